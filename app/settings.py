@@ -1,0 +1,29 @@
+"""What can be set from outside, read from BLIP2_* environment variables."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AppSettings(BaseSettings):
+    """Settings of the app; `BLIP2_PORT=8000 python -m app` sets `port`."""
+
+    model_config = SettingsConfigDict(env_prefix="BLIP2_", frozen=True)
+
+    model: str = "stickers-opt"
+    """Name of the model that answers, as `blip2 models` lists it."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    host: str | None = None
+    """Address to listen on; without one GRADIO_SERVER_NAME, else this machine only."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port to listen on; without one GRADIO_SERVER_PORT, else the first free from 7860."""
+    open_browser: bool = True
+    """Show the page in a browser at start, where there is a screen."""
+    max_upload: Annotated[int, Field(ge=1)] = 20
+    """Largest picture file taken, in megabytes."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 40
+    """Longest caption or answer, in tokens of the language model."""
+    queue_size: Annotated[int, Field(ge=1)] = 50
+    """Most questions that wait for the model at the same time; more are turned away."""

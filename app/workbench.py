@@ -1,0 +1,147 @@
+"""The Gradio page: a header that says which model answers, and the tabs below it.
+
+Also the file that a Hugging Face Space runs.
+"""
+
+import logging
+import os
+import sys
+import webbrowser
+from html import escape
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":  # run as a file: Python then looks for modules beside it, not above
+    sys.path[0] = str(ROOT)
+
+import gradio as gr
+from pydantic import ValidationError
+
+from app.services import Services, build_services
+from app.settings import AppSettings
+from app.tabs.chat import build_chat_tab
+from blip2core.errors import Blip2Error
+
+HEADER = """<h1>Ask a picture</h1>
+<p>Drop a picture, read its caption, then ask about it. A BLIP-2 on this machine answers.</p>"""
+SESSIONS = 100
+"""Visitors whose pictures are kept in memory; the longest absent is forgotten first."""
+CACHE_SECONDS = (3600, 24 * 3600)
+"""How often uploads are swept away, and at what age."""
+
+
+def build_workbench(services: Services) -> gr.Blocks:
+    """The whole page, not yet served."""
+    with gr.Blocks(
+        title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
+    ) as page:
+        gr.HTML(HEADER, elem_id="header", container=False)
+        chip = gr.HTML(describe_model(services), elem_id="model", container=False)
+        build_chat_tab(services)
+        timer = gr.Timer(1.0)
+        gr.on(
+            [page.load, timer.tick],
+            lambda: (describe_model(services), gr.Timer(active=not services.generator.done())),
+            None,
+            [chip, timer],
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
+    return page
+
+
+def describe_model(services: Services) -> str:
+    """HTML of which model answers, where it runs or why it does not, and what it knows."""
+    spec, loading = services.spec, services.generator
+    if not loading.done():
+        state, words = "loading", "loading …"
+    elif (error := loading.exception()) is not None:
+        state, words = "failed", f"not available: {error}"
+    else:
+        generator = loading.result()
+        precision = str(generator.dtype).removeprefix("torch.")
+        state, words = "ready", f"ready on {generator.device}, {precision}"
+    return (
+        f'<div class="model"><span class="chip {state}"><b>{escape(spec.name)}</b> '
+        f"{escape(words)}</span><span>Knows: {escape(spec.knows)}</span></div>"
+    )
+
+
+def serve(page: gr.Blocks, settings: AppSettings) -> str:
+    """Serves the page from a background thread; its address."""
+    _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        max_file_size=f"{settings.max_upload}mb",
+        state_session_capacity=SESSIONS,
+        theme=calm_theme(),
+        css_paths=[ROOT / "app" / "style.css"],
+        head_paths=[ROOT / "app" / "keys.html"],
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        ssr_mode=False,
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    return address
+
+
+def calm_theme() -> gr.themes.Base:
+    """Quiet greys and one teal, light and dark; fonts come with Gradio, so none is fetched."""
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        # Gradio's default pairs 400 with 600, of which its package holds a part of the letters.
+        font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+    )
+    return theme.set(
+        body_text_color_subdued="*neutral_500",
+        input_placeholder_color="*neutral_500",
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="*neutral_800",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        button_primary_text_color="white",
+    )
+
+
+def main() -> int:
+    """Serve until interrupted; 2 where the settings do not allow it."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = AppSettings()
+        page = build_workbench(build_services(settings))
+        address = serve(page, settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
+        return 2
+    except (Blip2Error, OSError) as error:  # OSError: the port is taken
+        print(error, file=sys.stderr)
+        return 2
+    print(f"BLIP-2 Studio: {address}", flush=True)
+    if settings.open_browser and has_screen():
+        webbrowser.open(address)
+    page.block_thread()
+    return 0
+
+
+def has_screen() -> bool:
+    """Whether a browser opened here would be seen."""
+    desktop = sys.platform in ("darwin", "win32")
+    return desktop or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A conversation as one prompt, and its answer as it grows. Knows nothing of any screen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blip2core.config import DecodeConfig
+from blip2core.errors import TextError
+from blip2core.records import Conversation, Turn
+
+if TYPE_CHECKING:  # a page that draws itself before the model is loaded imports no torch
+    from blip2core.models.generator import Generator
+    from blip2core.models.specs import PromptTemplate
+    from blip2core.models.vision import ImageFeatures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """The text a language model is to continue."""
+
+    text: str
+    dropped: tuple[Turn, ...] = ()
+    """The oldest turns, left out because the language model has no room for them."""
+
+
+def build_prompt(
+    conversation: Conversation,
+    question: str,
+    template: PromptTemplate,
+    count_tokens: Callable[[str], int],
+    limit: int,
+) -> Prompt:
+    """The question after as many of the latest turns as fit into `limit` tokens.
+
+    Raises TextError where the question is empty, or does not fit by itself.
+    """
+    asked = _asked(question, template)
+    past = [_spoken(turn, template) for turn in conversation.turns]
+    for dropped in range(len(past) + 1):
+        text = template.separator.join([*past[dropped:], asked])
+        length = count_tokens(text)
+        if length <= limit:
+            return Prompt(text=text, dropped=conversation.turns[:dropped])
+    raise TextError(
+        f"The question is too long: {length} tokens, where the model has room for {limit}. "
+        "Ask it in fewer words."
+    )
+
+
+def prompt_for(
+    generator: Generator, conversation: Conversation, question: str, decode: DecodeConfig
+) -> Prompt:
+    """`build_prompt` for a model: the picture and the answer to come take their room first."""
+    return build_prompt(
+        conversation,
+        question,
+        generator.spec.template,
+        generator.count_tokens,
+        generator.context_limit - decode.max_new_tokens,
+    )
+
+
+def reply(
+    generator: Generator,
+    features: ImageFeatures,
+    conversation: Conversation,
+    question: str,
+    *,
+    decode: DecodeConfig | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[str]:
+    """The answer as it grows, each time from its beginning; ends early once `stop` is set."""
+    decode = decode or DecodeConfig()
+    prompt = prompt_for(generator, conversation, question, decode)
+    yield from generator.stream(features, prompt.text, decode=decode, stop=stop)
+
+
+def _asked(question: str, template: PromptTemplate) -> str:
+    line = " ".join(question.split())  # a line break would end the turn
+    if not line:
+        raise TextError("The question is empty.")
+    return template.question.format(question=line)
+
+
+def _spoken(turn: Turn, template: PromptTemplate) -> str:
+    """A past turn as the model reads it; a full stop that the separator brings is not doubled."""
+    answer = " ".join(turn.answer.split())
+    text = f"{_asked(turn.question, template)} {answer}".rstrip()
+    return text.rstrip(".") if template.separator.startswith(".") else text

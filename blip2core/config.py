@@ -1,0 +1,294 @@
+"""Settings as frozen dataclasses; each field is checked where the object is made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from blip2core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeConfig:
+    """How text is drawn from the language model."""
+
+    mode: Literal["greedy", "sample", "beam"] = "greedy"
+    """greedy: the likeliest token each time; sample: nucleus sampling; beam: beam search."""
+    max_new_tokens: int = 40
+    """Most tokens written, prompt not counted, end token counted."""
+    min_new_tokens: int = 0
+    """Fewest tokens written before the end token is allowed."""
+    temperature: float = 1.0
+    """Divides the logits; sample only."""
+    top_p: float = 0.9
+    """Smallest set of tokens with at least this probability is drawn from; sample only."""
+    beams: int = 5
+    """Hypotheses kept side by side; beam only."""
+    length_penalty: float = 1.0
+    """Exponent of the length a hypothesis' score is divided by: above 0 favours long; beam only."""
+    repetition_penalty: float = 1.0
+    """Divides the score of tokens already written; 1 is off."""
+    seed: int | None = None
+    """Same seed, same text; None draws afresh each time; sample only."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("greedy", "sample", "beam"):
+            raise ConfigError(f"mode ({self.mode!r}) must be 'greedy', 'sample' or 'beam'")
+        if self.max_new_tokens < 1:
+            raise ConfigError(f"max_new_tokens ({self.max_new_tokens}) must be at least 1")
+        if not 0 <= self.min_new_tokens <= self.max_new_tokens:
+            raise ConfigError(
+                f"min_new_tokens ({self.min_new_tokens}) must be between 0 and "
+                f"max_new_tokens ({self.max_new_tokens})"
+            )
+        if not 0 < self.temperature <= 100:
+            raise ConfigError(f"temperature ({self.temperature}) must be above 0, at most 100")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p ({self.top_p}) must be above 0, at most 1")
+        if not 1 <= self.beams <= 64:
+            raise ConfigError(f"beams ({self.beams}) must be from 1 to 64")
+        if not -10 <= self.length_penalty <= 10:
+            raise ConfigError(f"length_penalty ({self.length_penalty}) must be from -10 to 10")
+        if not 0 < self.repetition_penalty <= 10:
+            raise ConfigError(
+                f"repetition_penalty ({self.repetition_penalty}) must be above 0, at most 10"
+            )
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed ({self.seed}) must be from 0 to 2**63 - 1, or None")
+
+
+GREEDY = DecodeConfig()
+"""The settings where none are given."""
+
+
+def _at_least(config: object, name: str, least: float) -> None:
+    value = getattr(config, name)
+    if value < least:
+        raise ConfigError(f"{name} ({value}) must be at least {least}")
+
+
+def _is_share(config: object, name: str) -> None:
+    value = getattr(config, name)
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} ({value}) must be from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QFormerSize:
+    """Shape of a Q-Former that starts from random weights."""
+
+    hidden: int = 192
+    """Width of every token."""
+    layers: int = 4
+    """Transformer layers."""
+    heads: int = 4
+    """Attention heads; must divide `hidden`."""
+    feed_forward: int = 512
+    """Width inside the feed-forward parts."""
+    cross_attention_every: int = 2
+    """One layer in so many looks at the picture, the first included."""
+    queries: int = 16
+    """Learned query tokens, and soft words the language model gets for a picture."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "layers", "heads", "feed_forward", "queries"):
+            _at_least(self, name, 1)
+        _at_least(self, "cross_attention_every", 1)
+        if self.hidden % self.heads:
+            raise ConfigError(f"heads ({self.heads}) must divide hidden ({self.hidden})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """What every training run has; `steps` counts optimizer steps throughout."""
+
+    steps: int = 5_000
+    """Optimizer steps in the whole run."""
+    warmup_steps: int = 200
+    """Steps of linear warm-up, counted in `steps`."""
+    batch: int = 64
+    """Pictures (or texts) per step and per process."""
+    learning_rate: float = 1e-3
+    """Peak learning rate, reached at the end of the warm-up."""
+    floor: float = 3e-5
+    """Learning rate that the cosine falls to at the last step."""
+    weight_decay: float = 0.05
+    """AdamW decay of matrices; vectors, biases, temperature and query tokens have none."""
+    clip: float = 1.0
+    """Largest norm of the whole gradient."""
+    seed: int = 0
+    """Decides the first weights, the order of the data and every drawn text."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the forward pass; auto takes bf16 only where the device is fast at it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    threads: int | None = None
+    """CPU threads of the arithmetic; None leaves the default."""
+    log_every: int = 20
+    """Steps between two points of the curves."""
+    eval_every: int = 500
+    """Steps between two validations."""
+    eval_items: int = 256
+    """Validation scenes looked at each time, 0 for none; of a file always all pictures."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints of the run."""
+    keep: int = 2
+    """Newest checkpoints kept."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "log_every", "eval_every", "checkpoint_every", "keep"):
+            _at_least(self, name, 1)
+        for name in ("warmup_steps", "weight_decay", "seed", "eval_items"):
+            _at_least(self, name, 0)
+        if self.warmup_steps >= self.steps:
+            raise ConfigError(
+                f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps})"
+            )
+        if not 0 <= self.floor <= self.learning_rate:
+            raise ConfigError(
+                f"floor ({self.floor}) must be from 0 to learning_rate ({self.learning_rate})"
+            )
+        if self.clip <= 0:
+            raise ConfigError(f"clip ({self.clip}) must be above 0")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ConfigError(f"precision ({self.precision!r}) must be 'auto', 'fp32' or 'bf16'")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ConfigError(f"device ({self.device!r}) must be 'auto', 'cpu' or 'cuda'")
+        if self.threads is not None:
+            _at_least(self, "threads", 1)
+
+
+RESUME_MAY_CHANGE = frozenset(
+    {
+        "device",
+        "threads",
+        "log_every",
+        "eval_every",
+        "eval_items",
+        "checkpoint_every",
+        "keep",
+        "cache",
+        "validation",
+    }
+)
+"""Settings that a resumed run may change, because they do not enter its arithmetic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage1Config(TrainConfig):
+    """The Q-Former learns to read pictures, without a language model."""
+
+    source: str = "stickers"
+    """'stickers', or a JSONL or CSV file of pictures and texts."""
+    validation: str | None = None
+    """The same for validation; None takes unseen sticker scenes, or nothing for a file."""
+    scenes: int = 70_000
+    """Training scenes; stickers only."""
+    vision: str
+    """Folder or Hub name of the frozen image encoder, alone or inside a BLIP-2 checkpoint."""
+    tokenizer: str
+    """Folder or Hub name of the Q-Former's WordPiece tokenizer."""
+    bert: str | None = None
+    """BERT whose weights the Q-Former starts from; None starts from random ones."""
+    qformer: QFormerSize = QFormerSize()
+    """Shape of the Q-Former; where `bert` is given, only its queries and cross-attention count."""
+    embedding: int = 128
+    """Width of the space in which pictures and texts are compared."""
+    max_text: int = 32
+    """Tokens of a text, [CLS] and [SEP] included; the rest is cut."""
+    temperature: float = 0.07
+    """Starting value of the learned divisor of the cosines."""
+    label_smoothing: float = 0.1
+    """Share of the target spread over all classes, in contrast and in generation."""
+    itm_start_step: int = 0
+    """Matching is trained from this step on; 0 is the paper."""
+    hard_text_share: float = 0.0
+    """Share of matching negatives that are a true text with one word made false; 0 is the paper."""
+    anchor_grid: int = 0
+    """Queries start by looking at one cell each of a grid with so many a side; 0 is the paper."""
+    cache: str | None = None
+    """File of the picture features; None keeps it in the output folder."""
+
+    def __post_init__(self) -> None:
+        TrainConfig.__post_init__(self)
+        for name in ("scenes", "embedding"):
+            _at_least(self, name, 1)
+        _at_least(self, "max_text", 3)
+        for name in ("itm_start_step", "anchor_grid"):
+            _at_least(self, name, 0)
+        if self.temperature <= 0:
+            raise ConfigError(f"temperature ({self.temperature}) must be above 0")
+        for name in ("label_smoothing", "hard_text_share"):
+            _is_share(self, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage2Config(TrainConfig):
+    """The Q-Former learns to speak to a frozen language model."""
+
+    source: str = "stickers"
+    """'stickers', or a JSONL or CSV file of pictures and texts."""
+    validation: str | None = None
+    """The same for validation; None takes unseen sticker scenes, or nothing for a file."""
+    scenes: int = 70_000
+    """Training scenes; stickers only."""
+    stage1: str | None
+    """Folder or Hub name of the stage-1 model; None starts from random weights (the ablation)."""
+    qformer: QFormerSize = QFormerSize()
+    """Shape of the Q-Former where `stage1` is None."""
+    language_model: str
+    """Folder or Hub name of the frozen language model, with its tokenizer."""
+    language_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type the frozen language model is held in; its rounding is not undone."""
+    vision: str
+    """Folder or Hub name of the frozen image encoder, alone or inside a BLIP-2 checkpoint."""
+    max_text: int = 96
+    """Tokens of a passage, end included; the rest is cut."""
+    whole_caption_share: float = 0.0
+    """Share of captions an encoder-decoder writes from the picture alone; 0 is the paper."""
+    length_window: int = 8
+    """Batches drawn together and cut by length, so that less padding is computed; 1 is off."""
+    cache: str | None = None
+    """File of the picture features; None keeps it in the output folder."""
+
+    def __post_init__(self) -> None:
+        TrainConfig.__post_init__(self)
+        for name in ("scenes", "length_window"):
+            _at_least(self, name, 1)
+        _at_least(self, "max_text", 4)
+        _is_share(self, "whole_caption_share")
+        if self.language_dtype not in ("float32", "bfloat16"):
+            raise ConfigError(
+                f"language_dtype ({self.language_dtype!r}) must be 'float32' or 'bfloat16'"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnimodalConfig(TrainConfig):
+    """One of the small models that the embedded checkpoint starts from, trained on one modality."""
+
+    part: Literal["image_encoder", "decoder", "encoder_decoder"]
+    """The ViT, the OPT-like language model, or the T5-like one."""
+    width: int = 192
+    """Width of every token."""
+    layers: int = 6
+    """Transformer layers; of the encoder and of the decoder each for `encoder_decoder`."""
+    tokenizer: str | None = None
+    """Folder of the language model's tokenizer; None trains one and keeps it in the output."""
+    crowd_share: float = 0.85
+    """Share of crowded scenes for the image encoder, until `settle_share` of the steps."""
+    settled_crowd_share: float = 0.3
+    """Share of crowded scenes afterwards."""
+    settle_share: float = 0.7
+    """Share of the steps after which ordinary scenes prevail."""
+
+    def __post_init__(self) -> None:
+        TrainConfig.__post_init__(self)
+        if self.part not in ("image_encoder", "decoder", "encoder_decoder"):
+            raise ConfigError(
+                f"part ({self.part!r}) must be 'image_encoder', 'decoder' or 'encoder_decoder'"
+            )
+        for name in ("width", "layers"):
+            _at_least(self, name, 1)
+        if self.width % 64:
+            raise ConfigError(f"width ({self.width}) must be a multiple of 64")
+        for name in ("crowd_share", "settled_crowd_share", "settle_share"):
+            _is_share(self, name)

@@ -1,0 +1,53 @@
+"""Everything that can go wrong for a reason a user can act on.
+
+Blip2Error
+├── ImageError              a picture cannot be read
+├── ConfigError             a setting is out of its range
+├── TextError               a text cannot be used (empty, too long for the model)
+├── ModelError              a checkpoint does not fit what is asked of it
+│   ├── UnknownModelError       no model of this name
+│   └── ModelUnavailableError   known, but its files are not here
+├── CheckpointError         a training checkpoint or a conversion is broken
+├── FontError               the emoji font that paints stickers is missing
+└── DataError               training data cannot be used
+"""
+
+
+class Blip2Error(Exception):
+    """Base of all errors below: the message is one sentence for the user."""
+
+
+class ImageError(Blip2Error):
+    """A picture cannot be read."""
+
+
+class ConfigError(Blip2Error):
+    """A setting is out of its range; the message names the setting."""
+
+
+class TextError(Blip2Error):
+    """A text cannot be used: empty, or too long for the model."""
+
+
+class ModelError(Blip2Error):
+    """A checkpoint does not fit what is asked of it."""
+
+
+class UnknownModelError(ModelError):
+    """No model of this name; the message lists the valid ones."""
+
+
+class ModelUnavailableError(ModelError):
+    """The model is known, but its files are not here; the message says how to get them."""
+
+
+class CheckpointError(Blip2Error):
+    """A training checkpoint cannot be read, or a conversion does not fit."""
+
+
+class FontError(Blip2Error):
+    """The emoji font is missing; the message names the package that brings it."""
+
+
+class DataError(Blip2Error):
+    """Training data cannot be used; the message names file and line."""

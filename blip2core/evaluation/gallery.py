@@ -1,0 +1,79 @@
+"""What a model is measured on: scenes that no training saw, their pictures encoded once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
+from blip2core.models import Generator, ImageFeatures, Matcher
+from blip2core.stickers.paint import paint
+from blip2core.stickers.scene import SPLITS, Scene, draw_scene
+
+BATCH = 64
+"""Pictures or prompts that go through a model together."""
+SCENES_PER_SEED = 10_000
+"""Scenes of the test split that belong to one seed; no two seeds share a scene."""
+DECODE = DecodeConfig(mode="greedy", max_new_tokens=48)
+"""Greedy, with room for the longest caption there is."""
+
+Figures = Mapping[str, "float | Figures"]
+"""Figure name -> value, or figures of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Scenes and the encoded form of their pictures, in the same order."""
+
+    scenes: tuple[Scene, ...]
+    features: ImageFeatures
+
+
+def draw_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[Scene, ...]:
+    """The first `count` scenes of an evaluation seed, all from the test split.
+
+    Seed s owns the scene seeds from SPLITS["test"].start + s * SCENES_PER_SEED on. ConfigError
+    where there is no such seed, or it has not so many scenes.
+    """
+    seeds = len(SPLITS["test"]) // SCENES_PER_SEED
+    if not 0 <= seed < seeds:
+        raise ConfigError(f"seed ({seed}) must be from 0 to {seeds - 1}")
+    if not 2 <= count <= SCENES_PER_SEED:
+        raise ConfigError(f"scenes ({count}) must be from 2 to {SCENES_PER_SEED}")
+    first = SPLITS["test"].start + seed * SCENES_PER_SEED
+    return tuple(draw_scene(number, held_out=held_out) for number in range(first, first + count))
+
+
+def build_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> Gallery:
+    """Paint and encode each scene once. FontError where the emoji font is missing."""
+    parts = []
+    for start in range(0, len(scenes), BATCH):
+        pictures = [paint(scene) for scene in scenes[start : start + BATCH]]
+        parts.append(encoder.encode(pictures).to("cpu"))
+    return Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
+
+
+def write_all(
+    generator: Generator,
+    features: ImageFeatures,
+    pictures: Sequence[int],
+    prompts: Sequence[str],
+) -> list[str]:
+    """What the model writes after each prompt, looking at the picture of the same position.
+
+    Args:
+        features: Encoded pictures.
+        pictures: N indices into `features`.
+        prompts: N prompts.
+    """
+    texts: list[str] = []
+    for start in range(0, len(prompts), BATCH):
+        part = slice(start, start + BATCH)
+        written = generator.answer(features[list(pictures[part])], prompts[part], decode=DECODE)
+        texts.extend(generated.text for generated in written)
+    return texts
+
+
+def mean(values: Iterable[float]) -> float:
+    """Arithmetic mean; of True and False, the share that is True."""
+    listed = list(values)
+    return sum(listed) / len(listed)

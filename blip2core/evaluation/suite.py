@@ -1,0 +1,98 @@
+"""`evaluate`: from the name of a model and a task to figures."""
+
+from collections.abc import Callable, Sequence
+
+from blip2core.errors import ConfigError, ModelError
+from blip2core.evaluation.captions import measure_captions
+from blip2core.evaluation.dialogue import measure_dialogue
+from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
+from blip2core.evaluation.matching import measure_matching
+from blip2core.evaluation.retrieval import measure_retrieval
+from blip2core.evaluation.vqa import measure_vqa
+from blip2core.models import (
+    Generator,
+    Matcher,
+    ModelSpec,
+    find_spec,
+    load_generator,
+    load_matcher,
+)
+from blip2core.stickers.scene import Scene
+
+WRITING: dict[str, Callable[[Generator, Gallery], Figures]] = {
+    "captions": measure_captions,
+    "vqa": measure_vqa,
+    "dialogue": measure_dialogue,
+}
+"""Tasks of a generator."""
+SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+    "itm": measure_matching,
+    "retrieval": measure_retrieval,
+}
+"""Tasks of a matcher."""
+TASKS: tuple[str, ...] = (*WRITING, *SCORING)
+
+EMBEDDED_MATCHER = "stickers-itm"
+"""Has the same image encoder as the embedded generators, and does their scoring."""
+
+
+def evaluate(
+    model: str, task: str, seed: int, scenes: int, heldout: bool = False
+) -> dict[str, Figures]:
+    """Figures of one of `TASKS`, or of "all" that the model can do, by task.
+
+    An embedded generator and the embedded matcher count as one model: both are measured under the
+    generator's name.
+
+    Args:
+        model: Name, Hub id or folder.
+        task: One of `TASKS`, or "all".
+        seed: Chooses the scenes, see `draw_scenes`.
+        scenes: Their number.
+        heldout: Scenes that have a combination which training never showed.
+    """
+    spec = find_spec(model)
+    tasks = _tasks(spec, task)
+    drawn = draw_scenes(seed, scenes, held_out=heldout)
+    generator = load_generator(spec) if set(tasks) & set(WRITING) else None
+    matcher = None
+    if set(tasks) & set(SCORING):
+        scorer = spec if spec.kind == "matcher" else find_spec(EMBEDDED_MATCHER)
+        matcher = load_matcher(scorer, share_with=generator)
+    return measure(drawn, tasks, generator, matcher)
+
+
+def measure(
+    scenes: Sequence[Scene],
+    tasks: Sequence[str],
+    generator: Generator | None = None,
+    matcher: Matcher | None = None,
+) -> dict[str, Figures]:
+    """Figures by task, for models that are loaded. The pictures are encoded once where both models
+    have the same image encoder. Tasks without a model for them are left out."""
+    figures: dict[str, Figures] = {}
+    gallery = None
+    if generator is not None:
+        gallery = build_gallery(generator, scenes)
+        figures |= {task: WRITING[task](generator, gallery) for task in tasks if task in WRITING}
+    if matcher is not None:
+        if gallery is None or gallery.features.encoder != matcher.vision.fingerprint:
+            gallery = build_gallery(matcher, scenes)
+        figures |= {task: SCORING[task](matcher, gallery) for task in tasks if task in SCORING}
+    return figures
+
+
+def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
+    """The tasks to do. ConfigError for an unknown one, ModelError for one the model cannot do."""
+    possible = tuple(WRITING if spec.kind == "generator" else SCORING)
+    if spec.kind == "generator" and spec.is_embedded:
+        possible = TASKS
+    if task == "all":
+        return possible
+    if task not in TASKS:
+        raise ConfigError(f"task ({task}) must be one of {', '.join(TASKS)}, all")
+    if task not in possible:
+        raise ModelError(
+            f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
+        )
+    return (task,)

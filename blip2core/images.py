@@ -1,0 +1,165 @@
+"""Pictures from anywhere, safely: always RGB, upright, first frame; and their identity."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from blip2core.errors import ImageError
+
+MAX_PIXELS = 80_000_000
+"""Largest width x height that is decoded, about 240 MB as RGB."""
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
+)
+"""Names that `find_images` takes for pictures."""
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
+"""What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
+SIGNATURES = (
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"RIFF", "a sound or video"),
+    (b"ID3", "a sound"),
+    (b"8BPS", "a Photoshop document"),
+)
+"""First bytes of files that people mistake for pictures."""
+
+
+def open_image(
+    source: str | Path | bytes | BinaryIO | Image.Image, *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """A picture from a path, from the bytes of a file, or from an open file -> RGB.
+
+    Turned upright by its EXIF data; the first frame where it moves; transparency on white.
+    ImageError says what is wrong, or what the file is instead.
+    """
+    if isinstance(source, Image.Image):
+        return _decoded(source, "The picture", max_pixels)
+    data, name = _read(source)
+    if not data:
+        raise ImageError(f"{name} is empty.")
+    try:
+        Image.init()
+        picture = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is not a picture but {_guess(data)}.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(_too_large(name, max_pixels)) from error
+    except Exception as error:  # a decoder given hostile bytes may raise anything
+        raise ImageError(f"{name} is a damaged picture: {error}.") from error
+    with picture:
+        return _decoded(picture, name, max_pixels)
+
+
+def content_hash(image: Image.Image) -> str:
+    """SHA-256 (64 hex digits) of the pixels: the same picture, whatever file it came in."""
+    digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def find_images(path: str | Path) -> list[Path]:
+    """A file -> itself; a folder -> the pictures in it and below, sorted, hidden ones left out.
+
+    ImageError where there is nothing.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise ImageError(f"There is no file or folder {path}.")
+    if not path.is_dir():
+        return [path]
+    found = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.suffix.lower() in SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]
+    if not found:
+        raise ImageError(f"There are no pictures in {path}.")
+    return found
+
+
+def _read(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
+    """All bytes, and what to call them in a message."""
+    if isinstance(source, bytes):
+        return source, "The file"
+    if not isinstance(source, str | Path):
+        return source.read(), "The file"
+    path = Path(source).expanduser()
+    try:
+        return path.read_bytes(), str(path)
+    except FileNotFoundError as error:
+        raise ImageError(f"There is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{path} is a folder, not a picture.") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read: {error}.") from error
+
+
+def _decoded(picture: Image.Image, name: str, max_pixels: int) -> Image.Image:
+    if picture.width * picture.height > max_pixels:
+        raise ImageError(_too_large(name, max_pixels, picture.size))
+    try:
+        picture.load()
+        return _rgb(_upright(picture))
+    except Exception as error:  # as above: truncated data, broken tables, wrong sizes
+        raise ImageError(f"{name} is a damaged picture: {error}.") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # broken EXIF data is no reason to refuse good pixels
+        return picture
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bits(picture)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """One channel of 16 or 32 bits -> 8 bits; Pillow itself would clip at 255."""
+    values = numpy.nan_to_num(numpy.asarray(picture).astype(numpy.float64))
+    if picture.mode.startswith("I") and values.min() >= 0 and values.max() <= 65_535:
+        low, high = 0.0, 65_535.0  # 16-bit pictures, however dark, keep their brightness
+    else:
+        low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / max(high - low, 1e-12) * 255
+    return Image.fromarray(scaled.round().astype(numpy.uint8))
+
+
+def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) -> str:
+    has = f"has {size[0]} x {size[1]} pixels" if size else "has far too many pixels"
+    return f"{name} {has}; at most {max_pixels // 1_000_000} million are opened. Make it smaller."
+
+
+def _guess(data: bytes) -> str:
+    """What bytes that are no picture seem to be."""
+    for signature, kind in SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    if data[4:8] == b"ftyp":
+        photo = data[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
+        return "a HEIC photo (save it as JPEG)" if photo else "a video"
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in head:
+        return "an SVG drawing (save it as PNG)"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    text = head.decode("utf-8", errors="ignore")
+    if text and all(character.isprintable() or character.isspace() for character in text):
+        return "a text"
+    return "something unknown"

@@ -1,0 +1,234 @@
+"""From a prepared prompt to new tokens: greedy, nucleus sampling, beam search, Stop.
+
+B prompts, K texts of each, T new tokens, S prompt positions, D width.
+"""
+
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    DynamicCache,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+from transformers.modeling_outputs import BaseModelOutput
+
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the language model is conditioned on, one row for each text to write."""
+
+    inputs: dict[str, Any]
+    """Keyword arguments of the language model's `generate`."""
+    skip: int = 0
+    """Positions in front of the new tokens in what `generate` returns."""
+
+    def repeat(self, times: int) -> "Prompt":
+        """Each row `times` times, side by side."""
+        return replace(self, inputs={k: _repeat(v, times) for k, v in self.inputs.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """New tokens of one text."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...] | None
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How to write: settings of one call, beside the prompt."""
+
+    decode: DecodeConfig
+    end_tokens: tuple[int, ...]
+    pad_token: int
+    num: int = 1
+    """Texts for each prompt."""
+    seeds: Sequence[int] | None = None
+    """One for each prompt, in place of `decode.seed`; sample only."""
+    logprobs: bool = False
+    stops: tuple[Event, ...] = ()
+    """Any of them ends the writing within one token."""
+    report: Callable[[list[int]], None] | None = None
+    """Called after each step with the tokens of the first row (of the leading beam)."""
+
+
+def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Written]]:
+    """B prompts -> B lists of K texts, from one pass over the prompts however large K is."""
+    decode, num = writing.decode, writing.num
+    check_number(num, decode)
+    beam = decode.mode == "beam"
+    copies = decode.beams if beam else num
+    if copies > 1:
+        prompt = _prefill(language_model, prompt, copies)
+    rows = prompt if beam else prompt.repeat(num)
+    watch = _Watch(writing.stops, writing.report, rows.skip)
+    result = language_model.generate(
+        **rows.inputs,
+        max_new_tokens=decode.max_new_tokens,
+        min_new_tokens=decode.min_new_tokens,
+        do_sample=False,  # sampling happens in Sampler, with draws of its own
+        **(_beam_settings(writing) if beam else {}),
+        repetition_penalty=decode.repetition_penalty,
+        eos_token_id=list(writing.end_tokens) or None,
+        pad_token_id=writing.pad_token,
+        logits_processor=_sampling(writing, rows),
+        stopping_criteria=StoppingCriteriaList([watch]),
+        return_dict_in_generate=True,
+        output_logits=writing.logprobs,
+    )
+    texts = _cut(language_model, result, writing, watch, rows.skip)
+    return [texts[start : start + num] for start in range(0, len(texts), num)]
+
+
+def _beam_settings(writing: Writing) -> dict[str, Any]:
+    return {
+        "num_beams": writing.decode.beams,
+        "num_return_sequences": writing.num,
+        "length_penalty": writing.decode.length_penalty,
+    }
+
+
+def check_number(num: int, decode: DecodeConfig) -> None:
+    """ConfigError where the mode cannot give `num` different texts."""
+    if num < 1:
+        raise ConfigError(f"num ({num}) must be at least 1")
+    if num > 1 and decode.mode == "greedy":
+        raise ConfigError(f"num ({num}) needs mode 'sample' or 'beam': greedy has one text to give")
+    if decode.mode == "beam" and num > decode.beams:
+        raise ConfigError(f"num ({num}) must be at most beams ({decode.beams})")
+
+
+def positions(mask: Tensor) -> Tensor:
+    """(B, S) attention mask -> (B, S) positions that do not count padding."""
+    return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
+
+
+def _prefill(language_model: Any, prompt: Prompt, copies: int) -> Prompt:
+    """Run the language model over all but the last position of B prompts, then repeat its cache.
+
+    `generate` continues from the cache: it embeds nothing of what the cache covers, and its
+    first step has one position for each of the B * copies rows.
+    """
+    embeds, mask = prompt.inputs.get("inputs_embeds"), prompt.inputs["attention_mask"]
+    if embeds is None or embeds.shape[1] < 2:
+        return prompt  # encoder-decoder: the encoder ran once already; BLIP: a handful of tokens
+    cache = DynamicCache(config=language_model.config)
+    language_model(
+        inputs_embeds=embeds[:, :-1],
+        attention_mask=mask[:, :-1],
+        position_ids=positions(mask)[:, :-1],
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    cache.batch_repeat_interleave(copies)
+    return replace(prompt, inputs=prompt.inputs | {"past_key_values": cache})
+
+
+def _repeat(value: Any, times: int) -> Any:
+    if times == 1 or isinstance(value, DynamicCache):  # _prefill repeated the cache
+        return value
+    if isinstance(value, BaseModelOutput):
+        return BaseModelOutput(value.last_hidden_state.repeat_interleave(times, dim=0))
+    return value.repeat_interleave(times, dim=0)
+
+
+class _Watch(StoppingCriteria):  # type: ignore[misc]
+    """Ends all rows once an event is set, and tells how far the first row is."""
+
+    def __init__(
+        self, stops: Sequence[Event], report: Callable[[list[int]], None] | None, skip: int
+    ) -> None:
+        self.stops, self.report, self.skip = stops, report, skip
+        self.stopped = False
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        if self.report is not None:
+            self.report(input_ids[0, self.skip :].tolist())
+        self.stopped = self.stopped or any(stop.is_set() for stop in self.stops)
+        return torch.full((input_ids.shape[0],), self.stopped, device=input_ids.device)
+
+
+class Sampler(LogitsProcessor):  # type: ignore[misc]
+    """Draws each row's token with that row's own numbers and leaves no other choice.
+
+    The numbers are drawn beforehand, so neither the global random state nor the other rows of a
+    batch have a part in the text.
+    """
+
+    def __init__(self, draws: Tensor) -> None:
+        self.draws = draws  # (B * K, T) in (0, 1)
+        self.step = 0
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        heights = scores.softmax(dim=-1).cumsum(dim=-1)  # (B * K, vocabulary)
+        drawn = self.draws[:, self.step, None] * heights[:, -1:]
+        self.step += 1
+        chosen = (heights < drawn).sum(dim=-1, keepdim=True)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
+
+
+def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
+    """The processors of nucleus sampling; none in the other modes."""
+    decode, mask = writing.decode, rows.inputs["attention_mask"]
+    if decode.mode != "sample":
+        return LogitsProcessorList()
+    seeds = _seeds(writing, prompts=mask.shape[0] // writing.num)
+    numbers = [random.Random(f"{seed} {k}") for seed in seeds for k in range(writing.num)]
+    draws = [[source.random() for _ in range(decode.max_new_tokens)] for source in numbers]
+    # Open at both ends: a number of exactly 0 or 1 could choose a token of probability 0.
+    uniform = torch.tensor(draws, device=mask.device).clamp(1e-7, 1 - 1e-7)
+    processors = [TemperatureLogitsWarper(decode.temperature), TopPLogitsWarper(decode.top_p)]
+    return LogitsProcessorList([*processors, Sampler(uniform)])
+
+
+def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
+    """A seed for each prompt."""
+    if writing.seeds is not None:
+        if len(writing.seeds) != prompts:
+            raise ConfigError(f"seeds ({len(writing.seeds)}) must be one for each of {prompts}")
+        return writing.seeds
+    if writing.decode.seed is not None:
+        return [writing.decode.seed] * prompts
+    return [secrets.randbits(63) for _ in range(prompts)]
+
+
+def _cut(
+    language_model: Any, result: Any, writing: Writing, watch: _Watch, skip: int
+) -> list[Written]:
+    """`generate`'s rows -> new tokens up to and with the end token, without padding."""
+    scores: list[list[float]] | None = None
+    if writing.logprobs:
+        beams = getattr(result, "beam_indices", None)
+        scores = language_model.compute_transition_scores(
+            result.sequences, result.logits, beams, normalize_logits=True
+        ).tolist()
+    ends = set(writing.end_tokens)
+    texts = []
+    for row, tokens in enumerate(result.sequences[:, skip:].tolist()):
+        length = next((i + 1 for i, token in enumerate(tokens) if token in ends), len(tokens))
+        complete = tokens[length - 1] in ends or length == writing.decode.max_new_tokens
+        texts.append(
+            Written(
+                tokens=tuple(tokens[:length]),
+                logprobs=None if scores is None else tuple(scores[row][:length]),
+                stopped=watch.stopped and not complete,
+            )
+        )
+    return texts

@@ -1,0 +1,208 @@
+"""A loaded BLIP-2, InstructBLIP or BLIP that turns pictures and prompts into text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+import torch
+from PIL import Image
+
+from blip2core.config import GREEDY, DecodeConfig
+from blip2core.errors import ModelError
+from blip2core.models.decoding import Writing, Written, check_number, write
+from blip2core.models.reading import Reader
+from blip2core.models.specs import ModelSpec
+from blip2core.models.vision import ImageFeatures, VisionEncoder
+from blip2core.records import Generated
+
+Update = list[int] | Generated | BaseException
+"""What a writing thread tells: tokens so far, the finished text, or what went wrong."""
+
+
+class Generator:
+    """Encode a picture once, ask many times. Holds no per-user state: threads may share it."""
+
+    def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
+        """`model` is on its device, frozen, in evaluation mode, as `load_generator` leaves it."""
+        self.model, self.processor, self.spec = model, processor, spec
+        self.vision = VisionEncoder(model.vision_model, processor.image_processor)
+        self.reader = Reader(model, processor)
+        self.language_model = self.reader.language_model
+        self.tokenizer = processor.tokenizer
+        self.end_tokens = _end_tokens(self)
+
+    @property
+    def device(self) -> torch.device:
+        return self.vision.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.vision.dtype
+
+    @property
+    def vision_calls(self) -> int:
+        """Runs of the image encoder so far, those of a matcher that shares it included."""
+        return self.vision.calls
+
+    @property
+    def context_limit(self) -> int:
+        """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt),
+        the picture's own already taken off."""
+        return self.reader.context_limit
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens that `text` costs as a prompt, start token included."""
+        return len(self.reader.token_ids(text))
+
+    @torch.no_grad()
+    def encode(self, images: Sequence[Image.Image]) -> ImageFeatures:
+        """RGB pictures -> features of B images. Image encoder and Q-Former run once."""
+        vision = self.vision.encode(images)
+        known = self.reader.fingerprint
+        return ImageFeatures(
+            vision=vision,
+            encoder=self.vision.fingerprint,
+            queries=self.reader.queries(vision) if known else None,
+            reader=known,
+        )
+
+    def caption(
+        self,
+        features: ImageFeatures,
+        *,
+        prompt: str | None = None,
+        num: int = 1,
+        decode: DecodeConfig = GREEDY,
+        logprobs: bool = False,
+        stop: Event | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> list[list[Generated]]:
+        """`num` texts that continue `prompt`, for each of B images; one pass over the prompt.
+
+        `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
+        replaces `decode.seed`: a picture gets the same texts in whatever batch it comes.
+        """
+        text = self.spec.template.caption if prompt is None else prompt
+        writing = self._writing(decode, num=num, logprobs=logprobs, stop=stop, seeds=seeds)
+        return self._write(features, [text] * len(features), writing)
+
+    def answer(
+        self,
+        features: ImageFeatures,
+        prompts: Sequence[str],
+        *,
+        decode: DecodeConfig = GREEDY,
+        logprobs: bool = False,
+        stop: Event | None = None,
+    ) -> list[Generated]:
+        """One text for each prompt; as many prompts as images, or one image for all prompts."""
+        if len(features) == 1:
+            features = features[[0] * len(prompts)]
+        if len(features) != len(prompts):
+            raise ModelError(f"{len(prompts)} prompts do not fit {len(features)} images.")
+        writing = self._writing(decode, logprobs=logprobs, stop=stop)
+        return [texts[0] for texts in self._write(features, prompts, writing)]
+
+    def stream(
+        self,
+        features: ImageFeatures,
+        prompt: str,
+        *,
+        decode: DecodeConfig = GREEDY,
+        stop: Event | None = None,
+    ) -> Iterator[str]:
+        """The answer about one image as it grows; with beams, the leading one so far.
+
+        The last value is what `answer` returns. Closing the iterator ends the writing.
+        """
+        abandoned = Event()
+        updates: SimpleQueue[Update] = SimpleQueue()
+        writing = self._writing(decode, stop=stop)
+        writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
+
+        def work() -> None:
+            try:
+                updates.put(self._write(features, [prompt], writing)[0][0])
+            except BaseException as error:  # raised again below, in the reader's thread
+                updates.put(error)
+
+        worker = Thread(target=work, daemon=True)
+        worker.start()
+        try:
+            yield from self._texts(updates)
+        finally:
+            abandoned.set()
+            worker.join()
+
+    def _texts(self, updates: SimpleQueue[Update]) -> Iterator[str]:
+        """Growing token lists -> growing texts, each different from the one before."""
+        shown = None
+        while True:
+            update = updates.get()
+            if isinstance(update, BaseException):
+                raise update
+            finished = isinstance(update, Generated)
+            text = update.text if isinstance(update, Generated) else self._decode(update)
+            half_a_character = text.endswith("\N{REPLACEMENT CHARACTER}")
+            if text != shown and (finished or not half_a_character):
+                shown = text
+                yield text
+            if finished:
+                return
+
+    def _writing(self, decode: DecodeConfig, *, stop: Event | None, **settings: Any) -> Writing:
+        return Writing(
+            decode=decode,
+            end_tokens=self.end_tokens,
+            pad_token=self.reader.pad_token,
+            stops=() if stop is None else (stop,),
+            **settings,
+        )
+
+    @torch.no_grad()
+    def _write(
+        self, features: ImageFeatures, prompts: Sequence[str], writing: Writing
+    ) -> list[list[Generated]]:
+        check_number(writing.num, writing.decode)
+        if features.encoder != self.vision.fingerprint:
+            raise ModelError(
+                f"These features come from another image encoder than {self.spec.name}'s."
+            )
+        if not prompts:
+            return []
+        new_tokens = writing.decode.max_new_tokens
+        prompt = self.reader.prompt(features.to(self.device), prompts, new_tokens)
+        written = write(self.language_model, prompt, writing)
+        return [[self._generated(text) for text in texts] for texts in written]
+
+    def _generated(self, written: Written) -> Generated:
+        return Generated(
+            text=self._decode(written.tokens),
+            tokens=written.tokens,
+            logprobs=written.logprobs,
+            stopped=written.stopped,
+        )
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        """New tokens -> text up to the end token, without special tokens and outer white space."""
+        end = next((i for i, token in enumerate(tokens) if token in self.end_tokens), len(tokens))
+        text: str = self.tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
+        return text.strip()
+
+
+def _end_tokens(generator: Generator) -> tuple[int, ...]:
+    """Tokens that end a text: of both generation configs, and of the spec's `end` text."""
+    found: list[int] = []
+    configs = [generator.language_model.generation_config]
+    if generator.reader.is_blip:
+        found.append(generator.model.config.text_config.sep_token_id)
+    else:
+        configs.append(generator.model.generation_config)
+    for config in configs:
+        ends = config.eos_token_id
+        found += ends if isinstance(ends, list) else [] if ends is None else [ends]
+    if generator.spec.end:
+        found += generator.tokenizer(generator.spec.end, add_special_tokens=False).input_ids[-1:]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,67 @@
+"""Keys and values of images for the Q-Former's cross-attention, computed once for many passes.
+
+They are half of the cost of a Q-Former pass over the image, and stage 1 looks at each image four
+times in a step. B batch, P patches, Q queries, D width, H heads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.blip_2.modeling_blip_2 import (
+    Blip2QFormerAttention,
+    eager_attention_forward,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMemory:
+    """Keys and values of B images in each cross-attention layer, computed once for many passes."""
+
+    layers: Mapping[int, tuple[Tensor, Tensor]]
+    """Layer index -> keys and values, each (B, H, P, D / H)."""
+
+    def take(self, rows: Tensor) -> "ImageMemory":
+        """The images at `rows` (N,), in that order; repeats are allowed."""
+        return ImageMemory({at: (k[rows], v[rows]) for at, (k, v) in self.layers.items()})
+
+    @staticmethod
+    def join(parts: "list[ImageMemory]") -> "ImageMemory":
+        """The images of all parts, one after another."""
+        return ImageMemory(
+            {
+                at: (
+                    torch.cat([part.layers[at][0] for part in parts]),
+                    torch.cat([part.layers[at][1] for part in parts]),
+                )
+                for at in parts[0].layers
+            }
+        )
+
+
+def look_at(
+    attention: Blip2QFormerAttention, queries: Tensor, keys: Tensor, values: Tensor
+) -> Tensor:
+    """One cross-attention block on ready keys and values: (B, Q, D) -> (B, Q, D)."""
+    inner = attention.attention
+    attend = ALL_ATTENTION_FUNCTIONS.get_interface(
+        inner.config._attn_implementation, eager_attention_forward
+    )
+    seen, _ = attend(
+        inner,
+        split_heads(inner.query(queries), inner.num_attention_heads),
+        keys,
+        values,
+        None,
+        dropout=inner.attention_dropout if inner.training else 0.0,
+        scaling=inner.scaling,
+    )
+    output: Tensor = attention.output(seen.flatten(2), queries)
+    return output
+
+
+def split_heads(states: Tensor, heads: int) -> Tensor:
+    """(B, N, D) -> (B, H, N, D / H)."""
+    return states.view(*states.shape[:-1], heads, -1).transpose(1, 2)

@@ -1,0 +1,161 @@
+"""How well texts fit pictures: ITC cosine, ITM probability, retrieval.
+
+B images, P patches, V vision width, Q queries, E embedding width, N texts, T tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from blip2core.errors import ModelError, TextError
+from blip2core.models.matching import matching_of
+from blip2core.models.padding import pad_rows
+from blip2core.models.specs import ModelSpec
+from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
+from blip2core.records import Match
+
+CHUNK = 64
+"""Pictures, texts or pairs that go through the Q-Former together."""
+
+
+class Matcher:
+    """A loaded stage-1 model. Encode a picture once, score any number of texts. Holds no state."""
+
+    def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
+        """`model` is on its device, frozen and in evaluation mode, as `load_matcher` leaves it."""
+        self.model, self.processor, self.spec = model, processor, spec
+        self.vision = VisionEncoder(model.vision_model, processor.image_processor)
+        self.sharing = Sharing(shared=False, reason="No generator to share with was given.")
+        self.matching = matching_of(model)
+        text_config = (
+            model.config.qformer_config if spec.family == "blip2" else model.config.text_config
+        )
+        positions: int = text_config.max_position_embeddings
+        self.text_limit = min(spec.text_limit or positions, positions)
+
+    @property
+    def device(self) -> torch.device:
+        return self.vision.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.vision.dtype
+
+    @property
+    def vision_calls(self) -> int:
+        """Runs of the image encoder so far, those of a generator that shares it included."""
+        return self.vision.calls
+
+    def encode(self, images: Sequence[Image.Image]) -> ImageFeatures:
+        """RGB pictures -> features of B images. The image encoder runs once.
+
+        Where the encoder is shared, a generator's features serve as well, and these serve it.
+        """
+        return ImageFeatures(vision=self.vision.encode(images), encoder=self.vision.fingerprint)
+
+    def match(self, features: ImageFeatures, texts: Sequence[str]) -> list[Match]:
+        """One image, any number of texts -> their scores, in the order of the texts."""
+        if len(features) != 1:
+            raise ModelError(f"match() takes the features of one image, not of {len(features)}.")
+        if not texts:
+            return []
+        cosines = self.embed_images(features)[0] @ self.embed_texts(texts).T  # (Q, N)
+        best = cosines.max(dim=0)
+        margins = self._margins(features, texts)
+        return self._matches(texts, margins, best.values, best.indices)
+
+    def rank(
+        self,
+        text: str,
+        features: ImageFeatures,
+        *,
+        shortlist: int = 16,
+        embeddings: Tensor | None = None,
+    ) -> list[tuple[int, Match]]:
+        """The images that fit a text best, as (index, match), best first.
+
+        ITC picks the `shortlist` from all B images, ITM puts it in order, ITC breaks ties.
+        `embeddings` (B, Q, E) from `embed_images` saves their computation when asked again.
+        """
+        images = self.embed_images(features) if embeddings is None else embeddings
+        best = (images @ self.embed_texts([text])[0]).max(dim=1)  # over queries: (B,)
+        chosen = best.values.argsort(descending=True)[:shortlist]
+        kept = features[chosen.tolist()]
+        margins = self._margins(kept, [text] * len(kept))
+        matches = self._matches(
+            [text] * len(kept), margins, best.values[chosen], best.indices[chosen]
+        )
+        order = sorted(range(len(kept)), key=lambda i: (-margins[i].item(), -matches[i].itc))
+        return [(int(chosen[i]), matches[i]) for i in order]
+
+    def itc(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
+        """(B, N) cosines, each the best over the queries."""
+        images, words = self.embed_images(features), self.embed_texts(texts)
+        return torch.stack([(queries @ words.T).amax(dim=0) for queries in images])
+
+    def itm(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
+        """B images and as many texts, or one image and N texts -> probabilities that they fit."""
+        return self._margins(features, texts).sigmoid()
+
+    @torch.no_grad()
+    def embed_images(self, features: ImageFeatures) -> Tensor:
+        """(B, Q, E), each of length 1: the picture's side of ITC, in float32."""
+        vision = self._vision(features)
+        parts = [vision[start : start + CHUNK] for start in range(0, len(vision), CHUNK)]
+        return torch.cat([self.matching.embed_images(part).float() for part in parts])
+
+    @torch.no_grad()
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no picture."""
+        parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+        return torch.cat([self.matching.embed_texts(*self._tokens(p)).float() for p in parts])
+
+    def is_truncated(self, text: str) -> bool:
+        """Whether the text is longer than `text_limit`, so that its end is not read."""
+        return len(self.processor.tokenizer(text).input_ids) > self.text_limit
+
+    @torch.no_grad()
+    def _margins(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
+        """Match logit minus no-match logit, whose sigmoid is the softmax over the two: (N,)."""
+        vision = self._vision(features)
+        if len(vision) not in (1, len(texts)):
+            raise ModelError(f"{len(texts)} texts do not fit {len(vision)} images.")
+        logits = []
+        for start in range(0, len(texts), CHUNK):
+            rows = slice(start, start + CHUNK)
+            images = vision if len(vision) == 1 else vision[rows]
+            logits.append(self.matching.itm_logits(images, *self._tokens(texts[rows])).float())
+        no_match, match = torch.cat(logits).unbind(dim=1)
+        return match - no_match
+
+    def _matches(
+        self, texts: Sequence[str], margins: Tensor, cosines: Tensor, queries: Tensor
+    ) -> list[Match]:
+        scores = (margins.sigmoid().tolist(), cosines.tolist(), queries.tolist())
+        return [
+            Match(text=text, itm=itm, itc=itc, query=query, truncated=self.is_truncated(text))
+            for text, itm, itc, query in zip(texts, *scores, strict=True)
+        ]
+
+    def _vision(self, features: ImageFeatures) -> Tensor:
+        if features.encoder != self.vision.fingerprint:
+            raise ModelError(
+                f"These features come from another image encoder than {self.spec.name}'s: "
+                "encode the pictures with this matcher."
+            )
+        return features.vision.to(self.device)
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Texts -> ids and mask (N, T), cut to the text limit with the end token kept."""
+        rows = []
+        for text in texts:
+            if not text.strip():
+                raise TextError("A text is empty: there is nothing to match.")
+            ids = self.processor.tokenizer(text).input_ids
+            rows.append(
+                ids if len(ids) <= self.text_limit else ids[: self.text_limit - 1] + ids[-1:]
+            )
+        return pad_rows(rows, self.processor.tokenizer.pad_token_id, "right", self.device)

@@ -1,0 +1,133 @@
+"""What the language model continues: a picture as the Q-Former reads it, and a prompt's words.
+
+B images, P patches, V vision width, Q queries, D language-model width, T tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import BlipForConditionalGeneration, InstructBlipForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from blip2core.errors import TextError
+from blip2core.models.decoding import Prompt
+from blip2core.models.padding import pad_rows
+from blip2core.models.vision import ImageFeatures, fingerprint
+
+INSTRUCTION_TOKENS = 128
+"""Tokens of an instruction that InstructBLIP's Q-Former was trained on; longer ones lose their
+beginning."""
+ENCODER_TOKENS = 512
+"""Input length T5 language models were trained on; their relative positions know no other limit."""
+
+
+class Reader:
+    """The way from image features and texts to the input of the language model."""
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self.model, self.processor = model, processor
+        self.is_blip = isinstance(model, BlipForConditionalGeneration)
+        self.is_instructed = isinstance(model, InstructBlipForConditionalGeneration)
+        self.language_model = model.text_decoder if self.is_blip else model.language_model
+        self.is_encoder_decoder: bool = self.language_model.config.is_encoder_decoder
+        self.pad_token: int = processor.tokenizer.pad_token_id or 0
+        self.fingerprint: str | None = None
+        """Of all that makes `queries`; None where they cannot be made beforehand: BLIP has no
+        Q-Former, and InstructBLIP's reads the instruction too."""
+        if not self.is_blip and not self.is_instructed:
+            norm = model.vision_model.post_layernorm
+            self.fingerprint = fingerprint(norm, model.qformer, model.language_projection)
+
+    @property
+    def context_limit(self) -> int:
+        """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt)."""
+        positions = cast(int, self.language_model.config.max_position_embeddings or 0)
+        if self.is_blip:
+            return positions
+        if self.is_encoder_decoder:
+            positions = ENCODER_TOKENS
+        return positions - cast(int, self.model.config.num_query_tokens)
+
+    def token_ids(self, text: str) -> list[int]:
+        """A prompt as the model was trained to read it. TextError where it names `<image>`."""
+        ids = list(self.processor.tokenizer(text).input_ids)
+        if self.is_blip:  # [CLS] words [SEP] -> [DEC] words
+            return [self.model.config.text_config.bos_token_id, *ids[1:-1]]
+        if self.model.config.image_token_index in ids:
+            raise TextError("The prompt contains '<image>', which stands for the picture itself.")
+        return ids or [self.model.config.text_config.bos_token_id]
+
+    def fitting_ids(self, text: str, new_tokens: int) -> list[int]:
+        """`token_ids`; TextError where there is no room for them beside `new_tokens` new ones."""
+        ids = self.token_ids(text)
+        room = self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
+        if len(ids) > room:
+            raise TextError(
+                f"The prompt has {len(ids)} tokens, and the model has room for {room} "
+                f"beside {new_tokens} new ones: shorten it."
+            )
+        return ids
+
+    def queries(self, vision: Tensor, instructions: Sequence[str] = ()) -> Tensor:
+        """(B, P, V) -> (B, Q, D): what the Q-Former reads in the pictures, for the language model.
+
+        InstructBLIP's Q-Former also reads the B instructions.
+        """
+        query = self.model.query_tokens.expand(len(vision), -1, -1)
+        inputs = {
+            "query_embeds": query,
+            "encoder_hidden_states": self.model.vision_model.post_layernorm(vision),
+        }
+        if self.is_instructed:
+            ids, mask = self.instruction_ids(instructions)
+            mask = torch.cat([mask.new_ones(query.shape[:2]), mask], dim=1)
+            inputs |= {"input_ids": ids, "attention_mask": mask}
+        hidden = self.model.qformer(**inputs).last_hidden_state[:, : query.shape[1]]
+        projection = self.model.language_projection
+        return cast(Tensor, projection(hidden.to(projection.weight.dtype)))
+
+    def instruction_ids(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Instructions -> ids and mask (B, T) for the Q-Former, the beginning cut if too long."""
+        tokenizer = self.processor.qformer_tokenizer
+        limit = min(INSTRUCTION_TOKENS, self.model.qformer.config.max_position_embeddings)
+        rows = [tokenizer(text).input_ids for text in instructions]
+        rows = [row if len(row) <= limit else row[:1] + row[1 - limit :] for row in rows]
+        device = self.model.query_tokens.device
+        return pad_rows(rows, tokenizer.pad_token_id, "right", device)
+
+    def prompt(self, features: ImageFeatures, texts: Sequence[str], new_tokens: int) -> Prompt:
+        """B images and as many prompts -> the input of the language model."""
+        rows = [self.fitting_ids(text, new_tokens) for text in texts]
+        if self.is_blip:
+            return self._words_beside_picture(features, rows)
+        queries = features.queries
+        if queries is None or features.reader != self.fingerprint:
+            queries = self.queries(features.vision, texts)
+        return self._words_after_queries(queries, rows)
+
+    def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> Prompt:
+        """BLIP-2 and InstructBLIP: the queries (B, Q, D) stand in front of the words."""
+        # T5 counts distances between positions, so padding must not come between queries and text.
+        side = "right" if self.is_encoder_decoder else "left"
+        ids, mask = pad_rows(rows, self.pad_token, side, queries.device)
+        words = self.language_model.get_input_embeddings()(ids)  # (B, T, D)
+        embeds = torch.cat([queries.to(words.dtype), words], dim=1)  # (B, Q + T, D)
+        mask = torch.cat([mask.new_ones(queries.shape[:2]), mask], dim=1)
+        if not self.is_encoder_decoder:
+            return Prompt(inputs={"inputs_embeds": embeds, "attention_mask": mask})
+        encoder = self.language_model.get_encoder()
+        hidden = encoder(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
+        outputs = BaseModelOutput(last_hidden_state=hidden)
+        return Prompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
+
+    def _words_beside_picture(self, features: ImageFeatures, rows: Sequence[list[int]]) -> Prompt:
+        """BLIP: the decoder looks at the picture by cross-attention."""
+        ids, mask = pad_rows(rows, self.pad_token, "left", features.vision.device)
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "encoder_hidden_states": self.model.vision_model.post_layernorm(features.vision),
+        }
+        return Prompt(inputs=inputs, skip=ids.shape[1])

@@ -1,0 +1,231 @@
+"""The texts of the sticker world: training passages, descriptions for the language model, and the
+noisy texts that stand beside pictures on the web.
+
+Every text is drawn again each time from a scene and a random state; nothing is stored.
+"""
+
+import random
+from dataclasses import dataclass
+
+from blip2core.records import Passage, Segment
+from blip2core.stickers.captions import (
+    CHANGES,
+    FORMS,
+    Caption,
+    beside_caption,
+    full_caption,
+    partial_caption,
+)
+from blip2core.stickers.questions import KINDS, Question, ask, dialogue
+from blip2core.stickers.scene import GRID, Scene, draw_scene
+from blip2core.stickers.words import NOUNS, NUMBERS
+
+END = "\n"
+"""Ends a caption or an answer; also stands between the turns of a dialogue."""
+
+_KIND_WEIGHTS = {
+    "what": 2,
+    "how many": 3,
+    "what colour": 1.5,
+    "where": 0.7,
+    "is there": 5,
+    "spatial": 6,
+    "size": 1.2,
+    "list": 1,
+}
+"""Questions that need several cells to be compared are asked more often: they are learned last."""
+
+
+def passage(scene: Scene, rng: random.Random) -> Passage:
+    """What one may read or ask about a scene: a caption, a chain of questions, or a dialogue."""
+    draw = rng.random()
+    if draw < 0.25:
+        return caption_passage(scene, rng)
+    if draw < 0.75:
+        return talk(question_chain(scene, rng, rng.randint(1, 4)))
+    return talk(dialogue(scene, rng, rng.randint(2, 4)))
+
+
+def probe_passage(scene: Scene, rng: random.Random) -> Passage:
+    """ "in b2: small red car": what single cells of the description hold, most of them not empty.
+
+    Only for language-model pre-training: the densest practice in reading a description.
+    """
+    cells = description(scene)
+    filled = [cell for cell in cells if "nothing" not in cell]
+    chosen = rng.sample(filled, min(3, len(filled))) + rng.sample(cells, 1)
+    rng.shuffle(chosen)
+    segments = []
+    for name, *words, _ in chosen:
+        segments.append(Segment(text=f"in {name}:", target=False))
+        segments.append(Segment(text=f" {' '.join(words)}{END}", target=True))
+    return tuple(segments)
+
+
+def page(scene: Scene, rng: random.Random, *, probes: float, words: int = 34) -> Passage:
+    """Passages about one scene, one after another, until there are `words` words.
+
+    `probes` is the share of `probe_passage` among them.
+    """
+    segments: list[Segment] = []
+    length = 0
+    while length < words:
+        drawn = (probe_passage if rng.random() < probes else passage)(scene, rng)
+        segments += drawn
+        length += sum(len(segment.text.split()) for segment in drawn)
+    return tuple(segments)
+
+
+def caption_passage(scene: Scene, rng: random.Random) -> Passage:
+    """A caption of the whole scene; one in five tells what is beside one of its groups."""
+    beside = beside_caption(scene, rng) if rng.random() < 0.2 else None
+    caption = beside or full_caption(scene, rng)
+    return (Segment(text=caption.text + END, target=True),)
+
+
+def question_chain(scene: Scene, rng: random.Random, number: int) -> tuple[Question, ...]:
+    """Up to `number` questions that do not refer to one another."""
+    kinds = rng.choices(list(_KIND_WEIGHTS), list(_KIND_WEIGHTS.values()), k=number)
+    asked = [question for kind in kinds if (question := ask(scene, rng, kind)) is not None]
+    return tuple(asked) or tuple(filter(None, [ask(scene, rng, "is there")]))
+
+
+def talk(questions: tuple[Question, ...]) -> Passage:
+    """Question and answer in turn; only the answers are targets."""
+    segments = []
+    for question in questions:
+        segments.append(Segment(text=f"Question: {question.text} Answer:", target=False))
+        segments.append(Segment(text=f" {question.answer}{END}", target=True))
+    return tuple(segments)
+
+
+def description(scene: Scene, *, counted: bool = False) -> tuple[tuple[str, ...], ...]:
+    """The scene in words, cell by cell from the top left: the cell's name, what has its centre
+    there ("nothing" where nothing has), and the place. GRID * GRID tuples.
+
+    With `counted`, each sticker's cell also says how many of its kind there are.
+
+    The small language model is pre-trained on these, as a reader of pictures it never saw.
+    """
+    cells: list[tuple[str, ...]] = [("nothing",)] * (GRID * GRID)
+    for group in scene.groups:
+        number = NUMBERS[group.count] if counted else None
+        words = tuple(word for word in (number, group.size, group.colour, group.noun) if word)
+        for box in group.boxes:
+            cells[box.cell] = words
+    return tuple(
+        (f"{'abcd'[index // GRID]}{index % GRID + 1}", *words, scene.place)
+        for index, words in enumerate(cells)
+    )
+
+
+def vocabulary_texts(count: int, seed: int = 0) -> list[str]:
+    """Texts that show every word of the world, for training the tokenizers."""
+    texts = []
+    for index in range(count):
+        scene, rng = draw_scene(index, held_out=index % 2 == 1), random.Random(f"{seed} {index}")
+        texts.append("".join(segment.text for segment in passage(scene, rng)))
+        texts.append(" ".join(word for cell in description(scene) for word in cell))
+        texts.append(web_text(scene, rng).text)
+    for noun in NOUNS.values():
+        texts += [f"how many {noun.plural} are there?", f"a {noun.singular} or an {noun.singular}"]
+    return texts
+
+
+WEB_KINDS: tuple[str, ...] = (
+    "right",
+    "wordy",
+    "wrong object",
+    "wrong count or colour",
+    "unrelated",
+    "empty",
+)
+_WEB_WEIGHTS = (0.28, 0.16, 0.18, 0.16, 0.14, 0.08)
+_BRANDS = ("PixMart", "SnapBay", "Stickerly", "ShopZilla", "CutePics", "FotoHub")
+_JUNK = (
+    "{text} | {brand}",
+    "IMG_{number}.jpg {text}",
+    "{brand} - {text} - free shipping",
+    "{text} stock photo #{number} {brand}",
+    "buy now! {text} (pack of {number})",
+    "{text} best wallpaper hd {number}x{number}",
+)
+_UNRELATED = (
+    "click here to see more",
+    "image not found",
+    "our summer sale ends on sunday",
+    "DSC_{number}.JPG",
+    "terms and conditions apply",
+    "home about contact login",
+    "{brand} logo banner {number}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebText:
+    """A text as the web has it, and which kind of noise it is."""
+
+    text: str
+    kind: str
+    """One of `WEB_KINDS`."""
+
+    @property
+    def right(self) -> bool:
+        """True where the text, junk aside, is true of its picture."""
+        return self.kind in ("right", "wordy")
+
+
+def web_text(scene: Scene, rng: random.Random, kind: str | None = None) -> WebText:
+    """The noisy text of a scene; of the given kind, or of one drawn at random."""
+    kind = kind or rng.choices(WEB_KINDS, _WEB_WEIGHTS)[0]
+    if kind == "empty":
+        return WebText(text=rng.choice(("", " ", "\n")), kind=kind)
+    if kind == "unrelated":
+        return WebText(text=_unrelated(rng), kind=kind)
+    caption = full_caption(scene, rng) if rng.random() < 0.7 else partial_caption(scene, rng)
+    if kind == "wrong object":
+        caption = _changed(caption, scene, rng, ("noun",))
+    elif kind == "wrong count or colour":
+        caption = _changed(caption, scene, rng, ("count", "colour"))
+    text = caption.text
+    if kind == "wordy":
+        text = _filled(rng.choice(_JUNK), rng, text)
+    return WebText(text=text, kind=kind)
+
+
+def _unrelated(rng: random.Random) -> str:
+    """Web furniture, or the caption of quite another picture."""
+    if rng.random() < 0.5:
+        return _filled(rng.choice(_UNRELATED), rng, "")
+    other = draw_scene(rng.randrange(90_000_000, 99_000_000))
+    return full_caption(other, rng).text
+
+
+def _filled(form: str, rng: random.Random, text: str) -> str:
+    return form.format(text=text, brand=rng.choice(_BRANDS), number=rng.randint(2, 9999))
+
+
+def _changed(caption: Caption, scene: Scene, rng: random.Random, kinds: tuple[str, ...]) -> Caption:
+    for kind in rng.sample(kinds, len(kinds)):
+        changed = caption.changed(scene, rng, kind, held_out=True)
+        if changed is not None:
+            return changed
+    raise AssertionError("every claim has a noun and a count that can be changed")
+
+
+__all__ = [
+    "CHANGES",
+    "FORMS",
+    "KINDS",
+    "WEB_KINDS",
+    "WebText",
+    "caption_passage",
+    "description",
+    "page",
+    "passage",
+    "probe_passage",
+    "question_chain",
+    "talk",
+    "vocabulary_texts",
+    "web_text",
+]

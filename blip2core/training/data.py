@@ -1,0 +1,245 @@
+"""Where pictures and texts come from, in which order, and what a batch of stage 1 is.
+
+The order is a pure function of the seed and the position in the run: position `p` of the run is
+one picture of epoch `p // N`, and has its own random generator for the text drawn with it. So a
+resumed run needs no state of a loader, and two processes see what one would see with their joined
+batch.
+"""
+
+import csv
+import json
+import random
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, tensor
+
+from blip2core.errors import DataError
+from blip2core.images import open_image
+from blip2core.records import Passage, Segment
+from blip2core.training.features import FeatureCache, Pictures
+
+_IMAGE_COLUMNS = ("image", "file_name")
+_TEXT_COLUMNS = ("text", "caption")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A text about a picture."""
+
+    text: str
+    meaning: Hashable = None
+    """What the text says, where the source knows; only the source reads it."""
+
+
+class PairSource(Pictures, Protocol):
+    """Pictures, and what can be said about each. Texts are drawn anew each time they are asked."""
+
+    def text(self, index: int, rng: random.Random) -> Statement:
+        """A true text about picture `index`."""
+
+    def hard_text(self, index: int, rng: random.Random) -> str | None:
+        """A text that one change makes false of the picture; None where there is none."""
+
+    def passage(self, index: int, rng: random.Random) -> Passage:
+        """What a language model shall read and write about the picture."""
+
+    def matches(self, index: int, statement: Statement) -> bool:
+        """Whether a text drawn for any picture is true of picture `index`."""
+
+
+class FilePairs:
+    """Pictures and captions named in a JSONL or CSV file.
+
+    Each line holds a picture (`image` or `file_name`, relative to the file) and a text (`text` or
+    `caption`). A picture may stand on several lines; one of its texts is drawn each time. A text
+    is known to be true of a picture only where the file says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        texts: dict[Path, list[str]] = {}
+        for line, row in _read_rows(path):
+            picture = path.parent / _cell(row, _IMAGE_COLUMNS, path, line)
+            if not picture.is_file():
+                raise DataError(f"{path}, line {line}: there is no file {picture}.")
+            texts.setdefault(picture, []).append(_cell(row, _TEXT_COLUMNS, path, line))
+        if not texts:
+            raise DataError(f"{path} names no picture.")
+        self._pictures = list(texts)
+        self._texts = list(texts.values())
+
+    @property
+    def identity(self) -> str:
+        return "\n".join(f"{path} {path.stat().st_size}" for path in self._pictures)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def image(self, index: int) -> Image.Image:
+        return open_image(self._pictures[index])
+
+    def text(self, index: int, rng: random.Random) -> Statement:
+        return Statement(text=rng.choice(self._texts[index]))
+
+    def hard_text(self, index: int, rng: random.Random) -> str | None:
+        return None
+
+    def passage(self, index: int, rng: random.Random) -> Passage:
+        return (Segment(text=rng.choice(self._texts[index]), target=True),)
+
+    def matches(self, index: int, statement: Statement) -> bool:
+        return statement.text in self._texts[index]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Which pictures each step of each process takes."""
+
+    seed: int
+    length: int
+    """Pictures in the source."""
+    batch: int
+    """Pictures per step and process."""
+    rank: int = 0
+    """Number of this process."""
+    world: int = 1
+    """Number of processes."""
+
+    def positions(self, step: int) -> range:
+        """Positions in the run that step `step` of this process takes, `batch` of them."""
+        start = (step * self.world + self.rank) * self.batch
+        return range(start, start + self.batch)
+
+    def index(self, position: int) -> int:
+        """The picture at a position; each picture comes once in an epoch."""
+        epoch, place = divmod(position, self.length)
+        return int(_permutation(self.seed, epoch, self.length)[place])
+
+    def rng(self, position: int) -> random.Random:
+        """A generator of its own for the texts drawn at a position."""
+        return random.Random(f"text {self.seed} {position}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage1Batch:
+    """B pictures with a text each."""
+
+    vision: Tensor
+    """(B, P, V) image features."""
+    ids: Tensor
+    """(B, T) token ids, [CLS] first, padded on the right."""
+    mask: Tensor
+    """(B, T) 1 for a token, 0 for padding."""
+    matches: Tensor
+    """(B, B) bool: `[i, j]` says that text j is true of picture i. The diagonal is True."""
+    hard_ids: Tensor | None = None
+    """(B, T') a text that one change makes false of picture i; all padding where there is none."""
+    hard_mask: Tensor | None = None
+    """(B, T') 1 for a token, 0 for padding."""
+
+
+def stage1_batch(
+    source: PairSource,
+    features: FeatureCache,
+    tokenizer: Any,
+    order: Order,
+    step: int,
+    *,
+    max_text: int,
+    hard_texts: bool = False,
+) -> Stage1Batch:
+    """The batch of a step; a pure function of `order` and `step`.
+
+    With `hard_texts` each row gets one, where the source has one for it.
+    """
+    positions = order.positions(step)
+    indices = [order.index(position) for position in positions]
+    generators = [order.rng(position) for position in positions]
+    statements = [source.text(i, rng) for i, rng in zip(indices, generators, strict=True)]
+    ids, mask = tokenize([statement.text for statement in statements], tokenizer, max_text)
+    hard_ids, hard_mask = None, None
+    if hard_texts:
+        hard = [source.hard_text(i, rng) for i, rng in zip(indices, generators, strict=True)]
+        hard_ids, hard_mask = tokenize([text or "" for text in hard], tokenizer, max_text)
+        absent = tensor([text is None for text in hard])[:, None]
+        hard_ids = hard_ids.masked_fill(absent, tokenizer.pad_token_id)
+        hard_mask = hard_mask.masked_fill(absent, 0)
+    return Stage1Batch(
+        vision=features.read(indices),
+        ids=ids,
+        mask=mask,
+        matches=match_matrix(source, indices, statements),
+        hard_ids=hard_ids,
+        hard_mask=hard_mask,
+    )
+
+
+def match_matrix(
+    source: PairSource, indices: Sequence[int], statements: Sequence[Statement]
+) -> Tensor:
+    """(B) pictures, (B) texts of theirs -> (B, B) bool: is text j true of picture i?"""
+    return tensor(
+        [
+            [i == j or source.matches(index, statement) for j, statement in enumerate(statements)]
+            for i, index in enumerate(indices)
+        ]
+    )
+
+
+def tokenize(texts: list[str], tokenizer: Any, max_text: int) -> tuple[Tensor, Tensor]:
+    """Texts -> ids (B, T) and mask (B, T), padded on the right, cut after `max_text` tokens."""
+    encoded = tokenizer(
+        texts,
+        padding=True,
+        padding_side="right",
+        truncation=True,
+        max_length=max_text,
+        return_tensors="pt",
+    )
+    return encoded.input_ids, encoded.attention_mask
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, epoch)).permutation(length)
+
+
+def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and columns of each line of a JSONL or CSV file."""
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
+    if path.suffix not in (".csv", ".jsonl"):
+        raise DataError(f"{path} must be a .jsonl or a .csv file.")
+    with path.open(encoding="utf-8", newline="") as file:
+        if path.suffix == ".csv":
+            reader = csv.DictReader(file)
+            for row in reader:
+                yield reader.line_num, row
+            return
+        for line, text in enumerate(file, start=1):
+            if text.strip():
+                yield line, _read_object(text, path, line)
+
+
+def _read_object(text: str, path: Path, line: int) -> dict[str, Any]:
+    try:
+        row = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {line}: this is not JSON ({error}).") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{path}, line {line}: this is not a JSON object.")
+    return row
+
+
+def _cell(row: dict[str, Any], columns: Sequence[str], path: Path, line: int) -> str:
+    for column in columns:
+        value = row.get(column)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    raise DataError(f"{path}, line {line}: {' or '.join(columns)} is missing or empty.")

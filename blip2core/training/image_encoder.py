@@ -1,0 +1,174 @@
+"""Pre-training of the small image encoder: read every cell of a crowded sticker scene.
+
+BLIP-2 starts from an image encoder that already sees (section 3.1 of the paper). Ours learns
+from the exact truth of the scenes: the mean of the patch features of each cell must tell which
+sticker has its centre there (noun, colour, size), each patch which sticker covers it, and the
+class token where the scene is. The heads are thrown away afterwards.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Blip2VisionConfig, Blip2VisionModel
+
+from blip2core.stickers.scene import GRID, SIDE, Scene
+from blip2core.stickers.words import COLOURS, NOUNS, PLACES, SIZES
+
+PATCH = 14
+PATCHES = SIDE // PATCH
+_NOUN = {noun: index + 1 for index, noun in enumerate(NOUNS)}
+_COLOUR = {colour: index + 1 for index, colour in enumerate(COLOURS)}
+_SIZE = {size: index + 1 for index, size in enumerate(SIZES)}
+_PLACE = {place: index for index, place in enumerate(PLACES)}
+
+IGNORED = -100
+GRAY_SHARE = 0.25
+"""Share of the training pictures that lose their colours."""
+EMPTY_WEIGHT = 0.3
+"""Weight of the class "nothing here", which most cells of an ordinary scene belong to."""
+
+
+def build_image_encoder(width: int = 192, layers: int = 6, heads: int = 3) -> Blip2VisionModel:
+    """A random ViT for pictures of SIDE x SIDE pixels, ready to be trained from scratch."""
+    config = Blip2VisionConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        image_size=SIDE,
+        patch_size=PATCH,
+        # The default, 1e-10, is meant for loading weights only: nothing would learn.
+        initializer_range=0.02,
+        attn_implementation="eager",
+    )
+    return Blip2VisionModel(config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What the heads must answer for a batch of B scenes."""
+
+    cells: Tensor
+    """(B, GRID * GRID, 3): noun, colour and size of the sticker centred there; 0 for none."""
+    patches: Tensor
+    """(B, PATCHES * PATCHES, 2): noun and colour of the sticker that covers the patch's centre."""
+    places: Tensor
+    """(B,); IGNORED for a backdrop that is no place."""
+
+    def to(self, device: torch.device) -> "Truth":
+        """The same on another device."""
+        return Truth(
+            cells=self.cells.to(device),
+            patches=self.patches.to(device),
+            places=self.places.to(device),
+        )
+
+
+def truth_of(scenes: list[Scene]) -> Truth:
+    """The targets of `ReadingHeads` for these scenes."""
+    cells = torch.zeros(len(scenes), GRID * GRID, 3, dtype=torch.long)
+    patches = torch.zeros(len(scenes), PATCHES, PATCHES, 2, dtype=torch.long)
+    for row, scene in enumerate(scenes):
+        for group in scene.groups:
+            noun, colour = _NOUN[group.noun], _COLOUR.get(group.colour or "", 0)
+            for box in group.boxes:
+                cells[row, box.cell] = torch.tensor([noun, colour, _SIZE[group.size]])
+                left, right = _patch_range(box.x, box.side)
+                top, bottom = _patch_range(box.y, box.side)
+                patches[row, top:bottom, left:right, 0] = noun
+                patches[row, top:bottom, left:right, 1] = colour
+    places = torch.tensor([_PLACE.get(scene.place, IGNORED) for scene in scenes])
+    return Truth(cells=cells, patches=patches.flatten(1, 2), places=places)
+
+
+def _patch_range(centre: int, side: int) -> tuple[int, int]:
+    """First and last + 1 of the patches whose centre lies within the sticker."""
+    first = round((centre - side / 2) / PATCH)
+    last = round((centre + side / 2) / PATCH)
+    return max(0, first), min(PATCHES, max(last, first + 1))
+
+
+class ReadingHeads(nn.Module):
+    """Linear heads on the encoder's features, used in pre-training only."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.sizes = (len(NOUNS) + 1, len(COLOURS) + 1, len(SIZES) + 1)
+        self.cell = nn.Linear(width, sum(self.sizes))
+        self.patch = nn.Linear(width, sum(self.sizes[:2]))
+        self.place = nn.Linear(width, len(PLACES))
+
+    def forward(self, features: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]:
+        """(B, 1 + P, D) -> logits per cell (noun, colour, size), per patch, and of the place."""
+        patches = features[:, 1:]
+        cells = cell_means(patches)
+        return (
+            self.cell(cells).split(self.sizes, dim=-1),
+            self.patch(patches).split(self.sizes[:2], dim=-1),
+            self.place(features[:, 0]),
+        )
+
+
+def cell_means(patches: Tensor) -> Tensor:
+    """(B, PATCHES * PATCHES, D) -> (B, GRID * GRID, D): mean over each cell's patches."""
+    batch, _, width = patches.shape
+    side = PATCHES // GRID
+    grid = patches.view(batch, GRID, side, GRID, side, width)
+    return grid.mean(dim=(2, 4)).flatten(1, 2)
+
+
+def reading_loss(heads: ReadingHeads, features: Tensor, truth: Truth) -> Tensor:
+    """Sum of the cross-entropies of all heads: (B, 1 + P, D) -> scalar."""
+    cells, patches, place = heads(features)
+    # the sum over an empty batch of places is 0, where the mean would be no number
+    places = functional.cross_entropy(place, truth.places, ignore_index=IGNORED, reduction="sum")
+    loss = places * 0.3 / len(truth.places)
+    for index, (logits, weight) in enumerate(zip(cells, (1.0, 0.5, 0.3), strict=True)):
+        loss = loss + weight * _weighted(logits, truth.cells[..., index])
+    for index, (logits, weight) in enumerate(zip(patches, (1.0, 0.3), strict=True)):
+        loss = loss + weight * _weighted(logits, truth.patches[..., index])
+    return loss
+
+
+def _weighted(logits: Tensor, targets: Tensor) -> Tensor:
+    weights = torch.ones(logits.shape[-1], device=logits.device)
+    weights[0] = EMPTY_WEIGHT
+    return functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), weights)
+
+
+def jitter(pixels: Tensor, truth: Truth, generator: torch.Generator) -> tuple[Tensor, Truth]:
+    """(B, 3, H, W) normalised pixels, their channels scaled and shifted a little; some without any
+    colour, whose colours then are no target. A sticker is known by its shape first, and a new
+    colour of it is less of a surprise.
+    """
+    shape = (len(pixels), 3, 1, 1)
+    gain = 1 + 0.15 * (2 * torch.rand(shape, generator=generator) - 1)
+    shift = 0.3 * (2 * torch.rand(shape, generator=generator) - 1)
+    gray = torch.rand(len(pixels), generator=generator) < GRAY_SHARE
+    pixels = torch.where(gray[:, None, None, None], pixels.mean(1, keepdim=True), pixels)
+    cells, patches = truth.cells.clone(), truth.patches.clone()
+    cells[gray, :, 1] = IGNORED
+    patches[gray, :, 1] = IGNORED
+    return pixels * gain + shift, replace(truth, cells=cells, patches=patches)
+
+
+@torch.no_grad()
+def reading_accuracy(heads: ReadingHeads, features: Tensor, truth: Truth) -> dict[str, float]:
+    """Share of right cells: the noun where a sticker is, its colour, its size, and empty cells."""
+    cells, _, place = heads(features)
+    noun, colour, size = (logits.argmax(-1) for logits in cells)
+    there = truth.cells[..., 0] > 0
+    tinted = truth.cells[..., 1] > 0
+    return {
+        "noun": _share(noun[there] == truth.cells[..., 0][there]),
+        "colour": _share(colour[tinted] == truth.cells[..., 1][tinted]),
+        "size": _share(size[there] == truth.cells[..., 2][there]),
+        "empty": _share(noun[~there] == 0),
+        "place": _share(place.argmax(-1) == truth.places),
+    }
+
+
+def _share(right: Tensor) -> float:
+    return right.float().mean().item()

@@ -1,0 +1,194 @@
+"""Rebuilds the embedded checkpoints from nothing: `make pretrain`.
+
+The parts are made one after another, each in its own folder of `build/pretrain`, and each goes on
+where it was killed:
+
+    image_encoder       a ViT, from crowded scenes
+    decoder             an OPT-like language model, from text
+    encoder_decoder     a T5-like language model, from text
+    stage1              the Q-Former learns to read pictures            -> stickers-itm
+    stage2              it learns to speak to the decoder               -> stickers-opt
+    stage2_t5           it learns to speak to the encoder-decoder       -> stickers-t5
+    ablation            stage 2 without stage 1, for comparison; not published
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoProcessor,
+    Blip2ForConditionalGeneration,
+    Blip2ForImageTextRetrieval,
+)
+
+from blip2core.config import Stage1Config, Stage2Config, UnimodalConfig
+from blip2core.models.stage1_files import read_stage1_state, write_stage1_state
+from blip2core.stickers.language import vocabulary_texts
+from blip2core.stickers.scene import GRID
+from blip2core.training import stage1, stage2, unimodal
+from blip2core.training.tokenizers import (
+    TEXTS,
+    train_causal_tokenizer,
+    train_wordpiece_tokenizer,
+)
+
+BUILD = Path("build/pretrain")
+CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
+SCENES = 32_000
+"""Scenes whose image features are kept for both stages (0.8 GB)."""
+STORED = torch.float16
+"""Type of the published weights: half the size, and read back into fp32 without visible loss."""
+
+IMAGE_ENCODER = UnimodalConfig(
+    part="image_encoder",
+    steps=1_600,
+    warmup_steps=100,
+    learning_rate=2e-3,
+    floor=6e-5,
+    eval_every=200,
+    checkpoint_every=100,
+)
+DECODER = UnimodalConfig(
+    part="decoder",
+    steps=5_000,
+    warmup_steps=100,
+    batch=32,
+    learning_rate=1.5e-3,
+    floor=4.5e-5,
+    checkpoint_every=250,
+)
+ENCODER_DECODER = replace(DECODER, part="encoder_decoder", layers=3, steps=4_000)
+
+
+def tokenizers(build: Path) -> None:
+    """Both small tokenizers, from the same texts."""
+    texts = vocabulary_texts(TEXTS)
+    train_causal_tokenizer(texts).save_pretrained(build / "tokenizers" / "causal")
+    train_wordpiece_tokenizer(texts).save_pretrained(build / "tokenizers" / "wordpiece")
+
+
+def image_encoder(build: Path) -> None:
+    """The ViT."""
+    unimodal.run(IMAGE_ENCODER, build / "image_encoder")
+
+
+def decoder(build: Path) -> None:
+    """The OPT-like language model."""
+    unimodal.run(replace(DECODER, tokenizer=_causal(build)), build / "decoder")
+
+
+def encoder_decoder(build: Path) -> None:
+    """The T5-like language model."""
+    unimodal.run(replace(ENCODER_DECODER, tokenizer=_causal(build)), build / "encoder_decoder")
+
+
+def stage1_config(build: Path) -> Stage1Config:
+    """Each query begins at its own cell; half of the wrong texts are one-word lies."""
+    return Stage1Config(
+        scenes=SCENES,
+        vision=str(build / "image_encoder" / "model"),
+        tokenizer=str(build / "tokenizers" / "wordpiece"),
+        cache=str(build / "features.npy"),
+        anchor_grid=GRID,
+        hard_text_share=0.5,
+        steps=2_400,
+        warmup_steps=100,
+        eval_every=200,
+        checkpoint_every=100,
+    )
+
+
+def stage2_config(build: Path, language_model: str) -> Stage2Config:
+    """From stage 1, before one of the language models."""
+    return Stage2Config(
+        scenes=SCENES,
+        vision=str(build / "image_encoder" / "model"),
+        stage1=str(build / "stage1" / "model"),
+        language_model=str(build / language_model / "model"),
+        cache=str(build / "features.npy"),
+        whole_caption_share=0.5,
+        steps=2_400,
+        warmup_steps=100,
+        eval_every=200,
+        checkpoint_every=100,
+    )
+
+
+def first_stage(build: Path) -> None:
+    """The Q-Former reads."""
+    stage1.run(stage1_config(build), build / "stage1")
+
+
+def second_stage(build: Path) -> None:
+    """The Q-Former speaks to the decoder."""
+    stage2.run(stage2_config(build, "decoder"), build / "stage2")
+
+
+def second_stage_t5(build: Path) -> None:
+    """The Q-Former speaks to the encoder-decoder."""
+    stage2.run(stage2_config(build, "encoder_decoder"), build / "stage2_t5")
+
+
+def ablation(build: Path) -> None:
+    """What stage 2 comes to without stage 1, in the same number of steps."""
+    stage2.run(replace(stage2_config(build, "decoder"), stage1=None), build / "ablation")
+
+
+def publish(build: Path) -> None:
+    """Write the three models as they are shipped."""
+    generators = {"stickers-opt": "stage2", "stickers-t5": "stage2_t5"}
+    for name, part in generators.items():
+        _store(build / part / "model", CHECKPOINTS / name, Blip2ForConditionalGeneration)
+    matcher = build / "stage1" / "model"
+    _store(matcher, CHECKPOINTS / "stickers-itm", Blip2ForImageTextRetrieval)
+    state, decoder_token_id = read_stage1_state(matcher)
+    write_stage1_state(CHECKPOINTS / "stickers-itm", state, decoder_token_id=decoder_token_id)
+
+
+def _store(
+    source: Path,
+    target: Path,
+    kind: type[Blip2ForConditionalGeneration] | type[Blip2ForImageTextRetrieval],
+) -> None:
+    """Copy a model and its processor, with weights of type STORED."""
+    model = kind.from_pretrained(source, config=AutoConfig.from_pretrained(source))
+    model.to(STORED).save_pretrained(target)
+    AutoProcessor.from_pretrained(source).save_pretrained(target)
+
+
+def _causal(build: Path) -> str:
+    return str(build / "tokenizers" / "causal")
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "tokenizers": tokenizers,
+    "image_encoder": image_encoder,
+    "decoder": decoder,
+    "encoder_decoder": encoder_decoder,
+    "stage1": first_stage,
+    "stage2": second_stage,
+    "stage2_t5": second_stage_t5,
+    "publish": publish,
+    "ablation": ablation,
+}
+
+
+def main() -> None:
+    """Make all parts, or those named."""
+    parser = argparse.ArgumentParser(description="Rebuild the embedded checkpoints from nothing.")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all, in order")
+    parser.add_argument(
+        "--build", type=Path, default=BUILD, help="folder of the intermediate files"
+    )
+    arguments = parser.parse_args()
+    for name in arguments.parts or PARTS:
+        print(f"== {name}", flush=True)
+        PARTS[name](arguments.build)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Learning rate at a step: linear warm-up, then half a cosine down to a floor."""
+
+import math
+
+
+def lr_at(step: int, *, steps: int, warmup_steps: int, peak: float, floor: float) -> float:
+    """Learning rate of step `step`, the first step being 0.
+
+    Warm-up and cosine are both counted in optimizer steps: the rate rises to `peak` over
+    `warmup_steps` steps and falls to `floor`, which step `steps` would have.
+    """
+    if step < warmup_steps:
+        return peak * (step + 1) / (warmup_steps + 1)
+    progress = min(1.0, (step - warmup_steps) / (steps - warmup_steps))
+    return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,86 @@
+"""What every recipe sets up around its loop: device, arithmetic, progress bar and curves."""
+
+import math
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from blip2core.config import TrainConfig
+from blip2core.errors import ConfigError
+from blip2core.models.loading import fast_bfloat16
+
+
+def start_session(config: TrainConfig) -> Accelerator:
+    """Seed every generator and choose device, threads and arithmetic of this process."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    random.seed(config.seed)
+    np.random.seed(config.seed % 2**32)
+    torch.manual_seed(config.seed)
+    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    bf16 = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(on_cpu=on_cpu))
+    # accelerate keeps the first choice of a process for ever; here one run may follow another.
+    AcceleratorState._reset_state(reset_partial_state=PartialState().num_processes == 1)
+    return Accelerator(cpu=on_cpu, mixed_precision="bf16" if bf16 else "no")
+
+
+def fast_bf16(*, on_cpu: bool) -> bool:
+    """Whether bf16 is faster than fp32 here: a GPU that has it, or a CPU with AMX tiles."""
+    if on_cpu:
+        return fast_bfloat16()
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def is_due(done: int, every: int, steps: int) -> bool:
+    """Whether to do after `done` of `steps` steps what is done every so many, and at the end."""
+    return done % every == 0 or done == steps
+
+
+class Progress:
+    """The bar on the terminal and the curves in `<out>/curves`; silent where not `visible`."""
+
+    def __init__(self, out: Path, *, step: int, steps: int, visible: bool) -> None:
+        self._bar = tqdm(
+            total=steps, initial=step, desc=out.name, disable=None if visible else True
+        )
+        # What a killed run wrote after its last checkpoint is dropped: those steps come again.
+        self._writer = SummaryWriter(str(out / "curves"), purge_step=step + 1) if visible else None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def advance(self) -> None:
+        """One optimizer step is done."""
+        self._bar.update()
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point at `step` to the curve of each name.
+
+        Raises ConfigError where the loss is no longer a number, instead of training on.
+        """
+        loss = values.get("train/loss", 0.0)
+        if not math.isfinite(loss):
+            raise ConfigError(f"The loss became {loss} at step {step}: lower the learning rate.")
+        shown = {name.split("/")[-1]: f"{value:.3g}" for name, value in values.items()}
+        self._bar.set_postfix(shown, refresh=False)
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)

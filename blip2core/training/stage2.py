@@ -1,0 +1,205 @@
+"""Stage 2: the Q-Former learns to speak to a frozen language model. Section 3.3 of the paper.
+
+out/features.npy    picture features, once for all runs that name the same file
+out/checkpoints/    to go on after a kill
+out/curves/         TensorBoard
+out/model/          the result, for transformers' `Blip2ForConditionalGeneration`
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from blip2core.config import Stage2Config
+from blip2core.models.qformer import attention_for
+from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
+from blip2core.training.data import Order, PairSource
+from blip2core.training.exact_match import exact_answers
+from blip2core.training.features import FeatureCache
+from blip2core.training.optimizer import build_optimizer, set_lr
+from blip2core.training.parts import build_blip2
+from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, Stage2Batches
+from blip2core.training.pictures import Data, open_data
+from blip2core.training.schedule import lr_at
+from blip2core.training.session import Progress, is_due, start_session
+
+Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
+"""(model, processor, validation source, its features) -> figures by name."""
+
+
+class Stage2Model(nn.Module):
+    """The parts of a `Blip2ForConditionalGeneration` behind its image encoder, and their loss.
+
+    The language model is frozen: gradients pass through it to its inputs, and it stays in
+    evaluation mode.
+    """
+
+    def __init__(self, blip2: Any) -> None:
+        super().__init__()
+        self.query_tokens = blip2.query_tokens
+        self.qformer = blip2.qformer
+        self.language_projection = blip2.language_projection
+        self.language_model = blip2.language_model
+
+    def train(self, mode: bool = True) -> "Stage2Model":
+        """Switch the trained parts only."""
+        super().train(mode)
+        self.language_model.eval()
+        return self
+
+    def soft_words(self, vision: Tensor) -> Tensor:
+        """(B, P, V) image features -> (B, Q, D), in the place of Q word embeddings."""
+        projected: Tensor = self.language_projection(self.read(vision))
+        return projected
+
+    def read(self, vision: Tensor) -> Tensor:
+        """(B, P, V) image features -> (B, Q, width of the Q-Former)."""
+        queries = self.query_tokens.expand(len(vision), -1, -1)
+        output = self.qformer(query_embeds=queries, encoder_hidden_states=vision)
+        hidden: Tensor = output.last_hidden_state
+        return hidden
+
+    def forward(self, batch: Stage2Batch) -> Tensor:
+        """Mean of the negative log-likelihood over the target tokens of the batch, ()."""
+        soft = self.soft_words(batch.vision)
+        words = self.language_model.get_input_embeddings()(batch.ids)  # (B, T, D)
+        inputs = torch.cat([soft.to(words.dtype), words], dim=1)
+        mask = functional.pad(batch.mask, (soft.shape[1], 0), value=1)
+        if self.language_model.config.is_encoder_decoder:
+            logits, targets = self._prefixed(inputs, mask, batch.labels)
+        else:
+            logits, targets = self._continued(inputs, mask, batch.labels)
+        return functional.cross_entropy(logits.float(), targets)
+
+    def _continued(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, vocabulary) and ids (N,) of the N target tokens, decoder alone."""
+        hidden = self.language_model.base_model(
+            inputs_embeds=inputs, attention_mask=mask, use_cache=False
+        ).last_hidden_state  # (B, Q + T, D)
+        # The position before a token tells it; only those are worth the large output matrix.
+        before = hidden[:, -labels.shape[1] - 1 : -1]  # (B, T, D)
+        wanted = labels != IGNORED
+        return self.language_model.get_output_embeddings()(before[wanted]), labels[wanted]
+
+    def _prefixed(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, vocabulary) and ids (N,) of the N target tokens, encoder-decoder."""
+        logits = self.language_model(
+            inputs_embeds=inputs,
+            attention_mask=mask,
+            decoder_input_ids=self.language_model.prepare_decoder_input_ids_from_labels(labels),
+            use_cache=False,
+        ).logits  # (B, L, vocabulary)
+        wanted = labels != IGNORED
+        return logits[wanted], labels[wanted]
+
+    @torch.no_grad()
+    def start_projection(self, vision: Tensor) -> None:
+        """Draw the projection so that soft words are as large as word embeddings.
+
+        transformers' own start makes them several times larger. `vision` (B, P, V) tells how large
+        the Q-Former's outputs are.
+        """
+        words = self.language_model.get_input_embeddings().weight.float()
+        size = self.read(vision).square().mean().sqrt()
+        width = self.language_projection.in_features
+        nn.init.normal_(
+            self.language_projection.weight, std=float(words.std() / size) / math.sqrt(width)
+        )
+        nn.init.zeros_(self.language_projection.bias)
+
+
+def run(config: Stage2Config, out: Path, *, measure: Measure = exact_answers) -> Path:
+    """Train, or go on with what a killed run left in `out`; returns the folder of the model.
+
+    Args:
+        config: All settings; a run can only go on with those it was started with.
+        out: Folder of this run, see above.
+        measure: Called with the validation pictures every `eval_every` steps.
+    """
+    accelerator = start_session(config)
+    device, main = accelerator.device, accelerator.is_main_process
+    blip2, processor = build_blip2(config, attention=attention_for(device))
+    texts = PassageTokenizer(
+        processor.tokenizer,
+        encoder_decoder=blip2.language_model.config.is_encoder_decoder,
+        max_text=config.max_text,
+        whole_caption_share=config.whole_caption_share,
+    )
+    with accelerator.main_process_first():
+        training, held = open_data(
+            config, out, blip2.vision_model.to(device), processor.image_processor
+        )
+    blip2.vision_model.to("cpu")
+    order = Order(
+        seed=config.seed,
+        length=len(training.source),
+        batch=config.batch,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
+    batches = Stage2Batches(*training, texts, order, window=config.length_window)
+
+    model = Stage2Model(blip2)
+    model.start_projection(training.features.read(range(min(64, len(training.features)))))
+    optimizer = build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    root = out / "checkpoints"
+    first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
+    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+        for step in range(first, config.steps):
+            lr = lr_at(
+                step,
+                steps=config.steps,
+                warmup_steps=config.warmup_steps,
+                peak=config.learning_rate,
+                floor=config.floor,
+            )
+            set_lr(optimizer, lr)
+            wrapped.train()
+            loss = wrapped(batches.batch(step).to(device))
+            accelerator.backward(loss)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+
+            done = step + 1
+            progress.advance()
+            if is_due(done, config.log_every, config.steps):
+                curves = {"loss": loss.item(), "gradient": norm.item(), "lr": lr}
+                progress.log(done, {f"train/{name}": value for name, value in curves.items()})
+            if held and main and is_due(done, config.eval_every, config.steps):
+                wrapped.eval()
+                with accelerator.autocast():
+                    figures = {"loss": validation_loss(model, held, texts, config)}
+                    figures |= measure(blip2, processor, held.source, held.features)
+                progress.log(done, {f"validation/{name}": at for name, at in figures.items()})
+            if is_due(done, config.checkpoint_every, config.steps):
+                save_checkpoint(root, step=done, module=model, optimizer=optimizer, config=config)
+
+    if main:
+        blip2.to("cpu").eval().save_pretrained(out / "model")
+        processor.save_pretrained(out / "model")
+    accelerator.wait_for_everyone()
+    return out / "model"
+
+
+@torch.no_grad()
+def validation_loss(
+    model: Stage2Model, held: Data, texts: PassageTokenizer, config: Stage2Config
+) -> float:
+    """Mean over all target tokens of the held-out pictures, with the same passages each time."""
+    size = min(config.batch, len(held.source))
+    order = Order(seed=0, length=len(held.source), batch=size)
+    batches = Stage2Batches(*held, texts, order)
+    total, tokens = 0.0, 0
+    for step in range(math.ceil(len(held.source) / size)):
+        batch = batches.batch(step).to(model.query_tokens.device)
+        number = int((batch.labels != IGNORED).sum())
+        total += model(batch).item() * number
+        tokens += number
+    return total / tokens

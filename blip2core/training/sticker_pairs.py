@@ -1,0 +1,84 @@
+"""The sticker world as training data: scenes by number, with texts whose truth is known exactly."""
+
+import hashlib
+import random
+
+from PIL import Image
+
+from blip2core.errors import DataError
+from blip2core.records import Passage
+from blip2core.stickers import language
+from blip2core.stickers.captions import (
+    CHANGES,
+    Caption,
+    beside_caption,
+    full_caption,
+    partial_caption,
+)
+from blip2core.stickers.paint import paint
+from blip2core.stickers.scene import SPLITS, Scene, draw_scene
+from blip2core.training.data import Statement
+
+_FULL_SHARE, _PARTIAL_SHARE = 0.6, 0.3
+"""Captions of the whole scene, and of a part of it; the rest say what is beside one group."""
+
+
+class StickerPairs:
+    """The first `count` scenes of a split; a `PairSource`. Painting them needs the emoji font."""
+
+    def __init__(self, count: int, *, split: str = "train") -> None:
+        seeds = SPLITS[split]
+        if count > len(seeds):
+            raise DataError(f"The split {split} has {len(seeds)} scenes, not {count}.")
+        self._seeds = seeds[:count]
+        self._split = split
+        self._scenes: list[Scene | None] = [None] * count
+
+    @property
+    def identity(self) -> str:
+        # A few scenes in full, so that features of a world that has changed since do not pass.
+        scenes = [self.scene(index) for index in range(min(32, len(self)))]
+        digest = hashlib.sha256(repr(scenes).encode()).hexdigest()
+        return f"stickers {self._split} {len(self)} {digest}"
+
+    def __len__(self) -> int:
+        return len(self._seeds)
+
+    def scene(self, index: int) -> Scene:
+        """The truth of picture `index`."""
+        scene = self._scenes[index]
+        if scene is None:
+            scene = self._scenes[index] = draw_scene(self._seeds[index])
+        return scene
+
+    def image(self, index: int) -> Image.Image:
+        return paint(self.scene(index))
+
+    def text(self, index: int, rng: random.Random) -> Statement:
+        caption = _draw_caption(self.scene(index), rng)
+        return Statement(text=caption.text, meaning=caption)
+
+    def hard_text(self, index: int, rng: random.Random) -> str | None:
+        scene = self.scene(index)
+        caption = _draw_caption(scene, rng)
+        for kind in rng.sample(CHANGES, len(CHANGES)):
+            changed = caption.changed(scene, rng, kind)
+            if changed is not None and not changed.is_true_of(scene):
+                return changed.text
+        return None
+
+    def passage(self, index: int, rng: random.Random) -> Passage:
+        return language.passage(self.scene(index), rng)
+
+    def matches(self, index: int, statement: Statement) -> bool:
+        caption = statement.meaning
+        return isinstance(caption, Caption) and caption.is_true_of(self.scene(index))
+
+
+def _draw_caption(scene: Scene, rng: random.Random) -> Caption:
+    draw = rng.random()
+    if draw < _FULL_SHARE:
+        return full_caption(scene, rng)
+    if draw < _FULL_SHARE + _PARTIAL_SHARE:
+        return partial_caption(scene, rng)
+    return beside_caption(scene, rng) or full_caption(scene, rng)

@@ -1,0 +1,44 @@
+"""The model loads in the background, and a failure waits for who asks."""
+
+import threading
+
+import pytest
+
+import app.services
+from app.services import build_services
+from app.settings import AppSettings
+from blip2core.errors import ModelError, ModelUnavailableError, UnknownModelError
+from tests.fakes import FakeGenerator
+
+
+def test_page_does_not_wait_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, generator = threading.Event(), FakeGenerator()
+
+    def load(*_: object) -> FakeGenerator:
+        loaded.wait()
+        return generator
+
+    monkeypatch.setattr(app.services, "_load", load)
+    services = build_services(AppSettings())
+    assert not services.generator.done()
+    loaded.set()
+    assert services.generator.result(timeout=5) is generator
+
+
+def test_failed_load_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise ModelUnavailableError("not here")
+
+    monkeypatch.setattr(app.services, "_load", load)
+    error = build_services(AppSettings()).generator.exception(timeout=5)
+    assert isinstance(error, ModelUnavailableError)
+
+
+def test_unknown_model_is_refused_at_once() -> None:
+    with pytest.raises(UnknownModelError, match="stickers-opt"):
+        build_services(AppSettings(model="nonsense"))
+
+
+def test_matcher_cannot_answer() -> None:
+    with pytest.raises(ModelError, match="cannot answer"):
+        build_services(AppSettings(model="stickers-itm"))

@@ -1,0 +1,86 @@
+"""The page around the tabs: what it says of the model, what it offers to the outside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import workbench
+from app.workbench import ROOT, build_workbench, describe_model, serve
+from blip2core.errors import ModelUnavailableError
+from tests.fakes import FakeGenerator, fake_services
+
+
+@pytest.mark.parametrize(
+    ("generator", "words"),
+    [
+        (None, "loading"),
+        (FakeGenerator(), "ready on cpu, float32"),
+        (ModelUnavailableError("get <it> first"), "not available: get &lt;it&gt; first"),
+    ],
+)
+def test_model_is_described(generator: FakeGenerator | Exception | None, words: str) -> None:
+    html = describe_model(fake_services(generator))
+    assert words in html
+    assert "stickers-opt" in html and "sticker world" in html
+
+
+def test_served_page_is_closed_to_the_outside() -> None:
+    services = fake_services(FakeGenerator())
+    page = build_workbench(services)
+    respond = next(number for number, event in page.fns.items() if event.name == "respond")
+    address = serve(page, services.settings)
+    try:
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            config = client.get("config").json()
+            info = client.get("gradio_api/info").json()
+            direct = client.post("gradio_api/run/respond", json={"data": [], "fn_index": respond})
+            monitoring = client.get("monitoring/summary")
+    finally:
+        page.close()
+    assert info == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    assert direct.status_code == 404
+    assert monitoring.status_code in (403, 404)
+    assert config["title"] == "BLIP-2 Studio"
+    assert "<h1>" in str(config["components"])
+
+
+def test_model_events_share_one_lane() -> None:
+    page = build_workbench(fake_services(FakeGenerator()))
+    lanes = {
+        event.concurrency_id: event.concurrency_limit
+        for event in page.fns.values()
+        if event.concurrency_id == "model"
+    }
+    names = {event.name for event in page.fns.values() if event.concurrency_id == "model"}
+    assert lanes == {"model": 1}
+    assert names == {"look", "respond"}
+
+
+def test_runs_as_a_file_and_names_what_is_wrong() -> None:
+    run = subprocess.run(
+        [sys.executable, "app/workbench.py"],
+        cwd=ROOT,
+        env=os.environ | {"BLIP2_MODEL": "nonsense"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("There is no model 'nonsense'.")
+
+
+def test_wrong_setting_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BLIP2_PORT", "many")
+    assert workbench.main() == 2
+    assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
+
+
+def test_samples_are_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.tabs.chat.SAMPLES", tmp_path)
+    assert build_workbench(fake_services(FakeGenerator())) is not None

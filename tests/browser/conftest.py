@@ -1,0 +1,83 @@
+"""A real Chromium, and the page served with a fake model behind it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, sync_playwright
+
+from app.workbench import build_workbench, serve
+from tests.browser.journey import Journey, visit
+from tests.fakes import FakeGenerator, fake_services
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+MAX_UPLOAD = 1
+"""Megabytes; small, so that a file above it is made quickly."""
+
+
+def find_browser() -> str | None:
+    """The system's Chromium; nothing is downloaded."""
+    names = (os.environ.get("BROWSER_PATH", ""), *BROWSERS)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_browser()
+    if path is None and "CI" not in os.environ:
+        pytest.skip("no Chromium here; BROWSER_PATH can name one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def generator() -> FakeGenerator:
+    """Speaks slowly enough for a test to look on."""
+    return FakeGenerator(seconds_per_word=0.1, context_limit=75)
+
+
+@pytest.fixture(scope="module")
+def address(generator: FakeGenerator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page with the fake model is served."""
+    with pytest.MonkeyPatch.context() as patch:
+        samples = tmp_path_factory.mktemp("samples")
+        for name in ("first-1.png", "second-1.png"):
+            draw(samples / name, name)
+        patch.setattr("app.tabs.chat.SAMPLES", samples)
+        services = fake_services(generator, max_upload=MAX_UPLOAD)
+        page = build_workbench(services)
+    yield serve(page, services.settings)
+    page.close()
+
+
+@pytest.fixture
+def journey(browser: Browser, address: str) -> Iterator[Journey]:
+    """A visitor who has just arrived."""
+    with visit(browser, address) as journey:
+        yield journey
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A picture file that is none of the samples."""
+    return draw(tmp_path / "mine.png", "mine")
+
+
+def draw(path: Path, text: str) -> Path:
+    """A small picture with a text on it, so that no two are the same."""
+    image = Image.new("RGB", (112, 112), "skyblue")
+    ImageDraw.Draw(image).text((10, 50), text, fill="black")
+    image.save(path)
+    return path

@@ -1,0 +1,62 @@
+"""What a visitor does on the page, and what they can see."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+SECONDS = 1000
+PATIENCE = 60 * SECONDS
+"""How long to wait for what must come, in milliseconds; machines may be busy."""
+
+
+class Journey:
+    """One visitor on the page. Looks things up as a reader would: by label, text and role."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.question = page.get_by_label("Your question")
+        self.caption = page.get_by_label("Caption")
+        self.notice = page.get_by_role("alert")
+        self.toast = page.get_by_test_id("toast-body")
+        self.shown = page.locator("#picture img")
+        self.answers = page.get_by_test_id("bot")
+        self.stop = page.get_by_role("button", name="Stop")
+
+    def upload(self, file: Path) -> None:
+        self.page.locator("#picture input[type=file]").set_input_files(file)
+
+    def ask(self, question: str) -> Locator:
+        """Send a question; the bubble of its answer."""
+        number = self.answers.count()
+        self.question.fill(question)
+        self.question.press("Enter")
+        expect(self.answers).not_to_have_count(number)
+        return self.answers.last
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def read_prompt(self) -> str:
+        """What the page says the model read for the latest question."""
+        prompt = self.page.get_by_label(re.compile("^Prompt of"))
+        if not prompt.is_visible():
+            self.press("What the model reads")
+        expect(prompt).not_to_have_value("")
+        return prompt.input_value()
+
+
+@contextmanager
+def visit(browser: Browser, address: str, **context: Any) -> Iterator[Journey]:
+    """A new visitor: no cookies, no storage."""
+    expect.set_options(timeout=PATIENCE)
+    with browser.new_context(**context) as visitor:
+        visitor.set_default_timeout(PATIENCE)
+        page = visitor.new_page()
+        page.goto(address)
+        journey = Journey(page)
+        expect(journey.question).to_be_visible()
+        yield journey

@@ -1,0 +1,82 @@
+"""What tests share: tiny random models of every kind, and pictures. No network, no GPU."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+
+import numpy
+import pytest
+from PIL import Image
+
+from blip2core.models import Generator, Matcher
+from tests import tiny
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Image.Image]:
+    """Three different pictures of noise, not square."""
+    noise = numpy.random.default_rng(0)
+    return [
+        Image.fromarray(noise.integers(0, 256, (40, 50, 3), dtype=numpy.uint8)) for _ in range(3)
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_generator() -> Generator:
+    """BLIP-2 with an OPT-like language model."""
+    return tiny.generator(tiny.blip2())
+
+
+@pytest.fixture(scope="session")
+def tiny_t5_generator() -> Generator:
+    """BLIP-2 with a T5-like language model."""
+    return tiny.generator(tiny.blip2(tiny.T5))
+
+
+@pytest.fixture(scope="session")
+def tiny_instructblip() -> Generator:
+    """InstructBLIP with a Llama-like language model, as the Vicuna checkpoints have."""
+    return tiny.generator(tiny.instructblip(tiny.LLAMA), family="instructblip")
+
+
+@pytest.fixture(scope="session")
+def tiny_instructblip_t5() -> Generator:
+    return tiny.generator(tiny.instructblip(tiny.T5), family="instructblip")
+
+
+@pytest.fixture(scope="session")
+def tiny_blip() -> Generator:
+    """The first BLIP, which writes captions."""
+    return tiny.generator(tiny.blip_captioner(), family="blip")
+
+
+@pytest.fixture(scope="session")
+def tiny_matcher() -> Matcher:
+    """The stage-1 Q-Former of BLIP-2."""
+    return tiny.matcher(tiny.retrieval())
+
+
+@pytest.fixture(scope="session")
+def tiny_blip_matcher() -> Matcher:
+    """The first BLIP, which scores texts."""
+    return tiny.matcher(tiny.blip_matcher(), family="blip")
+
+
+@pytest.fixture(
+    params=[
+        "tiny_generator",
+        "tiny_t5_generator",
+        "tiny_instructblip",
+        "tiny_instructblip_t5",
+        "tiny_blip",
+    ]
+)
+def any_generator(request: pytest.FixtureRequest) -> Generator:
+    """Each kind of generator in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["tiny_matcher", "tiny_blip_matcher"])
+def any_matcher(request: pytest.FixtureRequest) -> Matcher:
+    """Each kind of matcher in turn."""
+    return request.getfixturevalue(request.param)

@@ -1,0 +1,100 @@
+"""A generator without a network inside: answers from a dict, word by word, as slowly as asked."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from app.services import Services
+from app.settings import AppSettings
+from blip2core.config import DecodeConfig
+from blip2core.models.specs import ModelSpec, find_spec
+from blip2core.records import Generated
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeFeatures:
+    """Stands for the encoded form of some pictures."""
+
+    sizes: tuple[tuple[int, int], ...]
+
+
+@dataclass(kw_only=True)
+class FakeGenerator:
+    """What the page and the commands need of a `Generator`, and counters of what they did."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    """Question to answer; an unknown question is answered with its own words. An answer of
+    "!" raises an error that holds a path, as a broken model would."""
+    caption_text: str = "a red bird on the beach"
+    seconds_per_word: float = 0.0
+    context_limit: int = 200
+    device: str = "cpu"
+    dtype: str = "float32"
+    spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-opt"))
+    vision_calls: int = 0
+    prompts: list[str] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+
+    def encode(self, images: Sequence[Image.Image]) -> FakeFeatures:
+        self.vision_calls += 1
+        return FakeFeatures(sizes=tuple(image.size for image in images))
+
+    def caption(
+        self, features: FakeFeatures, *, num: int = 1, prompt: str = "", **_: object
+    ) -> list[list[Generated]]:
+        texts = [self.caption_text, *(f"{self.caption_text} {n}" for n in range(2, num + 1))]
+        one = [Generated(text=text, tokens=(1, 2, 3)) for text in texts]
+        return [one for _ in features.sizes]
+
+    def stream(
+        self,
+        features: FakeFeatures,
+        prompt: str,
+        *,
+        decode: DecodeConfig | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[str]:
+        self.prompts.append(prompt)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            yield from self._words(self._answer(prompt), stop)
+        finally:
+            self.running -= 1
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def _answer(self, prompt: str) -> str:
+        if prompt == self.spec.template.caption:
+            return self.caption_text
+        question = prompt.rpartition("Question: ")[2].removesuffix(" Answer:")
+        return self.answers.get(question, question)
+
+    def _words(self, answer: str, stop: threading.Event | None) -> Iterator[str]:
+        words = answer.split()
+        for end in range(1, len(words) + 1):
+            time.sleep(self.seconds_per_word)
+            if stop is not None and stop.is_set():
+                return
+            if answer == "!":
+                raise RuntimeError("no such file: /home/someone/secret")
+            yield " ".join(words[:end])
+
+
+def fake_services(generator: FakeGenerator | Exception | None, **settings: object) -> Services:
+    """Services around a fake: loaded, failed to load, or (None) loading for ever."""
+    future: Future[Any] = Future()
+    if isinstance(generator, Exception):
+        future.set_exception(generator)
+    elif generator is not None:
+        future.set_result(generator)
+    return Services(
+        settings=AppSettings(**settings), spec=find_spec("stickers-opt"), generator=future
+    )

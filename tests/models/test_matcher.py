@@ -1,0 +1,163 @@
+"""The matcher scores as transformers' own class does, and sees each picture once."""
+
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from blip2core.errors import ModelError, TextError
+from blip2core.models import Matcher
+from tests import tiny
+
+TEXTS = ["a cat", "two small birds near a tree", "b"]
+
+
+def theirs(matcher: Matcher, pictures: list[Image.Image], texts: list[str], itm: bool) -> Any:
+    """(B, 2) ITM logits of pairs, or (B, N) cosines, by transformers' forward pass."""
+    inputs = matcher.processor(images=pictures, text=texts, padding=True, return_tensors="pt")
+    if matcher.spec.family == "blip":
+        return matcher.model(**inputs, use_itm_head=itm).itm_score
+    return matcher.model(**inputs, use_image_text_matching_head=itm).logits_per_image
+
+
+def test_itm_of_pairs_equals_transformers(any_matcher, pictures):
+    ours = any_matcher.itm(any_matcher.encode(pictures), TEXTS)
+    expected = theirs(any_matcher, pictures, TEXTS, itm=True).softmax(dim=-1)[:, 1]
+    assert torch.allclose(ours, expected, atol=1e-6)
+    assert expected.max() - expected.min() > 1e-3, "the pairs must differ"
+
+
+def test_itc_equals_transformers(any_matcher, pictures):
+    ours = any_matcher.itc(any_matcher.encode(pictures), TEXTS[:2])
+    expected = theirs(any_matcher, pictures, TEXTS[:2], itm=False)
+    assert ours.shape == (3, 2)
+    assert torch.allclose(ours, expected, atol=1e-6)
+
+
+def test_itm_is_one_softmax_over_the_mean_of_query_logits(tiny_matcher, pictures):
+    features = tiny_matcher.encode(pictures[:1])
+    model = tiny_matcher.model
+    seen: list[torch.Tensor] = []
+    handle = model.itm_head.register_forward_hook(lambda _, __, output: seen.append(output))
+    probability = tiny_matcher.match(features, ["a cat"])[0].itm
+    handle.remove()
+    (logits,) = seen  # (1, Q, 2)
+    assert logits.shape == (1, tiny.QUERIES, 2)
+    no_match, match = logits[0].mean(dim=0).exp().tolist()
+    assert probability == pytest.approx(match / (match + no_match), abs=1e-6)
+
+
+def test_many_texts_against_one_image_equal_pair_by_pair(any_matcher, pictures):
+    features = any_matcher.encode(pictures)
+    together = any_matcher.match(features[1], TEXTS)
+    assert [match.text for match in together] == TEXTS
+    itm = theirs(any_matcher, [pictures[1]] * 3, TEXTS, itm=True).softmax(dim=-1)[:, 1]
+    itc = theirs(any_matcher, [pictures[1]], TEXTS, itm=False)[0]
+    assert [match.itm for match in together] == pytest.approx(itm.tolist(), abs=1e-6)
+    assert [match.itc for match in together] == pytest.approx(itc.tolist(), abs=1e-6)
+
+
+def test_the_winning_query_is_the_one_with_the_best_cosine(tiny_matcher, pictures):
+    features = tiny_matcher.encode(pictures)
+    for picture in range(3):
+        images = tiny_matcher.embed_images(features[picture])[0]  # (Q, E)
+        for match in tiny_matcher.match(features[picture], TEXTS):
+            cosines = images @ tiny_matcher.embed_texts([match.text])[0]
+            assert match.query == int(cosines.argmax())
+            assert match.itc == pytest.approx(float(cosines.max()), abs=1e-6)
+
+
+def test_one_vision_pass_and_one_key_projection_for_all_texts(tiny_matcher, pictures):
+    model = tiny_matcher.model
+    keys = model.qformer.encoder.layer[0].crossattention.attention.key
+    vision_rows, key_rows = [], []
+    handles = [
+        model.vision_model.encoder.register_forward_hook(
+            lambda _, __, output: vision_rows.append(len(output.last_hidden_state))
+        ),
+        keys.register_forward_hook(lambda _, __, output: key_rows.append(len(output))),
+    ]
+    before = tiny_matcher.vision_calls
+    tiny_matcher.match(tiny_matcher.encode(pictures[:1]), TEXTS * 5)
+    for handle in handles:
+        handle.remove()
+    assert vision_rows == [1] and tiny_matcher.vision_calls == before + 1
+    assert key_rows == [1, 1], "once for the queries of ITC, once for all texts of ITM"
+
+
+def test_more_texts_and_images_than_go_through_together(tiny_matcher, pictures, monkeypatch):
+    features = tiny_matcher.encode(pictures)
+    whole = [
+        tiny_matcher.itc(features, TEXTS),
+        tiny_matcher.itm(features, TEXTS),
+        tiny_matcher.itm(features[0], TEXTS),
+    ]
+    monkeypatch.setattr("blip2core.models.matcher.CHUNK", 2)
+    parts = [
+        tiny_matcher.itc(features, TEXTS),
+        tiny_matcher.itm(features, TEXTS),
+        tiny_matcher.itm(features[0], TEXTS),
+    ]
+    for one, other in zip(whole, parts, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_truncation_is_reported(tiny_matcher, pictures):
+    limited = tiny.matcher((tiny_matcher.model, tiny_matcher.processor), text_limit=6)
+    features = limited.encode(pictures[:1])
+    short, exact, long = limited.match(features, ["abc", "abcd", "abcdxyz"])
+    assert (short.truncated, exact.truncated, long.truncated) == (False, False, True)
+    assert long.itm == pytest.approx(exact.itm, abs=1e-6), "only the beginning is read"
+    assert tiny_matcher.text_limit == 48 and limited.text_limit == 6
+    assert tiny_matcher.match(features, ["a" * 100])[0].truncated
+
+
+def test_rank_reorders_the_shortlist_by_itm(any_matcher, pictures):
+    features = any_matcher.encode(pictures)
+    itc = any_matcher.itc(features, ["a cat"])[:, 0]
+    itm = any_matcher.itm(features, ["a cat"] * 3)
+    ranked = any_matcher.rank("a cat", features, shortlist=2)
+    shortlist = itc.argsort(descending=True)[:2].tolist()
+    assert [index for index, _ in ranked] == sorted(shortlist, key=lambda i: -itm[i])
+    for index, match in ranked:
+        alone = any_matcher.match(features[index], ["a cat"])[0]
+        assert match.itm == pytest.approx(alone.itm, abs=1e-6)
+        assert match.itc == pytest.approx(alone.itc, abs=1e-6)
+        assert (match.query, match.text) == (alone.query, "a cat")
+    assert len(any_matcher.rank("a cat", features)) == 3
+
+
+def test_rank_with_embeddings_at_hand(tiny_matcher, pictures):
+    features = tiny_matcher.encode(pictures)
+    embeddings = tiny_matcher.embed_images(features)
+    assert embeddings.shape == (3, tiny.QUERIES, 12)
+    again = tiny_matcher.rank("a cat", features, embeddings=embeddings)
+    assert again == tiny_matcher.rank("a cat", features)
+
+
+def test_what_cannot_be_matched(tiny_matcher, pictures):
+    features = tiny_matcher.encode(pictures)
+    assert tiny_matcher.match(features[0], []) == []
+    with pytest.raises(TextError, match="empty"):
+        tiny_matcher.match(features[0], ["a cat", "  "])
+    with pytest.raises(ModelError, match="one image, not of 3"):
+        tiny_matcher.match(features, TEXTS)
+    with pytest.raises(ModelError, match="2 texts do not fit 3 images"):
+        tiny_matcher.itm(features, TEXTS[:2])
+    foreign = tiny.matcher(tiny.retrieval(seed=1)).encode(pictures)
+    with pytest.raises(ModelError, match="another image encoder"):
+        tiny_matcher.itc(foreign, TEXTS)
+
+
+def test_a_checkpoint_with_image_tokens_in_its_texts_loses_no_words(pictures):
+    """With `image_token_index` set, transformers cuts placeholders off; here there are none."""
+    plain = tiny.matcher(tiny.retrieval())
+    expected = plain.match(plain.encode(pictures[:1]), TEXTS)
+    model, processor = tiny.retrieval()
+    model.config.image_token_index = processor.tokenizer.convert_tokens_to_ids("<image>")
+    processor.num_query_tokens = tiny.QUERIES
+    matcher = tiny.matcher((model, processor))
+    assert matcher.match(matcher.encode(pictures[:1]), TEXTS) == expected
+    logits = theirs(matcher, pictures[:1], TEXTS[:1], itm=True)
+    assert logits.softmax(dim=-1)[0, 1].item() == pytest.approx(expected[0].itm, abs=1e-6)

@@ -1,0 +1,106 @@
+"""Pictures show what the scene says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blip2core.errors import FontError
+from blip2core.stickers import paint as painter
+from blip2core.stickers.paint import find_font, paint
+from blip2core.stickers.scene import SIDE, Box, Group, Scene, draw_scene
+from blip2core.stickers.words import COLOURS, NOUNS, PLACES
+
+
+def has_font() -> bool:
+    try:
+        return find_font().is_file()
+    except FontError:
+        return False
+
+
+needs_font = pytest.mark.skipif(not has_font(), reason="fonts-noto-color-emoji is missing")
+
+
+def alone(noun: str, colour: str | None = None, place: str = "snow") -> Scene:
+    """One big sticker in the middle."""
+    group = Group(noun=noun, colour=colour, size="big", boxes=(Box(56, 56, 42),))
+    return Scene(seed=7, place=place, groups=(group,))
+
+
+def middle(scene: Scene) -> np.ndarray:
+    """The pixels under that sticker, HSV in [0, 255]."""
+    return np.asarray(paint(scene).crop((36, 36, 76, 76)).convert("HSV")).reshape(-1, 3)
+
+
+def evenly_lit(scene: Scene) -> np.ndarray:
+    """The picture, as bright as any other whose upper rows show the same sky."""
+    pixels = np.asarray(paint(scene), float)
+    return pixels / pixels[:30].mean()
+
+
+@needs_font
+def test_same_scene_same_pixels() -> None:
+    for seed in (0, 1):
+        first, second = paint(draw_scene(seed)), paint(draw_scene(seed))
+        assert (first.mode, first.size) == ("RGB", (SIDE, SIDE))
+        assert first.tobytes() == second.tobytes()
+
+
+@needs_font
+def test_background_and_noise_come_from_the_seed() -> None:
+    first, second = (Scene(seed=seed, place="city", groups=()) for seed in (1, 2))
+    assert paint(first).tobytes() != paint(second).tobytes()
+
+
+@needs_font
+@pytest.mark.parametrize("place", PLACES)
+def test_places_look_different(place: str) -> None:
+    others = [np.asarray(paint(Scene(seed=3, place=other, groups=())), float) for other in PLACES]
+    own = np.asarray(paint(Scene(seed=3, place=place, groups=())), float)
+    near = [other for other in others if np.abs(other - own).mean() < 12]
+    assert len(near) == 1
+
+
+@needs_font
+def test_every_noun_is_visible() -> None:
+    empty = evenly_lit(Scene(seed=7, place="snow", groups=()))
+    for noun, entry in NOUNS.items():
+        change = np.abs(evenly_lit(alone(noun, "red" if entry.coloured else None)) - empty)
+        assert change[36:76, 36:76].mean() > 3 * change[:30].mean(), noun
+
+
+@needs_font
+@pytest.mark.parametrize("colour", COLOURS)
+def test_tint_has_the_hue(colour: str) -> None:
+    for noun in (noun for noun, entry in NOUNS.items() if entry.coloured):
+        hue, saturation, _ = middle(alone(noun, colour)).T
+        lively = hue[saturation > 130] * (360 / 255)
+        assert len(lively) > 40, noun
+        away = np.abs((lively - COLOURS[colour] + 180) % 360 - 180)
+        assert np.median(away) < 8, noun
+
+
+def test_missing_font_names_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(painter, "_FONT_FOLDERS", (str(tmp_path),))
+    painter._glyph.cache_clear()
+    painter._tinted.cache_clear()
+    with pytest.raises(FontError, match="fonts-noto-color-emoji"):
+        paint(alone("dog"))
+
+
+def test_pillow_without_freetype_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painter.features, "check", lambda name: False)
+    painter._glyph.cache_clear()
+    painter._tinted.cache_clear()
+    with pytest.raises(FontError, match="FreeType"):
+        paint(alone("dog"))
+
+
+def test_font_in_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(painter, "_FONT_FOLDERS", ("~/.fonts",))
+    font = tmp_path / ".fonts" / "NotoColorEmoji.ttf"
+    font.parent.mkdir()
+    font.touch()
+    assert find_font() == font

@@ -1,0 +1,49 @@
+"""Imports point one way: the table of who may import whom, walked with `ast`."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BASE = {"errors", "config", "records", "images"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "records": {"errors"},
+    "images": {"errors"},
+    "storage": {"errors", "records"},
+    "models": BASE,
+    "stickers": BASE,
+    "chat": BASE | {"models"},
+    "explain": BASE | {"models"},
+    "capfilt": BASE | {"models"},
+    "evaluation": BASE | {"models", "chat", "explain", "stickers"},
+    "training": BASE | {"models", "stickers", "evaluation"},
+    "exports": BASE | {"storage"},
+    "curation": BASE | {"models", "capfilt", "storage"},
+}
+EVERYTHING = BASE | set(MAY_IMPORT)
+MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "app": EVERYTHING, "__init__": set()}
+WITHOUT_TORCH = {*BASE, "storage", "stickers", "exports", "__init__"}
+FILES = [file for package in ("blip2core", "app") for file in (ROOT / package).rglob("*.py")]
+
+
+def imported_modules(file: Path) -> set[str]:
+    """Dotted names of all that a file imports, at its top or inside a function."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return names | {f"{node.module}.{name.name}" for node in froms for name in node.names}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_point_one_way(file: Path) -> None:
+    package, *inner = file.relative_to(ROOT).with_suffix("").parts
+    unit = "app" if package == "app" else inner[0]
+    modules = [name.split(".") for name in imported_modules(file)]
+    ours = {parts[1] for parts in modules if parts[0] == "blip2core"} - {unit}
+    others = {parts[0] for parts in modules}
+    assert ours <= MAY_IMPORT[unit]
+    assert unit == "app" or not others & {"app", "gradio", "streamlit"}
+    assert unit not in WITHOUT_TORCH or not others & {"torch", "transformers"}

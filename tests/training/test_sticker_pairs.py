@@ -1,0 +1,50 @@
+import random
+
+import pytest
+
+from blip2core.errors import DataError
+from blip2core.stickers.captions import Caption
+from blip2core.stickers.scene import SPLITS
+from blip2core.training import sticker_pairs
+from blip2core.training.sticker_pairs import StickerPairs
+
+
+def test_texts_are_true_and_hard_texts_are_false() -> None:
+    pairs = StickerPairs(40)
+    for index in range(len(pairs)):
+        statement = pairs.text(index, random.Random(index))
+        assert pairs.matches(index, statement)
+        assert isinstance(statement.meaning, Caption)
+        hard = pairs.hard_text(index, random.Random(index))
+        assert hard is not None and hard != statement.text
+
+
+def test_truth_goes_beyond_equal_texts() -> None:
+    pairs = StickerPairs(300)
+    statements = [pairs.text(index, random.Random(index)) for index in range(300)]
+    also_true = sum(
+        pairs.matches(picture, statement)
+        for number, statement in enumerate(statements)
+        for picture in range(300)
+        if picture != number
+    )
+    assert 0 < also_true < 3000
+
+
+def test_splits_hold_different_scenes_and_no_more_than_there_are() -> None:
+    training, validation = StickerPairs(5), StickerPairs(5, split="validation")
+    assert training.identity != validation.identity != StickerPairs(4, split="validation").identity
+    assert {validation.scene(i).seed for i in range(5)} <= set(SPLITS["validation"])
+    assert training.passage(2, random.Random(0)) == training.passage(2, random.Random(0))
+    with pytest.raises(DataError, match="has 1000000 scenes"):
+        StickerPairs(2_000_000, split="validation")
+
+
+def test_pictures_are_painted_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = StickerPairs(3)
+    painted = []
+    monkeypatch.setattr(sticker_pairs, "paint", painted.append)
+    pairs.text(1, random.Random(0))
+    assert not painted
+    pairs.image(1)
+    assert painted == [pairs.scene(1)]
