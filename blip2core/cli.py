@@ -23,6 +23,7 @@ from blip2core.config import DecodeConfig
 from blip2core.errors import Blip2Error, ConfigError, ImageError
 from blip2core.images import find_images, open_image
 from blip2core.records import Conversation
+from blip2core.stickers.scene import SPLITS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 Config = TypeVar("Config")
 BAD_CALL = 2
 INTERRUPTED = 130
-FIRST_TEST_SEED = 20_000_000
 
 app = typer.Typer(
     name="blip2",
@@ -223,7 +223,7 @@ def models(as_json: Json = False) -> None:
 @stickers.command()
 def paint(
     out: Annotated[Path, typer.Option(help="Folder for the pictures and truth.jsonl.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the first picture.")] = FIRST_TEST_SEED,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first picture.")] = SPLITS["test"].start,
     count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 1,
     heldout: Annotated[
         bool, typer.Option("--heldout", help="Only scenes with combinations kept from training.")
@@ -259,14 +259,16 @@ def lavis(
     as_json: Json = False,
 ) -> None:
     """From a LAVIS file to a folder that `from_pretrained` loads, or back."""
-    from blip2core.training.lavis import export_lavis, import_lavis
-
     if target.suffix == ".pth":
+        from blip2core.training.lavis import export_lavis
+
         export_lavis(source, target, frozen=not trained_only)
         _write({"file": str(target)}, as_json, str(target))
         return
     if base is None:
         raise ConfigError("--base is needed: LAVIS files lack configuration and frozen weights.")
+    from blip2core.training.lavis import import_lavis
+
     imported = import_lavis(source, base, target)
     row = {"folder": str(target), "taken": len(imported.taken), "kept": len(imported.kept)}
     words = f"{target}: {row['taken']} weights from {source}, {row['kept']} from {base}"

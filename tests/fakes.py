@@ -22,6 +22,10 @@ class FakeFeatures:
 
     sizes: tuple[tuple[int, int], ...]
 
+    @staticmethod
+    def join(parts: "Sequence[FakeFeatures]") -> "FakeFeatures":
+        return FakeFeatures(sizes=tuple(size for part in parts for size in part.sizes))
+
 
 @dataclass(kw_only=True)
 class FakeGenerator:
@@ -51,6 +55,12 @@ class FakeGenerator:
         texts = [self.caption_text, *(f"{self.caption_text} {n}" for n in range(2, num + 1))]
         one = [Generated(text=text, tokens=(1, 2, 3)) for text in texts]
         return [one for _ in features.sizes]
+
+    def answer(
+        self, features: FakeFeatures, prompts: Sequence[str], **_: object
+    ) -> list[Generated]:
+        self.prompts += prompts
+        return [Generated(text=self._answer(prompt), tokens=(1, 2)) for prompt in prompts]
 
     def stream(
         self,

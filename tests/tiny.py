@@ -17,13 +17,13 @@ from transformers import (
     BlipConfig,
     BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
+    BlipImageProcessorPil,
     BlipProcessor,
     InstructBlipConfig,
     InstructBlipForConditionalGeneration,
     InstructBlipProcessor,
     PreTrainedTokenizerFast,
 )
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from blip2core.models import Generator, Matcher, ModelSpec
 from blip2core.models.specs import Family, Kind

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
-EXAMPLES = 6
-"""Sample pictures offered as cards."""
+EXAMPLES = "*-1.png"
+"""Sample pictures offered as cards: one of each place."""
 SHOWN_SIDE = 768
 """Longer edge, in pixels, of a picture as the page shows it."""
 POLL_SECONDS = 0.2
@@ -80,7 +80,7 @@ def _draw_picture_side(ui: SimpleNamespace) -> None:
         lines=2,
         elem_id="caption",
     )
-    samples = sorted(SAMPLES.glob("*.png"))[:EXAMPLES]
+    samples = sorted(SAMPLES.glob(EXAMPLES))
     with gr.Row(elem_id="examples", visible=bool(samples)):
         ui.examples = {
             path: gr.Button(f"Example {number}", icon=path, size="sm", min_width=60)

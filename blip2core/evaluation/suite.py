@@ -37,7 +37,7 @@ EMBEDDED_MATCHER = "stickers-itm"
 
 
 def evaluate(
-    model: str, task: str, seed: int, scenes: int, heldout: bool = False
+    model: str | ModelSpec, task: str, seed: int, scenes: int, heldout: bool = False
 ) -> dict[str, Figures]:
     """Figures of one of `TASKS`, or of "all" that the model can do, by task.
 
@@ -45,13 +45,13 @@ def evaluate(
     generator's name.
 
     Args:
-        model: Name, Hub id or folder.
+        model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
         task: One of `TASKS`, or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
     """
-    spec = find_spec(model)
+    spec = model if isinstance(model, ModelSpec) else find_spec(model)
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
     generator = load_generator(spec) if set(tasks) & set(WRITING) else None

@@ -1,15 +1,18 @@
 """Start every query at its own place in the picture.
 
 Freshly drawn queries look everywhere at once, and a small Q-Former spends much of a short training
-on dividing the picture among them. The features of a vision transformer tell by themselves where a
-patch lies, so a linear map that finds the patches of one cell of a grid can be computed from a few
-hundred pictures, in closed form, and written into the cross-attention. Training is free to leave
-this start. This is ours, not the paper's.
+on dividing the picture among them. Where the features of the image encoder tell by themselves
+where a patch lies, a linear map that finds the patches of one cell of a grid can be computed from
+a few hundred pictures, in closed form, and written into the cross-attention. Training is free to
+leave this start. This is ours, not the paper's.
+
+An encoder that nobody asked for positions may hardly tell them; the reached shares show it.
 
 Letters: N pictures, P vision tokens ([CLS] and s x s patches, row by row), V vision width,
 Q queries, D width, C = grid * grid cells.
 """
 
+import logging
 import math
 from typing import Any
 
@@ -20,6 +23,8 @@ from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerAttention
 from blip2core.errors import ModelError
 from blip2core.models.image_memory import look_at
 from blip2core.models.qformer import Stage1QFormer
+
+logger = logging.getLogger(__name__)
 
 RIDGE = 1e-3
 """Added to a covariance, in units of its mean diagonal, so that it can be inverted."""
@@ -35,23 +40,29 @@ def anchor_queries(
 
     Args:
         model: A fresh Q-Former; its cross-attention is overwritten.
-        vision: (N, P, V) features of some hundred pictures.
+        vision: (N, P, V) features of some hundred pictures, two at least. The maps are computed
+            from one half of them, and judged on the other.
         grid: Cells along each side; queries beyond `grid * grid` look everywhere alike.
-        mass: Share of its attention that a query shall give to its cell, on average.
+        mass: Share of its attention that a query shall give to its cell, on average. Less is
+            given where the features do not tell the cells that well.
 
     Returns:
-        Cross-attention layer -> the share that was reached on `vision`.
+        Cross-attention layer -> the share that was reached on the half that judges.
 
     Raises:
         ModelError: The grid fits neither the queries nor the patches.
     """
+    if len(vision) < 2:
+        raise ModelError("anchoring needs the features of two pictures at least")
     cells = patch_cells(vision.shape[1] - 1, grid).to(vision.device)
     if grid * grid > model.num_query_tokens:
         raise ModelError(
             f"a grid of {grid} x {grid} needs {grid * grid} queries, "
             f"the model has {model.num_query_tokens}"
         )
-    detectors = cell_detectors(vision, cells)
+    detectors = cell_detectors(vision[::2], cells)
+    # the layer norm behind makes their size free, and an optimizer step turns larger ones less
+    model.query_tokens.div_(model.query_tokens.std())
     training = model.training
     model.eval()
     reached = {}
@@ -65,6 +76,12 @@ def anchor_queries(
             hidden = look_at(block, hidden, *model.remember(vision).layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
     model.train(training)
+    if min(reached.values()) < mass / 2:
+        logger.warning(
+            "Queries could be anchored only weakly (%s of the attention in the own cell): "
+            "the image features hardly tell where a patch lies.",
+            ", ".join(f"{share:.2f}" for share in reached.values()),
+        )
     return reached
 
 
@@ -88,18 +105,17 @@ def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
     return _least_squares(centred, wanted.expand(len(vision), -1, -1)).float()
 
 
-def own_cell_share(
+def own_cell_attention(
     block: Blip2QFormerAttention, hidden: Tensor, vision: Tensor, cells: Tensor
-) -> float:
-    """Attention of the first C of (N, Q, D) queries to their own cells; mean over all heads."""
+) -> Tensor:
+    """(N, Q, D) queries, (N, P, V) -> (N, H, C): what the first C give to their own cells."""
     inner = block.attention
     heads = (inner.num_attention_heads, inner.attention_head_size)
     anchored = hidden[:, : cells.shape[1]]
     queries = inner.query(anchored).unflatten(-1, heads)
     keys = inner.key(vision).unflatten(-1, heads)
     scores = torch.einsum("nqhd,nphd->nhqp", queries, keys) * inner.scaling
-    on_patches = scores.softmax(dim=-1)[..., 1:]
-    return torch.einsum("nhqp,pq->nhq", on_patches, cells).mean().item()
+    return torch.einsum("nhqp,pq->nhq", scores.softmax(dim=-1)[..., 1:], cells)
 
 
 def _anchor(
@@ -110,28 +126,34 @@ def _anchor(
     cells: Tensor,
     mass: float,
 ) -> float:
-    """Write query and key projections of all heads; the mildest scores that reach `mass`."""
+    """Write query and key projections of all heads; returns the share that they reach.
+
+    The mildest scores that reach `mass` are taken; where none do, the likeliest: sharper ones
+    would only be surer of wrong patches.
+    """
     inner = block.attention
     rank = min(inner.attention_head_size, len(detectors))
     left, strength, right = torch.linalg.svd(detectors, full_matrices=False)
     keys = strength[:rank, None].sqrt() * right[:rank]  # (r, V)
     wanted = left[:, :rank] * strength[:rank].sqrt()  # (C, r)
     extra = hidden.shape[1] - len(wanted)
-    wanted = nn.functional.pad(wanted, (0, 0, 0, extra)).expand(len(hidden), -1, -1)
-    queries = _least_squares(hidden.double(), wanted.double()).float()  # (r, D)
+    wanted = nn.functional.pad(wanted, (0, 0, 0, extra)).expand(len(hidden[::2]), -1, -1)
+    queries = _least_squares(hidden[::2].double(), wanted.double()).float()  # (r, D)
     queries *= inner.attention_head_size**0.5
     balance = (keys.norm() / queries.norm()).sqrt()
     queries, keys = queries * balance, keys / balance
 
-    shares = []
+    best_score, best_share, best = -math.inf, 0.0, SHARPNESS[0]
     for sharpness in SHARPNESS:
         _write(inner, queries * sharpness**0.5, keys * sharpness**0.5)
-        shares.append(own_cell_share(block, hidden, vision, cells))
-        if shares[-1] >= mass:
-            return shares[-1]
-    best = max(range(len(shares)), key=shares.__getitem__)
-    _write(inner, queries * SHARPNESS[best] ** 0.5, keys * SHARPNESS[best] ** 0.5)
-    return shares[best]
+        own = own_cell_attention(block, hidden[1::2], vision[1::2], cells)
+        score, share = own.clamp_min(1e-9).log().mean().item(), own.mean().item()
+        if score > best_score:
+            best_score, best_share, best = score, share, sharpness
+        if share >= mass:
+            return share
+    _write(inner, queries * best**0.5, keys * best**0.5)
+    return best_share
 
 
 def _write(inner: Any, queries: Tensor, keys: Tensor) -> None:

@@ -8,12 +8,12 @@ from huggingface_hub import model_info
 from huggingface_hub.errors import OfflineModeIsEnabled
 from safetensors import SafetensorError
 from transformers import (
-    AutoImageProcessor,
     Blip2ForConditionalGeneration,
     Blip2ForImageTextRetrieval,
     Blip2Processor,
     BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
+    BlipImageProcessorPil,
     BlipProcessor,
     InstructBlipForConditionalGeneration,
     InstructBlipProcessor,
@@ -149,7 +149,7 @@ def _read(
         source |= {"revision": spec.revision, "local_files_only": local_files_only}
     processor = processor_class.from_pretrained(**source)
     # Pillow's, also where torchvision is installed: that one resizes differently.
-    processor.image_processor = AutoImageProcessor.from_pretrained(**source, backend="pil")
+    processor.image_processor = BlipImageProcessorPil.from_pretrained(**source)
     # Straight to the GPU, so that the largest models need no room beside it.
     placement = {"device_map": {"": device}} if device.type == "cuda" else {}
     model, found = model_class.from_pretrained(

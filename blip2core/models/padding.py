@@ -10,9 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+Side = Literal["left", "right"]
+
 
 def pad_rows(
-    rows: Sequence[Sequence[int]], pad: int, side: Literal["left", "right"], device: torch.device
+    rows: Sequence[Sequence[int]], pad: int, side: Side, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """N lists of ids -> ids and mask, (N, T) each; mask 0 marks the padding on `side`."""
     width = max(len(row) for row in rows)

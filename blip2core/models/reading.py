@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from blip2core.errors import TextError
 from blip2core.models.decoding import Prompt
-from blip2core.models.padding import pad_rows
+from blip2core.models.padding import Side, pad_rows
 from blip2core.models.vision import ImageFeatures, fingerprint
 
 INSTRUCTION_TOKENS = 128
@@ -43,12 +43,11 @@ class Reader:
     @property
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt)."""
-        positions = cast(int, self.language_model.config.max_position_embeddings or 0)
-        if self.is_blip:
-            return positions
+        queries: int = 0 if self.is_blip else self.model.config.num_query_tokens
         if self.is_encoder_decoder:
-            positions = ENCODER_TOKENS
-        return positions - cast(int, self.model.config.num_query_tokens)
+            return ENCODER_TOKENS - queries
+        positions: int = self.language_model.config.max_position_embeddings
+        return positions - queries
 
     def token_ids(self, text: str) -> list[int]:
         """A prompt as the model was trained to read it. TextError where it names `<image>`."""
@@ -110,7 +109,7 @@ class Reader:
     def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> Prompt:
         """BLIP-2 and InstructBLIP: the queries (B, Q, D) stand in front of the words."""
         # T5 counts distances between positions, so padding must not come between queries and text.
-        side = "right" if self.is_encoder_decoder else "left"
+        side: Side = "right" if self.is_encoder_decoder else "left"
         ids, mask = pad_rows(rows, self.pad_token, side, queries.device)
         words = self.language_model.get_input_embeddings()(ids)  # (B, T, D)
         embeds = torch.cat([queries.to(words.dtype), words], dim=1)  # (B, Q + T, D)

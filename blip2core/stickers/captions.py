@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from blip2core.stickers.scene import Group, Scene, is_held_out
+from blip2core.stickers.scene import GRID, Group, Scene, is_held_out
 from blip2core.stickers.words import COLOURS, NOUNS, NUMBERS, PLACES, SIZES
 
 FORMS: tuple[str, ...] = (
@@ -152,6 +152,42 @@ def _other_count(claim: Claim, scene: Scene, rng: random.Random, held_out: bool)
 
 
 _CHANGERS = {"noun": _other_noun, "colour": _other_colour, "count": _other_count}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What some cells of a picture hold: a dense caption, for training only."""
+
+    cells: tuple[tuple[str, str], ...]
+    """Name of a cell ("b2") and its words ("small red car"), each."""
+
+    @property
+    def text(self) -> str:
+        """ "in b2: small red car in a1: nothing"."""
+        return " ".join(f"in {name}: {words}" for name, words in self.cells)
+
+    def is_true_of(self, scene: Scene) -> bool:
+        """True where each cell holds just this."""
+        truth = dict(read_cells(scene))
+        return all(truth[name] == words for name, words in self.cells)
+
+
+def read_cells(scene: Scene) -> list[tuple[str, str]]:
+    """Name and words of each cell, row by row from the top left; "nothing" where it is empty."""
+    words = ["nothing"] * (GRID * GRID)
+    for group in scene.groups:
+        for box in group.boxes:
+            words[box.cell] = " ".join(filter(None, (group.size, group.colour, group.noun)))
+    return [(f"{'abcd'[at // GRID]}{at % GRID + 1}", said) for at, said in enumerate(words)]
+
+
+def draw_reading(scene: Scene, rng: random.Random) -> Reading:
+    """Up to three cells with stickers and a random one."""
+    cells = read_cells(scene)
+    filled = [cell for cell in cells if cell[1] != "nothing"]
+    chosen = rng.sample(filled, min(3, len(filled))) + [rng.choice(cells)]
+    rng.shuffle(chosen)
+    return Reading(cells=tuple(chosen))
 
 
 def join(phrases: list[str]) -> str:

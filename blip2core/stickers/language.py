@@ -13,6 +13,7 @@ from blip2core.stickers.captions import (
     FORMS,
     Caption,
     beside_caption,
+    draw_reading,
     full_caption,
     partial_caption,
 )
@@ -47,19 +48,31 @@ def passage(scene: Scene, rng: random.Random) -> Passage:
 
 
 def probe_passage(scene: Scene, rng: random.Random) -> Passage:
-    """ "in b2: small red car": what single cells of the description hold, most of them not empty.
+    """Practice in reading a description, for language-model pre-training only.
 
-    Only for language-model pre-training: the densest practice in reading a description.
+    Either what single cells hold ("in b2: small red car"), or in which cells a noun is
+    ("the car: b2 b3", "the dog: nothing").
     """
-    cells = description(scene)
-    filled = [cell for cell in cells if "nothing" not in cell]
-    chosen = rng.sample(filled, min(3, len(filled))) + rng.sample(cells, 1)
-    rng.shuffle(chosen)
+    rows = _cell_probes(scene, rng) if rng.random() < 0.4 else _noun_probes(scene, rng)
     segments = []
-    for name, *words, _ in chosen:
-        segments.append(Segment(text=f"in {name}:", target=False))
-        segments.append(Segment(text=f" {' '.join(words)}{END}", target=True))
+    for asked, told in rows:
+        segments.append(Segment(text=f"{asked}:", target=False))
+        segments.append(Segment(text=f" {told}{END}", target=True))
     return tuple(segments)
+
+
+def _cell_probes(scene: Scene, rng: random.Random) -> list[tuple[str, str]]:
+    return [(f"in {name}", words) for name, words in draw_reading(scene, rng).cells]
+
+
+def _noun_probes(scene: Scene, rng: random.Random) -> list[tuple[str, str]]:
+    present = [group.noun for group in scene.groups]
+    absent = [noun for noun in NOUNS if noun not in present]
+    chosen = rng.sample(present, min(2, len(present))) + rng.sample(absent, 2)
+    rng.shuffle(chosen)
+    cells = description(scene)
+    found = {noun: [name for name, *words, _ in cells if noun in words] for noun in chosen}
+    return [(f"the {noun}", " ".join(found[noun]) or "nothing") for noun in chosen]
 
 
 def page(scene: Scene, rng: random.Random, *, probes: float, words: int = 34) -> Passage:

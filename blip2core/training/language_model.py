@@ -234,13 +234,20 @@ def encoder_decoder_batch(
 ) -> tuple[TextBatch, Tensor]:
     """One target segment of each passage for the decoder; all before it for the encoder.
 
-    Returns the encoder's texts and the decoder's labels (B, T), IGNORED where padded.
+    Half of the targets with nothing before them are cut at a random place up to their middle, as
+    stage 2 does it (prefix language modelling). Returns the encoder's texts and the decoder's
+    labels (B, T), IGNORED where padded.
     """
     before, targets = [], []
     for passage in passages:
         chosen = rng.choice([i for i, segment in enumerate(passage) if segment.target])
-        before.append("".join(segment.text for segment in passage[:chosen]))
-        targets.append(passage[chosen].text.strip())
+        read, written = "".join(at.text for at in passage[:chosen]), passage[chosen].text.strip()
+        words = written.split()
+        if not read and len(words) > 1 and rng.random() < 0.5:
+            cut = rng.randint(1, len(words) // 2)
+            read, written = " ".join(words[:cut]), " ".join(words[cut:])
+        before.append(read)
+        targets.append(written)
     encoder = tokenizer(before, padding=True, padding_side="right", return_tensors="pt")
     decoder = tokenizer(targets, add_special_tokens=False)["input_ids"]
     labels = nn.utils.rnn.pad_sequence(

@@ -139,7 +139,8 @@ def import_lavis(path: Path, base: Path | str, out: Path) -> Imported:
     layout = layout_of_lavis(theirs)
     ours = from_lavis(theirs, layout)
     beside = {name: ours.pop(name) for name in list(ours) if is_stage1_only(name)}
-    model = layout.model_class.from_pretrained(base)
+    # in fp32, so that nothing is rounded where the base is stored in a smaller type
+    model = layout.model_class.from_pretrained(base, dtype=torch.float32)
     try:
         missing, unknown = model.load_state_dict(ours, strict=False)
     except RuntimeError as error:

@@ -30,7 +30,7 @@ from blip2core.training.pictures import Data, open_data
 from blip2core.training.schedule import lr_at
 from blip2core.training.session import Progress, is_due, start_session
 
-ANCHOR_PICTURES = 256
+ANCHOR_PICTURES = 512
 """Pictures from which `anchor_queries` learns where a patch lies."""
 
 

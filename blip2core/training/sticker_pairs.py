@@ -11,7 +11,9 @@ from blip2core.stickers import language
 from blip2core.stickers.captions import (
     CHANGES,
     Caption,
+    Reading,
     beside_caption,
+    draw_reading,
     full_caption,
     partial_caption,
 )
@@ -19,8 +21,9 @@ from blip2core.stickers.paint import paint
 from blip2core.stickers.scene import SPLITS, Scene, draw_scene
 from blip2core.training.data import Statement
 
-_FULL_SHARE, _PARTIAL_SHARE = 0.6, 0.3
-"""Captions of the whole scene, and of a part of it; the rest say what is beside one group."""
+_READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
+"""Texts that read single cells, captions of the whole scene, and of a part of it; the rest say what
+is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
 
 class StickerPairs:
@@ -55,8 +58,13 @@ class StickerPairs:
         return paint(self.scene(index))
 
     def text(self, index: int, rng: random.Random) -> Statement:
-        caption = _draw_caption(self.scene(index), rng)
-        return Statement(text=caption.text, meaning=caption)
+        scene = self.scene(index)
+        said: Caption | Reading
+        if rng.random() < _READING_SHARE:
+            said = draw_reading(scene, rng)
+        else:
+            said = _draw_caption(scene, rng)
+        return Statement(text=said.text, meaning=said)
 
     def hard_text(self, index: int, rng: random.Random) -> str | None:
         scene = self.scene(index)
@@ -71,12 +79,12 @@ class StickerPairs:
         return language.passage(self.scene(index), rng)
 
     def matches(self, index: int, statement: Statement) -> bool:
-        caption = statement.meaning
-        return isinstance(caption, Caption) and caption.is_true_of(self.scene(index))
+        said = statement.meaning
+        return isinstance(said, Caption | Reading) and said.is_true_of(self.scene(index))
 
 
 def _draw_caption(scene: Scene, rng: random.Random) -> Caption:
-    draw = rng.random()
+    draw = rng.random() * (1 - _READING_SHARE)
     if draw < _FULL_SHARE:
         return full_caption(scene, rng)
     if draw < _FULL_SHARE + _PARTIAL_SHARE:

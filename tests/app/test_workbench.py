@@ -7,11 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gradio.blocks import BlockFunction
 
 from app import workbench
 from app.workbench import ROOT, build_workbench, describe_model, serve
 from blip2core.errors import ModelUnavailableError
 from tests.fakes import FakeGenerator, fake_services
+
+
+def handler(event: BlockFunction) -> str:
+    """Name of the function behind an event, also where it is a partial one."""
+    return getattr(event.fn, "func", event.fn).__name__
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def test_model_is_described(generator: FakeGenerator | Exception | None, words: 
 def test_served_page_is_closed_to_the_outside() -> None:
     services = fake_services(FakeGenerator())
     page = build_workbench(services)
-    respond = next(number for number, event in page.fns.items() if event.name == "respond")
+    respond = next(number for number, event in page.fns.items() if handler(event) == "respond")
     address = serve(page, services.settings)
     try:
         with httpx.Client(base_url=address, trust_env=False) as client:
@@ -49,15 +55,10 @@ def test_served_page_is_closed_to_the_outside() -> None:
 
 
 def test_model_events_share_one_lane() -> None:
-    page = build_workbench(fake_services(FakeGenerator()))
-    lanes = {
-        event.concurrency_id: event.concurrency_limit
-        for event in page.fns.values()
-        if event.concurrency_id == "model"
-    }
-    names = {event.name for event in page.fns.values() if event.concurrency_id == "model"}
-    assert lanes == {"model": 1}
-    assert names == {"look", "respond"}
+    events = build_workbench(fake_services(FakeGenerator())).fns.values()
+    lane = [event for event in events if event.concurrency_id == "model"]
+    assert {event.concurrency_limit for event in lane} == {1}
+    assert {handler(event) for event in lane} == {"look", "respond"}
 
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:

@@ -1,6 +1,7 @@
 """`evaluate` loads the right models for a task and encodes each picture once."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from blip2core.errors import ConfigError, ModelError, UnknownModelError
 from blip2core.evaluation import gallery, suite
 from blip2core.evaluation.gallery import draw_scenes
 from blip2core.evaluation.suite import TASKS, evaluate, measure
-from blip2core.models import Generator, Matcher
+from blip2core.models import Generator, Matcher, find_spec
 from tests.evaluation.oracle import Scorer, Writer
 
 SCENES = draw_scenes(7, 6)
@@ -61,6 +62,12 @@ def test_all_of_another_model_is_what_its_kind_can_do(loaded: dict[str, Any]) ->
     assert list(evaluate("blip2-opt-2.7b", "all", 7, 6)) == ["captions", "vqa", "dialogue"]
     assert list(evaluate("stickers-itm", "all", 7, 6)) == ["itm", "retrieval"]
     assert loaded == {"generator": "blip2-opt-2.7b", "matcher": "stickers-itm"}
+
+
+def test_a_spec_serves_as_a_model(loaded: dict[str, Any]) -> None:
+    elsewhere = replace(find_spec("stickers-opt"), name="trial", checkpoint=Path("runs/trial"))
+    assert list(evaluate(elsewhere, "all", 7, 6)) == ["captions", "vqa", "dialogue"]
+    assert loaded == {"generator": "trial"}
 
 
 def test_mistakes_are_told(loaded: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from torch import Tensor
 from transformers import Blip2QFormerConfig
 
 from blip2core.errors import ModelError
-from blip2core.models.anchors import anchor_queries, own_cell_share, patch_cells
+from blip2core.models.anchors import anchor_queries, own_cell_attention, patch_cells
 from blip2core.models.image_memory import look_at
 from blip2core.models.qformer import Stage1QFormer
 
@@ -57,7 +57,8 @@ def test_each_query_looks_at_its_cell_in_every_layer_also_of_new_pictures() -> N
     for at, layer in enumerate(model.qformer.encoder.layer):
         hidden = layer.attention(hidden)
         if layer.has_cross_attention:
-            assert own_cell_share(layer.crossattention, hidden, fresh, cells) > 0.8
+            own = own_cell_attention(layer.crossattention, hidden, fresh, cells)
+            assert own.mean() > 0.8
             hidden = look_at(layer.crossattention, hidden, *memory.layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
 
@@ -83,6 +84,25 @@ def test_what_is_seen_reaches_the_queries() -> None:
     assert model.encode_image(vision).std(dim=0).mean() > 2 * before
 
 
+def test_features_without_position_leave_queries_mild(caplog: pytest.LogCaptureFixture) -> None:
+    model = build(queries=9)
+    noise = torch.randn(100, SIDE * SIDE + 1, WIDTH, generator=torch.Generator().manual_seed(1))
+    reached = anchor_queries(model, noise, grid=3)
+    assert all(share < 0.2 for share in reached.values())
+    assert "hardly tell where a patch lies" in caplog.text
+    # an over-sharp attention would have grown far beyond the ordinary size of weights
+    inner = model.qformer.encoder.layer[0].crossattention.attention
+    assert inner.query.weight.std() < 0.1 and inner.key.weight.std() < 0.1
+
+
+def test_anchored_queries_say_the_same_at_a_size_that_training_turns_slowly() -> None:
+    model = build(queries=9)
+    before = model.qformer.layernorm(model.query_tokens)
+    anchor_queries(model, features(20, seed=1), grid=3)
+    assert model.query_tokens.std().item() == pytest.approx(1)
+    torch.testing.assert_close(model.qformer.layernorm(model.query_tokens), before)
+
+
 def test_the_result_repeats_with_the_seed() -> None:
     first, second = build(queries=9), build(queries=9)
     for model in (first, second):
@@ -100,6 +120,8 @@ def test_cells_are_numbered_row_by_row() -> None:
 def test_a_grid_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match="needs 9 queries"):
         anchor_queries(build(queries=8), features(2, seed=1), grid=3)
+    with pytest.raises(ModelError, match="two pictures"):
+        anchor_queries(build(queries=9), features(1, seed=1), grid=3)
     with pytest.raises(ModelError, match="15 patches"):
         patch_cells(15, 2)
     with pytest.raises(ModelError, match="7 x 7"):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,10 +12,12 @@ from blip2core.stickers.captions import (
     Claim,
     Meaning,
     beside_caption,
+    draw_reading,
     full_caption,
     noun_of,
     parse,
     partial_caption,
+    read_cells,
 )
 from blip2core.stickers.scene import Box, Group, Scene, is_held_out
 from blip2core.stickers.words import COLOURS, NOUNS, NUMBERS, PLACES
@@ -176,6 +179,26 @@ def test_false_claims_of_each_sort() -> None:
     assert not Claim(noun="bird", colour="blue").is_true_of(SHORE)
     assert not Claim(noun="bird", size="small").is_true_of(SHORE)
     assert not Claim(noun="dog").is_true_of(SHORE)
+
+
+def test_readings_hold_for_their_picture(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        reading = draw_reading(scene, random.Random(scene.seed))
+        assert reading.is_true_of(scene)
+        assert 2 <= len(reading.cells) <= 4
+        assert reading.text.count(": ") == len(reading.cells)
+    empty = replace(scenes[0], groups=())
+    assert not draw_reading(scenes[0], random.Random(0)).is_true_of(empty)
+
+
+def test_cells_are_read_row_by_row() -> None:
+    cells = dict(read_cells(SHORE))
+    assert list(cells)[:5] == ["a1", "a2", "a3", "a4", "b1"]
+    assert {name: words for name, words in cells.items() if words != "nothing"} == {
+        "b2": "big red bird",
+        "b4": "big red bird",
+        "d4": "small owl",
+    }
 
 
 def test_foreign_words_are_passed_over() -> None:

@@ -12,7 +12,9 @@ from blip2core.stickers.language import (
     WebText,
     caption_passage,
     description,
+    page,
     passage,
+    probe_passage,
     question_chain,
     talk,
     vocabulary_texts,
@@ -57,7 +59,7 @@ def test_talks_carry_loss_on_answers_only(scenes: list[Scene]) -> None:
 def test_passages_are_captions_and_talks(scenes: list[Scene]) -> None:
     texts = [joined(passage(scene, random.Random(scene.seed))) for scene in scenes]
     talks = sum(text.startswith("Question:") for text in texts)
-    assert 0.5 < talks / len(texts) < 0.8
+    assert 0.65 < talks / len(texts) < 0.85
     assert texts[0] == joined(passage(scenes[0], random.Random(scenes[0].seed)))
 
 
@@ -78,6 +80,39 @@ def test_description_puts_each_sticker_into_its_cell(scenes: list[Scene]) -> Non
         for box, group in boxes:
             words = cells[box.y // 28 * 4 + box.x // 28][1:-1]
             assert words == tuple(filter(None, (group.size, group.colour, group.noun)))
+
+
+def test_counted_description_says_how_many(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        for plain, counted in zip(
+            description(scene), description(scene, counted=True), strict=True
+        ):
+            if "nothing" in plain:
+                assert counted == plain
+            else:
+                group = scene.group(plain[-2])
+                assert group and counted == (plain[0], NUMBERS[group.count], *plain[1:])
+
+
+def test_probes_are_what_the_description_says(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        cells = {name: words for name, *words, _ in description(scene)}
+        text = joined(probe_passage(scene, random.Random(scene.seed)))
+        for asked, told in re.findall(r"(.+): (.+)\n", text):
+            if cell := re.fullmatch(r"in ([a-d][1-4])", asked):
+                assert told.split() == cells[cell[1]]
+            else:
+                noun = asked.removeprefix("the ")
+                holding = [name for name, words in cells.items() if noun in words]
+                assert told == (" ".join(holding) or "nothing")
+
+
+def test_pages_are_filled_with_passages(ordinary: list[Scene]) -> None:
+    for scene in ordinary:
+        texts = [joined(page(scene, random.Random(1), probes=share)) for share in (0.0, 1.0)]
+        assert min(len(text.split()) for text in texts) >= 34
+        assert not re.search(r"in [a-d][1-4]:", texts[0])
+        assert "Question:" not in texts[1] and ": " in texts[1]
 
 
 def test_vocabulary_texts_show_every_word() -> None:

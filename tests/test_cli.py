@@ -1,0 +1,293 @@
+"""Commands parse, call one library function and write its result; what is wrong is one line."""
+
+import io
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from blip2core import cli
+from blip2core.config import Stage2Config
+from blip2core.errors import ConfigError
+from blip2core.models import loading
+from blip2core.records import Match
+from tests.fakes import FakeFeatures, FakeGenerator
+
+NEEDED = {"stage1": "a", "language_model": "b", "vision": "c"}
+
+
+class FakeMatcher:
+    """Scores texts by their length and pictures by their width."""
+
+    def encode(self, images: list[Image.Image]) -> FakeFeatures:
+        return FakeFeatures(sizes=tuple(image.size for image in images))
+
+    def match(self, features: FakeFeatures, texts: list[str]) -> list[Match]:
+        return [Match(text=text, itm=len(text) / 100, itc=0.5, query=3) for text in texts]
+
+    def rank(self, text: str, features: FakeFeatures, *, shortlist: int) -> list[tuple[int, Match]]:
+        widths = [width for width, _ in features.sizes]
+        order = sorted(range(len(widths)), key=lambda index: -widths[index])
+        return [(i, Match(text=text, itm=widths[i] / 100, itc=0.5, query=0)) for i in order]
+
+
+@pytest.fixture
+def generator(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
+    fake = FakeGenerator(caption_text="a red bird", answers={"Who?": "a dog"})
+    monkeypatch.setattr(loading, "load_generator", lambda *_, **__: fake)
+    monkeypatch.setattr(loading, "load_matcher", lambda *_, **__: FakeMatcher())
+    return fake
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures of different widths."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, width in (("a.png", 10), ("b.png", 20)):
+        Image.new("RGB", (width, 5)).save(folder / name)
+    return folder
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.usefixtures("generator")
+def test_caption_of_one_picture_is_just_text(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("caption", folder / "a.png") == 0
+    assert capsys.readouterr().out == "a red bird\n"
+
+
+@pytest.mark.usefixtures("generator")
+def test_caption_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("caption", folder, "--num", "2", "--mode", "sample", "--json") == 0
+    found = [(Path(row["image"]).name, row["caption"]) for row in rows(capsys)]
+    one = ["a red bird", "a red bird 2"]
+    assert found == [(name, text) for name in ("a.png", "b.png") for text in one]
+
+
+@pytest.mark.usefixtures("generator")
+def test_caption_of_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = io.BytesIO((folder / "a.png").read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
+    assert run("caption", "-", "--json") == 0
+    assert rows(capsys) == [{"image": "-", "caption": "a red bird"}]
+
+
+@pytest.mark.usefixtures("generator")
+def test_bad_picture_is_a_row_and_the_others_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.png").write_text("no picture")
+    assert run("caption", folder, folder / "missing.png", "--json") == 2
+    bad, good, missing = rows(capsys)
+    assert "not a picture but a text" in bad["error"]
+    assert good["caption"] == "a red bird"
+    assert "missing.png" in missing["error"]
+
+
+@pytest.mark.usefixtures("generator")
+def test_bad_picture_is_one_line_of_errors(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.png").write_text("no picture")
+    assert run("caption", folder) == 2
+    output = capsys.readouterr()
+    assert output.out == f"{folder / 'b.png'}\ta red bird\n"
+    assert output.err == f"blip2: {folder / 'a.png'} is not a picture but a text.\n"
+
+
+def test_questions_make_a_conversation(
+    folder: Path, generator: FakeGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("ask", folder / "a.png", "Who?", "Where is it?", "--json") == 0
+    assert [row["answer"] for row in rows(capsys)] == ["a dog", "Where is it?"]
+    assert generator.prompts[-1] == ("Question: Who? Answer: a dog\nQuestion: Where is it? Answer:")
+    assert generator.vision_calls == 1
+
+
+@pytest.mark.usefixtures("generator")
+def test_match(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("match", folder / "a.png", "short", "rather long", "--json") == 0
+    assert [(row["text"], row["itm"], row["query"]) for row in rows(capsys)] == [
+        ("short", 0.05, 3),
+        ("rather long", 0.11, 3),
+    ]
+
+
+@pytest.mark.usefixtures("generator")
+def test_retrieve_names_the_best_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("retrieve", folder, "a bird", "--top", "1", "--json") == 0
+    (best,) = rows(capsys)
+    assert (Path(best["image"]).name, best["itm"]) == ("b.png", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["caption"], "Missing argument 'IMAGE...'"),
+        (["nonsense"], "No such command 'nonsense'"),
+        (["caption", "x.png", "--mode", "loud"], "Invalid value for '--mode'"),
+        (["caption", "x.png", "--num", "few"], "Invalid value for '--num'"),
+        (["caption", "x.png", "--model", "nonsense"], "There is no model 'nonsense'"),
+        (["caption", "x.png", "--max-new-tokens", "0"], "max_new_tokens (0)"),
+        (["train", "stage2", "--config", "none.json", "--out", "o"], "none.json cannot be read"),
+        (["convert", "lavis", "a.pth", "folder"], "--base is needed"),
+    ],
+)
+def test_wrong_calls_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("blip2: ") and message in error
+    assert error.count("\n") == 1
+
+
+def test_interrupt_is_silent(
+    folder: Path,
+    generator: FakeGenerator,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeGenerator, "encode", interrupted)
+    assert run("caption", folder) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models"]])
+def test_light_commands_load_no_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys; from blip2core.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+def test_models_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models", "--json") == 0
+    table = {row["name"]: row for row in rows(capsys)}
+    assert table["stickers-opt"]["place"] == "embedded"
+    assert table["blip2-opt-2.7b"]["place"] == "Salesforce/blip2-opt-2.7b"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", json.dumps(NEEDED | {"steps": 9, "warmup_steps": 2})),
+        (
+            "config.toml",
+            'stage1 = "a"\nlanguage_model = "b"\nvision = "c"\nsteps = 9\nwarmup_steps = 2\n',
+        ),
+    ],
+)
+def test_train_reads_its_settings(
+    name: str,
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taken: list[Any] = []
+
+    def recipe(config: Stage2Config, out: Path) -> Path:
+        taken.append(config)
+        return out / "model"
+
+    monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(run=recipe))
+    (tmp_path / name).write_text(text)
+    out = tmp_path / "run"
+    assert run("train", "stage2", "--config", tmp_path / name, "--out", out, "--json") == 0
+    assert taken == [Stage2Config(**NEEDED, steps=9, warmup_steps=2)]
+    assert rows(capsys) == [{"stage": "stage2", "out": str(out / "model")}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"step": 9}, "unknown settings: step. Valid: "),
+        ({"qformer": {"depth": 4}}, "unknown settings: qformer.depth"),
+        ({"steps": "many"}, "steps: "),
+        ({"qformer": {"layers": 0}}, "layers"),
+        ({"warmup_steps": 10_000}, "warmup_steps (10000) must be below steps"),
+    ],
+)
+def test_wrong_settings_are_named(wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(NEEDED | wrong))
+    with pytest.raises(ConfigError) as caught:
+        cli.read_config(file, Stage2Config)
+    assert message in str(caught.value)
+
+
+def test_settings_must_be_readable(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("steps = = 3")
+    with pytest.raises(ConfigError, match="cannot be read as JSON or TOML") as caught:
+        cli.read_config(file, Stage2Config)
+    assert isinstance(caught.value.__cause__, tomllib.TOMLDecodeError)
+
+
+def test_evaluate_writes_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*arguments: object) -> dict[str, Any]:
+        assert arguments == ("stickers-t5", "vqa", 7, 50, True)
+        return {"vqa": {"accuracy": 0.5, "by_kind": {"where": 1.0}}}
+
+    monkeypatch.setattr("blip2core.evaluation.evaluate", measure)
+    call = ["evaluate", "--model", "stickers-t5", "--task", "vqa", "--seed", "7"]
+    assert run(*call, "--scenes", "50", "--heldout") == 0
+    assert capsys.readouterr().out == "vqa.accuracy\t0.5000\nvqa.by_kind.where\t1.0000\n"
+    assert run(*call, "--scenes", "50", "--heldout", "--json") == 0
+    assert rows(capsys) == [measure("stickers-t5", "vqa", 7, 50, True)]
+
+
+def test_stickers_are_painted_with_their_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blank = Image.new("RGB", (112, 112))
+    monkeypatch.setattr("blip2core.stickers.paint.paint", lambda scene: blank)
+    out = tmp_path / "painted"
+    assert run("stickers", "paint", "--seed", "5", "--count", "2", "--out", out, "--json") == 0
+    written = [json.loads(line) for line in (out / "truth.jsonl").read_text().splitlines()]
+    assert written == rows(capsys)
+    assert [row["file"] for row in written] == ["00000005.png", "00000006.png"]
+    assert all((out / row["file"]).is_file() and row["truth"]["groups"] for row in written)
+
+
+def test_lavis_goes_both_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[object, ...]] = []
+    imported = SimpleNamespace(taken=("a", "b"), kept=("c",))
+    monkeypatch.setattr(
+        "blip2core.training.lavis.import_lavis", lambda *a: calls.append(a) or imported
+    )
+    monkeypatch.setattr(
+        "blip2core.training.lavis.export_lavis", lambda *a, **k: calls.append((*a, k))
+    )
+    file, folder = tmp_path / "model.pth", tmp_path / "model"
+    assert run("convert", "lavis", file, folder, "--base", "blip2-opt-2.7b", "--json") == 0
+    assert run("convert", "lavis", folder, file, "--trained-only") == 0
+    assert calls == [(file, "blip2-opt-2.7b", folder), (folder, file, {"frozen": False})]
+    first = capsys.readouterr().out.splitlines()[0]
+    assert json.loads(first) == {"folder": str(folder), "taken": 2, "kept": 1}

@@ -1,0 +1,102 @@
+"""What the documentation says works: commands, the five lines of Python, names, files."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from app.settings import AppSettings
+from blip2core import cli, models
+from blip2core.models.specs import SPECS
+from tests.fakes import FakeGenerator
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language, in the order of the README."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def console_lines(program: str) -> list[str]:
+    lines = "\n".join(blocks("console")).splitlines()
+    return [line for line in lines if program in line.partition("#")[0].split()]
+
+
+def find_command(words: list[str]) -> tuple[object, list[str]]:
+    """The command that `blip2 words...` runs, and its arguments."""
+    command = get_command(cli.app)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def all_commands() -> list[list[str]]:
+    found, open_groups = [], [([], get_command(cli.app))]
+    while open_groups:
+        path, command = open_groups.pop()
+        found.append(path)
+        for name, child in getattr(command, "commands", {}).items():
+            open_groups.append(([*path, name], child))
+    return found
+
+
+@pytest.mark.parametrize("line", console_lines("blip2"))
+def test_readme_commands_parse(line: str) -> None:
+    command, words = find_command(shlex.split(line, comments=True)[1:])
+    command.make_context("blip2", words)
+
+
+@pytest.mark.parametrize("line", console_lines("make"))
+def test_readme_targets_exist(line: str) -> None:
+    target = line.partition("make ")[2].split()[0]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", all_commands(), ids=" ".join)
+def test_every_command_has_help(path: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*path, "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_readme_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    if not HAS_CHECKPOINT:
+        monkeypatch.setattr(models, "load_generator", lambda _: FakeGenerator())
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(blocks("python")[0], {})
+    lines = blocks("text")[0].splitlines()
+    assert len(printed.getvalue().splitlines()) == len(lines)
+    assert not HAS_CHECKPOINT or printed.getvalue().splitlines() == lines
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_readme_names_every_model(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", AppSettings.model_fields)
+def test_readme_names_every_setting(name: str) -> None:
+    assert f"`BLIP2_{name.upper()}`" in README
+
+
+def test_tree_is_the_tree() -> None:
+    tree = re.search(r"## The tree\n\n```\n(.*?)```", README, re.DOTALL)
+    named = {line.split()[0] for line in tree[1].splitlines() if line.strip()}
+    files = [file for part in ("app", "blip2core") for file in (ROOT / part).rglob("*.py")]
+    modules = {str(file.relative_to(ROOT)) for file in files if file.name != "__init__.py"}
+    assert modules - named == set()
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_changes_begin_with_this_version() -> None:
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == version[1]
