@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from app.settings import AppSettings
-from blip2core.errors import ModelError
+from blip2core.errors import Blip2Error, ModelError
 from blip2core.models.specs import ModelSpec, find_spec
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def in_background(work: Callable[[], Result]) -> Future[Result]:
         try:
             future.set_result(work())
         except BaseException as error:
-            log.error("The model could not be loaded: %s", error)
+            trace = None if isinstance(error, Blip2Error) else error
+            log.error("The model could not be loaded: %s", error, exc_info=trace)
             future.set_exception(error)
 
     threading.Thread(target=run, name="load-model", daemon=True).start()

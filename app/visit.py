@@ -82,13 +82,17 @@ class Visit:
         """The question that still waits for the end of its answer."""
         return next((entry for entry in reversed(self.entries) if entry.is_open), None)
 
+    def is_about(self, picture: Picture) -> bool:
+        """Whether this is the picture that is talked about."""
+        return self.picture is not None and self.picture.key == picture.key
+
     def receive(self, picture: Picture) -> None:
         """A new picture: taken at once, or only offered where it would end a conversation."""
         with self._lock:
             known = next((old for old in self._remembered if old.key == picture.key), picture)
             if not self.entries:
                 self.picture = known
-            elif self.picture is None or self.picture.key != known.key:
+            elif not self.is_about(known):
                 self.offered = known
 
     def accept(self) -> None:
@@ -113,10 +117,9 @@ class Visit:
         with self._lock:
             others = (old for old in self._remembered if old.key != picture.key)
             self._remembered = (picture, *others)[:REMEMBERED]
-            is_current = self.picture is not None and self.picture.key == picture.key
-            if is_current:
+            if is_topic := self.is_about(picture):
                 self.picture = picture
-            return is_current
+            return is_topic
 
     def ask(self, question: str) -> None:
         """One more question, open until it is answered, stopped or failed."""

@@ -57,7 +57,8 @@ def describe_model(services: Services) -> str:
     if not loading.done():
         state, words = "loading", "loading …"
     elif (error := loading.exception()) is not None:
-        state, words = "failed", f"not available: {error}"
+        reason = error if isinstance(error, Blip2Error) else "the log says why"
+        state, words = "failed", f"not available: {reason}"
     else:
         generator = loading.result()
         precision = str(generator.dtype).removeprefix("torch.")
@@ -102,6 +103,7 @@ def calm_theme() -> gr.themes.Base:
     return theme.set(
         body_text_color_subdued="*neutral_500",
         input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
         block_background_fill="white",
@@ -127,8 +129,11 @@ def main() -> int:
         problem = error.errors()[0]
         print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
         return 2
-    except (Blip2Error, OSError) as error:  # OSError: the port is taken
+    except Blip2Error as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError:
+        print("The port is taken: choose another one with BLIP2_PORT.", file=sys.stderr)
         return 2
     print(f"BLIP-2 Studio: {address}", flush=True)
     if settings.open_browser and has_screen():

@@ -277,6 +277,8 @@ def lavis(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; the console script."""
+    if not sys.stderr.isatty():  # nobody watches progress bars there
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         return app(arguments, prog_name="blip2", standalone_mode=False) or 0
     except (Blip2Error, TyperException) as error:

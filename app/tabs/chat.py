@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.services import Services
+from app.transcript import Message, transcript
 from app.visit import Entry, Picture, Visit
 from blip2core.chat import prompt_for, reply
 from blip2core.config import DecodeConfig
@@ -36,9 +37,14 @@ SHOWN_SIDE = 768
 POLL_SECONDS = 0.2
 """How often something that waits for the model looks whether it is there."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-MODEL_LANE: dict[str, Any] = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
-"""Every event that uses the model shares one lane, so it never runs twice at the same time."""
-Message = dict[str, Any]
+MODEL_LANE: dict[str, Any] = {
+    **QUIET,
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "trigger_mode": "multiple",
+}
+"""Every event that uses the model shares one lane, so it never runs twice at the same time. One
+that comes while another of its kind is ending waits for it, and is not dropped by the browser."""
 Update = Any
 """What Gradio takes for a component: a value, or gr.update(...)."""
 
@@ -47,7 +53,6 @@ def build_chat_tab(services: Services) -> gr.Blocks:
     """The tab. Runs alone with `build_chat_tab(services).launch()`."""
     with gr.Blocks(analytics_enabled=False) as tab:
         ui = SimpleNamespace(visit=gr.State(Visit()))
-        gr.on(None, Visit, None, ui.visit, **QUIET)  # once set, it is deleted after the visit
         with gr.Row(elem_id="chat-tab"):
             with gr.Column(scale=2, min_width=320):
                 _draw_picture_side(ui)
@@ -121,7 +126,8 @@ def _draw_talk_side(ui: SimpleNamespace) -> None:
 
 
 def _wire_picture(ui: SimpleNamespace, services: Services) -> None:
-    screen = [ui.picture, ui.caption, ui.decision, ui.notice, ui.chat, ui.question]
+    # The visit is an output although it stays the same: what was set is deleted after the visit.
+    screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.chat, ui.question]
     upload = ui.picture.upload(
         on_upload,
         [ui.visit, ui.picture],
@@ -129,14 +135,16 @@ def _wire_picture(ui: SimpleNamespace, services: Services) -> None:
         preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
         **QUIET,
     )
-    received = [upload, ui.accept.click(on_accept, ui.visit, screen, **QUIET)]
-    received += [
+    decided = [
+        ui.accept.click(on_accept, ui.visit, screen, **QUIET),
+        ui.keep.click(on_keep, ui.visit, screen, **QUIET),
+    ]
+    chosen = [
         button.click(partial(on_example, path), ui.visit, screen, **QUIET)
         for path, button in ui.examples.items()
     ]
-    for event in received:
+    for event in (upload, *chosen, *decided):
         event.success(partial(look, services), ui.visit, [ui.caption, ui.notice], **MODEL_LANE)
-    ui.keep.click(on_keep, ui.visit, screen, **QUIET)
     # Not .clear(), which says nothing when a file that is too large empties the field.
     ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **QUIET)
 
@@ -198,14 +206,15 @@ def on_change(visit: Visit, upload: dict[str, Any] | None) -> Update:
         return gr.skip()
     visit.remove()
     left = "You still talk about the picture you removed, until there is a new one."
+    visit, _, *rest = show(visit, left if visit.picture else "")
     # The field itself is left alone: dropping a picture on another one empties it first.
-    return (gr.skip(), *show(visit, left if visit.picture else "")[1:])
+    return (visit, gr.skip(), *rest)
 
 
 def look(services: Services, visit: Visit) -> Iterator[tuple[str, Update]]:
     """Encode the picture and caption it, each once; yields the caption and a notice."""
     picture = visit.picture
-    if picture is None or picture.caption:
+    if picture is None or picture.caption or visit.offered:
         yield _caption_of(visit), gr.skip()
         return
     try:
@@ -213,11 +222,14 @@ def look(services: Services, visit: Visit) -> Iterator[tuple[str, Update]]:
             yield "The model is loading; the caption will come by itself.", gr.skip()
         generator = services.generator.result()
         picture = _encoded(generator, visit, picture)
-        prompt = generator.spec.template.caption
-        for caption in generator.stream(picture.features, prompt, decode=_decode(services)):
-            yield caption, gr.skip()
-            picture = replace(picture, caption=caption)
-        visit.learn(picture)
+        prompt, caption = generator.spec.template.caption, ""
+        words = generator.stream(picture.features, prompt, decode=_decode(services))
+        with closing(words):
+            for caption in words:
+                if visit.offered or not visit.is_about(picture):
+                    return  # another picture came, and is looked at next
+                yield caption, gr.skip()
+        visit.learn(replace(picture, caption=caption))
         yield _caption_of(visit), gr.skip()
     except Exception as error:
         yield "", _notice(_explain(error, "No caption"))
@@ -302,6 +314,7 @@ def show(visit: Visit, notice: str = "") -> tuple[Update, ...]:
     """Everything that depends on the picture, and the conversation."""
     picture = visit.offered or visit.picture
     return (
+        visit,
         picture.shown if picture else None,
         _caption_of(visit),
         gr.update(visible=visit.offered is not None),
@@ -320,37 +333,6 @@ def _question_box(visit: Visit, **changes: Any) -> Update:
     if visit.open_entry is None:
         return gr.update(submit_btn="Ask", stop_btn=False, **changes)
     return gr.update(submit_btn=False, stop_btn="Stop", **changes)
-
-
-def transcript(visit: Visit) -> list[Message]:
-    """The conversation as chat messages."""
-    messages: list[Message] = []
-    for entry in visit.entries:
-        messages.append({"role": "user", "content": entry.question})
-        if entry.dropped:
-            messages.append(_left_out(entry))
-        messages.append({"role": "assistant", "content": _wording(entry)})
-    return messages
-
-
-def _wording(entry: Entry) -> str:
-    if entry.state == "loading":
-        return "The model is loading; your question waits."
-    if entry.state == "stopped":
-        return f"{entry.answer} … (stopped)".lstrip()
-    if entry.state == "answered":
-        return entry.answer or "(The model has no answer.)"
-    return entry.answer or "…"
-
-
-def _left_out(entry: Entry) -> Message:
-    number = len(entry.dropped)
-    turns = "the earliest turn" if number == 1 else f"the {number} earliest turns"
-    return {
-        "role": "assistant",
-        "content": "\n".join(f"{turn.question} {turn.answer}" for turn in entry.dropped),
-        "metadata": {"title": f"No room: {turns} left out of what the model reads"},
-    }
 
 
 def _caption_of(visit: Visit) -> str:

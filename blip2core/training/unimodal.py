@@ -120,11 +120,11 @@ class EncoderPupil:
     def __init__(self, config: UnimodalConfig, out: Path, device: torch.device) -> None:
         self._config, self._device = config, device
         self._processor = small_image_processor()
-        encoder = image_encoder.build_image_encoder(
+        self._encoder = image_encoder.build_image_encoder(
             config.width, config.layers, heads=config.width // 64
         )
-        heads = image_encoder.ReadingHeads(config.width)
-        self.module = nn.ModuleDict({"encoder": encoder, "heads": heads})
+        self._heads = image_encoder.ReadingHeads(config.width)
+        self.module: nn.Module = nn.ModuleDict({"encoder": self._encoder, "heads": self._heads})
 
     def loss(self, step: int) -> Tensor:
         scenes = self._scenes(step)
@@ -133,24 +133,24 @@ class EncoderPupil:
             self._pixels(scenes), image_encoder.truth_of(scenes), noise
         )
         return image_encoder.reading_loss(
-            self.module["heads"], self._features(pixels), truth.to(self._device)
+            self._heads, self._features(pixels), truth.to(self._device)
         )
 
     @torch.no_grad()
     def figures(self) -> dict[str, float]:
         seeds = SPLITS["validation"][: self._config.eval_items]
-        found = {}
+        found: dict[str, float] = {}
         for name, held_out in (("", False), ("held_out_", True)):
             scenes = [draw_scene(seed, held_out=held_out) for seed in seeds]
             truth = image_encoder.truth_of(scenes).to(self._device)
             accuracy = image_encoder.reading_accuracy(
-                self.module["heads"], self._features(self._pixels(scenes)), truth
+                self._heads, self._features(self._pixels(scenes)), truth
             )
             found |= {name + key: value for key, value in accuracy.items()}
         return found
 
     def save(self, folder: Path) -> None:
-        self.module["encoder"].save_pretrained(folder)
+        self._encoder.save_pretrained(folder)
         self._processor.save_pretrained(folder)
 
     def _scenes(self, step: int) -> list[Scene]:
@@ -171,7 +171,7 @@ class EncoderPupil:
 
     def _features(self, pixels: Tensor) -> Tensor:
         """(B, 3, SIDE, SIDE) -> (B, 1 + P, D)."""
-        encoder = self.module["encoder"]
+        encoder = self._encoder
         features: Tensor = encoder(pixel_values=pixels.to(self._device)).last_hidden_state
         return features
 

@@ -26,6 +26,7 @@ def handler(event: BlockFunction) -> str:
         (None, "loading"),
         (FakeGenerator(), "ready on cpu, float32"),
         (ModelUnavailableError("get <it> first"), "not available: get &lt;it&gt; first"),
+        (RuntimeError("/home/someone/secret"), "not available: the log says why"),
     ],
 )
 def test_model_is_described(generator: FakeGenerator | Exception | None, words: str) -> None:

@@ -1,6 +1,5 @@
 """What a visitor does on the page, and what they can see."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,7 @@ class Journey:
 
     def read_prompt(self) -> str:
         """What the page says the model read for the latest question."""
-        prompt = self.page.get_by_label(re.compile("^Prompt of"))
+        prompt = self.page.get_by_label("Prompt of the latest question")
         if not prompt.is_visible():
             self.press("What the model reads")
         expect(prompt).not_to_have_value("")

@@ -68,7 +68,7 @@ def test_turns_without_room_are_shown(journey: Journey) -> None:
     journey.press("Example 1")
     expect(journey.ask("What is it that one can see in the middle of it?")).to_contain_text("of it")
     journey.ask("And what else is there to be seen on the other side?")
-    expect(journey.page.get_by_text("No room: the earliest turn left out")).to_be_visible()
+    expect(journey.page.get_by_text("no longer knows the earliest question")).to_be_visible()
     assert "in the middle" not in journey.read_prompt()
 
 
@@ -97,8 +97,10 @@ def test_wrong_files_are_explained(journey: Journey, picture: Path, tmp_path: Pa
     heavy.write_bytes(bytes(MAX_UPLOAD * 1_100_000))
     journey.upload(heavy)
     expect(journey.toast).to_contain_text("heavy.png")
+    expect(journey.caption).to_have_value("")
 
     journey.upload(picture)
+    expect(journey.caption).not_to_have_value("")
     expect(journey.ask("Who?")).to_have_text("Who?")
 
 
@@ -117,6 +119,18 @@ def test_new_picture_asks_before_it_resets(journey: Journey, picture: Path) -> N
     expect(journey.caption).not_to_have_value("")
     expect(journey.ask("Where?")).to_have_text("Where?")
     assert journey.read_prompt() == "Question: Where? Answer:"
+
+
+def test_quick_hands_lose_nothing(journey: Journey, generator: FakeGenerator) -> None:
+    for example in ("Example 1", "Example 2", "Example 1", "Example 2"):
+        journey.press(example)
+    expect(journey.caption).to_have_value(generator.caption_text)
+    for _ in range(4):
+        answer = journey.ask(LONG)
+        expect(answer).to_have_text(re.compile("^Tell"))
+        journey.stop.click()
+        expect(journey.stop).to_be_hidden()
+    expect(journey.ask("Who?")).to_have_text("Who?")
 
 
 def test_nothing_to_ask_about_is_said(journey: Journey) -> None:

@@ -1,0 +1,48 @@
+"""Every state of a question has its words."""
+
+from typing import Any
+
+import pytest
+
+from app.transcript import transcript
+from app.visit import Visit
+from blip2core.records import Turn
+
+
+def visit_with(**changes: Any) -> Visit:
+    """A visit whose one question came to this."""
+    visit = Visit()
+    visit.ask("Who?")
+    visit.change(visit.open_entry.number, **changes)
+    return visit
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "words"),
+    [
+        ("asked", "", "…"),
+        ("loading", "", "The model is loading; your question waits."),
+        ("answering", "", "…"),
+        ("answering", "a small", "a small"),
+        ("answered", "a small dog", "a small dog"),
+        ("answered", "", "(The model has no answer.)"),
+        ("stopped", "a small", "a small … (stopped)"),
+        ("stopped", "", "… (stopped)"),
+        ("failed", "No answer: too long.", "No answer: too long."),
+    ],
+)
+def test_state_in_words(state: str, answer: str, words: str) -> None:
+    asked, answered = transcript(visit_with(state=state, answer=answer))
+    assert asked == {"role": "user", "content": "Who?"}
+    assert answered == {"role": "assistant", "content": words}
+
+
+def test_dropped_turns_stand_before_the_answer() -> None:
+    turns = (Turn(question="Where?", answer="there"), Turn(question="Why?", answer="because"))
+    _, left_out, _ = transcript(visit_with(dropped=turns))
+    assert left_out["content"] == "Where? there\nWhy? because"
+    assert "the 2 earliest questions" in left_out["metadata"]["title"]
+
+
+def test_nothing_said_is_nothing_shown() -> None:
+    assert transcript(Visit()) == []
