@@ -168,24 +168,30 @@ class Reading:
 
     def is_true_of(self, scene: Scene) -> bool:
         """True where each cell holds just this."""
-        truth = dict(read_cells(scene))
+        truth = {name: " ".join(words) for name, words in read_cells(scene)}
         return all(truth[name] == words for name, words in self.cells)
 
 
-def read_cells(scene: Scene) -> list[tuple[str, str]]:
-    """Name and words of each cell, row by row from the top left; "nothing" where it is empty."""
-    words = ["nothing"] * (GRID * GRID)
+def read_cells(scene: Scene, *, counted: bool = False) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and words of each cell, row by row from the top left; "nothing" where it is empty.
+
+    With `counted`, the words also say how many of its kind there are.
+    """
+    cells: list[tuple[str, ...]] = [("nothing",)] * (GRID * GRID)
     for group in scene.groups:
+        number = NUMBERS[group.count] if counted else None
+        words = tuple(word for word in (number, group.size, group.colour, group.noun) if word)
         for box in group.boxes:
-            words[box.cell] = " ".join(filter(None, (group.size, group.colour, group.noun)))
-    return [(f"{'abcd'[at // GRID]}{at % GRID + 1}", said) for at, said in enumerate(words)]
+            cells[box.cell] = words
+    return [(f"{'abcd'[at // GRID]}{at % GRID + 1}", words) for at, words in enumerate(cells)]
 
 
 def draw_reading(scene: Scene, rng: random.Random) -> Reading:
-    """Up to three cells with stickers and a random one."""
-    cells = read_cells(scene)
+    """Up to three cells with stickers, and any other one."""
+    cells = [(name, " ".join(words)) for name, words in read_cells(scene)]
     filled = [cell for cell in cells if cell[1] != "nothing"]
-    chosen = rng.sample(filled, min(3, len(filled))) + [rng.choice(cells)]
+    chosen = rng.sample(filled, min(3, len(filled)))
+    chosen.append(rng.choice([cell for cell in cells if cell not in chosen]))
     rng.shuffle(chosen)
     return Reading(cells=tuple(chosen))
 

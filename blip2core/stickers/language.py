@@ -16,10 +16,11 @@ from blip2core.stickers.captions import (
     draw_reading,
     full_caption,
     partial_caption,
+    read_cells,
 )
 from blip2core.stickers.questions import KINDS, Question, ask, dialogue
-from blip2core.stickers.scene import GRID, Scene, draw_scene
-from blip2core.stickers.words import NOUNS, NUMBERS
+from blip2core.stickers.scene import Scene, draw_scene
+from blip2core.stickers.words import NOUNS
 
 END = "\n"
 """Ends a caption or an answer; also stands between the turns of a dialogue."""
@@ -113,23 +114,11 @@ def talk(questions: tuple[Question, ...]) -> Passage:
 
 
 def description(scene: Scene, *, counted: bool = False) -> tuple[tuple[str, ...], ...]:
-    """The scene in words, cell by cell from the top left: the cell's name, what has its centre
-    there ("nothing" where nothing has), and the place. GRID * GRID tuples.
-
-    With `counted`, each sticker's cell also says how many of its kind there are.
+    """The scene in words, GRID * GRID tuples: the words of a cell between its name and the place.
 
     The small language model is pre-trained on these, as a reader of pictures it never saw.
     """
-    cells: list[tuple[str, ...]] = [("nothing",)] * (GRID * GRID)
-    for group in scene.groups:
-        number = NUMBERS[group.count] if counted else None
-        words = tuple(word for word in (number, group.size, group.colour, group.noun) if word)
-        for box in group.boxes:
-            cells[box.cell] = words
-    return tuple(
-        (f"{'abcd'[index // GRID]}{index % GRID + 1}", *words, scene.place)
-        for index, words in enumerate(cells)
-    )
+    return tuple((name, *words, scene.place) for name, words in read_cells(scene, counted=counted))
 
 
 def vocabulary_texts(count: int, seed: int = 0) -> list[str]:

@@ -2,8 +2,8 @@
 
 BLIP-2 starts from an image encoder that already sees (section 3.1 of the paper). Ours learns
 from the exact truth of the scenes: the mean of the patch features of each cell must tell which
-sticker has its centre there (noun, colour, size), each patch which sticker covers it and where it
-lies itself, and the class token where the scene is. The heads are thrown away afterwards.
+sticker has its centre there (noun, colour, size), each patch which sticker covers it, and the class
+token where the scene is. The heads are thrown away afterwards.
 """
 
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ _PLACE = {place: index for index, place in enumerate(PLACES)}
 IGNORED = -100
 GRAY_SHARE = 0.25
 """Share of the training pictures that lose their colours."""
-POSITION_WEIGHT = 1.0
-"""Weight of telling where a patch lies, beside 1 for telling what its cell holds."""
+POSITION_CHANNELS = 2 * PATCHES
+"""Channels that only tell where a patch lies: one for each row and one for each column."""
 EMPTY_WEIGHT = 0.3
 """Weight of the class "nothing here", which most cells of an ordinary scene belong to."""
 
@@ -45,7 +45,38 @@ def build_image_encoder(width: int = 192, layers: int = 6, heads: int = 3) -> Bl
         initializer_range=0.02,
         attn_implementation="eager",
     )
-    return Blip2VisionModel(config)
+    model = Blip2VisionModel(config)
+    reserve_positions(model)
+    return model
+
+
+@torch.no_grad()
+def reserve_positions(model: Blip2VisionModel) -> None:
+    """Let the last POSITION_CHANNELS of every token hold its row and column, and nothing else.
+
+    No layer may write to them, now or later, so they pass through to the features. Without this a
+    small ViT forgets where a patch lies as it learns what is there, above all for the patches that
+    show something, and the queries of a Q-Former cannot divide the picture (docs/LOG.md).
+    """
+    embeddings = model.embeddings
+    one = torch.eye(PATCHES)
+    codes = torch.cat([one.repeat_interleave(PATCHES, dim=0), one.repeat(PATCHES, 1)], dim=1)
+    embeddings.position_embedding[0, 1:, -POSITION_CHANNELS:] = codes
+    embeddings.position_embedding[0, 0, -POSITION_CHANNELS:] = 0
+    writers = [embeddings.patch_embedding]
+    for layer in model.encoder.layers:
+        writers += [layer.self_attn.projection, layer.mlp.fc2]
+    for writer in writers:
+        for parameter in writer.parameters():
+            _silence(parameter)
+            parameter.register_hook(_silence)
+
+
+def _silence(rows: Tensor) -> Tensor:
+    """Zero the rows of a weight, or of its gradient, that write to the position channels."""
+    with torch.no_grad():
+        rows[-POSITION_CHANNELS:] = 0
+    return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +132,6 @@ class ReadingHeads(nn.Module):
         self.cell = nn.Linear(width, sum(self.sizes))
         self.patch = nn.Linear(width, sum(self.sizes[:2]))
         self.place = nn.Linear(width, len(PLACES))
-        self.position = nn.Linear(width, PATCHES * PATCHES)
 
     def forward(self, features: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]:
         """(B, 1 + P, D) -> logits per cell (noun, colour, size), per patch, and of the place."""
@@ -128,10 +158,6 @@ def reading_loss(heads: ReadingHeads, features: Tensor, truth: Truth) -> Tensor:
     # the sum over an empty batch of places is 0, where the mean would be no number
     places = functional.cross_entropy(place, truth.places, ignore_index=IGNORED, reduction="sum")
     loss = places * 0.3 / len(truth.places)
-    # a patch must not forget where it is: the Q-Former can divide the picture only by that
-    where = torch.arange(PATCHES * PATCHES, device=features.device).expand(len(features), -1)
-    here = heads.position(features[:, 1:])
-    loss = loss + POSITION_WEIGHT * functional.cross_entropy(here.flatten(0, 1), where.flatten())
     for index, (logits, weight) in enumerate(zip(cells, (1.0, 0.5, 0.3), strict=True)):
         loss = loss + weight * _weighted(logits, truth.cells[..., index])
     for index, (logits, weight) in enumerate(zip(patches, (1.0, 0.3), strict=True)):
@@ -174,10 +200,6 @@ def reading_accuracy(heads: ReadingHeads, features: Tensor, truth: Truth) -> dic
         "size": _share(size[there] == truth.cells[..., 2][there]),
         "empty": _share(noun[~there] == 0),
         "place": _share(place.argmax(-1) == truth.places),
-        "position": _share(
-            heads.position(features[:, 1:]).argmax(-1)
-            == torch.arange(PATCHES * PATCHES, device=features.device)
-        ),
     }
 
 

@@ -96,8 +96,8 @@ def start_recalling(model: OPTForCausalLM | T5ForConditionalGeneration) -> None:
         scale = model.config.hidden_size**-0.5
         nn.init.normal_(model.get_input_embeddings().weight, std=scale)
         nn.init.normal_(model.model.decoder.embed_positions.weight, std=scale / 2)
-    # T5 does not divide its scores by the square root of the head width
-    sharpness = 0.9 if decoder_only else 0.4
+    # T5 does not divide its scores by the square root of the head width, and its words are longer
+    sharpness, gain = (0.9, 0.28) if decoder_only else (0.4, 1.0)
     for module in model.modules():
         names = ("q_proj", "k_proj", "v_proj", "out_proj") if decoder_only else ("q", "k", "v", "o")
         if not all(hasattr(module, name) for name in names):
@@ -105,7 +105,7 @@ def start_recalling(model: OPTForCausalLM | T5ForConditionalGeneration) -> None:
         query, key, value, output = (getattr(module, name).weight for name in names)
         nn.init.orthogonal_(query).mul_(sharpness)
         key.copy_(query)
-        nn.init.orthogonal_(value).mul_(0.28)
+        nn.init.orthogonal_(value).mul_(gain)
         output.copy_(value.T)
 
 

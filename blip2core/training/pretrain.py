@@ -10,6 +10,8 @@ where it was killed:
     stage2              it learns to speak to the decoder               -> stickers-opt
     stage2_t5           it learns to speak to the encoder-decoder       -> stickers-t5
     ablation            stage 2 without stage 1, for comparison; not published
+    publish             the three models as they are shipped
+    cards               what they are and what they measure, as their README.md
 """
 
 import argparse
@@ -30,6 +32,7 @@ from blip2core.models.stage1_files import read_stage1_state, write_stage1_state
 from blip2core.stickers.language import vocabulary_texts
 from blip2core.stickers.scene import GRID
 from blip2core.training import stage1, stage2, unimodal
+from blip2core.training.model_card import WHAT, write_card
 from blip2core.training.tokenizers import (
     TEXTS,
     train_causal_tokenizer,
@@ -40,6 +43,8 @@ BUILD = Path("build/pretrain")
 CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 SCENES = 32_000
 """Scenes whose image features are kept for both stages (0.8 GB)."""
+CARD_SCENES = 1_000
+"""Test scenes of each kind from which the model cards are written."""
 STORED = torch.float16
 """Type of the published weights: half the size, and read back into fp32 without visible loss."""
 
@@ -61,7 +66,9 @@ DECODER = UnimodalConfig(
     floor=4.5e-5,
     checkpoint_every=250,
 )
-ENCODER_DECODER = replace(DECODER, part="encoder_decoder", layers=3, steps=4_000)
+ENCODER_DECODER = replace(
+    DECODER, part="encoder_decoder", layers=3, batch=64, steps=3_600, learning_rate=1e-3, floor=3e-5
+)
 
 
 def tokenizers(build: Path) -> None:
@@ -149,6 +156,13 @@ def publish(build: Path) -> None:
     write_stage1_state(CHECKPOINTS / "stickers-itm", state, decoder_token_id=decoder_token_id)
 
 
+def cards(build: Path) -> None:
+    """Measure the three models on CARD_SCENES test scenes and write it down beside them."""
+    compared = {"stickers-opt": build / "ablation" / "model"}
+    for name in WHAT:
+        write_card(CHECKPOINTS / name, name, scenes=CARD_SCENES, ablation=compared.get(name))
+
+
 def _store(
     source: Path,
     target: Path,
@@ -172,8 +186,9 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "stage1": first_stage,
     "stage2": second_stage,
     "stage2_t5": second_stage_t5,
-    "publish": publish,
     "ablation": ablation,
+    "publish": publish,
+    "cards": cards,
 }
 
 

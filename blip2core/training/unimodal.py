@@ -110,7 +110,7 @@ class Lesson(NamedTuple):
 
 LESSONS = (Lesson(0.1, 2, 0.7), Lesson(0.25, 4, 0.4), Lesson(1.0, 4, 0.15))
 """Reading single cells comes first: without it, copying a noun takes very long to emerge."""
-PAGE_WORDS = {"decoder": 34, "encoder_decoder": 20}
+PAGE_WORDS = {"decoder": 34, "encoder_decoder": 12}
 """Words of a page; an encoder-decoder learns from one answer only, so it reads less at once."""
 
 

@@ -194,11 +194,12 @@ def test_readings_hold_for_their_picture(scenes: list[Scene]) -> None:
 def test_cells_are_read_row_by_row() -> None:
     cells = dict(read_cells(SHORE))
     assert list(cells)[:5] == ["a1", "a2", "a3", "a4", "b1"]
-    assert {name: words for name, words in cells.items() if words != "nothing"} == {
-        "b2": "big red bird",
-        "b4": "big red bird",
-        "d4": "small owl",
+    assert {name: words for name, words in cells.items() if words != ("nothing",)} == {
+        "b2": ("big", "red", "bird"),
+        "b4": ("big", "red", "bird"),
+        "d4": ("small", "owl"),
     }
+    assert dict(read_cells(SHORE, counted=True))["b2"] == ("two", "big", "red", "bird")
 
 
 def test_foreign_words_are_passed_over() -> None:

@@ -5,7 +5,10 @@ import torch
 from blip2core.stickers.scene import Box, Group, Scene
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES
 from blip2core.training.image_encoder import (
+    PATCHES,
+    POSITION_CHANNELS,
     ReadingHeads,
+    build_image_encoder,
     cell_means,
     reading_accuracy,
     reading_loss,
@@ -64,3 +67,23 @@ def test_heads_can_read_features_that_hold_the_truth() -> None:
         optimizer.step()
     assert loss.item() < first / 20
     assert reading_accuracy(heads, features, truth)["noun"] == 1.0
+
+
+def test_position_channels_hold_row_and_column_whatever_the_picture_shows() -> None:
+    torch.manual_seed(0)
+    model = build_image_encoder(64, 2, heads=2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for _ in range(3):
+        model(pixel_values=torch.randn(2, 3, 112, 112)).last_hidden_state.square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.post_layernorm = torch.nn.Identity()
+    pixels = 5 * torch.randn(2, 3, 112, 112)
+    with torch.no_grad():
+        features = model(pixel_values=pixels).last_hidden_state[:, 1:]
+    told = features[..., -POSITION_CHANNELS:]
+    torch.testing.assert_close(told[0], told[1])
+    rows, columns = told[0].view(PATCHES, PATCHES, 2, PATCHES).unbind(2)
+    assert rows.argmax(-1).tolist() == [[row] * PATCHES for row in range(PATCHES)]
+    assert columns.argmax(-1).tolist() == [list(range(PATCHES))] * PATCHES
+    assert not torch.allclose(features[0, :, 0], features[1, :, 0])
