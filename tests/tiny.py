@@ -4,11 +4,12 @@ The weights are drawn wide on purpose: with the usual 0.02 a random model says t
 every picture, and an equality test on it would prove nothing.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
@@ -262,3 +263,16 @@ def _spec(kind: Kind, family: Family, **settings: Any) -> ModelSpec:
         licence="None needed.",
     )
     return ModelSpec(**(known | settings))
+
+
+class InMemory:
+    """Features of pictures that lie in memory, read as those of a `FeatureCache`."""
+
+    def __init__(self, vision: Tensor) -> None:
+        self._vision = vision
+
+    def __len__(self) -> int:
+        return len(self._vision)
+
+    def read(self, indices: Sequence[int]) -> Tensor:
+        return self._vision[list(indices)]

@@ -102,7 +102,7 @@ def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
     """
     centred = vision.double() - vision.double().mean(dim=(0, 1))
     wanted = nn.functional.pad(cells.double(), (0, 0, 1, 0))  # (P, C), no cell for [CLS]
-    return _least_squares(centred, wanted.expand(len(vision), -1, -1)).float()
+    return least_squares(centred, wanted.expand(len(vision), -1, -1)).float()
 
 
 def own_cell_attention(
@@ -138,7 +138,7 @@ def _anchor(
     wanted = left[:, :rank] * strength[:rank].sqrt()  # (C, r)
     extra = hidden.shape[1] - len(wanted)
     wanted = nn.functional.pad(wanted, (0, 0, 0, extra)).expand(len(hidden[::2]), -1, -1)
-    queries = _least_squares(hidden[::2].double(), wanted.double()).float()  # (r, D)
+    queries = least_squares(hidden[::2].double(), wanted.double()).float()  # (r, D)
     queries *= inner.attention_head_size**0.5
     balance = (keys.norm() / queries.norm()).sqrt()
     queries, keys = queries * balance, keys / balance
@@ -171,7 +171,7 @@ def _open_values(block: Blip2QFormerAttention, vision: Tensor) -> None:
     nn.init.normal_(block.output.dense.weight, std=block.output.dense.in_features**-0.5)
 
 
-def _least_squares(inputs: Tensor, outputs: Tensor) -> Tensor:
+def least_squares(inputs: Tensor, outputs: Tensor) -> Tensor:
     """(N, M, I) -> (N, M, O) as a matrix (O, I), with a little ridge."""
     rows, wanted = inputs.flatten(0, 1), outputs.flatten(0, 1)
     gram = rows.T @ rows

@@ -172,12 +172,16 @@ class Reading:
         return all(truth[name] == words for name, words in self.cells)
 
 
+NOTHING: tuple[str, ...] = ("nothing",)
+"""The words of an empty cell."""
+
+
 def read_cells(scene: Scene, *, counted: bool = False) -> list[tuple[str, tuple[str, ...]]]:
     """Name and words of each cell, row by row from the top left; "nothing" where it is empty.
 
     With `counted`, the words also say how many of its kind there are.
     """
-    cells: list[tuple[str, ...]] = [("nothing",)] * (GRID * GRID)
+    cells = [NOTHING] * (GRID * GRID)
     for group in scene.groups:
         number = NUMBERS[group.count] if counted else None
         words = tuple(word for word in (number, group.size, group.colour, group.noun) if word)

@@ -32,6 +32,7 @@ from blip2core.models.stage1_files import read_stage1_state, write_stage1_state
 from blip2core.stickers.language import vocabulary_texts
 from blip2core.stickers.scene import GRID
 from blip2core.training import stage1, stage2, unimodal
+from blip2core.training.described import start_described
 from blip2core.training.model_card import WHAT, write_card
 from blip2core.training.tokenizers import (
     TEXTS,
@@ -132,17 +133,18 @@ def first_stage(build: Path) -> None:
 
 def second_stage(build: Path) -> None:
     """The Q-Former speaks to the decoder."""
-    stage2.run(stage2_config(build, "decoder"), build / "stage2")
+    stage2.run(stage2_config(build, "decoder"), build / "stage2", start=start_described)
 
 
 def second_stage_t5(build: Path) -> None:
     """The Q-Former speaks to the encoder-decoder."""
-    stage2.run(stage2_config(build, "encoder_decoder"), build / "stage2_t5")
+    stage2.run(stage2_config(build, "encoder_decoder"), build / "stage2_t5", start=start_described)
 
 
 def ablation(build: Path) -> None:
     """What stage 2 comes to without stage 1, in the same number of steps."""
-    stage2.run(replace(stage2_config(build, "decoder"), stage1=None), build / "ablation")
+    config = replace(stage2_config(build, "decoder"), stage1=None)
+    stage2.run(config, build / "ablation", start=start_described)
 
 
 def publish(build: Path) -> None:

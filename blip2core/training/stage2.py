@@ -30,6 +30,8 @@ from blip2core.training.session import Progress, is_due, start_session
 
 Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
 """(model, processor, validation source, its features) -> figures by name."""
+Start = Callable[["Stage2Model", Data, Any], None]
+"""(model, training data, tokenizer): writes the first weights of the projection."""
 
 
 class Stage2Model(nn.Module):
@@ -97,28 +99,34 @@ class Stage2Model(nn.Module):
         wanted = labels != IGNORED
         return logits[wanted], labels[wanted]
 
-    @torch.no_grad()
-    def start_projection(self, vision: Tensor) -> None:
-        """Draw the projection so that soft words are as large as word embeddings.
 
-        transformers' own start makes them several times larger. `vision` (B, P, V) tells how large
-        the Q-Former's outputs are.
-        """
-        words = self.language_model.get_input_embeddings().weight.float()
-        size = self.read(vision).square().mean().sqrt()
-        width = self.language_projection.in_features
-        nn.init.normal_(
-            self.language_projection.weight, std=float(words.std() / size) / math.sqrt(width)
-        )
-        nn.init.zeros_(self.language_projection.bias)
+@torch.no_grad()
+def start_random(model: Stage2Model, data: Data, tokenizer: Any) -> None:
+    """Draw the projection so that soft words are as large as word embeddings.
+
+    transformers' own start makes them several times larger.
+    """
+    words = model.language_model.get_input_embeddings().weight.float()
+    some = range(min(64, len(data.features)))
+    size = model.read(data.features.read(some)).square().mean().sqrt()
+    linear = model.language_projection
+    nn.init.normal_(linear.weight, std=float(words.std() / size) / math.sqrt(linear.in_features))
+    nn.init.zeros_(linear.bias)
 
 
-def run(config: Stage2Config, out: Path, *, measure: Measure = exact_answers) -> Path:
+def run(
+    config: Stage2Config,
+    out: Path,
+    *,
+    start: Start = start_random,
+    measure: Measure = exact_answers,
+) -> Path:
     """Train, or go on with what a killed run left in `out`; returns the folder of the model.
 
     Args:
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
+        start: Called once, before the first step.
         measure: Called with the validation pictures every `eval_every` steps.
     """
     accelerator = start_session(config)
@@ -145,7 +153,7 @@ def run(config: Stage2Config, out: Path, *, measure: Measure = exact_answers) ->
     batches = Stage2Batches(*training, texts, order, window=config.length_window)
 
     model = Stage2Model(blip2)
-    model.start_projection(training.features.read(range(min(64, len(training.features)))))
+    start(model, training, processor.tokenizer)
     optimizer = build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     root = out / "checkpoints"

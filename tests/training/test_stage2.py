@@ -18,7 +18,8 @@ from blip2core.records import Segment
 from blip2core.training import pictures, stage2
 from blip2core.training.optimizer import build_optimizer, clip_gradients
 from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, collate
-from blip2core.training.stage2 import Stage2Model
+from blip2core.training.pictures import Data
+from blip2core.training.stage2 import Stage2Model, start_random
 from tests import tiny
 
 KINDS = pytest.mark.parametrize("kind", ["opt", "t5"])
@@ -123,7 +124,7 @@ def test_projected_queries_start_as_large_as_words() -> None:
     model = Stage2Model(blip2)
     vision = torch.randn(64, 5, 24)
     torch.manual_seed(0)
-    model.start_projection(vision)
+    start_random(model, Data(None, tiny.InMemory(vision)), None)
     words = blip2.get_input_embeddings().weight
     assert model.soft_words(vision).std().item() == pytest.approx(words.std().item(), rel=0.2)
 
@@ -253,7 +254,7 @@ def test_it_learns_a_batch_by_heart() -> None:
     examples = cutter.examples(passages, [random.Random(0)] * 4)
     torch.manual_seed(0)
     batch = collate(examples, torch.randn(4, 5, 24), cutter.pad_id)
-    model.start_projection(batch.vision)
+    start_random(model, Data(None, tiny.InMemory(batch.vision)), None)
     optimizer = build_optimizer(model, lr=1e-2, weight_decay=0.0)
     first = model(batch).item()
     for _ in range(120):
