@@ -51,7 +51,7 @@ STORED = torch.float16
 
 IMAGE_ENCODER = UnimodalConfig(
     part="image_encoder",
-    steps=1_600,
+    steps=2_400,
     warmup_steps=100,
     learning_rate=2e-3,
     floor=6e-5,
@@ -60,7 +60,7 @@ IMAGE_ENCODER = UnimodalConfig(
 )
 DECODER = UnimodalConfig(
     part="decoder",
-    steps=5_000,
+    steps=5_300,
     warmup_steps=100,
     batch=32,
     learning_rate=1.5e-3,
@@ -95,14 +95,14 @@ def encoder_decoder(build: Path) -> None:
 
 
 def stage1_config(build: Path) -> Stage1Config:
-    """Each query begins at its own cell; half of the wrong texts are one-word lies."""
+    """Each query begins at its own cell; most of the wrong texts are one-word lies."""
     return Stage1Config(
         scenes=SCENES,
         vision=str(build / "image_encoder" / "model"),
         tokenizer=str(build / "tokenizers" / "wordpiece"),
         cache=str(build / "features.npy"),
         anchor_grid=GRID,
-        hard_text_share=0.5,
+        hard_text_share=0.7,
         steps=2_400,
         warmup_steps=100,
         eval_every=200,

@@ -25,6 +25,9 @@ _READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
 """Texts that read single cells, captions of the whole scene, and of a part of it; the rest say what
 is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
+_CHANGE_COUNTS = [2 if kind == "count" else 1 for kind in CHANGES]
+"""A wrong count is the hardest lie to tell, so it is told twice as often as each other one."""
+
 
 class StickerPairs:
     """The first `count` scenes of a split; a `PairSource`. Painting them needs the emoji font."""
@@ -69,7 +72,7 @@ class StickerPairs:
     def hard_text(self, index: int, rng: random.Random) -> str | None:
         scene = self.scene(index)
         caption = _draw_caption(scene, rng)
-        for kind in rng.sample(CHANGES, len(CHANGES)):
+        for kind in rng.sample(CHANGES, sum(_CHANGE_COUNTS), counts=_CHANGE_COUNTS):
             changed = caption.changed(scene, rng, kind)
             if changed is not None and not changed.is_true_of(scene):
                 return changed.text
