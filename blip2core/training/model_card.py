@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from blip2core.evaluation.gallery import Figures, draw_scenes
-from blip2core.evaluation.report import table
+from blip2core.evaluation.report import look_up, table
 from blip2core.evaluation.suite import SCORING, WRITING, measure
 from blip2core.models import ModelSpec, find_spec, load_generator, load_matcher
 
@@ -61,12 +61,24 @@ held-out combinations.
 
 {table}{ablation}"""
 
+FROM_STAGE1, WITHOUT_STAGE1 = "from stage 1", "without it"
 ABLATION = """
 ## Does stage 1 help?
 
-The same stage 2, in as many steps, from a Q-Former that had no stage 1:
+Two shorter runs of plain stage 2 (its language-modelling loss only, from a random projection), in
+as many steps: one from the Q-Former of stage 1, one from a random Q-Former. {scenes} test scenes.
 
 {table}"""
+ABLATION_SCENES = 300
+COMPARED = (
+    "captions.noun_f1",
+    "captions.group_f1",
+    "captions.place_right",
+    "vqa.accuracy",
+    "vqa.worst_kind",
+    "dialogue.turns_2_to_4",
+)
+"""Figures of `evaluate` that the ablation reports."""
 
 
 def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = None) -> None:
@@ -76,13 +88,12 @@ def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = 
         folder: The checkpoint; its README.md is written.
         name: One of `WHAT`.
         scenes: Test scenes of each kind.
-        ablation: A model trained without stage 1, to be measured beside it.
+        ablation: Folder of the runs FROM_STAGE1 and WITHOUT_STAGE1, to be measured as well.
     """
     spec = find_spec(name)
     compared = ""
     if ablation is not None:
-        other = replace(spec, name="without stage 1", checkpoint=ablation)
-        compared = ABLATION.format(table=_measured(other, scenes))
+        compared = ABLATION.format(scenes=ABLATION_SCENES, table=_compared(spec, ablation))
     card = CARD.format(
         name=name,
         what=WHAT[name],
@@ -102,7 +113,20 @@ def _measured(spec: ModelSpec, scenes: int) -> str:
     return table(ordinary, held_out)
 
 
-def _figures(spec: ModelSpec, scenes: int, *, held_out: bool) -> Figures:
+def _compared(spec: ModelSpec, runs: Path) -> str:
+    names = (FROM_STAGE1, WITHOUT_STAGE1)
+    found = [
+        _figures(replace(spec, name=name, checkpoint=runs / name / "model"), ABLATION_SCENES)
+        for name in names
+    ]
+    lines = [f"| figure | {' | '.join(names)} |", "|---|---|---|"]
+    for path in COMPARED:
+        values = " | ".join(f"{look_up(figures, path):.3f}" for figures in found)
+        lines.append(f"| {path} | {values} |")
+    return "\n".join(lines) + "\n"
+
+
+def _figures(spec: ModelSpec, scenes: int, *, held_out: bool = False) -> Figures:
     drawn = draw_scenes(SEED, scenes, held_out=held_out)
     tasks: Sequence[str] = tuple(SCORING if spec.kind == "matcher" else WRITING)
     if spec.kind == "matcher":

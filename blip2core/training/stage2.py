@@ -153,11 +153,12 @@ def run(
     batches = Stage2Batches(*training, texts, order, window=config.length_window)
 
     model = Stage2Model(blip2)
-    start(model, training, processor.tokenizer)
     optimizer = build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     root = out / "checkpoints"
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
+    if first == 0:
+        start(model, training, processor.tokenizer)
     with Progress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
             lr = lr_at(

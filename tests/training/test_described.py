@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from blip2core.stickers.language import vocabulary_texts
-from blip2core.training.described import start_described
+from blip2core.training.described import Described, solve_projection
 from blip2core.training.language_model import WordFuser, fuse
 from blip2core.training.pictures import Data
 from blip2core.training.sticker_pairs import StickerPairs
@@ -27,6 +27,7 @@ def test_queries_that_hold_their_cells_are_put_into_words() -> None:
         language_projection=nn.Linear(20, 12),
     )
     training = slice(0, 200)
-    start_described(model, Data(StickerPairs(200), tiny.InMemory(queries[training])), tokenizer)
+    data = Data(StickerPairs(200), tiny.InMemory(queries[training]))
+    solve_projection(model, Described(model, data, tokenizer), 200)
     error = model.language_projection(queries[200:]) - words[200:]
     assert error.std() < 0.1 * words.std()
