@@ -180,9 +180,9 @@ def _table(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 # Parameters: counted on the meta device from each model's configuration.
 SPECS: dict[str, ModelSpec] = _table(
     [
-        _embedded("stickers-opt", "generator", "opt", 8_760_000, end="\n"),
-        _embedded("stickers-t5", "generator", "t5", 8_760_000),
-        _embedded("stickers-itm", "matcher", "bert", 5_460_000),
+        _embedded("stickers-opt", "generator", "opt", 7_430_000, end="\n"),
+        _embedded("stickers-t5", "generator", "t5", 8_690_000),
+        _embedded("stickers-itm", "matcher", "bert", 5_480_000),
         _opt("blip2-opt-2.7b", 3_740_000_000),
         _opt("blip2-opt-6.7b", 7_750_000_000),
         _opt("blip2-opt-2.7b-coco", 3_750_000_000, coco=True),

@@ -25,7 +25,7 @@ _READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
 """Texts that read single cells, captions of the whole scene, and of a part of it; the rest say what
 is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
-_MORE_CAPTIONS = 0.25
+_MORE_CAPTIONS = 0.4
 """Share of captions besides those that `language.passage` draws: to list all is learned last."""
 _CHANGE_COUNTS = [2 if kind == "count" else 1 for kind in CHANGES]
 """A wrong count is the hardest lie to tell, so it is told twice as often as each other one."""
