@@ -104,7 +104,7 @@ def stage1_config(build: Path) -> Stage1Config:
         cache=str(build / "features.npy"),
         anchor_grid=GRID,
         hard_text_share=0.7,
-        steps=2_400,
+        steps=3_400,
         warmup_steps=100,
         eval_every=200,
         checkpoint_every=100,
