@@ -103,6 +103,7 @@ def stage1_config(build: Path) -> Stage1Config:
         tokenizer=str(build / "tokenizers" / "wordpiece"),
         cache=str(build / "features.npy"),
         anchor_grid=GRID,
+        itm_start_step=300,
         hard_text_share=0.7,
         steps=3_400,
         warmup_steps=100,
@@ -140,7 +141,8 @@ def second_stage(build: Path) -> None:
 
 def second_stage_t5(build: Path) -> None:
     """The Q-Former speaks to the encoder-decoder."""
-    stage2.run(stage2_config(build, "encoder_decoder"), build / "stage2_t5", start=start_described)
+    config = replace(stage2_config(build, "encoder_decoder"), steps=1_800)
+    stage2.run(config, build / "stage2_t5", start=start_described)
 
 
 def ablation(build: Path) -> None:
