@@ -121,7 +121,7 @@ def stage2_config(build: Path, language_model: str) -> Stage2Config:
         language_model=str(build / language_model / "model"),
         cache=str(build / "features.npy"),
         whole_caption_share=0.5,
-        steps=3_400,
+        steps=4_800,
         warmup_steps=100,
         learning_rate=6e-4,
         eval_every=200,
