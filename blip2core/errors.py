@@ -9,7 +9,11 @@ Blip2Error
 │   └── ModelUnavailableError   known, but its files are not here
 ├── CheckpointError         a training checkpoint or a conversion is broken
 ├── FontError               the emoji font that paints stickers is missing
-└── DataError               training data cannot be used
+├── DataError               training data cannot be used
+├── IntakeError             an import cannot be read, or is not allowed
+├── StorageError            the database cannot be opened, or refuses a change
+│   └── ConflictError           somebody else changed it first
+└── ExportError             a snapshot cannot be written
 """
 
 
@@ -51,3 +55,19 @@ class FontError(Blip2Error):
 
 class DataError(Blip2Error):
     """Training data cannot be used; the message names file and line."""
+
+
+class IntakeError(Blip2Error):
+    """What is to be imported cannot be read, or may not be fetched; the message says why."""
+
+
+class StorageError(Blip2Error):
+    """The database cannot be opened, is in use, or refuses a change."""
+
+
+class ConflictError(StorageError):
+    """Somebody else changed the same thing first; nothing was overwritten."""
+
+
+class ExportError(Blip2Error):
+    """A snapshot cannot be written where it should go."""

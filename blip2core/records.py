@@ -1,6 +1,7 @@
 """Frozen values that cross modules. No torch here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +63,116 @@ class Segment:
 
 Passage = tuple[Segment, ...]
 """A training text in reading order."""
+
+
+CaptionSource = Literal["web", "synthetic", "edited", "human"]
+"""Where a text about a picture comes from; all are judged as equals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerIdentity:
+    """Everything that decides a score besides the picture and the text."""
+
+    model: str
+    """Name or Hub id of the matcher."""
+    revision: str
+    """Commit of its weights, or the SHA-256 of its weight file for a local folder."""
+    dtype: str
+    """Number type of the computation: float32, bfloat16, float16."""
+    preprocessing: str
+    """SHA-256 of the image processor's settings."""
+    text_limit: int
+    """Tokens of a text that are read; what is longer is cut and marked as truncated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A text that may describe a picture."""
+
+    text: str
+    source: CaptionSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A candidate with what the matcher says of it."""
+
+    candidate: Candidate
+    itm: float
+    """Matching probability in [0, 1]."""
+    itc: float
+    """Contrastive cosine in [-1, 1]."""
+    tokens: int
+    """Length of the whole text in the matcher's tokens."""
+    truncated: bool
+    """Only the first `ScorerIdentity.text_limit` tokens were read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the filter makes of one scored text."""
+
+    scored: Scored
+    kept: bool
+    reason: str
+    """The rule that decided, in words a curator reads: "ITM 0.31 is below 0.50"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPicture:
+    """One picture as it comes in, with the texts that stood beside it."""
+
+    name: str
+    """Where it was: a file name, a member of an archive, a row of a table. Hostile text."""
+    data: bytes = field(repr=False)
+    """The bytes of the picture file, as they came."""
+    texts: tuple[str, ...] = ()
+    """Alternative texts, cleaned by `clean_text`; may be none."""
+    url: str | None = None
+    page_url: str | None = None
+    license: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One input that could not be used; the others go on."""
+
+    name: str
+    """Which: a file name, a member of an archive, a row of a table. Hostile text."""
+    reason: str
+    """What is wrong, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPair:
+    """One accepted picture-text pair of a snapshot, with where it comes from."""
+
+    caption_id: int
+    item_id: int
+    split: str
+    """train, validation or test."""
+    text: str
+    source: CaptionSource
+    image_sha256: str
+    """Identity of the picture's bytes, 64 hex digits; also its file name."""
+    image_path: str
+    """Where the stored bytes lie."""
+    format: str
+    """JPEG, PNG, WEBP, GIF or BMP."""
+    width: int
+    height: int
+    itm: float | None = None
+    itc: float | None = None
+    scorer: str | None = None
+    """Model and revision, as model@revision."""
+    run_uid: str | None = None
+    """Run that wrote the text; None for web and human texts."""
+    captioner: str | None = None
+    """Model and revision of that run, as model@revision."""
+    decision_id: int | None = None
+    """The decision that accepted it."""
+    decided_by: str | None = None
+    """Handle of the annotator, or of the threshold batch."""
+    url: str | None = None
+    page_url: str | None = None
+    license: str | None = None

@@ -18,14 +18,15 @@ MAY_IMPORT = {
     "chat": BASE | {"models"},
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
+    "intake": BASE,
     "evaluation": BASE | {"models", "chat", "explain", "stickers"},
     "training": BASE | {"models", "stickers", "evaluation"},
     "exports": BASE | {"storage"},
-    "curation": BASE | {"models", "capfilt", "storage"},
+    "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "app": EVERYTHING, "__init__": set()}
-WITHOUT_TORCH = {*BASE, "storage", "stickers", "exports", "__init__"}
+WITHOUT_TORCH = {*BASE, "storage", "stickers", "exports", "intake", "__init__"}
 FILES = [file for package in ("blip2core", "app") for file in (ROOT / package).rglob("*.py")]
 
 
