@@ -13,6 +13,8 @@ class AppSettings(BaseSettings):
 
     model: str = "stickers-opt"
     """Name of the model that answers, as `blip2 models` lists it."""
+    matcher: str | None = None
+    """Name of the model that scores texts; without one, the one that goes with `model`."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     host: str | None = None

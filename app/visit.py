@@ -26,8 +26,10 @@ class Picture:
     """Hash of its content."""
     shown: Image.Image
     """RGB, small enough for a screen."""
-    pixels: Image.Image | None = None
-    """RGB, full size; forgotten once the features are there."""
+    name: str = "picture"
+    """Name of its file. Hostile text."""
+    data: bytes = field(default=b"", repr=False)
+    """The file as it came; kept for the picture on screen alone."""
     features: ImageFeatures | None = None
     caption: str = ""
 
@@ -58,7 +60,9 @@ class Visit:
     lock and names what it changes: an answer that comes late finds its entry closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: str = "stickers-opt") -> None:
+        self.model = model
+        """Name of the model that answers this visitor."""
         self.picture: Picture | None = None
         self.offered: Picture | None = None
         """A new picture, until the visitor says whether it may end the conversation."""
@@ -68,7 +72,12 @@ class Visit:
         self._lock = threading.Lock()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
-        return Visit()  # Gradio copies a state's first value for each visitor
+        return Visit(self.model)  # Gradio copies a state's first value for each visitor
+
+    @property
+    def topic(self) -> str:
+        """Names the picture that is talked about; another one, or none, has another name."""
+        return self.picture.key if self.picture else ""
 
     @property
     def conversation(self) -> Conversation:
@@ -90,6 +99,7 @@ class Visit:
         """A new picture: taken at once, or only offered where it would end a conversation."""
         with self._lock:
             known = next((old for old in self._remembered if old.key == picture.key), picture)
+            known = replace(known, name=picture.name, data=picture.data)
             if not self.entries:
                 self.picture = known
             elif not self.is_about(known):
@@ -116,7 +126,7 @@ class Visit:
         """Features or a caption of a picture came; False where it is no longer the current one."""
         with self._lock:
             others = (old for old in self._remembered if old.key != picture.key)
-            self._remembered = (picture, *others)[:REMEMBERED]
+            self._remembered = (replace(picture, data=b""), *others)[:REMEMBERED]
             if is_topic := self.is_about(picture):
                 self.picture = picture
             return is_topic

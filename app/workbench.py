@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import webbrowser
-from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,13 +16,20 @@ if __name__ == "__main__":  # run as a file: Python then looks for modules besid
 import gradio as gr
 from pydantic import ValidationError
 
+from app.chip import build_chip
+from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.tabs.chat import build_chat_tab
+from app.visit import Visit
 from blip2core.errors import Blip2Error
 
 HEADER = """<h1>Ask a picture</h1>
 <p>Drop a picture, read its caption, then ask about it. A BLIP-2 on this machine answers.</p>"""
+TABS = {
+    "chat": ("Chat", build_chat_tab),
+}
+"""Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
 SESSIONS = 100
 """Visitors whose pictures are kept in memory; the longest absent is forgotten first."""
 CACHE_SECONDS = (3600, 24 * 3600)
@@ -35,38 +41,18 @@ def build_workbench(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
     ) as page:
+        visit = gr.State(Visit(services.settings.model))
         gr.HTML(HEADER, elem_id="header", container=False)
-        chip = gr.HTML(describe_model(services), elem_id="model", container=False)
-        build_chat_tab(services)
-        timer = gr.Timer(1.0)
-        gr.on(
-            [page.load, timer.tick],
-            lambda: (describe_model(services), gr.Timer(active=not services.generator.done())),
-            None,
-            [chip, timer],
-            api_visibility="private",
-            show_progress="hidden",
-            queue=False,
-        )
+        build_chip(services, visit, page)
+        with gr.Row(elem_id="bench"):
+            with gr.Column(scale=2, min_width=320, elem_id="panel"):
+                panel = build_panel(services, visit)
+            with gr.Column(scale=4, min_width=320):
+                with gr.Tabs(elem_id="tabs"):
+                    for name, (label, build_tab) in TABS.items():
+                        with gr.Tab(label, id=name):
+                            build_tab(services, panel)
     return page
-
-
-def describe_model(services: Services) -> str:
-    """HTML of which model answers, where it runs or why it does not, and what it knows."""
-    spec, loading = services.spec, services.generator
-    if not loading.done():
-        state, words = "loading", "loading …"
-    elif (error := loading.exception()) is not None:
-        reason = error if isinstance(error, Blip2Error) else "the log says why"
-        state, words = "failed", f"not available: {reason}"
-    else:
-        generator = loading.result()
-        precision = str(generator.dtype).removeprefix("torch.")
-        state, words = "ready", f"ready on {generator.device}, {precision}"
-    return (
-        f'<div class="model"><span class="chip {state}"><b>{escape(spec.name)}</b> '
-        f"{escape(words)}</span><span>Knows: {escape(spec.knows)}</span></div>"
-    )
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:

@@ -5,10 +5,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from PIL import Image
 
+from app.engine import Engine
+from app.models import Pair
 from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
@@ -21,6 +24,10 @@ class FakeFeatures:
     """Stands for the encoded form of some pictures."""
 
     sizes: tuple[tuple[int, int], ...]
+    encoder: str = "fake"
+
+    def to(self, device: str) -> "FakeFeatures":
+        return self
 
     @staticmethod
     def join(parts: "Sequence[FakeFeatures]") -> "FakeFeatures":
@@ -40,6 +47,7 @@ class FakeGenerator:
     device: str = "cpu"
     dtype: str = "float32"
     spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-opt"))
+    vision: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(fingerprint="fake"))
     vision_calls: int = 0
     prompts: list[str] = field(default_factory=list)
     running: int = 0
@@ -98,13 +106,33 @@ class FakeGenerator:
             yield " ".join(words[:end])
 
 
-def fake_services(generator: FakeGenerator | Exception | None, **settings: object) -> Services:
-    """Services around a fake: loaded, failed to load, or (None) loading for ever."""
+class FakeModels:
+    """What the engine needs of `Models`: the same pair under every name."""
+
+    def __init__(self, generator: Any, matcher: Any) -> None:
+        self.pair = Pair(
+            spec=find_spec("stickers-opt"),
+            loading=future_of(generator),
+            loading_matcher=lambda: future_of(matcher),
+        )
+
+    def get(self, name: str) -> Pair:
+        return self.pair
+
+
+def future_of(result: Any) -> "Future[Any]":
+    """Done with a result, failed with an exception, or (None) never done."""
     future: Future[Any] = Future()
-    if isinstance(generator, Exception):
-        future.set_exception(generator)
-    elif generator is not None:
-        future.set_result(generator)
-    return Services(
-        settings=AppSettings(**settings), spec=find_spec("stickers-opt"), generator=future
-    )
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    elif result is not None:
+        future.set_result(result)
+    return future
+
+
+def fake_services(
+    generator: FakeGenerator | Exception | None, matcher: Any = None, **settings: object
+) -> Services:
+    """Services around fakes: loaded, failed to load, or (None) loading for ever."""
+    engine = Engine(FakeModels(generator, matcher))
+    return Services(settings=AppSettings(**settings), engine=engine)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-import app.services
+from app.models import Models
 from app.services import build_services
 from app.settings import AppSettings
 from blip2core.errors import ModelError, ModelUnavailableError, UnknownModelError
@@ -18,19 +18,19 @@ def test_page_does_not_wait_for_the_model(monkeypatch: pytest.MonkeyPatch) -> No
         loaded.wait()
         return generator
 
-    monkeypatch.setattr(app.services, "_load", load)
+    monkeypatch.setattr(Models, "_load_generator", load)
     services = build_services(AppSettings())
-    assert not services.generator.done()
+    assert not services.engine.pair("stickers-opt").loading.done()
     loaded.set()
-    assert services.generator.result(timeout=5) is generator
+    assert services.engine.pair("stickers-opt").loading.result(timeout=5) is generator
 
 
 def test_failed_load_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object) -> None:
         raise ModelUnavailableError("not here")
 
-    monkeypatch.setattr(app.services, "_load", load)
-    error = build_services(AppSettings()).generator.exception(timeout=5)
+    monkeypatch.setattr(Models, "_load_generator", load)
+    error = build_services(AppSettings()).engine.pair("stickers-opt").loading.exception(timeout=5)
     assert isinstance(error, ModelUnavailableError)
 
 

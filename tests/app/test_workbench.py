@@ -10,29 +10,13 @@ import pytest
 from gradio.blocks import BlockFunction
 
 from app import workbench
-from app.workbench import ROOT, build_workbench, describe_model, serve
-from blip2core.errors import ModelUnavailableError
+from app.workbench import ROOT, build_workbench, serve
 from tests.fakes import FakeGenerator, fake_services
 
 
 def handler(event: BlockFunction) -> str:
     """Name of the function behind an event, also where it is a partial one."""
     return getattr(event.fn, "func", event.fn).__name__
-
-
-@pytest.mark.parametrize(
-    ("generator", "words"),
-    [
-        (None, "loading"),
-        (FakeGenerator(), "ready on cpu, float32"),
-        (ModelUnavailableError("get <it> first"), "not available: get &lt;it&gt; first"),
-        (RuntimeError("/home/someone/secret"), "not available: the log says why"),
-    ],
-)
-def test_model_is_described(generator: FakeGenerator | Exception | None, words: str) -> None:
-    html = describe_model(fake_services(generator))
-    assert words in html
-    assert "stickers-opt" in html and "sticker world" in html
 
 
 def test_served_page_is_closed_to_the_outside() -> None:
@@ -84,5 +68,5 @@ def test_wrong_setting_is_one_line(
 
 
 def test_samples_are_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.tabs.chat.SAMPLES", tmp_path)
+    monkeypatch.setattr("app.panel.SAMPLES", tmp_path)
     assert build_workbench(fake_services(FakeGenerator())) is not None

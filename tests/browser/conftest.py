@@ -55,7 +55,7 @@ def address(generator: FakeGenerator, tmp_path_factory: pytest.TempPathFactory) 
         samples = tmp_path_factory.mktemp("samples")
         for name in ("first-1.png", "second-1.png"):
             draw(samples / name, name)
-        patch.setattr("app.tabs.chat.SAMPLES", samples)
+        patch.setattr("app.panel.SAMPLES", samples)
         services = fake_services(generator, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
     yield serve(page, services.settings)

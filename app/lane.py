@@ -1,0 +1,47 @@
+"""How events behave on the page: which share the model's lane, and how trouble is told."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from html import escape
+from typing import Any
+
+from blip2core.errors import Blip2Error
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+"""How often something that waits for the model looks whether it is there."""
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+"""Every event that uses the model shares one lane, page and API alike."""
+MODEL_LANE: dict[str, Any] = {**QUIET, **LANE, "trigger_mode": "multiple"}
+"""For events of the page: one that comes while another of its kind is ending waits for it, and is
+not dropped by the browser."""
+Update = Any
+"""What Gradio takes for a component: a value, or gr.update(...)."""
+
+
+def until_done(*loading: Future[Any]) -> Iterator[None]:
+    """Yields while any of these is still loading."""
+    while not all(future.done() for future in loading):
+        yield
+        time.sleep(POLL_SECONDS)
+
+
+def explain(error: Exception, what: str) -> str:
+    """Our own errors are written for the reader; others go to the log under a reference."""
+    if isinstance(error, Blip2Error):
+        return f"{what}: {error}"
+    reference = secrets.token_hex(2)
+    log.error("%s, reference %s", what, reference, exc_info=error)
+    return f"{what} (reference {reference}). Try again, or ask something else."
+
+
+def notice(text: str) -> str:
+    """HTML of a message to the visitor; nothing where there is none."""
+    return f'<p role="alert">{escape(text)}</p>' if text else ""

@@ -1,0 +1,123 @@
+"""The models behind the page: loaded once, in the background, when somebody first needs them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from blip2core.errors import Blip2Error
+from blip2core.models.specs import ModelSpec, find_spec
+
+if TYPE_CHECKING:
+    from blip2core.models.generator import Generator
+    from blip2core.models.matcher import Matcher
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+KEPT = 2
+"""Captioners kept in memory with their matchers; the longest unused goes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A model that writes, and the one that scores its texts; both perhaps still loading."""
+
+    spec: ModelSpec
+    loading: Future[Generator]
+    loading_matcher: Callable[[], Future[Matcher]]
+    """Starts loading the matcher where nobody asked for it before."""
+
+    @property
+    def generator(self) -> Generator:
+        """Waits for it; raises what went wrong."""
+        return self.loading.result()
+
+    @property
+    def matcher(self) -> Matcher:
+        """Waits for it; raises what went wrong. Shares the generator's image encoder."""
+        return self.loading_matcher().result()
+
+
+class Models:
+    """Pairs by the name of the model that writes. Safe to ask from any thread."""
+
+    def __init__(self, device: str, matcher: str | None = None) -> None:
+        """`matcher` None: the one that goes with each generator, see `matcher_name`."""
+        self._device, self._matcher_name = device, matcher
+        self._pairs: OrderedDict[str, Pair] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Pair:
+        """The pair of a generator; starts loading it where it is not there.
+
+        Raises UnknownModelError.
+        """
+        spec = find_spec(name)
+        with self._lock:
+            if name not in self._pairs:
+                self._pairs[name] = self._start(spec)
+            self._pairs.move_to_end(name)
+            while len(self._pairs) > KEPT:
+                self._pairs.popitem(last=False)
+            return self._pairs[name]
+
+    def _start(self, spec: ModelSpec) -> Pair:
+        generator = in_background(lambda: self._load_generator(spec))
+        scores = find_spec(self._matcher_name or matcher_name(spec))
+        matcher = once(lambda: in_background(lambda: self._load_matcher(scores, generator)))
+        return Pair(spec=spec, loading=generator, loading_matcher=matcher)
+
+    def _load_generator(self, spec: ModelSpec) -> Generator:
+        from blip2core.models.loading import load_generator  # torch: the page need not wait for it
+
+        return load_generator(spec, device=self._device)
+
+    def _load_matcher(self, spec: ModelSpec, generator: Future[Generator]) -> Matcher:
+        from blip2core.models.loading import load_matcher
+
+        return load_matcher(spec, share_with=generator.result())
+
+
+def matcher_name(spec: ModelSpec) -> str:
+    """The matcher that belongs to a generator: same world, and the same encoder where there is
+    one."""
+    if spec.is_embedded:
+        return "stickers-itm"
+    if spec.family == "blip":
+        return "blip-itm-base-coco"
+    return "blip2-itm-vit-g-coco" if spec.image_size == 364 else "blip2-itm-vit-g"
+
+
+def in_background(work: Callable[[], Result]) -> Future[Result]:
+    """The result of `work`, done in a thread that never keeps the process alive."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            trace = None if isinstance(error, Blip2Error) else error
+            log.error("The model could not be loaded: %s", error, exc_info=trace)
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="load-model", daemon=True).start()
+    return future
+
+
+def once(make: Callable[[], Result]) -> Callable[[], Result]:
+    """A function that makes something when first called, and returns the same ever after."""
+    lock, made = threading.Lock(), []
+
+    def get() -> Result:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get

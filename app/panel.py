@@ -1,0 +1,182 @@
+"""The picture at the left of every tab: drop zone, examples, caption, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.lane import MODEL_LANE, QUIET, Update, explain, notice, until_done
+from app.looking import encoded, write_caption
+from app.services import Services
+from app.visit import Picture, Visit
+from blip2core.config import DecodeConfig
+from blip2core.errors import ImageError
+from blip2core.images import content_hash, open_image
+
+SAMPLES = Path(__file__).parents[1] / "data" / "samples"
+EXAMPLES = "*-1.png"
+"""Sample pictures offered as cards: one of each place."""
+SHOWN_SIDE = 768
+"""Longer edge, in pixels, of a picture as the page shows it."""
+
+
+def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
+    """Draws and wires the panel inside the page that is being built.
+
+    `.topic` is a gr.State that holds the key of the picture that is talked about: a tab that shows
+    something of the picture listens to its `.change`. `.caption` is the caption's text box.
+    """
+    ui = SimpleNamespace(visit=visit, topic=gr.State(""))
+    ui.picture = gr.Image(
+        label="Picture",
+        placeholder="Drop, paste or choose a picture",
+        sources=["upload"],  # keys.html adds pasting, wherever the cursor is
+        buttons=[],
+        height=300,
+        elem_id="picture",
+    )
+    ui.notice = gr.HTML(elem_id="notice", container=False)
+    with gr.Column(visible=False, elem_id="decision") as ui.decision:
+        gr.HTML("A new picture starts a new conversation; the one so far will be cleared.")
+        with gr.Row():
+            ui.accept = gr.Button("Start with the new picture", variant="primary", size="sm")
+            ui.keep = gr.Button("Keep the old one", size="sm")
+    ui.caption = gr.Textbox(
+        label="Caption",
+        placeholder="Comes by itself when there is a picture.",
+        interactive=False,
+        lines=2,
+        elem_id="caption",
+    )
+    samples = sorted(SAMPLES.glob(EXAMPLES))
+    with gr.Row(elem_id="examples", visible=bool(samples)):
+        ui.examples = {
+            path: gr.Button(f"Example {number}", icon=path, size="sm", min_width=60)
+            for number, path in enumerate(samples, 1)
+        }
+    _wire(ui, services)
+    return ui
+
+
+def _wire(ui: SimpleNamespace, services: Services) -> None:
+    # The visit is an output although it stays the same: what was set is deleted after the visit.
+    screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
+    upload = ui.picture.upload(
+        on_upload,
+        [ui.visit, ui.picture],
+        screen,
+        preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
+        **QUIET,
+    )
+    decided = [
+        ui.accept.click(on_accept, ui.visit, screen, **QUIET),
+        ui.keep.click(on_keep, ui.visit, screen, **QUIET),
+    ]
+    chosen = [
+        button.click(partial(on_example, path), ui.visit, screen, **QUIET)
+        for path, button in ui.examples.items()
+    ]
+    for event in (upload, *chosen, *decided):
+        event.success(partial(look, services), ui.visit, [ui.caption, ui.notice], **MODEL_LANE)
+    # Not .clear(), which says nothing when a file that is too large empties the field.
+    ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **QUIET)
+
+
+def on_upload(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+    """A file came from the visitor; Gradio has checked that its path is an upload."""
+    if upload is None:
+        return show(visit)
+    return _receive(visit, upload["path"], str(upload.get("orig_name") or "This file"))
+
+
+def on_example(path: Path, visit: Visit) -> tuple[Update, ...]:
+    """A sample card was pressed."""
+    return _receive(visit, path, path.name)
+
+
+def _receive(visit: Visit, path: str | Path, name: str) -> tuple[Update, ...]:
+    try:
+        picture = picture_from(Path(path).read_bytes(), name)
+    except ImageError as error:
+        return show(visit, f"{name}: {error}")
+    visit.receive(picture)
+    return show(visit)
+
+
+def picture_from(data: bytes, name: str) -> Picture:
+    """The bytes of a picture file -> a picture for a visit. ImageError says what is wrong."""
+    image = open_image(data)  # bytes have no path that a message could show
+    shown = image.copy()
+    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    return Picture(key=content_hash(image), name=name, data=data, shown=shown)
+
+
+def on_accept(visit: Visit) -> tuple[Update, ...]:
+    """The visitor lets the new picture end the conversation."""
+    visit.accept()
+    return show(visit)
+
+
+def on_keep(visit: Visit) -> tuple[Update, ...]:
+    """The visitor stays with the old picture."""
+    visit.keep()
+    return show(visit)
+
+
+def on_change(visit: Visit, upload: dict[str, Any] | None) -> Update:
+    """The picture on screen is another one, or none any more."""
+    if upload is not None or visit.picture is None:
+        return gr.skip()
+    visit.remove()
+    left = "You still talk about the picture you removed, until there is a new one."
+    visit, _, *rest = show(visit, left if visit.picture else "")
+    # The field itself is left alone: dropping a picture on another one empties it first.
+    return (visit, gr.skip(), *rest)
+
+
+def look(services: Services, visit: Visit) -> Iterator[tuple[Update, Update]]:
+    """Encode the picture and caption it, each once; yields the caption and a notice."""
+    picture = visit.picture
+    if picture is None or picture.caption or visit.offered:
+        yield _caption_of(visit), gr.skip()
+        return
+    try:
+        for _ in until_done(services.engine.pair(visit.model).loading):
+            yield "The model is loading; the caption will come by itself.", gr.skip()
+        picture = encoded(services, visit, picture)
+        decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+        caption = ""
+        words = services.engine.each(write_caption, visit.model, picture.features, decode)
+        with closing(words):
+            for caption in words:
+                if visit.offered or not visit.is_about(picture):
+                    return  # another picture came, and is looked at next
+                yield caption, gr.skip()
+        visit.learn(replace(picture, caption=caption))
+        yield _caption_of(visit), gr.skip()
+    except Exception as error:
+        yield "", notice(explain(error, "No caption"))
+
+
+def show(visit: Visit, words: str = "") -> tuple[Update, ...]:
+    """Everything in the panel, with a message; last the topic, which the tabs listen to."""
+    picture = visit.offered or visit.picture
+    return (
+        visit,
+        picture.shown if picture else None,
+        _caption_of(visit),
+        gr.update(visible=visit.offered is not None),
+        notice(words),
+        visit.topic,
+    )
+
+
+def _caption_of(visit: Visit) -> str:
+    return visit.picture.caption if visit.picture and not visit.offered else ""

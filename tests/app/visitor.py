@@ -1,0 +1,32 @@
+"""What a visitor does, without a browser: upload, ask, read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from app.tabs.chat import on_ask, respond
+from app.visit import Visit
+from tests.fakes import FakeGenerator, fake_services
+
+
+def upload(folder: Path, name: str, content: bytes | Image.Image, **how: Any) -> dict[str, str]:
+    """A file as Gradio hands it over."""
+    file = folder / name
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        content.save(file, **how)
+    return {"path": str(file), "orig_name": name}
+
+
+def ask(visit: Visit, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
+    """Ask and take the whole answer; the conversation as shown."""
+    on_ask(visit, question)
+    *_, (messages, _) = respond(fake_services(generator), visit)
+    return messages
+
+
+def contents(messages: Iterable[dict[str, Any]]) -> list[str]:
+    return [message["content"] for message in messages]
