@@ -25,7 +25,7 @@ from app.visit import Visit
 from blip2core.errors import Blip2Error
 
 HEADER = """<h1>Ask a picture</h1>
-<p>Drop a picture, read its caption, then ask about it. A BLIP-2 on this machine answers.</p>"""
+<p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
 }
