@@ -17,6 +17,7 @@ import gradio as gr
 from pydantic import ValidationError
 
 from app.chip import build_chip
+from app.lane import QUIET, Update
 from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
@@ -48,11 +49,18 @@ def build_workbench(services: Services) -> gr.Blocks:
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, visit)
             with gr.Column(scale=4, min_width=320):
-                with gr.Tabs(elem_id="tabs"):
+                with gr.Tabs(elem_id="tabs") as tabs:
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, panel)
+        page.load(open_tab, None, tabs, **QUIET)
     return page
+
+
+def open_tab(request: gr.Request) -> Update:
+    """The tab that the address names: `/?tab=chat`."""
+    name = request.query_params.get("tab")
+    return gr.Tabs(selected=name) if name in TABS else gr.skip()
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:

@@ -57,5 +57,5 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Journey]:
         page = visitor.new_page()
         page.goto(address)
         journey = Journey(page)
-        expect(journey.question).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
         yield journey
