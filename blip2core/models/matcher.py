@@ -121,7 +121,7 @@ class Matcher:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of the whole text, start and end included, whatever of it is read."""
-        return len(self.processor.tokenizer(text).input_ids)
+        return len(self.processor.tokenizer(text, verbose=False).input_ids)
 
     @torch.no_grad()
     def _margins(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
@@ -161,7 +161,7 @@ class Matcher:
         for text in texts:
             if not text.strip():
                 raise TextError("A text is empty: there is nothing to match.")
-            ids = self.processor.tokenizer(text).input_ids
+            ids = self.processor.tokenizer(text, verbose=False).input_ids
             rows.append(
                 ids if len(ids) <= self.text_limit else ids[: self.text_limit - 1] + ids[-1:]
             )
