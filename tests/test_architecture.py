@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "config", "records", "images"}
+BASE = {"errors", "texts", "config", "records", "images"}
 MAY_IMPORT = {
     "errors": set(),
+    "texts": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
-    "storage": {"errors", "records"},
+    "storage": {"errors", "records", "texts"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},
