@@ -6,22 +6,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "config", "records", "images"}
+BASE = {"errors", "texts", "config", "records", "images"}
 MAY_IMPORT = {
     "errors": set(),
+    "texts": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"errors"},
-    "storage": {"errors", "records"},
+    "storage": {"errors", "records", "texts"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
     "intake": BASE,
-    "evaluation": BASE | {"models", "chat", "explain", "stickers"},
+    "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "evaluation"},
     "exports": BASE | {"storage"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
