@@ -14,13 +14,14 @@ MAY_IMPORT = {
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"errors"},
+    "texts": set(),
     "storage": {"errors", "records"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
-    "intake": BASE,
+    "intake": BASE | {"texts"},
     "evaluation": BASE | {"models", "chat", "explain", "stickers"},
     "training": BASE | {"models", "stickers", "evaluation"},
     "exports": BASE | {"storage"},
@@ -36,6 +37,7 @@ WITHOUT_TORCH = {
     "intake",
     "calibration",
     "agreement",
+    "texts",
     "__init__",
 }
 FILES = [file for package in ("blip2core", "app") for file in (ROOT / package).rglob("*.py")]
