@@ -8,6 +8,7 @@ from blip2core.capfilt.filter import normalised
 from blip2core.config import CaptionConfig
 from blip2core.models import Generator, ImageFeatures
 from blip2core.records import Candidate
+from blip2core.texts import clean_text
 
 
 def write_captions(
@@ -45,7 +46,7 @@ def picture_seed(seed: int, key: str) -> int:
 
 def _different(prompt: str | None, texts: Sequence[str]) -> list[Candidate]:
     """Texts with the beginning they continue."""
-    whole = [f"{prompt or ''} {text}".strip() for text in texts if text]
+    whole = [clean_text(f"{prompt or ''} {text}") for text in texts if text]
     unique: dict[str, str] = {}
     for text in whole:
         unique.setdefault(normalised(text), text)

@@ -5,20 +5,18 @@ number is decoded ahead, and each result is handed over before the next batch is
 """
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Generator as Iterating
-from concurrent.futures import Future, ThreadPoolExecutor
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from blip2core.capfilt.ahead import ahead
 from blip2core.capfilt.captioner import write_captions
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
@@ -30,8 +28,6 @@ from blip2core.records import Candidate, Problem, Scored
 
 logger = logging.getLogger(__name__)
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 BATCH = 32
 """Pictures that go through the models together."""
 WORKERS = 4
@@ -52,6 +48,8 @@ class Task:
     """Identity of the picture: decides, with the seed, what is drawn for it."""
     texts: tuple[Candidate, ...] = ()
     """Texts it has already, to be scored beside those that are written."""
+    write: bool = True
+    """False: score the texts only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,25 +114,6 @@ def judge(tasks: Iterable[Task], models: CapFilt, *, stop: Event | None = None) 
             yield from results
 
 
-def ahead(
-    given: Iterable[Given], make: Callable[[Given], Made], workers: int, number: int
-) -> Iterating[Made, None, None]:
-    """`make` of each, in order, by threads that are at most `number` ahead of who takes them."""
-    source = iter(given)
-    pending: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        try:
-            for item in source:
-                pending.append(pool.submit(make, item))
-                if len(pending) >= number:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-
-
 def _prepare(task: Task, models: CapFilt) -> _Ready:
     """In a worker thread: file -> pixels. Small, however large the picture is."""
     try:
@@ -179,18 +158,25 @@ def _judge_batch(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[
     generator, matcher = models.generator, models.matcher
     encoder = matcher if generator is None else generator
     features = encoder.encode(pixels[0])  # (B, P, V)
-    if generator is not None:
-        hashes = [task.sha256 for task in tasks]
-        written = write_captions(generator, features, hashes, models.captions, stop=stop)
-        texts = [old + new for old, new in zip(texts, written, strict=True)]
+    rows = [row for row, task in enumerate(tasks) if task.write]
+    if generator is not None and rows:
+        hashes = [tasks[row].sha256 for row in rows]
+        written = write_captions(generator, features[rows], hashes, models.captions, stop=stop)
+        for row, new in zip(rows, written, strict=True):
+            texts[row] += new
     if stop.is_set():
         return [Judged(task=task) for task in tasks]
     if not models.shared:
         features = matcher.encode(pixels[1])
     scored = score(matcher, features, texts)
-    return [
-        Judged(task=task, scored=tuple(listed)) for task, listed in zip(tasks, scored, strict=True)
-    ]
+    return [_judged(task, listed) for task, listed in zip(tasks, scored, strict=True)]
+
+
+def _judged(task: Task, scored: Sequence[Scored]) -> Judged:
+    if any(math.isnan(one.itm) or math.isnan(one.itc) for one in scored):
+        reason = "The model gave no number for this picture; try another number type."
+        return Judged(task=task, problem=Problem(name=task.name, reason=reason))
+    return Judged(task=task, scored=tuple(scored))
 
 
 def _unexpected(task: Task, error: Exception) -> Problem:

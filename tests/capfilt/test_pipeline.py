@@ -8,10 +8,10 @@ from threading import Event
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from blip2core.capfilt import judge
-from blip2core.capfilt.pipeline import ahead
 from tests import tiny
 from tests.capfilt.conftest import CAPTIONS, Seen, picture_bytes, task
 
@@ -159,24 +159,6 @@ def test_closing_leaves_no_thread(models):
     assert not [one for one in threading.enumerate() if one.name.startswith("decode")]
 
 
-def test_work_ahead_is_in_order_and_bounded():
-    under_way: set[int] = set()
-    most = [0]
-
-    def make(number: int) -> int:
-        return number * 2
-
-    def given() -> Any:
-        for number in range(20):
-            under_way.add(number)
-            most[0] = max(most[0], len(under_way))
-            yield number
-
-    for value in ahead(given(), make, 3, 5):
-        under_way.discard(value // 2)
-    assert most[0] <= 5 and not under_way
-
-
 def test_a_path_is_read_by_the_worker(models, tmp_path: Path):
     file = tmp_path / "picture.png"
     file.write_bytes(picture_bytes(7))
@@ -184,3 +166,20 @@ def test_a_path_is_read_by_the_worker(models, tmp_path: Path):
     by_bytes = list(judge([task(7, "a")], models))
     assert by_path[0].scored == by_bytes[0].scored
     assert models.captions == CAPTIONS
+
+
+def test_a_task_may_have_its_captions_already(models, seen):
+    tasks = [task(0, "a"), replace(task(1, "b", "c"), write=False), task(2)]
+    results = list(judge(tasks, replace(models, batch=3)))
+    assert [one.candidate.text for one in results[1].scored] == ["b", "c"]
+    alone = list(judge([tasks[2]], models))
+    assert [s.candidate for s in results[2].scored] == [s.candidate for s in alone[0].scored]
+    assert seen.pictures == 4
+
+
+def test_what_is_not_a_number_is_a_problem(models, monkeypatch):
+    monkeypatch.setattr(
+        type(models.matcher), "itm", lambda _, features, texts: torch.full((len(texts),), torch.nan)
+    )
+    (result,) = judge([task(0, "a")], models)
+    assert not result.scored and "no number" in result.problem.reason
