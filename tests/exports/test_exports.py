@@ -222,18 +222,18 @@ from blip2core.config import ExportConfig
 from blip2core.exports import FORMATS, Subject, export_pairs, parquet
 
 os.fsync = lambda _: None  # the disk is not what is measured
-parquet.GROUP_ROWS = 20
+parquet.GROUP_ROWS = 10
 first, second = pickle.loads(Path(sys.argv[1]).read_bytes())[:2]
 picture, memory, growth = Path(first.image_path), [], {}
 
-for item in range(151):
+for item in range(91):
     data = picture.read_bytes() + str(item).encode()
     picture.with_name(hashlib.sha256(data).hexdigest()).write_bytes(data)
 paths = sorted(path for path in picture.parent.iterdir() if path.name != picture.name)
 
 def many():
     for item, path in enumerate(paths):
-        if item in (50, 150):
+        if item in (30, 90):
             gc.collect()
             memory.append(tracemalloc.get_traced_memory()[0])
         changes = dict(item_id=item, image_sha256=path.name, image_path=str(path))
@@ -244,9 +244,9 @@ tracemalloc.start()
 for name in FORMATS:
     for attempt in "ab":  # once in a while Python itself enlarges a table
         subject = Subject(dataset="d", snapshot="s", content_sha256="0" * 64)
-        out, config = Path(sys.argv[2]) / (name + attempt), ExportConfig(shard_pairs=50)
+        out, config = Path(sys.argv[2]) / (name + attempt), ExportConfig(shard_pairs=30)
         export_pairs(many(), out, format=name, subject=subject, config=config)
-        each = (memory[-1] - memory[-2]) / 200
+        each = (memory[-1] - memory[-2]) / 120
         growth[name] = min(each, growth.get(name, each))
 print(json.dumps(growth))
 """
