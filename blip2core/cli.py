@@ -137,6 +137,39 @@ def match(
 
 
 @app.command()
+def explain(
+    image: OneImage,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for; may be empty.")],
+    method: Annotated[str | None, typer.Option(help="How to look; all: every method.")] = None,
+    query: Annotated[int | None, typer.Option(help="One query; else all, or the best.")] = None,
+    layer: Annotated[int | None, typer.Option(help="One layer with cross-attention.")] = None,
+    head: Annotated[int | None, typer.Option(help="One head; else the mean.")] = None,
+    word: Annotated[int | None, typer.Option(help="One word of the text, counted from 0.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Also measure if the map counts.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the map over the picture, PNG.")] = None,
+    npz: Annotated[Path | None, typer.Option(help="Write all attention as numbers.")] = None,
+    model: MatcherName = "stickers-itm",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show where the matcher looked for a text: in words, as a picture, as numbers."""
+    from blip2core.explain import Focus
+    from blip2core.explain.report import explain_picture
+    from blip2core.models.loading import load_matcher
+
+    pictures = _Pictures([image], as_json)
+    focus = Focus(query=query, layer=layer, head=head, word=word)
+    matcher = load_matcher(model, device=device)
+    for name, picture in pictures:
+        for row in explain_picture(
+            matcher, picture, text, method=method, focus=focus, test=test, out=out, npz=npz
+        ):
+            words = [row["description"], *([row["verdict"]] if row.get("verdict") else [])]
+            _write({"image": name} | row, as_json, pictures.label(name), *words)
+    pictures.finish()
+
+
+@app.command()
 def retrieve(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the pictures are.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
@@ -178,7 +211,7 @@ def train(
 def evaluate(
     model: GeneratorName = "stickers-opt",
     task: Annotated[
-        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "all"],
+        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "pointing", "all"],
         typer.Option(help="What to measure."),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,
