@@ -165,7 +165,7 @@ def explain(
             matcher, picture, text, method=method, focus=focus, test=test, out=out, npz=npz
         ):
             words = [row["description"], *([row["verdict"]] if row.get("verdict") else [])]
-            _write({"image": name} | row, as_json, pictures.label(name), *words)
+            _write({"image": name, **row}, as_json, pictures.label(name), *words)
     pictures.finish()
 
 
@@ -211,7 +211,9 @@ def train(
 def evaluate(
     model: GeneratorName = "stickers-opt",
     task: Annotated[
-        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "pointing", "all"],
+        Literal[
+            "captions", "vqa", "dialogue", "itm", "retrieval", "pointing", "faithfulness", "all"
+        ],
         typer.Option(help="What to measure."),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,

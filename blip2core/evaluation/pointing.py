@@ -15,7 +15,7 @@ from blip2core.evaluation.gallery import Figures, Gallery, mean
 from blip2core.explain import METHODS, Focus, Method, trace
 from blip2core.models import Matcher
 from blip2core.stickers.captions import claim_of
-from blip2core.stickers.scene import SIDE, Group
+from blip2core.stickers.scene import SIDE, Group, Scene
 
 NORMAL = 1.96
 """97.5 % quantile of the normal distribution."""
@@ -60,7 +60,7 @@ def measure_pointing(
 def play(matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]) -> Iterator[Pointed]:
     """One game for each scene."""
     for index, scene in enumerate(gallery.scenes):
-        group = random.Random(f"pointing {scene.seed}").choice(scene.groups)
+        group = named_group(scene)
         text = claim_of(group).phrase()
         seen = trace(matcher, gallery.features[[index]], text, gradients=True)
         maps = {name: method(seen, Focus()) for name, method in methods.items()}
@@ -70,6 +70,11 @@ def play(matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]) -> I
             among_others=len(scene.groups) > 1,
             grid=seen.grid,
         )
+
+
+def named_group(scene: Scene) -> Group:
+    """The group of a scene that is named: always the same one."""
+    return random.Random(f"pointing {scene.seed}").choice(scene.groups)
 
 
 def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, int]]:

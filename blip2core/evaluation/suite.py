@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from blip2core.errors import ConfigError, ModelError
 from blip2core.evaluation.captions import measure_captions
 from blip2core.evaluation.dialogue import measure_dialogue
+from blip2core.evaluation.faithfulness import measure_faithfulness
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.matching import measure_matching
 from blip2core.evaluation.pointing import measure_pointing
@@ -32,7 +33,10 @@ SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
 }
 """Tasks of a matcher."""
 TASKS: tuple[str, ...] = (*WRITING, *SCORING)
-LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {"pointing": measure_pointing}
+LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+    "pointing": measure_pointing,
+    "faithfulness": measure_faithfulness,
+}
 """Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
 "all"."""
 

@@ -78,9 +78,11 @@ class Faithfulness:
         if self.deletes_better and self.inserts_better:
             words = "the map shows what counts, better than chance"
         elif self.deletes_better:
-            words = "what the map shows is needed, but not enough by itself"
+            words = (
+                "hiding what the map shows hurts more than chance, showing it alone helps no more"
+            )
         elif self.inserts_better:
-            words = "what the map shows is enough, but not needed"
+            words = "showing what the map shows helps more than chance, hiding it hurts no more"
         else:
             words = "no better than chance: do not read this map as a reason"
         return f"{figures}: {words}."
