@@ -63,7 +63,7 @@ def trace_answer(
     if not tokens:
         raise ConfigError("tokens are needed: the answer is empty")
     model = generator.model
-    grid, class_token = patch_grid(model.config.vision_config, features.vision.shape[1])
+    grid, class_token = patch_grid(model.vision_model, features.vision.shape[1])
     unread = replace(features.to(generator.device), queries=None, reader=None)
     with capture_attention(model, shared=[model.vision_model]) as capture:
         reader = Reader(capture.model, generator.processor)

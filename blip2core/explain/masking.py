@@ -23,8 +23,8 @@ def hide_patches(
 
     `hidden` counts row by row from the upper left, from 0 to R * C - 1; `grid` is (R, C), as
     `Trace.grid` has it. What a Q-Former had read of the pictures is dropped, so that a generator
-    reads again what is left. Raises ConfigError (no such patch, or none left), ModelError
-    (features of another grid, or with patches hidden already).
+    reads again what is left. Takes features as `encode` gave them: name all hidden patches at
+    once. Raises ConfigError (no such patch, or none left), ModelError (features of another grid).
     """
     total = grid[0] * grid[1]
     return keep_patches(features, [patch for patch in range(total) if patch not in hidden], grid)
