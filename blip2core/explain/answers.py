@@ -132,6 +132,14 @@ def _heads_mean(weights: Tensor) -> Tensor:
 
 
 def split_pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
-    """What each token adds to the decoded text, so that the pieces join to the whole."""
-    texts = [tokenizer.decode(list(tokens[:end])) for end in range(len(tokens) + 1)]
-    return tuple(after[len(before) :] for before, after in zip(texts[:-1], texts[1:], strict=True))
+    """What each token adds to the decoded text; the pieces join to the whole.
+
+    A token that is only a part of a character adds nothing, the one that completes it all.
+    """
+    pieces, shown = [], ""
+    for end in range(1, len(tokens) + 1):
+        text: str = tokenizer.decode(list(tokens[:end]))
+        partial = text.endswith("\N{REPLACEMENT CHARACTER}") and end < len(tokens)
+        pieces.append("" if partial else text[len(shown) :])
+        shown = shown if partial else text
+    return tuple(pieces)

@@ -26,8 +26,9 @@ def hide_patches(
     reads again what is left. Takes features as `encode` gave them: name all hidden patches at
     once. Raises ConfigError (no such patch, or none left), ModelError (features of another grid).
     """
-    total = grid[0] * grid[1]
-    return keep_patches(features, [patch for patch in range(total) if patch not in hidden], grid)
+    patches = range(grid[0] * grid[1])
+    _check_patches(hidden, patches)
+    return keep_patches(features, [patch for patch in patches if patch not in hidden], grid)
 
 
 def keep_patches(
@@ -41,10 +42,14 @@ def keep_patches(
             f"These features have {features.vision.shape[1]} patches, a whole picture has {total}: "
             "hide patches of the features that encode() gave."
         )
-    wrong = [patch for patch in kept if not 0 <= patch < total]
-    if wrong:
-        raise ConfigError(f"patch ({wrong[0]}) must be from 0 to {total - 1}")
+    _check_patches(kept, range(total))
     columns = [*range(before), *(before + patch for patch in sorted(set(kept)))]
     if len(columns) == 0:
         raise ConfigError("all patches are hidden: leave at least one to look at")
     return replace(features, vision=features.vision[:, columns], queries=None, reader=None)
+
+
+def _check_patches(named: Collection[int], there: range) -> None:
+    wrong = [patch for patch in named if patch not in there]
+    if wrong:
+        raise ConfigError(f"patch ({wrong[0]}) must be from 0 to {there[-1]}")

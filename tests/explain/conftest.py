@@ -36,7 +36,7 @@ def map_of() -> Callable[[Sequence[Sequence[float]]], Heatmap]:
 
 @pytest.fixture
 def by_hand() -> Callable[..., Trace]:
-    """(L, H, Q, P), (S, H, N, N), words and gradients of all ones -> a trace without class token."""
+    """Attention of one pass, gradients of all ones -> a trace without class token."""
 
     def build(cross: torch.Tensor, within: torch.Tensor, words: Sequence[Word] = ()) -> Trace:
         seen = Attention(

@@ -15,7 +15,7 @@ LISTEN = torch.tensor([[0.7, 0.3], [0.4, 0.6]])
 
 def test_two_layers_by_hand() -> None:
     seen = rolled_out(torch.stack([LISTEN, LISTEN]), {0: FIRST, 1: SECOND})
-    # Layer 0: nothing was seen, so only the look counts. Layer 1: own + what was listened to + look.
+    # Layer 0: nothing was seen, so only the look counts. Layer 1: own + listened to + look.
     expected = [
         [0.9 + 0.7 * 0.9 + 0.3 * 0.2 + 0.5, 0.1 + 0.7 * 0.1 + 0.3 * 0.8 + 0.5],
         [0.2 + 0.4 * 0.9 + 0.6 * 0.2 + 1.0, 0.8 + 0.4 * 0.1 + 0.6 * 0.8 + 0.0],

@@ -14,9 +14,7 @@ from tests import tiny
 from tests.explain.conftest import TEXT
 
 
-def test_the_picture_is_never_encoded_again(
-    tiny_matcher: Matcher, features: ImageFeatures
-) -> None:
+def test_the_picture_is_never_encoded_again(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     before = tiny_matcher.vision_calls
     trace(tiny_matcher, features, TEXT, gradients=True)
     assert tiny_matcher.vision_calls == before
@@ -95,18 +93,18 @@ def test_gradients_are_finite_differences(
     changed = getattr(matcher.model.qformer.encoder.layer[layer], kind).attention
     matcher.model.qformer.set_attn_implementation("eager")
     eager = modeling_blip_2.eager_attention_forward
-    step = 0.0
+    step = [0.0]
 
     def attend(module: object, query: torch.Tensor, *rest: torch.Tensor, **known: object) -> object:
         output, weights = eager(module, query, *rest, **known)
         if module is changed:
             output = output.clone()
-            output[0, row, head] += step * rest[1][0, head, column]  # more weight on one value
+            output[0, row, head] += step[0] * rest[1][0, head, column]  # more weight on one value
         return output, weights
 
     monkeypatch.setattr(modeling_blip_2, "eager_attention_forward", attend)
     margins = []
-    for step in (-0.01, 0.01):
+    for step[0] in (-0.01, 0.01):
         margins.append(matcher.itm(features, [TEXT]).double().logit())
     slope = float(margins[1] - margins[0]) / 0.02
     expected = float(gradients[layer, head, row, column])
