@@ -73,8 +73,11 @@ def _tested(
 
 
 def _figures(tested: Sequence[Faithfulness]) -> Figures:
-    """Means over the scenes."""
+    """Means over the scenes; only their number where too few had a map with an order."""
+    if len(tested) < 2:
+        return {"measured": len(tested)}
     return {
+        "measured": len(tested),
         "deletion": fmean(one.deletion_area for one in tested),
         "insertion": fmean(one.insertion_area for one in tested),
         "random": fmean(one.random_area.mean for one in tested),

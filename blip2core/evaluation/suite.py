@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from blip2core.errors import ConfigError, ModelError
+from blip2core.evaluation.answers import measure_answers
 from blip2core.evaluation.captions import measure_captions
 from blip2core.evaluation.dialogue import measure_dialogue
 from blip2core.evaluation.faithfulness import measure_faithfulness
@@ -39,6 +40,8 @@ LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
 }
 """Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
 "all"."""
+LOOKING_BACK: dict[str, Callable[[Generator, Gallery], Figures]] = {"answers": measure_answers}
+"""The same of a generator."""
 
 EMBEDDED_MATCHER = "stickers-itm"
 """Has the same image encoder as the embedded generators, and does their scoring."""
@@ -47,14 +50,14 @@ EMBEDDED_MATCHER = "stickers-itm"
 def evaluate(
     model: str | ModelSpec, task: str, seed: int, scenes: int, heldout: bool = False
 ) -> dict[str, Figures]:
-    """Figures of one of `TASKS` or `LOOKING`, or of "all" of `TASKS` that the model can do.
+    """Figures of one task, or of "all" of `TASKS` that the model can do, by task.
 
     An embedded generator and the embedded matcher count as one model: both are measured under the
     generator's name.
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS` or `LOOKING`, or "all".
+        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -62,7 +65,7 @@ def evaluate(
     spec = model if isinstance(model, ModelSpec) else find_spec(model)
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
-    generator = load_generator(spec) if set(tasks) & set(WRITING) else None
+    generator = load_generator(spec) if set(tasks) & {*WRITING, *LOOKING_BACK} else None
     matcher = None
     if set(tasks) & {*SCORING, *LOOKING}:
         scorer = spec if spec.kind == "matcher" else find_spec(EMBEDDED_MATCHER)
@@ -82,7 +85,8 @@ def measure(
     gallery = None
     if generator is not None:
         gallery = build_gallery(generator, scenes)
-        figures |= {task: WRITING[task](generator, gallery) for task in tasks if task in WRITING}
+        writing = WRITING | LOOKING_BACK
+        figures |= {task: writing[task](generator, gallery) for task in tasks if task in writing}
     if matcher is not None:
         if gallery is None or gallery.features.encoder != matcher.vision.fingerprint:
             gallery = build_gallery(matcher, scenes)
@@ -98,10 +102,13 @@ def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
         possible = TASKS
     if task == "all":
         return possible
-    if task not in (*TASKS, *LOOKING):
-        raise ConfigError(f"task ({task}) must be one of {', '.join((*TASKS, *LOOKING))}, all")
-    looks = task in LOOKING and (spec.kind == "matcher" or spec.is_embedded)
-    if task not in possible and not looks:
+    known = (*TASKS, *LOOKING, *LOOKING_BACK)
+    if task not in known:
+        raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, all")
+    looking = set(LOOKING_BACK if spec.kind == "generator" else LOOKING)
+    if spec.is_embedded and spec.kind == "generator":
+        looking |= set(LOOKING)
+    if task not in possible and task not in looking:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
         )

@@ -5,6 +5,7 @@ made of shows in the Q-Former's cross-attention. T tokens of the answer, S posit
 model reads (slots first), P patches without the class token.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,7 +67,7 @@ def trace_answer(
     grid, class_token = patch_grid(model.vision_model, features.vision.shape[1])
     unread = replace(features.to(generator.device), queries=None, reader=None)
     with capture_attention(model, shared=[model.vision_model]) as capture:
-        reader = Reader(capture.model, generator.processor)
+        reader = _reader_of(capture.model, generator.reader)
         reading = reader.prompt(unread, [prompt], len(tokens)).inputs
         read = _read_back if reader.is_encoder_decoder else _continue
         seen, maps = read(capture, reading, tokens)
@@ -84,6 +85,13 @@ def trace_answer(
         picture_share=slots.sum(dim=1),
         looks=looks,
     )
+
+
+def _reader_of(model: Any, original: Reader) -> Reader:
+    """The reader of a copied model; its fingerprint need not be taken again."""
+    reader = copy.copy(original)
+    reader.model, reader.language_model = model, model.language_model
+    return reader
 
 
 def _continue(

@@ -9,7 +9,7 @@ from PIL import Image
 from blip2core.errors import ConfigError
 from blip2core.explain import DEFAULT_METHOD, METHODS, WITHOUT_TEXT
 from blip2core.explain.export import trace_npz, write_file
-from blip2core.explain.faithfulness import Faithfulness, faithfulness
+from blip2core.explain.faithfulness import faithfulness
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
 from blip2core.explain.render import render_png
 from blip2core.explain.trace import Trace, trace
@@ -44,8 +44,7 @@ def explain_picture(
         if out is not None:
             file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{name}")
             write_file(file, render_png(picture, found))
-        tested = _tested(matcher, features, known, found) if test else None
-        yield _row(seen, name, found, tested)
+        yield _row(seen, name, found) | (_tested(matcher, features, known, found) if test else {})
 
 
 def chosen_methods(method: str | None, *, has_text: bool) -> list[str]:
@@ -61,18 +60,25 @@ def chosen_methods(method: str | None, *, has_text: bool) -> list[str]:
 
 def _tested(
     matcher: Matcher, features: ImageFeatures, text: str | None, found: Heatmap
-) -> Faithfulness | None:
+) -> dict[str, Any]:
+    """The part of a row that says whether the map counts."""
     if text is None:
         raise ConfigError("test needs a text: its score is what the map is measured by")
     if found.is_flat:
-        return None
+        return {"verdict": "A flat map has no order to measure."}
     *_, last = faithfulness(matcher, features, text, found)
-    return last.result
+    assert last.result is not None  # nobody stopped it
+    return {
+        "deletion": last.result.deletion_area,
+        "insertion": last.result.insertion_area,
+        "random": [last.result.random_area.low, last.result.random_area.high],
+        "verdict": last.result.verdict,
+    }
 
 
-def _row(seen: Trace, name: str, found: Heatmap, tested: Faithfulness | None) -> Mapping[str, Any]:
+def _row(seen: Trace, name: str, found: Heatmap) -> dict[str, Any]:
     x, y = found.peak_point
-    row: dict[str, Any] = {
+    return {
         "model": seen.model,
         "text": seen.text,
         "itm": seen.itm,
@@ -82,11 +88,3 @@ def _row(seen: Trace, name: str, found: Heatmap, tested: Faithfulness | None) ->
         "class_share": found.class_share,
         "map": [[float(f"{value:.5g}") for value in line] for line in found.values.tolist()],
     }
-    if tested is not None:
-        row |= {
-            "deletion": tested.deletion_area,
-            "insertion": tested.insertion_area,
-            "random": [tested.random_area.low, tested.random_area.high],
-            "verdict": tested.verdict,
-        }
-    return row
