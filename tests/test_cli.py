@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from blip2core import cli
+from blip2core.cli import train
+from blip2core.cli.config_files import read_config
 from blip2core.config import Stage2Config
 from blip2core.errors import ConfigError
 from blip2core.explain import METHODS
@@ -165,6 +167,12 @@ def test_explain_takes_every_method_and_tests_it(
 
 
 @pytest.mark.usefixtures("looked_into")
+def test_explain_writes_a_map_for_each_picture(folder: Path, tmp_path: Path) -> None:
+    assert run("explain", folder, "a car", "--out", tmp_path / "map.png") == 0
+    assert {file.name for file in tmp_path.glob("*.png")} == {"map-a.png", "map-b.png"}
+
+
+@pytest.mark.usefixtures("looked_into")
 def test_explain_of_a_picture_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain", folder / "a.png", "", "--query", "2", "--json") == 0
     (row,) = rows(capsys)
@@ -187,7 +195,7 @@ def test_explain_of_a_picture_alone(folder: Path, capsys: pytest.CaptureFixture[
 def test_explain_tells_what_is_wrong(
     folder: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("explain", folder / "a.png", *options) == cli.BAD_CALL
+    assert run("explain", folder / "a.png", *options) == 2
     errors = capsys.readouterr().err
     assert message in errors
     assert errors.count("\n") == 1
@@ -275,7 +283,7 @@ def test_train_reads_its_settings(
         taken.append(config)
         return out / "model"
 
-    monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(run=recipe))
+    monkeypatch.setattr(train, "import_module", lambda _: SimpleNamespace(run=recipe))
     (tmp_path / name).write_text(text)
     out = tmp_path / "run"
     assert run("train", "stage2", "--config", tmp_path / name, "--out", out, "--json") == 0
@@ -297,7 +305,7 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], message: str, tmp_path:
     file = tmp_path / "config.json"
     file.write_text(json.dumps(NEEDED | wrong))
     with pytest.raises(ConfigError) as caught:
-        cli.read_config(file, Stage2Config)
+        read_config(file, Stage2Config)
     assert message in str(caught.value)
 
 
@@ -305,7 +313,7 @@ def test_settings_must_be_readable(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("steps = = 3")
     with pytest.raises(ConfigError, match="cannot be read as JSON or TOML") as caught:
-        cli.read_config(file, Stage2Config)
+        read_config(file, Stage2Config)
     assert isinstance(caught.value.__cause__, tomllib.TOMLDecodeError)
 
 

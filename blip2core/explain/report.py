@@ -24,15 +24,16 @@ def explain_picture(
     method: str | None = None,
     focus: Focus = EVERYTHING,
     test: bool = False,
-    out: Path | None = None,
-    npz: Path | None = None,
+    files: tuple[Path | None, Path | None] = (None, None),
 ) -> Iterator[Mapping[str, Any]]:
     """A row for each method asked for: one by name, the default (None), or "all" that can be.
 
-    An empty text explains the picture alone. `test` measures deletion and insertion. The map goes
-    to `out` as PNG, all attention to `npz`; with several maps, the method joins the file's name.
+    An empty text explains the picture alone. `test` measures deletion and insertion. `files` are
+    where the map goes as PNG, and all attention as NPZ; with several maps, the method joins the
+    name of the PNG.
     Raises ConfigError (no such method, query, layer, head or word), ExportError.
     """
+    out, npz = files
     names = chosen_methods(method, has_text=bool(text.strip()))
     features = matcher.encode([picture])
     known = text if text.strip() else None
