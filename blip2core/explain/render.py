@@ -51,7 +51,8 @@ PLAIN = Look()
 def render(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
     """The map over its picture, with a colour bar and what it shows in words. RGB."""
     seen = overlay(picture, found, look)
-    words = textwrap.wrap(found.describe(), max(20, seen.width // 7)) if look.words else []
+    said = found.describe().replace(" %", "\N{NO-BREAK SPACE}%")
+    words = textwrap.wrap(said, max(20, seen.width // 7)) if look.words else []
     height = seen.height + (GAP + LINE * len(words) if words else 0)
     page = Image.new("RGB", (seen.width + GAP + BAR + LABEL, height), "white")
     page.paste(seen, (0, 0))
