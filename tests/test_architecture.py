@@ -15,7 +15,6 @@ MAY_IMPORT = {
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"errors"},
-    "storage": {"errors", "records"},
     "storage": {"errors", "records", "texts"},
     "models": BASE,
     "stickers": BASE,

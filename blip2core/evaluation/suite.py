@@ -61,8 +61,7 @@ def evaluate(
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, or "all".
-        task: One of `TASKS`, "all", or "capfilt".
+        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, "capfilt", or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -120,14 +119,11 @@ def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
         return possible
     known = (*TASKS, *LOOKING, *LOOKING_BACK)
     if task not in known:
-        raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, all")
+        raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, all")
     looking = set(LOOKING_BACK if spec.kind == "generator" else LOOKING)
     if spec.is_embedded and spec.kind == "generator":
         looking |= set(LOOKING)
     if task not in possible and task not in looking:
-    if task not in TASKS:
-        raise ConfigError(f"task ({task}) must be one of {', '.join(TASKS)}, {CAPFILT}, all")
-    if task not in possible:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
         )
