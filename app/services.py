@@ -6,6 +6,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 
 from app.engine import Engine
+from app.feedback import KeepFeedback
 from app.models import Models
 from app.settings import AppSettings
 from blip2core.errors import ModelError
@@ -19,6 +20,8 @@ class Services:
     settings: AppSettings
     engine: Engine
     """Runs the models."""
+    feedback: KeepFeedback | None = None
+    """Where likes and dislikes are kept beyond the visit, if anywhere."""
 
 
 def build_services(settings: AppSettings) -> Services:
