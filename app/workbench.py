@@ -8,6 +8,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":  # run as a file: Python then looks for modules beside it, not above
@@ -64,24 +65,31 @@ def open_tab(request: gr.Request) -> Update:
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:
-    """Serves the page from a background thread; its address."""
+    """Serves the page alone, from a background thread; its address."""
     _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
         server_name=settings.host,
         server_port=settings.port,
-        max_file_size=f"{settings.max_upload}mb",
         state_session_capacity=SESSIONS,
-        theme=calm_theme(),
-        css_paths=[ROOT / "app" / "style.css"],
-        head_paths=[ROOT / "app" / "keys.html"],
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        show_error=False,
-        ssr_mode=False,
         quiet=True,
         prevent_thread_lock=True,
+        **page_settings(settings),
     )
     return address
+
+
+def page_settings(settings: AppSettings) -> dict[str, Any]:
+    """How the page is served, alone or beside the curator."""
+    return {
+        "max_file_size": f"{settings.max_upload}mb",
+        "theme": calm_theme(),
+        "css_paths": [ROOT / "app" / "style.css"],
+        "head_paths": [ROOT / "app" / "keys.html"],
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
 
 
 def calm_theme() -> gr.themes.Base:
