@@ -48,7 +48,7 @@ class Engine:
         with self._lock, closing(self._results(work, model, args, stop)) as results:
             for result in results:
                 yield result
-                if stop is not None and stop.is_set() and self.lends:
+                if self.lends and stop is not None and stop.is_set():
                     return
 
     def _results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from dataclasses import dataclass
 
 from app.engine import Engine
@@ -21,7 +22,7 @@ class Services:
 
 
 def build_services(settings: AppSettings) -> Services:
-    """Starts loading the model in the background and returns at once.
+    """Starts loading the model in the background and returns at once, where the GPU is ours.
 
     Raises UnknownModelError, or ModelError where the model writes no text.
     """
@@ -29,5 +30,7 @@ def build_services(settings: AppSettings) -> Services:
     if spec.kind != "generator":
         raise ModelError(f"{spec.name} scores texts and writes none, so it cannot answer.")
     engine = Engine(Models(settings.device, settings.matcher))
-    engine.pair(settings.model)
+    pair = engine.pair(settings.model)
+    if engine.lends:  # what a forked process is to use must be there before the fork
+        wait([pair.loading, pair.loading_matcher()])
     return Services(settings=settings, engine=engine)

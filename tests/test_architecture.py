@@ -12,6 +12,8 @@ MAY_IMPORT = {
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
+    "calibration": {"errors"},
+    "agreement": {"errors"},
     "storage": {"errors", "records"},
     "models": BASE,
     "stickers": BASE,
@@ -26,7 +28,16 @@ MAY_IMPORT = {
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "app": EVERYTHING, "__init__": set()}
-WITHOUT_TORCH = {*BASE, "storage", "stickers", "exports", "intake", "__init__"}
+WITHOUT_TORCH = {
+    *BASE,
+    "storage",
+    "stickers",
+    "exports",
+    "intake",
+    "calibration",
+    "agreement",
+    "__init__",
+}
 FILES = [file for package in ("blip2core", "app") for file in (ROOT / package).rglob("*.py")]
 
 

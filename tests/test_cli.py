@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from blip2core import cli
+from blip2core.cli import train
+from blip2core.cli.config_files import read_config
 from blip2core.config import Stage2Config
 from blip2core.errors import ConfigError
 from blip2core.models import loading
@@ -212,7 +214,7 @@ def test_train_reads_its_settings(
         taken.append(config)
         return out / "model"
 
-    monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(run=recipe))
+    monkeypatch.setattr(train, "import_module", lambda _: SimpleNamespace(run=recipe))
     (tmp_path / name).write_text(text)
     out = tmp_path / "run"
     assert run("train", "stage2", "--config", tmp_path / name, "--out", out, "--json") == 0
@@ -234,7 +236,7 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], message: str, tmp_path:
     file = tmp_path / "config.json"
     file.write_text(json.dumps(NEEDED | wrong))
     with pytest.raises(ConfigError) as caught:
-        cli.read_config(file, Stage2Config)
+        read_config(file, Stage2Config)
     assert message in str(caught.value)
 
 
@@ -242,7 +244,7 @@ def test_settings_must_be_readable(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("steps = = 3")
     with pytest.raises(ConfigError, match="cannot be read as JSON or TOML") as caught:
-        cli.read_config(file, Stage2Config)
+        read_config(file, Stage2Config)
     assert isinstance(caught.value.__cause__, tomllib.TOMLDecodeError)
 
 

@@ -103,7 +103,7 @@ class Matcher:
     @torch.no_grad()
     def embed_images(self, features: ImageFeatures) -> Tensor:
         """(B, Q, E), each of length 1: the picture's side of ITC, in float32."""
-        vision = self._vision(features)
+        vision = self.vision_of(features)
         parts = [vision[start : start + CHUNK] for start in range(0, len(vision), CHUNK)]
         return torch.cat([self.matching.embed_images(part).float() for part in parts])
 
@@ -111,7 +111,7 @@ class Matcher:
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no picture."""
         parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
-        return torch.cat([self.matching.embed_texts(*self._tokens(p)).float() for p in parts])
+        return torch.cat([self.matching.embed_texts(*self.tokens(p)).float() for p in parts])
 
     def is_truncated(self, text: str) -> bool:
         """Whether the text is longer than `text_limit`, so that its end is not read."""
@@ -120,14 +120,14 @@ class Matcher:
     @torch.no_grad()
     def _margins(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
         """Match logit minus no-match logit, whose sigmoid is the softmax over the two: (N,)."""
-        vision = self._vision(features)
+        vision = self.vision_of(features)
         if len(vision) not in (1, len(texts)):
             raise ModelError(f"{len(texts)} texts do not fit {len(vision)} images.")
         logits = []
         for start in range(0, len(texts), CHUNK):
             rows = slice(start, start + CHUNK)
             images = vision if len(vision) == 1 else vision[rows]
-            logits.append(self.matching.itm_logits(images, *self._tokens(texts[rows])).float())
+            logits.append(self.matching.itm_logits(images, *self.tokens(texts[rows])).float())
         no_match, match = torch.cat(logits).unbind(dim=1)
         return match - no_match
 
@@ -140,7 +140,8 @@ class Matcher:
             for text, itm, itc, query in zip(texts, *scores, strict=True)
         ]
 
-    def _vision(self, features: ImageFeatures) -> Tensor:
+    def vision_of(self, features: ImageFeatures) -> Tensor:
+        """(B, P, V) on this matcher's device; ModelError where another encoder made it."""
         if features.encoder != self.vision.fingerprint:
             raise ModelError(
                 f"These features come from another image encoder than {self.spec.name}'s: "
@@ -148,7 +149,7 @@ class Matcher:
             )
         return features.vision.to(self.device)
 
-    def _tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Texts -> ids and mask (N, T), cut to the text limit with the end token kept."""
         rows = []
         for text in texts:

@@ -3,6 +3,7 @@
 The parts are made one after another, each in its own folder of `build/pretrain`, and each goes on
 where it was killed:
 
+    tokenizers          both vocabularies, from the same texts
     image_encoder       a ViT, from crowded scenes
     decoder             an OPT-like language model, from text
     encoder_decoder     a T5-like language model, from text

@@ -1,0 +1,43 @@
+"""The command with all its groups, and what becomes of errors."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from blip2core.cli import look, stickers, train
+from blip2core.cli.output import BAD_CALL
+from blip2core.errors import Blip2Error
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="blip2",
+    help="Caption pictures, ask about them, match texts, train and measure BLIP-2.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(look.commands)
+app.add_typer(train.commands)
+app.add_typer(stickers.stickers, name="stickers")
+app.add_typer(train.convert, name="convert")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; the console script."""
+    if not sys.stderr.isatty():  # nobody watches progress bars there
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        return app(arguments, prog_name="blip2", standalone_mode=False) or 0
+    except (Blip2Error, TyperException) as error:
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
+        print(f"blip2: {' '.join(message.split())}", file=sys.stderr)
+        return BAD_CALL
+    except (KeyboardInterrupt, Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

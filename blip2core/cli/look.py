@@ -1,0 +1,124 @@
+"""Commands that look at pictures: caption, ask, match, retrieve."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from blip2core.cli.options import (
+    Device,
+    GeneratorName,
+    Images,
+    Json,
+    MatcherName,
+    MaxTokens,
+    Mode,
+    OneImage,
+    Seed,
+)
+from blip2core.cli.output import Pictures, write
+from blip2core.config import DecodeConfig
+from blip2core.records import Conversation
+
+commands = typer.Typer()
+
+
+@commands.command()
+def caption(
+    images: Images,
+    num: Annotated[int, typer.Option(help="Captions of each picture.")] = 1,
+    mode: Mode = "greedy",
+    prompt: Annotated[str | None, typer.Option(help="How the caption shall begin.")] = None,
+    seed: Seed = None,
+    max_new_tokens: MaxTokens = 40,
+    model: GeneratorName = "stickers-opt",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say what is in each picture."""
+    from blip2core.models.loading import load_generator
+
+    decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
+    pictures = Pictures(images, as_json)
+    generator = load_generator(model, device=device)
+    for name, picture in pictures:
+        features = generator.encode([picture])
+        for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
+            write({"image": name, "caption": text.text}, as_json, pictures.label(name), text.text)
+    pictures.finish()
+
+
+@commands.command()
+def ask(
+    image: OneImage,
+    questions: Annotated[
+        list[str], typer.Argument(metavar="QUESTION...", help="Several make a conversation.")
+    ],
+    mode: Mode = "greedy",
+    seed: Seed = None,
+    max_new_tokens: MaxTokens = 40,
+    model: GeneratorName = "stickers-opt",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Ask about a picture; later questions know the earlier ones and their answers."""
+    from blip2core.chat import prompt_for
+    from blip2core.models.loading import load_generator
+
+    decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
+    pictures = Pictures([image], as_json)
+    generator = load_generator(model, device=device)
+    for name, picture in pictures:
+        features, talk = generator.encode([picture]), Conversation()
+        for question in questions:
+            prompt = prompt_for(generator, talk, question, decode)
+            answer = generator.answer(features, [prompt.text], decode=decode)[0].text
+            talk = talk.add(question, answer)
+            row = {"image": name, "question": question, "answer": answer}
+            write(row | {"dropped": len(prompt.dropped)}, as_json, pictures.label(name), answer)
+    pictures.finish()
+
+
+@commands.command()
+def match(
+    image: OneImage,
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...")],
+    model: MatcherName = "stickers-itm",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """How well each text fits a picture: matching probability and contrastive cosine."""
+    from blip2core.models.loading import load_matcher
+
+    pictures = Pictures([image], as_json)
+    matcher = load_matcher(model, device=device)
+    for name, picture in pictures:
+        for fit in matcher.match(matcher.encode([picture]), texts):
+            scores = f"{fit.itm:.3f}\t{fit.itc:+.3f}"
+            label = pictures.label(name)
+            write({"image": name} | asdict(fit), as_json, label, scores, fit.text)
+    pictures.finish()
+
+
+@commands.command()
+def retrieve(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the pictures are.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
+    top: Annotated[int, typer.Option(min=1, help="Results shown.")] = 10,
+    model: MatcherName = "stickers-itm",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """The pictures of a folder that fit a text best."""
+    from blip2core.models.loading import load_matcher
+
+    pictures = Pictures([folder], as_json)
+    matcher = load_matcher(model, device=device)
+    found = [(name, matcher.encode([picture])) for name, picture in pictures]
+    if found:
+        names, features = zip(*found, strict=True)
+        joined = features[0].join(features)
+        for index, fit in matcher.rank(text, joined, shortlist=max(128, top))[:top]:
+            row = {"image": names[index], "itm": fit.itm, "itc": fit.itc}
+            write(row, as_json, f"{fit.itm:.3f}\t{fit.itc:+.3f}", names[index])
+    pictures.finish()

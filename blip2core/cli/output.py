@@ -1,0 +1,68 @@
+"""What commands read and write: pictures that are named, and results line by line."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from blip2core.errors import ImageError
+from blip2core.images import find_images, open_image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BAD_CALL = 2
+
+
+class Pictures:
+    """The pictures a call names, opened one by one. One that cannot be read is reported and
+    skipped; `finish` then ends the command with an exit code.
+    """
+
+    def __init__(self, sources: Iterable[str], as_json: bool) -> None:
+        self._names = [name for source in sources for name in _names(source)]
+        self._as_json, self._failed = as_json, False
+
+    def __iter__(self) -> Iterator[tuple[str, "Image"]]:
+        for name in self._names:
+            try:
+                yield name, open_image(sys.stdin.buffer.read() if name == "-" else name)
+            except ImageError as error:
+                self._failed = True
+                if self._as_json:
+                    write({"image": name, "error": str(error)}, True)
+                else:
+                    print(f"blip2: {error}", file=sys.stderr)
+
+    def label(self, name: str) -> str:
+        """What a line begins with: the name, where there are several pictures."""
+        return name if len(self._names) > 1 else ""
+
+    def finish(self) -> None:
+        """Ends the command with exit code 2 where a picture could not be read."""
+        if self._failed:
+            raise typer.Exit(BAD_CALL)
+
+
+def write(row: Mapping[str, object], as_json: bool, *words: str) -> None:
+    """One result: `row` as JSON, or the words."""
+    line = json.dumps(row, ensure_ascii=False) if as_json else "\t".join(filter(None, words))
+    print(line, flush=True)
+
+
+def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Nested figures -> ("captions.noun_f1", value) pairs."""
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _names(source: str) -> list[str]:
+    """A folder -> the pictures in it; all else stands for itself."""
+    is_folder = source != "-" and Path(source).is_dir()
+    return [str(path) for path in find_images(source)] if is_folder else [source]

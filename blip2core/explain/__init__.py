@@ -1,0 +1,25 @@
+"""What the queries looked at: traces of the Q-Former, and maps made of them."""
+
+from collections.abc import Callable, Mapping
+
+from blip2core.explain.cross_attention import cross_attention
+from blip2core.explain.gradcam import gradcam
+from blip2core.explain.heatmap import Focus, Heatmap
+from blip2core.explain.rollout import relevance, rollout
+from blip2core.explain.trace import Trace, trace
+from blip2core.explain.winner import winner
+from blip2core.explain.word_maps import word_map
+
+Method = Callable[[Trace, Focus], Heatmap]
+METHODS: Mapping[str, Method] = {
+    "gradcam": gradcam,
+    "words": word_map,
+    "relevance": relevance,
+    "rollout": rollout,
+    "cross-attention": cross_attention,
+    "winner": winner,
+}
+"""Name -> method."""
+DEFAULT_METHOD = "gradcam"
+
+__all__ = ["DEFAULT_METHOD", "METHODS", "Focus", "Heatmap", "Method", "Trace", "trace"]

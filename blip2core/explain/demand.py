@@ -1,0 +1,53 @@
+"""What a method needs of a trace, or an error that says how to get it."""
+
+from torch import Tensor
+
+from blip2core.errors import ConfigError
+from blip2core.explain.trace import Attention, Cosines, Trace
+
+
+def cosines_of(trace: Trace) -> Cosines:
+    """ConfigError where the trace has no text."""
+    if trace.cosines is None:
+        raise ConfigError("this map needs a text: trace the picture with one")
+    return trace.cosines
+
+
+def pair_of(trace: Trace) -> Attention:
+    """The pass of picture and text. ConfigError where there was no text."""
+    if trace.together is None:
+        raise ConfigError("this map needs a text: trace the picture with one")
+    return trace.together
+
+
+def weighted_cross(trace: Trace) -> Tensor:
+    """(L, Q, P) cross-attention times the gradient of the ITM logit, positive part, mean of heads.
+
+    ConfigError where the trace has no gradients.
+    """
+    pair = pair_of(trace)
+    return _weighted(pair.cross, pair.cross_gradients).mean(dim=1)
+
+
+def weighted_within(trace: Trace) -> Tensor:
+    """(S, N, N): the same of self-attention."""
+    pair = pair_of(trace)
+    return _weighted(pair.within, pair.within_gradients).mean(dim=1)
+
+
+def word_places(trace: Trace, word: int | None) -> list[int]:
+    """Rows of a word's tokens among queries and text; None: of all words.
+
+    ConfigError where there is no such word.
+    """
+    words = trace.words
+    if word is not None and not 0 <= word < len(words):
+        raise ConfigError(f"word ({word}) must be from 0 to {len(words) - 1}, counted from 0")
+    chosen = words if word is None else words[word : word + 1]
+    return [trace.queries + place for one in chosen for place in one.tokens]
+
+
+def _weighted(attention: Tensor, gradients: Tensor | None) -> Tensor:
+    if gradients is None:
+        raise ConfigError("this map needs gradients: trace with gradients=True")
+    return (attention * gradients).clamp(min=0)

@@ -1,0 +1,71 @@
+"""Numbers beside the maps: how spread an attention is, how much lies on the class token, twins.
+
+L layers, H heads, Q queries, P patches, S self-attention layers.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from blip2core.explain.trace import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Of the shown pass of a trace."""
+
+    entropy: Tensor
+    """(L, H, Q) bits, over the patches alone: 0 is one patch, log2(P) all alike."""
+    class_share: Tensor | None
+    """(L, H, Q) share on the class token; None where there is none."""
+    strongest: Tensor
+    """(L, H, Q) largest share on one patch."""
+    twins: Tensor
+    """(Q,) the query whose maps are most alike; itself where there is one query only."""
+    likeness: Tensor
+    """(Q,) cosine with the twin's maps, over all layers and heads."""
+
+
+def statistics(trace: Trace) -> Statistics:
+    """All of them at once."""
+    cross = trace.shown.cross
+    patches = trace.patches(cross)
+    alike = similarity(patches)
+    twins = alike.clone().fill_diagonal_(-torch.inf).argmax(dim=1)
+    if trace.queries == 1:
+        twins = torch.zeros(1, dtype=torch.long)
+    return Statistics(
+        entropy=entropy(patches),
+        class_share=cross[..., 0] if trace.class_token else None,
+        strongest=patches.amax(dim=-1),
+        twins=twins,
+        likeness=alike.gather(1, twins[:, None])[:, 0],
+    )
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """(..., P), 0 or more -> (...) bits of what they are when they sum to 1."""
+    shares = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+    return torch.special.entr(shares).sum(dim=-1) / torch.log(torch.tensor(2.0))
+
+
+def similarity(patches: Tensor) -> Tensor:
+    """(L, H, Q, P) -> (Q, Q) cosines of the queries' maps, all layers and heads side by side."""
+    flat = torch.nn.functional.normalize(patches.permute(2, 0, 1, 3).flatten(1), dim=1)
+    return flat @ flat.T
+
+
+def between_queries(trace: Trace) -> Tensor:
+    """(S, Q, Q): how much each query (row) listened to each other, mean over heads."""
+    return trace.shown.within[:, :, : trace.queries, : trace.queries].mean(dim=1)
+
+
+def from_words(trace: Trace) -> Tensor:
+    """(S, W, Q): how much each word listened to each query; the mean over its tokens and heads."""
+    listened = trace.shown.within.mean(dim=1)[:, :, : trace.queries]
+    rows = [
+        listened[:, [trace.queries + place for place in word.tokens]].mean(dim=1)
+        for word in trace.words
+    ]
+    return torch.stack(rows, dim=1) if rows else listened[:, :0]

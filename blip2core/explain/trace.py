@@ -1,0 +1,233 @@
+"""`trace`: what the matcher's Q-Former did with one picture and one text, kept as plain tensors.
+
+Takes features, so the image encoder is never run again. L layers with cross-attention, S layers,
+H heads, Q queries, T text tokens, N = Q + T, P patches (the class token, if any, first).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from blip2core.errors import ConfigError, ModelError
+from blip2core.explain.capture import Capture, capture_attention
+from blip2core.models import ImageFeatures, Matcher
+from blip2core.models.matching import QFormerMatching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Probabilities of one pass of the Q-Former; float32 on the CPU."""
+
+    cross: Tensor
+    """(L, H, Q, P): what each query saw. Rows sum to 1, class token included."""
+    within: Tensor
+    """(S, H, N, N): what queries and text tokens saw of one another."""
+    cross_gradients: Tensor | None = None
+    """As `cross`: of the ITM logit, match minus no match."""
+    within_gradients: Tensor | None = None
+    """As `within`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word of the text, by its place."""
+
+    text: str
+    tokens: tuple[int, ...]
+    """Places of its pieces among the text's tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cosines:
+    """The text's ITC cosine with each query: the largest counts."""
+
+    values: Tensor
+    """(Q,) in [-1, 1]."""
+    winner: int
+    runner_up: int | None
+    """None where there is one query only."""
+
+    @property
+    def margin(self) -> float | None:
+        """By how much the winner is ahead."""
+        if self.runner_up is None:
+            return None
+        return float(self.values[self.winner] - self.values[self.runner_up])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One picture, and one text where one was given, through the Q-Former."""
+
+    model: str
+    revision: str
+    grid: tuple[int, int]
+    """Rows and columns of patches; they cover the whole picture, whatever its shape."""
+    class_token: bool
+    """Whether column 0 of `cross` is the encoder's class token, which belongs to no patch."""
+    layers: tuple[int, ...]
+    """Real numbers of the layers with cross-attention."""
+    alone: Attention
+    """The picture's pass, without text: what ITC reads."""
+    text: str | None = None
+    truncated: bool = False
+    """The text was longer than the model reads: `tokens` has its beginning."""
+    tokens: tuple[str, ...] = ()
+    """The text's tokens by place, special ones included."""
+    words: tuple[Word, ...] = ()
+    together: Attention | None = None
+    """The pass of picture and text together: what ITM reads."""
+    cosines: Cosines | None = None
+    itm: float | None = None
+    """Matching probability."""
+
+    @property
+    def shown(self) -> Attention:
+        """The pass with the text where there is one, else the picture's own."""
+        return self.alone if self.together is None else self.together
+
+    @property
+    def heads(self) -> int:
+        return self.alone.cross.shape[1]
+
+    @property
+    def queries(self) -> int:
+        return self.alone.cross.shape[2]
+
+    def patches(self, cross: Tensor) -> Tensor:
+        """(..., P) -> without the class token's column."""
+        return cross[..., int(self.class_token) :]
+
+
+def trace(
+    matcher: Matcher, features: ImageFeatures, text: str | None = None, *, gradients: bool = False
+) -> Trace:
+    """Look into the matcher: one image's features, and a text if the pair is to be seen.
+
+    `gradients` also keeps those of the ITM logit, which word maps and Grad-CAM need. Raises
+    ModelError (features of several images, of another encoder or with patches hidden; a matcher
+    without a Q-Former), ConfigError (gradients without a text), TextError (an empty text).
+    """
+    if not isinstance(matcher.matching, QFormerMatching):
+        raise ModelError(f"{matcher.spec.name} has no Q-Former to look into: choose a BLIP-2 one.")
+    if len(features) != 1:
+        raise ModelError(f"trace() takes the features of one image, not of {len(features)}.")
+    if gradients and text is None:
+        raise ConfigError("gradients need a text: they are those of its matching score")
+    model = matcher.model
+    vision = matcher.vision_of(features)
+    grid, class_token = patch_grid(model.config.vision_config, vision.shape[1])
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(gradients),
+        capture_attention(model, shared=[model.vision_model]) as capture,
+    ):
+        vision = vision.clone()  # a tensor made in inference mode cannot be part of a graph
+        matching = QFormerMatching(capture.model)
+        images = matching.embed_images(vision)[0].float().detach()  # (Q, E)
+        alone = split_passes(capture.take())
+        known = _with_text(matcher, capture, vision, images, text, gradients) if text else {}
+    if text is not None and not known:
+        matcher.tokens([text])  # raises TextError: it is empty
+    return Trace(
+        model=matcher.spec.name,
+        revision=matcher.spec.revision,
+        grid=grid,
+        class_token=class_token,
+        layers=tuple(alone[0]),
+        alone=Attention(cross=stacked(alone[0].values()), within=stacked(alone[1].values())),
+        **known,
+    )
+
+
+def _with_text(
+    matcher: Matcher,
+    capture: Capture,
+    vision: Tensor,
+    images: Tensor,
+    text: str,
+    gradients: bool,
+) -> dict[str, Any]:
+    """The fields of a `Trace` that a text brings."""
+    ids, mask = matcher.tokens([text])
+    matching = QFormerMatching(capture.model)
+    embedded = matching.embed_texts(ids, mask)[0].float().detach()
+    capture.take()  # the text's own pass, which knows nothing of the picture
+    if gradients:  # the weights are frozen, so the graph has to start at the queries
+        start = capture.model.query_tokens.detach().clone().requires_grad_()
+        capture.model.query_tokens = torch.nn.Parameter(start)
+    logits = matching.itm_logits(vision, ids, mask)[0].float()
+    margin = logits[1] - logits[0]
+    cross, within = split_passes(capture.take())
+    slopes: tuple[Tensor | None, Tensor | None] = (None, None)
+    if gradients:
+        maps = [*cross.values(), *within.values()]
+        found = torch.autograd.grad(margin, maps, allow_unused=True, materialize_grads=True)
+        slopes = (stacked(found[: len(cross)]), stacked(found[len(cross) :]))
+    words = split_words(matcher, text, ids.shape[1])
+    return {
+        "text": text,
+        "truncated": matcher.is_truncated(text),
+        "tokens": tuple(matcher.processor.tokenizer.convert_ids_to_tokens(ids[0].tolist())),
+        "words": words,
+        "together": Attention(
+            cross=stacked(cross.values()),
+            within=stacked(within.values()),
+            cross_gradients=slopes[0],
+            within_gradients=slopes[1],
+        ),
+        "cosines": rank_cosines((images @ embedded).cpu()),
+        "itm": float(margin.detach().sigmoid()),
+    }
+
+
+def rank_cosines(values: Tensor) -> Cosines:
+    """(Q,) -> the same, with the first and the second."""
+    order = values.argsort(descending=True).tolist()
+    return Cosines(values=values, winner=order[0], runner_up=order[1] if len(order) > 1 else None)
+
+
+def split_passes(maps: Mapping[str, Tensor]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """Module name -> map, of one Q-Former pass: cross- and self-attention by layer number."""
+    cross: dict[int, Tensor] = {}
+    within: dict[int, Tensor] = {}
+    for name, weights in maps.items():
+        *_, number, kind, _ = name.split(".")  # qformer.encoder.layer.2.crossattention.attention
+        (cross if kind == "crossattention" else within)[int(number)] = weights
+    return cross, within
+
+
+def stacked(maps: Any) -> Tensor:
+    """Maps (1, H, N, M) of several layers -> (layers, H, N, M), float32 on the CPU, no graph."""
+    return torch.cat([one.detach() for one in maps]).to("cpu", torch.float32)
+
+
+def patch_grid(vision_config: Any, patches: int) -> tuple[tuple[int, int], bool]:
+    """Rows and columns, and whether a class token comes first.
+
+    ModelError where the number of patches is not that of a whole picture.
+    """
+    side = vision_config.image_size // vision_config.patch_size
+    if patches - side * side not in (0, 1):
+        raise ModelError(
+            f"These features have {patches} patches where a whole picture has {side * side}: "
+            "look into the features as they were before patches were hidden."
+        )
+    return (side, side), patches > side * side
+
+
+def split_words(matcher: Matcher, text: str, length: int) -> tuple[Word, ...]:
+    """The words of a text with the places of their pieces among its `length` tokens."""
+    encoded = matcher.processor.tokenizer(text)
+    pieces: dict[int, list[int]] = {}
+    for place, word in enumerate(encoded.word_ids()[: length - 1]):
+        if word is not None:
+            pieces.setdefault(word, []).append(place)
+    spans = {word: encoded.word_to_chars(word) for word in pieces}
+    return tuple(
+        Word(text=text[spans[word].start : spans[word].end], tokens=tuple(places))
+        for word, places in pieces.items()
+    )

@@ -1,0 +1,33 @@
+"""Cohen's kappa of two people, against figures worked out by hand."""
+
+import pytest
+
+from blip2core.agreement import agreement
+
+
+def test_kappa_of_a_table_worked_out_by_hand() -> None:
+    # 20 both yes, 5 only the first, 10 only the second, 15 both no: the textbook's 0.4
+    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    found = agreement(pairs)
+    assert found is not None
+    assert found.texts == 50 and found.same == 0.7
+    assert found.kappa == pytest.approx(0.4)
+    assert found.low < 0.4 < found.high
+    assert 0.1 < found.low and found.high < 0.65
+
+
+def test_chance_is_nought() -> None:
+    found = agreement([(a, b) for a in (True, False) for b in (True, False)] * 25)
+    assert found is not None and found.kappa == pytest.approx(0)
+
+
+def test_one_verdict_throughout_tells_nothing() -> None:
+    found = agreement([(True, True)] * 10)
+    assert found is not None
+    assert (found.same, found.kappa, found.low, found.high) == (1, None, None, None)
+    assert agreement([]) is None
+
+
+def test_one_person_of_one_opinion() -> None:
+    found = agreement([(True, True)] * 5 + [(True, False)] * 5)
+    assert found is not None and found.kappa == 0
