@@ -15,8 +15,12 @@ from typing import Any
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 
+from app.login import Login
 from app.services import Services
+from app.shared import share
+from app.users import read_users
 from app.workbench import SESSIONS, build_workbench, page_settings
 
 CURATOR = Path(__file__).parent / "curator.py"
@@ -24,9 +28,13 @@ FIRST_PORT, PORTS = 7860, 100
 
 
 def build_app(services: Services) -> FastAPI:
-    """The ASGI application of both. One in a process: Streamlit allows no second."""
+    """The ASGI application of both. One in a process: Streamlit allows no second.
+
+    Raises ConfigError where the file of users is wrong.
+    """
     import streamlit  # half a second that tests of the workbench need not wait
 
+    share(services)
     for name, value in curator_options(services).items():
         streamlit.config.set_option(name, value)
     curator = streamlit.App(CURATOR)
@@ -37,11 +45,14 @@ def build_app(services: Services) -> FastAPI:
             yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/curator", lambda: RedirectResponse("/curator/"))
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
     page.state_session_capacity = SESSIONS
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_settings(services.settings))
+    if services.settings.users is not None:
+        app.add_middleware(Login, users=read_users(services.settings.users))
     return app
 
 
@@ -49,7 +60,7 @@ def curator_options(services: Services) -> dict[str, Any]:
     """Streamlit's settings: quiet, closed, nothing fetched from elsewhere."""
     return {
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 200,
+        "server.maxUploadSize": services.settings.max_import,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
@@ -65,9 +76,17 @@ class Served:
     server: uvicorn.Server
     thread: threading.Thread
 
+    def wait(self) -> None:
+        """Until it is closed, or the process is interrupted."""
+        try:
+            while self.thread.is_alive():
+                self.thread.join(1)
+        except KeyboardInterrupt:
+            self.close()
+
     def close(self) -> None:
         """Stop serving; open connections are cut."""
-        self.server.should_exit = self.server.force_exit = True
+        self.server.should_exit = True
         self.thread.join()
 
 
@@ -76,7 +95,9 @@ def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Ser
     host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
     listener = _listen(host, given)
-    config = uvicorn.Config(app, log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(
+        app, log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="serve", daemon=True)
     thread.start()

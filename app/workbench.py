@@ -3,10 +3,7 @@
 Also the file that a Hugging Face Space runs.
 """
 
-import logging
-import os
 import sys
-import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +12,16 @@ if __name__ == "__main__":  # run as a file: Python then looks for modules besid
     sys.path[0] = str(ROOT)
 
 import gradio as gr
-from pydantic import ValidationError
 
 from app.chip import build_chip
 from app.lane import QUIET, Update
 from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
+from app.start import Wait, run
 from app.tabs.chat import build_chat_tab
+from app.users import read_users
 from app.visit import Visit
-from blip2core.errors import Blip2Error
 
 HEADER = """<h1>Ask a picture</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
@@ -70,6 +67,7 @@ def serve(page: gr.Blocks, settings: AppSettings) -> str:
         server_name=settings.host,
         server_port=settings.port,
         state_session_capacity=SESSIONS,
+        auth=read_users(settings.users).check if settings.users else None,
         quiet=True,
         prevent_thread_lock=True,
         **page_settings(settings),
@@ -120,35 +118,11 @@ def calm_theme() -> gr.themes.Base:
     )
 
 
-def main() -> int:
-    """Serve until interrupted; 2 where the settings do not allow it."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        settings = AppSettings()
-        page = build_workbench(build_services(settings))
-        address = serve(page, settings)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
-        return 2
-    except Blip2Error as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError:
-        print("The port is taken: choose another one with BLIP2_PORT.", file=sys.stderr)
-        return 2
-    print(f"BLIP-2 Studio: {address}", flush=True)
-    if settings.open_browser and has_screen():
-        webbrowser.open(address)
-    page.block_thread()
-    return 0
-
-
-def has_screen() -> bool:
-    """Whether a browser opened here would be seen."""
-    desktop = sys.platform in ("darwin", "win32")
-    return desktop or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
+def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
+    """The workbench without curator and database, as a Space runs it."""
+    page = build_workbench(build_services(settings))
+    return serve(page, settings), page.block_thread
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(serve_alone))

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from gradio.blocks import BlockFunction
 
-from app import workbench
-from app.workbench import ROOT, build_workbench, serve
+from app.start import run
+from app.workbench import ROOT, build_workbench, serve, serve_alone
 from tests.fakes import FakeGenerator, fake_services
 
 
@@ -63,7 +63,7 @@ def test_wrong_setting_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BLIP2_PORT", "many")
-    assert workbench.main() == 2
+    assert run(serve_alone) == 2
     assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
 
 

@@ -1,0 +1,89 @@
+"""The curator's charts: numbers in, Altair charts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import altair
+import pandas
+
+from blip2core.calibration import Point
+
+BINS = 40
+"""Bars of a histogram."""
+COLOURS = {"web": "#b45309", "synthetic": "#0f766e", "edited": "#6d28d9", "human": "#1d4ed8"}
+"""One for each source of texts, told apart also by colour-blind eyes and in grey."""
+HEIGHT = 220
+
+
+def histogram(
+    counts: Mapping[str, Sequence[int]], *, low: float, high: float, threshold: float, title: str
+) -> altair.LayerChart:
+    """Bars of texts by score, one colour a source, with a line at the threshold.
+
+    `counts`: source -> texts in each of equally wide slices of [low, high].
+    """
+    rows = [
+        {"source": source, "from": low + i * width, "to": low + (i + 1) * width, "texts": count}
+        for source, slices in counts.items()
+        for width in [(high - low) / max(len(slices), 1)]
+        for i, count in enumerate(slices)
+        if count
+    ]
+    frame = pandas.DataFrame(rows, columns=["source", "from", "to", "texts"])
+    bars = (
+        altair.Chart(frame)
+        .mark_bar(opacity=0.75)
+        .encode(
+            x=altair.X("from:Q", title=title, scale=altair.Scale(domain=[low, high])),
+            x2="to:Q",
+            y=altair.Y("texts:Q", title="texts", stack=True),
+            color=altair.Color(
+                "source:N",
+                scale=altair.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+                legend=altair.Legend(title=None, orient="top"),
+            ),
+            tooltip=["source", "from", "to", "texts"],
+        )
+    )
+    line = (
+        altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2)
+        .encode(x="threshold:Q", tooltip=["threshold"])
+    )
+    return altair.layer(bars, line).properties(height=HEIGHT)
+
+
+def precision_and_recall(points: Sequence[Point], *, threshold: float) -> altair.LayerChart:
+    """Both over the threshold, as lines with the bands that hold them with 95 % probability."""
+    rows = [
+        {
+            "threshold": point.threshold,
+            "what": what,
+            "share": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+        }
+        for point in points
+        for what, estimate in (("precision", point.precision), ("recall", point.recall))
+    ]
+    columns = ["threshold", "what", "share", "low", "high"]
+    base = altair.Chart(pandas.DataFrame(rows, columns=columns)).encode(
+        x=altair.X("threshold:Q", scale=altair.Scale(domain=[0, 1])),
+        color=altair.Color(
+            "what:N",
+            scale=altair.Scale(domain=["precision", "recall"], range=["#0f766e", "#b45309"]),
+            legend=altair.Legend(title=None, orient="top"),
+        ),
+    )
+    share = altair.Scale(domain=[0, 1])
+    band = base.mark_area(opacity=0.2).encode(
+        y=altair.Y("low:Q", title="share", scale=share), y2="high:Q"
+    )
+    line = base.mark_line().encode(y=altair.Y("share:Q", scale=share), tooltip=columns)
+    rule = (
+        altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2)
+        .encode(x="threshold:Q")
+    )
+    return altair.layer(band, line, rule).properties(height=HEIGHT)
