@@ -184,7 +184,7 @@ def decide(
         seen=_seen(desk, shown),
     )
     try:
-        stored = desk.database.run_write(lambda session: record_decision(session, new))
+        desk.database.run_write(lambda session: record_decision(session, new))
     except (ConflictError, StorageError) as error:
         walk.message, walk.event = str(error), new_event()
         return

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "config", "records", "images"}
+BASE = {"errors", "texts", "config", "records", "images"}
 MAY_IMPORT = {
     "errors": set(),
+    "texts": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"errors"},
-    "storage": {"errors", "records"},
+    "storage": {"errors", "records", "texts"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},

@@ -10,7 +10,8 @@ from typing import Any
 import streamlit
 
 HERE = Path(__file__).parent
-HTML = '<label for="caption-editor"></label><textarea id="caption-editor" maxlength="20000"></textarea>'
+HTML = """<label for="caption-editor"></label>
+<textarea id="caption-editor" maxlength="20000"></textarea>"""
 
 
 @cache

@@ -1,0 +1,36 @@
+"""The curator's database and picture store. Start with `open_database`; the rest are functions.
+
+    database = open_database()                    # or a URL, or the path of an SQLite file
+    with database.write() as session:             # one unit: on disk when the block ends
+        recorded = record_decision(session, NewDecision(...))
+    with database.read() as session:              # sees one state, changes nothing
+        page = review_queue(session, dataset_id=1)
+
+Each takes the session first and never commits. By subject:
+
+    datasets    get_or_create_dataset, find_dataset, get_dataset, list_datasets, status_counts,
+                set_rules
+    items       add_item, find_image, image_of, near_duplicates, duplicates_of, exclude_items,
+                purge_image, stored_images
+    captions    add_captions, texts_of, add_scores, pending_items, scorer_ids
+    review      review_queue, second_review_queue, count_queue
+    cards       card, save_draft, load_draft, drop_draft, take_lease, release_lease
+    decisions   record_decision, undo_last
+    batches     decide_many, undo_batch, list_batches, threshold_choices, count_threshold,
+                draw_audit, audit_result
+    thresholds  histogram, kept_counts, judged_scores
+    runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
+                request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
+                list_problems, count_problems, compare_runs, run_scores
+    snapshots   create_snapshot, snapshot_pairs (takes the database), find_snapshot,
+                list_snapshots, snapshots_with
+    exporting   record_export, finish_export, fail_export
+    people      get_or_create_annotator, list_annotators, set_active, progress, verdict_pairs
+    feedback    add_feedback, list_feedback
+    upkeep      upgrade, backup, check
+"""
+
+from blip2core.storage.database import Database, default_data_folder, open_database
+from blip2core.storage.images import ImageStore
+
+__all__ = ["Database", "ImageStore", "default_data_folder", "open_database"]

@@ -1,0 +1,98 @@
+"""Datasets: names, rules, and how far each is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from blip2core.errors import StorageError
+from blip2core.storage.inserting import insert_missing
+from blip2core.storage.ordering import refresh_all_orders
+from blip2core.storage.schema import Dataset, Item
+from blip2core.texts import clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSummary:
+    """One line of the list of datasets."""
+
+    dataset: Dataset
+    statuses: dict[str, int]
+    """Items by status."""
+
+    @property
+    def items(self) -> int:
+        return sum(self.statuses.values())
+
+
+def get_or_create_dataset(session: Session, *, name: str) -> Dataset:
+    """The dataset of this name, new with the default rules where there is none."""
+    name = clean_text(name)
+    if not name:
+        raise StorageError("A dataset needs a name.")
+    row = {"name": name, "guidelines": "", "threshold": 0.5, "policy": {}, "overlap": 1}
+    insert_missing(session, Dataset, [row], unique=["name"])
+    return find_dataset(session, name=name)
+
+
+def find_dataset(session: Session, *, name: str) -> Dataset:
+    """The dataset of this name. StorageError names those there are."""
+    found = session.scalar(select(Dataset).where(Dataset.name == clean_text(name)))
+    if found is None:
+        names = ", ".join(session.scalars(select(Dataset.name).order_by(Dataset.name).limit(20)))
+        raise StorageError(f"There is no dataset {name}; there are: {names or 'none yet'}.")
+    return found
+
+
+def get_dataset(session: Session, *, dataset_id: int) -> Dataset:
+    """The dataset of this number. StorageError where there is none."""
+    found = session.get(Dataset, dataset_id)
+    if found is None:
+        raise StorageError(f"There is no dataset number {dataset_id}.")
+    return found
+
+
+def list_datasets(session: Session) -> list[DatasetSummary]:
+    """All datasets by name, with their items counted by status."""
+    query = select(Item.dataset_id, Item.status, func.count()).group_by(
+        Item.dataset_id, Item.status
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for dataset_id, status, count in session.execute(query):
+        counts.setdefault(dataset_id, {})[status] = count
+    found = session.scalars(select(Dataset).order_by(Dataset.name))
+    return [DatasetSummary(dataset=one, statuses=counts.get(one.id, {})) for one in found]
+
+
+def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:
+    """Items of a dataset by status."""
+    query = (
+        select(Item.status, func.count()).where(Item.dataset_id == dataset_id).group_by(Item.status)
+    )
+    return {status: count for status, count in session.execute(query)}
+
+
+def set_rules(
+    session: Session,
+    *,
+    dataset_id: int,
+    threshold: float | None = None,
+    overlap: int | None = None,
+    guidelines: str | None = None,
+    policy: dict[str, Any] | None = None,
+) -> Dataset:
+    """Changes what is given. A new threshold orders the whole review queue anew."""
+    dataset = get_dataset(session, dataset_id=dataset_id)
+    if overlap is not None:
+        dataset.overlap = overlap
+    if guidelines is not None:
+        dataset.guidelines = clean_text(guidelines)
+    if policy is not None:
+        dataset.policy = policy
+    if threshold is not None and threshold != dataset.threshold:
+        dataset.threshold = threshold
+        session.flush()
+        refresh_all_orders(session, dataset_id=dataset_id)
+    session.flush()
+    return dataset

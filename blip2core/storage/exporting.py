@@ -1,0 +1,47 @@
+"""Which exports of a snapshot were written, where, and the hash of their manifest."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from blip2core.storage.schema import Export
+
+
+def record_export(
+    session: Session,
+    *,
+    snapshot_id: int,
+    format: str,
+    options: Mapping[str, Any] | None = None,
+    run_id: int | None = None,
+) -> Export:
+    """An export that is being written."""
+    export = Export(
+        uid=str(uuid.uuid4()),
+        snapshot_id=snapshot_id,
+        run_id=run_id,
+        format=format,
+        options=dict(options or {}),
+    )
+    session.add(export)
+    session.flush()
+    return export
+
+
+def finish_export(
+    session: Session, *, export_id: int, manifest_sha256: str, pairs: int, location: str
+) -> Export:
+    """The export is complete: where it lies, and the hash of its manifest."""
+    export = session.get_one(Export, export_id)
+    export.status, export.manifest_sha256 = "complete", manifest_sha256
+    export.pairs, export.location = pairs, location
+    session.flush()
+    return export
+
+
+def fail_export(session: Session, *, export_id: int) -> None:
+    """The export was not written to its end."""
+    session.get_one(Export, export_id).status = "failed"
+    session.flush()

@@ -1,0 +1,51 @@
+"""What visitors of the chat page think of answers."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from blip2core.storage.schema import Feedback
+from blip2core.texts import clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """A like or a dislike of one answer."""
+
+    client_event_id: str
+    """Of the answer: a second opinion on it replaces the first."""
+    liked: bool
+    question: str
+    answer: str
+    prompt: str
+    """What the model read, to the letter."""
+    model: str
+    revision: str | None = None
+    image_sha256: str | None = None
+    reason: str = ""
+    annotator_id: int | None = None
+
+
+def add_feedback(session: Session, opinion: Opinion) -> Feedback:
+    """Stores an opinion; on the same answer, the newer one stays."""
+    query = select(Feedback).where(Feedback.client_event_id == opinion.client_event_id)
+    row = session.scalar(query) or Feedback(client_event_id=opinion.client_event_id)
+    row.liked, row.reason = opinion.liked, clean_text(opinion.reason)
+    row.question, row.answer = clean_text(opinion.question), clean_text(opinion.answer)
+    row.prompt, row.model = clean_text(opinion.prompt), opinion.model
+    row.revision, row.image_sha256 = opinion.revision, opinion.image_sha256
+    row.annotator_id = opinion.annotator_id
+    session.add(row)
+    session.flush()
+    return row
+
+
+def list_feedback(
+    session: Session, *, before: int | None = None, limit: int = 50
+) -> list[Feedback]:
+    """Opinions, newest first; the next page is `before` the last number of this one."""
+    query = select(Feedback).order_by(Feedback.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Feedback.id < before)
+    return list(session.scalars(query))

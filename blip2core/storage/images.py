@@ -1,0 +1,103 @@
+"""Pictures under the hash of their bytes. Names that people gave them never become paths."""
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from blip2core.errors import StorageError
+
+SUFFIX = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+"""Formats that are stored, and the ends of their file names."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
+PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStore:
+    """A folder of pictures: ab/ab12...ef.jpg. The bytes come first, the row in the tables second:
+    a crash in between leaves bytes that nothing refers to, which `sweep` takes away.
+    """
+
+    root: Path
+
+    def put(self, data: bytes, *, format: str) -> str:
+        """Stores the bytes of a picture file -> their SHA-256. They are on disk when it returns."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        target = self.path(sha256, format=format)
+        if target.is_file() and target.stat().st_size == len(data):
+            return sha256
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_synced(target, data)
+        except OSError as error:
+            raise StorageError(
+                f"The picture cannot be stored in {self.root} ({error.strerror}); free some space "
+                "or set BLIP2_DATA to another folder."
+            ) from error
+        return sha256
+
+    def path(self, sha256: str, *, format: str) -> Path:
+        """Where a picture lies. StorageError where `sha256`, perhaps from outside, is no hash."""
+        if not SHA256.fullmatch(sha256) or format not in SUFFIX:
+            raise StorageError("This is not the name of a stored picture.")
+        return self.root / sha256[:2] / f"{sha256}.{SUFFIX[format]}"
+
+    def read(self, sha256: str, *, format: str) -> bytes:
+        """The bytes, checked against their hash. StorageError where they are gone or damaged."""
+        try:
+            data = self.path(sha256, format=format).read_bytes()
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"The picture {sha256[:12]} is not in the store any more."
+            ) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"The stored picture {sha256[:12]} is damaged; import it again.")
+        return data
+
+    def delete(self, sha256: str, *, format: str) -> None:
+        """Takes the bytes away, after the row in the tables says so. Twice is no error."""
+        self.path(sha256, format=format).unlink(missing_ok=True)
+
+    def sweep(self, is_wanted: Callable[[str], bool], *, older_than: float = 3600.0) -> int:
+        """Removes what nothing refers to and half-written files -> how many.
+
+        Files younger than `older_than` seconds stay: their row may be on its way.
+        """
+        removed = 0
+        for file in list(self._files()):
+            wanted = file.suffix != PARTIAL and is_wanted(file.stem)
+            with suppress(FileNotFoundError):
+                if not wanted and file.stat().st_mtime <= time.time() - older_than:
+                    file.unlink()
+                    removed += 1
+        return removed
+
+    def _files(self) -> Iterator[Path]:
+        if self.root.is_dir():
+            yield from (file for file in self.root.glob("??/*") if file.is_file())
+
+
+def _write_synced(target: Path, data: bytes) -> None:
+    """Under another name, synced, renamed, and the folder synced: all of it, or nothing."""
+    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=PARTIAL)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,34 @@
+"""Adding rows that may be there already."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from blip2core.storage.columns import Base
+
+Element = TypeVar("Element")
+CHUNK = 500
+"""Rows named in one statement: below the limits of both databases."""
+
+
+def insert_missing(
+    session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
+) -> None:
+    """Adds the rows whose `unique` columns are new; the others change nothing."""
+    if not rows:
+        return
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    session.flush()
+    statement = insert(table).on_conflict_do_nothing(index_elements=list(unique))
+    session.execute(statement, [dict(row) for row in rows])
+
+
+def chunks(elements: Iterable[Element], size: int = CHUNK) -> Iterable[list[Element]]:
+    """The elements in lists of at most `size`, read as they are needed."""
+    iterator = iter(elements)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,224 @@
+"""Pictures in datasets: adding them, finding what looks alike, taking them down."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from blip2core.errors import StorageError
+from blip2core.records import WebPicture
+from blip2core.storage.inserting import chunks, insert_missing
+from blip2core.storage.ordering import shuffle_place
+from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
+from blip2core.texts import clean_text
+
+NEAR = 3
+"""Bits in which the perceptual hashes of near duplicates differ at most."""
+MAX_TEXT = 20_000
+"""Characters of a caption that are stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """What the tables keep of a picture whose bytes are in the store."""
+
+    sha256: str
+    pixel_sha256: str
+    phash: int
+    """64-bit perceptual hash, unsigned."""
+    width: int
+    height: int
+    format: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedItem:
+    """What became of one imported picture."""
+
+    item_id: int
+    image_id: int
+    is_new: bool
+    """Not yet in the dataset before."""
+    near: tuple[int, ...]
+    """Images of the dataset that look alike, by number; looked for only where it is new."""
+
+
+def add_item(
+    session: Session, *, dataset_id: int, run_id: int, image: ImageFacts, picture: WebPicture
+) -> AddedItem:
+    """A picture with its source and texts; what is there already is left as it is.
+
+    StorageError where the picture has been taken down.
+    """
+    row = _image_row(image)
+    insert_missing(session, Image, [row], unique=["sha256"])
+    stored = session.scalars(select(Image).where(Image.sha256 == image.sha256)).one()
+    if stored.state == "purged":
+        raise StorageError("This picture has been taken down and cannot be imported again.")
+    found = select(Item.id).where(Item.dataset_id == dataset_id, Item.image_id == stored.id)
+    is_new = session.scalar(found) is None
+    if is_new:
+        item = {
+            "dataset_id": dataset_id,
+            "image_id": stored.id,
+            "shuffle": shuffle_place(image.sha256),
+        }
+        insert_missing(session, Item, [item], unique=["dataset_id", "image_id"])
+    item_id = session.scalars(found).one()
+    source_id = _add_source(session, item_id, run_id, picture)
+    _add_web_texts(session, item_id, source_id, picture.texts)
+    near: tuple[int, ...] = ()
+    if is_new:
+        near = _note_duplicates(session, dataset_id, stored)
+    return AddedItem(item_id=item_id, image_id=stored.id, is_new=is_new, near=near)
+
+
+def find_image(session: Session, *, sha256: str) -> Image | None:
+    """The picture of this hash, also one that was taken down."""
+    return session.scalar(select(Image).where(Image.sha256 == sha256))
+
+
+def image_of(session: Session, *, item_id: int) -> Image:
+    """The picture of an item. StorageError where there is no such item."""
+    query = select(Image).join(Item, Item.image_id == Image.id).where(Item.id == item_id)
+    found = session.scalar(query)
+    if found is None:
+        raise StorageError(f"There is no item number {item_id}.")
+    return found
+
+
+def near_duplicates(
+    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR
+) -> list[tuple[Image, int]]:
+    """Pictures that look alike, with the bits in which they differ (0: the same pixels), nearest
+    first. `distance` is at most 3: hashes that differ in more bits may share no band.
+    """
+    if distance > NEAR:
+        raise StorageError(f"Near duplicates differ in at most {NEAR} bits.")
+    values = bands(phash)
+    same_band = [getattr(Image, f"band{band}") == value for band, value in enumerate(values)]
+    query = select(Image).where(or_(*same_band, Image.pixel_sha256 == pixel_sha256))
+    found = []
+    for image in session.scalars(query):
+        bits = 0 if image.pixel_sha256 == pixel_sha256 else hamming(image.phash, phash)
+        if bits <= distance:
+            found.append((image, bits))
+    return sorted(found, key=lambda pair: (pair[1], pair[0].id))
+
+
+def duplicates_of(session: Session, *, item_id: int) -> list[tuple[int, int]]:
+    """(item, distance) of the items of the same dataset that look alike, nearest first."""
+    mine = session.get_one(Item, item_id)
+    pair = DuplicatePair
+    query = (
+        select(Item.id, pair.distance)
+        .join(
+            pair,
+            or_(
+                (pair.first_id == mine.image_id) & (pair.second_id == Item.image_id),
+                (pair.second_id == mine.image_id) & (pair.first_id == Item.image_id),
+            ),
+        )
+        .where(Item.dataset_id == mine.dataset_id)
+        .order_by(pair.distance, Item.id)
+    )
+    return [(other, distance) for other, distance in session.execute(query)]
+
+
+def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
+    """Takes items out of review and of later snapshots; what was decided stays in the log."""
+    for chunk in chunks(item_ids):
+        session.execute(update(Item).where(Item.id.in_(chunk)).values(status="excluded"))
+
+
+def purge_image(session: Session, *, sha256: str) -> list[int]:
+    """Takes a picture down -> the items that showed it. It cannot be imported again.
+
+    The row stays as the block; delete the bytes from the image store after the commit.
+    """
+    image = session.scalar(select(Image).where(Image.sha256 == sha256))
+    if image is None:
+        raise StorageError(f"There is no picture {sha256[:12]}.")
+    image.state = "purged"
+    item_ids = list(session.scalars(select(Item.id).where(Item.image_id == image.id)))
+    exclude_items(session, item_ids=item_ids)
+    return item_ids
+
+
+def stored_images(session: Session) -> set[str]:
+    """Hashes of the pictures whose bytes are wanted; the image store may sweep all others."""
+    return set(session.scalars(select(Image.sha256).where(Image.state == "ok")))
+
+
+def bands(phash: int) -> tuple[int, int, int, int]:
+    """The four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
+    high, upper, lower, low = ((phash >> shift) & 0xFFFF for shift in (48, 32, 16, 0))
+    return high, upper, lower, low
+
+
+def hamming(first: int, second: int) -> int:
+    """Bits in which two hashes differ."""
+    return ((first ^ second) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
+
+
+def _image_row(image: ImageFacts) -> dict[str, object]:
+    unsigned = image.phash & 0xFFFF_FFFF_FFFF_FFFF
+    return {
+        "sha256": image.sha256,
+        "pixel_sha256": image.pixel_sha256,
+        "phash": unsigned - (1 << 64) if unsigned >> 63 else unsigned,
+        **{f"band{band}": value for band, value in enumerate(bands(unsigned))},
+        "width": image.width,
+        "height": image.height,
+        "format": image.format,
+        "bytes": image.bytes,
+    }
+
+
+def _add_source(session: Session, item_id: int, run_id: int, picture: WebPicture) -> int:
+    name, url = clean_text(picture.name), picture.url and clean_text(picture.url)
+    key = hashlib.sha256(f"{url or ''}\n{name}".encode()).hexdigest()
+    row = {
+        "item_id": item_id,
+        "run_id": run_id,
+        "origin_key": key,
+        "name": name,
+        "url": url,
+        "page_url": picture.page_url and clean_text(picture.page_url),
+        "license": picture.license and clean_text(picture.license),
+        "alt_text": "\n".join(clean_text(text) for text in picture.texts),
+    }
+    insert_missing(session, Source, [row], unique=["item_id", "origin_key"])
+    query = select(Source.id).where(Source.item_id == item_id, Source.origin_key == key)
+    return session.scalars(query).one()
+
+
+def _add_web_texts(session: Session, item_id: int, source_id: int, texts: Iterable[str]) -> None:
+    rows = []
+    for text in filter(None, (clean_text(text)[:MAX_TEXT] for text in texts)):
+        key = f"web:{hashlib.sha256(text.encode()).hexdigest()}"
+        row = {"item_id": item_id, "source": "web", "origin_key": key, "text": text}
+        rows.append(row | {"source_id": source_id})
+    insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
+
+
+def _note_duplicates(session: Session, dataset_id: int, image: Image) -> tuple[int, ...]:
+    alike = near_duplicates(session, phash=image.phash, pixel_sha256=image.pixel_sha256)
+    distances = {other.id: bits for other, bits in alike if other.id != image.id}
+    query = select(Item.image_id).where(
+        Item.dataset_id == dataset_id, Item.image_id.in_(list(distances))
+    )
+    here = sorted(session.scalars(query)) if distances else []
+    rows = [
+        {
+            "first_id": min(image.id, other),
+            "second_id": max(image.id, other),
+            "distance": distances[other],
+        }
+        for other in here
+    ]
+    insert_missing(session, DuplicatePair, rows, unique=["first_id", "second_id"])
+    return tuple(here)

@@ -1,0 +1,317 @@
+"""Jobs: made, claimed, followed, paused, cancelled; and what went wrong in them."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from blip2core.errors import StorageError
+from blip2core.records import Problem
+from blip2core.storage.columns import utc_now
+from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
+from blip2core.texts import clean_text
+
+STALE_SECONDS = 60.0
+"""A run whose last sign of life is older than this has been killed."""
+OPEN = ("queued", "running", "paused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """What is to run, with everything that decides its result."""
+
+    kind: str
+    code_version: str
+    dataset_id: int | None = None
+    model: str | None = None
+    """Needed, with its revision, where a model writes or scores."""
+    revision: str | None = None
+    dtype: str | None = None
+    parameters: dict[str, Any] | None = None
+    seed: int | None = None
+    total: int | None = None
+    """Inputs, where known."""
+    started_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedItem:
+    """The texts of two runs on the same item, with their newest ITM score."""
+
+    item_id: int
+    first: tuple[tuple[str, float | None], ...]
+    second: tuple[tuple[str, float | None], ...]
+
+
+def create_run(session: Session, new: NewRun) -> Run:
+    """A run that waits to be claimed."""
+    run = Run(
+        uid=str(uuid.uuid4()),
+        kind=new.kind,
+        dataset_id=new.dataset_id,
+        started_by=new.started_by,
+        model=new.model,
+        revision=new.revision,
+        dtype=new.dtype,
+        parameters=new.parameters or {},
+        seed=new.seed,
+        code_version=new.code_version,
+        total=new.total,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def claim_run(
+    session: Session, *, kinds: Sequence[str], stale_after: float = STALE_SECONDS
+) -> Run | None:
+    """The oldest run that waits, or that was killed while it ran, now running; None without one.
+
+    Claim in a unit of its own: two workers never get the same run.
+    """
+    killed = (Run.status == "running") & or_(
+        Run.heartbeat_at.is_(None),
+        Run.heartbeat_at < utc_now() - timedelta(seconds=stale_after),
+    )
+    query = (
+        select(Run)
+        .where(Run.kind.in_(kinds), or_(Run.status == "queued", killed))
+        .order_by(Run.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    run = session.scalar(query)
+    return None if run is None else _start(session, run)
+
+
+def start_run(session: Session, *, run_id: int) -> Run:
+    """Marks this very run as running, for a worker that made it or resumes it."""
+    return _start(session, _locked(session, run_id))
+
+
+def heartbeat(
+    session: Session, *, run_id: int, done: int = 0, failed: int = 0, total: int | None = None
+) -> Literal["", "pause", "cancel"]:
+    """A sign of life that adds to the counts -> what the worker is asked to do."""
+    run = _locked(session, run_id)
+    run.done += done
+    run.failed += failed
+    run.total = run.total if total is None else total
+    run.heartbeat_at = utc_now()
+    session.flush()
+    request: Literal["", "pause", "cancel"] = run.request  # type: ignore[assignment]
+    return request
+
+
+def finish_run(
+    session: Session,
+    *,
+    run_id: int,
+    status: Literal["done", "failed", "cancelled", "paused"],
+    error: str | None = None,
+) -> Run:
+    """The worker has stopped, for this reason."""
+    run = _locked(session, run_id)
+    run.status, run.request = status, ""
+    run.error = clean_text(error) if error else None
+    run.finished_at = None if status == "paused" else utc_now()
+    session.flush()
+    return run
+
+
+def request_pause(session: Session, *, run_id: int) -> Run:
+    """Asks a run to stop after what it is at; a waiting one is paused at once."""
+    return _ask(session, run_id, "pause", "paused")
+
+
+def request_cancel(session: Session, *, run_id: int) -> Run:
+    """Asks a run to stop for good; what it has done stays."""
+    return _ask(session, run_id, "cancel", "cancelled")
+
+
+def resume_run(session: Session, *, run_id: int) -> Run:
+    """Lets a paused, failed or cancelled run wait to be claimed again; it goes on, not anew."""
+    run = _locked(session, run_id)
+    if run.status == "done":
+        raise StorageError("This run is done; start a new one.")
+    if run.status != "running":
+        run.status, run.finished_at, run.error = "queued", None, None
+    run.request = ""
+    session.flush()
+    return run
+
+
+def get_run(session: Session, *, run_id: int) -> Run:
+    """The run of this number. StorageError where there is none."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise StorageError(f"There is no run number {run_id}.")
+    return run
+
+
+def unfinished_run(
+    session: Session, *, dataset_id: int, kind: str, parameters: dict[str, Any]
+) -> Run | None:
+    """The newest run over a dataset with the same parameters that has not come to its end."""
+    query = (
+        select(Run)
+        .where(Run.dataset_id == dataset_id, Run.kind == kind, Run.status != "done")
+        .order_by(Run.id.desc())
+    )
+    return next((run for run in session.scalars(query) if run.parameters == parameters), None)
+
+
+def list_runs(
+    session: Session,
+    *,
+    dataset_id: int | None = None,
+    statuses: Sequence[str] = (),
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Run]:
+    """Runs, newest first; the next page is `before` the last number of this one."""
+    query = select(Run).order_by(Run.id.desc()).limit(limit)
+    if dataset_id is not None:
+        query = query.where(Run.dataset_id == dataset_id)
+    if statuses:
+        query = query.where(Run.status.in_(statuses))
+    if before is not None:
+        query = query.where(Run.id < before)
+    return list(session.scalars(query))
+
+
+def add_problem(
+    session: Session, *, run_id: int, problem: Problem, item_id: int | None = None
+) -> None:
+    """One input that could not be used; the run goes on."""
+    session.add(
+        RunProblem(
+            run_id=run_id,
+            item_id=item_id,
+            name=clean_text(problem.name),
+            reason=clean_text(problem.reason),
+        )
+    )
+    session.flush()
+
+
+def list_problems(
+    session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
+) -> list[RunProblem]:
+    """Problems of a run, oldest first; the next page is `after` the last number of this one."""
+    query = (
+        select(RunProblem)
+        .where(RunProblem.run_id == run_id, RunProblem.id > after)
+        .order_by(RunProblem.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def count_problems(session: Session, *, run_id: int) -> int:
+    query = select(func.count()).select_from(RunProblem).where(RunProblem.run_id == run_id)
+    return session.scalar(query) or 0
+
+
+def compare_runs(
+    session: Session, *, first_id: int, second_id: int, after: int = 0, limit: int = 50
+) -> list[ComparedItem]:
+    """Items that both runs captioned, by number above `after`, with the texts of each."""
+    first, second = aliased(Caption), aliased(Caption)
+    also = select(second.id).where(second.run_id == second_id, second.item_id == first.item_id)
+    items = (
+        select(first.item_id)
+        .where(first.run_id == first_id, first.item_id > after, also.exists())
+        .distinct()
+        .order_by(first.item_id)
+        .limit(limit)
+    )
+    item_ids = list(session.scalars(items))
+    texts = _texts_of_runs(session, item_ids, (first_id, second_id))
+    return [
+        ComparedItem(
+            item_id=item_id,
+            first=tuple(texts.get((item_id, first_id), ())),
+            second=tuple(texts.get((item_id, second_id), ())),
+        )
+        for item_id in item_ids
+    ]
+
+
+def run_scores(session: Session, *, run_id: int, item_ids_of: int | None = None) -> list[float]:
+    """ITM scores of the texts of a run, by its dataset's newest scorer, lowest first.
+
+    `item_ids_of` another run: only on the items that both captioned.
+    """
+    other = aliased(Caption)
+    query = (
+        select(Score.value)
+        .join(Caption, Caption.id == Score.caption_id)
+        .join(Scorer, Scorer.id == Score.scorer_id)
+        .where(Caption.run_id == run_id, Scorer.id == _newest_itm(run_id))
+        .order_by(Score.value)
+    )
+    if item_ids_of is not None:
+        both = select(other.id).where(other.run_id == item_ids_of, other.item_id == Caption.item_id)
+        query = query.where(both.exists())
+    return list(session.scalars(query))
+
+
+def _newest_itm(run_id: int) -> Any:
+    query = (
+        select(func.max(Score.scorer_id))
+        .join(Caption, Caption.id == Score.caption_id)
+        .join(Scorer, Scorer.id == Score.scorer_id)
+        .where(Caption.run_id == run_id, Scorer.head == "itm")
+    )
+    return query.scalar_subquery()
+
+
+def _texts_of_runs(
+    session: Session, item_ids: Sequence[int], run_ids: Sequence[int]
+) -> dict[tuple[int, int], list[tuple[str, float | None]]]:
+    itm = select(Scorer.id).where(Scorer.head == "itm")
+    query: Select[*tuple[Any, ...]] = (
+        select(Caption.id, Caption.item_id, Caption.run_id, Caption.text, Score.value)
+        .outerjoin(Score, (Score.caption_id == Caption.id) & Score.scorer_id.in_(itm))
+        .where(Caption.item_id.in_(item_ids), Caption.run_id.in_(run_ids))
+        .order_by(Caption.id, Score.id)
+    )
+    newest = {row[0]: ((row[1], row[2]), row[3], row[4]) for row in session.execute(query)}
+    found: dict[tuple[int, int], list[tuple[str, float | None]]] = {}
+    for key, text, value in newest.values():
+        found.setdefault(key, []).append((text, value))
+    return found
+
+
+def _locked(session: Session, run_id: int) -> Run:
+    query = select(Run).where(Run.id == run_id).with_for_update()
+    run = session.scalar(query.execution_options(populate_existing=True))
+    if run is None:
+        raise StorageError(f"There is no run number {run_id}.")
+    return run
+
+
+def _start(session: Session, run: Run) -> Run:
+    run.status, run.request, run.error = "running", "", None
+    run.heartbeat_at, run.finished_at = utc_now(), None
+    session.flush()
+    return run
+
+
+def _ask(session: Session, run_id: int, request: str, at_once: str) -> Run:
+    run = _locked(session, run_id)
+    if run.status == "running":
+        run.request = request
+    elif run.status in OPEN:
+        run.status = at_once
+        run.finished_at = utc_now() if at_once == "cancelled" else None
+    else:
+        raise StorageError(f"This run is {run.status} already.")
+    session.flush()
+    return run

@@ -1,0 +1,369 @@
+"""Accepted pairs, frozen: the same decisions and rules give the same pairs and the same hash."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.orm import Session, aliased
+
+from blip2core.errors import StorageError
+from blip2core.records import ExportPair
+from blip2core.storage.inserting import chunks
+from blip2core.storage.schema import (
+    SOURCES,
+    Annotator,
+    Caption,
+    Dataset,
+    DecisionEvent,
+    Export,
+    Image,
+    Item,
+    Run,
+    Score,
+    Scorer,
+    Snapshot,
+    SnapshotPair,
+    Source,
+    Verdict,
+)
+from blip2core.texts import clean_text
+
+if TYPE_CHECKING:
+    from blip2core.storage.database import Database
+
+PAGE = 1_000
+"""Pairs read in one go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotPolicy:
+    """Which pairs a snapshot takes, and how it splits them."""
+
+    sources: tuple[str, ...] = SOURCES
+    """Kinds of text that are taken."""
+    lowest_itm: float | None = None
+    """Take accepted texts only from this ITM score on; unscored ones then stay out."""
+    per_item: int | None = None
+    """At most so many texts of an item, best ITM first."""
+    validation: float = 0.0
+    test: float = 0.0
+    """Shares of the pictures. A picture is always in the same split, in every snapshot."""
+    split_seed: int = 0
+    """Another number deals the pictures out anew."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation + self.test < 1 or min(self.validation, self.test) < 0:
+            raise StorageError("validation and test are shares that leave some for training.")
+        if unknown := set(self.sources) - set(SOURCES):
+            raise StorageError(f"There is no source {unknown.pop()}; valid: {', '.join(SOURCES)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSummary:
+    """One line of the list of snapshots."""
+
+    snapshot: Snapshot
+    created_by: str
+    exports: tuple[Export, ...]
+
+
+def create_snapshot(
+    session: Session, *, dataset_id: int, name: str, policy: SnapshotPolicy, created_by: int
+) -> Snapshot:
+    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody.
+
+    `content_sha256` covers all that an export writes of them. StorageError where the name is
+    taken, or nothing is accepted.
+    """
+    name = clean_text(name)
+    taken = select(Snapshot.id).where(Snapshot.dataset_id == dataset_id, Snapshot.name == name)
+    if not name or session.scalar(taken) is not None:
+        raise StorageError(f"There is a snapshot {name} already; choose another name.")
+    last = select(func.max(DecisionEvent.id)).join(Item, Item.id == DecisionEvent.item_id)
+    snapshot = Snapshot(
+        dataset_id=dataset_id,
+        name=name,
+        policy=json.loads(json.dumps(asdict(policy))),
+        last_decision_id=session.scalar(last.where(Item.dataset_id == dataset_id)) or 0,
+        content_sha256="0" * 64,
+        pairs=0,
+        created_by=created_by,
+    )
+    session.add(snapshot)
+    session.flush()
+    for chunk in chunks(_chosen(session, dataset_id, policy)):
+        rows = [row | {"snapshot_id": snapshot.id} for row in chunk]
+        session.execute(insert(SnapshotPair), rows)
+        snapshot.pairs += len(rows)
+    if not snapshot.pairs:
+        raise StorageError("Nothing is accepted yet that these rules would take.")
+    digest = hashlib.sha256()
+    for pair in _frozen_pairs(session, snapshot.id, image_root=None):
+        digest.update(json.dumps(asdict(pair), sort_keys=True).encode() + b"\n")
+    snapshot.content_sha256 = digest.hexdigest()
+    session.flush()
+    return snapshot
+
+
+def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[ExportPair]:
+    """The pairs of a snapshot, by picture, read in pages while they are used.
+
+    Takes the database and not a session: writing an export may take long, and an open transaction
+    would keep curators waiting. What was taken down since is left out.
+    """
+    last = -1
+    root = str(database.images.root)
+    while True:
+        with database.read() as session:
+            page = list(_frozen_page(session, snapshot_id, last, root))
+        for position, is_purged, pair in page:
+            last = position
+            if not is_purged:
+                yield pair
+        if len(page) < PAGE:
+            return
+
+
+def find_snapshot(session: Session, *, dataset_id: int, name: str | None = None) -> Snapshot:
+    """The snapshot of this name, or the newest. StorageError where there is none."""
+    query = select(Snapshot).where(Snapshot.dataset_id == dataset_id).order_by(Snapshot.id.desc())
+    if name is not None:
+        query = query.where(Snapshot.name == clean_text(name))
+    found = session.scalar(query.limit(1))
+    if found is None:
+        raise StorageError(f"There is no snapshot {name or 'of this dataset yet'}.")
+    return found
+
+
+def list_snapshots(session: Session, *, dataset_id: int) -> list[SnapshotSummary]:
+    """The snapshots of a dataset, newest first, with their exports."""
+    query = (
+        select(Snapshot, Annotator.handle)
+        .join(Annotator, Annotator.id == Snapshot.created_by)
+        .where(Snapshot.dataset_id == dataset_id)
+        .order_by(Snapshot.id.desc())
+    )
+    rows = session.execute(query).all()
+    ids = [snapshot.id for snapshot, _ in rows]
+    exports: dict[int, list[Export]] = {}
+    found = select(Export).where(Export.snapshot_id.in_(ids)).order_by(Export.id)
+    for export in session.scalars(found):
+        exports.setdefault(export.snapshot_id, []).append(export)
+    return [
+        SnapshotSummary(
+            snapshot=snapshot, created_by=handle, exports=tuple(exports.get(snapshot.id, ()))
+        )
+        for snapshot, handle in rows
+    ]
+
+
+def snapshots_with(session: Session, *, sha256: str) -> list[tuple[Snapshot, list[Export]]]:
+    """Every snapshot and export that contains a picture, for a takedown."""
+    query = (
+        select(Snapshot)
+        .where(
+            select(SnapshotPair.position)
+            .join(Item, Item.id == SnapshotPair.item_id)
+            .join(Image, Image.id == Item.image_id)
+            .where(SnapshotPair.snapshot_id == Snapshot.id, Image.sha256 == sha256)
+            .exists()
+        )
+        .order_by(Snapshot.id)
+    )
+    found = list(session.scalars(query))
+    return [
+        (one, list(session.scalars(select(Export).where(Export.snapshot_id == one.id))))
+        for one in found
+    ]
+
+
+def split_of(sha256: str, policy: SnapshotPolicy) -> str:
+    """The split of a picture: by its hash alone, so that it never moves to another one."""
+    digest = hashlib.sha256(f"split {policy.split_seed} {sha256}".encode()).digest()
+    place = int.from_bytes(digest[:6], "big") / 2**48
+    if place < policy.test:
+        return "test"
+    return "validation" if place < policy.test + policy.validation else "train"
+
+
+def _chosen(session: Session, dataset_id: int, policy: SnapshotPolicy) -> Iterator[dict[str, Any]]:
+    """Rows for `snapshot_pairs`, ordered by picture and text."""
+    position, after = 0, ""
+    while True:
+        page = _accepted_images(session, dataset_id, after)
+        for sha256, rows in _accepted(session, dataset_id, policy, page).items():
+            for row in rows:
+                yield row | {"position": position, "split": split_of(sha256, policy)}
+                position += 1
+        if len(page) < PAGE:
+            return
+        after = page[-1]
+
+
+def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]:
+    accepted = select(Verdict.caption_id).where(
+        Verdict.item_id == Item.id, Verdict.verdict == "accept"
+    )
+    query = (
+        select(Image.sha256)
+        .join(Item, Item.image_id == Image.id)
+        .where(
+            Item.dataset_id == dataset_id,
+            Item.status != "excluded",
+            Image.state == "ok",
+            Image.sha256 > after,
+            accepted.exists(),
+        )
+        .order_by(Image.sha256)
+        .limit(PAGE)
+    )
+    return list(session.scalars(query))
+
+
+def _accepted(
+    session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """picture -> its rows, oldest text first."""
+    against = aliased(Verdict)
+    refused = select(against.caption_id).where(
+        against.caption_id == Verdict.caption_id, against.verdict != "accept"
+    )
+    dataset = session.get_one(Dataset, dataset_id)
+    itm, itc = aliased(Score), aliased(Score)
+    query = (
+        select(
+            Image.sha256,
+            Caption.id,
+            Caption.item_id,
+            func.min(Verdict.decision_id),
+            func.coalesce(
+                Caption.source_id,
+                select(func.min(Source.id))
+                .where(Source.item_id == Caption.item_id)
+                .scalar_subquery(),
+            ),
+            itm.scorer_id,
+            itm.value,
+            itc.value,
+        )
+        .join(Caption, Caption.id == Verdict.caption_id)
+        .join(Item, Item.id == Caption.item_id)
+        .join(Image, Image.id == Item.image_id)
+        .outerjoin(itm, (itm.caption_id == Caption.id) & (itm.scorer_id == dataset.itm_scorer_id))
+        .outerjoin(itc, (itc.caption_id == Caption.id) & (itc.scorer_id == dataset.itc_scorer_id))
+        .where(
+            Item.dataset_id == dataset_id,
+            Image.sha256.in_(images),
+            Verdict.verdict == "accept",
+            Caption.source.in_(policy.sources),
+            ~refused.exists(),
+        )
+        .group_by(
+            Image.sha256,
+            Caption.id,
+            Caption.item_id,
+            Caption.source_id,
+            itm.scorer_id,
+            itm.value,
+            itc.value,
+        )
+        .order_by(Image.sha256, Caption.id)
+    )
+    if policy.lowest_itm is not None:
+        query = query.where(itm.value >= policy.lowest_itm)
+    names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for sha256, *values in session.execute(query):
+        found.setdefault(sha256, []).append(dict(zip(names, values, strict=True)))
+    if policy.per_item is None:
+        return found
+    return {sha256: _best(rows, policy.per_item) for sha256, rows in found.items()}
+
+
+def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    def rank(row: dict[str, Any]) -> tuple[float, int]:
+        return (-2.0 if row["itm"] is None else row["itm"], -row["caption_id"])
+
+    best = sorted(rows, key=rank, reverse=True)[:count]
+    return sorted(best, key=lambda row: int(row["caption_id"]))
+
+
+def _frozen_pairs(
+    session: Session, snapshot_id: int, image_root: str | None
+) -> Iterator[ExportPair]:
+    last = -1
+    while page := list(_frozen_page(session, snapshot_id, last, image_root)):
+        yield from (pair for _, _, pair in page)
+        last = page[-1][0]
+
+
+def _frozen_page(
+    session: Session, snapshot_id: int, last: int, image_root: str | None
+) -> Iterator[tuple[int, bool, ExportPair]]:
+    """(position, taken down, pair); without a root the pair has no path, so that it is the same
+    wherever the pictures lie.
+    """
+    query = _pair_query().where(
+        SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last
+    )
+    for row in session.execute(query.order_by(SnapshotPair.position).limit(PAGE)):
+        frozen, caption, image, scorer, run, source, handle = row
+        pair = _pair(frozen, caption, image, scorer, run)
+        pair = replace(
+            pair,
+            decided_by=handle,
+            url=source and source.url,
+            page_url=source and source.page_url,
+            license=source and source.license,
+        )
+        if image_root is not None:
+            pair = replace(pair, image_path=_image_path(image_root, image))
+        yield frozen.position, image.state == "purged", pair
+
+
+def _pair_query() -> Select[*tuple[Any, ...]]:
+    return (
+        select(SnapshotPair, Caption, Image, Scorer, Run, Source, Annotator.handle)
+        .join(Caption, Caption.id == SnapshotPair.caption_id)
+        .join(Item, Item.id == SnapshotPair.item_id)
+        .join(Image, Image.id == Item.image_id)
+        .outerjoin(Scorer, Scorer.id == SnapshotPair.scorer_id)
+        .outerjoin(Run, Run.id == Caption.run_id)
+        .outerjoin(Source, Source.id == SnapshotPair.source_id)
+        .outerjoin(DecisionEvent, DecisionEvent.id == SnapshotPair.decision_id)
+        .outerjoin(Annotator, Annotator.id == DecisionEvent.annotator_id)
+    )
+
+
+def _pair(
+    frozen: SnapshotPair, caption: Caption, image: Image, scorer: Scorer | None, run: Run | None
+) -> ExportPair:
+    return ExportPair(
+        caption_id=caption.id,
+        item_id=frozen.item_id,
+        split=frozen.split,
+        text=caption.text,
+        source=caption.source,  # type: ignore[arg-type]  # the table allows no other
+        image_sha256=image.sha256,
+        image_path="",
+        format=image.format,
+        width=image.width,
+        height=image.height,
+        itm=frozen.itm,
+        itc=frozen.itc,
+        scorer=f"{scorer.model}@{scorer.revision}" if scorer else None,
+        run_uid=run.uid if run else None,
+        captioner=f"{run.model}@{run.revision}" if run else None,
+        decision_id=frozen.decision_id,
+    )
+
+
+def _image_path(root: str, image: Image) -> str:
+    from pathlib import Path
+
+    from blip2core.storage.images import ImageStore
+
+    return str(ImageStore(Path(root)).path(image.sha256, format=image.format))

@@ -1,0 +1,175 @@
+"""Bringing a database forward, copying it, and checking it."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, inspect, text
+
+from blip2core.errors import StorageError
+from blip2core.storage.engine import WRITE, connect
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 7_302_251
+"""Number of the PostgreSQL lock that lets one process migrate at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a check of the whole database found."""
+
+    revision: str
+    """Of the tables."""
+    rows: dict[str, int]
+    """Rows of each table."""
+    problems: tuple[str, ...]
+    """Empty where all is well."""
+
+
+def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> str:
+    """Runs the migrations that are missing, all in one transaction -> the revision now.
+
+    Nothing changes where one fails. StorageError where the database is newer than this program.
+    """
+    # A migration may build a table anew, which foreign keys would take for deleting its rows.
+    engine = connect(url, foreign_keys=False)
+    try:
+        with engine.execution_options(**{WRITE: True}).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            if _current(connection) != _head(scripts) or target != "head":
+                command.upgrade(alembic_config(scripts, connection), target)
+                _refuse_orphans(connection)
+            return _current(connection)
+    except CommandError as error:
+        raise StorageError(
+            f"The database has tables of a newer version ({error}); install that version."
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def check_revision(url: URL) -> str:
+    """The revision of the tables. StorageError where it is not the one of this program."""
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            found = _current(connection)
+    finally:
+        engine.dispose()
+    if found != _head(MIGRATIONS):
+        raise StorageError(
+            "The tables of the database are of another version; run `blip2 db upgrade`."
+        )
+    return found
+
+
+def check(engine: Engine) -> Health:
+    """Reads everything: pages and indexes (SQLite), references, constraints, verdicts."""
+    from blip2core.storage.verdicts import verdict_differences
+
+    with engine.connect() as connection:
+        problems = list(_file_problems(connection))
+        if not problems:
+            problems += verdict_differences(connection)
+        tables = sorted(inspect(connection).get_table_names())
+        ours = [name for name in tables if not name.startswith("caption_search")]
+        rows = {
+            name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one()
+            for name in ours
+            if name != "alembic_version"
+        }
+        return Health(revision=_current(connection), rows=rows, problems=tuple(problems))
+
+
+def backup(url: URL, target: Path) -> Health:
+    """A copy of an SQLite database, also while it is being written, checked before it is named.
+
+    StorageError for PostgreSQL, which brings its own tool, where `target` exists, and where the
+    copy does not pass its check; then nothing is left at `target`.
+    """
+    if url.get_backend_name() != "sqlite":
+        raise StorageError(
+            "A PostgreSQL database is copied by its own tool: pg_dump --format=custom --file "
+            f"{target.name} (with the connection of BLIP2_DATABASE_URL)."
+        )
+    if target.exists():
+        raise StorageError(f"{target} exists already; name a new file.")
+    partial = target.with_name(f"{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        _copy(Path(str(url.database)), partial)
+        health = _check_copy(url.set(database=str(partial)))
+        _sync(partial)
+        os.rename(partial, target)
+        _sync(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"The copy {target} could not be written: {error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return health
+
+
+def _copy(source: Path, target: Path) -> None:
+    connection = sqlite3.connect(source, timeout=60)
+    try:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    finally:
+        connection.close()
+
+
+def _check_copy(url: URL) -> Health:
+    engine = connect(url)
+    try:
+        health = check(engine)
+    finally:
+        engine.dispose()
+    if health.problems:
+        raise StorageError(f"The copy is not sound: {'; '.join(health.problems)}.")
+    return health
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _file_problems(connection: Connection) -> list[str]:
+    if connection.dialect.name != "sqlite":
+        return []  # PostgreSQL checks every reference itself, whoever writes
+    found = [row[0] for row in connection.execute(text("PRAGMA integrity_check"))]
+    problems = [line for line in found if line != "ok"]
+    orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
+    return problems + [f"row {row[1]} of {row[0]} refers to no row of {row[2]}" for row in orphans]
+
+
+def _refuse_orphans(connection: Connection) -> None:
+    problems = _file_problems(connection)
+    if problems:
+        raise StorageError(f"The migration would break the database: {'; '.join(problems[:3])}.")
+
+
+def alembic_config(scripts: Path, connection: Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    return config
+
+
+def _head(scripts: Path) -> str:
+    config: Any = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def _current(connection: Connection) -> str:
+    return MigrationContext.configure(connection).get_current_revision() or ""
