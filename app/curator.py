@@ -23,7 +23,7 @@ PAGES = {
     "export": "Export",
     "people": "People",
 }
-"""File below app/pages, and address -> title."""
+"""File below app/curator_pages, and address -> title."""
 
 
 def main() -> None:
@@ -32,10 +32,13 @@ def main() -> None:
         page_title="BLIP-2 Studio: curator", page_icon=str(ROOT / "app" / "icon.png"), layout="wide"
     )
     pages = [
-        streamlit.Page(f"pages/{name}.py", title=title, url_path=name, default=name == "inbox")
+        streamlit.Page(
+            f"curator_pages/{name}.py", title=title, url_path=name, default=name == "inbox"
+        )
         for name, title in PAGES.items()
     ]
     page = streamlit.navigation(pages, position="top")
+    streamlit.html(ROOT / "app" / "curator.css")
     streamlit.session_state["desk"] = sit_down(shared())
     page.run()
 

@@ -66,24 +66,32 @@ def sit_down(services: Services) -> Desk:
             )
         if database.note:
             streamlit.caption(database.note)
-    try:
-        annotator = database.run_write(
-            lambda session: get_or_create_annotator(session, handle=handle)
-        )
-    except StorageError as error:
-        streamlit.error(str(error))
-        streamlit.stop()
     return Desk(
         services=services,
         database=database,
-        annotator_id=annotator.id,
-        handle=annotator.handle,
+        annotator_id=_number_of(database, handle),
+        handle=handle,
         dataset_id=summary.dataset.id if summary else None,
         dataset=summary.dataset.name if summary else "",
         threshold=summary.dataset.threshold if summary else 0.5,
         overlap=summary.dataset.overlap if summary else 1,
         left=left if summary else 0,
     )
+
+
+def _number_of(database: Database, handle: str) -> int:
+    """The annotator's number; looked up once in a visit, as it never changes."""
+    known: dict[str, int] = streamlit.session_state.setdefault("annotators", {})
+    if handle not in known:
+        try:
+            annotator = database.run_write(
+                lambda session: get_or_create_annotator(session, handle=handle)
+            )
+        except StorageError as error:
+            streamlit.error(str(error))
+            streamlit.stop()
+        known[handle] = annotator.id
+    return known[handle]
 
 
 def desk() -> Desk:
@@ -97,7 +105,7 @@ def desk_with_dataset() -> Desk:
     found = desk()
     if found.dataset_id is None:
         streamlit.info("There is no dataset yet. Import pictures first.", icon=None)
-        streamlit.page_link("pages/inbox.py", label="Open the inbox")
+        streamlit.page_link("curator_pages/inbox.py", label="Open the inbox")
         streamlit.stop()
     return found
 
@@ -109,7 +117,7 @@ def _who() -> str:
     if name:
         streamlit.text_input("Your name", name, disabled=True)
         return name
-    typed = streamlit.text_input(
+    typed: str = streamlit.text_input(
         "Your name",
         NOBODY,
         key="who",

@@ -44,7 +44,11 @@ class Walk:
     """Caption that A, X and E mean; None: the first that is undecided."""
     editing: int | None = None
     """Caption whose text is in the editor; 0 for a new text."""
+    typing: bool = False
+    """The cursor goes into the editor when it opens; not where a draft opened it by itself."""
     flagging: bool = False
+    version: int = 0
+    """Of the item on screen, after what this person did to it."""
     event: str = ""
     """Names the next decision: a double click is one decision."""
     message: str = ""
@@ -67,7 +71,10 @@ def walk_of(desk: Desk, rules: Rules) -> Walk:
     key = (desk.dataset_id, desk.annotator_id, rules)
     walk: Walk | None = streamlit.session_state.get("walk")
     if walk is None or walk.rules != key:
+        first = walk is None and streamlit.query_params.get("item", "")
         walk = Walk(rules=key, event=new_event())
+        if first and first.isdecimal():  # a reload, or somebody's link, comes back to its item
+            walk.item_id = int(first)
         streamlit.session_state["walk"] = walk
     return walk
 
@@ -79,7 +86,9 @@ def new_event() -> str:
 
 def show(walk: Walk, item_id: int | None) -> None:
     """Put another item on screen."""
-    walk.item_id, walk.chosen, walk.editing, walk.flagging = item_id, None, None, False
+    walk.item_id, walk.chosen, walk.editing = item_id, None, None
+    walk.typing = walk.flagging = False
+    walk.version = 0
     walk.event = new_event()
 
 
@@ -90,10 +99,17 @@ def current(desk: Desk, rules: Rules, walk: Walk) -> Card | None:
     """
     if walk.item_id is None and not advance(desk, rules, walk):
         return None
-    with desk.database.read() as session:
-        found = card(
-            session, item_id=walk.item_id, annotator_id=desk.annotator_id, blind=rules.second
-        )
+    try:
+        with desk.database.read() as session:
+            found = card(
+                session, item_id=walk.item_id, annotator_id=desk.annotator_id, blind=rules.second
+            )
+    except StorageError as error:  # the number came from the address of the page
+        walk.item_id, walk.message = None, str(error)
+        return None
+    if found.dataset_id != desk.dataset_id:
+        walk.item_id, walk.message = None, "That picture is in another dataset."
+        return None
     if found.draft is not None and walk.editing is None:
         walk.editing = found.draft.caption_id or 0
     if walk.chosen not in {text.caption_id for text in found.texts}:
@@ -151,7 +167,7 @@ def pick(walk: Walk, caption_id: int) -> None:
 
 def begin_edit(walk: Walk, caption_id: int | None) -> None:
     """E: the text goes into the editor; without one, an empty box."""
-    walk.editing, walk.flagging = caption_id or 0, False
+    walk.editing, walk.typing, walk.flagging = caption_id or 0, True, False
 
 
 def decide(
@@ -168,8 +184,11 @@ def decide(
     """A, X, S, F and Ctrl+Enter: store the decision, then the next text or item comes.
 
     It is on disk when this returns. Where somebody else was first, nothing is stored, and the page
-    says so.
+    says so. A key that comes after the next item has taken the place of `shown` was meant for
+    neither, and does nothing.
     """
+    if shown.item_id != walk.item_id:
+        return
     caption_id = walk.editing or None if action == "edit" else walk.chosen
     new = NewDecision(
         client_event_id=walk.event,
@@ -178,17 +197,18 @@ def decide(
         action=action,
         caption_id=caption_id if action in ("accept", "reject", "edit") else None,
         text=text,
-        row_version=shown.row_version,
+        row_version=max(shown.row_version, walk.version),
         round=2 if rules.second else 1,
         reason=reason,
         seen=_seen(desk, shown),
     )
     try:
-        desk.database.run_write(lambda session: record_decision(session, new))
+        stored = desk.database.run_write(lambda session: record_decision(session, new))
     except (ConflictError, StorageError) as error:
         walk.message, walk.event = str(error), new_event()
         return
     walk.message, walk.event, walk.editing = "", new_event(), None
+    walk.version = stored.row_version
     if stay:
         walk.flagging = False
     elif action == "reject" and (rest := _others_undecided(shown, caption_id, desk.handle)):

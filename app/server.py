@@ -61,10 +61,13 @@ def curator_options(services: Services) -> dict[str, Any]:
     return {
         "server.fileWatcherType": "none",
         "server.maxUploadSize": services.settings.max_import,
+        "runner.magicEnabled": False,  # it would print the docstrings of constants
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "browser.gatherUsageStats": False,
+        "theme.light.primaryColor": "#0f766e",
+        "theme.dark.primaryColor": "#2dd4bf",
     }
 
 

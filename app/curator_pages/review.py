@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from html import escape
 
@@ -10,7 +11,7 @@ import streamlit as st
 from app.desk import UNDONE, Desk, desk_with_dataset
 from app.editor import caption_editor
 from app.grid import draw_grid
-from app.keys import draw_help, listen_for_help
+from app.keys import KEYMAP, draw_help, listen_for_help
 from app.pictures import shown_picture
 from app.reviewing import (
     REASONS,
@@ -50,14 +51,22 @@ def render(desk: Desk) -> None:
     if grid:
         draw_grid(desk, rules)
         return
+    draw_one(desk, rules)
+
+
+@st.fragment
+def draw_one(desk: Desk, rules: Rules) -> None:
+    """One item. A fragment: a key draws only this anew, not the whole page."""
     walk = walk_of(desk, rules)
     shown = current(desk, rules, walk)
     if walk.message:
         st.info(walk.message)
     if shown is None:
+        st.query_params.pop("item", None)
         draw_end(desk, rules, walk)
         return
-    left, right = st.columns([5, 6], gap="large")
+    st.query_params["item"] = str(shown.item_id)
+    left, right = st.columns([4, 6], gap="large")
     with left:
         draw_picture(desk, shown)
     with right:
@@ -137,14 +146,14 @@ def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:
     if not shown.texts:
         st.info("There is no text yet. E writes one.")
     for number, text in enumerate(shown.texts, 1):
-        key, body = st.columns([1, 9], vertical_alignment="center")
+        key, body = st.columns([1.4, 9], vertical_alignment="center")
         key.button(
-            str(number),
+            "Pick",
             key=f"pick-{number}",
             shortcut=str(number) if number < 10 and not walk.flagging else None,
             type="primary" if text.caption_id == walk.chosen else "secondary",
             on_click=partial(pick, walk, text.caption_id),
-            help="Choose this text",
+            width="stretch",
         )
         body.html(text_html(text, desk.threshold, chosen=text.caption_id == walk.chosen))
 
@@ -213,6 +222,7 @@ def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
         on_draft=on_draft,
         on_save=on_save,
         on_leave=on_leave,
+        focus=walk.typing,
     )
     st.button("Throw the draft away", on_click=partial(drop_edit, desk, walk, shown))
 
@@ -238,46 +248,39 @@ def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """Every act as a button that names its key."""
     act = partial(partial, decide, desk, rules, walk, shown)
     nothing = walk.chosen is None
-    first, second = st.columns(5), st.columns(5)
-    first[0].button(
-        "Accept", key="accept", shortcut="A", type="primary", disabled=nothing,
-        on_click=act("accept"), width="stretch",
-        help="Accept the chosen text, next picture",
-    )  # fmt: skip
-    first[1].button(
-        "Accept, stay", key="accept-stay", shortcut="Shift+A", disabled=nothing,
-        on_click=act("accept", stay=True), width="stretch",
-        help="Several texts may be right: accept this one and stay",
-    )  # fmt: skip
-    first[2].button(
-        "Reject", key="reject", shortcut="X", disabled=nothing, on_click=act("reject"),
-        width="stretch", help="Reject the chosen text; the next text, or the next picture",
-    )  # fmt: skip
-    first[3].button(
-        "Edit", key="edit", shortcut="E", on_click=partial(begin_edit, walk, walk.chosen),
-        width="stretch", help="Write a better text; the old one stays in the history",
-    )  # fmt: skip
-    first[4].button("Skip", key="skip", shortcut="S", on_click=act("skip"), width="stretch")
-    second[0].button(
-        "Flag", key="flag", shortcut="F", on_click=partial(setattr, walk, "flagging", True),
-        width="stretch", help="Set it apart, with a reason",
-    )  # fmt: skip
-    second[1].button(
-        "Undo", key="undo", shortcut="Z", on_click=partial(undo, desk, walk), width="stretch"
+    with st.container(horizontal=True):
+        draw_key("Accept", "A", act("accept"), disabled=nothing, primary=True)
+        draw_key("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
+        draw_key("Reject", "X", act("reject"), disabled=nothing)
+        draw_key("Edit", "E", partial(begin_edit, walk, walk.chosen))
+        draw_key("Skip", "S", act("skip"))
+        draw_key("Flag", "F", partial(setattr, walk, "flagging", True))
+    with st.container(horizontal=True):
+        draw_key("Undo", "Z", partial(undo, desk, walk))
+        draw_key("Next undone", "J", partial(next_undone, desk, rules, walk))
+        draw_key("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
+        draw_key("Next", "Right", partial(go_on, desk, rules, walk))
+        draw_help()
+
+
+def draw_key(
+    label: str,
+    key: str,
+    act: Callable[[], object],
+    *,
+    disabled: bool = False,
+    primary: bool = False,
+) -> None:
+    """One act."""
+    st.button(
+        label,
+        key=f"key-{key}",
+        shortcut=key,
+        type="primary" if primary else "secondary",
+        disabled=disabled,
+        on_click=act,
+        help=KEYMAP.get(key),
     )
-    second[2].button(
-        "Next undone", key="undone", shortcut="J",
-        on_click=partial(next_undone, desk, rules, walk), width="stretch",
-    )  # fmt: skip
-    second[3].button(
-        "Back", key="back", shortcut="Left", disabled=not walk.visited,
-        on_click=partial(go_back, walk), width="stretch",
-    )  # fmt: skip
-    second[4].button(
-        "Next", key="next", shortcut="Right", on_click=partial(go_on, desk, rules, walk),
-        width="stretch",
-    )  # fmt: skip
-    draw_help()
 
 
 def draw_history(shown: Card) -> None:
