@@ -23,21 +23,15 @@ def histogram(
 
     `counts`: source -> texts in each of equally wide slices of [low, high].
     """
-    rows = [
-        {"source": source, "from": low + i * width, "to": low + (i + 1) * width, "texts": count}
-        for source, slices in counts.items()
-        for width in [(high - low) / max(len(slices), 1)]
-        for i, count in enumerate(slices)
-        if count
-    ]
-    frame = pandas.DataFrame(rows, columns=["source", "from", "to", "texts"])
+    frame = pandas.DataFrame(stacked(counts, low, high), columns=BAR)
     bars = (
         altair.Chart(frame)
-        .mark_bar(opacity=0.75)
+        .mark_rect(opacity=0.8)
         .encode(
             x=altair.X("from:Q", title=title, scale=altair.Scale(domain=[low, high])),
             x2="to:Q",
-            y=altair.Y("texts:Q", title="texts", stack=True),
+            y=altair.Y("bottom:Q", title="texts"),
+            y2="top:Q",
             color=altair.Color(
                 "source:N",
                 scale=altair.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
@@ -52,6 +46,26 @@ def histogram(
         .encode(x="threshold:Q", tooltip=["threshold"])
     )
     return altair.layer(bars, line).properties(height=HEIGHT)
+
+
+BAR = ["source", "from", "to", "bottom", "top", "texts"]
+
+
+def stacked(
+    counts: Mapping[str, Sequence[int]], low: float, high: float
+) -> list[tuple[str, float, float, int, int, int]]:
+    """Bars as BAR names their sides; those of one slice stand on one another."""
+    slices = max(map(len, counts.values()), default=1)
+    width = (high - low) / slices
+    height = [0] * slices
+    bars = []
+    for source, values in counts.items():
+        for i, count in enumerate(values):
+            if count:
+                left = low + i * width
+                bars.append((source, left, left + width, height[i], height[i] + count, count))
+                height[i] += count
+    return bars
 
 
 def precision_and_recall(points: Sequence[Point], *, threshold: float) -> altair.LayerChart:

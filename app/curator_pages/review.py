@@ -146,7 +146,7 @@ def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:
     if not shown.texts:
         st.info("There is no text yet. E writes one.")
     for number, text in enumerate(shown.texts, 1):
-        key, body = st.columns([1.4, 9], vertical_alignment="center")
+        key, body = st.columns([2, 9], vertical_alignment="center")
         key.button(
             "Pick",
             key=f"pick-{number}",
