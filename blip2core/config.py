@@ -71,6 +71,77 @@ def _is_share(config: object, name: str) -> None:
         raise ConfigError(f"{name} ({value}) must be from 0 to 1")
 
 
+def check_number(num: int, decode: DecodeConfig) -> None:
+    """ConfigError where the mode cannot give `num` different texts."""
+    if num < 1:
+        raise ConfigError(f"num ({num}) must be at least 1")
+    if num > 1 and decode.mode == "greedy":
+        raise ConfigError(f"num ({num}) needs mode 'sample' or 'beam': greedy has one text to give")
+    if decode.mode == "beam" and num > decode.beams:
+        raise ConfigError(f"num ({num}) must be at most beams ({decode.beams})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionConfig:
+    """How the captioner of CapFilt writes; the defaults are those of the BLIP paper but for `num`,
+    which is 1 there."""
+
+    num: int = 3
+    """Texts written for each picture; those that come out the same count once."""
+    decode: DecodeConfig = DecodeConfig(mode="sample", top_p=0.9, seed=0)
+    """Nucleus sampling; its seed is mixed with the picture's hash, so that no batch changes a
+    text."""
+    prompt: str | None = None
+    """How each text shall begin; None is the model's own way to ask for a caption."""
+
+    def __post_init__(self) -> None:
+        check_number(self.num, self.decode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterConfig:
+    """Which texts of a picture are kept. A rule that is None is off.
+
+    The rules in their order: length, duplicates, threshold, margin, top_k.
+    """
+
+    head: Literal["itm", "itc"] = "itm"
+    """Score that decides: matching probability in [0, 1], or contrastive cosine in [-1, 1]."""
+    threshold: float | None = 0.5
+    """Least score; 0.5 of `itm` is what the BLIP paper does."""
+    margin: float | None = None
+    """Least lead over the best other text: above 0 only a clear winner is kept, below 0 all that
+    come near the best."""
+    top_k: int | None = None
+    """Most texts kept of a picture, the best ones."""
+    shortest: int = 1
+    """Fewest words of a text."""
+    longest: int | None = None
+    """Most words of a text."""
+    drop_duplicates: bool = True
+    """Of texts that differ only in case, punctuation and spaces, the best is kept."""
+
+    def __post_init__(self) -> None:
+        if self.head not in ("itm", "itc"):
+            raise ConfigError(f"head ({self.head!r}) must be 'itm' or 'itc'")
+        lowest = 0 if self.head == "itm" else -1
+        if self.threshold is not None and not lowest <= self.threshold <= 1:
+            raise ConfigError(f"threshold ({self.threshold}) must be from {lowest} to 1, or None")
+        if self.margin is not None and not -2 <= self.margin <= 2:
+            raise ConfigError(f"margin ({self.margin}) must be from -2 to 2, or None")
+        if self.top_k is not None:
+            _at_least(self, "top_k", 1)
+        _at_least(self, "shortest", 1)
+        if self.longest is not None and self.longest < self.shortest:
+            raise ConfigError(
+                f"longest ({self.longest}) must be at least shortest ({self.shortest}), or None"
+            )
+
+
+BLIP2_RANKING = FilterConfig(head="itc", threshold=None, top_k=2)
+"""What the BLIP-2 paper did (section 3.4): rank the written texts and the web text, keep two."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QFormerSize:
     """Shape of a Q-Former that starts from random weights."""

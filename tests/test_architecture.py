@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
     "intake": BASE,
-    "evaluation": BASE | {"models", "chat", "explain", "stickers"},
+    "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "evaluation"},
     "exports": BASE | {"storage"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},

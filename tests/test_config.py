@@ -4,7 +4,14 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from blip2core.config import GREEDY, DecodeConfig
+from blip2core.config import (
+    BLIP2_RANKING,
+    GREEDY,
+    CaptionConfig,
+    DecodeConfig,
+    FilterConfig,
+    check_number,
+)
 from blip2core.errors import Blip2Error, ConfigError
 
 
@@ -35,3 +42,51 @@ def test_ranges(name, good, bad):
     for value in bad:
         with pytest.raises(ConfigError, match=name):
             replace(GREEDY, **{name: value})
+
+
+def test_how_many_texts_a_mode_can_give():
+    check_number(1, DecodeConfig())
+    check_number(9, DecodeConfig(mode="sample"))
+    check_number(5, DecodeConfig(mode="beam", beams=5))
+    for num, decode in [
+        (0, DecodeConfig()),
+        (2, DecodeConfig()),
+        (6, DecodeConfig(mode="beam", beams=5)),
+    ]:
+        with pytest.raises(ConfigError, match="num"):
+            check_number(num, decode)
+
+
+def test_captions_are_drawn_by_nucleus_sampling_with_a_seed():
+    decode = CaptionConfig().decode
+    assert (decode.mode, decode.top_p, decode.seed) == ("sample", 0.9, 0)
+    with pytest.raises(ConfigError, match="num"):
+        CaptionConfig(num=2, decode=GREEDY)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("head", ["itm", "itc"], ["itg", ""]),
+        ("threshold", [None, 0.0, 1.0], [-0.1, 1.1, float("nan")]),
+        ("margin", [None, -0.5, 2.0], [2.1, float("nan")]),
+        ("top_k", [None, 1, 100], [0, -1]),
+        ("shortest", [1, 50], [0]),
+        ("longest", [None, 1], [0]),
+    ],
+)
+def test_ranges_of_the_filter(name, good, bad):
+    for value in good:
+        assert getattr(FilterConfig(**{name: value}), name) == value
+    for value in bad:
+        with pytest.raises(ConfigError, match=name):
+            FilterConfig(**{name: value})
+
+
+def test_a_cosine_may_be_negative():
+    assert FilterConfig(head="itc", threshold=-0.2).threshold == -0.2
+
+
+def test_the_filter_of_the_papers():
+    assert (FilterConfig().head, FilterConfig().threshold) == ("itm", 0.5)
+    assert (BLIP2_RANKING.head, BLIP2_RANKING.threshold, BLIP2_RANKING.top_k) == ("itc", None, 2)

@@ -34,8 +34,8 @@ def train(
 def evaluate(
     model: GeneratorName = "stickers-opt",
     task: Annotated[
-        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "all"],
-        typer.Option(help="What to measure."),
+        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "capfilt", "all"],
+        typer.Option(help="What to measure; capfilt is not a part of all."),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,
     scenes: Annotated[int, typer.Option(min=1, help="Number of scenes.")] = 1000,

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from blip2core.errors import ConfigError, ModelError
+from blip2core.evaluation.capfilt import measure_capfilt
 from blip2core.evaluation.captions import measure_captions
 from blip2core.evaluation.dialogue import measure_dialogue
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.matching import measure_matching
 from blip2core.evaluation.retrieval import measure_retrieval
 from blip2core.evaluation.vqa import measure_vqa
+from blip2core.evaluation.web_gallery import build_web_gallery, draw_web_scenes
 from blip2core.models import (
     Generator,
     Matcher,
@@ -31,6 +33,8 @@ SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
 }
 """Tasks of a matcher."""
 TASKS: tuple[str, ...] = (*WRITING, *SCORING)
+CAPFILT = "capfilt"
+"""Takes a generator, a matcher and pictures of its own, and minutes: not a part of "all"."""
 
 EMBEDDED_MATCHER = "stickers-itm"
 """Has the same image encoder as the embedded generators, and does their scoring."""
@@ -46,12 +50,14 @@ def evaluate(
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, or "all".
+        task: One of `TASKS`, "all", or "capfilt".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
     """
     spec = model if isinstance(model, ModelSpec) else find_spec(model)
+    if task == CAPFILT:
+        return {CAPFILT: _measure_capfilt(spec, draw_web_scenes(seed, scenes, held_out=heldout))}
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
     generator = load_generator(spec) if set(tasks) & set(WRITING) else None
@@ -82,6 +88,15 @@ def measure(
     return figures
 
 
+def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
+    """Captioner and embedded matcher on noisy web pictures, encoded once for both."""
+    generator = load_generator(spec)
+    matcher = load_matcher(EMBEDDED_MATCHER, share_with=generator)
+    if not matcher.sharing.shared:
+        raise ModelError(f"{spec.name} and {EMBEDDED_MATCHER} need one image encoder.")
+    return measure_capfilt(generator, matcher, build_web_gallery(generator, scenes))
+
+
 def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
     """The tasks to do. ConfigError for an unknown one, ModelError for one the model cannot do."""
     possible = tuple(WRITING if spec.kind == "generator" else SCORING)
@@ -90,7 +105,7 @@ def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
     if task == "all":
         return possible
     if task not in TASKS:
-        raise ConfigError(f"task ({task}) must be one of {', '.join(TASKS)}, all")
+        raise ConfigError(f"task ({task}) must be one of {', '.join(TASKS)}, {CAPFILT}, all")
     if task not in possible:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."

@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutput
 
-from blip2core.config import DecodeConfig
+from blip2core.config import DecodeConfig, check_number
 from blip2core.errors import ConfigError
 
 
@@ -102,16 +102,6 @@ def _beam_settings(writing: Writing) -> dict[str, Any]:
         "num_return_sequences": writing.num,
         "length_penalty": writing.decode.length_penalty,
     }
-
-
-def check_number(num: int, decode: DecodeConfig) -> None:
-    """ConfigError where the mode cannot give `num` different texts."""
-    if num < 1:
-        raise ConfigError(f"num ({num}) must be at least 1")
-    if num > 1 and decode.mode == "greedy":
-        raise ConfigError(f"num ({num}) needs mode 'sample' or 'beam': greedy has one text to give")
-    if decode.mode == "beam" and num > decode.beams:
-        raise ConfigError(f"num ({num}) must be at most beams ({decode.beams})")
 
 
 def positions(mask: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from blip2core.config import GREEDY, DecodeConfig
+from blip2core.config import GREEDY, DecodeConfig, check_number
 from blip2core.errors import ModelError
-from blip2core.models.decoding import Writing, Written, check_number, write
+from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.reading import Reader
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
@@ -57,8 +58,11 @@ class Generator:
         return len(self.reader.token_ids(text))
 
     @torch.no_grad()
-    def encode(self, images: Sequence[Image.Image]) -> ImageFeatures:
-        """RGB pictures -> features of B images. Image encoder and Q-Former run once."""
+    def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
+        """RGB pictures, or what `vision.prepare` made of them -> features of B images.
+
+        Image encoder and Q-Former run once.
+        """
         vision = self.vision.encode(images)
         known = self.reader.fingerprint
         return ImageFeatures(

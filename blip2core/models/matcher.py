@@ -49,8 +49,10 @@ class Matcher:
         """Runs of the image encoder so far, those of a generator that shares it included."""
         return self.vision.calls
 
-    def encode(self, images: Sequence[Image.Image]) -> ImageFeatures:
-        """RGB pictures -> features of B images. The image encoder runs once.
+    def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
+        """RGB pictures, or what `vision.prepare` made of them -> features of B images.
+
+        The image encoder runs once.
 
         Where the encoder is shared, a generator's features serve as well, and these serve it.
         """
@@ -115,7 +117,11 @@ class Matcher:
 
     def is_truncated(self, text: str) -> bool:
         """Whether the text is longer than `text_limit`, so that its end is not read."""
-        return len(self.processor.tokenizer(text).input_ids) > self.text_limit
+        return self.count_tokens(text) > self.text_limit
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the whole text, start and end included, whatever of it is read."""
+        return len(self.processor.tokenizer(text, verbose=False).input_ids)
 
     @torch.no_grad()
     def _margins(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
@@ -155,7 +161,7 @@ class Matcher:
         for text in texts:
             if not text.strip():
                 raise TextError("A text is empty: there is nothing to match.")
-            ids = self.processor.tokenizer(text).input_ids
+            ids = self.processor.tokenizer(text, verbose=False).input_ids
             rows.append(
                 ids if len(ids) <= self.text_limit else ids[: self.text_limit - 1] + ids[-1:]
             )

@@ -82,10 +82,18 @@ class VisionEncoder:
         """Number type of the encoder; parts of a float16 model stay in float32."""
         return cast(torch.dtype, self.model.embeddings.patch_embedding.weight.dtype)
 
+    def prepare(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB pictures of any size -> (B, 3, H, W) on the CPU, as the encoder takes them.
+
+        Runs no network and keeps no state: worker threads may call it.
+        """
+        prepared = self.image_processor(list(images), return_tensors="pt")
+        return cast(Tensor, prepared["pixel_values"])
+
     @torch.no_grad()
-    def encode(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB pictures of any size -> (B, P, V). One run of the encoder, counted in `calls`."""
-        pixels = self.image_processor(list(images), return_tensors="pt")["pixel_values"]
+    def encode(self, images: Sequence[Image.Image] | Tensor) -> Tensor:
+        """Pictures, or what `prepare` made of them -> (B, P, V). One run, counted in `calls`."""
+        pixels = images if isinstance(images, Tensor) else self.prepare(images)
         self.calls += 1
         hidden = self.model.embeddings(pixels.to(self.device, self.dtype))
         return cast(Tensor, self.model.encoder(inputs_embeds=hidden).last_hidden_state)

@@ -1,11 +1,8 @@
 """Sampling draws from the right distribution, with numbers of its own."""
 
-import pytest
 import torch
 
-from blip2core.config import DecodeConfig
-from blip2core.errors import ConfigError
-from blip2core.models.decoding import Sampler, check_number, positions
+from blip2core.models.decoding import Sampler, positions
 
 
 def drawn(scores: list[float], numbers: list[float]) -> list[int]:
@@ -47,16 +44,3 @@ def test_positions_do_not_count_padding():
     mask = torch.tensor([[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]])
     assert positions(mask)[0][mask[0] == 1].tolist() == [0, 1, 2, 3]
     assert positions(mask)[1].tolist() == [0, 1, 2, 3, 4, 5]
-
-
-def test_how_many_texts_a_mode_can_give():
-    check_number(1, DecodeConfig())
-    check_number(9, DecodeConfig(mode="sample"))
-    check_number(5, DecodeConfig(mode="beam", beams=5))
-    for num, decode in [
-        (0, DecodeConfig()),
-        (2, DecodeConfig()),
-        (6, DecodeConfig(mode="beam", beams=5)),
-    ]:
-        with pytest.raises(ConfigError, match="num"):
-            check_number(num, decode)

@@ -101,3 +101,10 @@ def test_fingerprints_tell_weights_apart():
     assert fingerprint(first) == fingerprint(again) != fingerprint(other)
     assert fingerprint(first.to(torch.bfloat16)) != fingerprint(again)
     assert len(fingerprint(other)) == 16
+
+
+def test_what_a_thread_prepared_gives_the_same_features(pictures):
+    captioner, filter_ = pair()
+    for model in (captioner, filter_):
+        prepared = torch.cat([model.vision.prepare([picture]) for picture in pictures])
+        assert torch.equal(model.encode(prepared).vision, model.encode(pictures).vision)

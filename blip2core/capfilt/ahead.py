@@ -1,0 +1,29 @@
+"""Work done ahead by threads, in order and never too far. No torch here."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from collections.abc import Generator as Yielding
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def ahead(
+    given: Iterable[Given], make: Callable[[Given], Made], workers: int, number: int
+) -> Yielding[Made, None, None]:
+    """`make` of each, in order, by threads that are at most `number` ahead of who takes them."""
+    source = iter(given)
+    pending: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            for item in source:
+                pending.append(pool.submit(make, item))
+                if len(pending) >= number:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,53 @@
+"""The captioner: from encoded pictures to candidate texts."""
+
+import hashlib
+from collections.abc import Sequence
+from threading import Event
+
+from blip2core.capfilt.filter import normalised
+from blip2core.config import CaptionConfig
+from blip2core.models import Generator, ImageFeatures
+from blip2core.records import Candidate
+from blip2core.texts import clean_text
+
+
+def write_captions(
+    generator: Generator,
+    features: ImageFeatures,
+    hashes: Sequence[str],
+    config: CaptionConfig,
+    *,
+    stop: Event | None = None,
+) -> list[list[Candidate]]:
+    """Up to `config.num` different texts for each of B pictures, from one pass over the prompt.
+
+    Empty texts are left out, and of texts that differ only in case, punctuation and spaces the
+    first stays. `hashes` are those of the pictures: with the seed they decide what is drawn, so a
+    picture gets the same texts in every batch and run. After `stop` texts may be cut short.
+    """
+    seed = config.decode.seed
+    sampled = config.decode.mode == "sample" and seed is not None
+    seeds = [picture_seed(seed or 0, key) for key in hashes] if sampled else None
+    written = generator.caption(
+        features,
+        prompt=config.prompt,
+        num=config.num,
+        decode=config.decode,
+        stop=stop,
+        seeds=seeds,
+    )
+    return [_different(config.prompt, [text.text for text in texts]) for texts in written]
+
+
+def picture_seed(seed: int, key: str) -> int:
+    """Seed of one picture's draws, from that of the run and the picture's hash."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:7], "big")
+
+
+def _different(prompt: str | None, texts: Sequence[str]) -> list[Candidate]:
+    """Texts with the beginning they continue."""
+    whole = [clean_text(f"{prompt or ''} {text}") for text in texts if text]
+    unique: dict[str, str] = {}
+    for text in whole:
+        unique.setdefault(normalised(text), text)
+    return [Candidate(text=text, source="synthetic") for text in unique.values()]

@@ -1,0 +1,137 @@
+"""Which texts of a picture are kept. Pure: scores and rules in, decisions out, no model."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from blip2core.config import FilterConfig
+from blip2core.records import Decision, Scored
+
+Reasons = dict[int, str]
+"""Position of a dropped text -> why."""
+
+
+def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
+    """A decision for each text of one picture, in their order. All of them, some or none are kept.
+
+    Web and written texts are judged alike. Duplicates and texts of a wrong length are no rivals
+    of the others; texts below the threshold are.
+    """
+    values = [text.itm if rules.head == "itm" else text.itc for text in scored]
+    dropped = _wrong_length(scored, rules)
+    if rules.drop_duplicates:
+        dropped |= _duplicates(scored, values, _rest(values, dropped))
+    rivals = _rest(values, dropped)
+    dropped |= _below_threshold(values, rivals, rules)
+    dropped |= _without_margin(values, rivals, _rest(values, dropped), rules)
+    dropped |= _beyond_top(values, _rest(values, dropped), rules)
+    return [
+        Decision(
+            scored=text,
+            kept=position not in dropped,
+            reason=dropped.get(position) or _why_kept(values[position], rules),
+        )
+        for position, text in enumerate(scored)
+    ]
+
+
+def normalised(text: str) -> str:
+    """What is compared to find duplicates: words without case, punctuation and extra spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())
+
+
+def _rest(values: Sequence[float], dropped: Reasons) -> list[int]:
+    return [position for position in range(len(values)) if position not in dropped]
+
+
+def _wrong_length(scored: Sequence[Scored], rules: FilterConfig) -> Reasons:
+    reasons = {}
+    for position, text in enumerate(scored):
+        words = len(text.candidate.text.split())
+        if words < rules.shortest:
+            reasons[position] = f"{_count(words)} is fewer than {rules.shortest}"
+        elif rules.longest is not None and words > rules.longest:
+            reasons[position] = f"{_count(words)} is more than {rules.longest}"
+    return reasons
+
+
+def _duplicates(scored: Sequence[Scored], values: Sequence[float], rest: list[int]) -> Reasons:
+    """All but the best of each set of equal texts; the first where scores are equal."""
+    best: dict[str, int] = {}
+    reasons = {}
+    for position in rest:
+        key = normalised(scored[position].candidate.text)
+        other = best.setdefault(key, position)
+        if other == position:
+            continue
+        if values[position] > values[other]:
+            best[key], position, other = position, other, position
+        kind = scored[other].candidate.source
+        reasons[position] = f"the same words as another text ({kind})"
+    return reasons
+
+
+def _below_threshold(values: Sequence[float], rest: list[int], rules: FilterConfig) -> Reasons:
+    reasons = {}
+    for position in rest:
+        value, least = values[position], rules.threshold
+        if math.isnan(value):
+            reasons[position] = f"{_head(rules)} is not a number"
+        elif least is not None and value < least:
+            number, limit = _numbers(value, least)
+            reasons[position] = f"{_head(rules)} {number} is below {limit}"
+    return reasons
+
+
+def _without_margin(
+    values: Sequence[float], rivals: list[int], rest: list[int], rules: FilterConfig
+) -> Reasons:
+    if rules.margin is None:
+        return {}
+    reasons = {}
+    for position in rest:
+        others = [values[other] for other in rivals if other != position]
+        best = max((value for value in others if not math.isnan(value)), default=None)
+        if best is not None and values[position] - best < rules.margin:
+            number, limit = _numbers(values[position], best)
+            lead = f"does not lead the best other ({limit}) by {rules.margin:.2f}"
+            if rules.margin <= 0:
+                lead = f"is more than {-rules.margin:.2f} below the best other ({limit})"
+            reasons[position] = f"{_head(rules)} {number} {lead}"
+    return reasons
+
+
+def _beyond_top(values: Sequence[float], rest: list[int], rules: FilterConfig) -> Reasons:
+    if rules.top_k is None:
+        return {}
+    order = sorted(rest, key=lambda position: (-values[position], position))
+    text = f"not among the best {rules.top_k} by {_head(rules)}"
+    return dict.fromkeys(order[rules.top_k :], text)
+
+
+def _why_kept(value: float, rules: FilterConfig) -> str:
+    if rules.threshold is not None:
+        number, limit = _numbers(value, rules.threshold)
+        return f"{_head(rules)} {number} is at least {limit}"
+    if rules.top_k is not None:
+        return f"among the best {rules.top_k} by {_head(rules)} ({value:.2f})"
+    return "no rule is against it"
+
+
+def _head(rules: FilterConfig) -> str:
+    return rules.head.upper()
+
+
+def _count(words: int) -> str:
+    return "1 word" if words == 1 else f"{words} words"
+
+
+def _numbers(value: float, limit: float) -> tuple[str, str]:
+    """Both with two decimals, or with as many as it takes to tell them apart."""
+    for digits in range(2, 9):
+        texts = f"{value:.{digits}f}", f"{limit:.{digits}f}"
+        if value == limit or texts[0] != texts[1]:
+            break
+    return texts

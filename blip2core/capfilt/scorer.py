@@ -1,0 +1,58 @@
+"""The scorer: how well texts of any source fit their pictures, all judged alike."""
+
+from collections.abc import Sequence
+
+from blip2core.errors import ModelError
+from blip2core.models import ImageFeatures, Matcher
+from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
+from blip2core.models.matcher import CHUNK
+from blip2core.records import Candidate, Scored, ScorerIdentity
+
+
+def score(
+    matcher: Matcher, features: ImageFeatures, texts: Sequence[Sequence[Candidate]]
+) -> list[list[Scored]]:
+    """ITM and ITC of each text with its picture, in batches across pictures and texts.
+
+    Takes the features of B pictures, from a generator's pass where the image encoder is shared,
+    and B lists of texts; returns B lists in the same order.
+    """
+    if len(features) != len(texts):
+        raise ModelError(f"{len(texts)} lists of texts do not fit {len(features)} images.")
+    pairs = [(row, candidate) for row, listed in enumerate(texts) for candidate in listed]
+    found: list[list[Scored]] = [[] for _ in texts]
+    if not pairs:
+        return found
+    images = matcher.embed_images(features)  # (B, Q, E)
+    for start in range(0, len(pairs), CHUNK):
+        part = pairs[start : start + CHUNK]
+        rows = [row for row, _ in part]
+        words = [candidate.text for _, candidate in part]
+        embedded = matcher.embed_texts(words)  # (N, E)
+        cosines = (images[rows] @ embedded[:, :, None]).squeeze(2).amax(dim=1)
+        probabilities = matcher.itm(features[rows], words)
+        for (row, candidate), itm, itc in zip(
+            part, probabilities.tolist(), cosines.tolist(), strict=True
+        ):
+            tokens = matcher.count_tokens(candidate.text)
+            found[row].append(
+                Scored(
+                    candidate=candidate,
+                    itm=itm,
+                    itc=max(-1.0, min(1.0, itc)),  # rounding may exceed a cosine's range
+                    tokens=tokens,
+                    truncated=tokens > matcher.text_limit,
+                )
+            )
+    return found
+
+
+def scorer_identity(matcher: Matcher) -> ScorerIdentity:
+    """Everything that decides this matcher's scores besides picture and text."""
+    return ScorerIdentity(
+        model=matcher.spec.name,
+        revision=revision_of(matcher),
+        dtype=dtype_of(matcher),
+        preprocessing=preprocessing_hash(matcher),
+        text_limit=matcher.text_limit,
+    )

@@ -1,0 +1,117 @@
+"""Which column of a table is what."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from blip2core.errors import IntakeError
+from blip2core.intake.entries import Entry, clean_texts
+from blip2core.intake.limits import Limits
+from blip2core.intake.names import safe_name
+from blip2core.texts import clean_text
+
+PATHS = (
+    *("file_name", "filename", "file", "image_path", "file_path", "filepath", "path", "image_file"),
+    *("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp"),
+)
+URLS = ("url", "image_url", "img_url", "image_link", "src")
+PAGES = ("page_url", "page", "source_page", "page_link", "referrer", "website")
+LICENSES = ("license", "licence", "rights")
+TEXT = re.compile(r"(web_?)?(text|caption|alt|alt_?text|description|sentence)s?_?\d*")
+URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Names of columns as the table spells them; None for what it does not have."""
+
+    path: str | None = None
+    """Path of the picture relative to the table, or the picture itself in Parquet."""
+    url: str | None = None
+    texts: tuple[str, ...] = ()
+    page_url: str | None = None
+    license: str | None = None
+
+    def named(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        single = (self.path, self.url, self.page_url, self.license)
+        return (*(name for name in single if name), *self.texts)
+
+
+def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:
+    """What each column of `header` is, by its usual names; `wanted` says it instead.
+
+    IntakeError where no column tells of pictures, or a wanted one is missing.
+    """
+    columns = wanted or guess_columns(header)
+    missing = [name for name in columns.named() if name not in header]
+    has = ", ".join(safe_name(name, limit=40) for name in header[:20]) or "none"
+    if missing:
+        raise IntakeError(f"There is no column {', '.join(missing)}; there are: {has}.")
+    if not columns.path and not columns.url:
+        raise IntakeError(
+            "No column tells where the pictures are (file_name, path, image, url ...); "
+            f"there are: {has}. Rename one, or name it."
+        )
+    return columns
+
+
+def guess_columns(header: Sequence[str]) -> Columns:
+    """What each column is by its usual names; of several that fit, the first of our lists."""
+    plain = {re.sub(r"[\s\-.]+", "_", name.strip().lower()): name for name in reversed(header)}
+
+    def first(names: Iterable[str]) -> str | None:
+        return next((plain[name] for name in names if name in plain), None)
+
+    texts = tuple(plain[name] for name in reversed(plain) if TEXT.fullmatch(name))
+    return Columns(
+        path=first(PATHS),
+        url=first(URLS),
+        texts=texts,
+        page_url=first(PAGES),
+        license=first(LICENSES),
+    )
+
+
+def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
+    """One row as an entry, which may name no picture. IntakeError says what is wrong with it."""
+    path, data = _picture(row.get(columns.path)) if columns.path else (None, None)
+    url = _word(row.get(columns.url)) if columns.url else None
+    if path and URL.match(path):
+        path, url = None, url or path
+    return Entry(
+        where=where,
+        path=path,
+        url=url,
+        data=data,
+        texts=clean_texts((t for name in columns.texts for t in _texts(row.get(name))), limits),
+        page_url=_word(row.get(columns.page_url)) if columns.page_url else None,
+        license=_word(row.get(columns.license)) if columns.license else None,
+    )
+
+
+def _picture(value: object) -> tuple[str | None, bytes | None]:
+    """A path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare bytes."""
+    if isinstance(value, bytes):
+        return None, value or None
+    if isinstance(value, Mapping):
+        data, path = value.get("bytes"), value.get("path")
+        return _word(path), data if isinstance(data, bytes) and data else None
+    return _word(value), None
+
+
+def _word(value: object) -> str | None:
+    """A short text, cleaned; None where it is empty or something else."""
+    if not isinstance(value, str):
+        return None
+    if len(value) > 4_000:
+        raise IntakeError(f"A path, address or licence has {len(value):,} characters.")
+    return clean_text(value) or None
+
+
+def _texts(value: object) -> Iterable[str]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple):
+        return (text for text in value if isinstance(text, str))
+    return ()

@@ -1,0 +1,189 @@
+"""Pictures by their addresses, so that nobody can use us to look into a network.
+
+Only http and https on their own ports. Each host is resolved once, all its addresses must be
+public, and the connection goes to one of these, while the name stays in the request and in the
+certificate check. Redirects are checked like first addresses. No cookies, no proxies, no
+compression.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from ssl import SSLContext
+
+import httpcore
+import httpx
+
+from blip2core.errors import ConfigError, IntakeError
+from blip2core.intake.addresses import Resolve, resolve
+from blip2core.intake.entries import Entry, picture
+from blip2core.intake.guarded_network import GuardedBackend
+from blip2core.records import Problem, WebPicture
+
+PORTS = {"http": 80, "https": 443}
+HEADERS = (
+    ("User-Agent", "blip2-studio"),
+    ("Accept", "image/*"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+)
+OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
+"""Words of the X-Robots-Tag header by which a site asks to be left out of data sets."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+OFF = "Downloads are off; switch them on, or give the picture as a file."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloads:
+    """That and how addresses are fetched; handing one to `read` switches downloads on."""
+
+    max_bytes: int = 20_000_000
+    """Largest picture file."""
+    seconds: float = 20.0
+    """For one picture in all, with redirects."""
+    connect_seconds: float = 5.0
+    """For one connection to be made, and for each wait on the other side."""
+    redirects: int = 3
+    """Most redirects of one address."""
+    workers: int = 4
+    """Pictures fetched at the same time."""
+    respect_opt_out: bool = True
+    """Leave out what the site marks as not for data sets (X-Robots-Tag: noai)."""
+    resolve: Resolve = field(default=resolve, repr=False, compare=False)
+    network: httpcore.NetworkBackend = field(
+        default_factory=httpcore.SyncBackend, repr=False, compare=False
+    )
+    """Opens connections to addresses that have been checked."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "seconds", "connect_seconds", "workers"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} ({getattr(self, name)}) must be above 0")
+        if not 0 <= self.redirects <= 10:
+            raise ConfigError(f"redirects ({self.redirects}) must be from 0 to 10")
+
+
+def fetch_all(
+    items: Iterable[WebPicture | Problem | Entry], downloads: Downloads | None
+) -> Iterator[WebPicture | Problem]:
+    """Entries become their pictures, fetched by some threads; all else passes. Order is kept."""
+    if downloads is None:
+        for item in items:
+            yield item if not isinstance(item, Entry) else _problem(item, OFF)
+        return
+    waiting: deque[WebPicture | Problem | Future[WebPicture | Problem]] = deque()
+    with ThreadPoolExecutor(downloads.workers, thread_name_prefix="download") as pool:
+        try:
+            for item in items:
+                if isinstance(item, Entry):
+                    waiting.append(pool.submit(_fetched, item, downloads))
+                else:
+                    waiting.append(item)
+                if len(waiting) > 2 * downloads.workers:
+                    yield _ready(waiting.popleft())
+            while waiting:
+                yield _ready(waiting.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def fetch(url: str, downloads: Downloads) -> bytes:
+    """The bytes at an address. IntakeError says why they are not fetched."""
+    deadline = time.monotonic() + downloads.seconds
+    target = _checked(url)
+    for _ in range(downloads.redirects + 1):
+        found = _get(target, downloads, deadline)
+        if isinstance(found, bytes):
+            return found
+        target = _checked(found, target)
+    raise IntakeError(f"The address redirects more than {downloads.redirects} times.")
+
+
+def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    try:
+        target = base.join(url) if base is not None else httpx.URL(url)
+        scheme, host, port = target.scheme, target.host, target.port
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise IntakeError("This is not an address that can be fetched.") from error
+    if scheme not in PORTS:
+        raise IntakeError("Only http and https addresses are fetched.")
+    if not host or target.userinfo:
+        raise IntakeError("The address has no host, or a name and password in it.")
+    if port not in (None, *PORTS.values()):
+        raise IntakeError(f"Only the ports 80 and 443 are asked, not {port}.")
+    return target
+
+
+def _get(target: httpx.URL, downloads: Downloads, deadline: float) -> bytes | str:
+    """One request -> the body, or where it redirects to."""
+    backend = GuardedBackend(
+        resolve=downloads.resolve, network=downloads.network, deadline=deadline
+    )
+    patience = dict.fromkeys(("connect", "read", "write", "pool"), downloads.connect_seconds)
+    address = httpcore.URL(
+        scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
+    )
+    headers = [("Host", target.netloc.decode("ascii")), *HEADERS]
+    try:
+        with (
+            httpcore.ConnectionPool(ssl_context=_certificates(), network_backend=backend) as pool,
+            pool.stream(
+                "GET", address, headers=headers, extensions={"timeout": patience}
+            ) as response,
+        ):
+            return _body(response, downloads)
+    except httpcore.TimeoutException as error:
+        raise IntakeError("The server is too slow; try again later.") from error
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        raise IntakeError("The server cannot be reached, or does not speak HTTP.") from error
+
+
+def _body(response: httpcore.Response, downloads: Downloads) -> bytes | str:
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+    }
+    if response.status in REDIRECTS and "location" in headers:
+        return headers["location"]
+    if response.status != 200:
+        raise IntakeError(f"The server answers {response.status} instead of a picture.")
+    tags = headers.get("x-robots-tag", "").lower().replace(":", ",").split(",")
+    if downloads.respect_opt_out and OPT_OUT.intersection(tag.strip() for tag in tags):
+        raise IntakeError("The site asks not to be used for data sets (X-Robots-Tag).")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise IntakeError("The server sends it compressed, which is not unpacked.")
+    too_large = IntakeError(f"The file is larger than {downloads.max_bytes:,} bytes.")
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > downloads.max_bytes:
+        raise too_large
+    data = bytearray()
+    for chunk in response.iter_stream():
+        data += chunk
+        if len(data) > downloads.max_bytes:
+            raise too_large
+    if not data:
+        raise IntakeError("The file is empty.")
+    return bytes(data)
+
+
+@cache
+def _certificates() -> SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _fetched(entry: Entry, downloads: Downloads) -> WebPicture | Problem:
+    assert entry.url is not None
+    try:
+        return picture(entry.url, fetch(entry.url, downloads), entry)
+    except IntakeError as error:
+        return _problem(entry, str(error))
+
+
+def _ready(item: WebPicture | Problem | Future[WebPicture | Problem]) -> WebPicture | Problem:
+    return item.result() if isinstance(item, Future) else item
+
+
+def _problem(entry: Entry, reason: str) -> Problem:
+    return Problem(name=f"{entry.where}: {entry.url}", reason=reason)

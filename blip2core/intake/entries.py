@@ -1,0 +1,146 @@
+"""What stands beside a picture: texts, address, licence; from a row of a table or a side file."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from blip2core.errors import IntakeError
+from blip2core.intake.limits import Limits
+from blip2core.intake.names import base_name
+from blip2core.records import Problem, WebPicture
+from blip2core.texts import clean_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One picture as a table tells of it."""
+
+    where: str
+    """Which row of which table, for messages."""
+    path: str | None = None
+    """Where the picture is, relative to the table."""
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    """The picture itself, where the table carries it."""
+    texts: tuple[str, ...] = ()
+    page_url: str | None = None
+    license: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the picture is called."""
+        return clean_text(self.path or self.url or self.where)
+
+
+def clean_texts(texts: Iterable[str], limits: Limits) -> tuple[str, ...]:
+    """Cleaned, without empty and repeated ones, in order. IntakeError where one is too long."""
+    found: dict[str, None] = {}
+    for text in texts:
+        if len(text) > limits.text_characters:
+            raise IntakeError(
+                f"A text has {len(text):,} characters; at most {limits.text_characters:,} are read."
+            )
+        found[clean_text(text)] = None
+    found.pop("", None)
+    if len(found) > limits.texts:
+        raise IntakeError(f"There are {len(found)} texts; at most {limits.texts} are read.")
+    return tuple(found)
+
+
+def picture(name: str, data: bytes, *entries: Entry) -> WebPicture:
+    """A picture with what all `entries` know of it; the first that knows an address wins."""
+    texts = dict.fromkeys(text for entry in entries for text in entry.texts)
+    url, page_url, license = (
+        next((value for entry in entries if (value := getattr(entry, field))), None)
+        for field in ("url", "page_url", "license")
+    )
+    name = clean_text(name) or "(no name)"
+    return WebPicture(
+        name=name, data=data, texts=tuple(texts), url=url, page_url=page_url, license=license
+    )
+
+
+def with_entry(found: WebPicture, entry: Entry | None) -> WebPicture:
+    """A picture with what a table adds to it."""
+    if entry is None:
+        return found
+    own = Entry(
+        where=found.name,
+        texts=found.texts,
+        url=found.url,
+        page_url=found.page_url,
+        license=found.license,
+    )
+    return picture(found.name, found.data, own, entry)
+
+
+def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry | Problem]:
+    """Rows that tell of one picture become one, in the order of their first.
+
+    Rows that carry their picture are merged where they stand together and pass by; the others wait
+    for the last row of the table.
+    """
+    rows: dict[str, Entry] = {}
+    carried: Entry | None = None
+    for entry in entries:
+        if isinstance(entry, Problem):
+            yield entry
+        elif entry.data is None:
+            yield from _keep(rows, entry, limits)
+        elif carried is not None and carried.data == entry.data:
+            carried = _joined(carried, entry, limits)
+        else:
+            if carried is not None:
+                yield carried
+            carried = entry
+    if carried is not None:
+        yield carried
+    yield from rows.values()
+
+
+class EntriesByName:
+    """Rows of tables, looked up by the names of pictures that come from elsewhere."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._by_name: dict[str, Entry] = {}
+        self._by_base: dict[str, list[str]] = {}
+        self._used: set[str] = set()
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        name = entry.path or entry.name
+        if name not in self._by_name:
+            self._by_base.setdefault(base_name(name), []).append(name)
+        self._by_name[name] = entry
+
+    def find(self, name: str, *, loosely: bool = True) -> Entry | None:
+        """The row of this name; loosely: else the only one with its file name, in any folder."""
+        if name not in self._by_name:
+            alike = self._by_base.get(base_name(name), []) if loosely else []
+            if len(alike) != 1:
+                return None
+            name = alike[0]
+        self._used.add(name)
+        return self._by_name[name]
+
+    def rest(self) -> list[Entry]:
+        """Rows that nobody asked for, in order."""
+        return [entry for name, entry in self._by_name.items() if name not in self._used]
+
+
+def _keep(rows: dict[str, Entry], entry: Entry, limits: Limits) -> Iterator[Problem]:
+    known = rows.get(entry.name)
+    try:
+        rows[entry.name] = _joined(known, entry, limits) if known else entry
+    except IntakeError as error:
+        yield Problem(name=entry.where, reason=str(error))
+
+
+def _joined(first: Entry, second: Entry, limits: Limits) -> Entry:
+    return replace(
+        first,
+        texts=clean_texts(first.texts + second.texts, limits),
+        url=first.url or second.url,
+        page_url=first.page_url or second.page_url,
+        license=first.license or second.license,
+    )

@@ -1,0 +1,95 @@
+"""A file to import: its name and where its bytes are; what it is, told from its first bytes."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from blip2core.errors import IntakeError
+from blip2core.images import SUFFIXES
+from blip2core.intake.names import safe_name, suffix
+
+Kind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
+
+PICTURES = SUFFIXES | {".jfif", ".jpe", ".ico"}
+TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"})
+PICTURE_STARTS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+"""First bytes of a compressed tar -> how it is compressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file under the name that a person gave it, which may differ from where it lies now."""
+
+    name: str
+    content: Path | bytes = field(repr=False)
+
+    def open(self) -> BinaryIO:
+        """IntakeError where it cannot be read."""
+        if isinstance(self.content, bytes):
+            return io.BytesIO(self.content)
+        try:
+            return self.content.open("rb")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its name cannot be used"
+            raise IntakeError(f"{safe_name(self.name)} cannot be read: {reason}.") from error
+
+    def size(self) -> int:
+        with self.open() as file:
+            return file.seek(0, io.SEEK_END)
+
+    def read(self, limit: int, *, may_be_empty: bool = False) -> bytes:
+        """All bytes. IntakeError where there are none, or more than `limit`."""
+        with self.open() as file:
+            data = file.read(limit + 1)
+        if not data and not may_be_empty:
+            raise IntakeError("The file is empty.")
+        return within(data, limit)
+
+
+def within(data: bytes, limit: int) -> bytes:
+    """`data`, read with one byte more than `limit` allows; IntakeError where it is too large."""
+    if len(data) > limit:
+        raise IntakeError(f"The file is larger than {_megabytes(limit)}; make it smaller.")
+    return data
+
+
+def kind_of(file: NamedFile) -> Kind:
+    """What a file is, by its first bytes; only texts are told apart by the end of their name."""
+    with file.open() as opened:
+        head = opened.read(512)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head.startswith(tuple(COMPRESSED)) or head[257:262] == b"ustar":
+        return "tar"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if looks_like_picture(head):
+        return "picture"
+    ending = suffix(file.name)
+    if ending in {".jsonl", ".ndjson"}:
+        return "jsonl"
+    if ending in {".csv", ".tsv"}:
+        return "csv"
+    if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
+        return ending[1:]  # type: ignore[return-value]
+    return "picture" if ending in PICTURES else "other"
+
+
+def looks_like_picture(head: bytes) -> bool:
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return webp or head.startswith(PICTURE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1_000_000 else f"{count:,} bytes"

@@ -1,0 +1,70 @@
+"""Names from outside. They are shown and compared, and nothing is ever written under one."""
+
+import posixpath
+import re
+import unicodedata
+
+from blip2core.errors import IntakeError
+
+MAX_NAME = 1_000
+"""Characters of a path inside an archive or folder."""
+DRIVE = re.compile(r"^[A-Za-z]:")
+UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that are not shown as they are: controls, marks of direction and other
+invisible characters, halves of pairs, private and unassigned ones, line breaks.
+"""
+
+
+def safe_name(name: str, *, limit: int = 120) -> str:
+    """A name for a line of a log or a page: invisible characters are spelled out as \\u202e, and of
+    a long name beginning and end stay. It is still text: markup in it has to be escaped.
+    """
+    if len(name) > 4 * limit:  # before the work, not after
+        name = name[: 2 * limit] + name[-2 * limit :]
+    shown = "".join(_shown(character) for character in name) or "(no name)"
+    if len(shown) <= limit:
+        return shown
+    end = limit // 3
+    return f"{shown[: limit - end - 1]}…{shown[-end:]}"
+
+
+def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
+    """The path of a file inside an archive or folder, in one form: a/b.jpg.
+
+    `folder` is where a relative name starts. IntakeError for a name that leads outside.
+    """
+    if not name.strip() or "\0" in name:
+        raise IntakeError("The name is empty or contains NUL; give the file a name.")
+    if len(name) > MAX_NAME:
+        raise IntakeError(f"The name has {len(name)} characters; at most {MAX_NAME} are read.")
+    slashed = name.replace("\\", "/")
+    if slashed.startswith("/") or DRIVE.match(slashed):
+        raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
+    path = posixpath.normpath(posixpath.join(folder, slashed))
+    if path == ".." or path.startswith("../"):
+        raise IntakeError("The name leads outside the folder or archive; nothing there is read.")
+    if path.count("/") > depth:
+        raise IntakeError(f"The file lies deeper than {depth} folders; move it further up.")
+    return path
+
+
+def base_name(path: str) -> str:
+    """a/b.jpg -> b.jpg, also with backslashes."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def stem(path: str) -> str:
+    """a/b.c.jpg -> a/b.c"""
+    return path[: len(path) - len(suffix(path))]
+
+
+def suffix(path: str) -> str:
+    """a/b.c.JPG -> .jpg; empty where there is none."""
+    return posixpath.splitext(path)[1].lower()
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in UNSHOWN:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

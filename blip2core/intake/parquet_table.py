@@ -1,0 +1,65 @@
+"""Parquet: paths and addresses, or the pictures themselves, as `datasets` and img2dataset write."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from blip2core.errors import IntakeError
+from blip2core.intake.csv_table import Row
+from blip2core.intake.files import NamedFile
+
+BATCH = 64
+"""Rows that are in memory at once, with their pictures."""
+MAX_GROUP = 2_000_000_000
+"""Bytes that one column of a row group may unpack to, since Arrow reads it in large pieces."""
+
+
+def parquet_header(file: NamedFile) -> list[str]:
+    """The names of the columns."""
+    with _opened(file) as table:
+        return list(table.schema_arrow.names)
+
+
+def parquet_rows(file: NamedFile, columns: tuple[str, ...]) -> Iterator[Row]:
+    """The rows, with the named columns only. IntakeError where the file is damaged."""
+    number = 0
+    with _opened(file) as table, _told(file):
+        _check_sizes(table, columns)
+        for batch in table.iter_batches(batch_size=BATCH, columns=list(columns)):
+            for index in range(batch.num_rows):
+                number += 1
+                try:
+                    row = {name: batch.column(name)[index].as_py() for name in columns}
+                except (ValueError, OverflowError):  # texts that are not UTF-8, dates out of range
+                    yield number, IntakeError("A cell of the row cannot be read.")
+                else:
+                    yield number, row
+
+
+@contextlib.contextmanager
+def _opened(file: NamedFile) -> Iterator[Any]:
+    from pyarrow.parquet import ParquetFile
+
+    with file.open() as opened, _told(file), ParquetFile(opened) as table:
+        yield table
+
+
+@contextlib.contextmanager
+def _told(file: NamedFile) -> Iterator[None]:
+    """Arrow's errors in our words."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError, MemoryError) as error:
+        raise IntakeError("The Parquet file is damaged; write it again.") from error
+
+
+def _check_sizes(table: Any, columns: tuple[str, ...]) -> None:
+    for group in range(table.metadata.num_row_groups):
+        found = table.metadata.row_group(group)
+        for index in range(found.num_columns):
+            column = found.column(index)
+            name = column.path_in_schema.partition(".")[0]
+            if name in columns and column.total_uncompressed_size > MAX_GROUP:
+                raise IntakeError("A row group of the table is too large; write smaller ones.")

@@ -1,0 +1,24 @@
+"""A stream that gives only as many bytes as it was allowed: bombs end where they begin."""
+
+from typing import BinaryIO
+
+from blip2core.errors import IntakeError
+
+
+class RationedReader:
+    """Wraps a stream of unpacked bytes; `allow` says how many more may come."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._left = stream, 0
+
+    def allow(self, count: int) -> None:
+        """From here on, `count` bytes."""
+        self._left = count
+
+    def read(self, count: int) -> bytes:
+        """IntakeError where more is asked for than was allowed."""
+        data = self._stream.read(count)
+        self._left -= len(data)
+        if self._left < 0:
+            raise IntakeError("The archive unpacks to far more than it says; it is not read on.")
+        return data

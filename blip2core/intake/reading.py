@@ -1,0 +1,162 @@
+"""read(): pictures with their texts out of whatever somebody has, one at a time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+from blip2core.errors import IntakeError
+from blip2core.intake.columns import Columns
+from blip2core.intake.downloads import Downloads
+from blip2core.intake.entries import EntriesByName, Entry, clean_texts, picture, with_entry
+from blip2core.intake.files import NamedFile, kind_of
+from blip2core.intake.limits import Limits
+from blip2core.intake.names import safe_name
+from blip2core.intake.shelf_reading import Found, Plan, placed, read_entries, read_shelf
+from blip2core.intake.shelves import FolderShelf, LooseShelf, Shelf
+from blip2core.intake.tables import KINDS, table_entries
+from blip2core.intake.tars import read_tar
+from blip2core.intake.zips import ZipShelf
+from blip2core.records import Problem
+
+Source = str | Path | NamedFile
+Texts = Mapping[str, Sequence[str]] | Source
+NOTHING = LooseShelf(())
+
+
+def read(
+    source: Source | Sequence[Source],
+    *,
+    texts: Texts | None = None,
+    columns: Columns | None = None,
+    download: Downloads | None = None,
+    limits: Limits | None = None,
+    root: str | Path | None = None,
+) -> Iterator[Found]:
+    """A folder, a picture, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or several of
+    these -> its pictures, and a Problem for each that cannot be used. What a file is is told from
+    its bytes. The pictures' own bytes are not looked at: `check_picture` does that.
+
+    `texts`: more texts by the names of pictures, or a table of them. `columns`: which column is
+    what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
+    the paths of a table may reach into, instead of the table's own. Tables among several files
+    reach the others by name, and nothing else. IntakeError where the only source cannot be read.
+    """
+    plan = Plan(columns=columns, download=download, limits=limits or Limits())
+    rows = EntriesByName()
+    problems = list(_add_texts(rows, texts, plan))
+    if isinstance(source, str | Path | NamedFile):
+        found = _read_one(source, plan, root)
+    else:
+        found = _read_several(source, rows, plan)
+    return _with_rows(chain(problems, found), rows, plan)
+
+
+def _with_rows(found: Iterable[Found], rows: EntriesByName, plan: Plan) -> Iterator[Found]:
+    """Pictures with the texts that were given apart; then what is left of these."""
+    for one in found:
+        yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
+    yield from read_entries(rows.rest(), NOTHING, plan)
+
+
+def _read_one(source: Source, plan: Plan, root: str | Path | None = None) -> Iterator[Found]:
+    """What is wrong with the source as a whole is raised here, not at the first picture."""
+    if not isinstance(source, NamedFile) and _is_folder(source):
+        return _read_folder(Path(source).expanduser(), plan)
+    file = _named(source)
+    kind = kind_of(file)
+    if kind == "picture":
+        data = file.read(plan.limits.picture_bytes)
+        return iter([picture(file.name, data)])
+    if kind in KINDS:
+        return _read_table(file, plan, root)
+    return _read_archive(file, plan)
+
+
+def _read_folder(folder: Path, plan: Plan) -> Iterator[Found]:
+    shelf = FolderShelf(folder, plan.limits)
+    return read_shelf(shelf, plan, archives=lambda file: _read_archive(file, plan))
+
+
+def _read_archive(file: NamedFile, plan: Plan) -> Iterator[Found]:
+    kind = kind_of(file)
+    if kind == "zip":
+        return _read_zip(file, plan)
+    if kind == "tar":
+        return read_tar(file, plan.limits)
+    raise IntakeError(
+        f"{safe_name(file.name)} is neither a picture, nor a zip or tar archive, nor a table "
+        "(CSV, TSV, JSONL, Parquet)."
+    )
+
+
+def _read_zip(file: NamedFile, plan: Plan) -> Iterator[Found]:
+    with ZipShelf(file, plan.limits) as shelf:
+        yield from read_shelf(shelf, plan)
+
+
+def _read_table(file: NamedFile, plan: Plan, root: str | Path | None) -> Iterator[Found]:
+    """The pictures that a table names; its paths start at its folder and end inside `root`."""
+    shelf: Shelf = NOTHING
+    folder = ""
+    if isinstance(file.content, Path):
+        parent = file.content.resolve().parent
+        top = Path(root).expanduser().resolve() if root is not None else parent
+        if not parent.is_relative_to(top):
+            raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
+        shelf, folder = FolderShelf(top, plan.limits), parent.relative_to(top).as_posix()
+    entries = table_entries(file, plan.columns, plan.limits)
+    return read_entries((placed(e, folder, plan.limits.depth) for e in entries), shelf, plan)
+
+
+def _read_several(sources: Iterable[Source], rows: EntriesByName, plan: Plan) -> Iterator[Found]:
+    """Folders and archives one by one, loose files as neighbours; tables are put into `rows`."""
+    loose: list[NamedFile] = []
+    rest: list[Source] = []
+    for source in sources:
+        try:
+            kind = "folder" if _is_folder(source) else kind_of(_named(source))
+            if kind in KINDS:
+                yield from _add_texts(rows, source, plan)
+            elif kind in {"folder", "zip", "tar"}:
+                rest.append(source)
+            else:
+                loose.append(_named(source))
+        except IntakeError as error:
+            yield Problem(name=_name(source), reason=str(error))
+    yield from read_shelf(LooseShelf(loose), plan)
+    for source in rest:
+        try:
+            yield from _read_one(source, plan)
+        except IntakeError as error:
+            yield Problem(name=_name(source), reason=str(error))
+
+
+def _add_texts(rows: EntriesByName, texts: Texts | None, plan: Plan) -> Iterator[Found]:
+    """Keeps texts under the names of their pictures; what a table carries itself comes at once."""
+    if isinstance(texts, Mapping):
+        for name, several in texts.items():
+            rows.add(Entry(where=name, path=name, texts=clean_texts(several, plan.limits)))
+    elif texts is not None:
+        for entry in table_entries(_named(texts), plan.columns, plan.limits):
+            entry = placed(entry, "", plan.limits.depth)
+            if isinstance(entry, Problem):
+                yield entry
+            elif entry.data is not None:
+                yield picture(entry.name, entry.data, entry)
+            else:
+                rows.add(entry)
+
+
+def _is_folder(source: Source) -> bool:
+    return not isinstance(source, NamedFile) and Path(source).expanduser().is_dir()
+
+
+def _named(source: Source) -> NamedFile:
+    if isinstance(source, NamedFile):
+        return source
+    path = Path(source).expanduser()
+    return NamedFile(path.name, path)
+
+
+def _name(source: Source) -> str:
+    return source.name if isinstance(source, NamedFile) else str(source)

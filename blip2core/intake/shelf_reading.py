@@ -1,0 +1,178 @@
+"""The pictures of a shelf, with the texts of the files beside them and of the tables among them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from posixpath import dirname
+
+from blip2core.errors import IntakeError
+from blip2core.intake.columns import Columns
+from blip2core.intake.downloads import Downloads, fetch_all
+from blip2core.intake.entries import EntriesByName, Entry, picture
+from blip2core.intake.files import ARCHIVES, PICTURES, TABLES, NamedFile, looks_like_picture
+from blip2core.intake.limits import Limits
+from blip2core.intake.names import base_name, inner_path, stem, suffix
+from blip2core.intake.shelves import Shelf
+from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
+from blip2core.intake.tables import table_entries
+from blip2core.records import Problem, WebPicture
+
+Found = WebPicture | Problem
+COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
+"""Files that lie beside pictures and mean nothing here."""
+COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
+ANY = 1 << 50
+"""No limit: the file is read as a stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to read, the same for all sources of one import."""
+
+    columns: Columns | None = None
+    download: Downloads | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+def read_shelf(
+    shelf: Shelf, plan: Plan, *, archives: Callable[[NamedFile], Iterator[Found]] | None = None
+) -> Iterator[Found]:
+    """Every picture once, in the order of names; then what tables name besides.
+
+    `archives` reads archives among the files, where that is allowed.
+    """
+    return _ShelfReading(shelf, plan, archives).run()
+
+
+def read_entries(entries: Iterable[Entry | Problem], shelf: Shelf, plan: Plan) -> Iterator[Found]:
+    """The picture of each entry: its own bytes, a file of the shelf, or downloaded; in order."""
+
+    def local(entry: Entry | Problem) -> Found | Entry:
+        """What needs no network; an entry that has only an address comes back."""
+        if isinstance(entry, Problem):
+            return entry
+        try:
+            if entry.data is not None:
+                return picture(entry.name, entry.data, entry)
+            if entry.path:
+                data = shelf.file(entry.path, plan.limits.picture_bytes)
+                return picture(entry.path, data.read(plan.limits.picture_bytes), entry)
+        except IntakeError as error:
+            if not entry.url:
+                return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
+        return entry
+
+    yield from fetch_all(map(local, entries), plan.download)
+
+
+def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
+    """The entry with its path in the form of the shelf; a Problem where it leads outside."""
+    if isinstance(entry, Problem) or not entry.path or entry.data is not None:
+        return entry
+    try:
+        return replace(entry, path=inner_path(entry.path, folder=folder, depth=depth))
+    except IntakeError as error:
+        return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
+
+
+def _tables(names: Iterable[str]) -> list[str]:
+    """The tables, but the index that img2dataset writes beside each of its archives."""
+    archives = {stem(name) for name in names if suffix(name) in ARCHIVES}
+    return [name for name in names if suffix(name) in TABLES and stem(name) not in archives]
+
+
+class _ShelfReading:
+    """One pass over a shelf: what is there, what tables say of it, what has been read."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        plan: Plan,
+        archives: Callable[[NamedFile], Iterator[Found]] | None,
+    ) -> None:
+        self._shelf, self._plan, self._archives = shelf, plan, archives
+        self._limits = plan.limits
+        self._names: dict[str, None] = {}
+        self._bases: Counter[str] = Counter()
+        self._rows = EntriesByName()
+        self._used: set[str] = set()
+
+    def run(self) -> Iterator[Found]:
+        for name in self._shelf.names():
+            if isinstance(name, Problem):
+                yield name
+            else:
+                self._names[name] = None
+        self._bases = Counter(map(base_name, self._names))
+        for table in _tables(self._names):
+            yield from self._read_table(table)
+        for name in self._names:
+            if suffix(name) in PICTURES:
+                yield self._read_picture(name)
+        yield from read_entries(self._rows.rest(), self._shelf, self._plan)
+        for name in self._names:
+            if name not in self._used:
+                yield from self._read_other(name)
+
+    def _read_table(self, table: str) -> Iterator[Found]:
+        """Keeps the rows that are to be looked up by name; yields what the table carries itself."""
+        self._used.add(table)
+        try:
+            file = self._shelf.file(table, ANY if self._archives else self._limits.table_bytes)
+        except IntakeError as error:
+            yield Problem(name=table, reason=str(error))
+            return
+        for entry in table_entries(file, self._plan.columns, self._limits):
+            found = placed(entry, dirname(table), self._limits.depth)
+            if isinstance(found, Problem):
+                yield found
+            elif found.data is not None:
+                yield picture(found.name, found.data, found)
+            else:
+                self._rows.add(found)
+
+    def _read_picture(self, name: str) -> Found:
+        self._used.add(name)
+        row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
+        try:
+            limit = self._limits.picture_bytes
+            data = self._shelf.file(name, limit).read(limit)
+            beside = side_entry(name, self._sides(name), self._limits)
+        except IntakeError as error:
+            return Problem(name=name, reason=str(error))
+        return picture(name, data, beside, *([row] if row else []))
+
+    def _sides(self, name: str) -> dict[str, bytes]:
+        """The side files of a picture by their ends: a.txt and a.jpg.txt are both of a.jpg."""
+        sides = {}
+        for end in TEXTS:
+            for side in (name + end, stem(name) + end):
+                if side in self._names:
+                    self._used.add(side)
+                    file = self._shelf.file(side, MAX_SIDE)
+                    sides[end] = file.read(MAX_SIDE, may_be_empty=True)
+        return sides
+
+    def _read_other(self, name: str) -> Iterator[Found]:
+        """A file that is no picture by its name, and that nothing has asked for."""
+        base = base_name(name).lower()
+        if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLES:
+            return
+        try:
+            if suffix(name) not in ARCHIVES:
+                limit = self._limits.picture_bytes
+                yield _told(name, self._shelf.file(name, limit).read(limit))
+            elif self._archives is None:
+                yield Problem(name=name, reason="An archive in an archive is not opened.")
+            else:
+                yield from self._archives(self._shelf.file(name, ANY))
+        except IntakeError as error:
+            yield Problem(name=name, reason=str(error))
+
+
+def _told(name: str, data: bytes) -> Found:
+    """A picture whose name does not say so, or what is wrong."""
+    if looks_like_picture(data[:512]):
+        return picture(name, data)
+    reason = "The file is neither a picture, nor a text beside one, nor a table."
+    return Problem(name=name, reason=reason)

@@ -1,0 +1,43 @@
+"""Texts in files beside a picture: name.txt, name.caption, and the name.json of img2dataset."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from blip2core.errors import IntakeError
+from blip2core.intake.columns import entry_of, guess_columns
+from blip2core.intake.entries import Entry, clean_texts
+from blip2core.intake.limits import Limits
+
+TEXTS = (".txt", ".caption", ".json")
+"""Ends of side files, in the order in which they are read."""
+MAX_SIDE = 1_000_000
+"""Bytes of a side file."""
+
+
+def side_entry(where: str, files: Mapping[str, bytes], limits: Limits) -> Entry:
+    """Side files by their ends -> what they say. Every line of a text is one text.
+
+    IntakeError where one is not UTF-8, no JSON object, or too long.
+    """
+    lines = [
+        line for end in TEXTS[:2] if end in files for line in _text(files[end], end).splitlines()
+    ]
+    entry = Entry(where=where, texts=clean_texts(lines, limits))
+    if ".json" not in files:
+        return entry
+    try:
+        row = json.loads(_text(files[".json"], ".json"))
+    except (ValueError, RecursionError) as error:
+        raise IntakeError("The .json beside the picture is not JSON.") from error
+    if not isinstance(row, dict):
+        raise IntakeError("The .json beside the picture is not a JSON object.")
+    said = entry_of(row, replace(guess_columns(list(row)), path=None), where, limits)
+    return replace(said, texts=clean_texts(entry.texts + said.texts, limits))
+
+
+def _text(data: bytes, end: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IntakeError(f"The {end} beside the picture is not UTF-8; save it as such.") from error

@@ -1,0 +1,155 @@
+"""Tar archives, also compressed: plain ones, and samples as img2dataset and webdataset write them.
+
+Read once from front to back; nothing is unpacked to disk, nothing but pictures and texts is read.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from posixpath import dirname
+from typing import BinaryIO, cast
+
+from blip2core.errors import IntakeError
+from blip2core.intake.entries import picture
+from blip2core.intake.files import ARCHIVES, COMPRESSED, PICTURES, TABLES, NamedFile, within
+from blip2core.intake.limits import Limits
+from blip2core.intake.names import base_name, inner_path, safe_name, suffix
+from blip2core.intake.rationed import RationedReader
+from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
+from blip2core.records import Problem, WebPicture
+
+HEADERS = 4_000_000
+"""Bytes that the headers before one member may take; long names make them grow."""
+DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
+OPENERS: dict[str, Callable[..., object]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Members that stand together and share their name up to its first dot."""
+
+    key: str
+    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    sides: dict[str, bytes] = field(default_factory=dict)
+
+
+def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebPicture | Problem]:
+    """The pictures with the texts of their samples. IntakeError where it is no tar archive."""
+    sample = _Sample("")
+    for found in _members(file, limits):
+        if isinstance(found, Problem):
+            yield found
+            continue
+        name, data = found
+        key, end = _key(name)
+        if key != sample.key:
+            yield from _pictures(sample, limits)
+            sample = _Sample(key)
+        if suffix(name) in PICTURES:
+            sample.pictures.append((name, data))
+        else:
+            sample.sides[end] = data
+    yield from _pictures(sample, limits)
+
+
+def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Problem]:
+    """Names and bytes of pictures and side files, in their order."""
+    with ExitStack() as stack:
+        stream = RationedReader(_unpacked(stack.enter_context(file.open()), stack))
+        stream.allow(HEADERS)
+        left, last, names = limits.unpacked_bytes(file.size()), "", set[str]()
+        try:
+            # The stream is only read; the types of tarfile ask for more.
+            archive = stack.enter_context(tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|"))
+            for member in archive:
+                last, left = member.name, left - max(0, member.size)
+                if left < 0:
+                    raise IntakeError("The archive unpacks to far more than its size.")
+                if len(names) >= limits.members:
+                    raise IntakeError(f"Only the first {limits.members:,} members were looked at.")
+                stream.allow(member.size + HEADERS)
+                found = _member(archive, member, names, limits)
+                if found is not None:
+                    yield found
+                archive.members.clear()  # type: ignore[attr-defined]  # else it remembers them all
+            if any(stream.read(1_000_000)):
+                raise IntakeError("A header in the middle is damaged; what follows was not read.")
+        except DAMAGE as error:
+            if not last:
+                raise IntakeError(
+                    f"{safe_name(file.name)} is no whole tar archive; pack or upload it again."
+                ) from error
+            yield Problem(name=file.name, reason=f"It breaks off after {safe_name(last)}.")
+        except IntakeError as error:
+            yield Problem(name=file.name, reason=str(error))
+
+
+def _unpacked(file: BinaryIO, stack: ExitStack) -> BinaryIO:
+    head = file.read(6)
+    file.seek(0)
+    for start, name in COMPRESSED.items():
+        if head.startswith(start):
+            return stack.enter_context(cast(BinaryIO, OPENERS[name](file, "rb")))
+    return file
+
+
+def _member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, names: set[str], limits: Limits
+) -> tuple[str, bytes] | Problem | None:
+    """One member; None for folders and for what means nothing here."""
+    if member.isdir():
+        return None
+    try:
+        name = inner_path(member.name, depth=limits.depth)
+        if name in names:
+            raise IntakeError("A second member of this name; only the first was taken.")
+        names.add(name)
+        if not member.isreg() or member.issparse():
+            raise IntakeError("The member is a link or a device, not a file.")
+        limit = _limit(name, limits)
+        if limit is None:
+            return None
+        if member.size > limit:
+            raise IntakeError(f"The file has {member.size:,} bytes; at most {limit:,} are read.")
+        opened = archive.extractfile(member)
+        data = within(opened.read(limit + 1) if opened else b"", limit)
+        if not data and suffix(name) in PICTURES:
+            raise IntakeError("The file is empty.")
+        return name, data
+    except IntakeError as error:
+        return Problem(name=member.name, reason=str(error))
+
+
+def _limit(name: str, limits: Limits) -> int | None:
+    """How large a member may be; None where it is not read at all."""
+    ending = suffix(name)
+    if ending in PICTURES:
+        return limits.picture_bytes
+    if ending in ARCHIVES:
+        raise IntakeError("An archive in an archive is not opened.")
+    if ending in TABLES:
+        raise IntakeError("A table in a tar archive is not read; give it beside the archive.")
+    return MAX_SIDE if ending in TEXTS and not base_name(name).startswith(".") else None
+
+
+def _key(name: str) -> tuple[str, str]:
+    """a/b.seg.png -> a/b, .seg.png"""
+    key, dot, end = base_name(name).partition(".")
+    return f"{dirname(name)}/{key}", (dot + end).lower()
+
+
+def _pictures(sample: _Sample, limits: Limits) -> Iterator[WebPicture | Problem]:
+    """The pictures of a sample with its texts. Where one is called key.jpg, others such as
+    key.seg.png are maps that belong to it and no pictures of their own.
+    """
+    plain = [(name, data) for name, data in sample.pictures if _key(name)[1] in PICTURES]
+    for name, data in plain or sample.pictures:
+        try:
+            yield picture(name, data, side_entry(name, sample.sides, limits))
+        except IntakeError as error:
+            yield Problem(name=name, reason=str(error))

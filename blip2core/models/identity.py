@@ -1,0 +1,52 @@
+"""Which weights and which preparation of pictures exactly: what makes a result repeatable."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from blip2core.models.generator import Generator
+from blip2core.models.matcher import Matcher
+
+
+def revision_of(model: Generator | Matcher) -> str:
+    """The commit of the weights on the Hub; of a local folder the SHA-256 of its weight file."""
+    checkpoint = model.spec.checkpoint
+    if isinstance(checkpoint, Path):
+        return _weights_hash(*(_version(file) for file in _weight_files(checkpoint)))
+    return getattr(model.model.config, "_commit_hash", None) or model.spec.revision
+
+
+def dtype_of(model: Generator | Matcher) -> str:
+    """Number type of the computation, such as "float32"."""
+    return str(model.dtype).removeprefix("torch.")
+
+
+def preprocessing_hash(model: Generator | Matcher) -> str:
+    """SHA-256 of the settings that turn a picture into the encoder's input."""
+    settings = model.vision.image_processor.to_dict()
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that transformers reads: one, or the parts that an index names."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return [folder / part for part in sorted(set(parts))]
+    return [folder / "model.safetensors"]
+
+
+def _version(file: Path) -> tuple[Path, int, int]:
+    found = file.stat()
+    return file, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _weights_hash(*versions: tuple[Path, int, int]) -> str:
+    """SHA-256 of one file; of several, that of their hashes. Kept until a file changes."""
+    hashes = []
+    for path, _, _ in versions:
+        with path.open("rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()

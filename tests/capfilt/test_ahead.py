@@ -1,0 +1,23 @@
+"""Threads work in order, and no further ahead than they may."""
+
+from typing import Any
+
+from blip2core.capfilt.ahead import ahead
+
+
+def test_work_ahead_is_in_order_and_bounded():
+    under_way: set[int] = set()
+    most = [0]
+
+    def make(number: int) -> int:
+        return number * 2
+
+    def given() -> Any:
+        for number in range(20):
+            under_way.add(number)
+            most[0] = max(most[0], len(under_way))
+            yield number
+
+    for value in ahead(given(), make, 3, 5):
+        under_way.discard(value // 2)
+    assert most[0] <= 5 and not under_way

@@ -1,0 +1,178 @@
+"""read(): one call for whatever somebody has."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blip2core.errors import IntakeError
+from blip2core.intake import Columns, NamedFile, read
+from blip2core.records import WebPicture
+from tests.intake.making import pictures, png, reasons, tarred, texts, zipped
+
+WEB = Path(__file__).parents[2] / "data/samples/web"
+
+
+@pytest.mark.parametrize("source", [WEB, WEB / "web.csv"], ids=["folder", "table"])
+def test_the_sample_web_set(source: Path) -> None:
+    found = pictures(read(source))
+    assert [one.name for one in found] == [f"{number:03}.jpg" for number in range(1, 201)]
+    assert found[0].texts == ("PixMart logo banner 5920",)
+    assert found[0].data == (WEB / "001.jpg").read_bytes()
+    assert {len(one.texts) for one in found} <= {0, 1}
+
+
+def test_a_folder_with_side_files(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.jpg").write_bytes(png(1))
+    (tmp_path / "a.txt").write_text("a red ball\na ball\n\na ball\n", "utf-8")
+    (tmp_path / "deep/b.x.png").write_bytes(png(2))
+    (tmp_path / "deep/b.x.caption").write_text("a hat", "utf-8")
+    (tmp_path / "c.png").write_bytes(png(3))
+    (tmp_path / "c.png.txt").write_text("", "utf-8")
+    (tmp_path / ".hidden.png").write_bytes(png(4))
+    (tmp_path / "README.md").write_text("not a text of a picture", "utf-8")
+    assert texts(read(tmp_path)) == {
+        "a.jpg": ("a red ball", "a ball"),
+        "c.png": (),
+        "deep/b.x.png": ("a hat",),
+    }
+
+
+def test_a_picture_is_told_from_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "noname").write_bytes(png())
+    (tmp_path / "list.doc").write_bytes(b"\xd0\xcf\x11\xe0 something else")
+    found = list(read(tmp_path))
+    assert [one.name for one in found if isinstance(one, WebPicture)] == ["noname"]
+    assert "neither a picture" in reasons(found)["list.doc"]
+
+
+def test_a_table_in_a_folder_reaches_pictures_below_it(tmp_path: Path) -> None:
+    (tmp_path / "train/img").mkdir(parents=True)
+    (tmp_path / "train/img/1.png").write_bytes(png(1))
+    (tmp_path / "train/2.png").write_bytes(png(2))
+    (tmp_path / "train/metadata.jsonl").write_text(
+        '{"file_name": "img/1.png", "captions": ["one", "uno"], "license": "CC0"}\n'
+        '{"file_name": "2.png", "text": "two"}\n'
+        '{"file_name": "3.png", "text": "three"}\n',
+        "utf-8",
+    )
+    found = list(read(tmp_path))
+    known = [one for one in found if isinstance(one, WebPicture)]
+    assert {one.name: one.texts for one in known} == {
+        "train/img/1.png": ("one", "uno"),
+        "train/2.png": ("two",),
+    }
+    assert {one.name: one.license for one in known}["train/img/1.png"] == "CC0"
+    assert list(reasons(found)) == ["train/metadata.jsonl, row 3: train/3.png"]
+
+
+def test_a_zip_with_its_table(tmp_path: Path) -> None:
+    archive = tmp_path / "set.zip"
+    members = {
+        "set/pictures/1.jpg": png(1),
+        "set/pictures/2.jpg": png(2),
+        "set/pictures/2.txt": b"from the side",
+        "set/web.csv": b"image;alt\npictures/1.jpg;one\n2.jpg;from the table\n",
+        "__MACOSX/set/pictures/._1.jpg": b"\0",
+    }
+    archive.write_bytes(zipped(members))
+    assert texts(read(archive)) == {
+        "set/pictures/1.jpg": ("one",),
+        "set/pictures/2.jpg": ("from the side", "from the table"),
+    }
+
+
+def test_loose_files_meet_their_table() -> None:
+    files = [
+        NamedFile("upload.csv", b"path,text\nC1.png,one\nfolder/C2.png,two\n"),
+        NamedFile("C1.png", png(1)),
+        NamedFile("C2.png", png(2)),
+        NamedFile("C2.txt", b"zwei"),
+    ]
+    assert texts(read(files)) == {"C1.png": ("one",), "C2.png": ("zwei", "two")}
+
+
+def test_a_table_beside_an_archive() -> None:
+    files = [
+        NamedFile("t.csv", b"file,text,url\n1.png,one,https://example.com/1.png\n"),
+        NamedFile("z.zip", zipped({"in/1.png": png(1)})),
+        NamedFile("t.tar", tarred([("2.png", png(2))])),
+    ]
+    found = pictures(read(files))
+    assert [(one.name, one.texts) for one in found] == [("in/1.png", ("one",)), ("2.png", ())]
+    assert found[0].url == "https://example.com/1.png"
+
+
+def test_typed_texts_and_a_table_of_texts(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    found = list(read(tmp_path, texts={"a.png": ["typed", " "], "b.png": ["nobody's"]}))
+    assert [one.texts for one in found if isinstance(one, WebPicture)] == [("typed",)]
+    assert list(reasons(found)) == ["b.png: b.png"]
+    table = NamedFile("t.tsv", b"file\tcaption\na.png\t=SUM(A1)\n")
+    assert texts(read(tmp_path, texts=table)) == {"a.png": ("=SUM(A1)",)}
+
+
+def test_a_folder_of_shards_with_their_index(tmp_path: Path) -> None:
+    sample = json.dumps({"url": "https://example.com/x", "caption": "a cat", "license": "CC-BY"})
+    shard = tarred([("0.jpg", png(1)), ("0.txt", b"a cat"), ("0.json", sample.encode())])
+    (tmp_path / "00000.tar").write_bytes(shard)
+    (tmp_path / "00000.parquet").write_bytes(b"PAR1 is only the index and is left alone")
+    (tmp_path / "00000_stats.json").write_text("{}", "utf-8")
+    [found] = pictures(read(tmp_path))
+    assert (found.name, found.texts) == ("0.jpg", ("a cat",))
+    assert (found.url, found.license) == ("https://example.com/x", "CC-BY")
+
+
+def test_a_broken_source_among_others_is_a_problem(tmp_path: Path) -> None:
+    found = list(
+        read([NamedFile("bad.zip", b"PK\x03\x04"), tmp_path / "none.png", NamedFile("a", png())])
+    )
+    assert [one.name for one in found if isinstance(one, WebPicture)] == ["a"]
+    assert "not a whole zip" in reasons(found)["bad.zip"]
+    assert "No such file" in reasons(found)[str(tmp_path / "none.png")]
+
+
+def test_a_single_source_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    for source, message in {
+        tmp_path / "none": "No such file",
+        NamedFile("bad.zip", b"PK\x03\x04"): "not a whole zip archive",
+        NamedFile("bad.tar", b"nothing"): "no whole tar archive",
+        NamedFile("a.doc", b"words"): "neither a picture",
+        NamedFile("", b""): "neither a picture",
+    }.items():
+        with pytest.raises(IntakeError, match=message):
+            list(read(source))
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    table = tmp_path / "t.csv"
+    table.write_text("foto,deutsch,text\na.png,ein Ball,ignored\n", "utf-8")
+    assert "No column tells" in reasons(read(table))["t.csv"]
+    found = read(table, columns=Columns(path="foto", texts=("deutsch",)))
+    assert texts(found) == {"a.png": ("ein Ball",)}
+
+
+def test_a_table_reaches_only_its_folder_or_the_allowed_one(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "secret.png"
+    inside.mkdir()
+    outside.write_bytes(png())
+    (inside / "link.png").symlink_to(outside)
+    table = inside / "t.csv"
+    paths = ["../secret.png", str(outside), "link.png", "%2e%2e/secret.png", "C:\\secret.png"]
+    table.write_text("path\n" + "\n".join([*paths, "..\\secret.png", "."]), "utf-8")
+    found = list(read(table))
+    assert len(reasons(found)) == len(found) == 7
+    table.write_text("path\n../secret.png\n", "utf-8")
+    assert list(texts(read(table, root=tmp_path))) == ["secret.png"]
+    with pytest.raises(IntakeError, match="does not lie in"):
+        read(table, root=inside / "link.png")
+
+
+def test_an_uploaded_table_reaches_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    table = NamedFile("t.csv", f"path\n{tmp_path}/a.png\na.png\n".encode())
+    assert len(reasons(read(table))) == 2
+    (tmp_path / "t.csv").write_text("path\na.png\n", "utf-8")
+    assert len(reasons(read([tmp_path / "t.csv"]))) == 1
