@@ -13,6 +13,7 @@ from blip2core.errors import ModelError
 from blip2core.models.specs import find_spec
 
 if TYPE_CHECKING:
+    from app.jobs import Jobs
     from blip2core.storage.database import Database
 
 
@@ -25,6 +26,8 @@ class Services:
     """Runs the models."""
     database: Database | None = None
     """Where pictures, texts and decisions are kept; None where the workbench runs alone."""
+    jobs: Jobs | None = None
+    """Imports and runs in the background; there where there is a database."""
 
 
 def build_services(settings: AppSettings, database: Database | None = None) -> Services:
@@ -39,4 +42,17 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
         wait([pair.loading, pair.loading_matcher()])
-    return Services(settings=settings, engine=engine, database=database)
+    return Services(
+        settings=settings, engine=engine, database=database, jobs=_jobs(database, engine, settings)
+    )
+
+
+def _jobs(database: Database | None, engine: Engine, settings: AppSettings) -> Jobs | None:
+    """Started, where there is a database to work on."""
+    if database is None:
+        return None
+    from app.jobs import Jobs
+
+    jobs = Jobs(database, engine, settings)
+    jobs.start()
+    return jobs

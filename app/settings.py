@@ -30,6 +30,9 @@ class AppSettings(BaseSettings):
     """Largest file the curator takes, such as a zip of pictures, in megabytes."""
     curator: bool = True
     """Serve the curator, with its database, beside the workbench."""
+    import_root: Path | None = None
+    """Folder on this machine that imports may read; without one any, but only where the studio
+    is served to this machine alone."""
     users: Path | None = None
     """File of the people who may come in, see `python -m app.users`; None: everybody."""
     downloads: bool = False
