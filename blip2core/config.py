@@ -363,3 +363,22 @@ class UnimodalConfig(TrainConfig):
             raise ConfigError(f"width ({self.width}) must be a multiple of 64")
         for name in ("crowd_share", "settled_crowd_share", "settle_share"):
             _is_share(self, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfig:
+    """Choices of an export that its format leaves open."""
+
+    captions: Literal["rows", "lists"] = "rows"
+    """rows: one row per text; lists: one per picture, with all its texts."""
+    shard_pairs: int = 1_000
+    """Rows in each file of a format that is cut into several."""
+    instruction: str = "Provide a brief description."
+    """What is asked for in a format of questions and answers."""
+
+    def __post_init__(self) -> None:
+        if self.captions not in ("rows", "lists"):
+            raise ConfigError(f"captions ({self.captions!r}) must be 'rows' or 'lists'")
+        _at_least(self, "shard_pairs", 1)
+        if not self.instruction.strip() or "<" in self.instruction:
+            raise ConfigError(f"instruction ({self.instruction!r}) must be a text without <")

@@ -1,0 +1,103 @@
+"""From accepted pairs to the files that training reads: one format, one file.
+
+Everything is written to `NAME.partial`, synced, and renamed once the manifest is there, so a folder
+that has its name is complete. The same pairs and options give the same bytes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from blip2core.config import ExportConfig
+from blip2core.errors import ConfigError, ExportError
+from blip2core.exports import (
+    coco,
+    csv,
+    imagefolder,
+    jsonl,
+    llava,
+    parquet,
+    sidecars,
+    webdataset,
+)
+from blip2core.exports.card import card
+from blip2core.exports.layout import Format
+from blip2core.exports.manifest import Manifest, tool_version
+from blip2core.exports.output import new_folder
+from blip2core.exports.subject import Subject
+from blip2core.exports.tally import Tally
+from blip2core.records import ExportPair
+
+__all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs"]
+
+FORMATS: dict[str, Format] = {
+    "imagefolder": imagefolder.FORMAT,
+    "webdataset": webdataset.FORMAT,
+    "coco": coco.FORMAT,
+    "parquet": parquet.FORMAT,
+    "llava": llava.FORMAT,
+    "jsonl": jsonl.FORMAT,
+    "csv": csv.FORMAT,
+    "sidecars": sidecars.FORMAT,
+}
+
+
+def export_pairs(
+    pairs: Iterable[ExportPair],
+    out: Path,
+    *,
+    format: str,
+    subject: Subject,
+    config: ExportConfig | None = None,
+) -> Manifest:
+    """Write pairs to the new folder `out`; they are read once, and one picture at a time is held.
+
+    Args:
+        pairs: They come picture by picture, in the order of the pictures' hashes.
+        out: Must not exist; until all is written it is `out.partial`.
+        format: One of `FORMATS`.
+        subject: What the card and the manifest say of the pairs.
+        config: Choices of the format.
+
+    Raises:
+        ConfigError: There is no such format, or it does not have what `config` asks for.
+        ExportError: `out` is taken or cannot be written, a picture is gone, or nothing is there.
+    """
+    config = config or ExportConfig()
+    layout = FORMATS.get(format)
+    if layout is None:
+        raise ConfigError(f"There is no format '{format}': use one of {', '.join(FORMATS)}.")
+    if config.captions == "lists" and not layout.lists:
+        able = ", ".join(name for name, other in FORMATS.items() if other.lists)
+        raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")
+    tally = Tally()
+    with new_folder(out) as output:
+        layout.write(tally.watch(pairs), output, config)
+        if not tally.pairs:
+            raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
+        with output.open("README.md") as file:
+            file.write(card(subject, tally, output, layout, config).encode())
+        sums = output.close_sums()
+        manifest = Manifest(
+            data={
+                "tool": tool_version(),
+                "format": format,
+                "options": asdict(config),
+                "dataset": subject.dataset,
+                "snapshot": subject.snapshot,
+                "content_sha256": subject.content_sha256,
+                "policy": dict(subject.policy),
+                "rejected": dict(subject.rejected),
+                "agreement": subject.agreement,
+                "counts": tally.as_dict(),
+                "left_out": dict(output.left_out),
+                "notes": output.notes,
+                "files": output.files,
+                "sha256sums": sums,
+            },
+            pairs=tally.pairs.total() - output.left_out.total(),
+            pictures=tally.pictures.total(),
+            files=output.files,
+        )
+        output.write_manifest(manifest.content)
+    return manifest

@@ -1,0 +1,154 @@
+"""The dataset card: README.md, written from the counts of an export.
+
+What people and web pages wrote stands in it only escaped: as text it can neither become markup nor
+leave its place.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from blip2core.config import ExportConfig
+from blip2core.exports.layout import Format
+from blip2core.exports.manifest import tool_version
+from blip2core.exports.output import Output
+from blip2core.exports.rows import KINDS, OF_PICTURE, OF_TEXT
+from blip2core.exports.subject import Subject
+from blip2core.exports.tally import Tally
+
+SPLITS = ("train", "validation", "test")
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LONGEST = 300
+"""Characters of one foreign text in the card."""
+LIMITS = (
+    "The matcher scored what it can read; longer texts were scored by their beginning only.",
+    "A score says how well a text fits for that model, not whether it is true.",
+    "Picture files are copied as they came, with the metadata inside them (EXIF), which may tell "
+    "places and people.",
+    "A licence is what the source stated; nobody has checked it. Without one, ask the owner.",
+)
+
+
+def card(
+    subject: Subject, tally: Tally, output: Output, layout: Format, config: ExportConfig
+) -> str:
+    """The whole README.md of what was written so far."""
+    pairs, pictures = tally.pairs.total(), tally.pictures.total()
+    parts = [
+        _front_matter(subject, tally, layout, lists=config.captions == "lists"),
+        f"# {escape(subject.dataset)}",
+        f"{pairs} accepted picture-text pairs of {pictures} pictures: the snapshot "
+        f"{escape(subject.snapshot)}, written by {tool_version()}.",
+        f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
+        "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
+        "## How to read it",
+        f"{layout.what}\n\n```python\n{layout.reading}\n```",
+        "## What is in it",
+        _table("split", "pairs", "pictures", rows=_split_rows(tally)),
+        _counts("source of the text", tally.sources),
+        "`web`: it stood beside the picture. `synthetic`: a model wrote it. `edited`: a person "
+        "changed one of these. `human`: a person wrote it.",
+        "## How it was chosen",
+        escape(subject.guidelines),
+        _table("rule", "value", rows=_flat(subject.policy)),
+        _counts("accepted by", tally.deciders),
+        escape(subject.agreement),
+        "## What was not taken",
+        _not_taken(subject, output),
+        "## Models",
+        _counts("wrote texts", tally.captioners) or "No model wrote any of the texts.",
+        _counts("scored texts", tally.scorers) or "No text was scored.",
+        "## Licences",
+        _counts("licence of the picture, as its source states it", tally.licenses),
+        "## Limits",
+        "\n".join(f"- {sentence}" for sentence in (*output.notes, *LIMITS)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Foreign text as one line of Markdown that shows it and does nothing else."""
+    shown = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
+    line = " ".join(shown.split())
+    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
+
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Control and formatting characters: some reverse the direction of all that follows."""
+
+
+def _front_matter(subject: Subject, tally: Tally, layout: Format, *, lists: bool) -> str:
+    pairs = tally.pairs.total()
+    told: dict[str, Any] = {
+        "pretty_name": subject.dataset[:LONGEST],
+        "task_categories": ["image-to-text"],
+        "tags": ["image-captioning"],
+        "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>1M")],
+    }
+    if layout.data_files is not None:
+        files = [
+            {"split": split, "path": layout.data_files.format(split=split)}
+            for split in _splits(tally)
+        ]
+        told["configs"] = [{"config_name": "default", "data_files": files}]
+    if layout.typed:
+        told["dataset_info"] = {"features": _features(lists=lists)}
+    return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
+
+
+def _features(*, lists: bool) -> list[dict[str, Any]]:
+    """The columns as `datasets` reads them from a card."""
+    image = {"name": "image", "dtype": "string"}
+    if lists:
+        captions = {"name": "captions", "list": "string"}
+        details = {"name": "details", "list": _typed(OF_TEXT)}
+        return [image, captions, details, *_typed(OF_PICTURE)]
+    return [image, {"name": "text", "dtype": "string"}, *_typed((*OF_TEXT, *OF_PICTURE))]
+
+
+def _typed(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"name": name, "dtype": KINDS[name]} for name in names]
+
+
+def _splits(tally: Tally) -> list[str]:
+    return [split for split in SPLITS if split in tally.pairs]
+
+
+def _split_rows(tally: Tally) -> Iterator[tuple[str, str, str]]:
+    for split in _splits(tally):
+        yield split, str(tally.pairs[split]), str(tally.pictures[split])
+
+
+def _not_taken(subject: Subject, output: Output) -> str:
+    left_out = {f"left out of this format: {why}": n for why, n in output.left_out.items()}
+    counts = Counter(subject.rejected) + Counter(left_out)
+    return _counts("why", counts, of="texts") or "It is not recorded here."
+
+
+def _counts(heading: str, counts: Counter[str], of: str = "pairs") -> str:
+    """A table of names and numbers, the most frequent first; empty where there is none."""
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return _table(heading, of, rows=((escape(name), str(count)) for name, count in ordered))
+
+
+def _table(*headings: str, rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join([f"| {' | '.join(headings)} |", "|---" * len(headings) + "|", *lines])
+
+
+def _flat(policy: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested rules -> (escaped name, escaped value)."""
+    for name, value in sorted(policy.items()):
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield escape(f"{prefix}{name}"), escape(shown)

@@ -1,0 +1,58 @@
+"""CSV: a table per split, with the pictures beside it; safe to open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from blip2core.config import ExportConfig
+from blip2core.exports.files import PerSplit
+from blip2core.exports.layout import Format
+from blip2core.exports.output import Output
+from blip2core.exports.rows import OF_PICTURE, OF_TEXT, about
+from blip2core.records import ExportPair
+
+COLUMNS = ("image", "text", *OF_TEXT, *OF_PICTURE)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a cell begins that a spreadsheet would compute, wide forms included."""
+
+
+def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Each row of `train.csv` names its picture as `images/ab/ab12….jpg`."""
+    changed = 0
+    with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
+        for pair in pairs:
+            if pair.split not in files:
+                files[pair.split].write(csv_line(COLUMNS))
+            name = f"images/{output.add_picture(pair, 'images')}"
+            cells = [name, pair.text, *about(pair).values()]
+            safe = [safe_cell(cell) for cell in cells]
+            changed += sum(
+                cell is not as_it_was for cell, as_it_was in zip(safe, cells, strict=True)
+            )
+            files[pair.split].write(csv_line(safe))
+    if changed:
+        output.notes.append(
+            f"{changed} cells begin with an apostrophe that is not part of them: without it a "
+            "spreadsheet would compute them as formulas."
+        )
+
+
+def safe_cell(cell: Any) -> Any:
+    """Text that begins like a formula with an apostrophe in front; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
+def csv_line(cells: Iterable[Any]) -> bytes:
+    """One record as RFC 4180 has it; what is not known is empty."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
+
+
+FORMAT = Format(
+    write=write,
+    what="A table per split in UTF-8; pictures lie in `images`.",
+    reading='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
+    'na_values=[""])',
+)

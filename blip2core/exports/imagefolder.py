@@ -1,0 +1,46 @@
+"""Hugging Face imagefolder: a folder per split with pictures and a metadata.jsonl."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from blip2core.config import ExportConfig
+from blip2core.exports.files import PerSplit
+from blip2core.exports.layout import Format
+from blip2core.exports.output import Output
+from blip2core.exports.rows import KINDS, json_line, rows
+from blip2core.records import ExportPair
+
+ABSENT = {"string": "", "int64": 0, "float64": -1.0}
+"""What stands for a value that is not there, by type. The loader tells the type of a column from
+its first rows, in each split for itself, and refuses a folder where they differ: so no null."""
+
+
+def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """`train/metadata.jsonl` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
+    with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
+        for pair, row in rows(pairs, lists=config.captions == "lists"):
+            name = output.add_picture(pair, pair.split)
+            files[pair.split].write(json_line({"file_name": name, **filled(row)}))
+    output.notes.append(
+        "Every column has one type in all rows, because the loader needs it: where nothing is "
+        "known, a text is empty, `decision_id` is 0, and `itm` and `itc` are -1."
+    )
+
+
+def filled(row: dict[str, Any]) -> dict[str, Any]:
+    """The same row without nulls, also inside `details`."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        found[name] = ABSENT[KINDS[name]] if value is None else value
+    if "details" in found:
+        found["details"] = [filled(detail) for detail in found["details"]]
+    return found
+
+
+FORMAT = Format(
+    write=write,
+    what="One folder per split, with the pictures and a `metadata.jsonl` that names them.",
+    reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
+    data_files="{split}/**",
+    lists=True,
+)

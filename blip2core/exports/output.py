@@ -1,0 +1,138 @@
+"""The folder of an export while it is written: each file hashed and synced, complete at once."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from blip2core.errors import ExportError
+from blip2core.records import ExportPair
+
+SUMS = "SHA256SUMS"
+"""Every file but itself and the manifest, in the order of writing; `sha256sum -c` reads it."""
+MANIFEST = "manifest.json"
+SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+"""Format of a stored picture -> how its name ends."""
+
+
+class Output:
+    """A new folder with the files of one export."""
+
+    def __init__(self, folder: Path, sums: TextIO) -> None:
+        self._folder, self._sums = folder, sums
+        self.files = 0
+        """Files in SHA256SUMS so far."""
+        self.left_out: Counter[str] = Counter()
+        """Pairs that the format cannot hold, by reason."""
+        self.notes: list[str] = []
+        """What the card says of these files besides the counts, one sentence each."""
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """A new file, named relative to the folder; on disk once the block ends."""
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            yield file
+            _sync(file)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.files += 1
+        self._sums.write(f"{digest}  {name}\n")
+
+    @contextmanager
+    def scratch(self) -> Iterator[BinaryIO]:
+        """A file without a name, gone after the block as after a crash."""
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            yield file
+
+    def add_picture(self, pair: ExportPair, under: str, *, flat: bool = False) -> str:
+        """Copy the picture of a pair below `under`, once; returns its name from `under` on.
+
+        Named by its hash, and spread over 256 folders unless `flat`.
+        """
+        name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
+        name = name if flat else f"{pair.image_sha256[:2]}/{name}"
+        if not (self._folder / under / name).exists():
+            data = read_picture(pair)
+            with self.open(f"{under}/{name}") as file:
+                file.write(data)
+        return name
+
+    def close_sums(self) -> str:
+        """End SHA256SUMS; returns its own SHA-256."""
+        _sync(self._sums)
+        self._sums.close()
+        with (self._folder / SUMS).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def write_manifest(self, data: bytes) -> None:
+        """The last file: where it is, all others are."""
+        with (self._folder / MANIFEST).open("xb") as file:
+            file.write(data)
+            _sync(file)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Output]:
+    """A folder that is `NAME.partial` until the block ends without error, and then `out`.
+
+    What a crashed export left in `NAME.partial` is replaced. ExportError where `out` is taken or
+    cannot be written.
+    """
+    partial = out.with_name(f"{out.name}.partial")
+    if out.exists():
+        raise ExportError(f"{out} exists already: name a new folder for the export.")
+    try:
+        _make_empty(partial)
+        with (partial / SUMS).open("x", encoding="utf-8") as sums:
+            yield Output(partial, sums)
+        for parent, _, _ in os.walk(partial):
+            _sync_folder(Path(parent))
+        partial.rename(out)
+        _sync_folder(out.parent)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def read_picture(pair: ExportPair) -> bytes:
+    """The stored bytes of a picture. ExportError where they are gone or not what they were."""
+    try:
+        data = Path(pair.image_path).read_bytes()
+    except OSError as error:
+        raise ExportError(
+            f"The picture of item {pair.item_id} is no longer stored; it may have been taken "
+            "down. Make a new snapshot and export that."
+        ) from error
+    if hashlib.sha256(data).hexdigest() != pair.image_sha256:
+        raise ExportError(
+            f"The stored picture of item {pair.item_id} is damaged: its bytes do not have the "
+            f"hash {pair.image_sha256[:12]}. Bring it back from a backup, or import it again."
+        )
+    return data
+
+
+def _make_empty(partial: Path) -> None:
+    if partial.exists():
+        if any(partial.iterdir()) and not (partial / SUMS).is_file():
+            raise ExportError(f"{partial} is in the way and is no export: move it elsewhere.")
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+
+
+def _sync(file: BinaryIO | TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

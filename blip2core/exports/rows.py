@@ -1,0 +1,76 @@
+"""What every format says of a pair besides picture and text: where both come from."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from blip2core.records import ExportPair
+
+OF_PICTURE = ("item_id", "image_sha256", "width", "height", "url", "page_url", "license")
+OF_TEXT = (
+    "caption_id",
+    "source",
+    "itm",
+    "itc",
+    "scorer",
+    "run_uid",
+    "captioner",
+    "decision_id",
+    "decided_by",
+)
+
+KINDS = {name: "string" for name in (*OF_PICTURE, *OF_TEXT)} | {
+    "itm": "float64",
+    "itc": "float64",
+    "caption_id": "int64",
+    "decision_id": "int64",
+    "item_id": "int64",
+    "width": "int64",
+    "height": "int64",
+}
+"""Type of each of them, as pyarrow and `datasets` name it."""
+
+
+def about_picture(pair: ExportPair) -> dict[str, Any]:
+    """The fields of a pair that its picture has."""
+    return {name: getattr(pair, name) for name in OF_PICTURE}
+
+
+def about_text(pair: ExportPair) -> dict[str, Any]:
+    """The fields of a pair that its text has, the text itself left out."""
+    return {name: getattr(pair, name) for name in OF_TEXT}
+
+
+def about(pair: ExportPair) -> dict[str, Any]:
+    """All provenance of a pair; no path of this machine is in it."""
+    return about_text(pair) | about_picture(pair)
+
+
+def by_picture(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
+    """The pairs of each picture together; they come one after the other."""
+    for _, group in groupby(pairs, key=attrgetter("image_sha256")):
+        yield list(group)
+
+
+def rows(
+    pairs: Iterable[ExportPair], *, lists: bool
+) -> Iterator[tuple[ExportPair, dict[str, Any]]]:
+    """A row per pair with `text`, or with `lists` one per picture with `captions`.
+
+    With each row comes a pair that has its picture.
+    """
+    if not lists:
+        for pair in pairs:
+            yield pair, {"text": pair.text, **about(pair)}
+        return
+    for group in by_picture(pairs):
+        texts = {"captions": [pair.text for pair in group]}
+        yield group[0], texts | {"details": list(map(about_text, group))} | about_picture(group[0])
+
+
+def json_line(row: Mapping[str, Any]) -> bytes:
+    """A row as a line of JSON; line breaks of other scripts are escaped as well."""
+    text = json.dumps(row, ensure_ascii=False).replace("\u2028", "\\u2028")
+    return text.replace("\u2029", "\\u2029").replace("\x85", "\\u0085").encode() + b"\n"

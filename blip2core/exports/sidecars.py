@@ -1,0 +1,42 @@
+"""Pictures with a text file of the same name each, as trainers of image generators read them."""
+
+from collections.abc import Iterable
+
+from blip2core.config import ExportConfig
+from blip2core.exports.layout import Format
+from blip2core.exports.output import Output
+from blip2core.exports.rows import about, by_picture, json_line
+from blip2core.records import ExportPair
+
+
+def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """`train/ab12….jpg` with `train/ab12….txt`; `manifest.jsonl` holds what has no room there.
+
+    Named by hash, because a.jpg and a.png would share a.txt. Several captions of a picture are
+    lines of its file, so a line break inside a caption becomes a space there.
+    """
+    joined = 0
+    with output.open("manifest.jsonl") as manifest:
+        for group in by_picture(pairs):
+            folder = group[0].split
+            name = output.add_picture(group[0], folder, flat=True)
+            lines = [" ".join(pair.text.splitlines()) for pair in group]
+            joined += sum(line != pair.text for line, pair in zip(lines, group, strict=True))
+            with output.open(f"{folder}/{name.partition('.')[0]}.txt") as file:
+                file.write("\n".join(lines).encode())
+            for pair in group:
+                row = {"file_name": f"{folder}/{name}", "text": pair.text, **about(pair)}
+                manifest.write(json_line(row))
+    if joined:
+        output.notes.append(
+            f"{joined} captions have line breaks, which are spaces in the `.txt` files, where a "
+            "line is a caption; `manifest.jsonl` has them as they are."
+        )
+
+
+FORMAT = Format(
+    write=write,
+    what="Pictures in a folder per split, each with a `.txt` of the same name, one caption a line; "
+    "`manifest.jsonl` has the exact texts and where they come from.",
+    reading='open("FOLDER/train/HASH.txt").read().split("\\n")',
+)

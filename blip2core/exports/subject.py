@@ -1,0 +1,23 @@
+"""What is exported, beyond the pairs themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A frozen set of pairs by name. All texts in it may be hostile."""
+
+    dataset: str
+    snapshot: str
+    content_sha256: str
+    """Of the pairs: the same decisions under the same policy have the same hash."""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    """The rules that chose the pairs; plain JSON values."""
+    guidelines: str = ""
+    """What annotators were told."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Why texts were not accepted -> how many."""
+    agreement: str = ""
+    """How far two people agreed, in a sentence; empty where nobody looked twice."""

@@ -1,0 +1,74 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from blip2core.exports import FORMATS
+from blip2core.exports.card import LONGEST, escape
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "![x](https://evil.example/p.png)",
+    "| a | b |\n|---|---|",
+    "---\nlicense: mit\n---",
+    "# heading",
+    "`code` ``` fence",
+    "$\\href{javascript:alert(1)}{x}$",
+    "&lt;img onerror=1&gt;",
+    "\u202eevil\u202c",
+    "https://evil.example",
+    "***bold*** ~~gone~~ 1. list\n- item",
+    "\\[x](y)",
+)
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_escaped_text_shows_itself_and_does_nothing(text: str) -> None:
+    escaped = escape(text)
+    assert "\n" not in escaped
+    html = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(f"| {escaped} |")
+    inside = re.fullmatch(r"<p>\| (.*) \|</p>\n", html, re.DOTALL)
+    assert inside and "<" not in inside[1]
+    assert not any(ord(character) in range(0x202A, 0x202F) for character in escaped)
+
+
+def test_long_text_is_cut() -> None:
+    assert len(escape("a" * 10_000)) == LONGEST + 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: str) -> None:
+    out, _, pairs = written(name)
+    text = (out / "README.md").read_text("utf-8")
+    _, front, body = text.split("---\n", 2)
+    told = yaml.safe_load(front)
+    assert told["pretty_name"] == "stickers | <b>web</b>"
+    assert told["size_categories"] == ["n<1K"]
+    for line in (
+        "| train | 12 | 6 |",
+        "| synthetic | 10 |",
+        "| ann | 20 |",
+        "| CC BY 4\\.0 | 10 |",
+        "| ITM 0\\.31 is below 0\\.50 | 12 |",
+        f"| stickers\\-opt\\@{'b' * 40} | 10 |",
+        f"| stickers\\-itm\\@{'a' * 40} | 10 |",
+        "| splits\\.train | 0\\.8 |",
+        "kappa 0\\.81",
+        FORMATS[name].reading,
+    ):
+        assert line in body, line
+    assert "<script>" not in body and "<b>" not in body
+
+
+def test_its_data_files_are_there(written: Callable[..., Any], tmp_path: Path) -> None:
+    for name in FORMATS:
+        out, _, _ = written(name)
+        front = yaml.safe_load((out / "README.md").read_text("utf-8").split("---\n")[1])
+        for config in front.get("configs", []):
+            for files in config["data_files"]:
+                assert list(out.glob(files["path"])), name

@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from typing import Any
+
+import pandas
+import pytest
+
+from blip2core.exports.csv import safe_cell
+from tests.exports.reading import of_split
+
+
+def test_pandas_reads_it(written: Callable[..., Any]) -> None:
+    out, _, pairs = written("csv")
+    frame = pandas.read_csv(
+        out / "train.csv", dtype={"text": str}, keep_default_na=False, na_values=[""]
+    )
+    train = of_split(pairs, "train")
+    assert list(frame["text"]) == [safe_cell(pair.text) for pair in train]
+    assert list(frame["itm"].fillna(-1)) == [-1 if pair.itm is None else pair.itm for pair in train]
+    assert all((out / name).is_file() for name in frame["image"])
+
+
+def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) -> None:
+    out, manifest, pairs = written("csv")
+    frames = [pandas.read_csv(path, dtype=str) for path in out.glob("*.csv")]
+    texts = [text for frame in frames for text in frame["text"].dropna()]
+    assert not [text for text in texts if text[0] in "=+-@\t\r\n"]
+    assert sum(text.startswith("'") for text in texts) == 3
+    assert "3 cells begin with an apostrophe" in (out / "README.md").read_text("utf-8")
+    assert manifest.data["notes"]
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1"])
+def test_what_a_spreadsheet_computes_gets_an_apostrophe(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("cell", ["a=1", "'twas", "", -0.5, None, 3])
+def test_all_else_stays(cell: Any) -> None:
+    assert safe_cell(cell) is cell
+
+
+@pytest.mark.parametrize("text", ['a "b", c', "a\nb", "a\r\nb", "x,y;z\tw", "🐻"])
+def test_cells_come_back(written: Callable[..., Any], make_pairs: Any, text: str) -> None:
+    out, _, _ = written("csv", make_pairs(1, texts=(text,)))
+    assert pandas.read_csv(out / "train.csv")["text"][0] == text
