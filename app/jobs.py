@@ -7,6 +7,7 @@ import queue
 import shutil
 import threading
 import uuid
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_pictures
 from blip2core.errors import Blip2Error, IntakeError
+from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import find_dataset
@@ -52,12 +54,21 @@ class Import:
     """Folder of copies that nobody needs afterwards."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportJob:
+    """A snapshot to be written to files."""
+
+    snapshot_id: int
+    format: str
+    annotator_id: int
+
+
 class Jobs:
     """One thread that works through imports and through the runs that wait in the database."""
 
     def __init__(self, database: Database, engine: Engine, settings: AppSettings) -> None:
         self._database, self._engine, self._settings = database, engine, settings
-        self._imports: queue.SimpleQueue[Import] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
@@ -73,9 +84,9 @@ class Jobs:
         self._end.set()
         self._thread.join()
 
-    def add(self, job: Import) -> None:
-        """Import something, once it is its turn."""
-        self._imports.put(job)
+    def add(self, job: Import | ExportJob) -> None:
+        """Do it once it is its turn."""
+        self._waiting.put(job)
 
     def new_folder(self) -> Path:
         """An empty folder for uploaded files, beside the pictures and served to nobody."""
@@ -89,13 +100,32 @@ class Jobs:
     def _work(self) -> None:
         while not self._end.is_set():
             try:
-                try:
-                    self._import(self._imports.get(timeout=IDLE_SECONDS))
-                except queue.Empty:
-                    self._run_next()
+                self._do_next()
             except Exception as error:  # one job that fails must not end the others
                 trace = None if isinstance(error, Blip2Error) else error
                 log.error("A job failed: %s", error, exc_info=trace)
+
+    def _do_next(self) -> None:
+        try:
+            job = self._waiting.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            self._run_next()
+            return
+        if isinstance(job, ExportJob):
+            self._export(job)
+        else:
+            self._import(job)
+
+    def _export(self, job: ExportJob) -> None:
+        folder = self._database.images.root.parent / "exports"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        out = export_snapshot(
+            self._database, snapshot_id=job.snapshot_id, format=job.format, folder=folder
+        )
+        # Zip of what is compressed already: stored, not squeezed again.
+        with zipfile.ZipFile(out.with_suffix(".zip"), "x") as archive:
+            for file in sorted(out.rglob("*")):
+                archive.write(file, file.relative_to(out.parent))
 
     def _import(self, job: Import) -> None:
         download = Downloads() if job.downloads and self._settings.downloads else None

@@ -168,6 +168,10 @@ def draw_jobs(desk: Desk) -> None:
     with desk.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+    finished = sum(run.finished_at is not None for run in runs)
+    if st.session_state.setdefault("finished", finished) != finished:
+        st.session_state["finished"] = finished
+        st.rerun()  # the sidebar counts anew
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
     for run in runs[:8]:
