@@ -57,9 +57,7 @@ def draw_new(desk: Desk) -> None:
         known = len(list_snapshots(session, dataset_id=desk.dataset_id))
     name = st.text_input("Name", f"v{known + 1}", max_chars=80)
     sources = st.multiselect("Texts of", SOURCES, default=list(SOURCES))
-    per_item = st.selectbox(
-        "Texts of one picture", [None, 1, 2, 3], format_func=lambda one: one or "all", index=0
-    )
+    most = st.selectbox("Texts of one picture", ["all", "1", "2", "3"])
     lowest = st.slider("Lowest ITM score (0 takes unscored texts, too)", 0.0, 1.0, 0.0, 0.01)
     validation, test = st.columns(2)
     held = validation.number_input("Share for validation", 0.0, 0.5, 0.05, 0.01)
@@ -67,7 +65,7 @@ def draw_new(desk: Desk) -> None:
     policy = SnapshotPolicy(
         sources=tuple(sources),
         lowest_itm=lowest or None,
-        per_item=per_item,
+        per_item=None if most == "all" else int(most),
         validation=held,
         test=apart,
     )
