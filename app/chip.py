@@ -32,8 +32,12 @@ class Choice:
     """Why it cannot be chosen; empty where it can."""
 
 
-def build_chip(services: Services, visit: gr.State, page: gr.Blocks) -> None:
-    """Draws and wires the line inside the page that is being built."""
+def build_chip(services: Services, visit: gr.State, page: gr.Blocks) -> gr.HTML:
+    """Draws and wires the line inside the page that is being built.
+
+    What it returns changes with the visitor's model and with its state: a tab that shows something
+    of the model listens to its `.change`.
+    """
     with gr.Row(elem_id="model"):
         chip = gr.HTML(describe_model(services, services.settings.model), container=False, scale=4)
         chooser = gr.HTML(
@@ -51,6 +55,7 @@ def build_chip(services: Services, visit: gr.State, page: gr.Blocks) -> None:
     )
     for event in (page.load, timer.tick, changed.success):
         event(lambda visit: tick(services, visit), visit, [chip, timer], queue=False, **QUIET)
+    return chip
 
 
 def choices(default: str) -> list[Choice]:

@@ -76,7 +76,9 @@ class Models:
     def _load_generator(self, spec: ModelSpec) -> Generator:
         from blip2core.models.loading import load_generator  # torch: the page need not wait for it
 
-        return load_generator(spec, device=self._device)
+        generator = load_generator(spec, device=self._device)
+        log.info("Loaded %s, revision %s", spec.name, generator.revision)  # hashed here, once
+        return generator
 
     def _load_matcher(self, spec: ModelSpec, generator: Future[Generator]) -> Matcher:
         from blip2core.models.loading import load_matcher

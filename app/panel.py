@@ -30,11 +30,14 @@ SHOWN_SIDE = 768
 def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
     """Draws and wires the panel inside the page that is being built.
 
-    `.topic` is a gr.State that holds the key of the picture that is talked about: a tab that shows
-    something of the picture listens to its `.change`. `.caption` is the caption's text box.
+    `.topic` is a gr.State that names what is talked about: a tab that shows something of the
+    picture listens to its `.change`. `.caption` is the caption's text box; `.screen` are the
+    components that `show` fills, for a tab that brings another picture.
     """
-    ui = SimpleNamespace(visit=visit, topic=gr.State(""))
+    arrival: Visit = visit.value
+    ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic))
     ui.picture = gr.Image(
+        arrival.picture.shown if arrival.picture else None,
         label="Picture",
         placeholder="Drop, paste or choose a picture",
         sources=["upload"],  # keys.html adds pasting, wherever the cursor is
@@ -49,6 +52,7 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
             ui.accept = gr.Button("Start with the new picture", variant="primary", size="sm")
             ui.keep = gr.Button("Keep the old one", size="sm")
     ui.caption = gr.Textbox(
+        _caption_of(arrival),
         label="Caption",
         placeholder="Comes by itself when there is a picture.",
         interactive=False,
@@ -68,6 +72,7 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
 def _wire(ui: SimpleNamespace, services: Services) -> None:
     # The visit is an output although it stays the same: what was set is deleted after the visit.
     screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
+    ui.screen = screen
     upload = ui.picture.upload(
         on_upload,
         [ui.visit, ui.picture],
@@ -110,12 +115,13 @@ def _receive(visit: Visit, path: str | Path, name: str) -> tuple[Update, ...]:
     return show(visit)
 
 
-def picture_from(data: bytes, name: str) -> Picture:
+def picture_from(data: bytes, name: str, caption: str = "") -> Picture:
     """The bytes of a picture file -> a picture for a visit. ImageError says what is wrong."""
     image = open_image(data)  # bytes have no path that a message could show
     shown = image.copy()
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    return Picture(key=content_hash(image), name=name, data=data, shown=shown)
+    key = content_hash(image)
+    return Picture(key=key, name=name, data=data, shown=shown, caption=caption)
 
 
 def on_accept(visit: Visit) -> tuple[Update, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.engine import Engine
+from app.feedback import KeepFeedback
 from app.models import Models
 from app.settings import AppSettings
 from blip2core.errors import ModelError
@@ -28,6 +29,8 @@ class Services:
     """Where pictures, texts and decisions are kept; None where the workbench runs alone."""
     jobs: Jobs | None = None
     """Imports and runs in the background; there where there is a database."""
+    feedback: KeepFeedback | None = None
+    """Where likes and dislikes are kept beyond the visit, if anywhere."""
 
 
 def build_services(settings: AppSettings, database: Database | None = None) -> Services:
@@ -42,17 +45,17 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
         wait([pair.loading, pair.loading_matcher()])
-    return Services(
-        settings=settings, engine=engine, database=database, jobs=_jobs(database, engine, settings)
-    )
-
-
-def _jobs(database: Database | None, engine: Engine, settings: AppSettings) -> Jobs | None:
-    """Started, where there is a database to work on."""
     if database is None:
-        return None
-    from app.jobs import Jobs
+        return Services(settings=settings, engine=engine)
+    from app.jobs import Jobs  # the workbench alone needs neither this nor the database
+    from app.keeping import keep_in
 
     jobs = Jobs(database, engine, settings)
     jobs.start()
-    return jobs
+    return Services(
+        settings=settings,
+        engine=engine,
+        database=database,
+        jobs=jobs,
+        feedback=keep_in(database),
+    )

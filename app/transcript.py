@@ -1,8 +1,10 @@
 """The conversation of a visit as chat messages, in the words a visitor reads."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from app.visit import Entry, Visit
+from app.talk import Entry
+from app.visit import Visit
 
 Message = dict[str, Any]
 """role, content and perhaps metadata, as Gradio's Chatbot takes them."""
@@ -10,13 +12,33 @@ Message = dict[str, Any]
 
 def transcript(visit: Visit) -> list[Message]:
     """The conversation as chat messages."""
-    messages: list[Message] = []
+    return [message for _, message in _lines(visit)]
+
+
+def entry_at(visit: Visit, index: int | tuple[int, int] | list[int]) -> Entry | None:
+    """The question that a message belongs to; None where the browser shows an older state."""
+    entries = [entry for entry, _ in _lines(visit)]
+    number = index if isinstance(index, int) else index[0]
+    return entries[number] if 0 <= number < len(entries) else None
+
+
+def thumbs(visit: Visit) -> list[str | None]:
+    """Like, Dislike or None for each message of the model."""
+    return [
+        entry.verdict and ("Like" if entry.verdict.liked else "Dislike")
+        for entry, message in _lines(visit)
+        if message["role"] == "assistant"
+    ]
+
+
+def _lines(visit: Visit) -> Iterator[tuple[Entry, Message]]:
     for entry in visit.entries:
-        messages.append({"role": "user", "content": entry.question})
+        yield entry, {"role": "user", "content": entry.question}
         if entry.dropped:
-            messages.append(_left_out(entry))
-        messages.append({"role": "assistant", "content": _wording(entry)})
-    return messages
+            yield entry, _left_out(entry)
+        if entry.note:
+            yield entry, {"role": "assistant", "content": entry.note}
+        yield entry, {"role": "assistant", "content": _wording(entry)}
 
 
 def _wording(entry: Entry) -> str:

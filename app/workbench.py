@@ -14,6 +14,7 @@ if __name__ == "__main__":  # run as a file: Python then looks for modules besid
 import gradio as gr
 
 from app.chip import build_chip
+from app.example import shipped_example
 from app.lane import QUIET, Update
 from app.panel import build_panel
 from app.services import Services, build_services
@@ -40,12 +41,13 @@ def build_workbench(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
     ) as page:
-        visit = gr.State(Visit(services.settings.model))
+        visit = gr.State(Visit(services.settings.model, shipped_example()))
         gr.HTML(HEADER, elem_id="header", container=False)
-        build_chip(services, visit, page)
+        chip = build_chip(services, visit, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, visit)
+                panel.chip = chip
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs") as tabs:
                     for name, (label, build_tab) in TABS.items():

@@ -51,16 +51,24 @@ def build_prompt(
 
 
 def prompt_for(
-    generator: Generator, conversation: Conversation, question: str, decode: DecodeConfig
+    generator: Generator,
+    conversation: Conversation,
+    question: str,
+    decode: DecodeConfig,
+    template: PromptTemplate | None = None,
 ) -> Prompt:
-    """`build_prompt` for a model: the picture and the answer to come take their room first."""
-    return build_prompt(
-        conversation,
-        question,
-        generator.spec.template,
-        generator.count_tokens,
-        generator.context_limit - decode.max_new_tokens,
-    )
+    """`build_prompt` for a model: the picture and the answer to come take their room first.
+
+    Without a template, in the words the model was trained with.
+    """
+    template = template or generator.spec.template
+    room = generator.prompt_room(decode.max_new_tokens)
+    if room < 1:
+        raise TextError(
+            f"An answer of up to {decode.max_new_tokens} new tokens leaves the model no room for a "
+            "question: allow fewer."
+        )
+    return build_prompt(conversation, question, template, generator.count_tokens, room)
 
 
 def reply(
@@ -70,11 +78,12 @@ def reply(
     question: str,
     *,
     decode: DecodeConfig | None = None,
+    template: PromptTemplate | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[str]:
     """The answer as it grows, each time from its beginning; ends early once `stop` is set."""
     decode = decode or DecodeConfig()
-    prompt = prompt_for(generator, conversation, question, decode)
+    prompt = prompt_for(generator, conversation, question, decode, template)
     yield from generator.stream(features, prompt.text, decode=decode, stop=stop)
 
 
@@ -82,7 +91,8 @@ def _asked(question: str, template: PromptTemplate) -> str:
     line = " ".join(question.split())  # a line break would end the turn
     if not line:
         raise TextError("The question is empty.")
-    return template.question.format(question=line)
+    # Not str.format: a template may come from a visitor, and braces in it mean nothing else.
+    return template.question.replace("{question}", line)
 
 
 def _spoken(turn: Turn, template: PromptTemplate) -> str:

@@ -44,6 +44,8 @@ class FakeGenerator:
     caption_text: str = "a red bird on the beach"
     seconds_per_word: float = 0.0
     context_limit: int = 200
+    picture_tokens: int = 16
+    revision: str = "0" * 64
     device: str = "cpu"
     dtype: str = "float32"
     spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-opt"))
@@ -86,13 +88,17 @@ class FakeGenerator:
         finally:
             self.running -= 1
 
+    def prompt_room(self, new_tokens: int) -> int:
+        return self.context_limit - new_tokens
+
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
     def _answer(self, prompt: str) -> str:
         if prompt == self.spec.template.caption:
             return self.caption_text
-        question = prompt.rpartition("Question: ")[2].removesuffix(" Answer:")
+        question = prompt.rpartition("Question: ")[2]
+        question = question.removesuffix(" Answer:").removesuffix(" Short answer:")
         return self.answers.get(question, question)
 
     def _words(self, answer: str, stop: threading.Event | None) -> Iterator[str]:

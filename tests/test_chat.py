@@ -72,6 +72,21 @@ def test_room_is_left_for_the_answer() -> None:
     assert (len(roomy.dropped), len(tight.dropped)) == (0, 2)
 
 
+def test_answer_longer_than_the_context_is_explained() -> None:
+    generator = FakeGenerator(context_limit=30)
+    with pytest.raises(TextError, match="up to 30 new tokens leaves the model no room"):
+        prompt_for(generator, TALK, "Where is it?", DecodeConfig(max_new_tokens=30))
+
+
+def test_template_of_a_visitor_takes_the_place_of_the_models_own() -> None:
+    generator = FakeGenerator()
+    own = SimpleNamespace(question="{question} {0} {question.__class__} ->", separator="\n")
+    prompt = prompt_for(generator, Conversation(), "Where?", DecodeConfig(), own)
+    assert prompt.text == "Where? {0} {question.__class__} ->"
+    list(reply(generator, PICTURE, Conversation(), "Where?", template=own))
+    assert generator.prompts == [prompt.text]
+
+
 def test_reply_streams_from_the_whole_prompt() -> None:
     generator = FakeGenerator(answers={"Where is it?": "on the beach"})
     answer = list(reply(generator, PICTURE, TALK, "Where is it?"))

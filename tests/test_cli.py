@@ -17,7 +17,8 @@ from blip2core.cli import train
 from blip2core.cli.config_files import read_config
 from blip2core.config import Stage2Config
 from blip2core.errors import ConfigError
-from blip2core.models import loading
+from blip2core.explain import METHODS
+from blip2core.models import Matcher, loading
 from blip2core.records import Match
 from tests.fakes import FakeFeatures, FakeGenerator
 
@@ -130,6 +131,74 @@ def test_match(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("short", 0.05, 3),
         ("rather long", 0.11, 3),
     ]
+
+
+@pytest.fixture
+def looked_into(tiny_matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "load_matcher", lambda *_, **__: tiny_matcher)
+
+
+@pytest.mark.usefixtures("looked_into")
+def test_explain_says_shows_and_writes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, npz = tmp_path / "map.png", tmp_path / "all.npz"
+    assert run("explain", folder / "a.png", "a car", "--out", out, "--npz", npz, "--json") == 0
+    (row,) = rows(capsys)
+    assert (row["method"], row["text"]) == ("winner", "a car")
+    assert row["description"].startswith("ITC query")
+    assert len(row["map"]) == 2
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert npz.read_bytes().startswith(b"PK")
+
+
+@pytest.mark.usefixtures("looked_into")
+def test_explain_takes_every_method_and_tests_it(
+    pictures: list[Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "map.png"
+    pictures[0].save(tmp_path / "a.png")
+    call = ("explain", tmp_path / "a.png", "a red car", "--method", "all", "--test", "--out", out)
+    assert run(*call, "--json") == 0
+    found = rows(capsys)
+    assert [row["method"] for row in found] == list(METHODS)
+    assert all(row["verdict"].startswith("Deletion") for row in found)
+    assert {file.name for file in tmp_path.glob("map*")} == {f"map-{name}.png" for name in METHODS}
+
+
+@pytest.mark.usefixtures("looked_into")
+def test_explain_writes_a_map_for_each_picture(folder: Path, tmp_path: Path) -> None:
+    assert run("explain", folder, "a car", "--out", tmp_path / "map.png") == 0
+    assert {file.name for file in tmp_path.glob("*.png")} == {"map-a.png", "map-b.png"}
+
+
+@pytest.mark.usefixtures("looked_into")
+def test_explain_of_a_picture_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explain", folder / "a.png", "", "--query", "2", "--json") == 0
+    (row,) = rows(capsys)
+    assert (row["method"], row["itm"]) == ("cross-attention", None)
+    assert row["description"].startswith("query 2: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("a car", "--method", "magic"), "method (magic) must be one of winner, gradcam"),
+        (("a car", "--layer", "1"), "layer (1) must be one of 0"),
+        (("a car", "--method", "words", "--word", "9"), "word (9)"),
+        (("", "--test"), "test needs a text"),
+        (("", "--method", "gradcam"), "needs a text"),
+        (("a car", "--out", "/nowhere/map.png"), "/nowhere/map.png cannot be written"),
+    ],
+)
+@pytest.mark.usefixtures("looked_into")
+def test_explain_tells_what_is_wrong(
+    folder: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("explain", folder / "a.png", *options) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.usefixtures("generator")

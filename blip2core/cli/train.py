@@ -34,8 +34,11 @@ def train(
 def evaluate(
     model: GeneratorName = "stickers-opt",
     task: Annotated[
-        Literal["captions", "vqa", "dialogue", "itm", "retrieval", "capfilt", "all"],
-        typer.Option(help="What to measure; capfilt is not a part of all."),
+        str,
+        typer.Option(
+            help="captions, vqa, dialogue, itm, retrieval or all; or of the maps that explain "
+            "them: pointing, faithfulness, answers; or capfilt, which no part of all is."
+        ),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,
     scenes: Annotated[int, typer.Option(min=1, help="Number of scenes.")] = 1000,

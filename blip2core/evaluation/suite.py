@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from blip2core.errors import ConfigError, ModelError
+from blip2core.evaluation.answers import measure_answers
 from blip2core.evaluation.capfilt import measure_capfilt
 from blip2core.evaluation.captions import measure_captions
 from blip2core.evaluation.dialogue import measure_dialogue
+from blip2core.evaluation.faithfulness import measure_faithfulness
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.matching import measure_matching
+from blip2core.evaluation.pointing import measure_pointing
 from blip2core.evaluation.retrieval import measure_retrieval
 from blip2core.evaluation.vqa import measure_vqa
 from blip2core.evaluation.web_gallery import build_web_gallery, draw_web_scenes
@@ -33,6 +36,14 @@ SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
 }
 """Tasks of a matcher."""
 TASKS: tuple[str, ...] = (*WRITING, *SCORING)
+LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+    "pointing": measure_pointing,
+    "faithfulness": measure_faithfulness,
+}
+"""Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
+"all"."""
+LOOKING_BACK: dict[str, Callable[[Generator, Gallery], Figures]] = {"answers": measure_answers}
+"""The same of a generator."""
 CAPFILT = "capfilt"
 """Takes a generator, a matcher and pictures of its own, and minutes: not a part of "all"."""
 
@@ -43,14 +54,14 @@ EMBEDDED_MATCHER = "stickers-itm"
 def evaluate(
     model: str | ModelSpec, task: str, seed: int, scenes: int, heldout: bool = False
 ) -> dict[str, Figures]:
-    """Figures of one of `TASKS`, or of "all" that the model can do, by task.
+    """Figures of one task, or of "all" of `TASKS` that the model can do, by task.
 
     An embedded generator and the embedded matcher count as one model: both are measured under the
     generator's name.
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, "all", or "capfilt".
+        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, "capfilt", or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -60,9 +71,9 @@ def evaluate(
         return {CAPFILT: _measure_capfilt(spec, draw_web_scenes(seed, scenes, held_out=heldout))}
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
-    generator = load_generator(spec) if set(tasks) & set(WRITING) else None
+    generator = load_generator(spec) if set(tasks) & {*WRITING, *LOOKING_BACK} else None
     matcher = None
-    if set(tasks) & set(SCORING):
+    if set(tasks) & {*SCORING, *LOOKING}:
         scorer = spec if spec.kind == "matcher" else find_spec(EMBEDDED_MATCHER)
         matcher = load_matcher(scorer, share_with=generator)
     return measure(drawn, tasks, generator, matcher)
@@ -80,11 +91,13 @@ def measure(
     gallery = None
     if generator is not None:
         gallery = build_gallery(generator, scenes)
-        figures |= {task: WRITING[task](generator, gallery) for task in tasks if task in WRITING}
+        writing = WRITING | LOOKING_BACK
+        figures |= {task: writing[task](generator, gallery) for task in tasks if task in writing}
     if matcher is not None:
         if gallery is None or gallery.features.encoder != matcher.vision.fingerprint:
             gallery = build_gallery(matcher, scenes)
-        figures |= {task: SCORING[task](matcher, gallery) for task in tasks if task in SCORING}
+        scoring = SCORING | LOOKING
+        figures |= {task: scoring[task](matcher, gallery) for task in tasks if task in scoring}
     return figures
 
 
@@ -104,9 +117,13 @@ def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
         possible = TASKS
     if task == "all":
         return possible
-    if task not in TASKS:
-        raise ConfigError(f"task ({task}) must be one of {', '.join(TASKS)}, {CAPFILT}, all")
-    if task not in possible:
+    known = (*TASKS, *LOOKING, *LOOKING_BACK)
+    if task not in known:
+        raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, all")
+    looking = set(LOOKING_BACK if spec.kind == "generator" else LOOKING)
+    if spec.is_embedded and spec.kind == "generator":
+        looking |= set(LOOKING)
+    if task not in possible and task not in looking:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
         )

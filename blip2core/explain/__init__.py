@@ -12,14 +12,26 @@ from blip2core.explain.word_maps import word_map
 
 Method = Callable[[Trace, Focus], Heatmap]
 METHODS: Mapping[str, Method] = {
+    "winner": winner,
     "gradcam": gradcam,
     "words": word_map,
     "relevance": relevance,
     "rollout": rollout,
     "cross-attention": cross_attention,
-    "winner": winner,
 }
-"""Name -> method."""
-DEFAULT_METHOD = "gradcam"
+"""Name -> method; all but the last two need a text."""
+DEFAULT_METHOD = "winner"
+"""The one that points best (docs/explaining.md)."""
+WITHOUT_TEXT = "cross-attention"
+"""What takes its place where there is no text."""
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Focus", "Heatmap", "Method", "Trace", "trace"]
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHODS",
+    "WITHOUT_TEXT",
+    "Focus",
+    "Heatmap",
+    "Method",
+    "Trace",
+    "trace",
+]

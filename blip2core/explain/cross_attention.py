@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from blip2core.errors import ConfigError
-from blip2core.explain.heatmap import Focus, Heatmap, heatmap
+from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
 from blip2core.explain.trace import Attention, Trace
 
 
-def cross_attention(trace: Trace, focus: Focus = Focus()) -> Heatmap:
+def cross_attention(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """Of one query, layer and head, or the mean over those not named.
 
     Of the pass with the text where the trace has one.

@@ -22,7 +22,7 @@ PLACES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """Which part of a trace to map; None is the mean over all there are."""
+    """Which part of a trace to map; None is the method's own choice, mostly the mean over all."""
 
     query: int | None = None
     layer: int | None = None
@@ -30,6 +30,10 @@ class Focus:
     head: int | None = None
     word: int | None = None
     """Position among `Trace.words`, so that a word said twice is two words."""
+
+
+EVERYTHING = Focus()
+"""No part in particular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 Rules 6 and 10 of Chefer et al., "Generic Attention-model Explainability for Interpreting
 Bi-Modal and Encoder-Decoder Transformers" (2021), with attention alone in the place of attention
-times gradient; `relevance` is the same with gradients. N rows of queries and text, P patches.
+times gradient; `relevance` is the same with gradients. Rule 10's factor for what the rows had
+mixed before is left out: the maps pointed less well with it (docs/explaining.md). N rows of
+queries and text, S layers, P patches.
 """
 
 from collections.abc import Mapping
@@ -11,18 +13,18 @@ import torch
 from torch import Tensor
 
 from blip2core.explain.demand import pair_of, weighted_cross, weighted_within, word_places
-from blip2core.explain.heatmap import Focus, Heatmap, heatmap
+from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
 from blip2core.explain.trace import Trace
 
 
-def rollout(trace: Trace, focus: Focus = Focus()) -> Heatmap:
+def rollout(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """What reached one query, or one word, or all queries (mean)."""
     shown = trace.shown
     cross = dict(zip(trace.layers, shown.cross.mean(dim=1), strict=True))
     return _read(trace, rolled_out(shown.within.mean(dim=1), cross), focus, "rollout")
 
 
-def relevance(trace: Trace, focus: Focus = Focus()) -> Heatmap:
+def relevance(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """The same with attention weighted by its gradient: what reached them and raised ITM."""
     pair_of(trace)
     cross = dict(zip(trace.layers, weighted_cross(trace), strict=True))
@@ -32,23 +34,15 @@ def relevance(trace: Trace, focus: Focus = Focus()) -> Heatmap:
 def rolled_out(within: Tensor, cross: Mapping[int, Tensor]) -> Tensor:
     """Self-attention (S, N, N) and cross-attention (Q, P) by layer -> (N, P).
 
-    In each layer, first tokens listen to one another (rule 6: R <- R + A R), then the queries look
-    (rule 10: R <- R + S^T A, where S is what they had listened to by then, rows of sum 1 beside
-    each token's own part).
+    In each layer, first all listen to one another (R <- R + A R, rule 6), then the queries look
+    (R <- R + A, rule 10).
     """
-    size = within.shape[-1]
-    own = torch.eye(size)
-    listened = own.clone()  # (N, N)
-    patches = next(iter(cross.values())).shape[-1]
-    seen = torch.zeros(size, patches)
+    first = next(iter(cross.values()))
+    seen = torch.zeros(within.shape[-1], first.shape[-1])
     for layer, attention in enumerate(within):
-        listened, seen = listened + attention @ listened, seen + attention @ seen
+        seen = seen + attention @ seen
         if layer in cross:
-            look = cross[layer]
-            queries = len(look)
-            others = listened - own
-            shares = others / others.sum(dim=-1, keepdim=True).clamp(min=1e-30) + own
-            seen = seen + shares[:queries].T @ look
+            seen[: len(first)] += cross[layer]
     return seen
 
 

@@ -36,19 +36,20 @@ height / rows of the picture. The class token, which belongs to no patch, is in 
     maps          list of {"kind", "query" (or null), "word" (or null), "label", "alt", "flat",
                   "scale", "values": bytes [patch]}, each with a scale of its own. Kinds:
                   "rollout" (one for each query, and one with query null: all of them),
-                  "winner" (mean over layers and heads; with a text),
+                  "winner" (of the last layer, mean over heads; with a text),
                   "gradcam", "relevance", "text" (the whole text) and "word" (one for each word,
                   in the order of `words`): with a text and gradients
     default_map   index in `maps` of the map to show first, or null: show `values`
     flat          a map is flat where (max - min) <= flat * max: say so instead of stretching it
     palette       bytes [256, 3]: the colours of levels 0..255 (viridis)
     answer        null, or what `answer_stack` gives:
-                  {"model", "prompt", "text", "slots": Q', "scale", "rows", "cols",
-                  "tokens": list of {"text", "token": id}, the answer's tokens as written,
-                  "values": bytes [token, slot]: the share of each soft prompt slot in what the
-                  token looked at, "prompt_share": list of numbers 0..1 for each token: how much
-                  of its attention lay on the picture's slots at all,
-                  "maps": one for each token, as in `maps`, kind "answer"}
+                  {"model", "prompt", "rows", "cols", "slots": Q' of the generator,
+                  "tokens": list of {"text": with its white space, "token": id},
+                  "scale", "values": bytes [token, slot]: share of each slot (one soft word of the
+                  picture) in what the token took from the picture,
+                  "picture_share": list of numbers 0..1 for each token: how much of its attention
+                  lay on the picture's slots at all,
+                  "maps": one for each token, in order, as in `maps`, kind "answer"}
 """
 
 import base64
@@ -60,6 +61,7 @@ from PIL import Image
 from torch import Tensor
 
 from blip2core.explain import METHODS
+from blip2core.explain.answers import AnswerTrace
 from blip2core.explain.cross_attention import cross_attention
 from blip2core.explain.heatmap import FLAT, Focus, Heatmap
 from blip2core.explain.rollout import rollout
@@ -75,10 +77,18 @@ from blip2core.explain.viridis import viridis
 LONGEST_SIDE = 1024
 """Pixels of the picture that travels with the stack."""
 DIGITS = 4
+"""Behind the point, of numbers that are not bytes."""
+DEFAULT_KIND = "winner"
+"""Kind of the map that is shown first, where there is one."""
 
 
-def explorer_stack(trace: Trace, picture: Image.Image, **extra: Any) -> dict[str, Any]:
-    """The payload above. `picture` is the original; `answer=` takes what `answer_stack` gave."""
+def explorer_stack(
+    trace: Trace, picture: Image.Image, *, answer: AnswerTrace | None = None
+) -> dict[str, Any]:
+    """The payload above, of one trace and its original picture; `answer` adds that of a generator.
+
+    JSON has no NaN: none is in it.
+    """
     numbers = statistics(trace)
     patches = trace.patches(trace.shown.cross)
     maps = extra_maps(trace)
@@ -103,12 +113,8 @@ def explorer_stack(trace: Trace, picture: Image.Image, **extra: Any) -> dict[str
         "default_map": kinds.index(DEFAULT_KIND) if DEFAULT_KIND in kinds else None,
         "flat": FLAT,
         "palette": base64.b64encode(viridis().tobytes()).decode(),
-        "answer": extra.get("answer"),
+        "answer": None if answer is None else answer_stack(answer),
     }
-
-
-DEFAULT_KIND = "text"
-"""Kind of the map that is shown first."""
 
 
 def extra_maps(trace: Trace) -> list[dict[str, Any]]:
@@ -125,6 +131,24 @@ def extra_maps(trace: Trace) -> list[dict[str, Any]]:
         for word in range(len(trace.words)):
             maps.append(map_part("word", METHODS["words"](trace, Focus(word=word)), word=word))
     return maps
+
+
+def answer_stack(answer: AnswerTrace) -> dict[str, Any]:
+    """The `answer` part; also useful by itself, as each answer of a conversation has one."""
+    tokens = zip(answer.pieces, answer.tokens, strict=True)
+    return {
+        "model": answer.model,
+        "prompt": answer.prompt,
+        "rows": answer.grid[0],
+        "cols": answer.grid[1],
+        "slots": answer.slots.shape[1],
+        "tokens": [{"text": piece, "token": token} for piece, token in tokens],
+        **quantised(answer.slots),
+        "picture_share": _numbers(answer.picture_share),
+        "maps": [
+            map_part("answer", answer.token_map(token)) for token in range(len(answer.tokens))
+        ],
+    }
 
 
 def map_part(

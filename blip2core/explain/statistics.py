@@ -3,6 +3,7 @@
 L layers, H heads, Q queries, P patches, S self-attention layers.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,8 @@ def statistics(trace: Trace) -> Statistics:
 def entropy(weights: Tensor) -> Tensor:
     """(..., P), 0 or more -> (...) bits of what they are when they sum to 1."""
     shares = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
-    return torch.special.entr(shares).sum(dim=-1) / torch.log(torch.tensor(2.0))
+    bits: Tensor = torch.special.entr(shares).sum(dim=-1) / math.log(2)
+    return bits
 
 
 def similarity(patches: Tensor) -> Tensor:

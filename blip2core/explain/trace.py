@@ -119,7 +119,7 @@ def trace(
         raise ConfigError("gradients need a text: they are those of its matching score")
     model = matcher.model
     vision = matcher.vision_of(features)
-    grid, class_token = patch_grid(model.config.vision_config, vision.shape[1])
+    grid, class_token = patch_grid(model.vision_model, vision.shape[1])
     with (
         torch.inference_mode(False),
         torch.set_grad_enabled(gradients),
@@ -129,9 +129,9 @@ def trace(
         matching = QFormerMatching(capture.model)
         images = matching.embed_images(vision)[0].float().detach()  # (Q, E)
         alone = split_passes(capture.take())
-        known = _with_text(matcher, capture, vision, images, text, gradients) if text else {}
-    if text is not None and not known:
-        matcher.tokens([text])  # raises TextError: it is empty
+        known: dict[str, Any] = {}
+        if text is not None:
+            known = _with_text(matcher, capture, vision, images, text, gradients)
     return Trace(
         model=matcher.spec.name,
         revision=matcher.spec.revision,
@@ -205,18 +205,19 @@ def stacked(maps: Any) -> Tensor:
     return torch.cat([one.detach() for one in maps]).to("cpu", torch.float32)
 
 
-def patch_grid(vision_config: Any, patches: int) -> tuple[tuple[int, int], bool]:
-    """Rows and columns, and whether a class token comes first.
+def patch_grid(vision_model: Any, patches: int) -> tuple[tuple[int, int], bool]:
+    """Rows and columns of an image encoder, and whether a class token comes first.
 
     ModelError where the number of patches is not that of a whole picture.
     """
-    side = vision_config.image_size // vision_config.patch_size
-    if patches - side * side not in (0, 1):
+    side = vision_model.config.image_size // vision_model.config.patch_size
+    class_token = hasattr(vision_model.embeddings, "class_embedding")
+    if patches != side * side + class_token:
         raise ModelError(
-            f"These features have {patches} patches where a whole picture has {side * side}: "
-            "look into the features as they were before patches were hidden."
+            f"These features have {patches - class_token} patches where a whole picture has "
+            f"{side * side}: look into the features as they were before patches were hidden."
         )
-    return (side, side), patches > side * side
+    return (side, side), class_token
 
 
 def split_words(matcher: Matcher, text: str, length: int) -> tuple[Word, ...]:

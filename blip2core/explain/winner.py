@@ -4,13 +4,19 @@ from dataclasses import replace
 
 from blip2core.explain.cross_attention import attention_map
 from blip2core.explain.demand import cosines_of
-from blip2core.explain.heatmap import Focus, Heatmap
+from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
 from blip2core.explain.trace import Trace
 
 
-def winner(trace: Trace, focus: Focus = Focus()) -> Heatmap:
-    """Attention of the winner (or of `focus.query`) in the picture's own pass, which ITC reads."""
+def winner(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
+    """Attention of the winner (or of `focus.query`) in the picture's own pass, which ITC reads.
+
+    Of the last layer that looks at the picture, where none is named: what comes before is a
+    search, and its mean points less well (docs/explaining.md).
+    """
     cosines = cosines_of(trace)
     query = cosines.winner if focus.query is None else focus.query
-    found = attention_map(trace, trace.alone, replace(focus, query=query, word=None))
-    return replace(found, title=f"ITC query {query}, cosine {float(cosines.values[query]):.2f}")
+    layer = trace.layers[-1] if focus.layer is None else focus.layer
+    found = attention_map(trace, trace.alone, replace(focus, query=query, layer=layer, word=None))
+    said = f"ITC query {query}, cosine {float(cosines.values[query]):.2f}, layer {layer}"
+    return replace(found, title=said)

@@ -1,28 +1,28 @@
-"""Two hops from a word to the picture: which queries it spoke with, and where those looked.
+"""Two hops from a word to the picture: which queries heard it, and where those looked then.
 
-Words never see the picture themselves; they meet it through the queries. Both hops are weighted
-by the gradient of the ITM logit.
+Words never see the picture themselves; they reach it through the queries. Both hops are weighted
+by the gradient of the ITM logit, and they are taken in the order of the layers: a look counts as
+much as the query had heard of the word by then. Q queries, P patches.
 """
 
+import torch
 from torch import Tensor
 
 from blip2core.explain.demand import weighted_cross, weighted_within, word_places
-from blip2core.explain.heatmap import Focus, Heatmap, heatmap
+from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
 from blip2core.explain.trace import Trace
 
 
-def word_map(trace: Trace, focus: Focus = Focus()) -> Heatmap:
+def word_map(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """Of the word at `focus.word`, a position in `trace.words`; None: of the whole text."""
-    links = word_links(trace, focus.word)  # (Q,)
-    looks = trace.patches(weighted_cross(trace).sum(dim=0))  # (Q, P)
+    heard = heard_by_then(trace, focus.word)  # (L, Q)
+    seen = torch.einsum("lq,lqp->p", heard, weighted_cross(trace))
     name = "whole text" if focus.word is None else f'word "{trace.words[focus.word].text}"'
-    return heatmap(links @ looks, trace.grid, name)
+    return heatmap(trace.patches(seen), trace.grid, name)
 
 
-def word_links(trace: Trace, word: int | None = None) -> Tensor:
-    """(Q,): how much a word and each query had to do with one another, in either direction."""
+def heard_by_then(trace: Trace, word: int | None = None) -> Tensor:
+    """(L, Q): how much each query heard of a word up to each layer in which it looks."""
     places = word_places(trace, word)
-    within = weighted_within(trace).sum(dim=0)  # (N, N)
-    asked = within[places, : trace.queries].sum(dim=0)
-    heard = within[: trace.queries, places].sum(dim=1)
-    return asked + heard
+    heard = weighted_within(trace)[:, : trace.queries, places].sum(dim=-1).cumsum(dim=0)  # (S, Q)
+    return heard[list(trace.layers)]

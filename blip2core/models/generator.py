@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
@@ -14,6 +15,7 @@ from blip2core.config import GREEDY, DecodeConfig, check_number
 from blip2core.errors import ModelError
 from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.reading import Reader
+from blip2core.models.revision import revision_of
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
@@ -52,6 +54,21 @@ class Generator:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt),
         the picture's own already taken off."""
         return self.reader.context_limit
+
+    @property
+    def picture_tokens(self) -> int:
+        """Soft words that a picture takes in front of the prompt; BLIP, which looks at the picture
+        by cross-attention, has none."""
+        return self.reader.picture_tokens
+
+    @cached_property
+    def revision(self) -> str:
+        """What names the weights exactly: see `revision_of`."""
+        return revision_of(self.model.config, self.spec)
+
+    def prompt_room(self, new_tokens: int) -> int:
+        """Tokens there are for a prompt that `new_tokens` new ones are to follow."""
+        return self.reader.prompt_room(new_tokens)
 
     def count_tokens(self, text: str) -> int:
         """Tokens that `text` costs as a prompt, start token included."""

@@ -43,11 +43,20 @@ class Reader:
     @property
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt)."""
-        queries: int = 0 if self.is_blip else self.model.config.num_query_tokens
         if self.is_encoder_decoder:
-            return ENCODER_TOKENS - queries
+            return ENCODER_TOKENS - self.picture_tokens
         positions: int = self.language_model.config.max_position_embeddings
-        return positions - queries
+        return positions - self.picture_tokens
+
+    @property
+    def picture_tokens(self) -> int:
+        """Soft words in front of a prompt."""
+        return 0 if self.is_blip else int(self.model.config.num_query_tokens)
+
+    def prompt_room(self, new_tokens: int) -> int:
+        """Tokens there are for a prompt beside `new_tokens` new ones; an encoder-decoder writes
+        those elsewhere."""
+        return self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
 
     def token_ids(self, text: str) -> list[int]:
         """A prompt as the model was trained to read it. TextError where it names `<image>`."""
@@ -61,7 +70,7 @@ class Reader:
     def fitting_ids(self, text: str, new_tokens: int) -> list[int]:
         """`token_ids`; TextError where there is no room for them beside `new_tokens` new ones."""
         ids = self.token_ids(text)
-        room = self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
+        room = self.prompt_room(new_tokens)
         if len(ids) > room:
             raise TextError(
                 f"The prompt has {len(ids)} tokens, and the model has room for {room} "

@@ -44,6 +44,13 @@ class ModelSpec:
     """Pixels along each side of the picture the encoder sees."""
     knows: str
     """One sentence: what the model was trained on, so what it can answer about."""
+    questions: tuple[str, ...] = (
+        "What is in the picture?",
+        "Where is this?",
+        "What colour is it?",
+    )
+    """Questions to begin with, of a kind it was trained to answer; BLIP, which was not, has none.
+    """
     licence: str
     revision: str = "main"
     """Branch, tag or commit on the Hub."""
@@ -67,6 +74,7 @@ class ModelSpec:
 
 
 STICKERS = "Pictures of the sticker world only: emoji animals, things and fruit on painted places."
+STICKER_QUESTIONS = ("What animal is there?", "How many are there?", "Where is it?")
 PHOTOS = "Photographs and web pictures (COCO, Visual Genome, web image-text pairs), in English."
 MIT = "MIT by its model card; the language model inside has terms of its own: see model card."
 OPT = "MIT by its model card; OPT's own terms allow research only: see model card."
@@ -90,6 +98,7 @@ def _embedded(name: str, kind: Kind, language: str, parameters: int, *, end: str
         parameters=parameters,
         image_size=112,
         knows=STICKERS,
+        questions=STICKER_QUESTIONS if kind == "generator" else (),
         licence="The licence of this project.",
         dtype="float32",
         template=NEWLINES,
@@ -153,6 +162,7 @@ def _matcher(name: str, family: Family, parameters: int, *, size: int, limit: in
         parameters=parameters,
         image_size=size,
         knows=PHOTOS,
+        questions=(),
         licence=MIT if family == "blip2" else BSD,
         text_limit=limit,
     )
@@ -168,6 +178,7 @@ def _blip(name: str, parameters: int) -> ModelSpec:
         parameters=parameters,
         image_size=384,
         knows=f"{PHOTOS} Writes captions; was not trained to answer questions.",
+        questions=(),
         licence=BSD,
         template=PromptTemplate(question="{question}", caption="a picture of"),
     )

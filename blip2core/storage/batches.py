@@ -284,5 +284,8 @@ def _row(batch: Batch, choice: Choice) -> dict[str, object]:
 
 def _bump(session: Session, item_ids: Sequence[int]) -> None:
     """A new version of each item, which also keeps single decisions out until the commit."""
+    # In one order, whoever does it: two batches would else wait for each other on PostgreSQL.
+    locked = select(Item.id).where(Item.id.in_(item_ids)).order_by(Item.id).with_for_update()
+    session.execute(locked).all()
     query = update(Item).where(Item.id.in_(item_ids))
     session.execute(query.values(row_version=Item.row_version + literal(1)))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, Statemen
 from sqlalchemy.orm import Session, sessionmaker
 
 from blip2core.errors import Blip2Error, StorageError
-from blip2core.storage.engine import WRITE, connect, journal_for, parse_url
+from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
 from blip2core.storage.searching import index_new_texts
 from blip2core.storage.upkeep import check_revision, upgrade
 
 Result = TypeVar("Result")
+BUSY = "The database is busy with another change; try again."
 RETRIES = 3
 """How often `run_write` runs a unit that another one got in the way of."""
 SERIALIZATION = {"40001", "40P01"}
@@ -38,6 +40,9 @@ class Database:
     """What the curator should know of this database; empty where all is well."""
     engine: Engine = field(repr=False)
     lock: FileLock | None = field(default=None, repr=False)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Writers of this process queue here: SQLite's own waiting is not fair, and a busy writer would
+    starve the others."""
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -54,7 +59,7 @@ class Database:
         if not self.owner:
             raise StorageError("This process only reads the database; open it as its owner.")
         engine = self.engine.execution_options(**{WRITE: True})
-        with _as_storage_errors(), _sessions(engine).begin() as session:
+        with self._turn(), _as_storage_errors(), _sessions(engine).begin() as session:
             yield session
             index_new_texts(session)
 
@@ -68,6 +73,18 @@ class Database:
                 if not left or not _may_succeed_again(error.__cause__):
                     raise
         raise AssertionError("the last try returns or raises")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self.turn.acquire(timeout=BUSY_SECONDS):
+            raise StorageError(BUSY)
+        try:
+            yield
+        finally:
+            self.turn.release()
 
     def close(self) -> None:
         """Ends all connections; another process may own the database then."""
@@ -176,7 +193,7 @@ def _translated(error: SQLAlchemyError) -> Blip2Error:
     if isinstance(error, IntegrityError):
         return StorageError(f"The database refused a change: {said}.")
     if "database is locked" in said or _may_succeed_again(error):
-        return StorageError("The database is busy with another change; try again.")
+        return StorageError(BUSY)
     return StorageError(f"The database failed: {said}.")
 
 

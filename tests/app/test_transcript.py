@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.transcript import transcript
+from app.talk import Verdict
+from app.transcript import entry_at, thumbs, transcript
 from app.visit import Visit
 from blip2core.records import Turn
 
@@ -46,3 +47,13 @@ def test_dropped_turns_stand_before_the_answer() -> None:
 
 def test_nothing_said_is_nothing_shown() -> None:
     assert transcript(Visit()) == []
+
+
+def test_messages_belong_to_their_questions() -> None:
+    visit = visit_with(state="answered", answer="a dog", note="It took long.")
+    visit.ask("Where?")
+    first, second = visit.entries
+    assert [entry_at(visit, index) for index in range(5)] == [first] * 3 + [second] * 2
+    assert entry_at(visit, 5) is None and entry_at(visit, -1) is None
+    visit.judge(first.number, Verdict(liked=True))
+    assert thumbs(visit) == ["Like", "Like", None]

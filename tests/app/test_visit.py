@@ -4,6 +4,7 @@ import copy
 
 from PIL import Image
 
+from app.talk import Entry, Opening, Verdict
 from app.visit import REMEMBERED, Picture, Visit
 from blip2core.records import Turn
 
@@ -128,3 +129,70 @@ def test_cleared_answer_does_not_come_back() -> None:
 
 def test_each_visitor_starts_with_nothing() -> None:
     assert copy.deepcopy(talking("Who?")).entries == ()
+
+
+def opening(kind: str = "import", key: str = "elsewhere") -> Opening:
+    entries = (Entry(question="Who?", answer="a dog", state="answered"),)
+    return Opening(picture=picture(key), entries=entries, kind=kind)
+
+
+def test_each_visitor_finds_the_example() -> None:
+    first = copy.deepcopy(Visit(opening=opening("example")))
+    second = copy.deepcopy(first)
+    first.ask("Where?")
+    assert (len(first.entries), len(second.entries)) == (2, 1)
+    assert not first.is_untouched and second.is_untouched
+    assert first.uid != second.uid
+
+
+def test_imported_talk_asks_before_it_replaces_another() -> None:
+    visit = talking("Who?")
+    visit.receive_talk(opening())
+    assert (visit.topic[:3], visit.offered.key) == ("old", "elsewhere")
+    visit.keep()
+    visit.accept()
+    assert visit.picture.key == "old" and len(visit.entries) == 1
+    visit.receive_talk(opening())
+    visit.accept()
+    assert (visit.picture.key, visit.entries[0].answer) == ("elsewhere", "a dog")
+    assert visit.opening.kind == "import" and not visit.is_untouched
+
+
+def test_another_talk_about_the_same_picture_is_another_topic() -> None:
+    visit = talking()
+    topic = visit.topic
+    visit.receive_talk(opening(key="old"))
+    assert visit.picture.key == "old" and visit.topic != topic
+
+
+def test_example_whose_picture_is_chosen_begins_anew() -> None:
+    visit = Visit(opening=opening("example"))
+    topic = visit.topic
+    visit.receive(picture("elsewhere"))
+    assert visit.entries == () and visit.topic != topic
+
+
+def test_a_picture_offered_after_a_talk_comes_without_it() -> None:
+    visit = talking("Who?")
+    visit.receive_talk(opening())
+    visit.receive(picture("new"))
+    visit.accept()
+    assert (visit.picture.key, visit.entries) == ("new", ())
+
+
+def test_cut_takes_all_that_came_after() -> None:
+    visit = talking("Who?", "Where?")
+    visit.ask("Why?")
+    waiting, second = visit.open_entry, visit.entries[1]
+    assert visit.cut(second.number) == second
+    assert waiting.stop.is_set() and [e.question for e in visit.entries] == ["Who?"]
+    assert visit.cut(second.number) is None
+
+
+def test_only_answers_are_judged() -> None:
+    visit = talking("Who?")
+    visit.ask("Where?")
+    answered, waiting = visit.entries
+    assert visit.judge(waiting.number, Verdict(liked=True)) is None
+    assert visit.judge(answered.number, Verdict(liked=True)).verdict.liked
+    assert visit.judge(answered.number, None).verdict is None

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from app.services import Services
 from app.tabs.chat import on_ask, respond
 from app.visit import Visit
 from tests.fakes import FakeGenerator, fake_services
@@ -24,8 +25,13 @@ def upload(folder: Path, name: str, content: bytes | Image.Image, **how: Any) ->
 def ask(visit: Visit, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
     """Ask and take the whole answer; the conversation as shown."""
     on_ask(visit, question)
-    *_, (messages, _) = respond(fake_services(generator), visit)
-    return messages
+    return answered(visit, fake_services(generator))
+
+
+def answered(visit: Visit, services: Services) -> list[dict[str, Any]]:
+    """The conversation as shown when the open question has been answered."""
+    *_, (chat, *_) = respond(services, visit)
+    return chat["value"]
 
 
 def contents(messages: Iterable[dict[str, Any]]) -> list[str]:

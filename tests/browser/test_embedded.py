@@ -46,9 +46,9 @@ def test_every_example_is_captioned_and_talked_about(journey: Journey) -> None:
     right = []
     for row in samples():
         journey.upload(SAMPLES / row["file"])
-        if journey.answers.count():
+        if right:  # before the first, there is only the example, which makes room unasked
             journey.press("Start with the new picture")
-            expect(journey.answers).to_have_count(0)
+        expect(journey.answers).to_have_count(0)
         expect(journey.caption).to_have_value(re.compile(row["truth"]["place"]))
         for question, answer in row["dialogue"][:3]:
             bubble = journey.ask(question)

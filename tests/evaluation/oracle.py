@@ -46,6 +46,9 @@ class Writer:
     prompts: list[str] = field(default_factory=list)
     encoded: int = 0
 
+    def prompt_room(self, new_tokens: int) -> int:
+        return self.context_limit - new_tokens
+
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 

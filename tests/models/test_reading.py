@@ -21,6 +21,12 @@ def test_context_of_the_other_kinds(tiny_generator, tiny_instructblip, tiny_blip
     assert tiny_blip.reader.context_limit == 48
 
 
+def test_room_of_a_prompt(tiny_generator, tiny_t5_generator, tiny_blip):
+    assert tiny_generator.picture_tokens == tiny.QUERIES and tiny_blip.picture_tokens == 0
+    assert tiny_generator.prompt_room(40) == 128 - tiny.QUERIES - 40
+    assert tiny_t5_generator.prompt_room(40) == 512 - tiny.QUERIES, "its answer lies elsewhere"
+
+
 def test_start_tokens(tiny_generator, tiny_t5_generator, tiny_blip):
     assert tiny_generator.reader.token_ids("") == [tiny.BOS]
     assert tiny_t5_generator.reader.token_ids("") == [tiny.EOS]

@@ -184,3 +184,10 @@ def test_an_unsupported_architecture_is_named(tmp_path):
 def test_the_plain_template():
     template = PromptTemplate()
     assert template.question.format(question="what?") == "Question: what? Answer:"
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_only_models_that_answer_have_questions_to_begin_with(spec: Any) -> None:
+    answers = spec.kind == "generator" and spec.family != "blip"
+    assert len(spec.questions) == (3 if answers else 0)
+    assert ("animal" in " ".join(spec.questions)) == (answers and spec.is_embedded)

@@ -1,0 +1,121 @@
+"""How a question is asked: how the answer is drawn, and the words around the question."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from blip2core.models.specs import PromptTemplate
+
+Style = Literal["own", "plain", "answer", "short", "custom"]
+WORDS: dict[Style, str] = {
+    "plain": "{question}",
+    "answer": "Question: {question} Answer:",
+    "short": "Question: {question} Short answer:",
+}
+"""Words around a question; `own` are the model's, `custom` the visitor's."""
+LONGEST_CUSTOM = 500
+"""Characters of a visitor's own words around a question."""
+LIMITS: dict[str, tuple[float, float]] = {
+    "max_new_tokens": (1, 256),
+    "min_new_tokens": (0, 50),
+    "repetition_penalty": (1.0, 3.0),
+    "temperature": (0.1, 1.5),
+    "top_p": (0.1, 1.0),
+    "beams": (2, 10),
+    "length_penalty": (-1.0, 2.0),
+}
+"""Least and most of each number that a visitor may choose; the model is shared."""
+WHOLE = ("max_new_tokens", "min_new_tokens", "beams")
+SEED_BITS = 32
+"""Size of a drawn seed: short enough to be noted down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The settings of one question."""
+
+    decode: DecodeConfig = DecodeConfig()
+    style: Style = "own"
+    custom: str = ""
+    """Words around the question, which `{question}` stands for; style custom only."""
+
+    def __post_init__(self) -> None:
+        if self.style not in get_args(Style):
+            raise ConfigError(f"style ({self.style!r}) must be one of {', '.join(get_args(Style))}")
+        if len(self.custom) > LONGEST_CUSTOM:
+            raise ConfigError(f"Your own words may have at most {LONGEST_CUSTOM} characters.")
+        if self.style == "custom" and "{question}" not in self.custom:
+            raise ConfigError("Your own words must contain {question}, where the question goes.")
+
+    def template(self, own: PromptTemplate) -> PromptTemplate:
+        """The words of this style, where a model's own are given."""
+        if self.style == "own":
+            return own
+        words = self.custom if self.style == "custom" else WORDS[self.style]
+        return replace(own, question=words)
+
+
+NAMES = ("mode", *LIMITS, "seed", "style", "custom")
+"""The order in which `asking_from` takes values."""
+
+
+def asking_from(*values: Any) -> Asking:
+    """Values as the page sends them, in the order of NAMES -> settings. ConfigError says which is
+    out of its range."""
+    given = dict(zip(NAMES, values, strict=True))
+    style, custom = given.pop("style"), str(given.pop("custom") or "")
+    seed = _seed(str(given.pop("seed") or ""))
+    for name in LIMITS:
+        if not isinstance(given[name], int | float):
+            raise ConfigError(f"{name} is empty")
+    for name in WHOLE:
+        given[name] = int(given[name])
+    decode = DecodeConfig(**given, seed=seed)
+    return Asking(decode=within_limits(decode), style=cast(Style, style), custom=custom)
+
+
+def _seed(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not (text.strip().isascii() and text.strip().isdecimal()):
+        raise ConfigError("the seed must be a whole number, or blank to draw one")
+    return int(text)
+
+
+def within_limits(decode: DecodeConfig) -> DecodeConfig:
+    """The same settings; ConfigError where one asks for more than LIMITS allow."""
+    for name, (least, most) in LIMITS.items():
+        if not least <= getattr(decode, name) <= most:
+            raise ConfigError(f"{name} ({getattr(decode, name)}) must be from {least} to {most}")
+    return decode
+
+
+def with_seed(asking: Asking) -> Asking:
+    """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
+    if asking.decode.mode != "sample" or asking.decode.seed is not None:
+        return asking
+    return replace(asking, decode=replace(asking.decode, seed=secrets.randbits(SEED_BITS)))
+
+
+def describe(decode: DecodeConfig) -> str:
+    """The settings that had a part in an answer, in words."""
+    parts = {
+        "greedy": ["greedy"],
+        "sample": [
+            "sampling",
+            f"temperature {decode.temperature:g}",
+            f"top-p {decode.top_p:g}",
+            f"seed {decode.seed}",
+        ],
+        "beam": [f"{decode.beams} beams", f"length penalty {decode.length_penalty:g}"],
+    }[decode.mode]
+    parts.append(f"{decode.min_new_tokens} to {decode.max_new_tokens} tokens")
+    if decode.repetition_penalty != 1:
+        parts.append(f"repetition penalty {decode.repetition_penalty:g}")
+    return ", ".join(parts)

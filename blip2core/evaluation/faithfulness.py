@@ -1,0 +1,93 @@
+"""Do the maps show what the score depends on? Deletion, insertion and random weights, by method.
+
+For each scene one of its groups is named, as in the pointing game, and each method's map is
+measured by `explain.faithfulness` and `explain.sanity`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+
+from blip2core.evaluation.gallery import Figures, Gallery
+from blip2core.evaluation.pointing import NORMAL, named_group
+from blip2core.explain import METHODS, Focus, Heatmap, Method, trace
+from blip2core.explain.faithfulness import Faithfulness, Score, faithfulness
+from blip2core.explain.sanity import randomised, rank_correlation
+from blip2core.models import ImageFeatures, Matcher
+from blip2core.stickers.captions import claim_of
+
+ORDERS, STEPS = 10, 8
+"""Random orders of each map, and steps from the whole picture to none of it."""
+STRANGERS = 3
+"""Q-Formers with random weights that each map is compared with."""
+SCORES: tuple[Score, ...] = ("itm", "itc")
+
+
+def measure_faithfulness(
+    matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method] = METHODS
+) -> Figures:
+    """For each method and score: areas under deletion, insertion and random orders; by how much
+    deletion lies below random and insertion above, with 95 % intervals over the scenes. And the
+    mean rank correlation with the maps of random Q-Formers.
+
+    Flat maps have no order: they are left out of the areas, and count as correlation 0.
+    """
+    strangers = [randomised(matcher, seed) for seed in range(STRANGERS)]
+    tested: dict[tuple[str, Score], list[Faithfulness]] = {
+        (name, score): [] for name in methods for score in SCORES
+    }
+    alike: dict[str, list[float]] = {name: [] for name in methods}
+    for index, scene in enumerate(gallery.scenes):
+        features, text = gallery.features[[index]], claim_of(named_group(scene)).phrase()
+        maps = _maps(matcher, features, text, methods)
+        others = [_maps(stranger, features, text, methods) for stranger in strangers]
+        for name, found in maps.items():
+            alike[name] += [rank_correlation(found, other[name]) for other in others]
+            for score in SCORES if not found.is_flat else ():
+                tested[name, score].append(_tested(matcher, features, text, found, score))
+    return {
+        name: {
+            **{score: _figures(tested[name, score]) for score in SCORES},
+            "random_weights": fmean(alike[name]),
+        }
+        for name in methods
+    }
+
+
+def _maps(
+    matcher: Matcher, features: ImageFeatures, text: str, methods: Mapping[str, Method]
+) -> dict[str, Heatmap]:
+    seen = trace(matcher, features, text, gradients=True)
+    return {name: method(seen, Focus()) for name, method in methods.items()}
+
+
+def _tested(
+    matcher: Matcher, features: ImageFeatures, text: str, found: Heatmap, score: Score
+) -> Faithfulness:
+    steps = faithfulness(
+        matcher, features, text, found, score=score, orders=ORDERS, steps=STEPS, seed=0
+    )
+    *_, last = steps
+    assert last.result is not None  # nobody stopped it
+    return last.result
+
+
+def _figures(tested: Sequence[Faithfulness]) -> Figures:
+    """Means over the scenes; only their number where too few had a map with an order."""
+    if len(tested) < 2:
+        return {"measured": len(tested)}
+    return {
+        "measured": len(tested),
+        "deletion": fmean(one.deletion_area for one in tested),
+        "insertion": fmean(one.insertion_area for one in tested),
+        "random": fmean(one.random_area.mean for one in tested),
+        "deletion_gain": _gain([one.random_area.mean - one.deletion_area for one in tested]),
+        "insertion_gain": _gain([one.insertion_area - one.random_area.mean for one in tested]),
+    }
+
+
+def _gain(differences: Sequence[float]) -> Figures:
+    """Mean over the scenes and the 95 % interval of that mean."""
+    middle = fmean(differences)
+    reach = NORMAL * stdev(differences) / math.sqrt(len(differences))
+    return {"mean": middle, "low": middle - reach, "high": middle + reach}

@@ -1,0 +1,55 @@
+"""Mask and ask again: what would the model say if it could not look at some patches?
+
+The picture is not encoded again. The encoder's output for the hidden patches is taken away, which
+for the Q-Former is exactly the same as an attention mask over them: it knows no order among the
+patches. Putting an average in their place would leave something to look at, and nothing of what
+the encoder ever makes.
+
+Two things to know when reading the answer: the encoder's layers have told the other patches, and
+the class token, some of what was hidden; and what is hidden is a place, not an object.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from blip2core.errors import ConfigError, ModelError
+from blip2core.models import ImageFeatures
+
+
+def hide_patches(
+    features: ImageFeatures, hidden: Collection[int], grid: tuple[int, int]
+) -> ImageFeatures:
+    """The same pictures without some patches, for `Generator.answer` and `Matcher.match`.
+
+    `hidden` counts row by row from the upper left, from 0 to R * C - 1; `grid` is (R, C), as
+    `Trace.grid` has it. What a Q-Former had read of the pictures is dropped, so that a generator
+    reads again what is left. Takes features as `encode` gave them: name all hidden patches at
+    once. Raises ConfigError (no such patch, or none left), ModelError (features of another grid).
+    """
+    patches = range(grid[0] * grid[1])
+    _check_patches(hidden, patches)
+    return keep_patches(features, [patch for patch in patches if patch not in hidden], grid)
+
+
+def keep_patches(
+    features: ImageFeatures, kept: Collection[int], grid: tuple[int, int]
+) -> ImageFeatures:
+    """The pictures as if they had the patches `kept` only; the class token stays in any case."""
+    total = grid[0] * grid[1]
+    before = features.vision.shape[1] - total
+    if before not in (0, 1):
+        raise ModelError(
+            f"These features have {features.vision.shape[1]} patches, a whole picture has {total}: "
+            "hide patches of the features that encode() gave."
+        )
+    _check_patches(kept, range(total))
+    columns = [*range(before), *(before + patch for patch in sorted(set(kept)))]
+    if len(columns) == 0:
+        raise ConfigError("all patches are hidden: leave at least one to look at")
+    return replace(features, vision=features.vision[:, columns], queries=None, reader=None)
+
+
+def _check_patches(named: Collection[int], there: range) -> None:
+    wrong = [patch for patch in named if patch not in there]
+    if wrong:
+        raise ConfigError(f"patch ({wrong[0]}) must be from 0 to {there[-1]}")

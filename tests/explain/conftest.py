@@ -1,0 +1,59 @@
+"""One traced picture and text of the tiny matcher, and maps and traces made by hand."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from PIL import Image
+
+from blip2core.explain import Heatmap, Trace, trace
+from blip2core.explain.heatmap import heatmap
+from blip2core.explain.trace import Attention, Word
+from blip2core.models import ImageFeatures, Matcher
+
+TEXT = "a car, a red car"
+
+
+@pytest.fixture
+def features(tiny_matcher: Matcher, pictures: list[Image.Image]) -> ImageFeatures:
+    return tiny_matcher.encode(pictures[:1])
+
+
+@pytest.fixture
+def traced(tiny_matcher: Matcher, features: ImageFeatures) -> Trace:
+    return trace(tiny_matcher, features, TEXT, gradients=True)
+
+
+@pytest.fixture
+def map_of() -> Callable[[Sequence[Sequence[float]]], Heatmap]:
+    """Rows of numbers -> a map called "a map"."""
+
+    def build(rows: Sequence[Sequence[float]]) -> Heatmap:
+        return heatmap(torch.tensor(rows), (len(rows), len(rows[0])), "a map")
+
+    return build
+
+
+@pytest.fixture
+def by_hand() -> Callable[..., Trace]:
+    """Attention of one pass, gradients of all ones -> a trace without class token."""
+
+    def build(cross: torch.Tensor, within: torch.Tensor, words: Sequence[Word] = ()) -> Trace:
+        seen = Attention(
+            cross=cross,
+            within=within,
+            cross_gradients=torch.ones_like(cross),
+            within_gradients=torch.ones_like(within),
+        )
+        return Trace(
+            model="by hand",
+            revision="main",
+            grid=(1, cross.shape[-1]),
+            class_token=False,
+            layers=tuple(range(len(cross))),
+            alone=seen,
+            together=seen,
+            words=tuple(words),
+        )
+
+    return build
