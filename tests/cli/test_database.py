@@ -2,14 +2,21 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blip2core.cli import main
 from blip2core.storage import Database, open_database
-from tests.storage.conftest import new_postgres_url
 from tests.storage.world import fill
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(str(tmp_path / "studio.db"))
+    yield opened
+    opened.close()
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -53,16 +60,6 @@ def test_backup_of_a_database_in_use(
     code, _, errors = call(capsys, "backup", str(target), "--url", url)
     assert code == 2
     assert "exists already" in errors
-
-
-def test_backup_of_postgresql_names_its_tool(
-    postgres_cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = new_postgres_url(postgres_cluster)
-    assert call(capsys, "upgrade", "--url", url)[0] == 0
-    code, _, errors = call(capsys, "backup", str(tmp_path / "copy"), "--url", url)
-    assert code == 2
-    assert "pg_dump" in errors
 
 
 def test_check_finds_verdicts_that_are_not_in_the_log(
