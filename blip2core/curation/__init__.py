@@ -1,0 +1,50 @@
+"""The hub of curation: intake, captioner, scorer, filter and storage in a row. The one unit that
+sees them all; each of them knows none of the others.
+
+    importing   import_pictures: what intake reads becomes items with sources and web texts
+    working     start_capfilt, start_rescore, work: captions and scores, resumed where they ended
+    filtering   rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
+    jobs        running: a run with its heartbeat, paused and cancelled through the runs table
+
+What needs torch is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from blip2core.curation.filtering import (
+    AppliedRules,
+    Preview,
+    apply_rules,
+    decided_items,
+    preview,
+    rules_of,
+    set_rules,
+)
+from blip2core.curation.importing import Imported, import_pictures
+
+if TYPE_CHECKING:
+    from blip2core.curation.working import Step, start_capfilt, start_rescore, work
+
+__all__ = [
+    "AppliedRules",
+    "Imported",
+    "Preview",
+    "Step",
+    "apply_rules",
+    "decided_items",
+    "import_pictures",
+    "preview",
+    "rules_of",
+    "set_rules",
+    "start_capfilt",
+    "start_rescore",
+    "work",
+]
+_WORKING = ("Step", "start_capfilt", "start_rescore", "work")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WORKING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.working"), name)

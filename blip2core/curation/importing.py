@@ -1,0 +1,140 @@
+"""What intake reads becomes pictures in the store and items in a dataset. No torch here."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from threading import Event
+
+from sqlalchemy.orm import Session
+
+from blip2core.capfilt.ahead import ahead
+from blip2core.curation.jobs import code_version, running
+from blip2core.errors import ImageError, StorageError
+from blip2core.intake import CheckedPicture, Limits, check_picture
+from blip2core.records import Problem, WebPicture
+from blip2core.storage import Database
+from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.inserting import chunks
+from blip2core.storage.items import AddedItem, ImageFacts, add_item
+from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
+
+UNIT = 32
+"""Pictures committed together."""
+WORKERS = 2
+"""Threads that check picture files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of one input."""
+
+    run_id: int
+    name: str
+    """Where it was. Hostile text."""
+    item: AddedItem | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    picture: WebPicture | None
+    """Without its bytes: those lie in `safe`, or are useless."""
+    safe: CheckedPicture | None = None
+    problem: Problem | None = None
+
+
+def import_pictures(
+    database: Database,
+    *,
+    dataset: str,
+    inputs: Iterable[WebPicture | Problem],
+    label: str = "",
+    limits: Limits | None = None,
+    started_by: int | None = None,
+    stop: Event | None = None,
+) -> Iterator[Imported]:
+    """Check, store and list pictures with their sources and texts; a result for each input.
+
+    Each picture is on disk before its row is. What is in the dataset already stays as it is, so an
+    import that was killed is simply run again. `label` says in the list of runs what was imported.
+    """
+    stop = stop or Event()
+    run_id, dataset_id = _create(database, dataset, label, started_by)
+    with running(database, run_id, stop) as pulse:
+        checked = ahead(inputs, lambda one: _check(one, limits), WORKERS, UNIT)
+        with closing(checked):
+            for unit in chunks(checked, UNIT):
+                if stop.is_set():
+                    return
+                for one in unit:
+                    if one.safe is not None:
+                        database.images.put(one.safe.data, format=one.safe.format)
+                with database.write() as session:
+                    results = [_add(session, dataset_id, run_id, one) for one in unit]
+                    failed = sum(one.problem is not None for one in results)
+                    done = len(results) - failed
+                    request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+                pulse.hear(request)
+                yield from results
+
+
+def _create(
+    database: Database, dataset: str, label: str, started_by: int | None
+) -> tuple[int, int]:
+    with database.write() as session:
+        dataset_id = get_or_create_dataset(session, name=dataset).id
+        new = NewRun(
+            kind="import",
+            code_version=code_version(),
+            dataset_id=dataset_id,
+            parameters={"input": label},
+            started_by=started_by,
+        )
+        return create_run(session, new).id, dataset_id
+
+
+def _check(one: WebPicture | Problem, limits: Limits | None) -> _Checked:
+    """In a worker thread: decode, hash, and cut off what is not the picture."""
+    if isinstance(one, Problem):
+        return _Checked(None, problem=one)
+    bare = replace(one, data=b"")
+    try:
+        return _Checked(bare, check_picture(one.data, limits=limits))
+    except ImageError as error:
+        return _Checked(bare, problem=Problem(name=one.name, reason=str(error)))
+    except Exception as error:  # one hostile file must not end an import
+        reason = f"The picture could not be checked: {error}."
+        return _Checked(bare, problem=Problem(name=one.name, reason=reason))
+
+
+def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Imported:
+    if one.picture is None or one.safe is None:
+        return _problem(session, run_id, one.problem or Problem(name="", reason="Unknown."))
+    try:
+        item = add_item(
+            session,
+            dataset_id=dataset_id,
+            run_id=run_id,
+            image=_facts(one.safe),
+            picture=one.picture,
+        )
+    except StorageError as error:  # taken down before
+        return _problem(session, run_id, Problem(name=one.picture.name, reason=str(error)))
+    return Imported(run_id=run_id, name=one.picture.name, item=item)
+
+
+def _problem(session: Session, run_id: int, problem: Problem) -> Imported:
+    add_problem(session, run_id=run_id, problem=problem)
+    return Imported(run_id=run_id, name=problem.name, problem=problem)
+
+
+def _facts(safe: CheckedPicture) -> ImageFacts:
+    return ImageFacts(
+        sha256=safe.sha256,
+        pixel_sha256=safe.pixel_sha256,
+        phash=safe.phash,
+        width=safe.width,
+        height=safe.height,
+        format=safe.format,
+        bytes=safe.bytes,
+    )

@@ -1,0 +1,87 @@
+"""A run with its signs of life, and what becomes of it when it is stopped, fails or ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from threading import Event, Thread
+from typing import Literal
+
+from blip2core.errors import Blip2Error
+from blip2core.storage import Database
+from blip2core.storage.runs import finish_run, heartbeat, start_run
+
+BEAT_SECONDS = 10.0
+"""Between two signs of life; also how soon somebody's wish to pause or cancel is heard."""
+Request = Literal["", "pause", "cancel"]
+Status = Literal["done", "failed", "cancelled", "paused"]
+
+
+class Pulse:
+    """Tells the runs table that a run lives, and hears what it is asked to do."""
+
+    def __init__(self, database: Database, run_id: int, stop: Event, seconds: float) -> None:
+        self.database, self.run_id, self.stop = database, run_id, stop
+        self.asked: Request = ""
+        self._end = Event()
+        self._thread = Thread(target=self._beat, args=(seconds,), daemon=True, name="pulse")
+
+    def hear(self, request: Request) -> None:
+        """Takes a wish; any of them sets `stop`."""
+        if request:
+            self.asked = request
+            self.stop.set()
+
+    def _beat(self, seconds: float) -> None:
+        while not self._end.wait(seconds):
+            try:
+                with self.database.write() as session:
+                    self.hear(heartbeat(session, run_id=self.run_id))
+            except Blip2Error:  # busy: the next beat will do, or the work itself will fail
+                continue
+
+    def __enter__(self) -> "Pulse":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
+@contextmanager
+def running(
+    database: Database, run_id: int, stop: Event, *, seconds: float = BEAT_SECONDS
+) -> Iterator[Pulse]:
+    """Marks a run as running for the block, and as what it has become behind it.
+
+    done; cancelled or paused where somebody asked for it; paused where `stop` was set or the block
+    was left early; failed, with the error, where it raised. A run that is killed stays "running",
+    without signs of life.
+    """
+    with database.write() as session:
+        start_run(session, run_id=run_id)
+    status: Status = "failed"
+    told: str | None = None
+    try:
+        with Pulse(database, run_id, stop, seconds) as pulse:
+            yield pulse
+        status = "done"
+        if stop.is_set():
+            status = "cancelled" if pulse.asked == "cancel" else "paused"
+    except (GeneratorExit, KeyboardInterrupt):
+        status = "paused"
+        raise
+    except Exception as error:
+        told = str(error) if isinstance(error, Blip2Error) else f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        with database.write() as session:
+            finish_run(session, run_id=run_id, status=status, error=told)
+
+
+def code_version() -> str:
+    """Of this project, for the record of a run."""
+    try:
+        return f"blip2-studio {version('blip2-studio')}"
+    except PackageNotFoundError:  # run from its folder, not installed
+        return "blip2-studio"

@@ -1,0 +1,217 @@
+"""Captions and scores for the items of a dataset; a run that was killed goes on where it ended.
+
+The texts and scores of a batch are one unit in the database. What a run has still to do is asked
+of the database itself, so nothing is computed twice, wherever it was killed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from threading import Event
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from blip2core.capfilt import CapFilt, Judged, Task, judge, scorer_identity
+from blip2core.curation.jobs import code_version, running
+from blip2core.models.identity import dtype_of, revision_of
+from blip2core.records import Candidate, Problem, Scored, ScorerIdentity
+from blip2core.storage import Database
+from blip2core.storage.captions import PendingItem, add_captions, add_scores, pending_items
+from blip2core.storage.datasets import status_counts
+from blip2core.storage.inserting import chunks
+from blip2core.storage.runs import (
+    NewRun,
+    add_problem,
+    create_run,
+    get_run,
+    heartbeat,
+    list_runs,
+    unfinished_run,
+)
+from blip2core.storage.schema import Run
+
+PAGE = 256
+"""Items asked of the database together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What became of one item in a run; it is on disk."""
+
+    run_id: int
+    item_id: int
+    scored: tuple[tuple[int, Scored], ...] = ()
+    """Number and score of each text that was scored now."""
+    problem: Problem | None = None
+
+
+def start_capfilt(
+    database: Database, *, dataset_id: int, models: CapFilt, started_by: int | None = None
+) -> int:
+    """The run that captions a dataset with this captioner and these settings, and scores it.
+
+    One that has been begun goes on, also when it was done and items have come in since; without a
+    seed the texts are new each time, and only a run that did not come to its end goes on.
+    """
+    generator = models.generator
+    if generator is None:
+        return start_rescore(database, dataset_id=dataset_id, models=models, started_by=started_by)
+    seed = models.captions.decode.seed
+    new = NewRun(
+        kind="capfilt",
+        code_version=code_version(),
+        dataset_id=dataset_id,
+        model=generator.spec.name,
+        revision=revision_of(generator),
+        dtype=dtype_of(generator),
+        parameters={"captions": asdict(models.captions), "revision": revision_of(generator)}
+        | {"captioner": generator.spec.name, "dtype": dtype_of(generator)},
+        seed=seed,
+        started_by=started_by,
+    )
+    return _find_or_create(database, new, again=seed is not None)
+
+
+def start_rescore(
+    database: Database, *, dataset_id: int, models: CapFilt, started_by: int | None = None
+) -> int:
+    """The run that scores all texts of a dataset with this matcher, and writes none."""
+    identity = scorer_identity(models.matcher)
+    new = NewRun(
+        kind="score",
+        code_version=code_version(),
+        dataset_id=dataset_id,
+        model=identity.model,
+        revision=identity.revision,
+        dtype=identity.dtype,
+        parameters={"scorer": asdict(identity)},
+        started_by=started_by,
+    )
+    return _find_or_create(database, new, again=True)
+
+
+def work(
+    database: Database, run_id: int, models: CapFilt, *, stop: Event | None = None
+) -> Iterator[Step]:
+    """Do what a run has still to do; each step is on disk when it is handed over.
+
+    Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image
+    encoder is not run for items that are done.
+    """
+    stop = stop or Event()
+    identity = scorer_identity(models.matcher)
+    pending: dict[int, PendingItem] = {}
+    with running(database, run_id, stop) as pulse:
+        captions = _prepare(database, run_id)
+        tasks = _tasks(database, run_id, identity, captions, pending)
+        with closing(judge(tasks, models, stop=stop)) as results:
+            for batch in chunks(results, models.batch):
+                with database.write() as session:
+                    steps = [
+                        _store(session, run_id, judged, pending.pop(judged.task.key))
+                        for judged in batch
+                    ]
+                    scores = dict(pair for step in steps for pair in step.scored)
+                    add_scores(session, run_id=run_id, identity=identity, scores=scores)
+                    failed = sum(step.problem is not None for step in steps)
+                    done = len(steps) - failed
+                    request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+                pulse.hear(request)
+                yield from steps
+
+
+def _find_or_create(database: Database, new: NewRun, *, again: bool) -> int:
+    with database.write() as session:
+        dataset_id, parameters = new.dataset_id or 0, new.parameters or {}
+        run = unfinished_run(
+            session, dataset_id=dataset_id, kind=new.kind, parameters=parameters
+        ) or (_done_run(session, new) if again else None)
+        return (run or create_run(session, new)).id
+
+
+def _done_run(session: Session, new: NewRun) -> Run | None:
+    runs = list_runs(session, dataset_id=new.dataset_id, statuses=["done"], limit=1_000)
+    same = (run for run in runs if (run.kind, run.parameters) == (new.kind, new.parameters))
+    return next(same, None)
+
+
+def _prepare(database: Database, run_id: int) -> bool:
+    """Tells the run how many items there are -> whether it writes captions."""
+    with database.write() as session:
+        run = get_run(session, run_id=run_id)
+        counts = status_counts(session, dataset_id=run.dataset_id or 0)
+        total = sum(count for status, count in counts.items() if status != "excluded")
+        heartbeat(session, run_id=run_id, total=total)
+        return run.kind == "capfilt"
+
+
+def _tasks(
+    database: Database,
+    run_id: int,
+    identity: ScorerIdentity,
+    captions: bool,
+    pending: dict[int, PendingItem],
+) -> Iterator[Task]:
+    """What is still to do, page by page; `pending` remembers the items that are under way."""
+    last = 0
+    while True:
+        with database.read() as session:
+            page = pending_items(
+                session,
+                run_id=run_id,
+                identity=identity,
+                captions=captions,
+                after=last,
+                limit=PAGE,
+            )
+        if not page:
+            return
+        last = page[-1].item_id
+        for item in page:
+            pending[item.item_id] = item
+            yield Task(
+                key=item.item_id,
+                name=f"item {item.item_id}",
+                data=database.images.path(item.image_sha256, format=item.format),
+                sha256=item.image_sha256,
+                texts=tuple(
+                    Candidate(text=text.text, source=text.source) for text in item.unscored
+                ),
+                write=item.needs_captions,
+            )
+
+
+def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> Step:
+    """One item's texts into the database; its scores come back with their numbers."""
+    step: dict[str, Any] = {"run_id": run_id, "item_id": item.item_id}
+    if judged.problem is not None:
+        return _failed(session, judged.problem, **step)
+    old, new = judged.scored[: len(item.unscored)], judged.scored[len(item.unscored) :]
+    numbers = [text.caption_id for text in item.unscored]
+    if item.needs_captions:
+        stored = _stored_numbers(session, run_id, item.item_id, new)
+        if not stored:
+            reason = "The captioner wrote nothing about this picture."
+            add_problem(
+                session,
+                run_id=run_id,
+                item_id=item.item_id,
+                problem=Problem(name=judged.task.name, reason=reason),
+            )
+        numbers += stored
+    return Step(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)
+
+
+def _stored_numbers(
+    session: Session, run_id: int, item_id: int, written: Sequence[Scored]
+) -> list[int]:
+    texts = [one.candidate.text for one in written]
+    stored = add_captions(session, run_id=run_id, item_id=item_id, texts=texts)
+    number = {text.text: text.caption_id for text in stored}
+    return [number[text] for text in texts]
+
+
+def _failed(session: Session, problem: Problem, *, run_id: int, item_id: int) -> Step:
+    add_problem(session, run_id=run_id, item_id=item_id, problem=problem)
+    return Step(run_id=run_id, item_id=item_id, problem=problem)
