@@ -1,0 +1,111 @@
+// Maps and numbers in words.
+
+function percent(share) {
+  const value = share * 100;
+  return (value === 0 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1)) + "%";
+}
+
+/** Two telling digits, never an exponent. */
+function short(value) {
+  if (value === 0) return "0";
+  const digits = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toFixed(digits);
+}
+
+/** Where in the picture a patch lies, in words. */
+function placeOf(patch, rows, cols) {
+  const third = (at, count) => Math.min(2, Math.floor(((at + 0.5) / count) * 3));
+  const high = ["upper", "", "lower"][third(Math.floor(patch / cols), rows)];
+  const wide = ["left", "", "right"][third(patch % cols, cols)];
+  if (high && wide) return "at the " + high + " " + wide;
+  if (high) return high === "upper" ? "at the top" : "at the bottom";
+  return wide ? "at the " + wide : "in the middle";
+}
+
+/** What a map shows: its peak and how much lies in few patches; or that it is flat. */
+function describeMap(map, rows, cols) {
+  if (!(total(map) > 0)) return "Nothing here: the map is empty.";
+  if (isFlat(map)) return "A flat map: all patches weigh about the same, so a peak would be chance.";
+  const count = Math.max(1, Math.round(map.length * 0.05));
+  const top = [...map].sort((a, b) => b - a).slice(0, count);
+  return (
+    "Strongest " + placeOf(indexOfMax(map), rows, cols) + "; " +
+    percent(total(top) / total(map)) + " of the map lies in " +
+    percent(count / map.length) + " of the picture."
+  );
+}
+
+/** Which layer and head a view shows. */
+function describeDepth(stack, view) {
+  const layer = view.layer === MEAN ? "mean of all layers" : "layer " + stack.layers[view.layer];
+  const head = view.head === MEAN ? "mean of all heads" : "head " + view.head;
+  return layer + ", " + head;
+}
+
+/** All that is written about the map on screen. */
+function describe(stack, view, look) {
+  const token = look.text && (view.token === MEAN ? "all words" : look.text.tokens[view.token]);
+  const depth = look.signal.maps ? look.signal.label.toLowerCase() : describeDepth(stack, view);
+  const title = look.text
+    ? look.text.title + ": " + (view.token === MEAN ? token : "“" + token + "”, word " + (view.token + 1))
+    : "Query " + view.query + " · " + depth;
+  const shares = !look.text && look.signal.unit === "share";
+  const number = shares ? percent : short;
+  const scale = { shared: "", stack: "", own: "own scale, not comparable; " }[view.scale];
+  const said = describeMap(look.map, stack.rows, stack.cols);
+  return {
+    title,
+    said: look.text || look.signal.maps ? said : said + " " + describeClass(look.classShares[view.query]),
+    method: look.text ? look.text.hint : look.signal.hint,
+    ticks: [0, look.shownHigh / 2, look.shownHigh].map(number),
+    unit: scale + (shares ? "of the attention, per patch" : "relevance, per patch"),
+    legend: describeLegend(look, view),
+    name: fileName(look.text ? "word-" + (view.token + 1) : "query-" + view.query + "-" + depth),
+  };
+}
+
+function describeClass(share) {
+  return percent(share) + " goes to the class token, which is no place.";
+}
+
+function describeLegend(look, view) {
+  const scale = {
+    shared: "One colour scale for all queries, so maps can be compared.",
+    stack: "One colour scale for all queries, layers and heads.",
+    own: "Each map on its own scale: colours of different maps cannot be compared.",
+  }[view.scale];
+  const cosine = look.cosines ? "cosine with the text; " : "";
+  return scale + " Below each: attention left on the class token; spread in bits (less is more focused); " + cosine + "the query that looks most alike.";
+}
+
+function describePatch(patch, look, rows, cols) {
+  const order = [...look.lookers.keys()].sort((a, b) => look.lookers[b] - look.lookers[a]).slice(0, 4);
+  const number = look.signal.unit === "share" ? percent : short;
+  const names = order.map((query) => query + " (" + number(look.lookers[query]) + ")");
+  return "Row " + (Math.floor(patch / cols) + 1) + ", column " + ((patch % cols) + 1) + ": queries " + names.join(", ") + " look here most.";
+}
+
+function describeMatch(look) {
+  if (!look.cosines) return "";
+  const [best, next] = [look.winner, look.second].map((query) => look.cosines[query]);
+  return (
+    "Each query gives its own vector; the text is compared with all, and the closest counts. Query " + look.winner +
+    " wins with a cosine of " + best.toFixed(3) + "; query " + look.second + " is " + (best - next).toFixed(3) + " behind."
+  );
+}
+
+function describeListening(stack, query) {
+  const shares = stack.pairs[query];
+  const others = [...shares.keys()].filter((other) => other !== query).sort((a, b) => shares[b] - shares[a]);
+  const most = others.slice(0, 3).map((other) => other + " (" + percent(shares[other]) + ")");
+  return "Queries also read one another. Query " + query + " listens most to " + most.join(", ") + ". Rows listen, columns are heard.";
+}
+
+function describeMask(count) {
+  if (!count) return "Press or drag over patches to hide them from the model.";
+  return count + (count === 1 ? " patch" : " patches") + " hidden. The answer and the scores are asked for again without them.";
+}
+
+function fileName(text) {
+  return text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+}
