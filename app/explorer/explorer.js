@@ -49,7 +49,7 @@ function createExplorer(element, trigger) {
 
   function fill() {
     const { picture } = stack;
-    part("frame").style.setProperty("--aspect", picture.width / picture.height);
+    part("stage").style.setProperty("--aspect", picture.width / picture.height);
     part("note").hidden = !stack.note;
     part("note").textContent = stack.note ?? "";
     part("ramp").style.background = colourRamp();
@@ -234,7 +234,7 @@ function createExplorer(element, trigger) {
   part("ask-again").addEventListener("click", () =>
     trigger("mask", { patches: [...view.masked].sort((a, b) => a - b) }),
   );
-  new ResizeObserver(() => set({})).observe(part("frame"));
+  new ResizeObserver(() => set({})).observe(part("stage"));
 
   return { show };
 }

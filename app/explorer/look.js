@@ -27,7 +27,7 @@ function lookAt(stack, view) {
     second: ranked[1],
     order: ordered(queries, view.sort, bits, cosines),
     high: view.scale === "stack" && !signal.maps ? stack.scale : high,
-    lookers: view.patch === null ? null : maps.map((each) => each[view.patch]),
+    lookers: lookersOf(stack, view, maps, text),
     shownHigh: shownHigh(stack, view, map, text, high, signal),
     measureOf: (layer, head) => measure(stack, view, layer, head),
   };
@@ -43,6 +43,12 @@ function tokenMap(stack, text, token) {
   const sum = new Float32Array(stack.patches);
   for (const map of text.maps) map.forEach((value, patch) => (sum[patch] += value));
   return sum;
+}
+
+/** How much of each query is in what is pointed at: a patch, or a word that was pressed. */
+function lookersOf(stack, view, maps, text) {
+  if (view.patch !== null) return maps.map((map) => map[view.patch]);
+  return text && view.token !== MEAN ? text.shares[view.token] : null;
 }
 
 /** The number at the bright end of the large picture's scale. */

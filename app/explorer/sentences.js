@@ -55,7 +55,7 @@ function describe(stack, view, look) {
   const said = describeMap(look.map, stack.rows, stack.cols);
   return {
     title,
-    said: look.text || look.signal.maps ? said : said + " " + describeClass(look.classShares[view.query]),
+    said: said + " " + describeSource(view, look),
     method: look.text ? look.text.hint : look.signal.hint,
     ticks: [0, look.shownHigh / 2, look.shownHigh].map(number),
     unit: scale + (shares ? "of the attention, per patch" : "relevance, per patch"),
@@ -64,8 +64,23 @@ function describe(stack, view, look) {
   };
 }
 
-function describeClass(share) {
+/** What the map leaves out, or where it comes from. */
+function describeSource(view, look) {
+  if (look.text && view.token === MEAN) return "";
+  if (look.text) {
+    const shares = look.text.shares[view.token];
+    const sum = total(shares) || 1;
+    return "The word draws on queries " + ranking(shares, 3, (share) => percent(share / sum)) + ".";
+  }
+  if (look.signal.maps) return "";
+  const share = look.classShares[view.query];
   return percent(share) + " goes to the class token, which is no place.";
+}
+
+/** The largest of some numbers with their indices: "7 (12%), 3 (9.1%)". */
+function ranking(values, count, number) {
+  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, count);
+  return order.map((index) => index + " (" + number(values[index]) + ")").join(", ");
 }
 
 function describeLegend(look, view) {
@@ -79,10 +94,10 @@ function describeLegend(look, view) {
 }
 
 function describePatch(patch, look, rows, cols) {
-  const order = [...look.lookers.keys()].sort((a, b) => look.lookers[b] - look.lookers[a]).slice(0, 4);
   const number = look.signal.unit === "share" ? percent : short;
-  const names = order.map((query) => query + " (" + number(look.lookers[query]) + ")");
-  return "Row " + (Math.floor(patch / cols) + 1) + ", column " + ((patch % cols) + 1) + ": queries " + names.join(", ") + " look here most.";
+  const names = ranking(look.lookers, 4, number);
+  const place = "Row " + (Math.floor(patch / cols) + 1) + ", column " + ((patch % cols) + 1);
+  return place + ": queries " + names + " look here most.";
 }
 
 function describeMatch(look) {
@@ -95,10 +110,9 @@ function describeMatch(look) {
 }
 
 function describeListening(stack, query) {
-  const shares = stack.pairs[query];
-  const others = [...shares.keys()].filter((other) => other !== query).sort((a, b) => shares[b] - shares[a]);
-  const most = others.slice(0, 3).map((other) => other + " (" + percent(shares[other]) + ")");
-  return "Queries also read one another. Query " + query + " listens most to " + most.join(", ") + ". Rows listen, columns are heard.";
+  const shares = stack.pairs[query].map((share, other) => (other === query ? -1 : share));
+  const most = ranking(shares, 3, percent);
+  return "Queries also read one another. Query " + query + " listens most to " + most + ". Rows listen, columns are heard.";
 }
 
 function describeMask(count) {

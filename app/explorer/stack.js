@@ -102,13 +102,14 @@ function isFlat(map) {
 }
 const FLAT = 0.25; // of the mean
 
-/** Cosine of two maps, 1 for the same shape. */
+/** Correlation of two maps: 1 for the same shape, 0 for nothing in common. */
 function likeness(one, other) {
-  let [dot, a, b] = [0, 0, 0];
+  const [a, b] = [total(one) / one.length, total(other) / other.length];
+  let [both, first, second] = [0, 0, 0];
   for (let at = 0; at < one.length; at++) {
-    dot += one[at] * other[at];
-    a += one[at] * one[at];
-    b += other[at] * other[at];
+    both += (one[at] - a) * (other[at] - b);
+    first += (one[at] - a) ** 2;
+    second += (other[at] - b) ** 2;
   }
-  return a > 0 && b > 0 ? dot / Math.sqrt(a * b) : 0;
+  return first > 0 && second > 0 ? both / Math.sqrt(first * second) : 0;
 }
