@@ -26,7 +26,8 @@ pytestmark = pytest.mark.browser
 START = """([script, stack]) => {
   window.sent = [];
   const element = document.querySelector("#explorer");
-  const start = new Function("element", "trigger", script + "; return createExplorer(element, trigger)");
+  const made = script + "; return createExplorer(element, trigger)";
+  const start = new Function("element", "trigger", made);
   window.explorer = start(element, (name, data) => window.sent.push([name, data]));
   window.explorer.show(stack);
 }"""
@@ -43,7 +44,7 @@ BRIGHTEST = """(canvas) => {
     mean((pixel) => Math.floor(pixel / width) + 0.5) / height,
   ];
 }"""
-"""The middle of what is most yellow on a canvas over a grey picture, as shares of its width and height."""
+"""The middle of what is most yellow on a canvas over a grey picture, as shares of its sides."""
 
 Open = Callable[..., Page]
 
