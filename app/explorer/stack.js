@@ -1,115 +1,150 @@
-// What the server sends once, unpacked; everything the views ask of it is answered here.
+// What the server sends once, unpacked. The format is that of blip2core/explain/stack.py; only this
+// file knows it.
 
-const MEAN = -1; // stands for the mean over layers or heads
+const MEAN = -1; // stands for the mean over layers or heads, and for all words of a text
+
+/** Kinds of map that belong to the whole picture and text, in the words of the page. */
+const WHOLE = {
+  gradcam: ["Grad-CAM", "Where attention raised the score of picture and text together."],
+  relevance: ["Relevance", "The same, followed through all layers and queries."],
+  winner: ["Best match", "Where the query looked that found the text, before it knew the text."],
+};
+
+function readStack(payload) {
+  useColours(bytesOf(payload.palette));
+  const patches = payload.rows * payload.cols;
+  const maps = payload.maps.map((map) => ({ ...map, values: numbersOf(map) }));
+  return {
+    ...payload,
+    ...attentionOf(payload, patches),
+    patches,
+    pairs: pairsOf(payload),
+    signals: signalsOf(payload, maps),
+    texts: textsOf(payload, maps),
+  };
+}
 
 /** Base64 -> bytes. */
 function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-/**
- * The payload of the server -> a stack to look things up in.
- *
- * `map(view)` are the P numbers that a view shows, `share` one of them as part of the whole.
- */
-function readStack(payload) {
-  const { layers, heads, queries, rows, cols } = payload;
-  const patches = rows * cols;
-  const bytes = bytesOf(payload.maps);
-  const known = new Map();
+/** Base64 of levels 0 to 255 and the value of the highest -> numbers. */
+function numbersOf({ values, scale }) {
+  return Float32Array.from(bytesOf(values), (level) => (level * scale) / 255);
+}
 
-  /** The mean of the chosen layers and heads for one query: P shares of its attention. */
+/** `attention(query, layer, head)` and `classShare(...)`, each also for the mean of many. */
+function attentionOf(payload, patches) {
+  const { layers, heads, queries } = payload;
+  const bytes = bytesOf(payload.values);
+  const known = new Map();
+  const place = (query, layer, head) => (layer * heads + head) * queries + query;
+  const places = (query, layer, head) =>
+    chosen(layer, layers.length).flatMap((l) => chosen(head, heads).map((h) => place(query, l, h)));
+
   function attention(query, layer, head) {
-    const key = query + " " + layer + " " + head;
+    const key = [query, layer, head].join(" ");
     if (!known.has(key)) {
+      const all = places(query, layer, head);
       const sum = new Float32Array(patches);
-      const [inLayers, inHeads] = [chosen(layer, layers.length), chosen(head, heads)];
-      for (const l of inLayers) {
-        for (const h of inHeads) {
-          const start = ((l * heads + h) * queries + query) * patches;
-          for (let patch = 0; patch < patches; patch++) sum[patch] += bytes[start + patch];
-        }
+      for (const at of all) {
+        for (let patch = 0; patch < patches; patch++) sum[patch] += bytes[at * patches + patch];
       }
-      const unit = payload.scale / 255 / (inLayers.length * inHeads.length);
-      known.set(key, sum.map((value) => value * unit));
+      const unit = payload.scale / 255 / all.length;
+      known.set(key, sum.map((level) => level * unit));
     }
     return known.get(key);
   }
 
-  /** The share of its attention that a query leaves on the class token. */
   function classShare(query, layer, head) {
-    const all = chosen(layer, layers.length).flatMap((l) =>
-      chosen(head, heads).map((h) => payload.class_shares[l][h][query]),
-    );
-    return mean(all);
+    const shares = payload.class_share;
+    return shares && mean(places(query, layer, head).map((at) => shares[at]));
   }
 
-  const signals = payload.signals.map((signal) => ({
-    ...signal,
-    maps: signal.maps && unpack(signal, queries, patches),
-  }));
-  const texts = payload.texts.map((text) => ({
-    ...text,
-    maps: unpack(text, text.tokens.length, patches),
-  }));
-  return { ...payload, patches, attention, classShare, signals, texts };
+  return { attention, classShare };
 }
 
-/** `count` maps that share a scale of their own. */
-function unpack({ maps, scale }, count, patches) {
-  const bytes = bytesOf(maps);
-  return [...Array(count).keys()].map((index) => {
-    const part = bytes.subarray(index * patches, (index + 1) * patches);
-    return Float32Array.from(part, (value) => (value * scale) / 255);
-  });
-}
-
-/** One index, or all of them where the mean is meant. */
-function chosen(index, count) {
-  return index === MEAN ? [...Array(count).keys()] : [index];
-}
-
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
-function total(map) {
-  return map.reduce((sum, value) => sum + value, 0);
-}
-
-function indexOfMax(values) {
-  let best = 0;
-  values.forEach((value, index) => {
-    if (value > values[best]) best = index;
-  });
-  return best;
-}
-
-/** How spread out a map is, in bits: 0 for one patch, log2(P) for an even map. */
-function entropy(map) {
-  const sum = total(map);
-  if (!(sum > 0)) return Math.log2(map.length);
-  return map.reduce((bits, value) => {
-    const share = value / sum;
-    return share > 0 ? bits - share * Math.log2(share) : bits;
-  }, 0);
-}
-
-/** Whether a map says nothing: its values hardly differ, so a peak in it would be chance. */
-function isFlat(map) {
-  const average = total(map) / map.length;
-  return !(Math.max(...map) - Math.min(...map) > FLAT * average);
-}
-const FLAT = 0.25; // of the mean
-
-/** Correlation of two maps: 1 for the same shape, 0 for nothing in common. */
-function likeness(one, other) {
-  const [a, b] = [total(one) / one.length, total(other) / other.length];
-  let [both, first, second] = [0, 0, 0];
-  for (let at = 0; at < one.length; at++) {
-    both += (one[at] - a) * (other[at] - b);
-    first += (one[at] - a) ** 2;
-    second += (other[at] - b) ** 2;
+/** What the page can show for each query, or (`map`) for the whole picture. */
+function signalsOf(payload, maps) {
+  const rollout = maps.filter(({ kind, query }) => kind === "rollout" && query !== null);
+  const signals = [
+    {
+      id: "attention",
+      label: "Attention",
+      unit: "share",
+      hint: "Where this query looked, in the layer and head you choose.",
+    },
+  ];
+  if (rollout.length) {
+    signals.push({
+      id: "rollout",
+      label: "Rollout",
+      unit: "relevance",
+      hint: "What reached this query in the end: its own look, and those of queries it listened to.",
+      maps: rollout,
+    });
   }
-  return first > 0 && second > 0 ? both / Math.sqrt(first * second) : 0;
+  for (const [id, [label, hint]] of Object.entries(WHOLE)) {
+    const map = maps.find(({ kind }) => kind === id);
+    if (map) signals.push({ id, label, unit: id === "winner" ? "share" : "relevance", hint, map });
+  }
+  return signals;
+}
+
+/** The text, and the answer where there is one: their words and a map for each. */
+function textsOf(payload, maps) {
+  const texts = [];
+  const words = maps.filter(({ kind }) => kind === "word");
+  if (words.length) {
+    texts.push({
+      id: "text",
+      title: "The text",
+      hint: "From the word to the queries it spoke with, and from those to where they looked; " +
+        "weighted by what raised the score.",
+      tokens: payload.words.map(({ text }) => text),
+      maps: words,
+      whole: maps.find(({ kind }) => kind === "text"),
+      shares: wordShares(payload),
+    });
+  }
+  if (payload.answer) texts.push(answerOf(payload.answer));
+  return texts;
+}
+
+/** How much each word listened to each query, as a mean over layers. */
+function wordShares({ words, queries, from_words }) {
+  const all = numbersOf(from_words);
+  return words.map((_, word) =>
+    [...Array(queries).keys()].map((query) =>
+      mean(from_words.layers.map((_, layer) => all[(layer * words.length + word) * queries + query])),
+    ),
+  );
+}
+
+/** The language model reads through queries of its own, so these are counted apart. */
+function answerOf(answer) {
+  const slots = numbersOf(answer);
+  return {
+    id: "answer",
+    title: "The answer",
+    hint: "From the word the model wrote to the queries it read, and from those to where they looked.",
+    tokens: answer.tokens.map(({ text }) => text),
+    maps: answer.maps.map((map) => ({ ...map, values: numbersOf(map) })),
+    whole: null,
+    shares: null,
+    slots: answer.tokens.map((_, token) => slots.slice(token * answer.slots, (token + 1) * answer.slots)),
+    onPicture: answer.prompt_share,
+  };
+}
+
+/** Query to query, mean over layers: a row listens. */
+function pairsOf({ between, queries }) {
+  const all = numbersOf(between);
+  const cells = queries * queries;
+  return [...Array(queries).keys()].map((row) =>
+    [...Array(queries).keys()].map((column) =>
+      mean(between.layers.map((_, layer) => all[layer * cells + row * queries + column])),
+    ),
+  );
 }
