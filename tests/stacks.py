@@ -1,26 +1,27 @@
-"""A stack as the explorer gets it, made by hand: every peak is where a test puts it."""
+"""A stack as the explorer gets it, of a trace made by hand: every peak is where a test puts it."""
 
-import base64
-import io
 from typing import Any
 
-import numpy
+import torch
 from PIL import Image, ImageDraw
+
+from blip2core.explain.heatmap import heatmap
+from blip2core.explain.stack import explorer_stack, map_part, quantised
+from blip2core.explain.trace import Attention, Trace, Word, rank_cosines
 
 HOSTILE = '<img src=x onerror="window.broken=1">'
 LAYERS, HEADS, QUERIES, ROWS, COLS = (0, 2, 4), 2, 6, 4, 4
+SELF_LAYERS = 5
+PATCHES = ROWS * COLS
 FLAT_QUERY = 5
+CLASS_SHARE = 0.25
 WORDS = ("a", "car", "and", "a", HOSTILE)
+COSINES = (0.1, 0.2, 0.5, 0.4, -0.1, 0.0)
 
 
 def peak(query: int) -> int:
     """The patch at which a query looks hardest, in every layer and head."""
-    return (query * 5 + 1) % (ROWS * COLS)
-
-
-def word_peak(word: int) -> int:
-    """The patch that a word of the text is about; the two "a" differ."""
-    return 15 - 2 * word
+    return (query * 5 + 1) % PATCHES
 
 
 def striped(width: int = 96, height: int = 96) -> Image.Image:
@@ -30,59 +31,65 @@ def striped(width: int = 96, height: int = 96) -> Image.Image:
     return picture
 
 
-def make_stack(picture: Image.Image | None = None) -> dict[str, Any]:
-    """All kinds of map, small; layer and head change how sharp a map is, never its peak."""
-    picture = picture or striped()
-    maps = numpy.full((len(LAYERS), HEADS, QUERIES, ROWS * COLS), 0.01)
+def make_trace() -> Trace:
+    """Layer and head change how sharp a map is, never its peak; word w spoke with query w alone."""
+    cross = torch.full((len(LAYERS), HEADS, QUERIES, 1 + PATCHES), 0.01)
+    cross[..., 0] = CLASS_SHARE
     for query in range(QUERIES):
         for layer in range(len(LAYERS)):
-            maps[layer, :, query, peak(query)] = 0.1 + 0.1 * layer
-    maps[:, :, FLAT_QUERY] = 0.06
-    words = numpy.full((len(WORDS), ROWS * COLS), 0.001)
+            cross[layer, :, query, 1 + peak(query)] = 0.1 + 0.1 * layer
+    cross[:, :, FLAT_QUERY, 1:] = 0.06
+    size = QUERIES + len(WORDS) + 2
+    within = torch.full((SELF_LAYERS, HEADS, size, size), 0.01)
     for word in range(len(WORDS)):
-        words[word, word_peak(word)] = 0.02
-    shares = numpy.linspace(0, 1, len(WORDS) * QUERIES).reshape(len(WORDS), QUERIES)
+        within[:, :, QUERIES + 1 + word, word] = 0.5
+    slopes = torch.zeros_like(within)
+    slopes[:, :, QUERIES + 1 : QUERIES + 1 + len(WORDS), :QUERIES] = 1.0
+    slopes *= within > 0.1
+    pair = Attention(
+        cross=cross,
+        within=within,
+        cross_gradients=torch.ones_like(cross),
+        within_gradients=slopes,
+    )
+    return Trace(
+        model="stickers-itm",
+        revision="main",
+        grid=(ROWS, COLS),
+        class_token=True,
+        layers=LAYERS,
+        alone=Attention(cross=cross, within=within[:, :, :QUERIES, :QUERIES]),
+        text=" ".join(WORDS),
+        tokens=("[CLS]", *WORDS, "[SEP]"),
+        words=tuple(Word(text=text, tokens=(place,)) for place, text in enumerate(WORDS, 1)),
+        together=pair,
+        cosines=rank_cosines(torch.tensor(COSINES)),
+        itm=0.9,
+    )
+
+
+def make_answer() -> dict[str, Any]:
+    """Two words of an answer; the second looked at the last patch."""
+    looks = torch.full((2, PATCHES), 0.01)
+    looks[0, 0] = looks[1, -1] = 0.5
     return {
-        "picture": {"src": data_url(picture), "width": picture.width, "height": picture.height},
-        "layers": list(LAYERS),
-        "heads": HEADS,
-        "queries": QUERIES,
+        "model": "stickers-opt",
+        "prompt": "Question: What? Answer:",
+        "text": "an octopus",
+        "slots": 4,
         "rows": ROWS,
         "cols": COLS,
-        **packed(maps),
-        "class_shares": numpy.full((len(LAYERS), HEADS, QUERIES), 0.25).tolist(),
-        "cosines": [0.1, 0.2, 0.5, 0.4, -0.1, 0.0],
-        "pairs": numpy.full((QUERIES, QUERIES), 1 / QUERIES).tolist(),
-        "signals": [
-            {"id": "attention", "label": "Attention", "unit": "share", "hint": "Where it looked."},
-            {
-                "id": "rollout",
-                "label": "Rollout",
-                "unit": "share",
-                "hint": "",
-                **packed(maps[0, 0]),
-            },
-        ],
-        "texts": [
-            {
-                "id": "text",
-                "title": "The text",
-                "hint": "Word, queries, picture.",
-                "tokens": list(WORDS),
-                "shares": shares.tolist(),
-                **packed(words),
-            }
+        "tokens": [{"text": "an", "token": 7}, {"text": " octopus", "token": 8}],
+        "prompt_share": [0.4, 0.6],
+        **quantised(torch.eye(4)[:2]),
+        "maps": [
+            map_part("answer", heatmap(row, (ROWS, COLS), f'answer word "{index}"'))
+            for index, row in enumerate(looks)
         ],
     }
 
 
-def packed(maps: numpy.ndarray) -> dict[str, Any]:
-    """Numbers as bytes of one scale."""
-    levels = numpy.round(maps / maps.max() * 255).astype(numpy.uint8)
-    return {"maps": base64.b64encode(levels.tobytes()).decode(), "scale": float(maps.max())}
-
-
-def data_url(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def make_stack(picture: Image.Image | None = None, **changes: Any) -> dict[str, Any]:
+    """What the server sends of it."""
+    stack = explorer_stack(make_trace(), picture or striped(), answer=make_answer())
+    return {**stack, "default_map": None, **changes}

@@ -10,7 +10,17 @@ from typing import Any
 import gradio as gr
 
 HERE = Path(__file__).parent
-SCRIPTS = ("colours", "raster", "stack", "sentences", "look", "stage", "panels", "explorer")
+SCRIPTS = (
+    "numbers",
+    "colours",
+    "raster",
+    "stack",
+    "sentences",
+    "look",
+    "stage",
+    "panels",
+    "explorer",
+)
 """Files of the browser's code, in the order in which they are read."""
 START = """
 const explorer = createExplorer(element, trigger);

@@ -33,6 +33,12 @@ function createExplorer(element, trigger) {
     });
   }
 
+  /** A query, in the signal on screen where that has a map for each. */
+  function pick(query) {
+    const ofQueries = ["attention", "rollout"].includes(view.signal);
+    set({ query, token: null, signal: ofQueries ? view.signal : "attention" });
+  }
+
   function show(payload) {
     part("empty").hidden = Boolean(payload);
     part("body").hidden = !payload;
@@ -53,22 +59,22 @@ function createExplorer(element, trigger) {
     part("note").hidden = !stack.note;
     part("note").textContent = stack.note ?? "";
     part("ramp").style.background = colourRamp();
+    part("measure").querySelector('[value="class"]').disabled = !stack.class_share;
     fillSelect(part("layer"), [...stack.layers.keys()], (at) => String(stack.layers[at]));
     fillSelect(part("head"), [...Array(stack.heads).keys()], String);
     part("sort").querySelector('[value="cosine"]').disabled = !stack.cosines;
     part("match").hidden = !stack.cosines;
-    part("listening").hidden = !stack.pairs;
     part("signal").replaceChildren(
       ...stack.signals.map(({ id, label }) =>
         make("button", { type: "button", "data-signal": id, onclick: () => set({ signal: id, token: null }) }, label),
       ),
     );
     panels = {
-      maps: createMaps(part("maps"), stack, set),
-      bars: createBars(part("bars"), stack, set),
+      maps: createMaps(part("maps"), stack, pick, set),
+      bars: createBars(part("bars"), stack, pick),
       matrix: createMatrix(part("matrix"), stack, set),
       words: createWords(part("texts"), stack, set),
-      pairs: stack.pairs && createPairs(part("pairs"), part("row"), part("pair"), stack, set),
+      pairs: createPairs(part("pairs"), part("row"), part("pair"), stack, pick),
     };
     drawn = "";
   }
@@ -85,7 +91,7 @@ function createExplorer(element, trigger) {
     panels.bars.draw(view, look);
     panels.matrix.draw(view, look);
     panels.words.draw(view);
-    panels.pairs?.draw(view);
+    panels.pairs.draw(view);
     say();
     drawControls();
   }
@@ -103,7 +109,7 @@ function createExplorer(element, trigger) {
     setText("patch", view.patch === null ? "Point at the picture: which queries look there?" : describePatch(view.patch, look, rows, cols));
     setText("match-said", describeMatch(look));
     setText("matrix-said", MEASURES[view.measure].replace("{q}", view.query) + " Press a cell to look through it.");
-    if (stack.pairs) setText("listening-said", describeListening(stack, view.query));
+    setText("listening-said", describeListening(stack, view.query));
     setText("mask-said", describeMask(view.masked.size));
   }
 
@@ -119,7 +125,7 @@ function createExplorer(element, trigger) {
     value("opacity", Math.round(view.opacity * 100));
     part("raw").checked = view.raw;
     part("grey").checked = view.grey;
-    part("depth").hidden = Boolean(look.signal.maps) || look.text !== null;
+    part("depth").hidden = Boolean(look.single);
     choose([...part("signal").children], (button) => view.token === null && button.dataset.signal === look.signal.id);
     part("masking").setAttribute("aria-pressed", String(view.masking));
     part("masked").hidden = !view.masking;
@@ -168,7 +174,7 @@ function createExplorer(element, trigger) {
       set({ head: nextOf(view.head, across, stack.heads), signal: "attention", token: null });
     } else if (across) {
       const at = look.order.indexOf(view.query);
-      set({ query: look.order[step(at, across, stack.queries)], token: null });
+      pick(look.order[step(at, across, stack.queries)]);
     } else {
       set({ layer: nextOf(view.layer, down, stack.layers.length), signal: "attention", token: null });
     }
@@ -245,15 +251,13 @@ function fits(before, after) {
   return shape(before) === shape(after);
 }
 
-/** Where a visitor starts: the query that found the text, through all layers. */
+/** Where a visitor starts: the map that the stack names, else the query that found the text. */
 function firstView(stack) {
-  return {
-    signal: stack.signals[0].id,
-    layer: MEAN,
-    head: MEAN,
-    query: stack.cosines ? indexOfMax(stack.cosines) : 0,
-    text: 0,
-  };
+  const start = { signal: "attention", layer: MEAN, head: MEAN, query: stack.winner?.query ?? 0, text: 0 };
+  const kind = stack.maps[stack.default_map]?.kind;
+  if (kind === "text" && stack.texts.length) return { ...start, token: MEAN };
+  if (stack.signals.some(({ id }) => id === kind)) return { ...start, signal: kind };
+  return start;
 }
 
 function fillSelect(select, indices, name) {

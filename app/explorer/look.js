@@ -10,6 +10,7 @@ function lookAt(stack, view) {
   );
   const single = text ? tokenMap(text, view.token) : (signal.map ?? signal.maps?.[view.query]);
   const bits = maps.map(entropy);
+  const map = single ? single.values : maps[view.query];
   const wholeStack = view.scale === "stack" && !signal.maps;
   const high = wholeStack ? stack.scale : highest(maps);
   return {
@@ -19,7 +20,7 @@ function lookAt(stack, view) {
     bits,
     high,
     single,
-    map: single ? single.values : maps[view.query],
+    map,
     cosines: stack.cosines,
     winner: stack.winner?.query,
     second: stack.winner?.runner_up,
@@ -29,7 +30,7 @@ function lookAt(stack, view) {
     twins: queries.map((query) => nearest(maps, query)),
     classShares: queries.map((query) => stack.classShare(query, view.layer, view.head)),
     lookers: lookersOf(view, maps, text),
-    shownHigh: shownHigh(view, text, single, signal, high),
+    shownHigh: shownHigh(view, text, map, signal, high),
     measureOf: (layer, head) => measure(stack, view, layer, head),
   };
 }
@@ -50,11 +51,10 @@ function lookersOf(view, maps, text) {
 }
 
 /** The number at the bright end of the large picture's scale. */
-function shownHigh(view, text, single, signal, high) {
-  const alone = (text && view.token === MEAN) || (!text && signal.map);
-  if (single && (alone || view.scale === "own")) return Math.max(...single.values);
-  if (text) return highest(text.maps.map(({ values }) => values));
-  return high;
+function shownHigh(view, text, map, signal, high) {
+  const alone = text ? view.token === MEAN : Boolean(signal.map);
+  if (alone || view.scale === "own") return Math.max(...map);
+  return text ? highest(text.maps.map(({ values }) => values)) : high;
 }
 
 function nearest(maps, query) {

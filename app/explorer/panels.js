@@ -25,7 +25,7 @@ function choose(buttons, isChosen) {
 }
 
 /** Small maps of all queries. */
-function createMaps(group, stack, set) {
+function createMaps(group, stack, pick, set) {
   const cells = [...Array(stack.queries).keys()].map((query) => {
     const canvas = make("canvas", { "aria-hidden": "true" });
     canvas.style.aspectRatio = stack.picture.width + " / " + stack.picture.height;
@@ -37,7 +37,7 @@ function createMaps(group, stack, set) {
         type: "button",
         class: "query",
         "data-query": query,
-        onclick: () => set({ query, token: null }),
+        onclick: () => pick(query),
         onpointerenter: () => set({ hovered: query }),
         onpointerleave: () => set({ hovered: null }),
       },
@@ -55,11 +55,11 @@ function createMaps(group, stack, set) {
       const how = { smooth: !view.raw, high, pixels: 64 };
       paintMap(canvas, look.maps[query], stack.rows, stack.cols, how);
       canvas.classList.toggle("raw", view.raw);
-      button.classList.toggle("flat", look.flat[query]);
-      mark.textContent = look.flat[query] ? "flat" : query === look.winner ? "best match" : "";
+      button.classList.toggle("flat", look.flat[query] || look.even[query]);
+      mark.textContent = markOf(look, query);
       facts.replaceChildren(...factsOf(look, query).map((fact) => make("span", {}, fact)));
-      const place = look.flat[query] ? "flat map" : "strongest " + placeOf(indexOfMax(look.maps[query]), stack.rows, stack.cols);
-      button.setAttribute("aria-label", "Query " + query + ", " + place + ", " + factsOf(look, query).join(", "));
+      const words = ["Query " + query, markOf(look, query), peakOf(look.maps[query], stack), ...factsOf(look, query)];
+      button.setAttribute("aria-label", words.filter(Boolean).join(", "));
     }
     const order = look.order.map((query) => cells[query].button);
     if (order.some((button, at) => group.children[at] !== button)) group.append(...order);
@@ -78,19 +78,31 @@ function createMaps(group, stack, set) {
   return { draw, point };
 }
 
+function markOf(look, query) {
+  if (look.flat[query]) return "flat";
+  if (look.even[query]) return "nearly even";
+  return query === look.winner ? "best match" : "";
+}
+
+function peakOf(map, stack) {
+  return "strongest " + placeOf(indexOfMax(map), stack.rows, stack.cols);
+}
+
+/** The numbers under a small map. */
 function factsOf(look, query) {
-  const facts = [percent(look.classShares[query]) + " class", look.bits[query].toFixed(1) + " bits"];
+  const facts = [look.bits[query].toFixed(1) + " bits"];
+  if (look.classShares[query] !== null) facts.unshift(percent(look.classShares[query]) + " class");
   if (look.cosines) facts.push("cos " + look.cosines[query].toFixed(2));
-  facts.push("like " + look.twins[query]);
+  if (look.maps.length > 1) facts.push("like " + look.twins[query]);
   return facts;
 }
 
 /** One bar for each query: its cosine with the text. */
-function createBars(group, stack, set) {
+function createBars(group, stack, pick) {
   const bars = [...Array(stack.queries).keys()].map((query) =>
     make(
       "button",
-      { type: "button", class: "bar", "data-query": query, onclick: () => set({ query, token: null }) },
+      { type: "button", class: "bar", "data-query": query, onclick: () => pick(query) },
       make("span", { class: "column" }, make("i", {})),
       make("span", { class: "name" }, String(query)),
     ),
@@ -148,7 +160,7 @@ function createMatrix(group, stack, set) {
       cells.forEach(({ cell, layer, head }, at) => {
         const value = values[at];
         cell.style.background = colourOf(value / high);
-        cell.style.color = inkOn(value / high);
+        cell.style.color = value / high > 0.55 ? "#0b1220" : "#ffffff";
         const depth = describeDepth(stack, { layer, head });
         cell.setAttribute("aria-label", depth + ": " + percent(value));
         cell.title = cell.getAttribute("aria-label");
@@ -189,13 +201,15 @@ function createWords(group, stack, set) {
     draw(view) {
       const query = view.hovered ?? (view.token === null ? view.query : null);
       for (const { text, which, buttons, share } of rows) {
-        const shares = query === null ? null : text.tokens.map((_, token) => text.shares[token][query]);
+        const shares = query === null || !text.shares ? null : text.shares.map((share) => share[query]);
         const most = shares ? Math.max(...shares) : 0;
         for (const button of buttons) {
           const token = Number(button.dataset.token);
           button.style.setProperty("--share", shares && token !== MEAN && most > 0 ? shares[token] / most : 0);
         }
-        share.textContent = shares && most > 0 ? "underlined: how much each word drew on query " + query : "press a word to see its part of the picture";
+        share.textContent = most > 0
+          ? "underlined: how much each word listened to query " + query
+          : "press a word to see its part of the picture";
         choose(buttons, (button) => view.token !== null && view.text === which && Number(button.dataset.token) === view.token);
       }
     },
@@ -203,7 +217,7 @@ function createWords(group, stack, set) {
 }
 
 /** Queries x queries: how much the row listens to the column. */
-function createPairs(canvas, row, said, stack, set) {
+function createPairs(canvas, row, said, stack, pick) {
   const { queries } = stack;
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -218,7 +232,7 @@ function createPairs(canvas, row, said, stack, set) {
       : "Query " + from + " gives " + share + " of its attention to query " + to + ".";
   };
   canvas.onpointerleave = () => (said.textContent = "");
-  canvas.onclick = (event) => set({ query: at(event)[0], token: null });
+  canvas.onclick = (event) => pick(at(event)[0]);
   return {
     draw(view) {
       const flat = Float32Array.from(stack.pairs.flat());

@@ -15,24 +15,25 @@ function short(value) {
 /** Where in the picture a patch lies, in words. */
 function placeOf(patch, rows, cols) {
   const third = (at, count) => Math.min(2, Math.floor(((at + 0.5) / count) * 3));
-  const high = ["upper", "", "lower"][third(Math.floor(patch / cols), rows)];
-  const wide = ["left", "", "right"][third(patch % cols, cols)];
-  if (high && wide) return "at the " + high + " " + wide;
-  if (high) return high === "upper" ? "at the top" : "at the bottom";
-  return wide ? "at the " + wide : "in the middle";
+  const places = [
+    ["at upper left", "at the top", "at upper right"],
+    ["at the left", "at the centre", "at the right"],
+    ["at lower left", "at the bottom", "at lower right"],
+  ];
+  return places[third(Math.floor(patch / cols), rows)][third(patch % cols, cols)];
 }
 
 /** What a map shows: its peak and how much lies in few patches; or that it is flat. */
-function describeMap(map, rows, cols) {
-  if (!(total(map) > 0)) return "Nothing here: the map is empty.";
-  if (isFlat(map)) return "A flat map: all patches weigh about the same, so a peak would be chance.";
+function describeMap(map, stack) {
+  if (isFlat(map, stack.flat)) return "A flat map: no part of the picture stands out.";
   const count = Math.max(1, Math.round(map.length * 0.05));
   const top = [...map].sort((a, b) => b - a).slice(0, count);
-  return (
-    "Strongest " + placeOf(indexOfMax(map), rows, cols) + "; " +
-    percent(total(top) / total(map)) + " of the map lies in " +
-    percent(count / map.length) + " of the picture."
-  );
+  const even = isNearlyEven(map) ? "Nearly even; " : "";
+  const said =
+    "strongest " + placeOf(indexOfMax(map), stack.rows, stack.cols) + ", with " +
+    percent(total(top) / total(map)) + " of the map inside " +
+    percent(count / map.length) + " of the picture.";
+  return even + (even ? said : said[0].toUpperCase() + said.slice(1));
 }
 
 /** Which layer and head a view shows. */
@@ -44,37 +45,45 @@ function describeDepth(stack, view) {
 
 /** All that is written about the map on screen. */
 function describe(stack, view, look) {
-  const token = look.text && (view.token === MEAN ? "all words" : look.text.tokens[view.token]);
-  const depth = look.signal.maps ? look.signal.label.toLowerCase() : describeDepth(stack, view);
-  const title = look.text
-    ? look.text.title + ": " + (view.token === MEAN ? token : "“" + token + "”, word " + (view.token + 1))
-    : "Query " + view.query + " · " + depth;
   const shares = !look.text && look.signal.unit === "share";
   const number = shares ? percent : short;
-  const scale = { shared: "", stack: "", own: "own scale, not comparable; " }[view.scale];
-  const said = describeMap(look.map, stack.rows, stack.cols);
+  const own = view.scale === "own" ? "own scale, not comparable; " : "";
   return {
-    title,
-    said: said + " " + describeSource(view, look),
+    title: titleOf(stack, view, look),
+    said: describeMap(look.map, stack) + " " + describeSource(view, look),
     method: look.text ? look.text.hint : look.signal.hint,
     ticks: [0, look.shownHigh / 2, look.shownHigh].map(number),
-    unit: scale + (shares ? "of the attention, per patch" : "relevance, per patch"),
+    unit: own + (shares ? "share of the query's attention, per patch" : "relevance, per patch"),
     legend: describeLegend(look, view),
-    name: fileName(look.text ? "word-" + (view.token + 1) : "query-" + view.query + "-" + depth),
+    name: fileName(titleOf(stack, view, look)),
   };
+}
+
+function titleOf(stack, view, look) {
+  if (look.text && view.token === MEAN) return look.text.title + " · all words";
+  if (look.text) {
+    const word = "“" + look.text.tokens[view.token] + "”";
+    return look.text.title + " · " + word + ", word " + (view.token + 1);
+  }
+  if (look.signal.map) return look.signal.label + " · the whole text";
+  const depth = look.signal.maps ? look.signal.label.toLowerCase() : describeDepth(stack, view);
+  return "Query " + view.query + " · " + depth;
 }
 
 /** What the map leaves out, or where it comes from. */
 function describeSource(view, look) {
-  if (look.text && view.token === MEAN) return "";
-  if (look.text) {
-    const shares = look.text.shares[view.token];
+  const { text } = look;
+  if (text && view.token !== MEAN) {
+    const shares = text.shares?.[view.token] ?? text.slots[view.token];
     const sum = total(shares) || 1;
-    return "The word draws on queries " + ranking(shares, 3, (share) => percent(share / sum)) + ".";
+    const most = ranking(shares, 3, (share) => percent(share / sum));
+    const onPicture = text.onPicture
+      ? percent(text.onPicture[view.token]) + " of what the model attended to was the picture; there it read"
+      : "The word listens most to";
+    return onPicture + " queries " + most + ".";
   }
-  if (look.signal.maps) return "";
-  const share = look.classShares[view.query];
-  return percent(share) + " goes to the class token, which is no place.";
+  const share = look.single ? null : look.classShares[view.query];
+  return share === null ? "" : percent(share) + " goes to the class token, which is no place.";
 }
 
 /** The largest of some numbers with their indices: "7 (12%), 3 (9.1%)". */
@@ -90,7 +99,9 @@ function describeLegend(look, view) {
     own: "Each map on its own scale: colours of different maps cannot be compared.",
   }[view.scale];
   const cosine = look.cosines ? "cosine with the text; " : "";
-  return scale + " Below each: attention left on the class token; spread in bits (less is more focused); " + cosine + "the query that looks most alike.";
+  const token = look.classShares[0] === null ? "" : "attention left on the class token; ";
+  return scale + " Below each: " + token + "spread in bits (less is more focused); " + cosine +
+    "the query that looks most alike.";
 }
 
 function describePatch(patch, look, rows, cols) {

@@ -129,7 +129,7 @@ function answerOf(answer) {
     id: "answer",
     title: "The answer",
     hint: "From the word the model wrote to the queries it read, and from those to where they looked.",
-    tokens: answer.tokens.map(({ text }) => text),
+    tokens: answer.tokens.map(({ text }) => text.trim() || text),
     maps: answer.maps.map((map) => ({ ...map, values: numbersOf(map) })),
     whole: null,
     shares: null,
