@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from blip2core.explain import Focus, Trace
+    from blip2core.explain.answers import AnswerTrace
     from blip2core.models import ImageFeatures
 
 ROUNDS = 5
@@ -91,10 +92,9 @@ def matched(pair: Pair, features: ImageFeatures, picture: Image.Image) -> ImageF
     return pair.matcher.encode([picture])
 
 
-def _answer_part(pair: Pair, features: ImageFeatures, asked: Asked) -> dict[str, Any] | None:
-    """The answer's words for the stack; None where there are none to follow."""
+def _answer_part(pair: Pair, features: ImageFeatures, asked: Asked) -> AnswerTrace | None:
+    """The answer's words; None where there are none to follow."""
     from blip2core.explain.answers import trace_answer
-    from blip2core.explain.stack import answer_stack
 
     if not asked.answer:
         return None
@@ -102,7 +102,7 @@ def _answer_part(pair: Pair, features: ImageFeatures, asked: Asked) -> dict[str,
     # The words as they were written after a prompt: with the space before them.
     tokens = tokenizer(f" {asked.answer}", add_special_tokens=False).input_ids
     try:
-        return answer_stack(trace_answer(pair.generator, features, asked.prompt, tokens))
+        return trace_answer(pair.generator, features, asked.prompt, tokens)
     except ModelError:
         return None  # a generator without a Q-Former
 

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw
 
-from blip2core.explain.heatmap import heatmap
-from blip2core.explain.stack import explorer_stack, map_part, quantised
+from blip2core.explain.answers import AnswerTrace
+from blip2core.explain.stack import explorer_stack
 from blip2core.explain.trace import Attention, Trace, Word, rank_cosines
 
 HOSTILE = '<img src=x onerror="window.broken=1">'
@@ -68,25 +68,20 @@ def make_trace() -> Trace:
     )
 
 
-def make_answer() -> dict[str, Any]:
-    """Two words of an answer; the second looked at the last patch."""
-    looks = torch.full((2, PATCHES), 0.01)
+def make_answer() -> AnswerTrace:
+    """Two words; the first came from the first patch, the second from the last."""
+    looks = torch.full((4, PATCHES), 0.01)
     looks[0, 0] = looks[1, -1] = 0.5
-    return {
-        "model": "stickers-opt",
-        "prompt": "Question: What? Answer:",
-        "text": "an octopus",
-        "slots": 4,
-        "rows": ROWS,
-        "cols": COLS,
-        "tokens": [{"text": "an", "token": 7}, {"text": " octopus", "token": 8}],
-        "prompt_share": [0.4, 0.6],
-        **quantised(torch.eye(4)[:2]),
-        "maps": [
-            map_part("answer", heatmap(row, (ROWS, COLS), f'answer word "{index}"'))
-            for index, row in enumerate(looks)
-        ],
-    }
+    return AnswerTrace(
+        model="stickers-opt",
+        prompt="Question: What? Answer:",
+        tokens=(7, 8),
+        pieces=("an", " octopus"),
+        grid=(ROWS, COLS),
+        slots=torch.eye(4)[:2],
+        picture_share=torch.tensor([0.4, 0.6]),
+        looks=looks,
+    )
 
 
 def make_stack(picture: Image.Image | None = None, **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The explorer of the Q-Former: one Gradio component whose code runs in the browser.
 
 The server sends a stack of maps once (`blip2core.explain.stack`); everything a visitor then looks
-at is drawn in the browser, without another request. Two events come back: `test` and `mask`.
+at is drawn in the browser, without another request. Events come back only where the model is
+needed: `test` (the map on screen), `mask` (patches to hide), `halt`, and `export`.
 """
 
 from pathlib import Path
@@ -19,14 +20,18 @@ SCRIPTS = (
     "look",
     "stage",
     "panels",
+    "findings",
     "explorer",
 )
 """Files of the browser's code, in the order in which they are read."""
 START = """
 const explorer = createExplorer(element, trigger);
-watch("value", () => explorer.show(props.value));
 explorer.show(props.value);
-// Events that Python listens to: "test" and "mask".
+explorer.tell(props.findings);
+watch("value", () => explorer.show(props.value));
+watch("findings", () => explorer.tell(props.findings));
+watch("file", () => saveFile(props.file));
+// Events that Python listens to: "test", "mask", "halt", "export".
 """
 
 
@@ -48,10 +53,14 @@ def style() -> str:
 def build_explorer(value: dict[str, Any] | None = None) -> gr.HTML:
     """The component; its value is a stack's payload, with an optional `note` for the reader.
 
+    Two more properties can be sent by themselves, so that the stack travels once: `findings` (see
+    findings.js) and `file`, a name and base64 data to save.
     A function, not a subclass: Gradio writes a file beside each module that has one.
     """
     return gr.HTML(
         value,
+        findings=None,
+        file=None,
         html_template=template(),
         css_template=style(),
         js_on_load=script() + START,

@@ -43,6 +43,7 @@ function createExplorer(element, trigger) {
     part("empty").hidden = Boolean(payload);
     part("body").hidden = !payload;
     if (!payload) return (stack = null);
+    part("npz").disabled = part("json").disabled = Boolean(payload.example);
     const before = stack;
     stack = readStack(payload);
     const start = { patch: null, hovered: null, masked: new Set(), token: null };
@@ -110,7 +111,7 @@ function createExplorer(element, trigger) {
     setText("match-said", describeMatch(look));
     setText("matrix-said", MEASURES[view.measure].replace("{q}", view.query) + " Press a cell to look through it.");
     setText("listening-said", describeListening(stack, view.query));
-    setText("mask-said", describeMask(view.masked.size));
+    setText("mask-said", describeMask(view.masked.size, stack.example));
   }
 
   /** Only where it differs, so that a screen reader is not told the same again. */
@@ -127,10 +128,11 @@ function createExplorer(element, trigger) {
     part("grey").checked = view.grey;
     part("depth").hidden = Boolean(look.single);
     choose([...part("signal").children], (button) => view.token === null && button.dataset.signal === look.signal.id);
+    part("test").disabled = Boolean(stack.example) || look.text?.id === "answer";
     part("masking").setAttribute("aria-pressed", String(view.masking));
     part("masked").hidden = !view.masking;
     part("picture").classList.toggle("maskable", view.masking);
-    part("ask-again").disabled = view.masked.size === 0;
+    part("ask-again").disabled = view.masked.size === 0 || Boolean(stack.example);
     part("unmask").disabled = view.masked.size === 0;
   }
 
@@ -240,9 +242,14 @@ function createExplorer(element, trigger) {
   part("ask-again").addEventListener("click", () =>
     trigger("mask", { patches: [...view.masked].sort((a, b) => a - b) }),
   );
+  for (const kind of ["npz", "json"]) {
+    part(kind).addEventListener("click", () => trigger("export", { kind }));
+  }
   new ResizeObserver(() => set({})).observe(part("stage"));
 
-  return { show };
+  const tell = (finding) => drawFinding(part, finding, () => trigger("halt"));
+
+  return { show, tell };
 }
 
 /** Whether what was chosen in one stack can be chosen in another. */

@@ -209,7 +209,7 @@ function createWords(group, stack, set) {
         }
         share.textContent = most > 0
           ? "underlined: how much each word listened to query " + query
-          : "press a word to see its part of the picture";
+          : text.note || "press a word to see its part of the picture";
         choose(buttons, (button) => view.token !== null && view.text === which && Number(button.dataset.token) === view.token);
       }
     },

@@ -2,7 +2,7 @@
 
 function percent(share) {
   const value = share * 100;
-  return (value === 0 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1)) + "%";
+  return (value < 0.05 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1)) + "%";
 }
 
 /** Two telling digits, never an exponent. */
@@ -65,7 +65,10 @@ function titleOf(stack, view, look) {
     const word = "“" + look.text.tokens[view.token] + "”";
     return look.text.title + " · " + word + ", word " + (view.token + 1);
   }
-  if (look.signal.map) return look.signal.label + " · the whole text";
+  if (look.signal.map) {
+    const whose = look.signal.id === "winner" ? "query " + look.winner : "the whole text";
+    return look.signal.label + " · " + whose;
+  }
   const depth = look.signal.maps ? look.signal.label.toLowerCase() : describeDepth(stack, view);
   return "Query " + view.query + " · " + depth;
 }
@@ -126,7 +129,8 @@ function describeListening(stack, query) {
   return "Queries also read one another. Query " + query + " listens most to " + most + ". Rows listen, columns are heard.";
 }
 
-function describeMask(count) {
+function describeMask(count, example) {
+  if (example) return "Try it with a picture of your own: this is a finished example.";
   if (!count) return "Press or drag over patches to hide them from the model.";
   return count + (count === 1 ? " patch" : " patches") + " hidden. The answer and the scores are asked for again without them.";
 }

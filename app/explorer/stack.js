@@ -100,6 +100,7 @@ function textsOf(payload, maps) {
     texts.push({
       id: "text",
       title: "The text",
+      note: "",
       hint: "From the word to the queries it spoke with, and from those to where they looked; " +
         "weighted by what raised the score.",
       tokens: payload.words.map(({ text }) => text),
@@ -127,14 +128,15 @@ function answerOf(answer) {
   const slots = numbersOf(answer);
   return {
     id: "answer",
-    title: "The answer",
+    title: "What the model wrote",
+    note: answer.prompt.trim() && "to “" + answer.prompt.trim() + "”",
     hint: "From the word the model wrote to the queries it read, and from those to where they looked.",
     tokens: answer.tokens.map(({ text }) => text.trim() || text),
     maps: answer.maps.map((map) => ({ ...map, values: numbersOf(map) })),
     whole: null,
     shares: null,
     slots: answer.tokens.map((_, token) => slots.slice(token * answer.slots, (token + 1) * answer.slots)),
-    onPicture: answer.prompt_share,
+    onPicture: answer.picture_share,
   };
 }
 

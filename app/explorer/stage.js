@@ -161,6 +161,11 @@ function wrapText(context, text, width) {
   return lines;
 }
 
+/** A file that the server made on request. */
+function saveFile(file) {
+  if (file) download(new Blob([bytesOf(file.data)]), file.name);
+}
+
 function download(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -51,20 +50,28 @@ def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
         max_length=2000,
         elem_id="inside-text",
     )
-    ui.answer = gr.Button("Take the latest answer as text", size="sm", elem_id="inside-answer")
+    with gr.Row(elem_id="inside-bar"):
+        ui.answer = gr.Button("Use the latest answer", size="sm", elem_id="inside-answer", scale=0)
     ui.explorer = build_explorer(example())
     _wire(ui, services, panel)
 
 
 def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
     panel.caption.change(
-        follow, [panel.caption, ui.text, ui.filled], [ui.text, ui.filled], queue=False, **QUIET
+        partial(follow, services),
+        [ui.visit, panel.caption, ui.text, ui.filled],
+        [ui.text, ui.filled],
+        queue=False,
+        **QUIET,
     )
     panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **QUIET)
     ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **QUIET)
-    started = ui.text.submit(on_start, [ui.visit, ui.text], [ui.text, ui.explorer], **QUIET)
+    started = ui.text.submit(on_start, ui.visit, [ui.text, ui.explorer], **QUIET)
     looked = started.success(
-        partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
+        partial(on_look, services),
+        [ui.visit, ui.text, ui.filled],
+        [ui.seen, ui.explorer],
+        **MODEL_LANE,
     )
     for ended in (looked.success, looked.failure):
         ended(idle, None, ui.text, **QUIET)
@@ -75,12 +82,15 @@ def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
     def mask(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
         yield from on_mask(services, visit, seen, event._data)
 
+    def export(seen: Seen | None, event: gr.EventData) -> Update:
+        return on_export(seen, event._data.get("kind") if event._data else None)
+
     known = [ui.visit, ui.seen]
     tested = ui.explorer.test(test, known, ui.explorer, **MODEL_LANE)
     masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_LANE)
     ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **QUIET)
     ui.text.stop(halted, None, [ui.text, ui.explorer], cancels=looked, **QUIET)
-    ui.explorer.numbers(on_numbers, ui.seen, ui.explorer, **QUIET)
+    ui.explorer.export(export, ui.seen, ui.explorer, **QUIET)
 
 
 def example() -> dict[str, Any] | None:
@@ -93,9 +103,15 @@ def example() -> dict[str, Any] | None:
 # The text
 
 
-def follow(caption: str, text: str, filled: str) -> tuple[str, str]:
+def follow(
+    services: Services, visit: Visit, caption: str, text: str, filled: str
+) -> tuple[str, str]:
     """The caption becomes the text, unless the visitor wrote one; the text and what was filled."""
-    return (caption, caption) if text in ("", filled) else (text, filled)
+    if text not in ("", filled):
+        return text, filled
+    if not services.engine.pair(visit.model).loading.done():
+        return "", ""  # the box says that the model is loading, which is no caption
+    return caption, caption
 
 
 def take_answer(visit: Visit, text: str) -> str:
@@ -113,15 +129,11 @@ def latest(visit: Visit) -> Any:
 # Looking
 
 
-def problem_of(visit: Visit, text: str) -> str:
+def problem_of(visit: Visit) -> str:
     """Why there is nothing to look into yet."""
     if visit.offered is not None:
         return "First say whether the new picture may start a new conversation."
-    if visit.picture is None:
-        return "Choose a picture first; the example stays until then."
-    if not text.strip():
-        return "Type a text, or wait for the caption."
-    return ""
+    return "" if visit.picture else "Choose a picture first; the example stays until then."
 
 
 def on_topic(visit: Visit) -> tuple[None, Update]:
@@ -129,33 +141,40 @@ def on_topic(visit: Visit) -> tuple[None, Update]:
     return None, gr.update(value=None if visit.picture else example(), findings=None)
 
 
-def on_start(visit: Visit, text: str) -> tuple[Update, Update]:
+def on_start(visit: Visit) -> tuple[Update, Update]:
     """The button was pressed: something happens at once, also while others use the model."""
-    if problem := problem_of(visit, text):
+    if problem := problem_of(visit):
         return idle(), failed("look", problem)
     return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
 
 
-def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
-    """Trace picture and text, and send everything that can be drawn of it."""
-    if problem_of(visit, text):
+def on_look(
+    services: Services, visit: Visit, text: str, filled: str = ""
+) -> Iterator[tuple[Update, Update]]:
+    """Trace picture and text, and send everything that can be drawn of it.
+
+    A text that was filled in, or none, means the caption, which is written by now.
+    """
+    if problem_of(visit):
         yield gr.skip(), gr.skip()
         return
     try:
-        for seen, update in _look(services, visit, text.strip()):
-            yield seen, update
+        yield from _look(services, visit, "" if text == filled else text.strip())
     except Exception as error:
         yield gr.skip(), failed("look", explain(error, "Could not look inside"))
 
 
 def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
-    pair, picture = services.engine.pair(visit.model), visit.picture
+    pair = services.engine.pair(visit.model)
     for _ in until_done(pair.loading, pair.loading_matcher()):
         yield gr.skip(), running("look", "The model is loading")
-    picture = encoded(services, visit, picture)
-    pixels = open_image(picture.data)
+    picture = encoded(services, visit, visit.picture)
+    text = text or picture.caption
+    if not text:
+        yield gr.skip(), failed("look", "There is no caption yet: type a text about the picture.")
+        return
     asked = asked_of(services, visit)
-    given = (picture.features, pixels, picture.key, text, asked)
+    given = (picture.features, open_image(picture.data), picture.key, text, asked)
     with closing(services.engine.each(look_inside, visit.model, *given)) as steps:
         for step in steps:
             if not visit.is_about(picture):
@@ -257,27 +276,13 @@ def failed(kind: str, message: str) -> Update:
     return gr.update(findings={"kind": kind, "state": "failed", "message": message})
 
 
-def on_numbers(seen: Seen | None) -> Update:
-    """All numbers behind the maps as an NPZ file, for the browser to save."""
+def on_export(seen: Seen | None, kind: Any) -> Update:
+    """The numbers behind the maps at full precision, as a file for the browser to save."""
+    from blip2core.explain.export import file_name, trace_json, trace_npz
+
     if seen is None:
         return failed("look", f"{LOOK_FIRST}.")
-    data = base64.b64encode(numbers_file(seen)).decode()
-    return gr.update(file={"name": "inside.npz", "data": data})
-
-
-def numbers_file(seen: Seen) -> bytes:
-    """Attention of both passes, gradients and cosines, at full precision (numpy's NPZ)."""
-    import numpy
-
-    trace, buffer = seen.trace, io.BytesIO()
-    arrays: dict[str, Any] = {"layers": trace.layers, "grid": trace.grid}
-    for name, attention in (("alone", trace.alone), ("together", trace.together)):
-        for part in ("cross", "within", "cross_gradients", "within_gradients"):
-            values = getattr(attention, part, None)
-            if values is not None:
-                arrays[f"{name}_{part}"] = values.numpy()
-    if trace.cosines is not None:
-        arrays["cosines"] = trace.cosines.values.numpy()
-    words = [word.text for word in trace.words]
-    numpy.savez_compressed(buffer, words=numpy.array(words, dtype=str), **arrays)
-    return buffer.getvalue()
+    kind = "json" if kind == "json" else "npz"
+    data = trace_json(seen.trace).encode() if kind == "json" else trace_npz(seen.trace)
+    name = file_name(seen.trace.text, kind)
+    return gr.update(file={"name": name, "data": base64.b64encode(data).decode()})

@@ -196,7 +196,11 @@ def test_every_group_is_one_stop_of_the_tab_key(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "title"),
-    [("text", "The text · all words"), ("gradcam", "Grad-CAM · the whole text")],
+    [
+        ("text", "The text · all words"),
+        ("gradcam", "Grad-CAM · the whole text"),
+        ("winner", "Best match · query 2"),
+    ],
 )
 def test_starts_with_the_map_that_the_stack_names(
     open_explorer: Open, kind: str, title: str
@@ -226,7 +230,7 @@ def test_words_agree_with_those_of_the_server(page: Page) -> None:
 
 def test_answer_is_read_word_by_word(page: Page) -> None:
     part(page, "texts").get_by_role("button", name="octopus").click()
-    expect(part(page, "title")).to_have_text("The answer · “octopus”, word 2")
+    expect(part(page, "title")).to_have_text("What the model wrote · “octopus”, word 2")
     expect(part(page, "said")).to_contain_text("60% of what the model attended to was the picture")
     assert brightest_patch(page) == ROWS * COLS - 1
 
@@ -339,6 +343,81 @@ def test_patches_are_hidden_by_keyboard(page: Page) -> None:
         settle(page)
     part(page, "ask-again").click()
     assert sent(page) == [["mask", {"patches": [COLS]}]]
+
+
+def test_answer_has_no_score_to_be_tested_by(page: Page) -> None:
+    part(page, "texts").get_by_role("button", name="octopus").click()
+    expect(part(page, "test")).to_be_disabled()
+    query(page, 1).click()
+    expect(part(page, "test")).to_be_enabled()
+
+
+def tell(page: Page, finding: dict[str, Any] | None) -> None:
+    page.evaluate("(finding) => explorer.tell(finding)", finding)
+
+
+def test_progress_can_be_stopped(page: Page) -> None:
+    tell(page, {"kind": "test", "state": "running", "done": 3, "total": 9, "what": "Hiding"})
+    finding = part(page, "test-finding")
+    expect(finding).to_contain_text("Hiding · 3 of 9")
+    expect(finding.get_by_role("progressbar")).to_have_attribute("value", "3")
+    finding.get_by_role("button", name="Stop").click()
+    assert [name for name, _ in sent(page)] == ["halt"]
+    tell(page, None)
+    expect(finding).to_be_hidden()
+
+
+def test_curves_are_drawn_against_chance(page: Page) -> None:
+    result = {
+        "map": 'word "car"',
+        "shown": [1, 0.5, 0],
+        "deletion": [1, 0.2, 0],
+        "insertion": [1, 0.9, 0],
+        "random": [1, 0.5, 0],
+        "verdict": "Better than chance.",
+        "better": True,
+        "sanity": "It depends on the weights.",
+    }
+    tell(page, {"kind": "test", "state": "done", "result": result})
+    finding = part(page, "test-finding")
+    expect(finding).to_contain_text("Better than chance.")
+    expect(finding).to_contain_text("It depends on the weights.")
+    expect(finding.get_by_role("img")).to_have_count(2)
+    points = finding.locator("polyline.measured").first.get_attribute("points") or ""
+    start, middle, end = [tuple(map(float, point.split(","))) for point in points.split()]
+    assert start[0] < middle[0] < end[0] and start[1] < middle[1] < end[1]
+
+
+def test_answers_stand_side_by_side(page: Page) -> None:
+    result = {
+        "question": HOSTILE,
+        "text": HOSTILE,
+        "hidden": 3,
+        "patches": 16,
+        "before": {"answer": HOSTILE, "itm": 0.9, "itc": 0.5},
+        "after": {"answer": "a bus", "itm": 0.4, "itc": 0.45},
+    }
+    tell(page, {"kind": "mask", "state": "done", "result": result})
+    finding = part(page, "mask-finding")
+    expect(finding).to_contain_text("3 of 16 patches hidden")
+    expect(finding).to_contain_text("Match (ITM) 0.40 (−0.50)")
+    expect(finding).to_contain_text("The answer changed.")
+    expect(finding.locator(".answer").first).to_have_text(HOSTILE)
+    assert page.evaluate("window.broken") is None
+
+
+def test_trouble_is_said_where_the_button_is(page: Page) -> None:
+    tell(page, {"kind": "mask", "state": "failed", "message": "Not asked: <b>why</b>"})
+    expect(page.get_by_role("alert")).to_have_text("Not asked: <b>why</b>")
+
+
+def test_example_asks_for_a_picture_of_ones_own(open_explorer: Open) -> None:
+    page = open_explorer(make_stack(example=True, note="A finished example."))
+    part(page, "masking").click()
+    part(page, "mask-peak").click()
+    expect(part(page, "mask-said")).to_contain_text("a picture of your own")
+    expect(part(page, "ask-again")).to_be_disabled()
+    expect(part(page, "test")).to_be_disabled()
 
 
 def test_map_on_screen_is_named_for_the_test(page: Page) -> None:

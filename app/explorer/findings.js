@@ -1,0 +1,120 @@
+// What the model found when it was asked: whether a map can be trusted, what changes without some
+// patches. Comes as {kind: "look" | "test" | "mask", state: "running" | "done" | "failed", ...}.
+
+const TITLES = { look: "", test: "Does this map show what counts?", mask: "Asked again" };
+
+/** Draws a finding in its place; null: whatever was going on has ended. */
+function drawFinding(part, finding, halt) {
+  for (const kind of Object.keys(TITLES)) {
+    const place = part(kind + "-finding");
+    if (finding?.kind === kind) {
+      place.replaceChildren(...findingParts(finding, halt));
+      place.hidden = false;
+      if (finding.state !== "running" && kind !== "look") place.scrollIntoView({ block: "nearest" });
+    } else if (kind === "look" || place.querySelector("progress")) {
+      place.hidden = true;
+    }
+  }
+}
+
+function findingParts(finding, halt) {
+  const title = TITLES[finding.kind];
+  const head = title ? [make("h3", {}, title)] : [];
+  if (finding.state === "failed") return [...head, make("p", { class: "sorry", role: "alert" }, finding.message)];
+  if (finding.state === "running") return [...head, ...runningParts(finding, halt)];
+  return [...head, ...(finding.kind === "test" ? testParts : maskParts)(finding.result)];
+}
+
+function runningParts({ kind, done, total, what }, halt) {
+  const how = total ? { value: done, max: total } : {};
+  const bar = make("progress", { ...how, "aria-label": what });
+  const button = make("button", { type: "button", onclick: halt }, "Stop");
+  const said = make("p", { class: "hint" }, what + (total ? " · " + done + " of " + total : " …"));
+  return kind === "look" ? [bar, said] : [make("div", { class: "running" }, bar, button), said];
+}
+
+// Testing a map
+
+function testParts(result) {
+  return [
+    make(
+      "p",
+      { class: "hint" },
+      "Patches are hidden in the order of the map “" + result.map + "”, and the matching probability is " +
+        "asked each time. If the map is right, the score falls early when its strongest patches go " +
+        "first, and rises early when only they are shown. Grey: random orders.",
+    ),
+    make(
+      "div",
+      { class: "charts" },
+      chart("Strongest hidden first", "patches hidden", result.shown.map((share) => 1 - share), result.deletion, result.random),
+      chart("Strongest shown first", "patches shown", result.shown, result.insertion, result.random),
+    ),
+    make("p", { class: result.better ? "verdict good" : "verdict" }, result.verdict),
+    make("p", { class: "hint" }, result.sanity),
+  ];
+}
+
+const CHART = { width: 320, height: 180, left: 36, right: 12, top: 10, bottom: 34 };
+
+/** A small chart: a measured curve and that of chance, both from 0 to 1. */
+function chart(title, across, shares, measured, chance) {
+  const { width, height, left, right, top, bottom } = CHART;
+  const x = (share) => left + share * (width - left - right);
+  const y = (value) => top + (1 - value) * (height - top - bottom);
+  const points = (values) => values.map((value, at) => x(shares[at]).toFixed(1) + "," + y(value).toFixed(1)).join(" ");
+  const parts = [];
+  for (const value of [0, 0.5, 1]) {
+    parts.push(draw("line", { class: "rule", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
+    parts.push(draw("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(1)));
+    parts.push(draw("text", { x: x(value), y: height - bottom + 15, "text-anchor": "middle" }, percent(value)));
+  }
+  parts.push(draw("text", { x: x(0.5), y: height - 4, "text-anchor": "middle" }, across));
+  parts.push(draw("polyline", { class: "chance", points: points(chance) }));
+  parts.push(draw("polyline", { class: "measured", points: points(measured) }));
+  const words = title + ": " + short(mean(measured)) + " on average, random orders " + short(mean(chance));
+  const svg = draw("svg", { viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": words }, ...parts);
+  return make("figure", {}, svg, make("figcaption", {}, title));
+}
+
+/** An element of a drawing. */
+function draw(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+// Asking without patches
+
+function maskParts(result) {
+  const hidden = result.hidden + " of " + result.patches + " patches hidden";
+  const question = result.question ? "“" + result.question + "”" : "What the model writes about the picture";
+  const changed = result.before.answer !== result.after.answer;
+  return [
+    make("p", {}, question, ", and how well “", result.text, "” fits:"),
+    make("div", { class: "sides" }, side("Whole picture", result.before), side(hidden, result.after, result.before)),
+    make(
+      "p",
+      { class: "hint" },
+      (changed ? "The answer changed. " : "The answer stayed the same. ") +
+        "Hidden is what the encoder gave for these places; the other patches still know a little of them.",
+    ),
+  ];
+}
+
+function side(title, scores, before) {
+  const change = (name) => {
+    if (!before) return "";
+    const by = scores[name] - before[name];
+    return " (" + (by < 0 ? "−" : "+") + Math.abs(by).toFixed(2) + ")";
+  };
+  return make(
+    "div",
+    { class: "side-answer" },
+    make("h4", {}, title),
+    make("p", { class: "answer" }, scores.answer || "(no words)"),
+    make("p", {}, "Match (ITM) " + scores.itm.toFixed(2) + change("itm")),
+    make("p", {}, "Cosine (ITC) " + scores.itc.toFixed(2) + change("itc")),
+  );
+}
