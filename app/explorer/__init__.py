@@ -21,6 +21,8 @@ SCRIPTS = (
     "stage",
     "panels",
     "findings",
+    "controls",
+    "keys",
     "explorer",
 )
 """Files of the browser's code, in the order in which they are read."""

@@ -20,7 +20,9 @@ function drawFinding(part, finding, halt) {
 function findingParts(finding, halt) {
   const title = TITLES[finding.kind];
   const head = title ? [make("h3", {}, title)] : [];
-  if (finding.state === "failed") return [...head, make("p", { class: "sorry", role: "alert" }, finding.message)];
+  if (finding.state === "failed") {
+    return [...head, make("p", { class: "sorry", role: "alert" }, finding.message)];
+  }
   if (finding.state === "running") return [...head, ...runningParts(finding, halt)];
   return [...head, ...(finding.kind === "test" ? testParts : maskParts)(finding.result)];
 }
@@ -36,19 +38,22 @@ function runningParts({ kind, done, total, what }, halt) {
 // Testing a map
 
 function testParts(result) {
+  const { shown, deletion, insertion, random } = result;
+  const hidden = shown.map((share) => 1 - share);
   return [
     make(
       "p",
       { class: "hint" },
-      "Patches are hidden in the order of the map “" + result.map + "”, and the matching probability is " +
-        "asked each time. If the map is right, the score falls early when its strongest patches go " +
-        "first, and rises early when only they are shown. Grey: random orders.",
+      "Patches are hidden in the order of the map “" + result.map + "”, and the matching " +
+        "probability is asked each time. If the map is right, the score falls early when its " +
+        "strongest patches go first, and rises early when only they are shown. " +
+        "Dashed: random orders.",
     ),
     make(
       "div",
       { class: "charts" },
-      chart("Strongest hidden first", "patches hidden", result.shown.map((share) => 1 - share), result.deletion, result.random),
-      chart("Strongest shown first", "patches shown", result.shown, result.insertion, result.random),
+      chart("Strongest hidden first", "patches hidden", hidden, deletion, random),
+      chart("Strongest shown first", "patches shown", shown, insertion, random),
     ),
     make("p", { class: result.better ? "verdict good" : "verdict" }, result.verdict),
     make("p", { class: "hint" }, result.sanity),
@@ -62,19 +67,22 @@ function chart(title, across, shares, measured, chance) {
   const { width, height, left, right, top, bottom } = CHART;
   const x = (share) => left + share * (width - left - right);
   const y = (value) => top + (1 - value) * (height - top - bottom);
-  const points = (values) => values.map((value, at) => x(shares[at]).toFixed(1) + "," + y(value).toFixed(1)).join(" ");
-  const parts = [];
+  const place = (value, at) => x(shares[at]).toFixed(1) + "," + y(value).toFixed(1);
+  const points = (values) => values.map(place).join(" ");
+  const middle = (at, row, text) => draw("text", { x: at, y: row, "text-anchor": "middle" }, text);
+  const parts = [middle(x(0.5), height - 4, across)];
   for (const value of [0, 0.5, 1]) {
-    parts.push(draw("line", { class: "rule", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
-    parts.push(draw("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(1)));
-    parts.push(draw("text", { x: x(value), y: height - bottom + 15, "text-anchor": "middle" }, percent(value)));
+    const level = y(value);
+    parts.push(draw("line", { class: "rule", x1: left, x2: width - right, y1: level, y2: level }));
+    parts.push(draw("text", { x: left - 6, y: level + 4, "text-anchor": "end" }, value.toFixed(1)));
+    parts.push(middle(x(value), height - bottom + 15, percent(value)));
   }
-  parts.push(draw("text", { x: x(0.5), y: height - 4, "text-anchor": "middle" }, across));
   parts.push(draw("polyline", { class: "chance", points: points(chance) }));
   parts.push(draw("polyline", { class: "measured", points: points(measured) }));
-  const words = title + ": " + short(mean(measured)) + " on average, random orders " + short(mean(chance));
-  const svg = draw("svg", { viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": words }, ...parts);
-  return make("figure", {}, svg, make("figcaption", {}, title));
+  const areas = short(mean(measured)) + " on average, random orders " + short(mean(chance));
+  const what = { role: "img", "aria-label": title + ": " + areas };
+  const drawing = draw("svg", { viewBox: "0 0 " + width + " " + height, ...what }, ...parts);
+  return make("figure", {}, drawing, make("figcaption", {}, title));
 }
 
 /** An element of a drawing. */
@@ -89,16 +97,17 @@ function draw(tag, attributes, ...children) {
 
 function maskParts(result) {
   const hidden = result.hidden + " of " + result.patches + " patches hidden";
-  const question = result.question ? "“" + result.question + "”" : "What the model writes about the picture";
-  const changed = result.before.answer !== result.after.answer;
+  const { before, after } = result;
+  const question = result.question ? "“" + result.question + "”" : "What the model writes about it";
+  const changed = before.answer !== after.answer;
   return [
     make("p", {}, question, ", and how well “", result.text, "” fits:"),
-    make("div", { class: "sides" }, side("Whole picture", result.before), side(hidden, result.after, result.before)),
+    make("div", { class: "sides" }, side("Whole picture", before), side(hidden, after, before)),
     make(
       "p",
       { class: "hint" },
       (changed ? "The answer changed. " : "The answer stayed the same. ") +
-        "Hidden is what the encoder gave for these places; the other patches still know a little of them.",
+        "Hidden is what the encoder gave for these places; the others still know a little of them.",
     ),
   ];
 }

@@ -58,7 +58,8 @@ function createMaps(group, stack, pick, set) {
       button.classList.toggle("flat", look.flat[query] || look.even[query]);
       mark.textContent = markOf(look, query);
       facts.replaceChildren(...factsOf(look, query).map((fact) => make("span", {}, fact)));
-      const words = ["Query " + query, markOf(look, query), peakOf(look.maps[query], stack), ...factsOf(look, query)];
+      const peak = peakOf(look.maps[query], stack);
+      const words = ["Query " + query, markOf(look, query), peak, ...factsOf(look, query)];
       button.setAttribute("aria-label", words.filter(Boolean).join(", "));
     }
     const order = look.order.map((query) => cells[query].button);

@@ -1,5 +1,12 @@
 // Maps and numbers in words.
 
+const WARNING = "Attention shows where the model looked, not why it answered.";
+const MEASURES = {
+  focus: "How sharply query {q} looks in each layer and head: 0% is an even gaze, 100% one patch.",
+  class: "How much of query {q}'s attention goes to the class token, which is no place.",
+  peak: "The largest share of query {q}'s attention on one patch.",
+};
+
 function percent(share) {
   const value = share * 100;
   return (value < 0.05 || value >= 9.95 ? value.toFixed(0) : value.toFixed(1)) + "%";
@@ -80,10 +87,9 @@ function describeSource(view, look) {
     const shares = text.shares?.[view.token] ?? text.slots[view.token];
     const sum = total(shares) || 1;
     const most = ranking(shares, 3, (share) => percent(share / sum));
-    const onPicture = text.onPicture
-      ? percent(text.onPicture[view.token]) + " of what the model attended to was the picture; there it read"
-      : "The word listens most to";
-    return onPicture + " queries " + most + ".";
+    if (!text.onPicture) return "The word listens most to queries " + most + ".";
+    const onPicture = percent(text.onPicture[view.token]);
+    return onPicture + " of what the model attended to was the picture; there it read queries " + most + ".";
   }
   const share = look.single ? null : look.classShares[view.query];
   return share === null ? "" : percent(share) + " goes to the class token, which is no place.";
@@ -101,38 +107,48 @@ function describeLegend(look, view) {
     stack: "One colour scale for all queries, layers and heads.",
     own: "Each map on its own scale: colours of different maps cannot be compared.",
   }[view.scale];
-  const cosine = look.cosines ? "cosine with the text; " : "";
-  const token = look.classShares[0] === null ? "" : "attention left on the class token; ";
-  return scale + " Below each: " + token + "spread in bits (less is more focused); " + cosine +
-    "the query that looks most alike.";
+  const below = [
+    look.classShares[0] === null ? "" : "attention left on the class token",
+    "spread in bits (less is more focused)",
+    look.cosines ? "cosine with the text" : "",
+    "the query that looks most alike",
+  ];
+  return scale + " Below each: " + below.filter(Boolean).join("; ") + ".";
 }
 
-function describePatch(patch, look, rows, cols) {
+function describePatch(patch, stack, look) {
+  if (patch === null) return "Point at the picture: which queries look there?";
   const number = look.signal.unit === "share" ? percent : short;
+  const row = Math.floor(patch / stack.cols) + 1;
+  const column = (patch % stack.cols) + 1;
   const names = ranking(look.lookers, 4, number);
-  const place = "Row " + (Math.floor(patch / cols) + 1) + ", column " + ((patch % cols) + 1);
-  return place + ": queries " + names + " look here most.";
+  return "Row " + row + ", column " + column + ": queries " + names + " look here most.";
 }
 
-function describeMatch(look) {
-  if (!look.cosines) return "";
-  const [best, next] = [look.winner, look.second].map((query) => look.cosines[query]);
-  return (
-    "Each query gives its own vector; the text is compared with all, and the closest counts. Query " + look.winner +
-    " wins with a cosine of " + best.toFixed(3) + "; query " + look.second + " is " + (best - next).toFixed(3) + " behind."
-  );
+function describeMatch({ cosines, winner, second }) {
+  if (!cosines) return "";
+  const how = "Each query gives its own vector; the text is compared with all, and the closest counts.";
+  const best = " Query " + winner + " wins with a cosine of " + cosines[winner].toFixed(3);
+  if (second === null) return how + best + ".";
+  const margin = (cosines[winner] - cosines[second]).toFixed(3);
+  return how + best + "; query " + second + " is " + margin + " behind.";
+}
+
+function describeMeasure(view) {
+  return MEASURES[view.measure].replace("{q}", view.query) + " Press a cell to look through it.";
 }
 
 function describeListening(stack, query) {
   const shares = stack.pairs[query].map((share, other) => (other === query ? -1 : share));
-  const most = ranking(shares, 3, percent);
-  return "Queries also read one another. Query " + query + " listens most to " + most + ". Rows listen, columns are heard.";
+  const most = "Query " + query + " listens most to " + ranking(shares, 3, percent) + ".";
+  return "Queries also read one another. " + most + " Rows listen, columns are heard.";
 }
 
 function describeMask(count, example) {
   if (example) return "Try it with a picture of your own: this is a finished example.";
   if (!count) return "Press or drag over patches to hide them from the model.";
-  return count + (count === 1 ? " patch" : " patches") + " hidden. The answer and the scores are asked for again without them.";
+  const patches = count + (count === 1 ? " patch" : " patches") + " hidden. ";
+  return patches + "The answer and the scores are asked for again without them.";
 }
 
 function fileName(text) {

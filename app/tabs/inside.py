@@ -37,15 +37,17 @@ from blip2core.records import Conversation
 EXAMPLE = Path(__file__).parents[2] / "data" / "samples" / "example-inside.json"
 """A finished look, shown before there is a picture or a model. See app/explorer/example.py."""
 EXAMPLE_NOTE = "A finished example. Choose a picture of your own to look inside."
+TEXT_LABEL = "A text about the picture"
+TEXT_HINT = "Empty: its caption"
 LOOK_FIRST = "This is an example: choose a picture and look inside it first"
 
 
 def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, seen=gr.State(None), filled=gr.State(""))
+    ui = SimpleNamespace(visit=panel.visit, seen=gr.State(None))
     ui.text = gr.Textbox(
-        label="A text about the picture",
-        placeholder="Its caption, or any words of yours",
+        label=TEXT_LABEL,
+        placeholder=TEXT_HINT,
         submit_btn="Look inside",
         max_length=2000,
         elem_id="inside-text",
@@ -57,21 +59,12 @@ def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
 
 
 def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
-    panel.caption.change(
-        partial(follow, services),
-        [ui.visit, panel.caption, ui.text, ui.filled],
-        [ui.text, ui.filled],
-        queue=False,
-        **QUIET,
-    )
+    panel.caption.change(follow, panel.caption, ui.text, queue=False, **QUIET)
     panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **QUIET)
     ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **QUIET)
     started = ui.text.submit(on_start, ui.visit, [ui.text, ui.explorer], **QUIET)
     looked = started.success(
-        partial(on_look, services),
-        [ui.visit, ui.text, ui.filled],
-        [ui.seen, ui.explorer],
-        **MODEL_LANE,
+        partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
     )
     for ended in (looked.success, looked.failure):
         ended(idle, None, ui.text, **QUIET)
@@ -103,15 +96,9 @@ def example() -> dict[str, Any] | None:
 # The text
 
 
-def follow(
-    services: Services, visit: Visit, caption: str, text: str, filled: str
-) -> tuple[str, str]:
-    """The caption becomes the text, unless the visitor wrote one; the text and what was filled."""
-    if text not in ("", filled):
-        return text, filled
-    if not services.engine.pair(visit.model).loading.done():
-        return "", ""  # the box says that the model is loading, which is no caption
-    return caption, caption
+def follow(caption: str) -> Update:
+    """What an empty box stands for. Its value is left to the visitor, who may be typing."""
+    return gr.update(placeholder=f"{TEXT_HINT}, {caption}" if caption else TEXT_HINT)
 
 
 def take_answer(visit: Visit, text: str) -> str:
@@ -148,18 +135,16 @@ def on_start(visit: Visit) -> tuple[Update, Update]:
     return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
 
 
-def on_look(
-    services: Services, visit: Visit, text: str, filled: str = ""
-) -> Iterator[tuple[Update, Update]]:
+def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
     """Trace picture and text, and send everything that can be drawn of it.
 
-    A text that was filled in, or none, means the caption, which is written by now.
+    No text means the caption: writing it came before in the same lane.
     """
     if problem_of(visit):
         yield gr.skip(), gr.skip()
         return
     try:
-        yield from _look(services, visit, "" if text == filled else text.strip())
+        yield from _look(services, visit, text.strip())
     except Exception as error:
         yield gr.skip(), failed("look", explain(error, "Could not look inside"))
 

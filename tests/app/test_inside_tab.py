@@ -104,11 +104,11 @@ def test_button_becomes_stop_at_once(visit: Visit) -> None:
     assert finding(update)["state"] == "running"
 
 
-def test_filled_in_text_means_the_caption(services: Services, visit: Visit) -> None:
-    said = finding(last(on_look(services, visit, "a red", "a red"))[1])
+def test_no_text_means_the_caption(services: Services, visit: Visit) -> None:
+    said = finding(last(on_look(services, visit, " "))[1])
     assert "no caption yet" in said["message"]
     list(look(services, visit))
-    stack = last(on_look(services, visit, "a red", "a red"))[1]["value"]
+    stack = last(on_look(services, visit, ""))[1]["value"]
     assert stack["text"] == visit.picture.caption
 
 
@@ -189,11 +189,11 @@ def test_topic_brings_the_example_or_nothing(visit: Visit) -> None:
     assert on_topic(Visit())[1]["value"] is not None
 
 
-def test_text_follows_the_caption_until_it_is_written(services: Services, visit: Visit) -> None:
-    assert follow(services, visit, "a red", "", "") == ("a red", "a red")
-    assert follow(services, visit, "a red bird", "a red", "a red") == ("a red bird", "a red bird")
-    assert follow(services, visit, "a red bird", "my words", "a red") == ("my words", "a red")
-    assert follow(fake_services(None), visit, "Loading", "", "") == ("", "")
+def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
+    assert follow("a red bird") == {
+        "__type__": "update",
+        "placeholder": "Empty: its caption, a red bird",
+    }
 
 
 def test_latest_answer_is_followed(services: Services, visit: Visit) -> None:
