@@ -23,6 +23,7 @@ from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.tabs.chat import build_chat_tab
+from app.tabs.inside import build_inside_tab
 from app.visit import Visit
 from blip2core.errors import Blip2Error
 
@@ -30,6 +31,7 @@ HEADER = """<h1>Ask a picture</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
+    "inside": ("Look inside", build_inside_tab),
 }
 """Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
 SESSIONS = 100
