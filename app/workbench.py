@@ -22,12 +22,14 @@ from app.settings import AppSettings
 from app.start import Wait, run
 from app.tabs.chat import build_chat_tab
 from app.users import read_users
+from app.tabs.inside import build_inside_tab
 from app.visit import Visit
 
 HEADER = """<h1>Ask a picture</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
+    "inside": ("Look inside", build_inside_tab),
 }
 """Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
 SESSIONS = 100

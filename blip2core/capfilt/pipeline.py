@@ -6,7 +6,8 @@ number is decoded ahead, and each result is handed over before the next batch is
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator as Yielding
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -89,7 +90,9 @@ class _Ready:
     problem: Problem | None = None
 
 
-def judge(tasks: Iterable[Task], models: CapFilt, *, stop: Event | None = None) -> Iterator[Judged]:
+def judge(
+    tasks: Iterable[Task], models: CapFilt, *, stop: Event | None = None
+) -> Yielding[Judged, None, None]:
     """A result for each task, in their order.
 
     A file that is no picture, or a picture on which a model fails, becomes a problem; the others

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from blip2core.cli import explain, look, stickers, train
+from blip2core.cli import database, explain, intake, look, stickers, train
 from blip2core.cli.output import BAD_CALL
 from blip2core.errors import Blip2Error
 
@@ -22,9 +22,11 @@ app = typer.Typer(
 )
 app.add_typer(look.commands)
 app.add_typer(explain.commands)
+app.add_typer(intake.commands)
 app.add_typer(train.commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
+app.add_typer(database.db, name="db")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,9 +2,26 @@
 
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
+from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
 from blip2core.intake.files import NamedFile
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
+from blip2core.intake.picture import CheckedPicture, check_picture, perceptual_hash, thumbnail
 from blip2core.intake.reading import read
 
-__all__ = ["Columns", "Downloads", "Limits", "NamedFile", "read", "safe_name"]
+__all__ = [
+    "CheckedPicture",
+    "Columns",
+    "Downloads",
+    "Limits",
+    "NamedFile",
+    "NearPair",
+    "check_picture",
+    "clusters",
+    "near_pairs",
+    "perceptual_hash",
+    "read",
+    "safe_name",
+    "same",
+    "thumbnail",
+]

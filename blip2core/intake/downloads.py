@@ -110,8 +110,8 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
         raise IntakeError("This is not an address that can be fetched.") from error
     if scheme not in PORTS:
         raise IntakeError("Only http and https addresses are fetched.")
-    if not host or target.userinfo:
-        raise IntakeError("The address has no host, or a name and password in it.")
+    if not host or "%" in host or target.userinfo:
+        raise IntakeError("The address has no usable host, or a name and password in it.")
     if port not in (None, *PORTS.values()):
         raise IntakeError(f"Only the ports 80 and 443 are asked, not {port}.")
     return target

@@ -43,7 +43,8 @@ def test_model_events_share_one_lane() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
-    assert {handler(event) for event in lane} == {"look", "respond", "on_replay"}
+    own = {"look", "respond", "on_replay", "on_look", "test", "mask"}
+    assert {handler(event) for event in lane} == own
 
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:

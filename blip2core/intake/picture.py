@@ -1,0 +1,130 @@
+"""A picture file from outside, checked before anything keeps it: what may be stored and served."""
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+
+import imagehash
+from PIL import ExifTags, Image
+
+from blip2core.errors import ImageError
+from blip2core.images import FORMATS, content_hash, open_image
+from blip2core.intake import containers
+from blip2core.intake.limits import Limits
+
+LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
+"""Formats that become JPEG where they have to be encoded again; all others become PNG."""
+QUALITY = 95
+"""Of a JPEG that has to be encoded again."""
+REMOVED = "Metadata, or data that is no part of the picture, was removed."
+UPRIGHT = "The picture was turned upright and encoded again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPicture:
+    """A picture that is safe to store and to serve, and what is to be known of it."""
+
+    data: bytes = field(repr=False)
+    """A JPEG, PNG, WEBP, GIF or BMP with one picture in it and nothing else."""
+    sha256: str
+    """Of `data`, 64 hex digits."""
+    pixel_sha256: str
+    """Of the pixels: the same picture, whatever file it came in."""
+    phash: int
+    """Perceptual hash, 64 bits, unsigned: alike pictures differ in few bits."""
+    width: int
+    height: int
+    format: str
+    """JPEG, PNG, WEBP, GIF or BMP."""
+    bytes: int
+    """Length of `data`."""
+    changed: str = ""
+    """What was changed, in one sentence; empty where the file is as it came."""
+
+
+def check_picture(data: bytes, *, limits: Limits | None = None) -> CheckedPicture:
+    """The file as it came where that is clean; else without what is not the picture: EXIF data with
+    places in it, comments, whatever is glued to it. Where that cannot be cut out, it is encoded
+    again. Of moving pictures the first frame stays. ImageError where it is no picture, damaged, or
+    too large: that is seen in its header, before anything is decoded.
+    """
+    limits = limits or Limits()
+    if len(data) > limits.picture_bytes:
+        raise ImageError(
+            f"The file has {len(data):,} bytes; at most {limits.picture_bytes:,} are read."
+        )
+    image = open_image(data, max_pixels=limits.pixels)
+    kept, format, changed = _cleaned(data, image)
+    if changed and format == "JPEG":
+        image = open_image(kept)  # coded again, the pixels may differ a little
+    return CheckedPicture(
+        data=kept,
+        sha256=hashlib.sha256(kept).hexdigest(),
+        pixel_sha256=content_hash(image),
+        phash=perceptual_hash(image),
+        width=image.width,
+        height=image.height,
+        format=format,
+        bytes=len(kept),
+        changed=changed,
+    )
+
+
+def thumbnail(image: Image.Image, side: int) -> Image.Image:
+    """A copy whose longer side has at most `side` pixels; small pictures are not enlarged."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """64 bits of the coarse structure, unsigned; pictures of one colour all have the same."""
+    return int(str(imagehash.phash(image)), 16)
+
+
+def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
+    """What is kept of a file, its format, and what was changed."""
+    with Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]) as opened:
+        format = opened.format or ""
+        is_upright = _orientation(opened) == 1
+    if not is_upright:
+        return *_encoded(image, format), UPRIGHT
+    plain = _plain(data, format)
+    if plain == data:
+        return data, "JPEG" if format == "MPO" else format, ""
+    if plain is not None and content_hash(open_image(plain)) == content_hash(image):
+        return plain, "JPEG" if format == "MPO" else format, REMOVED
+    return *_encoded(image, format), f"The {format or 'picture'} was encoded again."
+
+
+def _plain(data: bytes, format: str) -> bytes | None:
+    """The file without what is not the picture; None where it has to be encoded again."""
+    is_plain = {
+        "WEBP": containers.is_plain_webp,
+        "GIF": containers.is_plain_gif,
+        "BMP": containers.is_plain_bmp,
+    }
+    try:
+        if format in ("JPEG", "MPO"):
+            return containers.plain_jpeg(data)
+        if format == "PNG":
+            return containers.plain_png(data)
+        return data if format in is_plain and is_plain[format](data) else None
+    except (ValueError, IndexError):  # decoders forgive what we do not
+        return None
+
+
+def _encoded(image: Image.Image, format: str) -> tuple[bytes, str]:
+    file = io.BytesIO()
+    target = "JPEG" if format in LOSSY else "PNG"
+    # A fresh image: what the decoder noted of the file (profiles, comments) stays behind.
+    fresh = Image.frombytes("RGB", image.size, image.tobytes())
+    fresh.save(file, target, **({"quality": QUALITY} if target == "JPEG" else {}))
+    return file.getvalue(), target
+
+
+def _orientation(opened: Image.Image) -> int:
+    try:
+        return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken EXIF data turns nothing
+        return 1

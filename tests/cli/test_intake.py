@@ -1,0 +1,57 @@
+"""blip2 intake: a look at what an import would bring."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blip2core.cli import main
+from tests.intake.making import encoded, png, zipped
+
+WEB = Path(__file__).parents[2] / "data/samples/web"
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_sample_web_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["intake", str(WEB), "--json"]) == 0
+    *pictures, counts = rows(capsys)
+    assert counts == {"pictures": 200, "problems": 0, "groups_alike": 0}
+    assert pictures[0]["name"] == "001.jpg"
+    assert pictures[0]["texts"] == ["PixMart logo banner 5920"]
+    assert (pictures[0]["width"], pictures[0]["format"]) == (112, "JPEG")
+
+
+def test_problems_and_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from blip2core.images import open_image
+
+    scene = (WEB / "001.jpg").read_bytes()
+    image = open_image(scene)
+    members = {
+        "a.jpg": scene,
+        "b.jpg": scene,
+        "c.png": encoded(image, "PNG"),
+        "d.jpg": encoded(image, "JPEG", quality=60) + b"<script>",
+        "e.png": b"<html>",
+        "../f.png": png(),
+    }
+    (tmp_path / "set.zip").write_bytes(zipped(members))
+    assert main(["intake", str(tmp_path / "set.zip"), "--json"]) == 0
+    *found, group, counts = rows(capsys)
+    assert counts == {"pictures": 4, "problems": 2, "groups_alike": 1}
+    assert group == {"alike": ["a.jpg", "b.jpg", "c.png", "d.jpg"], "kind": "alike"}
+    told = {row["name"]: row["problem"] for row in found if "problem" in row}
+    assert "a web page" in told["e.png"] and "leads outside" in told["../f.png"]
+    assert [row["name"] for row in found if row.get("changed")] == ["d.jpg"]
+
+
+def test_names_are_shown_safely(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = zipped({"\u202egnp.\x1b[31m.png": png(), "x\u202egnp.\x1b[31m.png": png()})
+    (tmp_path / "set.zip").write_bytes(archive)
+    assert main(["intake", str(tmp_path / "set.zip")]) == 0
+    printed = capsys.readouterr().out
+    assert "\\u202egnp" in printed and "\x1b" not in printed and "\u202e" not in printed
+    assert "same file\t" in printed
+    assert main(["intake", str(tmp_path / "none.zip")]) == 2

@@ -1,0 +1,233 @@
+"""Each picture is looked at once, whatever happens in between."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from blip2core.config import CaptionConfig, DecodeConfig
+from blip2core.curation import start_capfilt, start_rescore, work
+from blip2core.curation.jobs import running
+from blip2core.storage import open_database
+from blip2core.storage.captions import texts_of
+from blip2core.storage.runs import get_run, list_problems, list_runs, request_cancel, request_pause
+from blip2core.storage.schema import Caption, Image, Run, Score, Scorer
+from tests import tiny
+from tests.curation.conftest import filled, web_picture
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_of(database: Any, run_id: int) -> Run:
+    with database.read() as session:
+        return get_run(session, run_id=run_id)
+
+
+def count(database: Any, table: Any) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def everything(database: Any) -> list[tuple[Any, ...]]:
+    """Texts and scores in an order that does not depend on when they were stored."""
+    query = (
+        select(Caption.item_id, Caption.text, Scorer.head, Score.value)
+        .join(Score, Score.caption_id == Caption.id)
+        .join(Scorer, Scorer.id == Score.scorer_id)
+    )
+    with database.read() as session:
+        return sorted(tuple(row) for row in session.execute(query))
+
+
+def test_captions_and_scores_from_one_look(database, models, seen):
+    dataset = filled(database, [web_picture(n, "a cat") for n in range(5)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    steps = list(work(database, run_id, models))
+    assert seen.pictures == 5 and len(steps) == 5
+    run = run_of(database, run_id)
+    assert (run.kind, run.status, run.done, run.failed, run.total) == ("capfilt", "done", 5, 0, 5)
+    assert (run.model, run.seed) == (models.generator.spec.name, 5)
+    with database.read() as session:
+        for step in steps:
+            texts = texts_of(session, item_id=step.item_id)
+            assert {number for number, _ in step.scored} == {text.caption_id for text in texts}
+            assert texts[0].source == "web" and len(texts) > 1
+    assert count(database, Score) == 2 * count(database, Caption)
+
+
+def test_the_same_again_looks_at_nothing(database, models, seen):
+    dataset = filled(database, [web_picture(n) for n in range(3)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    list(work(database, run_id, models))
+    before, seen.pictures = everything(database), 0
+    assert start_capfilt(database, dataset_id=dataset, models=models) == run_id
+    assert list(work(database, run_id, models)) == []
+    assert seen.pictures == 0 and everything(database) == before
+    filled(database, [web_picture(9, "new")])
+    assert len(list(work(database, run_id, models))) == 1 and seen.pictures == 1
+
+
+def test_other_settings_are_another_run(database, models):
+    dataset = filled(database, [web_picture(1)])
+    first = start_capfilt(database, dataset_id=dataset, models=models)
+    other = CaptionConfig(num=1, decode=DecodeConfig(max_new_tokens=4))
+    changed = replace(models, captions=other)
+    assert start_capfilt(database, dataset_id=dataset, models=changed) != first
+    assert start_capfilt(database, dataset_id=dataset, models=models) == first
+
+
+def test_without_a_seed_a_done_run_is_not_taken_up(database, models):
+    decode = replace(models.captions.decode, seed=None)
+    unseeded = replace(models, captions=replace(models.captions, decode=decode))
+    dataset = filled(database, [web_picture(1)])
+    first = start_capfilt(database, dataset_id=dataset, models=unseeded)
+    assert start_capfilt(database, dataset_id=dataset, models=unseeded) == first
+    list(work(database, first, unseeded))
+    assert start_capfilt(database, dataset_id=dataset, models=unseeded) != first
+
+
+def test_a_run_left_early_goes_on(database, models, seen):
+    dataset = filled(database, [web_picture(n, "a") for n in range(6)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    steps = work(database, run_id, models)
+    done = [next(steps).item_id for _ in range(2)]
+    steps.close()
+    assert run_of(database, run_id).status == "paused"
+    seen.pictures = 0
+    rest = [step.item_id for step in work(database, run_id, models)]
+    assert seen.pictures == 4 and not set(done) & set(rest)
+    assert run_of(database, run_id).done == 6
+
+
+@pytest.mark.parametrize(
+    ("ask", "status"), [(request_pause, "paused"), (request_cancel, "cancelled")]
+)
+def test_a_run_does_what_it_is_asked(database, models, seen, ask, status):
+    dataset = filled(database, [web_picture(n) for n in range(10)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    results = []
+    for step in work(database, run_id, models):
+        results.append(step)
+        if len(results) == 1:
+            with database.write() as session:
+                ask(session, run_id=run_id)
+    assert 2 <= len(results) <= 4
+    assert run_of(database, run_id).status == status and run_of(database, run_id).request == ""
+    seen.pictures = 0
+    list(work(database, run_id, models))
+    assert seen.pictures == 10 - len(results) and run_of(database, run_id).status == "done"
+
+
+def test_stop_pauses(database, models):
+    dataset = filled(database, [web_picture(1)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    stop = Event()
+    stop.set()
+    assert list(work(database, run_id, models, stop=stop)) == []
+    assert run_of(database, run_id).status == "paused"
+
+
+def test_a_lost_picture_is_a_problem_and_not_tried_again(database, models):
+    dataset = filled(database, [web_picture(n, "a") for n in range(3)])
+    with database.read() as session:
+        lost = session.scalars(select(Image).order_by(Image.id)).all()[1]
+    database.images.delete(lost.sha256, format=lost.format)
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    steps = list(work(database, run_id, models))
+    assert [step.problem is None for step in steps] == [True, False, True]
+    with database.read() as session:
+        (problem,) = list_problems(session, run_id=run_id)
+    assert problem.item_id == steps[1].item_id and run_of(database, run_id).failed == 1
+    assert list(work(database, run_id, models)) == []
+
+
+def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
+    dataset = filled(database, [web_picture(1, "a")])
+    monkeypatch.setattr(
+        "blip2core.capfilt.pipeline.write_captions", lambda *args, **_: [[] for _ in args[2]]
+    )
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    (step,) = work(database, run_id, models)
+    assert len(step.scored) == 1
+    with database.read() as session:
+        (problem,) = list_problems(session, run_id=run_id)
+    assert "wrote nothing" in problem.reason
+    assert list(work(database, run_id, models)) == []
+
+
+def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch):
+    dataset = filled(database, [web_picture(1)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    monkeypatch.setattr("blip2core.curation.working.add_scores", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(work(database, run_id, models))
+    run = run_of(database, run_id)
+    assert run.status == "failed" and "ZeroDivisionError" in run.error
+    assert count(database, Caption) == 0  # texts and scores are one unit
+
+
+def test_another_filter_scores_what_is_there(database, models, seen):
+    dataset = filled(database, [web_picture(n, "a cat") for n in range(3)])
+    list(work(database, start_capfilt(database, dataset_id=dataset, models=models), models))
+    captions, scores = count(database, Caption), count(database, Score)
+    other = tiny.matcher(tiny.retrieval(seed=4), revision="b" * 40)
+    filter_only = replace(models, matcher=other, generator=None)
+    run_id = start_rescore(database, dataset_id=dataset, models=filter_only)
+    seen.pictures = 0
+    assert len(list(work(database, run_id, filter_only))) == 3
+    assert seen.pictures == 0  # the captioner's encoder has nothing to do with it
+    assert (count(database, Caption), count(database, Score)) == (captions, scores + 2 * captions)
+    assert list(work(database, run_id, filter_only)) == []
+    with database.read() as session:
+        assert {run.kind: run.status for run in list_runs(session)}["score"] == "done"
+
+
+def test_signs_of_life_while_a_batch_takes_long(database, models):
+    dataset = filled(database, [web_picture(n) for n in range(4)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    stop = Event()
+    with running(database, run_id, stop, seconds=0.02):
+        with database.write() as session:
+            request_pause(session, run_id=run_id)
+        assert stop.wait(5)  # heard without a batch being done
+    assert run_of(database, run_id).status == "paused"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+def test_killed_anywhere_it_goes_on_and_computes_nothing_twice(tmp_path, models, seen):
+    whole = open_database(str(tmp_path / "whole" / "studio.db"))
+    dataset = filled(whole, [web_picture(n, "a cat", f"text {n}") for n in range(12)])
+    list(work(whole, start_capfilt(whole, dataset_id=dataset, models=models), models))
+    expected = everything(whole)
+    whole.close()
+
+    file = tmp_path / "killed" / "studio.db"
+    started = open_database(str(file))
+    filled(started, [web_picture(n, "a cat", f"text {n}") for n in range(12)])
+    started.close()
+    script = [sys.executable, "-m", "tests.curation.killed_run", str(file)]
+    killed = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert killed.returncode == 0, killed.stderr
+    again = open_database(str(file))
+    (run,) = (run for run in _runs(again) if run.kind == "capfilt")
+    assert run.status == "running"  # nobody could say otherwise
+    done = run.done
+    assert done == 2 + 4  # a batch before the torn one, then two
+    seen.pictures = 0
+    run_id = start_capfilt(again, dataset_id=run.dataset_id, models=models)
+    assert run_id == run.id
+    rest = list(work(again, run_id, models))
+    assert len(rest) == seen.pictures == 12 - done
+    assert everything(again) == [(*row[:3], pytest.approx(row[3], abs=1e-6)) for row in expected]
+    again.close()
+
+
+def _runs(database: Any) -> list[Run]:
+    with database.read() as session:
+        return list_runs(session)

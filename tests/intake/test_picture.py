@@ -1,0 +1,196 @@
+"""The check of a picture: clean ones stay as they are, all else is cut out or encoded again."""
+
+import hashlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy
+import pytest
+from PIL import ExifTags, Image, PngImagePlugin
+
+from blip2core.errors import ImageError
+from blip2core.images import content_hash, open_image
+from blip2core.intake import Limits, check_picture, thumbnail
+from tests.intake.making import encoded, png, zipped
+
+SCRIPT = b"<script>alert(1)</script>"
+PLACE = {1: "N", 2: (48.0, 12.0, 30.0)}
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    noise = numpy.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=numpy.uint8)
+    return Image.fromarray(noise).resize((80, 48), Image.Resampling.BICUBIC)
+
+
+def with_place(orientation: int = 1) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.ImageDescription] = SCRIPT.decode()
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(PLACE)
+    return exif
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_clean_files_stay_as_they_are(photo: Image.Image, format: str) -> None:
+    data = encoded(photo, format)
+    checked = check_picture(data)
+    assert checked.data == data and checked.changed == ""
+    assert checked.sha256 == hashlib.sha256(data).hexdigest()
+    assert checked.pixel_sha256 == content_hash(open_image(data))
+    assert (checked.width, checked.height, checked.format) == (80, 48, format)
+    assert checked.bytes == len(data)
+    assert 0 <= checked.phash < 1 << 64
+
+
+def test_progressive_grey_and_cmyk_jpegs_stay_too(photo: Image.Image) -> None:
+    for data in (
+        encoded(photo, "JPEG", progressive=True, quality=40),
+        encoded(photo.convert("L"), "JPEG"),
+        encoded(photo.convert("CMYK"), "JPEG"),
+        encoded(photo, "JPEG", restart_marker_blocks=2),
+    ):
+        assert check_picture(data).data == data
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_places_and_notes_are_not_kept(photo: Image.Image, format: str) -> None:
+    data = encoded(photo, format, exif=with_place())
+    assert SCRIPT in data
+    checked = check_picture(data)
+    assert SCRIPT not in checked.data and b"Exif" not in checked.data
+    assert len(Image.open(io.BytesIO(checked.data)).getexif()) == 0
+    assert checked.changed
+    if format != "WEBP":  # a lossy WEBP may become something else, these keep every pixel
+        assert checked.pixel_sha256 == content_hash(open_image(data))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_pictures_are_stored_upright(photo: Image.Image, format: str) -> None:
+    checked = check_picture(encoded(photo, format, exif=with_place(6)))
+    assert (checked.width, checked.height) == (48, 80)
+    assert Image.open(io.BytesIO(checked.data)).size == (48, 80)
+    assert SCRIPT not in checked.data
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("tail", [SCRIPT, zipped({"a.html": SCRIPT})], ids=["script", "zip"])
+def test_polyglots_lose_their_tail(photo: Image.Image, format: str, tail: bytes) -> None:
+    data = encoded(photo, format)
+    checked = check_picture(data + tail)
+    assert tail not in checked.data
+    assert checked.pixel_sha256 == content_hash(open_image(data))
+    assert check_picture(checked.data).changed == ""
+
+
+def test_comments_and_other_parts_are_not_kept(photo: Image.Image) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Comment", SCRIPT.decode())
+    info.add_itxt("XML", SCRIPT.decode())
+    frames = [photo, photo.transpose(Image.Transpose.ROTATE_180)]
+    for data in (
+        encoded(photo, "JPEG", comment=SCRIPT),
+        encoded(photo, "PNG", pnginfo=info),
+        encoded(photo, "GIF", comment=SCRIPT),
+        encoded(photo, "WEBP", xmp=SCRIPT),
+        encoded(photo, "PNG", save_all=True, append_images=frames),
+        encoded(photo, "GIF", save_all=True, append_images=frames[1:]),
+        encoded(photo, "WEBP", save_all=True, append_images=frames[1:], lossless=True),
+    ):
+        checked = check_picture(data)
+        assert SCRIPT not in checked.data
+        assert getattr(Image.open(io.BytesIO(checked.data)), "n_frames", 1) == 1
+        assert checked.pixel_sha256 == content_hash(open_image(data))
+
+
+def test_colour_profiles_stay(photo: Image.Image) -> None:
+    for format in ("JPEG", "PNG"):
+        data = encoded(photo, format, icc_profile=b"profile" * 30, exif=with_place())
+        kept = Image.open(io.BytesIO(check_picture(data).data))
+        assert kept.info["icc_profile"] == b"profile" * 30
+
+
+@pytest.mark.parametrize("format", ["TIFF", "AVIF", "PPM", "ICO", "MPO"])
+def test_other_formats_become_jpeg_or_png(photo: Image.Image, format: str) -> None:
+    options = {"save_all": True, "append_images": [photo]} if format == "MPO" else {}
+    if format == "ICO":
+        options = {"sizes": [(80, 48)]}
+    checked = check_picture(encoded(photo, format, **options))
+    assert checked.format == ("JPEG" if format in ("AVIF", "MPO") else "PNG")
+    assert Image.open(io.BytesIO(checked.data)).format == checked.format
+    assert checked.changed
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that says it has so many pixels, and has next to none."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">L", len(body)) + kind + body + struct.pack(">L", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">2L5B", width, height, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1_000)))
+    return PngImagePlugin._MAGIC + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(10_001, 5_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+def test_bombs_are_refused_on_their_header(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    def load(self: object) -> None:
+        raise AssertionError("pixels were decoded")
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    with pytest.raises(ImageError, match="pixels"):
+        check_picture(bomb(*size))
+
+
+def test_the_limits_are_exact() -> None:
+    data = png(size=(10, 10))
+    assert check_picture(data, limits=Limits(pixels=100, picture_bytes=len(data))).width == 10
+    with pytest.raises(ImageError, match="pixels"):
+        check_picture(data, limits=Limits(pixels=99))
+    with pytest.raises(ImageError, match="bytes"):
+        check_picture(data, limits=Limits(picture_bytes=len(data) - 1))
+
+
+def test_what_is_no_picture(photo: Image.Image) -> None:
+    flood = PngImagePlugin.PngInfo()
+    for number in range(80):
+        flood.add_text(f"t{number}", "x" * 1_000_000, zip=True)
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+    data = encoded(photo, "JPEG")
+    for bad in (b"", svg, eps, b"<html>", b"\x89PNG\r\n\x1a\n", data[: len(data) // 2], b"GIF89a"):
+        with pytest.raises(ImageError):
+            check_picture(bad)
+    with pytest.raises(ImageError):
+        check_picture(encoded(photo, "PNG", pnginfo=flood))
+
+
+def test_damaged_pictures_are_refused_or_made_sound(photo: Image.Image) -> None:
+    chance = numpy.random.default_rng(1)
+    for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
+        whole = encoded(photo, format)
+        for _ in range(40):
+            data = bytearray(whole)
+            for place in chance.integers(0, len(data), 3):
+                data[place] = chance.integers(256)
+            try:
+                checked = check_picture(bytes(data), limits=Limits(pixels=100_000))
+            except ImageError:
+                continue
+            assert checked.pixel_sha256 == content_hash(open_image(checked.data))
+
+
+def test_thumbnails_fit_and_do_not_grow(photo: Image.Image) -> None:
+    assert thumbnail(photo, 20).size == (20, 12)
+    assert thumbnail(photo, 500).size == photo.size == (80, 48)
+
+
+def test_the_sample_pictures_are_clean() -> None:
+    for file in (Path(__file__).parents[2] / "data/samples/web").glob("00?.jpg"):
+        assert check_picture(file.read_bytes()).changed == ""

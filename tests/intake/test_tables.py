@@ -1,0 +1,197 @@
+"""Tables of pictures: CSV, TSV, JSON Lines, Parquet; and rows that cannot be used."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from blip2core.errors import IntakeError
+from blip2core.intake import Columns, Limits, NamedFile, read
+from blip2core.intake.columns import find_columns
+from blip2core.intake.entries import Entry
+from blip2core.intake.tables import table_entries
+from blip2core.records import Problem, WebPicture
+from tests.intake.making import pictures, png, reasons
+
+
+def entries(name: str, data: bytes, **limits: int) -> list[Entry | Problem]:
+    return list(table_entries(NamedFile(name, data), None, Limits(**limits)))
+
+
+def parquet_bytes(columns: dict[str, object], **options: object) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), file, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (["file", "text", "kind"], Columns(path="file", texts=("text",))),
+        (["URL", "TEXT", "LICENSE"], Columns(url="URL", texts=("TEXT",), license="LICENSE")),
+        (
+            ["image_url", "alt-text", "caption_2", "Caption 1", "page url"],
+            Columns(
+                url="image_url", texts=("alt-text", "caption_2", "Caption 1"), page_url="page url"
+            ),
+        ),
+        (["context", "alternate", "path", "image"], Columns(path="path")),
+    ],
+)
+def test_columns_by_their_usual_names(header: list[str], found: Columns) -> None:
+    assert find_columns(header) == found
+
+
+def test_columns_that_are_missing() -> None:
+    with pytest.raises(IntakeError, match="there are: a, b"):
+        find_columns(["a", "b"])
+    with pytest.raises(IntakeError, match="no column c"):
+        find_columns(["file"], Columns(path="file", texts=("c",)))
+
+
+def test_rows_of_one_picture_become_one() -> None:
+    table = b"path,text,text\na.png,one,two\nb.png,three,\n./a.png,two,four\na.png,two,four\n"
+    [a, b, other] = entries("t.csv", table)
+    assert isinstance(a, Entry) and isinstance(b, Entry) and isinstance(other, Entry)
+    assert (a.path, a.texts) == ("a.png", ("one", "two", "four"))
+    assert (b.path, b.texts) == ("b.png", ("three",))
+
+
+def test_texts_stay_as_they_are_written() -> None:
+    texts = [
+        "=1+1",
+        "@SUM(A1)",
+        "+1",
+        "-1",
+        "<script>alert(1)</script>",
+        'a "quoted", text',
+        "1\n2",
+    ]
+    file = io.StringIO()
+    csv.writer(file).writerows([["path", "text"], *(["a.png", text] for text in texts)])
+    [entry] = entries("t.csv", file.getvalue().encode())
+    assert isinstance(entry, Entry) and entry.texts == tuple(texts)
+
+
+def test_bad_rows_of_a_csv_are_told_and_passed() -> None:
+    table = b"path,text\na.png,one\nb.png\nc.png,d,e\n\xff.png,f\n,nothing\n\nz.png,last\n"
+    found = entries("t.csv", table)
+    assert {one.name: one.reason[:14] for one in found if isinstance(one, Problem)} == {
+        "t.csv, row 3": "The row has 1 ",
+        "t.csv, row 4": "The row has 3 ",
+        "t.csv, row 5": "The row is not",
+        "t.csv, row 6": "The row names ",
+    }
+    assert [one.path for one in found if isinstance(one, Entry)] == ["a.png", "z.png"]
+
+
+def test_huge_fields_and_lines() -> None:
+    huge, longer = b"x" * 200_000, b"y" * 3_000_000
+    table = b"path,text\na.png," + huge + b"\nb.png," + longer + b"\nc.png," + b"z" * 30_000
+    found = entries("t.csv", table + b"\nd.png,fine\n")
+    assert len(found) == 4
+    assert [one.path for one in found if isinstance(one, Entry)] == ["d.png"]
+
+
+def test_a_quote_that_never_ends() -> None:
+    rows = b"".join(b"%d.png,text\n" % number for number in range(20_000))
+    found = entries("t.csv", b'path,text\n0.png,"open\n' + rows)
+    assert any(isinstance(one, Problem) for one in found)
+    assert isinstance(found[-1], Entry)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_encodings_and_delimiters(encoding: str, delimiter: str) -> None:
+    table = f"path{delimiter}text\r\na.png{delimiter}Bär 日本\r\n".encode(encoding)
+    [entry] = entries("t.csv", table)
+    assert isinstance(entry, Entry) and entry.texts == ("Bär 日本",)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xd9\0\0", b"a\0b,c\n", b"one\n"])
+def test_what_is_no_table(data: bytes) -> None:
+    [problem] = entries("t.csv", data)
+    assert isinstance(problem, Problem)
+
+
+def test_json_lines() -> None:
+    deep = "[" * 100_000
+    rows = ['{"file_name": "a.png", "captions": ["one", 2, "two"]}', "nonsense", "[1]", deep, ""]
+    rows += ['{"url": "https://e.org/b", "alt": "b"}', '{"text": "no picture"}', '{"path": 3}']
+    rows += ['{"path": "c.png", "text": "\\ud800 half"}', '{"path": "d.png", "text": null}']
+    found = entries("t.jsonl", "\n".join(rows).encode() + b'\n{"path": "\xff"}\n')
+    known = [one for one in found if isinstance(one, Entry)]
+    assert [one.path or one.url for one in known] == ["a.png", "https://e.org/b", "c.png", "d.png"]
+    assert [one.texts for one in known] == [("one", "two"), ("b",), ("half",), ()]
+    told = [one.name for one in found if isinstance(one, Problem)]
+    assert told == [f"t.jsonl, row {number}" for number in (2, 3, 4, 7, 8, 11)]
+
+
+def test_parquet_as_datasets_writes_it() -> None:
+    image = [{"bytes": png(1), "path": "a.png"}, {"bytes": png(2), "path": None}, None]
+    data = parquet_bytes({"image": image, "text": ["one", "two", "three"], "idle": [1, 2, 3]})
+    found = list(read(NamedFile("t.parquet", data)))
+    assert [(one.name, one.texts) for one in found if isinstance(one, WebPicture)] == [
+        ("a.png", ("one",)),
+        ("t.parquet, row 2", ("two",)),
+    ]
+    assert [one.data for one in found if isinstance(one, WebPicture)] == [png(1), png(2)]
+    assert list(reasons(found)) == ["t.parquet, row 3"]
+
+
+def test_parquet_as_img2dataset_writes_it() -> None:
+    columns = {
+        "jpg": [png(1), png(1), None, png(2)],
+        "caption": ["one", "uno", "lost", "two"],
+        "url": [f"https://e.org/{number}" for number in range(4)],
+        "license": ["CC0", None, None, None],
+    }
+    found = list(read(NamedFile("t.parquet", parquet_bytes(columns))))
+    known = [one for one in found if isinstance(one, WebPicture)]
+    assert [(one.texts, one.url, one.license) for one in known] == [
+        (("one", "uno"), "https://e.org/0", "CC0"),
+        (("two",), "https://e.org/3", None),
+    ]
+    assert len(reasons(found)) == 1  # no bytes, and downloads are off
+
+
+def test_parquet_of_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "t.parquet").write_bytes(
+        parquet_bytes({"file_name": ["a.png"], "captions": [["one", "two"]]})
+    )
+    assert [one.texts for one in pictures(read(tmp_path / "t.parquet"))] == [("one", "two")]
+
+
+def test_damaged_parquet() -> None:
+    data = parquet_bytes({"path": ["a.png"] * 1_000, "text": [str(n) for n in range(1_000)]})
+    for end in range(4, len(data), len(data) // 20):
+        found = entries("t.parquet", data[:end])
+        assert isinstance(found[-1], Problem)
+    middle = len(data) // 3
+    spoiled = data[:middle] + b"\xff" * 200 + data[middle + 200 :]
+    assert entries("t.parquet", spoiled)
+
+
+def test_a_text_in_parquet_that_is_not_utf8() -> None:
+    bad = pyarrow.Array.from_buffers(
+        pyarrow.string(), 2, pyarrow.array([b"\xff\xfe", b"fine"]).buffers()
+    )
+    found = entries("t.parquet", parquet_bytes({"path": ["a.png", "b.png"], "text": bad}))
+    assert [type(one) for one in found] == [Problem, Entry]
+
+
+def test_limits_of_rows_and_texts() -> None:
+    table = b"path,text\n" + b"".join(b"%d.png,%d\n" % (n, n) for n in range(10))
+    found = entries("t.csv", table, rows=4)
+    assert len(found) == 5 and sum(isinstance(one, Problem) for one in found) == 1
+    row = json.dumps({"path": "a.png", "texts": [str(n) for n in range(11)]}).encode()
+    [problem] = entries("t.jsonl", row, texts=10)
+    assert isinstance(problem, Problem) and "11 texts" in problem.reason
+    same = b"path,text\n" + b"".join(b"a.png,%d\n" % n for n in range(11))
+    found = entries("t.csv", same, texts=10)
+    assert [type(one) for one in found] == [Problem, Entry]

@@ -1,0 +1,162 @@
+"""Tar archives: samples of webdataset, plain pictures, and those that mean harm."""
+
+import gzip
+import io
+import json
+import pickle
+import random
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from blip2core.errors import IntakeError
+from blip2core.intake import Limits, NamedFile, read
+from blip2core.records import WebPicture
+from tests.intake.making import png, reasons, tarred, texts
+
+
+def tar(*members: tuple[str | tarfile.TarInfo, bytes], mode: str = "w") -> NamedFile:
+    return NamedFile("a.tar", tarred(members, mode))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_samples_as_img2dataset_writes_them(mode: str) -> None:
+    about = {"url": "https://e.org/1", "caption": "one", "license": "CC0", "status": "success"}
+    file = tar(
+        ("000000001.jpg", png(1)),
+        ("000000001.txt", b"one"),
+        ("000000001.json", json.dumps(about).encode()),
+        ("000000002.json", b"{}"),
+        ("000000002.webp", png(2)),
+        mode=mode,
+    )
+    one, two = read(file)
+    assert isinstance(one, WebPicture) and isinstance(two, WebPicture)
+    assert (one.texts, one.url, one.license) == (("one",), "https://e.org/1", "CC0")
+    assert (two.name, two.texts, two.url) == ("000000002.webp", (), None)
+
+
+def test_the_key_ends_at_the_first_dot() -> None:
+    file = tar(
+        ("x/1.jpg", png(1)),
+        ("x/1.seg.png", png(2)),
+        ("x/1.cls", b"7"),
+        ("x/1.txt", b"one\nuno"),
+        ("y/1.txt", b"another"),
+        ("y/1.png", png(3)),
+    )
+    assert texts(read(file)) == {"x/1.jpg": ("one", "uno"), "y/1.png": ("another",)}
+
+
+def test_a_plain_archive_of_pictures() -> None:
+    file = tar(("my.first.jpg", png(1)), ("my.second.jpg", png(2)), ("b.png", png(3)))
+    assert list(texts(read(file))) == ["my.first.jpg", "my.second.jpg", "b.png"]
+
+
+def test_no_pickle_is_ever_read(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+
+    class Harm:
+        def __reduce__(self) -> tuple[object, ...]:
+            return canary.touch, ()
+
+    harm = pickle.dumps(Harm())
+    file = tar(("1.pyd", harm), ("1.pkl", harm), ("1.pickle", harm), ("1.png", png()))
+    assert list(texts(read(file))) == ["1.png"]
+    assert not canary.exists()
+
+
+def test_members_that_are_no_files_are_refused() -> None:
+    members = []
+    for name, kind in {
+        "s.png": tarfile.SYMTYPE,
+        "h.png": tarfile.LNKTYPE,
+        "f.png": tarfile.FIFOTYPE,
+    }.items():
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, "/etc/passwd"
+        members.append((member, b""))
+    found = list(read(tar(*members, ("fine.png", png()))))
+    assert set(reasons(found)) == {"s.png", "h.png", "f.png"}
+    assert isinstance(found[-1], WebPicture)
+
+
+def test_names_that_lead_outside_or_come_twice_are_refused() -> None:
+    bad = ["../a.png", "/a.png", "x/../../a.png", "b.png", "c.tar", "t.csv", "e.png"]
+    members = [("b.png", png(1)), *((name, png(2)) for name in bad[:-1]), ("e.png", b"")]
+    found = list(read(tar(*members)))
+    assert set(reasons(found)) == set(bad)
+    assert [one.data for one in found if isinstance(one, WebPicture)] == [png(1)]
+
+
+def test_names_that_are_not_utf8() -> None:
+    data = tarred([("XX.png", png())]).replace(b"XX.png", b"\xff\xfe.png", 1)
+    header = bytearray(data[:512])
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    [found] = read(NamedFile("a.tar", bytes(header) + data[512:]))
+    assert isinstance(found, WebPicture)
+    found.name.encode("utf-8")
+
+
+def test_a_thousand_empty_members() -> None:
+    headers = [tarfile.TarInfo(f"{number}.png").tobuf() for number in range(1_000)]
+    assert len(headers[0]) == 512
+    data = b"".join(headers) + bytes(1_024)
+    assert len(reasons(read(NamedFile("a.tar", data)))) == 1_000
+    found = list(read(NamedFile("a.tar", data), limits=Limits(members=10)))
+    assert len(found) == 11 and "Only the first 10" in reasons(found)["a.tar"]
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_ends() -> None:
+    bomb = gzip.compress(tarred([("1.png", png()), ("2.png", bytes(20_000_000)), ("3.png", png())]))
+    limits = Limits(unpacked_floor=1_000_000, unpacked_ratio=10)
+    found = list(read(NamedFile("a.tar.gz", bomb), limits=limits))
+    assert [one.name for one in found if isinstance(one, WebPicture)] == ["1.png"]
+    assert "far more than its size" in reasons(found)["a.tar.gz"]
+
+
+def test_a_header_that_never_ends() -> None:
+    huge = tarfile.TarInfo("././@LongLink")
+    huge.type, huge.size = tarfile.GNUTYPE_LONGNAME, 20_000_000
+    file = io.BytesIO()
+    with gzip.open(file, "wb") as packed:
+        packed.write(huge.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(20):
+            packed.write(b"a" * 1_000_000)
+    [problem] = read(NamedFile("a.tar.gz", file.getvalue()))
+    assert "more than it says" in reasons([problem])["a.tar.gz"]
+
+
+def test_what_comes_before_a_break_is_kept() -> None:
+    whole = tarred([(f"{number}.png", png(number)) for number in range(4)])
+    found = list(read(NamedFile("a.tar", whole[: 512 * 5])))
+    assert [one.name for one in found if isinstance(one, WebPicture)] == ["0.png", "1.png"]
+    assert "breaks off after 2.png" in reasons(found)["a.tar"]
+    noise = random.Random(0).randbytes(100_000)
+    packed = gzip.compress(tarred([(f"{number}.png", noise[number:]) for number in range(4)]))
+    found = list(read(NamedFile("a.tar.gz", packed[: len(packed) // 2])))
+    assert [one.name for one in found if isinstance(one, WebPicture)] == ["0.png"]
+    assert "breaks off after 1.png" in reasons(found)["a.tar.gz"]
+
+
+def test_a_damaged_header_in_the_middle_is_told() -> None:
+    whole = bytearray(tarred([(f"{number}.png", png(number)) for number in range(40)]))
+    whole[512 * 40 : 512 * 40 + 300] = b"x" * 300
+    found = list(read(NamedFile("a.tar", bytes(whole))))
+    assert "what follows was not read" in reasons(found)["a.tar"]
+    assert len(found) == 21
+
+
+def test_what_is_no_tar_archive() -> None:
+    for data in (b"\x1f\x8b nothing", gzip.compress(b"path\na.png\n"), b""):
+        with pytest.raises(IntakeError, match="no whole tar archive"):
+            list(read(NamedFile("a.tar", data)))
+
+
+def test_texts_that_cannot_be_used_are_told() -> None:
+    file = tar(
+        ("1.png", png()), ("1.txt", b"\xff\xfe"), ("2.png", png()), ("2.json", b"[" * 100_000)
+    )
+    assert set(reasons(read(file))) == {"1.png", "2.png"}
