@@ -21,8 +21,8 @@ from app.services import Services, build_services
 from app.settings import AppSettings
 from app.start import Wait, run
 from app.tabs.chat import build_chat_tab
-from app.users import read_users
 from app.tabs.inside import build_inside_tab
+from app.users import read_users
 from app.visit import Visit
 
 HEADER = """<h1>Ask a picture</h1>
