@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -31,7 +32,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
                 session,
                 dataset_id=desk.dataset_id,
                 order=rules.order,
-                where=rules.where,
+                where=replace(rules.where, free_for=None),  # a batch disturbs nobody's screen
                 seed=desk.annotator_id,
                 after=pages[-1],
                 limit=TILES,

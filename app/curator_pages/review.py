@@ -120,7 +120,7 @@ def draw_filters(desk: Desk) -> tuple[Rules, bool]:
 
 def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:
     """Nothing left."""
-    st.success("Nothing is left in this queue.")
+    st.success("Nothing is left in this queue, but for what others have on screen.")
     buttons = st.columns(4)
     buttons[0].button("Look again", on_click=partial(advance, desk, rules, walk), shortcut="J")
     buttons[1].button("Undo", on_click=partial(undo, desk, walk), shortcut="Z")
