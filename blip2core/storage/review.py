@@ -282,9 +282,6 @@ def _conditions(
             conditions.append(at_item)
         else:
             narrowed = set(few) if narrowed is None else narrowed & set(few)
-    if where.source:
-        same = select(Caption.id).where(Caption.item_id == Item.id, Caption.source == where.source)
-        conditions.append(same.exists())
     if where.not_judged_by is not None:
         judged = select(Verdict.caption_id).where(
             Verdict.annotator_id == where.not_judged_by, Verdict.item_id == Item.id
@@ -307,6 +304,10 @@ def _selective(session: Session, dataset_id: int, where: QueueFilter) -> list[_S
         texts = select(Caption.item_id).where(words.among)
         this_one = select(Caption.id).where(Caption.item_id == Item.id, words.this_one)
         found.append((texts, this_one.exists()))
+    if where.source:
+        same = Caption.source == where.source
+        at_item = select(Caption.id).where(same, Caption.item_id == Item.id)
+        found.append((select(Caption.item_id).where(same).distinct(), at_item.exists()))
     if where.annotator_id is not None:
         by = Verdict.annotator_id == where.annotator_id
         at_item = select(Verdict.caption_id).where(by, Verdict.item_id == Item.id)
