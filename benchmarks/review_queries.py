@@ -50,10 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--keep", type=Path, help="A folder to fill once and use again.")
     settings = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        database = open_database(f"{folder}/studio.db")
-        fill(database, settings.items)
+        database = open_database(f"{settings.keep or folder}/studio.db")
+        with database.read() as session:
+            is_empty = session.get(Dataset, 1) is None
+        if is_empty:
+            fill(database, settings.items)
         size = Path(str(database.url.database)).stat().st_size
         figures = {
             "items": settings.items,
@@ -135,17 +139,21 @@ def threshold_queries() -> dict[str, Query]:
 
 
 def measure(database: Database, queries: dict[str, Query], repeats: int) -> dict[str, object]:
-    """name -> milliseconds, each query in a session of its own, after two runs to warm up."""
+    """name -> milliseconds, each query in a session of its own, after two runs to warm up.
+
+    `cpu_ms` is what the thread itself computed: other work on the machine does not count in it.
+    """
     found: dict[str, object] = {}
     for name, query in queries.items():
-        times = []
+        times, cpu = [], []
         for turn in range(repeats + 2):
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.thread_time()
             with database.read() as session:
                 query(session)
             if turn >= 2:
                 times.append((time.perf_counter() - start) * 1_000)
-        found[name] = summary(times)
+                cpu.append((time.thread_time() - busy) * 1_000)
+        found[name] = summary(times) | {"cpu_ms": round(statistics.median(cpu), 2)}
         print(f"{name:36} {found[name]}", flush=True)
     return found
 
