@@ -17,3 +17,16 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 Mode = Annotated[Literal["greedy", "sample", "beam"], typer.Option(help="How words are chosen.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same text; sample only.")]
 MaxTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest text, in tokens.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."
+    ),
+]
+DatasetName = Annotated[str, typer.Option("--dataset", help="Its name.")]
+Rules = Annotated[
+    str | None,
+    typer.Option(help="paper, blip2, or a JSON or TOML file with the settings of FilterConfig."),
+]
+Threshold = Annotated[float | None, typer.Option(help="Least score, in place of the rules' own.")]
+Person = Annotated[str, typer.Option("--as", help="Who decides.")]

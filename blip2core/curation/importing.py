@@ -1,6 +1,7 @@
 """What intake reads becomes pictures in the store and items in a dataset. No torch here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator as Yielding
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
@@ -52,7 +53,7 @@ def import_pictures(
     limits: Limits | None = None,
     started_by: int | None = None,
     stop: Event | None = None,
-) -> Iterator[Imported]:
+) -> Yielding[Imported, None, None]:
     """Check, store and list pictures with their sources and texts; a result for each input.
 
     Each picture is on disk before its row is. What is in the dataset already stays as it is, so an

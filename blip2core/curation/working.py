@@ -4,6 +4,7 @@ The texts and scores of a batch are one unit in the database. What a run has sti
 of the database itself, so nothing is computed twice, wherever it was killed.
 """
 
+from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -93,7 +94,7 @@ def start_rescore(
 
 def work(
     database: Database, run_id: int, models: CapFilt, *, stop: Event | None = None
-) -> Iterator[Step]:
+) -> Yielding[Step, None, None]:
     """Do what a run has still to do; each step is on disk when it is handed over.
 
     Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image

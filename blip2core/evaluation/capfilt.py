@@ -62,7 +62,7 @@ def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
 
     recall: right texts that are kept. precision: kept texts that are right; by kind, as if all
     wrong texts were of that one kind. The areas under ROC compare right texts, junk around them or
-    not, with wrong ones.
+    not, with wrong ones; without_junk leaves out right texts with junk around them.
     """
     rows = [
         (text, listed[0], decide(listed, RULES)[0].kept)
@@ -76,6 +76,7 @@ def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
     wrong = [kind for kind in kinds if kind not in right]
     kept_right = sum(sum(kept[kind]) for kind in right)
     true = [one for kind in right for one in scores[kind]]
+    plain = scores.get("right", [])
     return {
         "texts": {kind: len(kept[kind]) for kind in kinds},
         "kept": {kind: mean(kept[kind]) for kind in kinds},
@@ -87,8 +88,13 @@ def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
         "auc": _area(true, [one for kind in wrong for one in scores[kind]]),
         "auc_one_word": _area(true, [one for kind in ONE_WORD for one in scores.get(kind, [])]),
         "auc_by_kind": {kind: _area(true, scores[kind]) for kind in wrong},
-        "auc_by_kind_without_junk": {
-            kind: _area(scores.get("right", []), scores[kind]) for kind in wrong
+        "without_junk": {
+            "recall": _mean(kept.get("right", [])),
+            "auc": _area(plain, [one for kind in wrong for one in scores[kind]]),
+            "auc_one_word": _area(
+                plain, [one for kind in ONE_WORD for one in scores.get(kind, [])]
+            ),
+            "auc_by_kind": {kind: _area(plain, scores[kind]) for kind in wrong},
         },
     }
 

@@ -58,7 +58,9 @@ def test_the_web_filter_by_kind() -> None:
     assert figures["auc"] == pytest.approx((3 + 2 + 2) / 9)
     assert figures["auc_one_word"] == pytest.approx((2 + 1 + 1) / 6)
     assert figures["auc_by_kind"]["unrelated"] == 1
-    assert figures["auc_by_kind_without_junk"]["wrong object"] == pytest.approx(3 / 4)
+    assert figures["without_junk"]["auc_by_kind"]["wrong object"] == 3 / 4
+    assert figures["without_junk"]["auc"] == pytest.approx(5 / 6)
+    assert figures["without_junk"]["recall"] == 0.5
 
 
 def test_kinds_that_do_not_occur_are_chance() -> None:

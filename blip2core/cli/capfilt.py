@@ -1,0 +1,252 @@
+"""Commands that caption and filter: capfilt run, rescore, status."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blip2core.cli.options import (
+    DatabaseUrl,
+    DatasetName,
+    Device,
+    Json,
+    Mode,
+    Rules,
+    Threshold,
+)
+from blip2core.cli.output import write
+from blip2core.cli.studio import dataset_number, opened, rules_named, shown
+from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
+from blip2core.errors import StorageError
+
+if TYPE_CHECKING:
+    from blip2core.curation import Step
+    from blip2core.storage import Database
+    from blip2core.storage.schema import Run
+
+capfilt = typer.Typer(
+    help="Caption web pictures and filter their texts (BLIP, section 3.3).", no_args_is_help=True
+)
+Captioner = Annotated[str, typer.Option(help="Writes; a name of `blip2 models`.")]
+Filter = Annotated[str, typer.Option("--filter", help="Scores; a name of `blip2 models`.")]
+Batch = Annotated[int, typer.Option(min=1, help="Pictures that are worked on together.")]
+
+
+@capfilt.command()
+def run(
+    dataset: DatasetName,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT]...",
+            help="Folders, pictures, zip and tar archives, tables (CSV, TSV, JSONL, Parquet); "
+            "none works on what is in the dataset.",
+        ),
+    ] = None,
+    captioner: Captioner = "stickers-opt",
+    matcher: Filter = "stickers-itm",
+    num: Annotated[int, typer.Option(min=1, help="Texts written for each picture.")] = 3,
+    mode: Mode = "sample",
+    seed: Annotated[int | None, typer.Option(help="Same seed, same texts; sample only.")] = 0,
+    prompt: Annotated[str | None, typer.Option(help="How each text shall begin.")] = None,
+    rules: Rules = None,
+    threshold: Threshold = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the newest run that did not end, as it was."),
+    ] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch addresses from the public Internet.")
+    ] = False,
+    batch: Batch = 32,
+    device: Device = "auto",
+    database: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Import pictures with their texts, write texts for each, score all of them alike.
+
+    The same call goes on where it was interrupted; nothing is computed twice. Nothing is accepted
+    or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
+    """
+    from blip2core.capfilt import CapFilt
+    from blip2core.curation import set_rules, start_capfilt, work
+    from blip2core.models.loading import load_generator, load_matcher
+
+    decode = DecodeConfig(mode=mode, seed=seed if mode == "sample" else None, max_new_tokens=48)
+    captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
+    with opened(database) as studio:
+        if resume:
+            captioner, captions = _settings_of(_unfinished(studio, dataset))
+        if inputs:
+            _import(studio, dataset, inputs, download, as_json)
+        number = dataset_number(studio, dataset)
+        chosen = rules_named(studio, number, rules, threshold)
+        set_rules(studio, dataset_id=number, rules=chosen)
+        generator = load_generator(captioner, device=device)
+        models = CapFilt(
+            generator=generator,
+            matcher=load_matcher(matcher, device=device, share_with=generator),
+            captions=captions,
+            batch=batch,
+        )
+        run_id = start_capfilt(studio, dataset_id=number, models=models)
+        with closing(work(studio, run_id, models)) as steps:
+            for step in steps:
+                _write_step(step, chosen, as_json)
+        _write_end(studio, number, run_id, chosen, as_json)
+
+
+@capfilt.command()
+def rescore(
+    dataset: DatasetName,
+    matcher: Annotated[
+        str | None,
+        typer.Option("--filter", help="Scores all texts; a name of `blip2 models`."),
+    ] = None,
+    rules: Rules = None,
+    threshold: Threshold = None,
+    batch: Batch = 32,
+    device: Device = "auto",
+    database: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Another filter for a dataset: other rules, which need no model, or another matcher."""
+    from blip2core.curation import set_rules
+
+    if matcher is not None:  # only then is torch needed
+        from blip2core.capfilt import CapFilt
+        from blip2core.curation import start_rescore, work
+        from blip2core.models.loading import load_matcher
+
+    with opened(database) as studio:
+        number = dataset_number(studio, dataset)
+        chosen = rules_named(studio, number, rules, threshold)
+        if matcher is not None:
+            models = CapFilt(matcher=load_matcher(matcher, device=device), batch=batch)
+            run_id = start_rescore(studio, dataset_id=number, models=models)
+            with closing(work(studio, run_id, models)) as steps:
+                for step in steps:
+                    _write_step(step, chosen, as_json)
+        preview = set_rules(studio, dataset_id=number, rules=chosen)
+        counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
+        row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
+        words = f"of {preview.decisions} texts {preview.accept} would be kept"
+        write(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} pictures")
+
+
+@capfilt.command()
+def status(
+    dataset: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Newest runs shown.")] = 20,
+    database: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Datasets with their items by status, and the newest runs."""
+    from blip2core.storage.datasets import list_datasets
+    from blip2core.storage.runs import list_runs
+
+    with opened(database, owner=False) as studio, studio.read() as session:
+        found = [one for one in list_datasets(session) if dataset in (None, one.dataset.name)]
+        for one in found:
+            row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
+            counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
+            write(row, as_json, one.dataset.name, f"{one.items} items", counts)
+        numbers = {one.dataset.id: one.dataset.name for one in found}
+        for each in list_runs(session, limit=limit):
+            if each.dataset_id in numbers:
+                _write_run(each, numbers[each.dataset_id], as_json)
+
+
+def _import(
+    database: "Database", dataset: str, inputs: list[str], download: bool, as_json: bool
+) -> None:
+    from blip2core.curation import import_pictures
+    from blip2core.intake import Downloads, read
+
+    found = read(
+        inputs[0] if len(inputs) == 1 else inputs, download=Downloads() if download else None
+    )
+    label = ", ".join(Path(name).name for name in inputs)
+    counts = {"imported": 0, "known": 0, "problems": 0}
+    with closing(import_pictures(database, dataset=dataset, inputs=found, label=label)) as results:
+        for one in results:
+            if one.problem is not None:
+                counts["problems"] += 1
+                row = {"name": one.problem.name, "problem": one.problem.reason}
+                write(row, as_json, shown(one.problem.name), f"problem: {one.problem.reason}")
+            else:
+                counts["imported" if one.item and one.item.is_new else "known"] += 1
+    write(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+def _unfinished(database: "Database", dataset: str) -> "Run":
+    from blip2core.storage.runs import list_runs
+
+    open_runs = ("queued", "running", "paused", "failed", "cancelled")
+    number = dataset_number(database, dataset)
+    with database.read() as session:
+        runs = list_runs(session, dataset_id=number, statuses=open_runs)
+    found = next((one for one in runs if one.kind == "capfilt"), None)
+    if found is None:
+        raise StorageError(f"No run over {dataset} waits to be resumed; leave out --resume.")
+    return found
+
+
+def _settings_of(run: "Run") -> tuple[str, CaptionConfig]:
+    captions = dict(run.parameters["captions"])
+    decode = DecodeConfig(**captions.pop("decode"))
+    return run.parameters["captioner"], CaptionConfig(decode=decode, **captions)
+
+
+def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
+    """The texts of a picture that were scored now, with what the rules make of them."""
+    from blip2core.capfilt import decide
+
+    if step.problem is not None:
+        row: dict[str, object] = {"item": step.item_id, "problem": step.problem.reason}
+        write(row, as_json, f"item {step.item_id}", f"problem: {step.problem.reason}")
+        return
+    decisions = decide([scored for _, scored in step.scored], rules)
+    for (number, scored), decision in zip(step.scored, decisions, strict=True):
+        row = {
+            "item": step.item_id,
+            "caption": number,
+            "source": scored.candidate.source,
+            "text": scored.candidate.text,
+            "itm": scored.itm,
+            "itc": scored.itc,
+            "tokens": scored.tokens,
+            "truncated": scored.truncated,
+            "kept": decision.kept,
+            "reason": decision.reason,
+        }
+        scores = f"{scored.itm:.3f}\t{scored.itc:+.3f}"
+        kept = "kept" if decision.kept else "dropped"
+        text = shown(scored.candidate.text)
+        write(row, as_json, f"{step.item_id}", scores, kept, scored.candidate.source, text)
+
+
+def _write_end(
+    database: "Database", dataset_id: int, run_id: int, rules: FilterConfig, as_json: bool
+) -> None:
+    from blip2core.curation import preview
+    from blip2core.storage.runs import get_run
+
+    with database.read() as session:
+        seen = preview(session, dataset_id=dataset_id, rules=rules)
+        ended = get_run(session, run_id=run_id)
+    row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
+    row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
+    words = f"run {run_id} is {ended.status}: {ended.done} pictures, {ended.failed} problems"
+    write(row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}")
+
+
+def _write_run(run: "Run", dataset: str, as_json: bool) -> None:
+    row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": run.status}
+    row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
+    beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
+    counts = f"{run.done}/{run.total}" if run.total else str(run.done)
+    failed = f"{run.failed} problems" if run.failed else ""
+    words = (f"run {run.id}", run.kind, dataset, run.status, counts, failed, run.model or "", beat)
+    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, run.error or "")

@@ -1,0 +1,118 @@
+"""`capfilt`: imports, writes, scores, goes on; rules change without a model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blip2core.curation import working
+from tests.cli.conftest import Shell
+
+RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
+
+
+def test_a_folder_is_imported_captioned_and_scored(
+    shell: Shell, folder: Path, loaded: list[str]
+) -> None:
+    rows = shell.rows(*RUN, folder)
+    assert loaded == ["stickers-opt", "stickers-itm"]
+    problem, counts, *texts, end = rows
+    assert "SVG" in problem["problem"] and "broken.png" in problem["name"]
+    assert counts == {"imported": 3, "known": 0, "problems": 1}
+    assert (end["status"], end["done"], end["failed"]) == ("done", 3, 0)
+    assert end["accept"] + end["reject"] == len(texts)
+    assert {text["source"] for text in texts} == {"web", "synthetic"}
+    assert all(0 <= text["itm"] <= 1 and -1 <= text["itc"] <= 1 for text in texts)
+    assert all(
+        text["kept"] == (text["itm"] >= 0.5) for text in texts if "same" not in text["reason"]
+    )
+
+
+def test_the_same_call_again_computes_nothing(
+    shell: Shell, folder: Path, loaded: list[str]
+) -> None:
+    first = shell.rows(*RUN, folder)[-1]
+    again = shell.rows(*RUN, folder)
+    assert again[-2] == {"imported": 0, "known": 3, "problems": 1}
+    assert again[-1] == first
+
+
+def test_hostile_texts_are_shown_on_one_harmless_line(
+    shell: Shell, folder: Path, loaded: list[str]
+) -> None:
+    lines = shell.lines(*RUN, folder)
+    assert not [line for line in lines if "\x1b" in line]
+    assert [line for line in lines if "=cmd() <script>" in line]
+    assert lines[-1].startswith("run 2 is done: 3 pictures, 0 problems")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_an_interrupted_run_is_resumed_as_it_was(
+    shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = working.add_scores
+    calls: list[int] = []
+
+    def interrupted(*arguments: Any, **settings: Any) -> None:
+        store(*arguments, **settings)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(working, "add_scores", interrupted)
+    assert shell.code(*RUN, "--seed", "9", folder) == 130
+    (run, _) = (row for row in shell.rows("capfilt", "status") if "run" in row)
+    assert (run["kind"], run["status"], run["done"]) == ("capfilt", "paused", 2)
+    end = shell.rows("capfilt", "run", "--dataset", "web", "--resume")[-1]
+    assert (end["run"], end["done"], end["status"]) == (run["run"], 3, "done")
+    assert "No run over web waits" in shell.error("capfilt", "run", "--dataset", "web", "--resume")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_rules_change_without_a_model(
+    shell: Shell, folder: Path, loaded: list[str], tmp_path: Path
+) -> None:
+    shell.rows(*RUN, folder)
+    loaded.clear()
+    (low,) = shell.rows("capfilt", "rescore", "--dataset", "web", "--threshold", "0")
+    (high,) = shell.rows("capfilt", "rescore", "--dataset", "web", "--threshold", "1")
+    assert loaded == [] and low["items_kept"] == 3
+    assert low["accept"] > high["accept"] == 0
+    (ranked,) = shell.rows("capfilt", "rescore", "--dataset", "web", "--rules", "blip2")
+    assert ranked["accept"] <= 6
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"threshold": 0.0, "top_k": 1}))
+    (one,) = shell.rows("capfilt", "rescore", "--dataset", "web", "--rules", rules)
+    assert one["accept"] == one["items_kept"] == 3
+    (kept,) = shell.rows("capfilt", "rescore", "--dataset", "web")  # the rules of the dataset
+    assert kept == one
+    rules.write_text(json.dumps({"treshold": 0.0}))
+    call = ("capfilt", "rescore", "--dataset", "web", "--rules")
+    assert "unknown settings: treshold" in shell.error(*call, rules)
+    assert "rules (mine) must be paper, blip2" in shell.error(*call, "mine")
+
+
+def test_another_filter_scores_anew(shell: Shell, folder: Path, loaded: list[str]) -> None:
+    shell.rows(*RUN, folder)
+    loaded.clear()
+    shell.rows("capfilt", "rescore", "--dataset", "web", "--filter", "stickers-itm")
+    assert loaded == ["stickers-itm"]
+    kinds = {row["kind"]: row["status"] for row in shell.rows("capfilt", "status") if "run" in row}
+    assert kinds == {"import": "done", "capfilt": "done", "score": "done"}
+
+
+@pytest.mark.usefixtures("loaded")
+def test_status_tells_of_datasets_and_runs(shell: Shell, folder: Path) -> None:
+    shell.rows(*RUN, folder)
+    dataset, newest, oldest = shell.rows("capfilt", "status")
+    assert dataset == {"dataset": "web", "items": 3, "statuses": {"pending": 3}}
+    assert (newest["kind"], oldest["kind"], oldest["failed"]) == ("capfilt", "import", 1)
+    assert shell.lines("capfilt", "status")[0] == "web\t3 items\tpending 3"
+    assert shell.rows("capfilt", "status", "--dataset", "other") == []
+
+
+@pytest.mark.usefixtures("loaded")
+def test_mistakes_are_one_line(shell: Shell) -> None:
+    assert "there are: none yet" in shell.error("capfilt", "run", "--dataset", "web")
+    assert "num (9)" in shell.error(*RUN, "--mode", "beam", "--num", "9")

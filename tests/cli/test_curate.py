@@ -1,0 +1,72 @@
+"""`curate`: decisions by number, by rules, and taken back."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+@pytest.fixture
+def filled(shell: Shell, folder: Path, loaded: list[str]) -> list[dict[str, Any]]:
+    """The items of a dataset, as `curate list` tells them."""
+    shell.rows("capfilt", "run", "--dataset", "web", "--num", "2", folder)
+    return shell.rows("curate", "list", "--dataset", "web", "--order", "newest")
+
+
+def test_items_come_with_their_texts(shell: Shell, filled: list[dict[str, Any]]) -> None:
+    assert [item["status"] for item in filled] == ["pending"] * 3
+    web = [text for item in filled for text in item["texts"] if text["source"] == "web"]
+    assert {text["text"] for text in web} == {"a cat", "=cmd() <script>[31m"}
+    assert all(text["itm"] is not None and text["verdicts"] == {} for text in web)
+    found = shell.rows("curate", "list", "--dataset", "web", "--search", "a cat")
+    assert [item["names"] for item in found] == [["0.png"]]
+    assert len(shell.rows("curate", "list", "--dataset", "web", "--limit", "1")) == 1
+    lines = shell.lines("curate", "list", "--dataset", "web", "--search", "cat")
+    assert lines[0].endswith("pending\t0.png") and "a cat" in lines[1]
+
+
+def test_texts_are_accepted_and_rejected(shell: Shell, filled: list[dict[str, Any]]) -> None:
+    first, second = (text["caption"] for text in filled[0]["texts"][:2])
+    (accepted,) = shell.rows("curate", "accept", first, "--as", "ann", "--note", "good")
+    assert (accepted["action"], accepted["status"]) == ("accept", "decided")
+    assert "rejected" in shell.lines("curate", "reject", second, "--as", "ann")[0]
+    (item,) = shell.rows("curate", "list", "--dataset", "web", "--status", "decided")
+    verdicts = [text["verdicts"] for text in item["texts"][:2]]
+    assert verdicts == [{"ann": "accept"}, {"ann": "reject"}]
+    call = ("curate", "undo", "--dataset", "web", "--as", "ann")
+    assert [shell.rows(*call)[0]["action"] for _ in range(2)] == ["reject", "accept"]
+    assert "ann has decided nothing in web" in shell.error(*call)
+
+
+def test_one_wrong_number_and_nothing_is_decided(
+    shell: Shell, filled: list[dict[str, Any]]
+) -> None:
+    number = filled[0]["texts"][0]["caption"]
+    assert "no text number 999" in shell.error("curate", "accept", number, 999)
+    assert shell.rows("curate", "list", "--dataset", "web", "--status", "decided") == []
+
+
+def test_the_rules_decide_as_one_batch(
+    shell: Shell, filled: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ("curate", "apply", "--dataset", "web", "--threshold", "0", "--audit", "1")
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: pytest.fail("was asked"))
+    (done,) = shell.rows(*call, "--yes")
+    texts = sum(len(item["texts"]) for item in filled)
+    assert done["accepted"] + done["rejected"] == texts and len(done["audit"]) == 1
+    assert len(shell.rows("curate", "list", "--dataset", "web", "--status", "audit")) == 1
+    assert "nothing to decide" in shell.error(*call, "--yes")
+    (undone,) = shell.rows("curate", "undo", "--dataset", "web")
+    assert undone["decisions"] == texts
+    assert len(shell.rows("curate", "list", "--dataset", "web")) == 3
+
+
+def test_a_batch_is_asked_for(
+    shell: Shell, filled: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert shell.code("curate", "apply", "--dataset", "web") == 130
+    assert len(shell.rows("curate", "list", "--dataset", "web")) == 3
