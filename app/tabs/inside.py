@@ -38,7 +38,7 @@ EXAMPLE = Path(__file__).parents[2] / "data" / "samples" / "example-inside.json"
 EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose a picture of your own."
 TEXT_LABEL = "A text about the picture"
 TEXT_HINT = "Empty: its caption"
-LOOK_FIRST = "Press “Look inside” first: what is on screen was not made for this picture just now"
+LOOK_FIRST = "Press “Look inside” first"
 
 
 def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:

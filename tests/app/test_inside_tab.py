@@ -182,7 +182,7 @@ def test_what_was_seen_of_another_picture_is_not_tested(
         last(on_test(services, visit, seen, {"signal": "gradcam"})),
         last(on_mask(services, visit, None, {"patches": [0]})),
     ):
-        assert "look inside it first" in finding(update)["message"]
+        assert "Press “Look inside” first" in finding(update)["message"]
 
 
 def test_another_topic_ends_what_was_seen(visit: Visit) -> None:
@@ -239,7 +239,7 @@ def test_numbers_can_be_taken_along(services: Services, visit: Visit) -> None:
     arrays = numpy.load(io.BytesIO(files["npz"]), allow_pickle=False)
     assert arrays["alone_cross"].shape == tuple(seen.trace.alone.cross.shape)
     assert json.loads(files["json"])["text"] == TEXT
-    assert "look inside it first" in finding(on_export(None, "npz"))["message"]
+    assert "Press “Look inside” first" in finding(on_export(None, "npz"))["message"]
 
 
 def whole() -> dict[str, int]:
