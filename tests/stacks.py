@@ -32,7 +32,7 @@ def striped(width: int = 96, height: int = 96) -> Image.Image:
 
 
 def make_trace() -> Trace:
-    """Layer and head change how sharp a map is, never its peak; word w spoke with query w alone."""
+    """Layer and head change how sharp a map is, never its peak; query w alone heard of word w."""
     cross = torch.full((len(LAYERS), HEADS, QUERIES, 1 + PATCHES), 0.01)
     cross[..., 0] = CLASS_SHARE
     for query in range(QUERIES):
@@ -42,9 +42,9 @@ def make_trace() -> Trace:
     size = QUERIES + len(WORDS) + 2
     within = torch.full((SELF_LAYERS, HEADS, size, size), 0.01)
     for word in range(len(WORDS)):
-        within[:, :, QUERIES + 1 + word, word] = 0.5
+        within[:, :, word, QUERIES + 1 + word] = 0.5
     slopes = torch.zeros_like(within)
-    slopes[:, :, QUERIES + 1 : QUERIES + 1 + len(WORDS), :QUERIES] = 1.0
+    slopes[:, :, :QUERIES, QUERIES + 1 : QUERIES + 1 + len(WORDS)] = 1.0
     slopes *= within > 0.1
     pair = Attention(
         cross=cross,

@@ -21,6 +21,11 @@ function highest(maps) {
   return Math.max(...maps.map((map) => Math.max(...map)));
 }
 
+/** In which of `count` equal cells of a length a place lies. */
+function cellAt(place, size, count) {
+  return Math.max(0, Math.min(count - 1, Math.floor((place / size) * count)));
+}
+
 /** How spread out a map is, in bits: 0 for one patch, log2(P) for an even map. */
 function entropy(map) {
   const sum = total(map);

@@ -116,7 +116,8 @@ function createBars(group, stack, pick) {
       const high = Math.max(0.01, ...look.cosines);
       bars.forEach((bar, query) => {
         const cosine = look.cosines[query];
-        const [from, to] = [Math.min(0, cosine), Math.max(0, cosine)].map((at) => (at - low) / (high - low));
+        const level = (value) => (value - low) / (high - low);
+        const [from, to] = [level(Math.min(0, cosine)), level(Math.max(0, cosine))];
         const fill = bar.querySelector("i");
         fill.style.bottom = from * 100 + "%";
         fill.style.height = Math.max(1, (to - from) * 100) + "%";
@@ -195,26 +196,35 @@ function createWords(group, stack, set) {
   });
   group.replaceChildren(
     ...rows.map(({ text, row, share }) =>
-      make("div", { class: "text" }, make("div", { class: "text-title" }, make("h3", {}, text.title), share), row),
+      make(
+        "div",
+        { class: "text" },
+        make("div", { class: "text-title" }, make("h3", {}, text.title), share),
+        row,
+      ),
     ),
   );
   return {
     draw(view) {
       const query = view.hovered ?? (view.token === null ? view.query : null);
-      for (const { text, which, buttons, share } of rows) {
-        const shares = query === null || !text.shares ? null : text.shares.map((share) => share[query]);
-        const most = shares ? Math.max(...shares) : 0;
-        for (const button of buttons) {
-          const token = Number(button.dataset.token);
-          button.style.setProperty("--share", shares && token !== MEAN && most > 0 ? shares[token] / most : 0);
-        }
-        share.textContent = most > 0
-          ? "underlined: how much each word listened to query " + query
-          : text.note || "press a word to see its part of the picture";
-        choose(buttons, (button) => view.token !== null && view.text === which && Number(button.dataset.token) === view.token);
-      }
+      for (const row of rows) drawHeard(row, view, query);
     },
   };
+}
+
+/** Underlines each word by how much of it a query heard, where one is chosen or pointed at. */
+function drawHeard({ text, which, buttons, share }, view, query) {
+  const shares = query === null || !text.shares ? [] : text.shares.map((heard) => heard[query]);
+  const most = Math.max(0, ...shares);
+  for (const button of buttons) {
+    const part = most > 0 ? (shares[Number(button.dataset.token)] ?? 0) / most : 0;
+    button.style.setProperty("--share", part);
+  }
+  share.textContent = most > 0
+    ? "underlined: how much of each word query " + query + " heard"
+    : text.note || "press a word to see its part of the picture";
+  const here = view.token !== null && view.text === which;
+  choose(buttons, (button) => here && Number(button.dataset.token) === view.token);
 }
 
 /** Queries x queries: how much the row listens to the column. */
@@ -222,7 +232,7 @@ function createPairs(canvas, row, said, stack, pick) {
   const { queries } = stack;
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
-    const cell = (place, size) => Math.max(0, Math.min(queries - 1, Math.floor((place / size) * queries)));
+    const cell = (place, size) => cellAt(place, size, queries);
     return [cell(event.clientY - box.top, box.height), cell(event.clientX - box.left, box.width)];
   };
   canvas.onpointermove = (event) => {

@@ -87,9 +87,10 @@ function describeSource(view, look) {
     const shares = text.shares?.[view.token] ?? text.slots[view.token];
     const sum = total(shares) || 1;
     const most = ranking(shares, 3, (share) => percent(share / sum));
-    if (!text.onPicture) return "The word listens most to queries " + most + ".";
+    if (!text.onPicture) return "It was heard most by queries " + most + ".";
     const onPicture = percent(text.onPicture[view.token]);
-    return onPicture + " of what the model attended to was the picture; there it read queries " + most + ".";
+    const read = " of what the model attended to was the picture; there it read queries ";
+    return onPicture + read + most + ".";
   }
   const share = look.single ? null : look.classShares[view.query];
   return share === null ? "" : percent(share) + " goes to the class token, which is no place.";
@@ -145,7 +146,7 @@ function describeListening(stack, query) {
 }
 
 function describeMask(count, example) {
-  if (example) return "Try it with a picture of your own: this is a finished example.";
+  if (example) return "This is a finished example: press “Look inside” first, then hide patches.";
   if (!count) return "Press or drag over patches to hide them from the model.";
   const patches = count + (count === 1 ? " patch" : " patches") + " hidden. ";
   return patches + "The answer and the scores are asked for again without them.";

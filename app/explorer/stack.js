@@ -101,26 +101,22 @@ function textsOf(payload, maps) {
       id: "text",
       title: "The text",
       note: "",
-      hint: "From the word to the queries it spoke with, and from those to where they looked; " +
+      hint: "From the word to the queries that heard it, and from those to where they looked then; " +
         "weighted by what raised the score.",
       tokens: payload.words.map(({ text }) => text),
       maps: words,
       whole: maps.find(({ kind }) => kind === "text"),
-      shares: wordShares(payload),
+      shares: heardShares(payload),
     });
   }
   if (payload.answer) texts.push(answerOf(payload.answer));
   return texts;
 }
 
-/** How much each word listened to each query, as a mean over layers. */
-function wordShares({ words, queries, from_words }) {
-  const all = numbersOf(from_words);
-  return words.map((_, word) =>
-    [...Array(queries).keys()].map((query) =>
-      mean(from_words.layers.map((_, layer) => all[(layer * words.length + word) * queries + query])),
-    ),
-  );
+/** How much of each word each query had heard: rows of words. */
+function heardShares({ words, queries, heard }) {
+  const all = numbersOf(heard);
+  return words.map((_, word) => [...all.slice(word * queries, (word + 1) * queries)]);
 }
 
 /** The language model reads through queries of its own, so these are counted apart. */
@@ -129,7 +125,7 @@ function answerOf(answer) {
   return {
     id: "answer",
     title: "What the model wrote",
-    note: answer.prompt.trim() && "to “" + answer.prompt.trim() + "”",
+    note: answer.prompt.trim() && "to “" + answer.prompt.trim().split("\n").pop() + "”",
     hint: "From the word the model wrote to the queries it read, and from those to where they looked.",
     tokens: answer.tokens.map(({ text }) => text.trim() || text),
     maps: answer.maps.map((map) => ({ ...map, values: numbersOf(map) })),

@@ -74,16 +74,16 @@ function createStage(canvas, on) {
     const sharp = Math.min(window.devicePixelRatio || 1, 2);
     const width = Math.max(1, Math.round(box.width * sharp));
     const height = Math.max(1, Math.round(box.height * sharp));
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
     paint(canvas, width, height, view, map, high);
     if (view.patch !== null) outline(view.patch);
   }
 
   function patchAt(event) {
     const box = canvas.getBoundingClientRect();
-    const inside = (at, size, count) => Math.max(0, Math.min(count - 1, Math.floor((at / size) * count)));
-    const col = inside(event.clientX - box.left, box.width, stack.cols);
-    const row = inside(event.clientY - box.top, box.height, stack.rows);
+    const col = cellAt(event.clientX - box.left, box.width, stack.cols);
+    const row = cellAt(event.clientY - box.top, box.height, stack.rows);
     return row * stack.cols + col;
   }
 

@@ -27,19 +27,18 @@ from app.insight import (
 from app.lane import MODEL_LANE, QUIET, Update, explain, until_done
 from app.looking import encoded
 from app.services import Services
+from app.talk import Entry
 from app.visit import Visit
-from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
-from blip2core.records import Conversation
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "samples" / "example-inside.json"
 """A finished look, shown before there is a picture or a model. See app/explorer/example.py."""
-EXAMPLE_NOTE = "A finished example. Choose a picture of your own to look inside."
+EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose a picture of your own."
 TEXT_LABEL = "A text about the picture"
 TEXT_HINT = "Empty: its caption"
-LOOK_FIRST = "This is an example: choose a picture and look inside it first"
+LOOK_FIRST = "Press “Look inside” first"
 
 
 def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
@@ -107,10 +106,9 @@ def take_answer(visit: Visit, text: str) -> str:
     return answered.answer if answered else text
 
 
-def latest(visit: Visit) -> Any:
+def latest(visit: Visit) -> Entry | None:
     """The latest question that has an answer."""
-    told = (entry for entry in reversed(visit.entries) if entry.state == "answered")
-    return next((entry for entry in told if entry.answer), None)
+    return next((entry for entry in reversed(visit.entries) if entry.is_told), None)
 
 
 # Looking
@@ -120,12 +118,13 @@ def problem_of(visit: Visit) -> str:
     """Why there is nothing to look into yet."""
     if visit.offered is not None:
         return "First say whether the new picture may start a new conversation."
-    return "" if visit.picture else "Choose a picture first; the example stays until then."
+    return "" if visit.picture else "Choose a picture first."
 
 
 def on_topic(visit: Visit) -> tuple[None, Update]:
-    """Another picture: what was seen belongs to the one before."""
-    return None, gr.update(value=None if visit.picture else example(), findings=None)
+    """Another picture or talk: what was seen belongs to the one before."""
+    arrived = visit.opening is not None and visit.opening.kind == "example"
+    return None, gr.update(value=example() if arrived else None, findings=None)
 
 
 def on_start(visit: Visit) -> tuple[Update, Update]:
@@ -173,16 +172,13 @@ def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update,
 
 def asked_of(services: Services, visit: Visit) -> Asked:
     """The latest question with its answer, as the model read it; else the caption."""
-    generator = services.engine.pair(visit.model).generator
+    template = services.engine.pair(visit.model).generator.spec.template
     entry = latest(visit)
     if entry is None:
         caption = visit.picture.caption if visit.picture else ""
-        return Asked(question="", prompt=generator.spec.template.caption, answer=caption)
-    turns = visit.conversation.turns
-    before = next((at for at, turn in enumerate(turns) if turn.question == entry.question), 0)
-    talk = Conversation(turns=turns[:before])
-    prompt = prompt_for(generator, talk, entry.question, _decode(services))
-    return Asked(question=entry.question, prompt=prompt.text, answer=entry.answer)
+        return Asked(question="", prompt=template.caption, answer=caption)
+    prompt = entry.prompt or template.question.format(question=entry.question)
+    return Asked(question=entry.question, prompt=prompt, answer=entry.answer)
 
 
 # Testing a map, asking without patches

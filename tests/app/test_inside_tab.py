@@ -11,10 +11,12 @@ import numpy
 import pytest
 from PIL import Image
 
+from app.example import shipped_example
 from app.insight import focus_of, patches_of
 from app.panel import look, on_upload
 from app.services import Services
 from app.tabs.inside import (
+    EXAMPLE,
     asked_of,
     follow,
     idle,
@@ -180,13 +182,20 @@ def test_what_was_seen_of_another_picture_is_not_tested(
         last(on_test(services, visit, seen, {"signal": "gradcam"})),
         last(on_mask(services, visit, None, {"patches": [0]})),
     ):
-        assert "look inside it first" in finding(update)["message"]
+        assert "Press “Look inside” first" in finding(update)["message"]
 
 
-def test_topic_brings_the_example_or_nothing(visit: Visit) -> None:
+def test_another_topic_ends_what_was_seen(visit: Visit) -> None:
     seen, update = on_topic(visit)
-    assert seen is None and update["value"] is None
-    assert on_topic(Visit())[1]["value"] is not None
+    assert seen is None and update["value"] is None and update["findings"] is None
+
+
+@pytest.mark.skipif(not EXAMPLE.is_file(), reason="there is no example")
+def test_shipped_conversation_comes_with_its_look() -> None:
+    arrived = Visit("stickers-opt", shipped_example())
+    stack = on_topic(arrived)[1]["value"]
+    assert stack["text"] == arrived.picture.caption
+    assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
 
 
 def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
@@ -197,19 +206,27 @@ def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
 
 
 def test_latest_answer_is_followed(services: Services, visit: Visit) -> None:
-    generator = services.engine.pair(visit.model).generator
-    visit.ask("What animal is there?")
-    visit.change(0, state="answered", answer="a cow")
-    visit.ask("Where?")
-    visit.change(1, state="answered", answer="on the left")
-    assert take_answer(visit, "") == "on the left"
+    read = "Question: What animal is there? Answer: a cow\nQuestion: Where? Answer:"
+    for question, answer, prompt in (
+        ("What animal is there?", "a cow", ""),
+        ("Where?", "left", read),
+    ):
+        visit.ask(question)
+        visit.change(visit.entries[-1].number, state="answered", answer=answer, prompt=prompt)
+    assert take_answer(visit, "") == "left"
     asked = asked_of(services, visit)
-    assert asked.answer == "on the left" and "a cow" in asked.prompt
-    assert asked.prompt.count("Question:") == 2
+    assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)
     answer = last(on_look(services, visit, TEXT))[1]["value"]["answer"]
-    assert answer["prompt"] == asked.prompt
-    assert "".join(token["text"] for token in answer["tokens"]).strip() == "on the left"
-    assert generator.spec.template.caption == asked_of(services, Visit()).prompt
+    assert answer["prompt"] == read
+    assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
+
+
+def test_without_an_answer_the_caption_is_followed(services: Services, visit: Visit) -> None:
+    assert take_answer(visit, "my words") == "my words"
+    list(look(services, visit))
+    template = services.engine.pair(visit.model).generator.spec.template
+    asked = asked_of(services, visit)
+    assert (asked.prompt, asked.answer) == (template.caption, visit.picture.caption)
 
 
 def test_numbers_can_be_taken_along(services: Services, visit: Visit) -> None:
@@ -222,7 +239,7 @@ def test_numbers_can_be_taken_along(services: Services, visit: Visit) -> None:
     arrays = numpy.load(io.BytesIO(files["npz"]), allow_pickle=False)
     assert arrays["alone_cross"].shape == tuple(seen.trace.alone.cross.shape)
     assert json.loads(files["json"])["text"] == TEXT
-    assert "look inside it first" in finding(on_export(None, "npz"))["message"]
+    assert "Press “Look inside” first" in finding(on_export(None, "npz"))["message"]
 
 
 def whole() -> dict[str, int]:

@@ -252,7 +252,7 @@ def test_words_count_by_position(page: Page) -> None:
     for position in (0, 3):
         word(page, position).click()
         expect(part(page, "title")).to_have_text(f"The text · “a”, word {position + 1}")
-        expect(part(page, "said")).to_contain_text(f"listens most to queries {position} (")
+        expect(part(page, "said")).to_contain_text(f"heard most by queries {position} (")
         found.append(brightest_patch(page))
     assert found == [peak(0), peak(3)]
     page.keyboard.press("ArrowRight")
@@ -411,11 +411,11 @@ def test_trouble_is_said_where_the_button_is(page: Page) -> None:
     expect(page.get_by_role("alert")).to_have_text("Not asked: <b>why</b>")
 
 
-def test_example_asks_for_a_picture_of_ones_own(open_explorer: Open) -> None:
+def test_example_is_no_subject_for_further_questions(open_explorer: Open) -> None:
     page = open_explorer(make_stack(example=True, note="A finished example."))
     part(page, "masking").click()
     part(page, "mask-peak").click()
-    expect(part(page, "mask-said")).to_contain_text("a picture of your own")
+    expect(part(page, "mask-said")).to_contain_text("press “Look inside” first")
     expect(part(page, "ask-again")).to_be_disabled()
     expect(part(page, "test")).to_be_disabled()
 

@@ -71,8 +71,8 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
         with visit(browser, f"{serve(page, waiting.settings)}?tab=inside") as journey:
             expect(part(journey, "note")).to_contain_text("A finished example")
             expect(part(journey, "said")).to_contain_text("Strongest")
-            press(journey, "car")
-            expect(part(journey, "title")).to_contain_text("“car”")
+            press(journey, "snail")
+            expect(part(journey, "title")).to_contain_text("“snail”")
     finally:
         page.close()
 
@@ -84,7 +84,7 @@ def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> N
     expect(part(inside, "note")).to_be_hidden()
     press(inside, "octopus")
     expect(part(inside, "title")).to_have_text(re.compile("The text · “octopus”, word"))
-    expect(part(inside, "said")).to_contain_text("listens most to queries")
+    expect(part(inside, "said")).to_contain_text("heard most by queries")
 
     press(inside, "Test this map")
     tested = part(inside, "test-finding")
@@ -140,10 +140,12 @@ def test_hostile_text_stays_text(inside: Journey) -> None:
     assert inside.page.evaluate("window.broken") is None
 
 
-def test_nothing_entered_is_said(inside: Journey) -> None:
+def test_example_can_be_made_anew(inside: Journey) -> None:
+    expect(part(inside, "note")).to_contain_text("A finished example")
+    expect(part(inside, "test")).to_be_disabled()
     inside.press("Look inside")
-    expect(part(inside, "look-finding")).to_contain_text("Choose a picture first")
-    expect(part(inside, "body")).to_be_visible()
+    expect(part(inside, "note")).to_be_hidden()
+    expect(part(inside, "test")).to_be_enabled()
 
 
 def test_stop_frees_the_tab(inside: Journey) -> None:
