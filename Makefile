@@ -5,15 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 EMOJI_FONT := /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
+FIND_POSTGRESQL = command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null
 FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-chrome; do \
 	command -v "$$name" && break; done
 
-.PHONY: run test lint pretrain clean chromium
+.PHONY: run test lint pretrain clean chromium postgresql
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m app
 
-test: $(VENV)/.installed-tests chromium
+test: $(VENV)/.installed-tests chromium postgresql
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -62,3 +63,18 @@ chromium:
 		chromium fonts-noto-color-emoji >/dev/null \
 		|| echo "That did not work; as root: apt-get install chromium fonts-noto-color-emoji." \
 			"Tests that need them are skipped." >&2
+
+# The storage tests start a PostgreSQL of their own, beside SQLite; no service is needed.
+postgresql:
+	@if test -n "$$($(FIND_POSTGRESQL))"; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "PostgreSQL is missing: install it by your system's means, with initdb on the PATH." \
+			"Tests that need it are skipped." >&2; \
+		exit 0; \
+	fi; \
+	sudo=; if test "$$(id -u)" != 0; then sudo="sudo -n"; fi; \
+	echo "Installing postgresql with apt-get ..."; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends \
+		postgresql >/dev/null \
+		|| echo "That did not work; as root: apt-get install postgresql. Tests that need it are" \
+			"skipped." >&2

@@ -34,14 +34,15 @@ def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
     features = encoded(services, visit, visit.picture).features
     template = entry.asking.template(generator.spec.template)
     prompt = prompt_for(generator, talk, entry.question, entry.asking.decode, template)
-    visit.change(
+    if not visit.change(
         entry.number,
         state="answering",
         dropped=prompt.dropped,
         prompt=prompt.text,
         model=generator.spec.name,
         revision=generator.revision,
-    )
+    ):
+        return
     yield
     for asking in attempts(entry.asking):
         visit.change(entry.number, asking=asking, note=_note(entry.asking, asking))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from app.models import Models, Pair
@@ -50,6 +50,12 @@ class Engine:
                 yield result
                 if self.lends and stop is not None and stop.is_set():
                     return
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The lane for the length of a block, for jobs that hold their models themselves."""
+        with self._lock:
+            yield
 
     def _results(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.engine import Engine
 from app.feedback import KeepFeedback
@@ -11,6 +12,10 @@ from app.models import Models
 from app.settings import AppSettings
 from blip2core.errors import ModelError
 from blip2core.models.specs import find_spec
+
+if TYPE_CHECKING:
+    from app.jobs import Jobs
+    from blip2core.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +25,15 @@ class Services:
     settings: AppSettings
     engine: Engine
     """Runs the models."""
+    database: Database | None = None
+    """Where pictures, texts and decisions are kept; None where the workbench runs alone."""
+    jobs: Jobs | None = None
+    """Imports and runs in the background; there where there is a database."""
     feedback: KeepFeedback | None = None
     """Where likes and dislikes are kept beyond the visit, if anywhere."""
 
 
-def build_services(settings: AppSettings) -> Services:
+def build_services(settings: AppSettings, database: Database | None = None) -> Services:
     """Starts loading the model in the background and returns at once, where the GPU is ours.
 
     Raises UnknownModelError, or ModelError where the model writes no text.
@@ -36,4 +45,17 @@ def build_services(settings: AppSettings) -> Services:
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
         wait([pair.loading, pair.loading_matcher()])
-    return Services(settings=settings, engine=engine)
+    if database is None:
+        return Services(settings=settings, engine=engine)
+    from app.jobs import Jobs  # the workbench alone needs neither this nor the database
+    from app.keeping import keep_in
+
+    jobs = Jobs(database, engine, settings)
+    jobs.start()
+    return Services(
+        settings=settings,
+        engine=engine,
+        database=database,
+        jobs=jobs,
+        feedback=keep_in(database),
+    )

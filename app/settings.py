@@ -1,5 +1,6 @@
 """What can be set from outside, read from BLIP2_* environment variables."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -25,6 +26,17 @@ class AppSettings(BaseSettings):
     """Show the page in a browser at start, where there is a screen."""
     max_upload: Annotated[int, Field(ge=1)] = 20
     """Largest picture file taken, in megabytes."""
+    max_import: Annotated[int, Field(ge=1)] = 2_000
+    """Largest file the curator takes, such as a zip of pictures, in megabytes."""
+    curator: bool = True
+    """Serve the curator, with its database, beside the workbench."""
+    import_root: Path | None = None
+    """Folder on this machine that imports may read; without one any, but only where the studio
+    is served to this machine alone."""
+    users: Path | None = None
+    """File of the people who may come in, see `python -m app.users`; None: everybody."""
+    downloads: bool = False
+    """Whether an import may fetch pictures from the addresses it names."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 40
     """Longest caption or answer, in tokens of the language model."""
     queue_size: Annotated[int, Field(ge=1)] = 50

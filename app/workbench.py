@@ -3,18 +3,15 @@
 Also the file that a Hugging Face Space runs.
 """
 
-import logging
-import os
 import sys
-import webbrowser
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":  # run as a file: Python then looks for modules beside it, not above
     sys.path[0] = str(ROOT)
 
 import gradio as gr
-from pydantic import ValidationError
 
 from app.chip import build_chip
 from app.example import shipped_example
@@ -22,14 +19,17 @@ from app.lane import QUIET, Update
 from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
+from app.start import Wait, run
 from app.tabs.chat import build_chat_tab
+from app.tabs.inside import build_inside_tab
+from app.users import read_users
 from app.visit import Visit
-from blip2core.errors import Blip2Error
 
 HEADER = """<h1>Ask a picture</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
+    "inside": ("Look inside", build_inside_tab),
 }
 """Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
 SESSIONS = 100
@@ -66,24 +66,32 @@ def open_tab(request: gr.Request) -> Update:
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:
-    """Serves the page from a background thread; its address."""
+    """Serves the page alone, from a background thread; its address."""
     _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
         server_name=settings.host,
         server_port=settings.port,
-        max_file_size=f"{settings.max_upload}mb",
         state_session_capacity=SESSIONS,
-        theme=calm_theme(),
-        css_paths=[ROOT / "app" / "style.css"],
-        head_paths=[ROOT / "app" / "keys.html"],
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        show_error=False,
-        ssr_mode=False,
+        auth=read_users(settings.users).check if settings.users else None,
         quiet=True,
         prevent_thread_lock=True,
+        **page_settings(settings),
     )
     return address
+
+
+def page_settings(settings: AppSettings) -> dict[str, Any]:
+    """How the page is served, alone or beside the curator."""
+    return {
+        "max_file_size": f"{settings.max_upload}mb",
+        "theme": calm_theme(),
+        "css_paths": [ROOT / "app" / "style.css"],
+        "head_paths": [ROOT / "app" / "keys.html"],
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "ssr_mode": False,
+    }
 
 
 def calm_theme() -> gr.themes.Base:
@@ -114,35 +122,11 @@ def calm_theme() -> gr.themes.Base:
     )
 
 
-def main() -> int:
-    """Serve until interrupted; 2 where the settings do not allow it."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        settings = AppSettings()
-        page = build_workbench(build_services(settings))
-        address = serve(page, settings)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
-        return 2
-    except Blip2Error as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError:
-        print("The port is taken: choose another one with BLIP2_PORT.", file=sys.stderr)
-        return 2
-    print(f"BLIP-2 Studio: {address}", flush=True)
-    if settings.open_browser and has_screen():
-        webbrowser.open(address)
-    page.block_thread()
-    return 0
-
-
-def has_screen() -> bool:
-    """Whether a browser opened here would be seen."""
-    desktop = sys.platform in ("darwin", "win32")
-    return desktop or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
+def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
+    """The workbench without curator and database, as a Space runs it."""
+    page = build_workbench(build_services(settings))
+    return serve(page, settings), page.block_thread
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(serve_alone))

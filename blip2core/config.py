@@ -333,6 +333,55 @@ class Stage2Config(TrainConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneConfig(TrainConfig):
+    """A trained BLIP-2 goes on learning, from pairs that somebody accepted."""
+
+    model: str
+    """Name of `blip2 models`, or a folder: one that writes (stage 2 goes on), or one that scores
+    (stage 1 goes on)."""
+    source: str
+    """Folder of an export as imagefolder or jsonl, or a JSONL or CSV file."""
+    validation: str | None = None
+    """The same for validation; None takes the validation split of the export, or nothing."""
+    steps: int = 500
+    """Optimizer steps in the whole run."""
+    warmup_steps: int = 50
+    """Steps of linear warm-up, counted in `steps`."""
+    learning_rate: float = 1e-4
+    """Peak learning rate, reached at the end of the warm-up."""
+    floor: float = 1e-6
+    """Learning rate that the cosine falls to at the last step."""
+    eval_every: int = 100
+    """Steps between two validations; one comes before the first step."""
+    language_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type the frozen language model is held in; it is written so, too."""
+    max_text: int | None = None
+    """Tokens of a text, special ones included; the rest is cut. None is what the model reads, and
+    96 for one that writes."""
+    whole_caption_share: float = 1.0
+    """Share of captions an encoder-decoder writes from the picture alone; the others are cut in
+    two, and it goes on with the first part."""
+    label_smoothing: float = 0.1
+    """Share of the target spread over all classes; of a model that scores only."""
+    length_window: int = 8
+    """Batches drawn together and cut by length, so that less padding is computed; 1 is off."""
+    cache: str | None = None
+    """File of the picture features; None keeps it in the output folder."""
+
+    def __post_init__(self) -> None:
+        TrainConfig.__post_init__(self)
+        _at_least(self, "length_window", 1)
+        if self.max_text is not None:
+            _at_least(self, "max_text", 4)
+        for name in ("whole_caption_share", "label_smoothing"):
+            _is_share(self, name)
+        if self.language_dtype not in ("float32", "bfloat16"):
+            raise ConfigError(
+                f"language_dtype ({self.language_dtype!r}) must be 'float32' or 'bfloat16'"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnimodalConfig(TrainConfig):
     """One of the small models that the embedded checkpoint starts from, trained on one modality."""
 

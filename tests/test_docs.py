@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from app.settings import AppSettings
 from blip2core import cli, models
+from blip2core.explain import METHODS
 from blip2core.models.specs import SPECS
 from tests.fakes import FakeGenerator
 
@@ -80,6 +81,20 @@ def test_readme_python_prints_what_it_says(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("name", SPECS)
 def test_readme_names_every_model(name: str) -> None:
     assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_way_to_explain_is_described(name: str) -> None:
+    assert f"\n| `{name}`" in (ROOT / "docs/explaining.md").read_text("utf-8")
+
+
+def test_commands_about_maps_parse() -> None:
+    text = (ROOT / "docs/explaining.md").read_text("utf-8")
+    lines = re.findall(r"^blip2 (.*)$", text, re.MULTILINE)
+    assert len(lines) > 5
+    for line in lines:
+        command, words = find_command(shlex.split(line))
+        command.make_context("blip2", words)
 
 
 @pytest.mark.parametrize("name", AppSettings.model_fields)

@@ -29,6 +29,7 @@ LONGEST_QUESTION = 2000
 """Characters of a question."""
 READ, TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
 SUGGESTIONS = 3
+CROWDED = "Too many questions wait for the model. Try again in a little while."
 OFFERED = "First say whether the new picture may start a new conversation."
 
 
@@ -57,7 +58,7 @@ def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
         label="Conversation",
         placeholder="Ask about the picture; the answers know what was said before.",
         buttons=["copy"],
-        height=420,
+        height=470,
         layout="bubble",
         render_markdown=False,
         group_consecutive_messages=False,
@@ -68,7 +69,7 @@ def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
     )
     ui.why = gr.Textbox(
         label="Why? (optional)",
-        placeholder="It is a whale, not a fish",
+        placeholder="In your own words",
         submit_btn="Save",
         max_length=LONGEST_REASON,
         visible=False,
@@ -119,7 +120,7 @@ def _wire_asking(ui: SimpleNamespace, services: Services) -> None:
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
         answered.success(show_talk, ui.visit, ui.screen, **QUIET)
-        answered.failure(on_stop, ui.visit, ui.screen, **QUIET)
+        answered.failure(on_refused, ui.visit, ui.screen, **QUIET)
     ui.question.stop(on_stop, ui.visit, ui.screen, **QUIET)
 
 
@@ -298,6 +299,14 @@ def on_stop(visit: Visit) -> tuple[Update, ...]:
     """Nobody waits for the answer any more: what there is of it stays."""
     visit.stop()
     return show_talk(visit)
+
+
+def on_refused(visit: Visit) -> tuple[Update, ...]:
+    """The question never reached the model, for too many wait; or the way back broke off."""
+    entry = visit.open_entry
+    if entry is not None and entry.state == "asked":
+        visit.change(entry.number, state="failed", answer=CROWDED)
+    return on_stop(visit)
 
 
 def on_fresh(visit: Visit) -> tuple[Update, ...]:

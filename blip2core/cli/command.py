@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
+from blip2core.cli import database, explain, intake, look, stickers, train
 from blip2core.cli import capfilt, curate, explain, intake, look, stickers, train
 from blip2core.cli.output import BAD_CALL
 from blip2core.errors import Blip2Error
@@ -28,6 +29,7 @@ app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
+app.add_typer(database.db, name="db")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ convert = typer.Typer(help="Checkpoints of other projects.", no_args_is_help=Tru
 
 @commands.command()
 def train(
-    stage: Annotated[Literal["unimodal", "stage1", "stage2"], typer.Argument()],
+    stage: Annotated[Literal["unimodal", "stage1", "stage2", "finetune"], typer.Argument()],
     config: Annotated[Path, typer.Option(help="Settings as a JSON or TOML file.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run goes on there.")],
     as_json: Json = False,

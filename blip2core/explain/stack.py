@@ -33,6 +33,9 @@ height / rows of the picture. The class token, which belongs to no patch, is in 
     between       query to query: {"layers": all layer numbers, "scale",
                   "values": bytes [layer, query that listens, query listened to]}, mean of heads
     from_words    word to query: {"layers", "scale", "values": bytes [layer, word, query]}, or null
+    heard         query of word, the first hop of the word maps: {"scale", "values": bytes
+                  [word, query]}: how much of each word a query had heard when it last looked,
+                  weighted by the gradient; or null: no text or no gradients
     maps          list of {"kind", "query" (or null), "word" (or null), "label", "alt", "flat",
                   "scale", "values": bytes [patch]}, each with a scale of its own. Kinds:
                   "rollout" (one for each query, and one with query null: all of them),
@@ -57,6 +60,7 @@ import io
 from typing import Any
 
 import numpy
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -73,6 +77,7 @@ from blip2core.explain.statistics import (
 )
 from blip2core.explain.trace import Trace
 from blip2core.explain.viridis import viridis
+from blip2core.explain.word_maps import heard_by_then
 
 LONGEST_SIDE = 1024
 """Pixels of the picture that travels with the stack."""
@@ -235,7 +240,15 @@ def _text_part(trace: Trace) -> dict[str, Any]:
         "words": [{"text": word.text, "tokens": list(word.tokens)} for word in trace.words],
         "tokens": list(trace.tokens),
         "from_words": {"layers": _all_layers(trace)} | quantised(heard) if trace.words else None,
+        "heard": _heard_part(trace),
     }
+
+
+def _heard_part(trace: Trace) -> dict[str, Any] | None:
+    if not trace.words or trace.together is None or trace.together.within_gradients is None:
+        return None
+    heard = [heard_by_then(trace, word)[-1] for word in range(len(trace.words))]
+    return quantised(torch.stack(heard))
 
 
 def _all_layers(trace: Trace) -> list[int]:

@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from blip2core.errors import StorageError
+from blip2core.storage.searching import has_words
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before it gives up."""
@@ -88,6 +89,7 @@ def connect(url: URL, *, journal: Journal | None = None, foreign_keys: bool = Tr
 
     @event.listens_for(engine, "connect")
     def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        connection.create_function("has_words", 2, has_words, deterministic=True)
         _apply(connection, "journal_mode", journal.mode)
         _apply(connection, "synchronous", {"FULL": 2, "EXTRA": 3}[journal.synchronous])
         _apply(connection, "foreign_keys", int(foreign_keys))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from blip2core.storage.schema import Feedback
@@ -39,6 +39,11 @@ def add_feedback(session: Session, opinion: Opinion) -> Feedback:
     session.add(row)
     session.flush()
     return row
+
+
+def drop_feedback(session: Session, *, client_event_id: str) -> None:
+    """The visitor took the opinion back; none is no error."""
+    session.execute(delete(Feedback).where(Feedback.client_event_id == client_event_id))
 
 
 def list_feedback(

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from blip2core.errors import StorageError
@@ -33,9 +33,9 @@ KEYS: dict[Order, InstrumentedAttribute[Any]] = {
 DESCENDING = frozenset({"disagreement", "newest"})
 UNDONE = ("pending", "audit")
 """What "next undone" means."""
-FEW = 2_000
-"""A filter that leaves at most so many items is looked up first and sorted afterwards; one that
-leaves more is found soon enough by walking along the order."""
+FEW = 20_000
+"""A filter that leaves at most so many is looked up first and sorted afterwards; what leaves more
+is found soon enough by walking along the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,21 +103,18 @@ def review_queue(
     where = where or QueueFilter()
     if order not in KEYS:
         raise StorageError(f"There is no order {order}; there are: {', '.join(KEYS)}.")
-    conditions, narrowed = _conditions(session, dataset_id, where)
+    filters = _filters(session, dataset_id, where)
     walk = _Walk(order=order, start=_start(seed) if order == "random" else None)
     cursor = _read_cursor(after)
-    rows: list[tuple[Any, ...]] = []
-    if narrowed is not None:
-        # + 0: by number, and not along an index that would visit every item of the dataset
-        here = [Item.dataset_id + 0 == dataset_id, (Item.status + "").in_(_statuses(where))]
-        rows = walk.page(session, [*conditions, *here, Item.id.in_(narrowed)], cursor, limit)
+    if filters.few:
+        rows = walk.page(session, filters.conditions(), cursor, limit)
     else:
-        for status in _statuses(where):  # one walk along the index each, then merged
-            here = [Item.dataset_id == dataset_id, Item.status == status]
-            rows += walk.page(session, [*conditions, *here], cursor, limit)
-    rows.sort(key=walk.place)
+        rows = []
+        for status in filters.statuses:  # one walk along the index each, then merged
+            rows += walk.page(session, filters.conditions(status), cursor, limit)
+        rows.sort(key=walk.place)
     has_more, rows = len(rows) > limit, rows[:limit]
-    entries = tuple(_entry(row) for row in rows)
+    entries = _entries(session, [row.id for row in rows])
     return Page(entries=entries, next=json.dumps(walk.cursor(rows[-1])) if has_more else None)
 
 
@@ -141,15 +138,8 @@ def count_queue(
     session: Session, *, dataset_id: int, where: QueueFilter | None = None, at_most: int = 10_000
 ) -> int:
     """How many items a filter leaves; counted up to `at_most`."""
-    where = where or QueueFilter()
-    conditions, narrowed = _conditions(session, dataset_id, where)
-    if narrowed is not None:
-        conditions.append(Item.id.in_(narrowed))
-    query = (
-        select(Item.id)
-        .where(Item.dataset_id == dataset_id, Item.status.in_(_statuses(where)), *conditions)
-        .limit(at_most)
-    )
+    filters = _filters(session, dataset_id, where or QueueFilter())
+    query = select(Item.id).where(*filters.conditions()).limit(at_most)
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
@@ -167,12 +157,12 @@ class _Walk:
         conditions: Sequence[ColumnElement[bool]],
         cursor: tuple[int, float, int] | None,
         limit: int,
-    ) -> list[tuple[Any, ...]]:
-        """At most `limit` + 1 rows after the cursor, in order."""
-        rows: list[tuple[Any, ...]] = []
+    ) -> list[Row[*tuple[Any, ...]]]:
+        """At most `limit` + 1 rows (id, key) after the cursor, in order."""
+        rows: list[Row[*tuple[Any, ...]]] = []
         key = KEYS[self.order]
         for lap in range(cursor[0] if cursor else 0, 1 if self.start is None else 2):
-            query = _entries().where(*conditions)
+            query: Select[*tuple[Any, ...]] = select(Item.id, key.label("key")).where(*conditions)
             if self.start is not None:
                 query = query.where(key >= self.start if lap == 0 else key < self.start)
             if cursor is not None and lap == cursor[0]:
@@ -181,7 +171,7 @@ class _Walk:
                 query = query.order_by(key.desc(), Item.id.desc())
             else:
                 query = query.order_by(key, Item.id)
-            rows += [tuple(row) for row in session.execute(query.limit(limit + 1 - len(rows)))]
+            rows += session.execute(query.limit(limit + 1 - len(rows))).all()
             if len(rows) > limit:
                 break
         return rows
@@ -190,66 +180,124 @@ class _Walk:
         here, place = tuple_(KEYS[self.order], Item.id), tuple_(cursor[1], cursor[2])
         return here < place if self.order in DESCENDING else here > place
 
-    def place(self, row: tuple[Any, ...]) -> tuple[int, float, int]:
+    def place(self, row: Row[*tuple[Any, ...]]) -> tuple[int, float, int]:
         """A row's place, to sort by."""
         lap, key, item_id = self.cursor(row)
         return (lap, -key, -item_id) if self.order in DESCENDING else (lap, key, item_id)
 
-    def cursor(self, row: tuple[Any, ...]) -> tuple[int, float, int]:
-        entry = dict(zip(FIELDS, row, strict=True))
-        key = entry[KEYS[self.order].key]
-        lap = int(self.start is not None and key < self.start)
-        return lap, key, entry["id"]
+    def cursor(self, row: Row[*tuple[Any, ...]]) -> tuple[int, float, int]:
+        return int(self.start is not None and row.key < self.start), row.key, row.id
 
 
-FIELDS = (
-    "id",
-    "sha256",
-    "format",
-    "width",
-    "height",
-    "status",
-    "doubt",
-    "best",
-    "disagreement",
-    "row_version",
-    "shuffle",
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filters:
+    """Conditions on items, written so that the database goes the shorter way."""
+
+    dataset_id: int
+    statuses: tuple[str, ...]
+    few: bool
+    """Some condition leaves so few items that all of them are looked at."""
+    others: tuple[ColumnElement[bool], ...]
+
+    def conditions(self, status: str | None = None) -> list[ColumnElement[bool]]:
+        """All conditions; with one status, an index has the items in order."""
+        if status is not None:
+            here = [Item.dataset_id == self.dataset_id, Item.status == status]
+        elif self.few:
+            # + 0 and + "": not along an index that would visit every item of the dataset.
+            here = [Item.dataset_id + 0 == self.dataset_id, (Item.status + "").in_(self.statuses)]
+        else:
+            here = [Item.dataset_id == self.dataset_id, Item.status.in_(self.statuses)]
+        return [*here, *self.others]
 
 
-def _entries() -> Select[*tuple[Any, ...]]:
-    return select(
-        Item.id,
-        Image.sha256,
-        Image.format,
-        Image.width,
-        Image.height,
-        Item.status,
-        Item.doubt,
-        Item.best,
-        Item.disagreement,
-        Item.row_version,
-        Item.shuffle,
-    ).join(Image, Image.id == Item.image_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selective:
+    """A filter that may leave few items of many."""
+
+    first: Select[int]
+    """More than FEW rows, if there are; an item may be in several."""
+    found: Select[int]
+    """All items it leaves."""
+    at_item: ColumnElement[bool]
+    """The same, asked of one item."""
 
 
-def _entry(row: tuple[Any, ...]) -> QueueEntry:
-    return QueueEntry(
-        item_id=row[0],
-        image_sha256=row[1],
-        format=row[2],
-        width=row[3],
-        height=row[4],
-        status=row[5],
-        doubt=row[6],
-        best=row[7],
-        disagreement=row[8],
-        row_version=row[9],
+def _filters(session: Session, dataset_id: int, where: QueueFilter) -> _Filters:
+    statuses = where.statuses or tuple(one for one in ITEM_STATUS if one != "excluded")
+    others: list[ColumnElement[bool]] = []
+    few = False
+    for selective in _selective(session, dataset_id, statuses, where):
+        rows = selective.first.limit(FEW + 1).subquery()
+        if (session.scalar(select(func.count()).select_from(rows)) or 0) > FEW:
+            others.append(selective.at_item)
+        else:
+            few = True
+            others.append(Item.id.in_(selective.found))
+    if where.not_judged_by is not None:
+        by = Verdict.annotator_id == where.not_judged_by
+        others.append(~_at_item(select(Verdict.caption_id).where(by), Verdict.item_id))
+    if where.free_for is not None:
+        taken = select(Lease.item_id).where(
+            Lease.annotator_id != where.free_for, Lease.expires_at > utc_now()
+        )
+        others.append(~_at_item(taken, Lease.item_id))
+    return _Filters(dataset_id=dataset_id, statuses=statuses, few=few, others=tuple(others))
+
+
+def _selective(
+    session: Session, dataset_id: int, statuses: Sequence[str], where: QueueFilter
+) -> Iterator[_Selective]:
+    if words := matching_texts(session, where.search, limit=FEW + 1):
+        texts = select(Caption.item_id)
+        yield _Selective(
+            first=texts.where(words.first),
+            found=texts.where(words.among),
+            at_item=_at_item(select(Caption.id).where(words.this_one), Caption.item_id),
+        )
+    if where.source:
+        yield _by(Caption.item_id, Caption.source == where.source)
+    if where.annotator_id is not None:
+        yield _by(Verdict.item_id, Verdict.annotator_id == where.annotator_id)
+    if where.batch_id is not None:
+        yield _by(DecisionEvent.item_id, DecisionEvent.batch_id == where.batch_id)
+    if where.lowest is not None or where.highest is not None:
+        low = -1.0 if where.lowest is None else where.lowest
+        high = 1.0 if where.highest is None else where.highest
+        here = [Item.dataset_id == dataset_id, Item.status.in_(statuses)]
+        found = select(Item.id).where(*here, Item.best.between(low, high))
+        # + 0: in the order that was asked for, not in that of the scores
+        yield _Selective(first=found, found=found, at_item=(Item.best + 0).between(low, high))
+
+
+def _by(item_id: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> _Selective:
+    found = select(item_id).where(condition)
+    return _Selective(first=found, found=found, at_item=_at_item(found, item_id))
+
+
+def _at_item(found: Select[Any], item_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return found.where(item_id == Item.id).correlate(Item).exists()
+
+
+def _entries(session: Session, item_ids: Sequence[int]) -> tuple[QueueEntry, ...]:
+    """The items of a page, in its order."""
+    query = select(Item, Image).join(Image, Image.id == Item.image_id).where(Item.id.in_(item_ids))
+    found = {item.id: (item, image) for item, image in session.execute(query)}
+    return tuple(
+        QueueEntry(
+            item_id=item.id,
+            image_sha256=image.sha256,
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            status=item.status,
+            doubt=item.doubt,
+            best=item.best,
+            disagreement=item.disagreement,
+            row_version=item.row_version,
+        )
+        for item, image in (found[item_id] for item_id in item_ids)
     )
-
-
-def _statuses(where: QueueFilter) -> tuple[str, ...]:
-    return where.statuses or tuple(status for status in ITEM_STATUS if status != "excluded")
 
 
 def _start(seed: int) -> float:
@@ -265,60 +313,3 @@ def _read_cursor(text: str | None) -> tuple[int, float, int] | None:
         return int(lap), float(key), int(item_id)
     except (ValueError, TypeError) as error:
         raise StorageError("This page of the queue cannot be read; start at the first.") from error
-
-
-_Selective = tuple[Select[int], ColumnElement[bool]]
-
-
-def _conditions(
-    session: Session, dataset_id: int, where: QueueFilter
-) -> tuple[list[ColumnElement[bool]], list[int] | None]:
-    """What the walk checks at each item, and the items themselves where a filter leaves few."""
-    conditions: list[ColumnElement[bool]] = []
-    narrowed: set[int] | None = None
-    for found, at_item in _selective(session, dataset_id, where):
-        few = list(session.scalars(found.limit(FEW + 1)))
-        if len(few) > FEW:
-            conditions.append(at_item)
-        else:
-            narrowed = set(few) if narrowed is None else narrowed & set(few)
-    if where.source:
-        same = select(Caption.id).where(Caption.item_id == Item.id, Caption.source == where.source)
-        conditions.append(same.exists())
-    if where.not_judged_by is not None:
-        judged = select(Verdict.caption_id).where(
-            Verdict.annotator_id == where.not_judged_by, Verdict.item_id == Item.id
-        )
-        conditions.append(~judged.exists())
-    if where.free_for is not None:
-        taken = select(Lease.item_id).where(
-            Lease.item_id == Item.id,
-            Lease.annotator_id != where.free_for,
-            Lease.expires_at > utc_now(),
-        )
-        conditions.append(~taken.exists())
-    return conditions, None if narrowed is None else sorted(narrowed)
-
-
-def _selective(session: Session, dataset_id: int, where: QueueFilter) -> list[_Selective]:
-    """Filters that may leave few of many: (the items they leave, the same as a condition)."""
-    found: list[_Selective] = []
-    if words := matching_texts(session, where.search):
-        texts = select(Caption.item_id).where(words.among)
-        this_one = select(Caption.id).where(Caption.item_id == Item.id, words.this_one)
-        found.append((texts, this_one.exists()))
-    if where.annotator_id is not None:
-        by = Verdict.annotator_id == where.annotator_id
-        at_item = select(Verdict.caption_id).where(by, Verdict.item_id == Item.id)
-        found.append((select(Verdict.item_id).where(by).distinct(), at_item.exists()))
-    if where.batch_id is not None:
-        of = DecisionEvent.batch_id == where.batch_id
-        at_item = select(DecisionEvent.id).where(of, DecisionEvent.item_id == Item.id)
-        found.append((select(DecisionEvent.item_id).where(of).distinct(), at_item.exists()))
-    if where.lowest is not None or where.highest is not None:
-        low = -1.0 if where.lowest is None else where.lowest
-        high = 1.0 if where.highest is None else where.highest
-        between = Item.best.between(low, high)
-        here = [Item.dataset_id == dataset_id, Item.status.in_(_statuses(where))]
-        found.append((select(Item.id).where(*here, between), between))
-    return found

@@ -199,6 +199,7 @@ class Caption(Base):
             name="origin",
         ),
         Index(None, "run_id", "item_id"),
+        Index(None, "source", "item_id"),
         Index(None, "source_id"),
         Index(None, "parent_id"),
         NUMBERED,

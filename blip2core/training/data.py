@@ -58,8 +58,9 @@ class FilePairs:
     """Pictures and captions named in a JSONL or CSV file.
 
     Each line holds a picture (`image` or `file_name`, relative to the file) and a text (`text` or
-    `caption`). A picture may stand on several lines; one of its texts is drawn each time. A text
-    is known to be true of a picture only where the file says so.
+    `caption`), or in JSONL a list of them (`captions`). A picture may stand on several lines; one
+    of its texts is drawn each time. A text is known to be true of a picture only where the file
+    says so.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +69,7 @@ class FilePairs:
             picture = path.parent / _cell(row, _IMAGE_COLUMNS, path, line)
             if not picture.is_file():
                 raise DataError(f"{path}, line {line}: there is no file {picture}.")
-            texts.setdefault(picture, []).append(_cell(row, _TEXT_COLUMNS, path, line))
+            texts.setdefault(picture, []).extend(_texts(row, path, line))
         if not texts:
             raise DataError(f"{path} names no picture.")
         self._pictures = list(texts)
@@ -235,6 +236,13 @@ def _read_object(text: str, path: Path, line: int) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{path}, line {line}: this is not a JSON object.")
     return row
+
+
+def _texts(row: dict[str, Any], path: Path, line: int) -> list[str]:
+    captions = row.get("captions")
+    if not isinstance(captions, list):
+        return [_cell(row, _TEXT_COLUMNS, path, line)]
+    return [_cell({"text": text}, _TEXT_COLUMNS, path, line) for text in captions]
 
 
 def _cell(row: dict[str, Any], columns: Sequence[str], path: Path, line: int) -> str:

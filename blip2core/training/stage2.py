@@ -184,7 +184,7 @@ def run(
             if held and main and is_due(done, config.eval_every, config.steps):
                 wrapped.eval()
                 with accelerator.autocast():
-                    figures = {"loss": validation_loss(model, held, texts, config)}
+                    figures = {"loss": validation_loss(model, held, texts, batch=config.batch)}
                     figures |= measure(blip2, processor, held.source, held.features)
                 progress.log(done, {f"validation/{name}": at for name, at in figures.items()})
             if is_due(done, config.checkpoint_every, config.steps):
@@ -199,16 +199,16 @@ def run(
 
 @torch.no_grad()
 def validation_loss(
-    model: Stage2Model, held: Data, texts: PassageTokenizer, config: Stage2Config
+    model: Stage2Model, held: Data, texts: PassageTokenizer, *, batch: int
 ) -> float:
     """Mean over all target tokens of the held-out pictures, with the same passages each time."""
-    size = min(config.batch, len(held.source))
+    size = min(batch, len(held.source))
     order = Order(seed=0, length=len(held.source), batch=size)
     batches = Stage2Batches(*held, texts, order)
     total, tokens = 0.0, 0
     for step in range(math.ceil(len(held.source) / size)):
-        batch = batches.batch(step).to(model.query_tokens.device)
-        number = int((batch.labels != IGNORED).sum())
-        total += model(batch).item() * number
+        drawn = batches.batch(step).to(model.query_tokens.device)
+        number = int((drawn.labels != IGNORED).sum())
+        total += model(drawn).item() * number
         tokens += number
     return total / tokens

@@ -20,6 +20,7 @@ from app.tabs.chat import (
     on_like,
     on_model,
     on_reason,
+    on_refused,
     on_replay,
     on_retry,
     on_stop,
@@ -125,6 +126,22 @@ def test_closed_page_ends_the_answer(visit: Visit) -> None:
         next(answering)
     answering.close()
     assert generator.running == 0
+
+
+def test_question_that_found_no_room_in_the_queue_can_be_tried_again(visit: Visit) -> None:
+    on_ask(visit, "Who?")
+    chat, box, *_ = on_refused(visit)
+    assert "Too many" in contents(chat["value"])[-1] and box["submit_btn"] == "Ask"
+    on_retry(visit, on(0))
+    assert contents(answered(visit, fake_services(FakeGenerator()))) == ["Who?", "Who?"]
+
+
+def test_lost_connection_keeps_what_there_is(visit: Visit) -> None:
+    on_ask(visit, "Who?")
+    answering = respond(fake_services(FakeGenerator(answers={"Who?": "a small dog"})), visit)
+    for _ in range(3):
+        next(answering)
+    assert contents(on_refused(visit)[0]["value"])[-1] == "a small … (stopped)"
 
 
 def test_new_conversation_forgets(visit: Visit) -> None:

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from gradio.blocks import BlockFunction
 
-from app import workbench
-from app.workbench import ROOT, build_workbench, serve
+from app.start import run
+from app.workbench import ROOT, build_workbench, serve, serve_alone
 from tests.fakes import FakeGenerator, fake_services
 
 
@@ -43,7 +43,8 @@ def test_model_events_share_one_lane() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
-    assert {handler(event) for event in lane} == {"look", "respond", "on_replay"}
+    own = {"look", "respond", "on_replay", "on_look", "test", "mask"}
+    assert {handler(event) for event in lane} == own
 
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:
@@ -63,7 +64,7 @@ def test_wrong_setting_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BLIP2_PORT", "many")
-    assert workbench.main() == 2
+    assert run(serve_alone) == 2
     assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
 
 

@@ -176,12 +176,15 @@ def test_visitors_do_not_meet(
     mine = journey.ask(LONG)
     with visit(browser, address) as other:
         expect(other.answers).to_have_count(0)
+        expect(other.shown).to_have_count(0)
+        expect(other.caption).to_have_value("")
         other.press("Example 2")
         theirs = other.ask("Who?")
         expect(theirs).to_have_text("Who?")
         assert other.read_prompt() == "Question: Who? Answer:"
         expect(other.answers).to_have_count(1)
     expect(mine).to_have_text(LONG)
+    expect(journey.answers).to_have_count(1)
     assert generator.most_running == 1
 
 

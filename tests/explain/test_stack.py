@@ -73,6 +73,7 @@ def test_texts_and_numbers(payload: dict[str, Any], traced: Trace) -> None:
     assert len(payload["cosines"]) == payload["queries"] == len(payload["per_query"])
     assert len(levels(payload["between"])) == 2 * 4 * 4
     assert len(levels(payload["from_words"])) == 2 * 6 * 4
+    assert len(levels(payload["heard"])) == 6 * 4
     assert base64.b64decode(payload["palette"]) == viridis().tobytes()
 
 
@@ -86,7 +87,7 @@ def test_the_picture_travels_small_and_in_shape(payload: dict[str, Any]) -> None
 
 def test_a_picture_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     payload = explorer_stack(trace(tiny_matcher, features), PICTURE)
-    nothing = ("text", "itm", "cosines", "winner", "from_words", "default_map", "answer")
+    nothing = ("text", "itm", "cosines", "winner", "from_words", "heard", "default_map", "answer")
     assert [payload[name] for name in nothing] == [None] * len(nothing)
     assert {one["kind"] for one in payload["maps"]} == {"rollout"}
 

@@ -11,9 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpcore
 
+from blip2core.intake.addresses import resolve
 from tests.intake.making import png
 
 PUBLIC = "93.184.216.34"
+BOMB = gzip.compress(bytes(10**7))
 
 
 class Network(httpcore.NetworkBackend):
@@ -36,8 +38,6 @@ class Names:
     def __call__(self, host: str) -> list[str]:
         self.asked.append(host)
         if host[0].isdigit() or ":" in host:
-            from blip2core.intake.addresses import resolve
-
             return resolve(host)
         return self.known.get(host.partition(".")[0], [PUBLIC])
 
@@ -110,6 +110,7 @@ class Handler(BaseHTTPRequestHandler):
 def local_web() -> Iterator[Web]:
     handler = type("OwnHandler", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # we hang up on purpose
     handler.web = web = Web(Network(server.server_address[1]))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -45,7 +45,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def downloads(web: Web) -> Downloads:
-    return Downloads(resolve=Names(), network=web.network, seconds=10, connect_seconds=5)
+    return Downloads(resolve=Names(), network=web.network, seconds=60, connect_seconds=60)
 
 
 def refused(url: str, downloads: Downloads) -> str:
@@ -186,7 +186,8 @@ def test_no_proxy_of_the_environment_is_asked(
     ],
 )
 def test_bodies_that_are_not_taken(downloads: Downloads, path: str, reason: str) -> None:
-    strict = replace(downloads, max_bytes=1_000_000, seconds=2 if path == "endless" else 0.4)
+    seconds = 0.3 if path.startswith("drip") else 60
+    strict = replace(downloads, max_bytes=1_000_000, seconds=seconds, connect_seconds=60)
     assert reason in refused(f"http://example.com/{path}", strict)
 
 

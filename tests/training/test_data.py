@@ -44,9 +44,17 @@ def test_jsonl_and_csv_give_the_same_pairs(write: Callable[[str, str], Path]) ->
         assert pairs.hard_text(0, random.Random(0)) is None
 
 
+def test_a_line_may_hold_several_captions(write: Callable[[str, str], Path]) -> None:
+    row = {"file_name": "red.png", "captions": ["red", "a red square"]}
+    pairs = FilePairs(write("a.jsonl", json.dumps(row)))
+    drawn = {pairs.text(0, random.Random(seed)).text for seed in range(20)}
+    assert drawn == {"red", "a red square"}
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.jsonl", '{"image": "red.png", "captions": ["x", 3]}', "line 1: text or caption is"),
         ("a.jsonl", '{"image": "red.png", "text": "x"}\n{"image"', "line 2: this is not JSON"),
         ("a.jsonl", "[1]", "line 1: this is not a JSON object"),
         ("a.jsonl", '{"image": "red.png", "text": " "}', "line 1: text or caption is missing"),

@@ -504,6 +504,9 @@ def upgrade() -> None:
             batch_op.f("ix_captions_run_id_item_id"), ["run_id", "item_id"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_captions_source_id"), ["source_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_captions_source_item_id"), ["source", "item_id"], unique=False
+        )
 
     op.create_table(
         "decisions",

@@ -1,0 +1,228 @@
+"""Where pictures with texts come in, and what becomes of them: jobs with progress."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from app.desk import Desk, desk
+from app.jobs import Import, keep_upload
+from app.settings import AppSettings
+from blip2core.config import CaptionConfig, DecodeConfig
+from blip2core.errors import StorageError
+from blip2core.storage.runs import (
+    count_problems,
+    list_runs,
+    request_cancel,
+    request_pause,
+    resume_run,
+)
+from blip2core.storage.schema import Run
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "web"
+LOCAL = (None, "127.0.0.1", "localhost", "::1")
+"""Hosts that serve this machine alone."""
+TYPES = [
+    "zip", "tar", "gz", "tgz", "csv", "tsv", "jsonl", "parquet", "txt",
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
+]  # fmt: skip
+"""Ends of file names that the browser offers; what a file is, its bytes tell."""
+EVERY = 2.0
+"""Seconds between two looks at the jobs."""
+
+
+def render(desk: Desk) -> None:
+    """The page."""
+    if message := st.session_state.pop("inbox-message", ""):
+        st.info(message)
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        draw_import(desk)
+    with right:
+        draw_jobs(desk)
+
+
+def draw_import(desk: Desk) -> None:
+    """What to import, into which dataset, and what to do with it."""
+    st.subheader("Import pictures and their texts")
+    name = st.text_input(
+        "Into the dataset", desk.dataset or "my pictures", max_chars=120, key="into"
+    )
+    files = st.file_uploader(
+        "Pictures; zip or tar archives; CSV, JSONL or Parquet tables with a text for each picture",
+        type=TYPES,
+        accept_multiple_files=True,
+        key=f"files-{st.session_state.setdefault('uploads', 0)}",
+    )
+    path = ""
+    if may_read_folders(desk.services.settings):
+        path = st.text_input("Or a folder or file on this machine", key="path")
+    captions = draw_captioning()
+    downloads = False
+    if desk.services.settings.downloads:
+        downloads = st.checkbox(
+            "Fetch pictures from the addresses in tables",
+            help="From public addresses only, 20 MB each at most.",
+        )
+    go, sample = st.columns([2, 3])
+    go.button(
+        "Import",
+        type="primary",
+        disabled=not (name.strip() and (files or path.strip())),
+        on_click=partial(start, desk, name, files, path, downloads, captions),
+    )
+    sample.button(
+        "Load the sample set",
+        on_click=partial(load_samples, desk, captions),
+        disabled=not SAMPLES.is_dir(),
+        help="200 pictures of the sticker world with noisy texts, into the dataset «samples».",
+    )
+
+
+def draw_captioning() -> CaptionConfig | None:
+    """How captions are written after the import; None where they are not."""
+    if not st.checkbox("Then caption them and score every text (CapFilt)", value=True):
+        return None
+    with st.expander("How captions are written"):
+        mode = st.segmented_control(
+            "Decoding", ["sample", "greedy", "beam"], default="sample", required=True
+        )
+        several = mode != "greedy"
+        num = st.slider("Captions of each picture", 1, 8, 3) if several else 1
+        top_p = st.slider("Top-p", 0.1, 1.0, 0.9) if mode == "sample" else 0.9
+        seed = st.number_input("Seed", 0, 2**31, 0) if mode == "sample" else 0
+        beams = st.slider("Beams", num, 10, max(num, 5)) if mode == "beam" else 5
+    return CaptionConfig(
+        num=num, decode=DecodeConfig(mode=mode, top_p=top_p, beams=beams, seed=int(seed))
+    )
+
+
+def may_read_folders(settings: AppSettings) -> bool:
+    """Whoever reaches the page may name folders only where that is whoever owns the machine."""
+    return settings.import_root is not None or settings.host in LOCAL
+
+
+def start(
+    desk: Desk,
+    name: str,
+    files: list[object],
+    path: str,
+    downloads: bool,
+    captions: CaptionConfig | None,
+) -> None:
+    """Copies the uploads to disk and hands the import to the jobs."""
+    jobs = desk.services.jobs
+    common = {
+        "dataset": name.strip(),
+        "annotator_id": desk.annotator_id,
+        "downloads": downloads,
+        "then": captions,
+    }
+    if files:
+        folder = jobs.new_folder()
+        sources = [
+            keep_upload(folder, number, file.name, file) for number, file in enumerate(files)
+        ]
+        label = ", ".join(source.name for source in sources[:3])
+        label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        jobs.add(Import(sources=sources, label=label, clean_up=folder, **common))
+        st.session_state["uploads"] += 1  # an empty uploader
+    if path.strip():
+        source = Path(path.strip()).expanduser()
+        if not is_allowed(source, desk.services.settings):
+            st.session_state["inbox-message"] = "That folder may not be read from here."
+            return
+        jobs.add(Import(sources=[source], label=source.name, **common))
+        st.session_state["path"] = ""
+    st.session_state["dataset"] = name.strip()
+    st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
+
+
+def is_allowed(source: Path, settings: AppSettings) -> bool:
+    """Whether a path lies where imports may read."""
+    if settings.import_root is None:
+        return settings.host in LOCAL
+    return source.resolve().is_relative_to(settings.import_root.resolve())
+
+
+def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:
+    """The web set that comes with the project."""
+    desk.services.jobs.add(
+        Import(
+            dataset="samples",
+            sources=[SAMPLES / "web.csv"],
+            label="sample web set",
+            annotator_id=desk.annotator_id,
+            then=captions,
+        )
+    )
+    st.session_state["dataset"] = "samples"
+
+
+@st.fragment(run_every=EVERY)
+def draw_jobs(desk: Desk) -> None:
+    """The newest jobs, drawn anew by themselves."""
+    st.subheader("Jobs")
+    with desk.database.read() as session:
+        runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
+        problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+    finished = sum(run.finished_at is not None for run in runs)
+    if st.session_state.setdefault("finished", finished) != finished:
+        st.session_state["finished"] = finished
+        st.rerun()  # the sidebar counts anew
+    if not runs:
+        st.info("Nothing has been imported yet. The sample set is a good start.")
+    for run in runs[:8]:
+        draw_job(desk, run, problems[run.id])
+    if desk.dataset_id is not None:
+        st.button(
+            f"Score every text of {desk.dataset} again",
+            on_click=partial(desk.services.jobs.capfilt, desk.dataset, None, desk.annotator_id),
+            help="With the matcher that is loaded now. What it scored before is not scored again.",
+        )
+
+
+KINDS = {"import": "Import", "capfilt": "Caption and filter", "score": "Score"}
+
+
+def draw_job(desk: Desk, run: Run, problems: int) -> None:
+    """One job: how far, what can be done, what went wrong."""
+    with st.container(border=True):
+        title = f"{KINDS[run.kind]} {run.parameters.get('input', run.model or '')}"
+        st.text(f"{title}: {run.request or run.status}")
+        counted = f"{run.done:,}" + (f" of {run.total:,}" if run.total else "") + " pictures"
+        if run.status == "running":
+            st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
+        else:
+            st.caption(counted + (f", {problems:,} problems" if problems else ""))
+        if run.error:
+            st.error(run.error)
+        acts = {
+            "Pause": (request_pause, run.kind != "import" and run.status == "running"),
+            "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),
+            "Go on": (resume_run, run.kind != "import" and run.status in RESUMABLE),
+        }
+        with st.container(horizontal=True):
+            for label, (act, offered) in acts.items():
+                if offered:
+                    st.button(
+                        label, key=f"{label}-{run.id}", on_click=partial(ask, desk, act, run.id)
+                    )
+            if problems:
+                st.page_link("curator_pages/runs.py", label=f"{problems:,} problems")
+
+
+RESUMABLE = ("paused", "failed", "cancelled")
+
+
+def ask(desk: Desk, act: object, run_id: int) -> None:
+    """Pause, cancel or go on."""
+    try:
+        desk.database.run_write(lambda session: act(session, run_id=run_id))
+    except StorageError as error:
+        st.session_state["inbox-message"] = str(error)
+
+
+render(desk())

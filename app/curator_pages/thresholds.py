@@ -1,0 +1,266 @@
+"""What a threshold would keep, how right that would be, and applying it as one undoable act."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.charts import BINS, histogram, precision_and_recall
+from app.desk import Desk, desk_with_dataset
+from app.reviewing import new_event
+from blip2core.calibration import (
+    Estimate,
+    Point,
+    Verdict,
+    estimate_thresholds,
+    share,
+    threshold_for,
+)
+from blip2core.errors import StorageError
+from blip2core.storage import thresholds as stored
+from blip2core.storage.batches import (
+    BatchSummary,
+    NewBatch,
+    audit_result,
+    count_threshold,
+    decide_many,
+    draw_audit,
+    list_batches,
+    threshold_choices,
+    undo_batch,
+)
+from blip2core.storage.datasets import set_rules
+
+FINE = 1_000
+"""Slices of the score from which everything on the page is computed."""
+STEPS = tuple(step / 50 for step in range(51))
+"""Thresholds of the curves."""
+SOURCES = ("web", "synthetic")
+
+
+def render(desk: Desk) -> None:
+    """The page."""
+    if message := st.session_state.pop("threshold-message", ""):
+        st.info(message)
+    source = st.segmented_control(
+        "Texts", ["all", *SOURCES], default="all", key="texts", bind="query-params", required=True
+    )
+    threshold = st.slider(
+        "ITM threshold", 0.0, 1.0, desk.threshold, 0.01, key=f"threshold-{desk.dataset_id}",
+        help="A text is kept where the matcher says it fits with at least this probability.",
+    )  # fmt: skip
+    with desk.database.read() as session:
+        found = stored.histogram(session, dataset_id=desk.dataset_id, head="itm", bins=FINE)
+        cosines = stored.histogram(session, dataset_id=desk.dataset_id, head="itc", bins=BINS)
+        judged = stored.judged_scores(session, dataset_id=desk.dataset_id, head="itm")
+        effect = count_threshold(session, dataset_id=desk.dataset_id, threshold=threshold)
+    if not found.counts:
+        st.info("No text of this dataset has a score yet. Run CapFilt in the inbox.")
+        return
+    draw_counts(found.counts, threshold)
+    left, right = st.columns(2, gap="large")
+    with left:
+        slices = {kind: coarse(counts) for kind, counts in found.counts.items()}
+        st.altair_chart(histogram(slices, low=0, high=1, threshold=threshold, title="ITM"))
+        with st.expander("ITC cosines"):
+            st.altair_chart(
+                histogram(cosines.counts, low=-1, high=1, threshold=threshold, title="ITC cosine")
+            )
+    with right:
+        scores = scores_of(found.counts, source)
+        verdicts = [
+            Verdict(score=one.value, right=one.accepted)
+            for one in judged
+            if source in ("all", one.source)
+        ]
+        draw_quality(scores, verdicts, threshold)
+    draw_apply(desk, threshold, effect)
+    draw_batches(desk)
+
+
+def coarse(counts: tuple[int, ...]) -> list[int]:
+    """FINE slices -> BINS bars."""
+    width = FINE // BINS
+    return [sum(counts[start : start + width]) for start in range(0, FINE, width)]
+
+
+def scores_of(counts: dict[str, tuple[int, ...]], source: str) -> list[float]:
+    """A score for each text, exact to one slice."""
+    return [
+        (index + 0.5) / FINE
+        for kind, slices in counts.items()
+        if source in ("all", kind)
+        for index, count in enumerate(slices)
+        for _ in range(count)
+    ]
+
+
+def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
+    """How many texts of each source would be kept."""
+    for column, (source, slices) in zip(st.columns(4), counts.items(), strict=False):
+        kept, total = sum(slices[round(threshold * FINE) :]), sum(slices)
+        column.metric(f"{source}: kept", f"{kept:,} of {total:,}", border=True)
+
+
+def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float) -> None:
+    """Precision and recall, estimated from the verdicts so far."""
+    if not verdicts:
+        st.info(
+            "How right a threshold is can be estimated once some texts have been judged: review "
+            "a few, the nearest and some at random."
+        )
+        return
+    points = estimate_thresholds(scores, verdicts, [*STEPS, threshold])
+    *curve, here = points
+    precision, recall = st.columns(2)
+    for column, label, found in (
+        (precision, "Precision of what is kept", here.precision),
+        (recall, "Recall of what is right", here.recall),
+    ):
+        column.metric(
+            label,
+            f"{found.value:.0%}",
+            f"{found.low:.0%} to {found.high:.0%}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+    st.caption(
+        f"95 % intervals, from {len(verdicts):,} verdicts ({here.judged:,} above the threshold); "
+        "verdicts from everywhere, not only from the doubtful middle, make them narrower."
+    )
+    st.altair_chart(precision_and_recall(curve, threshold=threshold))
+    wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
+    st.write(advice(threshold_for(curve, wanted), wanted))
+
+
+def percent(estimate: Estimate) -> str:
+    """A share with its interval."""
+    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
+
+
+def advice(point: Point | None, wanted: float) -> str:
+    """The threshold that surely gives a precision, in words."""
+    if point is None:
+        return f"No threshold surely gives a precision of {wanted:.0%} yet: judge more texts."
+    return (
+        f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps {point.kept:,} "
+        f"texts, and finds {percent(point.recall)} of the right ones."
+    )
+
+
+def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
+    """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
+    st.subheader("Use it")
+    keep, apply = st.columns(2, gap="large")
+    keep.write("Review comes nearest to this threshold first, and the filter uses it from now on.")
+    keep.button(
+        "Make it the threshold of this dataset",
+        disabled=threshold == desk.threshold,
+        on_click=partial(make_default, desk, threshold),
+    )
+    texts = effect["accept"] + effect["reject"]
+    with apply:
+        st.write(
+            f"Decide everything nobody has decided: accept {effect['accept']:,} texts, reject "
+            f"{effect['reject']:,}, in {effect['items']:,} pictures. One act, undone as one."
+        )
+        audit = st.number_input(
+            "Pictures drawn at random for people to check", 0, 1_000, min(20, effect["items"])
+        )
+        sure = st.checkbox(f"I want {texts:,} decisions made", key=f"sure-{texts}-{threshold}")
+        st.button(
+            "Apply",
+            type="primary",
+            disabled=not (sure and texts),
+            on_click=partial(apply_threshold, desk, threshold, texts, int(audit)),
+        )
+
+
+def make_default(desk: Desk, threshold: float) -> None:
+    """The dataset's threshold; the review queue is ordered anew."""
+    desk.database.run_write(
+        lambda session: set_rules(session, dataset_id=desk.dataset_id, threshold=threshold)
+    )
+    st.session_state["threshold-message"] = f"The threshold of {desk.dataset} is {threshold:.2f}."
+
+
+def apply_threshold(desk: Desk, threshold: float, expected: int, audit: int) -> None:
+    """All decisions as one batch, with the random sample that will tell how right it was."""
+    new = NewBatch(
+        uid=new_event(),
+        dataset_id=desk.dataset_id,
+        annotator_id=desk.annotator_id,
+        kind="threshold",
+        settings={"threshold": threshold, "audit": audit},
+    )
+
+    def unit(session: object) -> int:
+        choices = threshold_choices(session, dataset_id=desk.dataset_id, threshold=threshold)
+        batch = decide_many(session, new, choices=choices, expected=expected)
+        return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
+
+    try:
+        drawn = desk.database.run_write(unit)
+        message = f"{expected:,} texts decided; {drawn} pictures wait in review for a check."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["threshold-message"] = message
+
+
+def draw_batches(desk: Desk) -> None:
+    """What thresholds decided before, what people found in their samples, and their undo."""
+    with desk.database.read() as session:
+        batches = [
+            (one, audit_result(session, batch_id=one.batch.id))
+            for one in list_batches(session, dataset_id=desk.dataset_id)
+            if one.batch.kind == "threshold"
+        ]
+    if not batches:
+        return
+    st.subheader("Applied before")
+    for one, audit in batches:
+        what, act = st.columns([6, 2], vertical_alignment="center")
+        what.text(described(one))
+        if audit.judged:
+            right = share(audit.confirmed, audit.judged)
+            what.caption(
+                f"Check: people agree with {audit.confirmed} of {audit.judged} texts, "
+                f"{percent(right)}."
+            )
+        elif audit.drawn and not one.undone:
+            what.caption(f"Check: {audit.drawn} pictures wait in review.")
+        act.button(
+            "Undo",
+            key=f"undo-{one.batch.id}",
+            disabled=one.undone,
+            on_click=partial(take_back, desk, one.batch.id),
+        )
+
+
+def described(one: BatchSummary) -> str:
+    """One line about a batch."""
+    threshold = one.batch.settings.get("threshold", 0)
+    return (
+        f"{one.batch.created_at:%d %b %H:%M} {one.handle}: threshold {threshold:.2f}, "
+        f"{one.batch.expected:,} texts" + (", undone" if one.undone else "")
+    )
+
+
+def take_back(desk: Desk, batch_id: int) -> None:
+    """Undo of a whole batch."""
+    uid = new_event()
+    try:
+        undone = desk.database.run_write(
+            lambda session: undo_batch(
+                session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
+            )
+        )
+        message = f"Undone: {undone.decisions:,} decisions."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["threshold-message"] = message
+
+
+render(desk_with_dataset())

@@ -1,0 +1,51 @@
+"""A text box for a caption: drafts are sent while one types, Ctrl+Enter saves, Esc leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit
+
+HERE = Path(__file__).parent
+HTML = """<label for="caption-editor"></label>
+<textarea id="caption-editor" maxlength="20000"></textarea>"""
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    return streamlit.components.v2.component(
+        "caption_editor",
+        html=HTML,
+        css=(HERE / "editor.css").read_text("utf-8"),
+        js=(HERE / "editor.js").read_text("utf-8"),
+        isolate_styles=False,  # in a shadow root, letters typed here would count as shortcuts
+    )
+
+
+def caption_editor(
+    caption_id: int,
+    text: str,
+    *,
+    label: str,
+    on_draft: Callable[[], None],
+    on_save: Callable[[], None],
+    on_leave: Callable[[], None],
+    key: str = "editor",
+    focus: bool = True,
+) -> Any:
+    """Draws the box. Its result has `.draft`, `.save` and `.leave`, each a dict that names the
+    caption it belongs to, so that nothing is ever saved to another one.
+
+    `text` fills the box when the caption is another one than before.
+    """
+    data = {"caption": caption_id, "text": text, "label": label, "focus": focus}
+    return _component()(
+        data=data,
+        key=key,
+        on_draft_change=on_draft,
+        on_save_change=on_save,
+        on_leave_change=on_leave,
+    )

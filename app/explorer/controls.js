@@ -1,0 +1,96 @@
+// The controls beside the picture: from the view to them, and back.
+
+const CHOICES = { layer: Number, head: Number, sort: String, scale: String, measure: String };
+const TICKS = ["raw", "grey"];
+
+/** What depends on the stack alone. */
+function fillControls({ part, stack, set }) {
+  const { width, height } = stack.picture;
+  part("stage").style.setProperty("--aspect", width / height);
+  part("note").hidden = !stack.note;
+  part("note").textContent = stack.note ?? "";
+  part("ramp").style.background = colourRamp();
+  part("measure").querySelector('[value="class"]').disabled = !stack.class_share;
+  part("sort").querySelector('[value="cosine"]').disabled = !stack.cosines;
+  part("match").hidden = !stack.cosines;
+  part("npz").disabled = part("json").disabled = Boolean(stack.example);
+  fillSelect(part("layer"), stack.layers);
+  fillSelect(part("head"), [...Array(stack.heads).keys()]);
+  part("signal").replaceChildren(
+    ...stack.signals.map(({ id, label }) => {
+      const onclick = () => set({ signal: id, token: null });
+      return make("button", { type: "button", "data-signal": id, onclick }, label);
+    }),
+  );
+}
+
+/** Choices by place, each with its name; the mean comes first. */
+function fillSelect(select, names) {
+  select.replaceChildren(
+    make("option", { value: MEAN }, "mean"),
+    ...names.map((name, place) => make("option", { value: place }, String(name))),
+  );
+}
+
+/** What depends on the view. */
+function drawControls({ part, view, stack, look }) {
+  for (const name of Object.keys(CHOICES)) part(name).value = String(view[name]);
+  for (const name of TICKS) part(name).checked = view[name];
+  part("opacity").value = String(Math.round(view.opacity * 100));
+  part("depth").hidden = Boolean(look.single);
+  const signal = view.token === null ? look.signal.id : null;
+  choose([...part("signal").children], (button) => button.dataset.signal === signal);
+  part("test").disabled = Boolean(stack.example) || look.text?.id === "answer";
+  part("masking").setAttribute("aria-pressed", String(view.masking));
+  part("masked").hidden = !view.masking;
+  part("picture").classList.toggle("maskable", view.masking);
+  part("unmask").disabled = view.masked.size === 0;
+  part("ask-again").disabled = view.masked.size === 0 || Boolean(stack.example);
+}
+
+function listenToControls(ui) {
+  const { part, view, set, trigger } = ui;
+  for (const [name, read] of Object.entries(CHOICES)) {
+    part(name).addEventListener("change", ({ target }) => set({ [name]: read(target.value) }));
+  }
+  for (const name of TICKS) {
+    part(name).addEventListener("change", ({ target }) => set({ [name]: target.checked }));
+  }
+  part("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));
+  const pressed = {
+    save: () => save(ui),
+    test: () => trigger("test", shownMap(ui)),
+    masking: () => set({ masking: !view.masking, masked: new Set() }),
+    "mask-peak": () => set({ masked: new Set([...view.masked, ...strongest(ui)]) }),
+    unmask: () => set({ masked: new Set() }),
+    "ask-again": () => trigger("mask", { patches: [...view.masked].sort((a, b) => a - b) }),
+    npz: () => trigger("export", { kind: "npz" }),
+    json: () => trigger("export", { kind: "json" }),
+  };
+  for (const [name, act] of Object.entries(pressed)) part(name).addEventListener("click", act);
+}
+
+/** Which map is on screen, for the server. */
+function shownMap({ view, stack }) {
+  const { signal, layer, head, query } = view;
+  const word = { text: stack.texts[view.text]?.id, token: view.token };
+  return { signal, layer, head, query, ...(view.token === null ? {} : word) };
+}
+
+/** The tenth of the patches where the map on screen is strongest. */
+function strongest({ stack, look }) {
+  const order = [...look.map.keys()].sort((a, b) => look.map[b] - look.map[a]);
+  return order.slice(0, Math.max(1, Math.round(stack.patches / 10)));
+}
+
+function save({ stage, stack, view, look }) {
+  const words = describe(stack, view, look);
+  saveFigure(stage, stack, view, {
+    map: look.map,
+    high: look.shownHigh,
+    ticks: words.ticks,
+    unit: words.unit,
+    lines: [words.title, words.said, WARNING],
+    name: words.name,
+  });
+}

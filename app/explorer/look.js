@@ -1,0 +1,77 @@
+// What follows from a view: the numbers that all panels draw.
+
+/** The maps of all queries and what is said of them, for the layer, head and signal of a view. */
+function lookAt(stack, view) {
+  const signal = stack.signals.find(({ id }) => id === view.signal) ?? stack.signals[0];
+  const text = view.token === null ? null : stack.texts[view.text];
+  const queries = [...Array(stack.queries).keys()];
+  const maps = queries.map((query) =>
+    signal.maps ? signal.maps[query].values : stack.attention(query, view.layer, view.head),
+  );
+  const single = text ? tokenMap(text, view.token) : (signal.map ?? signal.maps?.[view.query]);
+  const bits = maps.map(entropy);
+  const map = single ? single.values : maps[view.query];
+  const wholeStack = view.scale === "stack" && !signal.maps;
+  const high = wholeStack ? stack.scale : highest(maps);
+  return {
+    signal,
+    text,
+    maps,
+    bits,
+    high,
+    single,
+    map,
+    cosines: stack.cosines,
+    winner: stack.winner?.query,
+    second: stack.winner?.runner_up,
+    order: ordered(queries, view.sort, bits, stack.cosines),
+    flat: maps.map((map) => isFlat(map, stack.flat)),
+    even: maps.map(isNearlyEven),
+    twins: queries.map((query) => nearest(maps, query)),
+    classShares: queries.map((query) => stack.classShare(query, view.layer, view.head)),
+    lookers: lookersOf(view, maps, text),
+    shownHigh: shownHigh(view, text, map, signal, high),
+    measureOf: (layer, head) => measure(stack, view, layer, head),
+  };
+}
+
+/** The map of one word, or of all of them. */
+function tokenMap(text, token) {
+  if (token !== MEAN) return text.maps[token];
+  if (text.whole) return text.whole;
+  const sum = new Float32Array(text.maps[0].values.length);
+  for (const { values } of text.maps) values.forEach((value, patch) => (sum[patch] += value));
+  return { values: sum };
+}
+
+/** How much of each query is in what is pointed at: a patch, or a word that was pressed. */
+function lookersOf(view, maps, text) {
+  if (view.patch !== null) return maps.map((map) => map[view.patch]);
+  return text?.shares && view.token !== MEAN ? text.shares[view.token] : null;
+}
+
+/** The number at the bright end of the large picture's scale. */
+function shownHigh(view, text, map, signal, high) {
+  const alone = text ? view.token === MEAN : Boolean(signal.map);
+  if (alone || view.scale === "own") return Math.max(...map);
+  return text ? highest(text.maps.map(({ values }) => values)) : high;
+}
+
+function nearest(maps, query) {
+  const alike = maps.map((map, other) => (other === query ? -2 : likeness(map, maps[query])));
+  return indexOfMax(alike);
+}
+
+function ordered(queries, sort, bits, cosines) {
+  if (sort === "entropy") return [...queries].sort((a, b) => bits[a] - bits[b]);
+  if (sort === "cosine" && cosines) return [...queries].sort((a, b) => cosines[b] - cosines[a]);
+  return queries;
+}
+
+/** One number for the chosen query in a layer and head, 0 to 1. */
+function measure(stack, view, layer, head) {
+  const map = stack.attention(view.query, layer, head);
+  if (view.measure === "class") return stack.classShare(view.query, layer, head) ?? 0;
+  if (view.measure === "peak") return Math.max(...map);
+  return Math.max(0, 1 - entropy(map) / Math.log2(stack.patches));
+}

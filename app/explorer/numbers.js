@@ -1,0 +1,61 @@
+// Arithmetic on maps.
+
+/** One index, or all of them where the mean is meant. */
+function chosen(index, count) {
+  return index === MEAN ? [...Array(count).keys()] : [index];
+}
+
+function total(values) {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function mean(values) {
+  return total(values) / Math.max(1, values.length);
+}
+
+function indexOfMax(values) {
+  return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
+}
+
+function highest(maps) {
+  return Math.max(...maps.map((map) => Math.max(...map)));
+}
+
+/** In which of `count` equal cells of a length a place lies. */
+function cellAt(place, size, count) {
+  return Math.max(0, Math.min(count - 1, Math.floor((place / size) * count)));
+}
+
+/** How spread out a map is, in bits: 0 for one patch, log2(P) for an even map. */
+function entropy(map) {
+  const sum = total(map);
+  if (!(sum > 0)) return Math.log2(map.length);
+  return map.reduce((bits, value) => {
+    const share = value / sum;
+    return share > 0 ? bits - share * Math.log2(share) : bits;
+  }, 0);
+}
+
+/** Whether no patch of a map stands out, so that its peak would be chance. */
+function isFlat(map, limit) {
+  const most = Math.max(...map);
+  return most - Math.min(...map) <= limit * most;
+}
+
+/** Whether a map hardly differs from an even one. */
+function isNearlyEven(map) {
+  return entropy(map) > NEARLY_EVEN * Math.log2(map.length);
+}
+const NEARLY_EVEN = 0.995;
+
+/** Correlation of two maps: 1 for the same shape, 0 for nothing in common. */
+function likeness(one, other) {
+  const [a, b] = [mean(one), mean(other)];
+  let [both, first, second] = [0, 0, 0];
+  for (let at = 0; at < one.length; at++) {
+    both += (one[at] - a) * (other[at] - b);
+    first += (one[at] - a) ** 2;
+    second += (other[at] - b) ** 2;
+  }
+  return first > 0 && second > 0 ? both / Math.sqrt(first * second) : 0;
+}

@@ -1,0 +1,175 @@
+// The picture with one map on it: drawing, pointing at patches, painting a mask, saving as PNG.
+
+const FAINT = 0.15; // how much of the opacity the lowest value of a map keeps
+
+/**
+ * The large picture. `on.patch(patch)` is called when a patch is pointed at (null: none any more),
+ * `on.paint(patch, masked)` when one is to be masked or freed.
+ */
+function createStage(canvas, on) {
+  const overlay = document.createElement("canvas");
+  const pictures = { colour: null, grey: null };
+  let [stack, painting, shown] = [null, null, null];
+
+  function setStack(next, whenReady) {
+    stack = next;
+    pictures.colour = pictures.grey = null;
+    const image = new Image();
+    image.onload = () => {
+      if (stack !== next) return;
+      pictures.colour = image;
+      pictures.grey = greyCopy(image, image.naturalWidth, image.naturalHeight);
+      whenReady();
+    };
+    image.src = next.picture.src;
+  }
+
+  /** Draws a view on any canvas, so that what is saved is what was seen. */
+  function paint(target, width, height, view, map, high) {
+    const context = target.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    const picture = view.grey ? pictures.grey : pictures.colour;
+    context.imageSmoothingQuality = "high";
+    if (picture) context.drawImage(picture, 0, 0, width, height);
+    const { rows, cols } = stack;
+    const how = { smooth: !view.raw, high, opacity: view.opacity, floor: FAINT };
+    paintMap(overlay, map, rows, cols, how);
+    context.imageSmoothingEnabled = !view.raw;
+    context.drawImage(overlay, 0, 0, width, height);
+    context.imageSmoothingEnabled = true;
+    paintMasks(context, width, height, view);
+  }
+
+  function paintMasks(context, width, height, view) {
+    const [w, h] = [width / stack.cols, height / stack.rows];
+    for (const patch of view.masked) {
+      const [x, y] = [(patch % stack.cols) * w, Math.floor(patch / stack.cols) * h];
+      context.fillStyle = "rgb(15 23 42 / 0.82)";
+      context.fillRect(x, y, w, h);
+      context.strokeStyle = "rgb(255 255 255 / 0.75)";
+      context.lineWidth = Math.max(1, w / 24);
+      context.beginPath();
+      context.moveTo(x + w * 0.3, y + h * 0.3);
+      context.lineTo(x + w * 0.7, y + h * 0.7);
+      context.moveTo(x + w * 0.7, y + h * 0.3);
+      context.lineTo(x + w * 0.3, y + h * 0.7);
+      context.stroke();
+    }
+  }
+
+  function outline(patch) {
+    const context = canvas.getContext("2d");
+    const [w, h] = [canvas.width / stack.cols, canvas.height / stack.rows];
+    const box = [(patch % stack.cols) * w, Math.floor(patch / stack.cols) * h, w, h];
+    for (const [colour, thick] of [["#0b1220", 4], ["#ffffff", 2]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = thick;
+      context.strokeRect(...box);
+    }
+  }
+
+  function draw(view, map, high) {
+    shown = view;
+    const box = canvas.getBoundingClientRect();
+    const sharp = Math.min(window.devicePixelRatio || 1, 2);
+    const width = Math.max(1, Math.round(box.width * sharp));
+    const height = Math.max(1, Math.round(box.height * sharp));
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    paint(canvas, width, height, view, map, high);
+    if (view.patch !== null) outline(view.patch);
+  }
+
+  function patchAt(event) {
+    const box = canvas.getBoundingClientRect();
+    const col = cellAt(event.clientX - box.left, box.width, stack.cols);
+    const row = cellAt(event.clientY - box.top, box.height, stack.rows);
+    return row * stack.cols + col;
+  }
+
+  canvas.addEventListener("pointermove", (event) => {
+    if (!stack) return;
+    const patch = patchAt(event);
+    if (patch !== shown?.patch) on.patch(patch);
+    if (painting !== null && patch !== painting.last) {
+      painting.last = patch;
+      on.paint(patch, painting.masks);
+    }
+  });
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!stack || !shown?.masking) return;
+    const patch = patchAt(event);
+    painting = { masks: !shown.masked.has(patch), last: patch };
+    canvas.setPointerCapture(event.pointerId);
+    on.paint(patch, painting.masks);
+    event.preventDefault();
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(name, () => (painting = null));
+  }
+  canvas.addEventListener("pointerleave", () => painting === null && on.patch(null));
+
+  return { setStack, draw, paint };
+}
+
+/**
+ * A figure for a paper or a message: the map on the picture, the colour bar with its numbers, and
+ * what it shows in words. Saved by the browser; nothing is sent.
+ */
+function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name }) {
+  const width = 960;
+  const height = Math.round((width * stack.picture.height) / stack.picture.width);
+  const picture = document.createElement("canvas");
+  [picture.width, picture.height] = [width, height];
+  stage.paint(picture, width, height, view, map, high);
+
+  const figure = document.createElement("canvas");
+  const context = figure.getContext("2d");
+  const [edge, font, step] = [28, "22px system-ui, sans-serif", 32];
+  context.font = font;
+  const wrapped = lines.flatMap((line) => wrapText(context, line, width));
+  figure.width = width + 2 * edge;
+  figure.height = height + 2 * edge + 90 + wrapped.length * step;
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, figure.width, figure.height);
+  context.drawImage(picture, edge, edge);
+
+  const top = edge + height + 16;
+  for (let x = 0; x < width; x++) {
+    context.fillStyle = colourOf(x / (width - 1));
+    context.fillRect(edge + x, top, 1, 16);
+  }
+  context.fillStyle = "#1e293b";
+  context.font = font;
+  ["left", "center", "right"].forEach((align, at) => {
+    context.textAlign = align;
+    const middle = at === 1 ? ticks[1] + "  " + unit : ticks[at];
+    context.fillText(middle, edge + (width * at) / 2, top + 44);
+  });
+  context.textAlign = "left";
+  wrapped.forEach((line, at) => context.fillText(line, edge, top + 88 + at * step));
+  figure.toBlob((blob) => download(blob, name + ".png"), "image/png");
+}
+
+function wrapText(context, text, width) {
+  const lines = [""];
+  for (const word of text.split(/\s+/)) {
+    const longer = (lines[lines.length - 1] + " " + word).trim();
+    if (context.measureText(longer).width > width) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
+}
+
+/** A file that the server made on request. */
+function saveFile(file) {
+  if (file) download(new Blob([bytesOf(file.data)]), file.name);
+}
+
+function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

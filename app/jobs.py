@@ -1,0 +1,243 @@
+"""What runs while nobody looks: imports, captioning and filtering, one job after the other."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+import uuid
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from app.engine import Engine
+from app.settings import AppSettings
+from blip2core.config import CaptionConfig, DecodeConfig
+from blip2core.curation import import_pictures
+from blip2core.errors import Blip2Error, IntakeError
+from blip2core.exports.snapshots import export_snapshot
+from blip2core.intake import Downloads, NamedFile, read, safe_name
+from blip2core.storage.database import Database
+from blip2core.storage.datasets import find_dataset
+from blip2core.storage.runs import claim_run, finish_run
+from blip2core.storage.schema import Run
+
+if TYPE_CHECKING:
+    from blip2core.capfilt import CapFilt
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+"""How soon a run that somebody resumed is noticed."""
+MODEL_KINDS = ("capfilt", "score")
+CHUNK = 1 << 20
+"""Bytes of an upload copied at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """Something to be imported, and what is to happen to it then."""
+
+    dataset: str
+    sources: Sequence[NamedFile | Path]
+    label: str
+    """Says in the list of runs what it was."""
+    annotator_id: int | None = None
+    downloads: bool = False
+    then: CaptionConfig | None = None
+    """Captions to be written, and all texts scored, afterwards."""
+    clean_up: Path | None = None
+    """Folder of copies that nobody needs afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportJob:
+    """A snapshot to be written to files."""
+
+    snapshot_id: int
+    format: str
+    annotator_id: int
+
+
+class Jobs:
+    """One thread that works through imports and through the runs that wait in the database."""
+
+    def __init__(self, database: Database, engine: Engine, settings: AppSettings) -> None:
+        self._database, self._engine, self._settings = database, engine, settings
+        self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin; runs that were killed with an earlier process go on."""
+        incoming = self._incoming()
+        shutil.rmtree(incoming, ignore_errors=True)  # copies of imports that were killed
+        self._close_killed_imports()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the batch that is under way; its run goes on after the next start."""
+        self._end.set()
+        self._thread.join()
+
+    def add(self, job: Import | ExportJob) -> None:
+        """Do it once it is its turn."""
+        self._waiting.put(job)
+
+    def new_folder(self) -> Path:
+        """An empty folder for uploaded files, beside the pictures and served to nobody."""
+        folder = self._incoming() / uuid.uuid4().hex
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def _incoming(self) -> Path:
+        return self._database.images.root.parent / "incoming"
+
+    def _work(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._do_next()
+            except Exception as error:  # one job that fails must not end the others
+                trace = None if isinstance(error, Blip2Error) else error
+                log.error("A job failed: %s", error, exc_info=trace)
+
+    def _do_next(self) -> None:
+        try:
+            job = self._waiting.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            self._run_next()
+            return
+        if isinstance(job, ExportJob):
+            self._export(job)
+        else:
+            self._import(job)
+
+    def _export(self, job: ExportJob) -> None:
+        folder = self._database.images.root.parent / "exports"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        out = export_snapshot(
+            self._database, snapshot_id=job.snapshot_id, format=job.format, folder=folder
+        )
+        # Zip of what is compressed already: stored, not squeezed again.
+        with zipfile.ZipFile(out.with_suffix(".zip"), "x") as archive:
+            for file in sorted(out.rglob("*")):
+                archive.write(file, file.relative_to(out.parent))
+
+    def _import(self, job: Import) -> None:
+        download = Downloads() if job.downloads and self._settings.downloads else None
+        try:
+            source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
+            steps = import_pictures(
+                self._database,
+                dataset=job.dataset,
+                inputs=_found(source, job.label, download),
+                label=job.label,
+                started_by=job.annotator_id,
+                stop=self._end,
+            )
+            with closing(steps):
+                for _ in steps:
+                    pass
+        finally:
+            if job.clean_up is not None:
+                shutil.rmtree(job.clean_up, ignore_errors=True)
+        if job.then is not None and not self._end.is_set():
+            self._start_capfilt(job.dataset, job.then, job.annotator_id)
+
+    def capfilt(self, dataset: str, captions: CaptionConfig | None, annotator_id: int) -> None:
+        """Caption and score a dataset, or (None) only score it, once it is its turn."""
+        threading.Thread(
+            target=self._start_capfilt, args=(dataset, captions, annotator_id), daemon=True
+        ).start()
+
+    def _start_capfilt(
+        self, dataset: str, captions: CaptionConfig | None, annotator_id: int | None
+    ) -> None:
+        """Enter the run; `_run_next` claims it."""
+        from blip2core.curation import start_capfilt
+
+        with self._database.read() as session:
+            dataset_id = find_dataset(session, name=dataset).id
+        models = self._models(self._settings.model, captions)
+        run_id = start_capfilt(
+            self._database, dataset_id=dataset_id, models=models, started_by=annotator_id
+        )
+        self._queue(run_id)
+
+    def _queue(self, run_id: int) -> None:
+        from blip2core.storage.runs import get_run, resume_run
+
+        with self._database.write() as session:
+            run = get_run(session, run_id=run_id)
+            if run.status == "done":  # items have come in since
+                run.status = "queued"
+            elif run.status != "queued":
+                resume_run(session, run_id=run_id)
+
+    def _run_next(self) -> None:
+        with self._database.write() as session:
+            run = claim_run(session, kinds=MODEL_KINDS)
+        if run is None:
+            return
+        from blip2core.curation import work
+
+        steps = work(self._database, run.id, self._models_of(run), stop=self._end)
+        with closing(steps):
+            while True:
+                # The lane is given back after each batch: a visitor's question comes in between.
+                with self._engine.turn():
+                    if next(steps, None) is None:
+                        return
+
+    def _models_of(self, run: Run) -> CapFilt:
+        captions = None
+        if run.kind == "capfilt":
+            settings: dict[str, Any] = dict(run.parameters["captions"])
+            decode = DecodeConfig(**settings.pop("decode"))
+            captions = CaptionConfig(decode=decode, **settings)
+        return self._models(run.parameters.get("captioner", self._settings.model), captions)
+
+    def _models(self, name: str, captions: CaptionConfig | None) -> CapFilt:
+        from blip2core.capfilt import CapFilt
+
+        pair = self._engine.pair(name)
+        if captions is None:
+            return CapFilt(matcher=pair.matcher)
+        return CapFilt(matcher=pair.matcher, generator=pair.generator, captions=captions)
+
+    def _close_killed_imports(self) -> None:
+        """An import has no way to go on: what it read may be gone. Doing it again adds what is
+        missing."""
+        while True:
+            with self._database.write() as session:
+                run = claim_run(session, kinds=("import",), stale_after=0)
+                if run is None:
+                    return
+                finish_run(
+                    session,
+                    run_id=run.id,
+                    status="failed",
+                    error="The studio was stopped meanwhile: import it again.",
+                )
+
+
+def _found(source: Any, label: str, download: Downloads | None) -> Iterator[Any]:
+    """What can be read of a source; one that cannot be opened is a problem like any other."""
+    from blip2core.records import Problem
+
+    try:
+        yield from read(source, download=download)
+    except IntakeError as error:
+        yield Problem(name=label, reason=str(error))
+
+
+def keep_upload(folder: Path, number: int, name: str, content: BinaryIO) -> NamedFile:
+    """Copies an uploaded file to disk, under a name of ours."""
+    path = folder / f"{number:06}"
+    with path.open("xb") as file:
+        shutil.copyfileobj(content, file, CHUNK)
+    return NamedFile(safe_name(name), path)

@@ -1,0 +1,47 @@
+"""From the settings in the environment to a page that is served until somebody interrupts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from app.settings import AppSettings
+from blip2core.errors import Blip2Error
+
+Wait = Callable[[], None]
+Serve = Callable[[AppSettings], tuple[str, Wait]]
+"""Serves in the background; the address, and what returns when it is over."""
+
+
+def run(serve: Serve) -> int:
+    """Serve until interrupted; 2 where the settings do not allow it."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = AppSettings()
+        address, wait = serve(settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
+        return 2
+    except Blip2Error as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError:
+        print("The port is taken: choose another one with BLIP2_PORT.", file=sys.stderr)
+        return 2
+    print(f"BLIP-2 Studio: {address}", flush=True)
+    if settings.open_browser and has_screen():
+        webbrowser.open(address)
+    wait()
+    return 0
+
+
+def has_screen() -> bool:
+    """Whether a browser opened here would be seen."""
+    desktop = sys.platform in ("darwin", "win32")
+    return desktop or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))

@@ -1,0 +1,120 @@
+"""Every other page of the curator, drawn and used."""
+
+from sqlalchemy import func, select
+
+from app.curator import PAGES
+from app.jobs import ExportJob, Import
+from app.services import Services
+from blip2core.storage.database import Database
+from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
+from tests.app.curator.conftest import Open
+from tests.app.curator.test_review_page import press
+
+
+def count(database: Database, table: type, **where: object) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(table).filter_by(**where))
+
+
+def test_every_page_draws(open_page: Open) -> None:
+    for name in PAGES:
+        assert open_page(name).main.children
+
+
+def test_empty_studio_shows_the_way(services: Services, open_page: Open, database: Database):
+    for name in PAGES:
+        page = open_page(name, dataset="nothing there")
+        assert not page.exception
+
+
+def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
+    open_page: Open, database: Database
+) -> None:
+    page = open_page("thresholds")
+    apply = next(button for button in page.button if button.label == "Apply")
+    assert apply.disabled
+    page.number_input[-1].set_value(3).run()
+    page.checkbox[-1].check().run()
+    next(button for button in page.button if button.label == "Apply").click().run()
+    assert "36 texts decided; 3 pictures wait" in page.info[0].value
+    assert count(database, DecisionEvent) == 36
+    assert count(database, Item, status="audit") == 3
+    next(button for button in page.button if button.label == "Undo").click().run()
+    assert count(database, Batch) == 2
+    assert count(database, Item, status="pending") == 12
+
+
+def test_precision_is_told_once_there_are_verdicts(open_page: Open) -> None:
+    page = open_page("thresholds")
+    assert "How right a threshold is" in page.info[0].value
+    review = open_page("review")
+    for key in "AXAA":
+        press(review, key)
+    labels = [metric.label for metric in open_page("thresholds").metric]
+    assert labels[-2:] == ["Precision of what is kept", "Recall of what is right"]
+
+
+def test_threshold_of_the_dataset(open_page: Open, database: Database) -> None:
+    page = open_page("thresholds")
+    page.slider[0].set_value(0.8).run()
+    next(button for button in page.button if button.label.startswith("Make it")).click().run()
+    with database.read() as session:
+        assert session.get_one(Dataset, 1).threshold == 0.8
+
+
+def test_grid_decides_in_one_batch(open_page: Open, database: Database) -> None:
+    page = open_page("review", view="grid")
+    for item in (1, 2, 3):
+        page.checkbox(f"tile-{item}").check()
+    page.run()
+    next(b for b in page.button if b.label == "Accept the best text of 3").click().run()
+    assert not page.exception
+    assert count(database, Item, status="decided") == 3
+    next(b for b in page.button if b.label == "Undo the batch").click().run()
+    assert count(database, Item, status="decided") == 0
+
+
+def test_snapshot_and_export(open_page: Open, services: Services, database: Database) -> None:
+    press(open_page("review"), "A")
+    page = open_page("export")
+    next(b for b in page.button if b.label == "Freeze").click().run()
+    assert "v1: 1 pairs, frozen." in page.info[0].value
+    assert count(database, Snapshot) == 1
+    page.selectbox("format-1").select("coco").run()
+    page.button("export-1").click().run()
+    assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
+
+
+def test_nothing_accepted_is_said(open_page: Open) -> None:
+    page = open_page("export")
+    next(b for b in page.button if b.label == "Freeze").click().run()
+    assert "Nothing is accepted yet" in page.info[0].value
+
+
+def test_agreement_of_two(open_page: Open, database: Database) -> None:
+    page = open_page("people")
+    page.number_input[0].set_value(2).run()
+    next(b for b in page.button if b.label == "Save the rules").click().run()
+    bob = open_page("review", who="bob")
+    press(press(press(bob, "A"), "X"), "A")
+    ada = open_page("review", second="true")
+    press(press(ada, "A"), "A")
+    page = open_page("people")
+    assert page.metric[0].label.startswith("ada and bob, ")
+    assert "the same" in page.metric[0].value
+
+
+def test_runs_are_listed(open_page: Open) -> None:
+    table = open_page("runs").dataframe[0].value
+    assert table.iloc[0]["kind"] == "capfilt" and table.iloc[0]["model"] == "stickers-opt"
+
+
+def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
+    page = open_page("inbox")
+    page.text_input("into").set_value("mine").run()
+    page.file_uploader[0].upload("../evil.csv", b"file,text\n", "text/csv").run()
+    next(b for b in page.button if b.label == "Import").click().run()
+    (job,) = services.jobs.added
+    assert isinstance(job, Import) and job.dataset == "mine" and job.then is not None
+    (source,) = job.sources
+    assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"

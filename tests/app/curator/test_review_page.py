@@ -1,0 +1,156 @@
+"""One picture after the other: what each key does, and what is on disk afterwards."""
+
+import pytest
+from sqlalchemy import select
+from streamlit.testing.v1 import AppTest
+
+from blip2core.storage.database import Database
+from blip2core.storage.decisions import NewDecision, record_decision
+from blip2core.storage.people import get_or_create_annotator
+from blip2core.storage.schema import Caption, DecisionEvent, Verdict
+from tests.app.curator.conftest import Open
+from tests.app.curator.shelf import HOSTILE
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    """The button that a key stands for."""
+    page.button(f"key-{key}").click().run()
+    assert not page.exception
+    return page
+
+
+def item_of(page: AppTest) -> int:
+    return page.session_state["walk"].item_id
+
+
+def acts(database: Database) -> list[tuple[str, int, int | None]]:
+    """(action, item, caption) of every decision."""
+    with database.read() as session:
+        query = select(DecisionEvent).order_by(DecisionEvent.id)
+        return [(one.action, one.item_id, one.caption_id) for one in session.scalars(query)]
+
+
+def text_of(database: Database, caption_id: int) -> str:
+    with database.read() as session:
+        return session.get_one(Caption, caption_id).text
+
+
+def test_nearest_to_the_threshold_comes_first(open_page: Open) -> None:
+    page = open_page("review")
+    assert item_of(page) == 7  # picture 6 of 12: its best text scores 0.5
+    body = "".join(part.value for part in page.main.get("html"))
+    assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in body and HOSTILE not in body
+
+
+def test_accept_is_on_disk_and_the_next_comes(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    press(page, "A")
+    ((action, item, caption),) = acts(database)
+    assert (action, item, text_of(database, caption)) == ("accept", 7, "first text 6")
+    assert item_of(page) != 7
+
+
+def test_reject_takes_the_next_text_until_none_is_left(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    for _ in range(3):
+        assert item_of(page) == 7
+        press(page, "X")
+    assert item_of(page) != 7
+    said = [text_of(database, caption) for _, _, caption in acts(database)]
+    assert said == ["first text 6", "second text 6", f"web text 6 {HOSTILE}"]
+
+
+def test_several_texts_may_be_right(open_page: Open, database: Database) -> None:
+    page = press(open_page("review"), "Shift+A")
+    assert item_of(page) == 7
+    page.button("pick-3").click().run()
+    press(page, "A")
+    assert [text_of(database, caption) for _, _, caption in acts(database)] == [
+        "first text 6",
+        "second text 6",
+    ]
+
+
+def test_skip_flag_and_the_way_back(open_page: Open, database: Database) -> None:
+    page = press(open_page("review"), "S")
+    second = item_of(page)
+    press(page, "F")
+    page.button("reason-2").click().run()
+    assert [action for action, _, _ in acts(database)] == ["skip", "flag"]
+    press(page, "Left")
+    assert item_of(page) == second
+    press(page, "Left")
+    assert item_of(page) == 7
+    press(page, "Right")
+    assert item_of(page) == second
+
+
+def test_undo_works_in_another_visit(open_page: Open, database: Database) -> None:
+    press(open_page("review"), "A")
+    page = press(open_page("review"), "Z")
+    assert item_of(page) == 7
+    assert [action for action, _, _ in acts(database)] == ["accept", "undo"]
+    with database.read() as session:
+        assert session.scalars(select(Verdict)).all() == []
+    press(page, "Z")
+    assert "nothing to undo" in page.info[0].value
+
+
+def test_double_click_is_one_decision(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    page.button("key-A").click()
+    page.run()
+    walk = page.session_state["walk"]
+    from app import reviewing
+    from blip2core.storage.cards import card
+
+    with database.read() as session:
+        old = card(session, item_id=7, annotator_id=1)
+    reviewing.decide(page.session_state["desk"], reviewing.Rules(), walk, old, "accept")
+    assert len(acts(database)) == 1  # the second press came after the next picture: for neither
+
+
+def test_somebody_else_was_first(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    with database.write() as session:
+        bob = get_or_create_annotator(session, handle="bob")
+        new = NewDecision(client_event_id="b", item_id=7, annotator_id=bob.id, action="skip")
+        record_decision(session, new)
+    press(page, "A")
+    assert "bob was first" in page.info[0].value
+    assert [action for action, _, _ in acts(database)] == ["skip"]
+
+
+def test_filters_are_in_the_address(open_page: Open) -> None:
+    page = open_page("review", search="text 3", status="pending")
+    assert item_of(page) == 4
+    assert page.text_input("search").value == "text 3"
+    assert page.query_params["item"] in ("4", ["4"])
+
+
+@pytest.mark.parametrize("item", ["9999", "-1", "x", "<script>"])
+def test_nonsense_in_the_address_is_harmless(open_page: Open, item: str) -> None:
+    open_page("review", item=item)
+
+
+def test_queue_ends(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    for _ in range(12):
+        press(page, "A")
+    assert "Nothing is left" in page.success[0].value
+    assert len(acts(database)) == 12
+
+
+def test_second_review_is_blind(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        from blip2core.storage.datasets import set_rules
+
+        set_rules(session, dataset_id=1, overlap=2)
+    press(open_page("review", who="bob"), "A")
+    page = open_page("review", second="true")
+    assert item_of(page) == 7
+    assert "bob" not in "".join(part.value for part in page.main.get("html"))
+    press(page, "X")
+    with database.read() as session:
+        rounds = session.scalars(select(DecisionEvent.round).order_by(DecisionEvent.id)).all()
+    assert rounds == [1, 2]

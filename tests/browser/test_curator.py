@@ -1,0 +1,189 @@
+"""A curator's days in a real Chromium with the embedded models: import, review by keys, restart,
+threshold, export; then the data set as a trainer reads it. The studio is a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.workbench import ROOT
+from blip2core.models.specs import find_spec
+from tests.browser.journey import PATIENCE
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (find_spec("stickers-opt").checkpoint / "config.json").is_file(),
+        reason="there is no embedded checkpoint",
+    ),
+]
+REVIEWED = 20
+Studio = Callable[[], str]
+
+
+@contextmanager
+def studio(data: Path) -> Iterator[str]:
+    """Both apps, served from a new process with its database in `data`; their address."""
+    settings = {
+        "BLIP2_DATA": str(data),
+        "BLIP2_OPEN_BROWSER": "0",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if found := re.search(r"http://\S+", line):
+                yield found[0]
+                return
+        raise AssertionError("the studio did not start")
+    finally:
+        process.kill()  # as a crash would: what was acknowledged is on disk
+        process.wait()
+        process.stdout.close()
+
+
+@contextmanager
+def curator(browser: Browser, address: str, page: str) -> Iterator[Page]:
+    """A page of the curator, in a new visit of Ada's."""
+    expect.set_options(timeout=PATIENCE)
+    with browser.new_context(viewport={"width": 1400, "height": 1000}) as visit:
+        visit.set_default_timeout(PATIENCE)
+        tab = visit.new_page()
+        tab.goto(f"{address}curator/{page}?who=ada&dataset=samples")
+        yield tab
+
+
+def press(tab: Page, key: str) -> None:
+    """A key; then the page has drawn what became of it."""
+    event = item_and_texts(tab)
+    tab.keyboard.press(key)
+    expect(tab.locator(".stMain")).not_to_have_text(event)
+    expect(tab.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def item_and_texts(tab: Page) -> str:
+    return tab.locator(".stMain").text_content() or ""
+
+
+def item_of(tab: Page) -> str:
+    return tab.locator(".facts").inner_text().split()[0]
+
+
+def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
+    with studio(tmp_path) as address:
+        with curator(browser, address, "") as tab:
+            tab.get_by_role("button", name="Load the sample set").click()
+            expect(tab.get_by_text("Caption and filter stickers-opt: done")).to_be_visible(
+                timeout=5 * PATIENCE
+            )
+            expect(tab.get_by_text("200 of 200 pictures")).to_be_visible()
+        with curator(browser, address, "review") as tab:
+            expect(tab.locator(".facts")).to_be_visible()
+            for number in range(REVIEWED):
+                press(tab, "x" if number % 4 == 3 else "a")
+            last = item_of(tab)
+            press(tab, "e")
+            tab.keyboard.type(" and more")
+            expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
+            tab.wait_for_timeout(1500)  # drafts are sent half a second after the last key
+            tab.reload()
+            expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
+            assert item_of(tab) == last
+            tab.locator("#caption-editor").press("Control+Enter")
+            expect(tab.locator(".facts")).not_to_contain_text(f"{last} ")
+
+    with studio(tmp_path) as address:  # another process: undo remembers
+        with curator(browser, address, "review") as tab:
+            expect(tab.locator(".facts")).to_be_visible()
+            press(tab, "z")
+            expect(tab.locator(".facts")).to_contain_text(f"{last} ")
+            expect(tab.get_by_text("Undone: edit.")).to_be_visible()
+        with curator(browser, address, "thresholds") as tab:
+            expect(tab.get_by_text("Precision of what is kept")).to_be_visible()
+            tab.get_by_text(re.compile(r"I want \d+ decisions made")).click()
+            apply = tab.get_by_role("button", name="Apply")
+            expect(apply).to_be_enabled()
+            apply.click()
+            expect(tab.get_by_text("20 pictures wait in review for a check")).to_be_visible()
+        with curator(browser, address, "export") as tab:
+            tab.get_by_role("button", name="Freeze").click()
+            expect(tab.get_by_text(re.compile(r"v1: \d+ pairs, frozen"))).to_be_visible()
+            tab.get_by_role("button", name="Export", exact=True).click()
+            expect(tab.get_by_text("imagefolder: complete")).to_be_visible()
+            with tab.expect_download() as download:
+                tab.get_by_role("button", name=re.compile("^Download")).click()
+            archive = tmp_path / "export.zip"
+            download.value.save_as(archive)
+
+    pairs = load(archive, tmp_path / "unpacked")
+    assert len(pairs["train"]) > 300
+    assert {"train", "validation", "test"} == set(pairs)
+    row = pairs["train"][0]
+    assert row["text"] and row["image"].size == (112, 112)
+    assert row["scorer"].startswith("stickers-itm@")
+
+
+def load(archive: Path, folder: Path):
+    """The export as whoever trains on it reads it."""
+    import datasets
+
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(folder)  # our own archive
+    (top,) = folder.iterdir()
+    return datasets.load_dataset("imagefolder", data_dir=str(top), cache_dir=str(folder / "cache"))
+
+
+def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
+    browser: Browser, tmp_path: Path
+) -> None:
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) $\\href{javascript:1}{x}$"
+    table = tmp_path / "table.csv"
+    sample = ROOT / "data" / "samples" / "beach-1.png"
+    table.write_text(f'file,text\n"<svg onload=alert(1)>.png","{hostile}"\n', "utf-8")
+    asked, dialogs = [], []
+    with studio(tmp_path / "data") as address:
+        with curator(browser, address, "") as tab:
+            tab.on("request", lambda request: asked.append(request.url))
+            tab.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
+            tab.reload()
+            tab.get_by_label("Into the dataset").fill("hostile")
+            tab.get_by_text("Then caption them").click()
+            uploads = [
+                {"name": "table.csv", "mimeType": "text/csv", "buffer": table.read_bytes()},
+                {
+                    "name": "<svg onload=alert(1)>.png",
+                    "mimeType": "image/png",
+                    "buffer": sample.read_bytes(),
+                },
+            ]
+            tab.locator("input[type=file]").set_input_files(uploads)
+            button = tab.get_by_role("button", name="Import", exact=True)
+            expect(button).to_have_count(
+                1
+            )  # while the page is drawn anew, the old one is there too
+            expect(button).to_be_enabled()
+            button.click()
+            expect(tab.get_by_text(re.compile("Import .*: done"))).to_be_visible()
+            tab.goto(f"{address}curator/review?who=<b>eve</b>&dataset=hostile")
+            expect(tab.locator(".text p")).to_have_text(hostile)
+            tab.goto(f"{address}curator/review?dataset=hostile&view=grid")
+            expect(tab.get_by_text("javascript:alert(1)").first).to_be_visible()
+    assert dialogs == []
+    elsewhere = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
+    assert elsewhere == []

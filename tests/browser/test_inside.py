@@ -1,0 +1,175 @@
+"""The tab that looks inside, with the embedded models: no fake anywhere."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from app.services import Services, build_services
+from app.settings import AppSettings
+from app.workbench import build_workbench, serve
+from blip2core.models.specs import find_spec
+from tests.browser.journey import Journey, visit
+from tests.fakes import fake_services
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not (find_spec("stickers-opt").checkpoint / "config.json").is_file(),
+        reason="there is no embedded checkpoint",
+    ),
+]
+HOSTILE = '<img src=x onerror="window.broken=1">'
+
+
+@pytest.fixture(scope="module")
+def services() -> Services:
+    return build_services(AppSettings())
+
+
+@pytest.fixture(scope="module")
+def real(services: Services) -> Iterator[str]:
+    """Where the page with the embedded models is served."""
+    page = build_workbench(services)
+    yield serve(page, services.settings)
+    page.close()
+
+
+@pytest.fixture
+def inside(browser: Browser, real: str) -> Iterator[Journey]:
+    """A visitor who came by the link to the tab."""
+    with visit(browser, f"{real}?tab=inside") as journey:
+        expect(part(journey, "title")).not_to_have_text("")
+        yield journey
+
+
+def part(journey: Journey, name: str) -> Locator:
+    return journey.page.locator(f'#explorer [data-part="{name}"]')
+
+
+def look(journey: Journey, text: str = "") -> None:
+    """Choose a picture and look inside it, for its caption or another text."""
+    journey.press("Example 7")
+    expect(part(journey, "body")).to_be_hidden()
+    expect(journey.caption).to_have_value(re.compile("octopus"))
+    if text:
+        journey.page.get_by_label("A text about the picture").fill(text)
+    journey.press("Look inside")
+    expect(part(journey, "body")).to_be_visible()
+
+
+def press(journey: Journey, name: str) -> None:
+    """A button of the explorer; of words, that of the text, which stands first."""
+    part(journey, "root").get_by_role("button", name=name, exact=True).first.click()
+
+
+def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
+    waiting = fake_services(None)
+    page = build_workbench(waiting)
+    try:
+        with visit(browser, f"{serve(page, waiting.settings)}?tab=inside") as journey:
+            expect(part(journey, "note")).to_contain_text("A finished example")
+            expect(part(journey, "said")).to_contain_text("Strongest")
+            press(journey, "snail")
+            expect(part(journey, "title")).to_contain_text("“snail”")
+    finally:
+        page.close()
+
+
+def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> None:
+    generator = services.engine.pair("stickers-opt").generator
+    seen = generator.vision_calls
+    look(inside)
+    expect(part(inside, "note")).to_be_hidden()
+    press(inside, "octopus")
+    expect(part(inside, "title")).to_have_text(re.compile("The text · “octopus”, word"))
+    expect(part(inside, "said")).to_contain_text("heard most by queries")
+
+    press(inside, "Test this map")
+    tested = part(inside, "test-finding")
+    expect(tested).to_contain_text("Deletion")
+    expect(tested.get_by_role("img")).to_have_count(2)
+
+    press(inside, "Mask patches")
+    press(inside, "Mask the strongest")
+    press(inside, "Ask again without them")
+    expect(part(inside, "mask-finding")).to_contain_text("Whole picture")
+    expect(part(inside, "mask-finding")).to_contain_text("of 64 patches hidden")
+    assert generator.vision_calls == seen + 1
+
+
+def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
+    look(inside)
+    inside.page.wait_for_timeout(1500)  # until the page itself has come to rest
+    asked: list[str] = []
+    inside.page.on("request", lambda request: asked.append(request.url))
+    part(inside, "maps").locator(".query").nth(3).click()
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "h", "p", "ArrowLeft", "ArrowUp"):
+        inside.page.keyboard.press(key)
+    part(inside, "opacity").fill("40")
+    part(inside, "sort").select_option("cosine")
+    part(inside, "scale").select_option("own")
+    part(inside, "matrix").get_by_role("button").first.click()
+    press(inside, "octopus")
+    inside.page.wait_for_timeout(500)  # what would be asked late
+    assert asked == []
+
+
+def test_answer_of_the_chat_is_followed(inside: Journey) -> None:
+    inside.press("Example 7")
+    expect(inside.caption).to_have_value(re.compile("octopus"))
+    inside.page.get_by_role("tab", name="Chat").click()
+    expect(inside.ask("What is to the left of the octopus?")).to_have_text("a car")
+    inside.page.get_by_role("tab", name="Look inside").click()
+    inside.press("Use the latest answer")
+    expect(inside.page.get_by_label("A text about the picture")).to_have_value("a car")
+    inside.press("Look inside")
+    texts = part(inside, "texts")
+    expect(texts).to_contain_text("Question: What is to the left of the octopus? Answer:")
+    texts.get_by_label("What the model wrote").get_by_role("button", name="car").click()
+    expect(part(inside, "said")).to_contain_text("of what the model attended to was the picture")
+    expect(part(inside, "test")).to_be_disabled()
+
+
+def test_hostile_text_stays_text(inside: Journey) -> None:
+    look(inside, HOSTILE)
+    expect(part(inside, "texts")).to_contain_text("onerror")
+    for word in part(inside, "texts").get_by_role("button").all():
+        word.click()
+    assert inside.page.evaluate("window.broken") is None
+
+
+def test_example_can_be_made_anew(inside: Journey) -> None:
+    expect(part(inside, "note")).to_contain_text("A finished example")
+    expect(part(inside, "test")).to_be_disabled()
+    inside.press("Look inside")
+    expect(part(inside, "note")).to_be_hidden()
+    expect(part(inside, "test")).to_be_enabled()
+
+
+def test_stop_frees_the_tab(inside: Journey) -> None:
+    look(inside)
+    press(inside, "Test this map")
+    expect(part(inside, "test-finding")).to_be_visible()
+    stop = part(inside, "test-finding").get_by_role("button", name="Stop")
+    if stop.is_visible():
+        stop.click()
+    press(inside, "Test this map")
+    expect(part(inside, "test-finding")).to_contain_text("Deletion")
+
+
+def test_numbers_are_saved(inside: Journey) -> None:
+    look(inside)
+    with inside.page.expect_download() as download:
+        press(inside, "All numbers as NPZ")
+    assert re.fullmatch(r"attention-[a-z-]+\.npz", download.value.suggested_filename)
+    assert download.value.path().read_bytes()[:2] == b"PK"
+
+
+@pytest.mark.parametrize("width", [390, 3840])
+def test_fits_phones_and_large_screens(browser: Browser, real: str, width: int) -> None:
+    size = {"width": width, "height": 900}
+    with visit(browser, f"{real}?tab=inside", viewport=size, color_scheme="dark") as journey:
+        expect(part(journey, "title")).not_to_have_text("")
+        assert journey.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,98 @@
+"""Pictures by the hash of their bytes: whole or not at all, and no name leads outside."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from blip2core.errors import StorageError
+from blip2core.storage import ImageStore
+
+DATA = b"\x89PNG bytes"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ImageStore:
+    return ImageStore(tmp_path / "images")
+
+
+def files(store: ImageStore) -> list[Path]:
+    return [file for file in store.root.rglob("*") if file.is_file()]
+
+
+def test_bytes_come_back_under_their_hash(store: ImageStore) -> None:
+    sha256 = store.put(DATA, format="PNG")
+    assert store.put(DATA, format="PNG") == sha256
+    assert store.read(sha256, format="PNG") == DATA
+    assert files(store) == [store.root / sha256[:2] / f"{sha256}.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "..",
+        "../" * 21 + "e",
+        "/etc/passwd",
+        "a" * 63,
+        "A" * 64,
+        "a" * 64 + "\n",
+        "a" * 64 + "/",
+    ],
+)
+def test_only_a_hash_is_a_name(store: ImageStore, name: str) -> None:
+    with pytest.raises(StorageError):
+        store.path(name, format="PNG")
+    with pytest.raises(StorageError):
+        store.path("a" * 64, format=f"PNG/{name}")
+
+
+def test_damaged_bytes_are_not_given_out(store: ImageStore) -> None:
+    sha256 = store.put(DATA, format="PNG")
+    store.path(sha256, format="PNG").write_bytes(DATA[::-1])
+    with pytest.raises(StorageError, match="damaged"):
+        store.read(sha256, format="PNG")
+
+
+def test_a_crash_leaves_no_half_of_a_picture(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="No space left"):
+        store.put(DATA, format="PNG")
+    assert files(store) == []
+
+
+def test_bytes_are_synced_before_they_get_their_name(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *args, _real=real, _name=name: (calls.append(_name), _real(*args))[1]
+        )
+    store.put(DATA, format="PNG")
+    assert calls == ["fsync", "replace", "fsync"]
+
+
+def test_sweep_takes_what_nothing_refers_to(store: ImageStore) -> None:
+    wanted, orphan = store.put(DATA, format="PNG"), store.put(DATA * 2, format="JPEG")
+    half = store.root / "ab" / "tmp123.partial"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"half")
+    assert store.sweep(lambda sha256: sha256 == wanted) == 0  # too young
+    assert store.sweep(lambda sha256: sha256 == wanted, older_than=0) == 2
+    assert [file.stem for file in files(store)] == [wanted]
+    with pytest.raises(StorageError, match="not in the store"):
+        store.read(orphan, format="JPEG")
+
+
+def test_delete_twice(store: ImageStore) -> None:
+    sha256 = store.put(DATA, format="PNG")
+    store.delete(sha256, format="PNG")
+    store.delete(sha256, format="PNG")
+    assert files(store) == []

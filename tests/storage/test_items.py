@@ -1,0 +1,144 @@
+"""Pictures in datasets: twice is once, likeness is found, what was taken down stays away."""
+
+import random
+
+import pytest
+from sqlalchemy import func, select
+
+from blip2core.errors import StorageError
+from blip2core.storage import Database
+from blip2core.storage.captions import texts_of
+from blip2core.storage.items import (
+    add_item,
+    bands,
+    duplicates_of,
+    exclude_items,
+    hamming,
+    image_of,
+    near_duplicates,
+    purge_image,
+    stored_images,
+)
+from blip2core.storage.review import review_queue
+from blip2core.storage.schema import Caption, Image, Item, Source
+from tests.storage.world import facts, fill, found, import_one, new_world
+
+
+def test_importing_twice_adds_nothing(database: Database) -> None:
+    for turn in range(2):
+        with database.write() as session:
+            world = new_world(session)
+            added = import_one(session, world, 1, "a bird", "a bird ", "a\0 finch")
+            assert added.is_new == (turn == 0)
+    with database.read() as session:
+        assert [text.text for text in texts_of(session, item_id=added.item_id)] == [
+            "a bird",
+            "a finch",
+        ]
+        for table in (Image, Item, Source):
+            assert session.scalar(select(func.count()).select_from(table)) == 1
+
+
+def test_another_place_adds_its_source_and_new_texts(database: Database) -> None:
+    with database.write() as session:
+        world = new_world(session)
+        first = import_one(session, world, 1, "a bird")
+        second = add_item(
+            session,
+            dataset_id=world.dataset_id,
+            run_id=world.run_id,
+            image=facts(1),
+            picture=found(1, "a bird", "a finch", url="https://elsewhere.org/x.png"),
+        )
+        assert second.item_id == first.item_id
+        texts = [text.text for text in texts_of(session, item_id=first.item_id)]
+        assert texts == ["a bird", "a finch"]
+        assert session.scalar(select(func.count()).select_from(Source)) == 2
+
+
+def test_long_and_empty_texts(database: Database) -> None:
+    with database.write() as session:
+        added = import_one(session, new_world(session), 1, "\0 ", "x" * 30_000)
+        assert session.scalars(select(func.length(Caption.text))).all() == [20_000]
+        assert image_of(session, item_id=added.item_id).sha256 == facts(1).sha256
+        with pytest.raises(StorageError, match="no item"):
+            image_of(session, item_id=99)
+
+
+def test_every_hash_within_three_bits_shares_a_band() -> None:
+    draw = random.Random(0)
+    for _ in range(500):
+        first = draw.getrandbits(64)
+        second = first
+        for bit in draw.sample(range(64), 3):
+            second ^= 1 << bit
+        assert hamming(first, second) == 3
+        assert any(one == two for one, two in zip(bands(first), bands(second), strict=True))
+
+
+@pytest.mark.parametrize("base", [0, (1 << 64) - 1, 0x8000_0000_0000_0000, 0x1234_5678_9ABC_DEF0])
+def test_near_duplicates_are_found_and_kept_in_mind(database: Database, base: int) -> None:
+    """Also where the hash is negative as a signed number."""
+    with database.write() as session:
+        world = new_world(session)
+        places = {}
+        for number, flipped in enumerate((0b0, 0b1, 0b111, 0b1111)):
+            added = add_item(
+                session,
+                dataset_id=world.dataset_id,
+                run_id=world.run_id,
+                image=facts(number, phash=base ^ flipped << 40),
+                picture=found(number),
+            )
+            places[flipped] = added
+        alike = near_duplicates(session, phash=base)
+        assert [(image.id, bits) for image, bits in alike] == [
+            (places[0b0].image_id, 0),
+            (places[0b1].image_id, 1),
+            (places[0b111].image_id, 3),
+        ]
+        assert places[0b111].near == (places[0b0].image_id, places[0b1].image_id)
+        assert duplicates_of(session, item_id=places[0b111].item_id) == [
+            (places[0b1111].item_id, 1),
+            (places[0b1].item_id, 2),
+            (places[0b0].item_id, 3),
+        ]
+        with pytest.raises(StorageError, match="at most 3"):
+            near_duplicates(session, phash=base, distance=4)
+
+
+def test_the_same_pixels_in_another_file_are_a_duplicate(database: Database) -> None:
+    with database.write() as session:
+        world = new_world(session)
+        first = import_one(session, world, 1)
+        other = facts(2, pixel_sha256=facts(1).pixel_sha256)
+        second = add_item(
+            session,
+            dataset_id=world.dataset_id,
+            run_id=world.run_id,
+            image=other,
+            picture=found(2),
+        )
+        assert second.near == (first.image_id,)
+        assert duplicates_of(session, item_id=first.item_id) == [(second.item_id, 0)]
+
+
+def test_a_picture_that_was_taken_down_stays_away(database: Database) -> None:
+    world = fill(database, items=2)
+    sha256 = facts(0).sha256
+    with database.write() as session:
+        assert purge_image(session, sha256=sha256) == [1]
+        assert stored_images(session) == {facts(1).sha256}
+    with pytest.raises(StorageError, match="taken down"), database.write() as session:
+        import_one(session, world, 0)
+    with database.read() as session:
+        page = review_queue(session, dataset_id=world.dataset_id)
+        assert [entry.item_id for entry in page.entries] == [2]
+
+
+def test_excluded_items_are_out_of_review(database: Database) -> None:
+    world = fill(database, items=3)
+    with database.write() as session:
+        exclude_items(session, item_ids=[1, 3])
+        page = review_queue(session, dataset_id=world.dataset_id)
+        assert [entry.item_id for entry in page.entries] == [2]

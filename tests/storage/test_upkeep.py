@@ -1,0 +1,143 @@
+"""Migrations go forward or leave all as it was; copies are checked; checks find what is wrong."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, inspect, text
+
+from blip2core.errors import StorageError
+from blip2core.storage import Database, open_database, upkeep
+from blip2core.storage.engine import connect, parse_url
+from blip2core.storage.migrations.__main__ import write_migration
+from tests.storage.conftest import new_postgres_url
+from tests.storage.world import fill
+
+BREAKS = '''"""Changes a table, then fails."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.add_column("datasets", sa.Column("colour", sa.Text()))
+    op.create_table("extra", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("UPDATE items SET status = 'nonsense'")
+'''
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """The migrations, to add one to."""
+    target = tmp_path / "migrations"
+    shutil.copytree(
+        upkeep.MIGRATIONS, target, ignore=shutil.ignore_patterns("__pycache__", "__init__.py")
+    )
+    return target
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return parse_url(str(tmp_path / "bare.db"))
+    return parse_url(new_postgres_url(request.getfixturevalue("postgres_cluster")))
+
+
+def tables(url: URL) -> set[str]:
+    engine = connect(url)
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_upgrade_goes_from_nothing_to_the_newest_and_no_further(bare_url: URL) -> None:
+    assert upkeep.upgrade(bare_url, target="0001") == "0001"
+    assert "items" in tables(bare_url)
+    with pytest.raises(StorageError, match="blip2 db upgrade"):
+        upkeep.check_revision(bare_url)
+    assert upkeep.upgrade(bare_url) == "0002"
+    assert upkeep.upgrade(bare_url) == "0002"
+    assert upkeep.check_revision(bare_url) == "0002"
+
+
+def test_a_failing_migration_leaves_the_old_tables(database: Database, scripts: Path) -> None:
+    fill(database, items=1)
+    url = database.url
+    (scripts / "versions" / "9999_breaks.py").write_text(BREAKS)
+    before = tables(url)
+    with pytest.raises(Exception, match="items"):
+        upkeep.upgrade(url, scripts=scripts)
+    assert tables(url) == before
+    assert upkeep.check_revision(url) == "0002"
+    with database.read() as session:
+        columns = inspect(session.connection()).get_columns("datasets")
+        assert "colour" not in {column["name"] for column in columns}
+        assert session.scalar(text("SELECT status FROM items")) == "pending"
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str, tmp_path: Path) -> None:
+    engine = connect(parse_url(database_url))
+    with engine.execution_options(blip2_write=True).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9000'"))
+    with pytest.raises(StorageError, match="newer version"):
+        open_database(database_url, data=tmp_path)
+    with engine.execution_options(blip2_write=True).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    engine.dispose()
+
+
+def test_a_new_migration_is_written_from_the_changed_tables(
+    scripts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the newest migration, what it would have to do is found: nothing but its own text."""
+    [file] = write_migration("adds nothing", scripts=scripts)
+    assert file.name == "0003_adds_nothing.py"
+    assert "pass" in file.read_text()
+
+
+def test_a_copy_is_checked_before_it_gets_its_name(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(sqlite_database, items=2)
+    target = tmp_path / "copy.db"
+    with monkeypatch.context() as patched:
+        patched.setattr(upkeep, "_file_problems", lambda connection: ["page 3 is missing"])
+        with pytest.raises(StorageError, match="page 3"):
+            upkeep.backup(sqlite_database.url, target)
+    assert not target.exists()
+    assert upkeep.backup(sqlite_database.url, target).rows["items"] == 2
+    assert [file.name for file in tmp_path.glob("copy*")] == ["copy.db"]
+    with pytest.raises(StorageError, match="exists already"):
+        upkeep.backup(sqlite_database.url, target)
+
+
+def test_backup_where_it_cannot_be_written(sqlite_database: Database, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="could not be written"):
+        upkeep.backup(sqlite_database.url, tmp_path / "none" / "copy.db")
+
+
+def test_backup_of_postgresql_names_its_tool(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="pg_dump"):
+        upkeep.backup(parse_url("postgresql://host/name"), tmp_path / "copy")
+
+
+def test_check_counts_rows_and_finds_wrong_verdicts(database: Database) -> None:
+    fill(database, items=3)
+    health = upkeep.check(database.engine)
+    assert health.problems == ()
+    assert health.rows["items"] == 3
+    assert health.rows["scores"] == 12
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO decisions (client_event_id, item_id, annotator_id, action, caption_id,"
+                " round, seen, created_at) VALUES"
+                " ('e', 1, 1, 'accept', 1, 1, '{}', '2026-01-01 00:00:00')"
+            )
+        )
+    [problem] = upkeep.check(database.engine).problems
+    assert "text 1 of the log is missing" in problem

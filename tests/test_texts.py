@@ -1,0 +1,28 @@
+"""Texts from outside are the same wherever they are stored."""
+
+import pytest
+
+from blip2core.texts import clean_text
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("  a bird \n", "a bird"),
+        ("a\0bird", "abird"),
+        ("a\x1b[31mred\x07", "a[31mred"),
+        ("C1 \x9b31m", "C1 31m"),
+        ("e\u0301", "\u00e9"),
+        ("half \ud83d", "half"),
+        ("whole \U0001f600", "whole \U0001f600"),
+        ("one\r\ntwo\rthree\x85four", "one\ntwo\nthree\nfour"),
+        ("tab\tstays", "tab\tstays"),
+        ("\u202egnihton", "\u202egnihton"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("\0\x01", ""),
+    ],
+)
+def test_clean_text(raw: str, clean: str) -> None:
+    assert clean_text(raw) == clean
+    assert clean_text(clean) == clean
+    clean.encode()
