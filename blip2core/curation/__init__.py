@@ -6,6 +6,14 @@ sees them all; each of them knows none of the others.
     filtering   rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
     jobs        running: a run with its heartbeat, paused and cancelled through the runs table
 
+    for imported in import_pictures(database, dataset="web", inputs=read("pictures.zip")):
+        ...
+    run_id = start_capfilt(database, dataset_id=number, models=CapFilt(generator=..., matcher=...))
+    for step in work(database, run_id, models):     # on disk when it is handed over
+        ...
+    seen = set_rules(database, dataset_id=number, rules=FilterConfig(threshold=0.7))
+    apply_rules(database, NewBatch(...), rules=rules, expected=seen.decisions)
+
 What needs torch is imported when it is first asked for.
 """
 

@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import start_capfilt, start_rescore, work
-from blip2core.curation.jobs import running
 from blip2core.storage import open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.runs import get_run, list_problems, list_runs, request_cancel, request_pause
@@ -186,17 +185,6 @@ def test_another_filter_scores_what_is_there(database, models, seen):
     assert list(work(database, run_id, filter_only)) == []
     with database.read() as session:
         assert {run.kind: run.status for run in list_runs(session)}["score"] == "done"
-
-
-def test_signs_of_life_while_a_batch_takes_long(database, models):
-    dataset = filled(database, [web_picture(n) for n in range(4)])
-    run_id = start_capfilt(database, dataset_id=dataset, models=models)
-    stop = Event()
-    with running(database, run_id, stop, seconds=0.02):
-        with database.write() as session:
-            request_pause(session, run_id=run_id)
-        assert stop.wait(5)  # heard without a batch being done
-    assert run_of(database, run_id).status == "paused"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")

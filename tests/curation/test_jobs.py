@@ -1,0 +1,66 @@
+"""What a run becomes, by the way its work ended."""
+
+import sqlite3
+import time
+from threading import Event
+from typing import Any
+
+import pytest
+
+from blip2core.curation.jobs import code_version, running
+from blip2core.errors import StorageError
+from blip2core.storage.runs import NewRun, create_run, get_run, request_cancel
+from blip2core.storage.schema import Run
+
+
+@pytest.fixture
+def run_id(database: Any) -> int:
+    with database.write() as session:
+        return create_run(session, NewRun(kind="import", code_version="x")).id
+
+
+def run_of(database: Any, run_id: int) -> Run:
+    with database.read() as session:
+        return get_run(session, run_id=run_id)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (None, "done", None),
+        (KeyboardInterrupt(), "paused", None),
+        (GeneratorExit(), "paused", None),
+        (StorageError("The disk is full."), "failed", "The disk is full."),
+        (sqlite3.Error("odd"), "failed", "Error: odd"),
+    ],
+)
+def test_how_it_ends(database, run_id, error, status, told):
+    def block() -> None:
+        with running(database, run_id, Event()):
+            assert run_of(database, run_id).status == "running"
+            if error is not None:
+                raise error
+
+    if error is None:
+        block()
+    else:
+        with pytest.raises(type(error)):
+            block()
+    run = run_of(database, run_id)
+    assert (run.status, run.error) == (status, told)
+
+
+def test_a_wish_is_heard_between_two_units(database, run_id):
+    stop = Event()
+    with running(database, run_id, stop, seconds=0.02):
+        first = run_of(database, run_id).heartbeat_at
+        time.sleep(0.01)
+        with database.write() as session:
+            request_cancel(session, run_id=run_id)
+        assert stop.wait(10)
+        assert run_of(database, run_id).heartbeat_at > first
+    assert run_of(database, run_id).status == "cancelled"
+
+
+def test_the_version_is_known():
+    assert code_version().startswith("blip2-studio")
