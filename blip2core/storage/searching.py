@@ -17,10 +17,8 @@ WORD = re.compile(r"[^\W_]+")
 class TextMatch:
     """Conditions on captions that have all words."""
 
-    among: ColumnElement[bool]
-    """Through the index, for all captions that match."""
     first: ColumnElement[bool]
-    """The same for only some of them, to see whether there are more."""
+    """Through the index, for as many captions as were asked for."""
     this_one: ColumnElement[bool]
     """For one caption after the other, without the index."""
 
@@ -28,7 +26,7 @@ class TextMatch:
 def matching_texts(session: Session, search: str, *, limit: int) -> TextMatch | None:
     """Captions with all the words of `search`, the last one perhaps only begun; None without any.
 
-    Nothing in `search` is read as an operator. `limit` is for `TextMatch.first`.
+    Nothing in `search` is read as an operator. `first` finds at most `limit`.
     """
     words = WORD.findall(clean_text(search).lower())
     if not words:
@@ -37,14 +35,13 @@ def matching_texts(session: Session, search: str, *, limit: int) -> TextMatch | 
         quoted = " ".join([*(f'"{word}"' for word in words[:-1]), f'"{words[-1]}"*'])
         match = "SELECT rowid FROM caption_search WHERE caption_search MATCH :words"
         return TextMatch(
-            among=_condition(f"captions.id IN ({match})", quoted),
             first=_condition(f"captions.id IN ({match} LIMIT {limit:d})", quoted),
             # The index is slow at "does this one match?": thousands of times it takes seconds.
             this_one=_condition("has_words(captions.text, :words)", " ".join(words)),
         )
     query = " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
     same = _condition("to_tsvector('simple', captions.text) @@ to_tsquery('simple', :words)", query)
-    return TextMatch(among=same, first=same, this_one=same)
+    return TextMatch(first=same, this_one=same)
 
 
 def has_words(text: str, words: str) -> bool:

@@ -154,6 +154,7 @@ def test_filters(
 ) -> None:
     """The same items, whether a filter is looked up first or checked along the way."""
     monkeypatch.setattr(review, "FEW", few)
+    monkeypatch.setattr(review, "FEW_TEXTS", few)
     for filters, numbers in FILTERS:
         with subtests.test(str(filters)):
             where = {"statuses": ()} | filters
@@ -169,6 +170,7 @@ def test_score_range(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr(review, "FEW", few)
+    monkeypatch.setattr(review, "FEW_TEXTS", few)
     wanted = {one.id for one in all_items(database) if 0.3 <= one.best <= 0.6}
     found = walk(database, lowest=0.3, highest=0.6, statuses=())
     assert set(found) == wanted
