@@ -46,8 +46,9 @@ def picture_seed(seed: int, key: str) -> int:
 
 def _different(prompt: str | None, texts: Sequence[str]) -> list[Candidate]:
     """Texts with the beginning they continue."""
-    whole = [clean_text(f"{prompt or ''} {text}") for text in texts if text]
     unique: dict[str, str] = {}
-    for text in whole:
-        unique.setdefault(normalised(text), text)
+    for text in map(clean_text, texts):
+        if text:
+            whole = f"{prompt} {text}" if prompt else text
+            unique.setdefault(normalised(whole), whole)
     return [Candidate(text=text, source="synthetic") for text in unique.values()]

@@ -40,7 +40,7 @@ def test_equal_and_empty_texts_are_merged(monkeypatch, tiny_generator, pictures)
         def __init__(self, text: str) -> None:
             self.text = text
 
-    answer = [[Text("a Dog"), Text(""), Text("a cat"), Text("A dog.")]]
+    answer = [[Text("a Dog"), Text(""), Text("\x00 "), Text("a cat"), Text("A dog.")]]
     monkeypatch.setattr(tiny_generator, "caption", lambda *_, **__: answer)
     features = tiny_generator.encode(pictures[:1])
     found = write_captions(tiny_generator, features, HASHES[:1], CAPTIONS)

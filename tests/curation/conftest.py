@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy
 import pytest
@@ -12,9 +11,18 @@ from blip2core.capfilt import CapFilt
 from blip2core.curation import import_pictures
 from blip2core.models import Generator
 from blip2core.records import Problem, WebPicture
-from blip2core.storage import Database, open_database
+from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
 from tests.capfilt.conftest import CAPTIONS, Seen, tiny_pair
+from tests.storage.conftest import (  # each test runs on SQLite and on PostgreSQL
+    database,
+    database_url,
+    postgres_cluster,
+    postgres_url,
+    sqlite_template,
+)
+
+__all__ = ["database", "database_url", "postgres_cluster", "postgres_url", "sqlite_template"]
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +41,6 @@ def seen(pair: tuple[Generator, object]) -> Iterator[Seen]:
     counter = Seen(pair[0])
     yield counter
     counter.hook.remove()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(str(tmp_path / "studio.db"))
-    yield opened
-    opened.close()
 
 
 def web_picture(number: int, *texts: str) -> WebPicture:
