@@ -49,7 +49,7 @@ class QueueFilter:
     source: str | None = None
     """Items with a text of this source."""
     search: str = ""
-    """Words that one text of the item has all of; the last may be a beginning."""
+    """Words that one text of the item has all of; "bird*" also finds "birds"."""
     lowest: float | None = None
     highest: float | None = None
     """Range of the best ITM score of the item, ends included."""

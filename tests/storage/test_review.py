@@ -18,6 +18,7 @@ from blip2core.storage.review import (
     second_review_queue,
 )
 from blip2core.storage.schema import Item
+from blip2core.storage.searching import has_words
 from tests.storage.world import World, fill, import_one, new_world, score_item
 
 ITEMS = 23
@@ -125,7 +126,9 @@ def test_the_queue_goes_on_behind_what_was_decided(database: Database, world: Wo
 FILTERS: list[tuple[dict[str, object], Sequence[int]]] = [
     ({"search": "red"}, range(0, ITEMS, 5)),
     ({"search": "RED bird"}, range(0, ITEMS, 5)),
-    ({"search": "re"}, range(0, ITEMS, 5)),
+    ({"search": "re"}, []),
+    ({"search": "bird re*"}, range(0, ITEMS, 5)),
+    ({"search": "re* bird"}, []),
     ({"search": "grün"}, range(2, ITEMS, 5)),
     ({"search": "o'clock"}, range(3, ITEMS, 5)),
     ({"search": "red blue"}, []),
@@ -212,3 +215,25 @@ def test_a_cursor_may_be_anything(database: Database, subtests: pytest.Subtests)
 def test_an_unknown_order(database: Database) -> None:
     with pytest.raises(StorageError, match="nearest"), database.read() as session:
         review_queue(session, dataset_id=1, order="best")
+
+
+@pytest.mark.parametrize(
+    ("words", "matches"),
+    [
+        ("bird", True),
+        ("BIRD blue", True),
+        ("gruner", True),
+        ("birds", False),
+        ("bir", False),
+        ("blue bir*", True),
+        ("red bir*", False),
+    ],
+)
+def test_has_words_is_what_the_index_says(
+    sqlite_database: Database, words: str, matches: bool
+) -> None:
+    text = "A blue_bird, grüner!"
+    assert has_words(text, words) == matches
+    with sqlite_database.write() as session:
+        import_one(session, new_world(session), 1, text)
+    assert bool(walk(sqlite_database, search=words)) == matches
