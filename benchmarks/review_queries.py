@@ -112,7 +112,8 @@ def review_queries(database: Database, items: int) -> dict[str, Query]:
         "judged by nobody": queue(statuses=(), annotator_id=99),
         "search, in every text": queue(search="photo"),
         "search, in 1 of 30": queue(search="noun1"),
-        "search, in 1 of 1,700": queue(search="noun77 of"),
+        "search, in 1 of 800": queue(search="noun77 of"),
+        "search, beginning of a word": queue(search="noun1*"),
         "search, in none": queue(search="zebra"),
         "search and order by disagreement": queue("disagreement", search="noun4321"),
         "second review": lambda session: second_review_queue(
@@ -175,7 +176,6 @@ def acts(database: Database, items: int, repeats: int) -> dict[str, object]:
                 annotator_id=ann,
                 action="accept",
                 caption_id=3 * item_id - 2,
-                row_version=0,
             )
             record_decision(session, new)
         middle = time.perf_counter()

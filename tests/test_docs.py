@@ -103,12 +103,22 @@ def test_readme_names_every_setting(name: str) -> None:
 
 
 def test_tree_is_the_tree() -> None:
-    tree = re.search(r"## The tree\n\n```\n(.*?)```", README, re.DOTALL)
-    named = {line.split()[0] for line in tree[1].splitlines() if line.strip()}
+    trees = re.findall(r"```\n(.*?)```", (ROOT / "docs/tree.md").read_text("utf-8"), re.DOTALL)
+    named = {line.split()[0] for tree in trees for line in tree.splitlines()}
     files = [file for part in ("app", "blip2core") for file in (ROOT / part).rglob("*.py")]
     modules = {str(file.relative_to(ROOT)) for file in files if file.name != "__init__.py"}
     assert modules - named == set()
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_folders_of_the_readme_are_there() -> None:
+    tree = re.search(r"## The tree\n\n```\n(.*?)```", README, re.DOTALL)
+    folder = ROOT
+    for line in tree[1].splitlines():
+        name = line.split()[0]
+        folder = ROOT if not line.startswith(" ") else folder
+        assert (folder / name).exists(), line
+        folder = ROOT / name if not line.startswith(" ") else folder
 
 
 def test_changes_begin_with_this_version() -> None:

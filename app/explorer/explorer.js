@@ -55,7 +55,7 @@ function createExplorer(element, trigger) {
 function show(ui, payload) {
   ui.part("empty").hidden = Boolean(payload);
   ui.part("body").hidden = !payload;
-  for (const kind of ["test", "mask"]) ui.part(kind + "-finding").hidden = true;
+  for (const kind of ["look", "test", "mask"]) ui.part(kind + "-finding").hidden = true;
   const before = ui.stack;
   ui.stack = payload ? readStack(payload) : null;
   if (!ui.stack) return;

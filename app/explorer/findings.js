@@ -1,13 +1,15 @@
 // What the model found when it was asked: whether a map can be trusted, what changes without some
-// patches. Comes as {kind: "look" | "test" | "mask", state: "running" | "done" | "failed", ...}.
+// patches. Comes as {kind: "look" | "test" | "mask", state: "running" | "done" | "failed", ...};
+// {state: "ended"} where nothing goes on any more.
 
 const TITLES = { look: "", test: "Does this map show what counts?", mask: "Asked again" };
 
-/** Draws a finding in its place; null: whatever was going on has ended. */
+/** Draws a finding in its place; of no kind: whatever was going on has ended. */
 function drawFinding(part, finding, halt) {
   for (const kind of Object.keys(TITLES)) {
     const place = part(kind + "-finding");
     if (finding?.kind === kind) {
+      if (goesOn(place, finding)) continue;
       place.replaceChildren(...findingParts(finding, halt));
       place.hidden = false;
       if (finding.state !== "running" && kind !== "look") place.scrollIntoView({ block: "nearest" });
@@ -27,12 +29,27 @@ function findingParts(finding, halt) {
   return [...head, ...(finding.kind === "test" ? testParts : maskParts)(finding.result)];
 }
 
-function runningParts({ kind, done, total, what }, halt) {
-  const how = total ? { value: done, max: total } : {};
-  const bar = make("progress", { ...how, "aria-label": what });
+function runningParts(finding, halt) {
+  const bar = make("progress", {});
   const button = make("button", { type: "button", onclick: halt }, "Stop");
-  const said = make("p", { class: "hint" }, what + (total ? " · " + done + " of " + total : " …"));
-  return kind === "look" ? [bar, said] : [make("div", { class: "running" }, bar, button), said];
+  const said = make("p", { class: "hint" });
+  tellProgress(bar, said, finding);
+  return finding.kind === "look" ? [bar, said] : [make("div", { class: "running" }, bar, button), said];
+}
+
+function tellProgress(bar, said, { done, total, what }) {
+  if (total) [bar.max, bar.value] = [total, done];
+  else bar.removeAttribute("value");
+  bar.setAttribute("aria-label", what);
+  said.textContent = what + (total ? " · " + done + " of " + total : " …");
+}
+
+/** Updates what is on screen already: a button that is replaced under the pointer is not pressed. */
+function goesOn(place, finding) {
+  const bar = place.querySelector("progress");
+  if (finding.state !== "running" || place.hidden || !bar) return false;
+  tellProgress(bar, place.querySelector(".hint"), finding);
+  return true;
 }
 
 // Testing a map

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from html import escape
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,15 +19,14 @@ from app.replay import replay
 from app.saving import build_saving
 from app.services import Services
 from app.talk import Verdict
-from app.transcript import entry_at, thumbs, transcript
+from app.talk_view import chat_of, origin_html, question_box, show_talk, suggestions
+from app.transcript import entry_at, transcript
 from app.visit import Visit
 from blip2core.errors import Blip2Error, ConfigError
-from blip2core.models.specs import find_spec
 
 LONGEST_QUESTION = 2000
 """Characters of a question."""
 READ, TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
-SUGGESTIONS = 3
 CROWDED = "Too many questions wait for the model. Try again in a little while."
 OFFERED = "First say whether the new picture may start a new conversation."
 
@@ -318,44 +316,3 @@ def on_fresh(visit: Visit) -> tuple[Update, ...]:
 def on_model(visit: Visit) -> list[Update]:
     """Another model answers: it knows other things."""
     return [gr.update(**state) for state in suggestions(visit.model)]
-
-
-def suggestions(model: str) -> list[dict[str, Any]]:
-    """What the buttons below the box say, or that they say nothing."""
-    questions = find_spec(model).questions[:SUGGESTIONS]
-    blank = [""] * (SUGGESTIONS - len(questions))
-    return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
-
-
-def show_talk(visit: Visit) -> tuple[Update, ...]:
-    """The conversation, the question box, and what stands around them."""
-    return (
-        chat_of(visit),
-        question_box(visit),
-        origin_html(visit),
-        gr.update(visible=visit.opening is not None),
-        gr.skip() if visit.opening is not None else "",
-        gr.update(visible=False),
-    )
-
-
-def chat_of(visit: Visit) -> Update:
-    return gr.update(value=transcript(visit), feedback_value=thumbs(visit))
-
-
-def question_box(visit: Visit, **changes: Any) -> Update:
-    """The box with the button that applies: Ask or Stop."""
-    if not visit.is_busy:
-        return gr.update(submit_btn="Ask", stop_btn=False, **changes)
-    return gr.update(submit_btn=False, stop_btn="Stop", **changes)
-
-
-def origin_html(visit: Visit) -> str:
-    """Where the conversation began, unless it began here."""
-    if visit.opening is None:
-        return ""
-    models = sorted({entry.model for entry in visit.opening.entries if entry.model})
-    by = f", answered by {escape(' and '.join(models))}" if models else ""
-    if visit.opening.kind == "example":
-        return f"<p><b>An example</b>{by}. Go on asking, or bring a picture of your own.</p>"
-    return f"<p><b>Imported</b>{by}. Replay asks again and says which answers differ.</p>"

@@ -38,6 +38,8 @@ EXAMPLE = Path(__file__).parents[2] / "data" / "samples" / "example-inside.json"
 EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose a picture of your own."
 TEXT_LABEL = "A text about the picture"
 TEXT_HINT = "Empty: its caption"
+ENDED = {"state": "ended"}
+"""Nothing goes on any more. Not None, which an update cannot say."""
 LOOK_FIRST = "Press “Look inside” first"
 
 
@@ -124,7 +126,7 @@ def problem_of(visit: Visit) -> str:
 def on_topic(visit: Visit) -> tuple[None, Update]:
     """Another picture or talk: what was seen belongs to the one before."""
     arrived = visit.opening is not None and visit.opening.kind == "example"
-    return None, gr.update(value=example() if arrived else None, findings=None)
+    return None, gr.update(value=example() if arrived else None, findings=ENDED)
 
 
 def on_start(visit: Visit) -> tuple[Update, Update]:
@@ -167,7 +169,7 @@ def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update,
                 yield gr.skip(), progress("look", step)
             else:
                 seen, stack = step.result
-                yield seen, gr.update(value=stack, findings=None)
+                yield seen, gr.update(value=stack, findings=ENDED)
 
 
 def asked_of(services: Services, visit: Visit) -> Asked:
@@ -236,7 +238,7 @@ def halted() -> tuple[Update, Update]:
 
 def stopped() -> Update:
     """What ran is not waited for any more."""
-    return gr.update(findings=None)
+    return gr.update(findings=ENDED)
 
 
 def running(kind: str, what: str) -> Update:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from blip2core.cli import database, explain, intake, look, stickers, train
-from blip2core.cli import capfilt, curate, explain, intake, look, stickers, train
+from blip2core.cli import capfilt, curate, database, explain, intake, look, stickers, train
 from blip2core.cli.output import BAD_CALL
 from blip2core.errors import Blip2Error
 

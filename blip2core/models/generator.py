@@ -14,8 +14,8 @@ from torch import Tensor
 from blip2core.config import GREEDY, DecodeConfig, check_number
 from blip2core.errors import ModelError
 from blip2core.models.decoding import Writing, Written, write
+from blip2core.models.identity import revision_of
 from blip2core.models.reading import Reader
-from blip2core.models.revision import revision_of
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
@@ -64,7 +64,7 @@ class Generator:
     @cached_property
     def revision(self) -> str:
         """What names the weights exactly: see `revision_of`."""
-        return revision_of(self.model.config, self.spec)
+        return revision_of(self)
 
     def prompt_room(self, new_tokens: int) -> int:
         """Tokens there are for a prompt that `new_tokens` new ones are to follow."""

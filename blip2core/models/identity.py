@@ -1,12 +1,16 @@
 """Which weights and which preparation of pictures exactly: what makes a result repeatable."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from blip2core.models.generator import Generator
-from blip2core.models.matcher import Matcher
+if TYPE_CHECKING:  # they ask here for their own
+    from blip2core.models.generator import Generator
+    from blip2core.models.matcher import Matcher
 
 
 def revision_of(model: Generator | Matcher) -> str:

@@ -99,6 +99,7 @@ def progress(session: Session, *, dataset_id: int) -> list[Progress]:
 
 
 def _items_by_handle(session: Session, dataset_id: int) -> dict[str, int]:
+    undo = aliased(DecisionEvent)
     query = (
         select(Annotator.handle, func.count(DecisionEvent.item_id.distinct()))
         .join(Annotator, Annotator.id == DecisionEvent.annotator_id)
@@ -107,6 +108,7 @@ def _items_by_handle(session: Session, dataset_id: int) -> dict[str, int]:
             Item.dataset_id == dataset_id,
             DecisionEvent.batch_id.is_(None),
             DecisionEvent.action != "undo",
+            ~select(undo.id).where(undo.supersedes_id == DecisionEvent.id).exists(),
         )
         .group_by(Annotator.handle)
     )

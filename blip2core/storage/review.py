@@ -36,6 +36,8 @@ UNDONE = ("pending", "audit")
 FEW = 20_000
 """A filter that leaves at most so many is looked up first and sorted afterwards; what leaves more
 is found soon enough by walking along the order."""
+FEW_TEXTS = 5_000
+"""The same for texts that a search finds, which takes longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class QueueFilter:
     source: str | None = None
     """Items with a text of this source."""
     search: str = ""
-    """Words that one text of the item has all of; the last may be a beginning."""
+    """Words that one text of the item has all of; "bird*" also finds "birds"."""
     lowest: float | None = None
     highest: float | None = None
     """Range of the best ITM score of the item, ends included."""
@@ -216,11 +218,12 @@ class _Selective:
     """A filter that may leave few items of many."""
 
     first: Select[int]
-    """More than FEW rows, if there are; an item may be in several."""
-    found: Select[int]
-    """All items it leaves."""
+    """More than `few` rows, if there are; an item may be in several."""
+    few: int
     at_item: ColumnElement[bool]
     """The same, asked of one item."""
+    by_number: bool = False
+    """Finding them takes so long that it is not done twice."""
 
 
 def _filters(session: Session, dataset_id: int, where: QueueFilter) -> _Filters:
@@ -228,12 +231,16 @@ def _filters(session: Session, dataset_id: int, where: QueueFilter) -> _Filters:
     others: list[ColumnElement[bool]] = []
     few = False
     for selective in _selective(session, dataset_id, statuses, where):
-        rows = selective.first.limit(FEW + 1).subquery()
-        if (session.scalar(select(func.count()).select_from(rows)) or 0) > FEW:
-            others.append(selective.at_item)
+        rows = selective.first.limit(selective.few + 1)
+        if selective.by_number:
+            found = list(session.scalars(rows))
+            count, here = len(found), Item.id.in_(set(found))
         else:
-            few = True
-            others.append(Item.id.in_(selective.found))
+            count = session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+            here = Item.id.in_(selective.first)
+        is_few = count <= selective.few
+        few |= is_few
+        others.append(here if is_few else selective.at_item)
     if where.not_judged_by is not None:
         by = Verdict.annotator_id == where.not_judged_by
         others.append(~_at_item(select(Verdict.caption_id).where(by), Verdict.item_id))
@@ -248,12 +255,12 @@ def _filters(session: Session, dataset_id: int, where: QueueFilter) -> _Filters:
 def _selective(
     session: Session, dataset_id: int, statuses: Sequence[str], where: QueueFilter
 ) -> Iterator[_Selective]:
-    if words := matching_texts(session, where.search, limit=FEW + 1):
-        texts = select(Caption.item_id)
+    if words := matching_texts(session, where.search, limit=FEW_TEXTS + 1):
         yield _Selective(
-            first=texts.where(words.first),
-            found=texts.where(words.among),
+            first=select(Caption.item_id).where(words.first),
+            few=FEW_TEXTS,
             at_item=_at_item(select(Caption.id).where(words.this_one), Caption.item_id),
+            by_number=True,
         )
     if where.source:
         yield _by(Caption.item_id, Caption.source == where.source)
@@ -267,12 +274,12 @@ def _selective(
         here = [Item.dataset_id == dataset_id, Item.status.in_(statuses)]
         found = select(Item.id).where(*here, Item.best.between(low, high))
         # + 0: in the order that was asked for, not in that of the scores
-        yield _Selective(first=found, found=found, at_item=(Item.best + 0).between(low, high))
+        yield _Selective(first=found, few=FEW, at_item=(Item.best + 0).between(low, high))
 
 
 def _by(item_id: InstrumentedAttribute[int], condition: ColumnElement[bool]) -> _Selective:
     found = select(item_id).where(condition)
-    return _Selective(first=found, found=found, at_item=_at_item(found, item_id))
+    return _Selective(first=found, few=FEW, at_item=_at_item(found, item_id))
 
 
 def _at_item(found: Select[Any], item_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:

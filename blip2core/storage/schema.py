@@ -306,7 +306,7 @@ class Score(Base):
         # NaN: SQLite stores it as NULL, which the column refuses; to PostgreSQL it is above 1.
         CheckConstraint("value >= -1.0 AND value <= 1.0", name="value_range"),
         CheckConstraint("tokens >= 0", name="tokens_positive"),
-        Index(None, "scorer_id", "value"),
+        Index(None, "scorer_id", "caption_id", "value"),  # all a histogram reads, in order
         Index(None, "run_id"),
         NUMBERED,
     )

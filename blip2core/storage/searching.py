@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from sqlalchemy import ColumnElement, text
@@ -17,40 +18,42 @@ WORD = re.compile(r"[^\W_]+")
 class TextMatch:
     """Conditions on captions that have all words."""
 
-    among: ColumnElement[bool]
-    """Through the index, for all captions that match."""
     first: ColumnElement[bool]
-    """The same for only some of them, to see whether there are more."""
+    """Through the index, for as many captions as were asked for."""
     this_one: ColumnElement[bool]
     """For one caption after the other, without the index."""
 
 
 def matching_texts(session: Session, search: str, *, limit: int) -> TextMatch | None:
-    """Captions with all the words of `search`, the last one perhaps only begun; None without any.
+    """Captions with all the words of `search`; None without any. `first` finds at most `limit`.
 
-    Nothing in `search` is read as an operator. `limit` is for `TextMatch.first`.
+    A star at the end makes the last word a beginning: "blue bird*" finds "two blue birds", in some
+    30 ms instead of 2. Nothing else is read as an operator.
     """
     words = WORD.findall(clean_text(search).lower())
     if not words:
         return None
+    star = "*" if clean_text(search).endswith("*") else ""
     if session.get_bind().dialect.name == "sqlite":
-        quoted = " ".join([*(f'"{word}"' for word in words[:-1]), f'"{words[-1]}"*'])
+        quoted = " ".join(f'"{word}"' for word in words) + star
         match = "SELECT rowid FROM caption_search WHERE caption_search MATCH :words"
         return TextMatch(
-            among=_condition(f"captions.id IN ({match})", quoted),
             first=_condition(f"captions.id IN ({match} LIMIT {limit:d})", quoted),
             # The index is slow at "does this one match?": thousands of times it takes seconds.
-            this_one=_condition("has_words(captions.text, :words)", " ".join(words)),
+            this_one=_condition("has_words(captions.text, :words)", " ".join(words) + star),
         )
-    query = " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
+    query = " & ".join(f"'{word}'" for word in words) + (star and ":*")
     same = _condition("to_tsvector('simple', captions.text) @@ to_tsquery('simple', :words)", query)
-    return TextMatch(among=same, first=same, this_one=same)
+    return TextMatch(first=same, this_one=same)
 
 
 def has_words(text: str, words: str) -> bool:
     """What SQLite's index decides, for one text: case and accents do not matter."""
-    *whole, begun = WORD.findall(_folded(words))
+    wanted = _words(words)
     found = set(WORD.findall(_folded(text)))
+    if not words.endswith("*"):
+        return found.issuperset(wanted)
+    *whole, begun = wanted
     return found.issuperset(whole) and any(word.startswith(begun) for word in found)
 
 
@@ -69,7 +72,14 @@ def index_new_texts(session: Session) -> None:
         )
 
 
+@lru_cache(maxsize=64)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(WORD.findall(_folded(text)))
+
+
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     parts = unicodedata.normalize("NFKD", text.lower())
     return "".join(part for part in parts if not unicodedata.combining(part))
 

@@ -16,6 +16,7 @@ from app.insight import focus_of, patches_of
 from app.panel import look, on_upload
 from app.services import Services
 from app.tabs.inside import (
+    ENDED,
     EXAMPLE,
     asked_of,
     follow,
@@ -78,7 +79,7 @@ def test_one_look_sends_everything(services: Services, visit: Visit) -> None:
     assert seen.key == visit.picture.key
     assert [word["text"] for word in update["value"]["words"]] == TEXT.split()
     assert update["value"]["picture"]["src"].startswith("data:image/jpeg")
-    assert update["findings"] is None
+    assert update["findings"] == ENDED
 
 
 def test_picture_is_encoded_once_whatever_is_asked(
@@ -187,7 +188,7 @@ def test_what_was_seen_of_another_picture_is_not_tested(
 
 def test_another_topic_ends_what_was_seen(visit: Visit) -> None:
     seen, update = on_topic(visit)
-    assert seen is None and update["value"] is None and update["findings"] is None
+    assert seen is None and update["value"] is None and update["findings"] == ENDED
 
 
 @pytest.mark.skipif(not EXAMPLE.is_file(), reason="there is no example")

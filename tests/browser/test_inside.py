@@ -1,7 +1,9 @@
 """The tab that looks inside, with the embedded models: no fake anywhere."""
 
 import re
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
@@ -9,6 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.workbench import build_workbench, serve
+from blip2core.explain import faithfulness
 from blip2core.models.specs import find_spec
 from tests.browser.journey import Journey, visit
 from tests.fakes import fake_services
@@ -82,6 +85,7 @@ def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> N
     seen = generator.vision_calls
     look(inside)
     expect(part(inside, "note")).to_be_hidden()
+    expect(part(inside, "look-finding")).to_be_hidden()
     press(inside, "octopus")
     expect(part(inside, "title")).to_have_text(re.compile("The text · “octopus”, word"))
     expect(part(inside, "said")).to_contain_text("heard most by queries")
@@ -148,13 +152,24 @@ def test_example_can_be_made_anew(inside: Journey) -> None:
     expect(part(inside, "test")).to_be_enabled()
 
 
-def test_stop_frees_the_tab(inside: Journey) -> None:
+def test_stop_ends_the_work(inside: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    def slowly(*given: Any) -> Any:
+        done.append(1)
+        time.sleep(0.5)
+        return scores(*given)
+
+    scores = faithfulness._scores
     look(inside)
+    monkeypatch.setattr(faithfulness, "_scores", slowly)
     press(inside, "Test this map")
-    expect(part(inside, "test-finding")).to_be_visible()
-    stop = part(inside, "test-finding").get_by_role("button", name="Stop")
-    if stop.is_visible():
-        stop.click()
+    part(inside, "test-finding").get_by_role("button", name="Stop").click()
+    expect(part(inside, "test-finding")).to_be_hidden()
+    stopped = len(done)
+    time.sleep(2)
+    assert len(done) <= stopped + 1 < 17
+    monkeypatch.undo()
     press(inside, "Test this map")
     expect(part(inside, "test-finding")).to_contain_text("Deletion")
 

@@ -18,6 +18,7 @@ from blip2core.storage.review import (
     second_review_queue,
 )
 from blip2core.storage.schema import Item
+from blip2core.storage.searching import has_words
 from tests.storage.world import World, fill, import_one, new_world, score_item
 
 ITEMS = 23
@@ -125,7 +126,9 @@ def test_the_queue_goes_on_behind_what_was_decided(database: Database, world: Wo
 FILTERS: list[tuple[dict[str, object], Sequence[int]]] = [
     ({"search": "red"}, range(0, ITEMS, 5)),
     ({"search": "RED bird"}, range(0, ITEMS, 5)),
-    ({"search": "re"}, range(0, ITEMS, 5)),
+    ({"search": "re"}, []),
+    ({"search": "bird re*"}, range(0, ITEMS, 5)),
+    ({"search": "re* bird"}, []),
     ({"search": "grün"}, range(2, ITEMS, 5)),
     ({"search": "o'clock"}, range(3, ITEMS, 5)),
     ({"search": "red blue"}, []),
@@ -154,6 +157,7 @@ def test_filters(
 ) -> None:
     """The same items, whether a filter is looked up first or checked along the way."""
     monkeypatch.setattr(review, "FEW", few)
+    monkeypatch.setattr(review, "FEW_TEXTS", few)
     for filters, numbers in FILTERS:
         with subtests.test(str(filters)):
             where = {"statuses": ()} | filters
@@ -169,6 +173,7 @@ def test_score_range(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     monkeypatch.setattr(review, "FEW", few)
+    monkeypatch.setattr(review, "FEW_TEXTS", few)
     wanted = {one.id for one in all_items(database) if 0.3 <= one.best <= 0.6}
     found = walk(database, lowest=0.3, highest=0.6, statuses=())
     assert set(found) == wanted
@@ -210,3 +215,25 @@ def test_a_cursor_may_be_anything(database: Database, subtests: pytest.Subtests)
 def test_an_unknown_order(database: Database) -> None:
     with pytest.raises(StorageError, match="nearest"), database.read() as session:
         review_queue(session, dataset_id=1, order="best")
+
+
+@pytest.mark.parametrize(
+    ("words", "matches"),
+    [
+        ("bird", True),
+        ("BIRD blue", True),
+        ("gruner", True),
+        ("birds", False),
+        ("bir", False),
+        ("blue bir*", True),
+        ("red bir*", False),
+    ],
+)
+def test_has_words_is_what_the_index_says(
+    sqlite_database: Database, words: str, matches: bool
+) -> None:
+    text = "A blue_bird, grüner!"
+    assert has_words(text, words) == matches
+    with sqlite_database.write() as session:
+        import_one(session, new_world(session), 1, text)
+    assert bool(walk(sqlite_database, search=words)) == matches

@@ -643,7 +643,9 @@ def upgrade() -> None:
     with op.batch_alter_table("scores", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_scores_run_id"), ["run_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_scores_scorer_id_value"), ["scorer_id", "value"], unique=False
+            batch_op.f("ix_scores_scorer_id_caption_id_value"),
+            ["scorer_id", "caption_id", "value"],
+            unique=False,
         )
 
     op.create_table(
