@@ -64,8 +64,9 @@ class Writing:
     logprobs: bool = False
     stops: tuple[Event, ...] = ()
     """Any of them ends the writing within one token."""
-    report: Callable[[list[int]], None] | None = None
-    """Called after each step with the tokens of the first row (of the leading beam)."""
+    report: Callable[[list[list[int]]], None] | None = None
+    """Called after each step with the tokens of all rows so far (of the beams, the leading one
+    first); rows that ended are padded."""
 
 
 def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Written]]:
@@ -140,17 +141,20 @@ def _repeat(value: Any, times: int) -> Any:
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]
-    """Ends all rows once an event is set, and tells how far the first row is."""
+    """Ends all rows once an event is set, and tells how far they are."""
 
     def __init__(
-        self, stops: Sequence[Event], report: Callable[[list[int]], None] | None, skip: int
+        self,
+        stops: Sequence[Event],
+        report: Callable[[list[list[int]]], None] | None,
+        skip: int,
     ) -> None:
         self.stops, self.report, self.skip = stops, report, skip
         self.stopped = False
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         if self.report is not None:
-            self.report(input_ids[0, self.skip :].tolist())
+            self.report(input_ids[:, self.skip :].tolist())
         self.stopped = self.stopped or any(stop.is_set() for stop in self.stops)
         return torch.full((input_ids.shape[0],), self.stopped, device=input_ids.device)
 
