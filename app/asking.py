@@ -61,23 +61,29 @@ class Asking:
         return replace(own, question=words)
 
 
-NAMES = ("mode", *LIMITS, "seed", "style", "custom")
+DECODING = ("mode", *LIMITS, "seed")
+"""The order in which `decode_from` takes values."""
+NAMES = (*DECODING, "style", "custom")
 """The order in which `asking_from` takes values."""
 
 
 def asking_from(*values: Any) -> Asking:
     """Values as the page sends them, in the order of NAMES -> settings. ConfigError says which is
     out of its range."""
-    given = dict(zip(NAMES, values, strict=True))
-    style, custom = given.pop("style"), str(given.pop("custom") or "")
-    seed = _seed(str(given.pop("seed") or ""))
+    *decoding, style, custom = values
+    decode = decode_from(*decoding)
+    return Asking(decode=decode, style=cast(Style, style), custom=str(custom or ""))
+
+
+def decode_from(*values: Any) -> DecodeConfig:
+    """The same for decoding alone, in the order of DECODING."""
+    given = dict(zip(DECODING, values, strict=True))
+    seed = given.pop("seed")
     for name in LIMITS:
         if not isinstance(given[name], int | float):
             raise ConfigError(f"{name} is empty")
-    for name in WHOLE:
-        given[name] = int(given[name])
-    decode = DecodeConfig(**given, seed=seed)
-    return Asking(decode=within_limits(decode), style=cast(Style, style), custom=custom)
+        given[name] = int(given[name]) if name in WHOLE else float(given[name])
+    return within_limits(DecodeConfig(**given, seed=_seed("" if seed is None else str(seed))))
 
 
 def _seed(text: str) -> int | None:
@@ -98,9 +104,14 @@ def within_limits(decode: DecodeConfig) -> DecodeConfig:
 
 def with_seed(asking: Asking) -> Asking:
     """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
-    if asking.decode.mode != "sample" or asking.decode.seed is not None:
-        return asking
-    return replace(asking, decode=replace(asking.decode, seed=secrets.randbits(SEED_BITS)))
+    return replace(asking, decode=seeded(asking.decode))
+
+
+def seeded(decode: DecodeConfig) -> DecodeConfig:
+    """The same for decoding alone."""
+    if decode.mode != "sample" or decode.seed is not None:
+        return decode
+    return replace(decode, seed=secrets.randbits(SEED_BITS))
 
 
 def describe(decode: DecodeConfig) -> str:

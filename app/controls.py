@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.asking import LIMITS, LONGEST_CUSTOM, NAMES, WORDS
+from app.asking import DECODING, LIMITS, LONGEST_CUSTOM, NAMES, WORDS
 from app.lane import QUIET, Update
 
 HINTS = {
@@ -22,32 +22,11 @@ SEED_HINT = "Blank: a new one each time, shown here afterwards."
 
 
 def build_controls(max_new_tokens: int) -> SimpleNamespace:
-    """Draws and wires the controls inside the page that is being built.
+    """Draws and wires the controls of a question inside the page that is being built.
 
     The attributes are named as in `asking.NAMES`; `.all` holds the components in that order.
     """
-    ui = SimpleNamespace()
-    ui.mode = gr.Radio(
-        [("Greedy", "greedy"), ("Sampling", "sample"), ("Beam search", "beam")],
-        value="greedy",
-        label="Decoding",
-        info=HINTS["greedy"],
-        elem_id="mode",
-    )
-    with gr.Row():
-        ui.temperature = _slider("temperature", "Temperature", 1.0, 0.05, applies=False)
-        ui.top_p = _slider("top_p", "Top-p", 0.9, 0.05, applies=False)
-        ui.seed = gr.Textbox(
-            label="Seed", info=SEED_HINT, placeholder="random", max_length=20, interactive=False
-        )
-    with gr.Row():
-        ui.beams = _slider("beams", "Beams", 5, 1, applies=False)
-        ui.length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=False)
-    with gr.Row():
-        most = min(max_new_tokens, int(LIMITS["max_new_tokens"][1]))
-        ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", most, 1)
-        ui.min_new_tokens = _slider("min_new_tokens", "Min new tokens", 0, 1)
-        ui.repetition_penalty = _slider("repetition_penalty", "Repetition penalty", 1.0, 0.05)
+    ui = build_decoding(max_new_tokens)
     ui.style = gr.Radio(
         [
             ("The model's own", "own"),
@@ -69,9 +48,40 @@ def build_controls(max_new_tokens: int) -> SimpleNamespace:
         visible=False,
     )
     ui.all = [getattr(ui, name) for name in NAMES]
+    ui.style.change(on_style, ui.style, ui.custom, **QUIET)
+    return ui
+
+
+def build_decoding(
+    max_new_tokens: int, *, mode: str = "greedy", elem_id: str = "mode"
+) -> SimpleNamespace:
+    """The controls of decoding alone; `.all` holds them in the order of `asking.DECODING`."""
+    ui = SimpleNamespace()
+    sample, beam = mode == "sample", mode == "beam"
+    ui.mode = gr.Radio(
+        [("Greedy", "greedy"), ("Sampling", "sample"), ("Beam search", "beam")],
+        value=mode,
+        label="Decoding",
+        info=HINTS[mode],
+        elem_id=elem_id,
+    )
+    with gr.Row():
+        ui.temperature = _slider("temperature", "Temperature", 1.0, 0.05, applies=sample)
+        ui.top_p = _slider("top_p", "Top-p", 0.9, 0.05, applies=sample)
+        ui.seed = gr.Textbox(
+            label="Seed", info=SEED_HINT, placeholder="random", max_length=20, interactive=sample
+        )
+    with gr.Row():
+        ui.beams = _slider("beams", "Beams", 5, 1, applies=beam)
+        ui.length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=beam)
+    with gr.Row():
+        most = min(max_new_tokens, int(LIMITS["max_new_tokens"][1]))
+        ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", most, 1)
+        ui.min_new_tokens = _slider("min_new_tokens", "Min new tokens", 0, 1)
+        ui.repetition_penalty = _slider("repetition_penalty", "Repetition penalty", 1.0, 0.05)
+    ui.all = [getattr(ui, name) for name in DECODING]
     dependent = [getattr(ui, name) for names in APPLIES.values() for name in names]
     ui.mode.change(on_mode, ui.mode, [ui.mode, *dependent], **QUIET)
-    ui.style.change(on_style, ui.style, ui.custom, **QUIET)
     return ui
 
 

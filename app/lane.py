@@ -7,15 +7,19 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 from blip2core.errors import Blip2Error
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 POLL_SECONDS = 0.2
 """How often something that waits for the model looks whether it is there."""
+PACE_SECONDS = 0.1
+"""Least time between two pictures of something that grows."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every event that uses the model shares one lane, page and API alike."""
@@ -31,6 +35,18 @@ def until_done(*loading: Future[Any]) -> Iterator[None]:
     while not all(future.done() for future in loading):
         yield
         time.sleep(POLL_SECONDS)
+
+
+def paced(values: Iterator[Result], seconds: float = PACE_SECONDS) -> Iterator[Result]:
+    """Of values that come fast, those a reader can follow, and always the last."""
+    due, left = 0.0, []
+    with closing(values):  # type: ignore[type-var]
+        for value in values:
+            left = [value]
+            if time.monotonic() >= due:
+                yield left.pop()
+                due = time.monotonic() + seconds
+    yield from left
 
 
 def explain(error: Exception, what: str) -> str:

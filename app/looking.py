@@ -12,6 +12,7 @@ from app.models import Pair
 from app.services import Services
 from app.visit import Picture, Visit
 from blip2core.config import DecodeConfig
+from blip2core.errors import ImageError
 from blip2core.images import open_image
 
 if TYPE_CHECKING:
@@ -46,3 +47,42 @@ def encoded(services: Services, visit: Visit, picture: Picture) -> Picture:
         picture = replace(picture, features=features)
         visit.learn(picture)
     return picture
+
+
+def encode_for_matcher(pair: Pair, image: Image.Image) -> ImageFeatures:
+    """Done by the engine, where the matcher has an image encoder of its own."""
+    return pair.matcher.encode([image]).to("cpu")
+
+
+def matched(services: Services, visit: Visit, picture: Picture) -> Picture:
+    """The picture with `scored`: features that the matcher reads.
+
+    They are the generator's where the two share an image encoder, which then does not run again.
+    Both models must be loaded.
+    """
+    picture = encoded(services, visit, picture)
+    known = services.engine.pair(visit.model).matcher.vision.fingerprint
+    for features in (picture.features, picture.scored):
+        if features is not None and features.encoder == known:
+            return replace(picture, scored=features)
+    features = services.engine.call(encode_for_matcher, visit.model, open_image(picture.data))
+    picture = replace(picture, scored=features)
+    visit.learn(picture)
+    return picture
+
+
+def look_at(services: Services, model: str, image: Image.Image) -> tuple[ImageFeatures, ...]:
+    """Features of a picture that is no visit's: for the captioner, and for the matcher."""
+    features = services.engine.call(encode_picture, model, image)
+    if services.engine.pair(model).matcher.vision.fingerprint == features.encoder:
+        return features, features
+    return features, services.engine.call(encode_for_matcher, model, image)
+
+
+def picture_of(visit: Visit) -> Picture:
+    """The picture that the visitor means. ImageError where they must say so first."""
+    if visit.offered is not None:
+        raise ImageError("First say whether the new picture may start a new conversation.")
+    if visit.picture is None:
+        raise ImageError("Choose a picture first.")
+    return visit.picture

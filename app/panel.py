@@ -31,11 +31,12 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
     """Draws and wires the panel inside the page that is being built.
 
     `.topic` is a gr.State that names what is talked about: a tab that shows something of the
-    picture listens to its `.change`. `.caption` is the caption's text box; `.screen` are the
-    components that `show` fills, for a tab that brings another picture.
+    picture listens to its `.change`. `.probe` is one that holds the text to look inside the model
+    with, after `visit.probe`. `.caption` is the caption's text box; `.screen` are the components
+    that `show` fills, for a tab that brings another picture.
     """
     arrival: Visit = visit.value
-    ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic))
+    ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic), probe=gr.State(""))
     ui.picture = gr.Image(
         arrival.picture.shown if arrival.picture else None,
         label="Picture",

@@ -41,3 +41,5 @@ class AppSettings(BaseSettings):
     """Longest caption or answer, in tokens of the language model."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
+    mcp: bool = False
+    """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""

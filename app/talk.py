@@ -29,6 +29,8 @@ class Picture:
     data: bytes = field(default=b"", repr=False)
     """The file as it came; kept for the picture on screen alone."""
     features: ImageFeatures | None = None
+    scored: ImageFeatures | None = None
+    """Features that the matcher reads, where it cannot read the generator's."""
     caption: str = ""
 
 

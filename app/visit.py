@@ -29,6 +29,8 @@ class Visit:
         self.picture: Picture | None = None
         self.offered: Picture | None = None
         """A new picture, until the visitor says whether it may end the conversation."""
+        self.probe = ""
+        """The text with which the visitor wants to look inside the model."""
         self.entries: tuple[Entry, ...] = ()
         self.opening: Opening | None = None
         """Where the conversation on screen began, if not here."""

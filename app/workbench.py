@@ -3,6 +3,7 @@
 Also the file that a Hugging Face Space runs.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ if __name__ == "__main__":  # run as a file: Python then looks for modules besid
 
 import gradio as gr
 
+from app.api import build_api
 from app.chip import build_chip
 from app.example import shipped_example
 from app.lane import QUIET, Update
@@ -20,15 +22,20 @@ from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.start import Wait, run
+from app.tabs.caption import build_caption_tab
 from app.tabs.chat import build_chat_tab
 from app.tabs.inside import build_inside_tab
+from app.tabs.match import build_match_tab
 from app.users import read_users
 from app.visit import Visit
+from blip2core.errors import ConfigError
 
 HEADER = """<h1>Ask a picture</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
+    "caption": ("Caption", build_caption_tab),
+    "match": ("Match", build_match_tab),
     "inside": ("Look inside", build_inside_tab),
 }
 """Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
@@ -52,10 +59,12 @@ def build_workbench(services: Services) -> gr.Blocks:
                 panel.chip = chip
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs") as tabs:
+                    panel.tabs = tabs
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, panel)
         page.load(open_tab, None, tabs, **QUIET)
+        build_api(services)
     return page
 
 
@@ -80,7 +89,12 @@ def serve(page: gr.Blocks, settings: AppSettings) -> str:
 
 
 def page_settings(settings: AppSettings) -> dict[str, Any]:
-    """How the page is served, alone or beside the curator."""
+    """How the page is served, alone or beside the curator.
+
+    Raises ConfigError where a package is missing for what the settings ask.
+    """
+    if settings.mcp and importlib.util.find_spec("mcp") is None:
+        raise ConfigError("BLIP2_MCP needs one more package: pip install 'blip2-studio[mcp]'.")
     return {
         "max_file_size": f"{settings.max_upload}mb",
         "theme": calm_theme(),
@@ -89,6 +103,7 @@ def page_settings(settings: AppSettings) -> dict[str, Any]:
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
+        "mcp_server": settings.mcp,
         "show_error": False,
         "ssr_mode": False,
     }

@@ -16,7 +16,7 @@ from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
 from blip2core.models.specs import ModelSpec, find_spec
-from blip2core.records import Generated
+from blip2core.records import Generated, Match
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class FakeGenerator:
     """Question to answer; an unknown question is answered with its own words. An answer of
     "!" raises an error that holds a path, as a broken model would."""
     caption_text: str = "a red bird on the beach"
+    captions: tuple[str, ...] = ("a red bird on the beach", "a bird", "a red bird on the beach")
+    """What `stream_captions` writes, over and over; a caption of "!" fails."""
     seconds_per_word: float = 0.0
     context_limit: int = 200
     picture_tokens: int = 16
@@ -52,6 +54,8 @@ class FakeGenerator:
     vision: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(fingerprint="fake"))
     vision_calls: int = 0
     prompts: list[str] = field(default_factory=list)
+    decodes: list[DecodeConfig | None] = field(default_factory=list)
+    """Settings that captions were written with."""
     running: int = 0
     most_running: int = 0
 
@@ -88,6 +92,28 @@ class FakeGenerator:
         finally:
             self.running -= 1
 
+    def stream_captions(
+        self,
+        features: FakeFeatures,
+        *,
+        prompt: str | None = None,
+        num: int = 1,
+        decode: DecodeConfig | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[list[Generated]]:
+        self.prompts.append(self.spec.template.caption if prompt is None else prompt)
+        self.decodes.append(decode)
+        texts = [self.captions[n % len(self.captions)] for n in range(num)]
+        longest, written = max(len(text.split()) for text in texts), 0
+        for written in range(1, longest + 1):
+            for _ in self._words("word", None):
+                yield [said(text, written) for text in texts]
+            if "!" in texts:
+                raise RuntimeError("no such file: /home/someone/secret")
+            if stop is not None and stop.is_set():
+                break
+        yield [said(text, written, finished=True) for text in texts]
+
     def prompt_room(self, new_tokens: int) -> int:
         return self.context_limit - new_tokens
 
@@ -110,6 +136,54 @@ class FakeGenerator:
             if answer == "!":
                 raise RuntimeError("no such file: /home/someone/secret")
             yield " ".join(words[:end])
+
+
+def said(text: str, words: int, *, finished: bool = False) -> Generated:
+    """The first words of a text, as a model hands them over."""
+    tokens = tuple(range(min(words, len(text.split()))))
+    return Generated(
+        text=" ".join(text.split()[:words]),
+        tokens=tokens,
+        logprobs=tuple(-0.5 for _ in tokens) if finished else None,
+        stopped=finished and words < len(text.split()),
+    )
+
+
+@dataclass(kw_only=True)
+class FakeMatcher:
+    """What the page needs of a `Matcher`: a text fits by the share of its words that are `true`."""
+
+    true: str = "a red bird on the beach"
+    seconds_per_text: float = 0.0
+    revision: str = "1" * 64
+    text_limit: int = 32
+    spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-itm"))
+    vision: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(fingerprint="fake"))
+    vision_calls: int = 0
+    scored: list[str] = field(default_factory=list)
+
+    def encode(self, images: Sequence[Image.Image]) -> FakeFeatures:
+        self.vision_calls += 1
+        sizes = tuple(image.size for image in images)
+        return FakeFeatures(sizes=sizes, encoder=self.vision.fingerprint)
+
+    def match(self, features: FakeFeatures, texts: Sequence[str]) -> list[Match]:
+        time.sleep(self.seconds_per_text * len(texts))
+        self.scored += texts
+        return [self._match(text) for text in texts]
+
+    def rank(
+        self, text: str, features: FakeFeatures, *, shortlist: int = 16
+    ) -> list[tuple[int, Match]]:
+        """The widest pictures come first."""
+        order = sorted(range(len(features.sizes)), key=lambda index: -features.sizes[index][0])
+        return [(index, self._match(text)) for index in order[:shortlist]]
+
+    def _match(self, text: str) -> Match:
+        words = text.split()
+        share = sum(word in self.true.split() for word in words) / len(words)
+        long = len(words) > self.text_limit
+        return Match(text=text, itm=share, itc=share / 2, query=3, truncated=long)
 
 
 class FakeModels:

@@ -30,10 +30,14 @@ from blip2core.storage.batches import (
     threshold_choices,
     undo_batch,
 )
+from blip2core.storage.database import Database
 from blip2core.storage.datasets import set_rules
+from blip2core.storage.thresholds import Histogram
 
 FINE = 1_000
 """Slices of the score from which everything on the page is computed."""
+FRESH = 20.0
+"""Seconds for which the counted scores are kept: they move while a job scores."""
 STEPS = tuple(step / 50 for step in range(51))
 """Thresholds of the curves."""
 SOURCES = ("web", "synthetic")
@@ -50,9 +54,9 @@ def render(desk: Desk) -> None:
         "ITM threshold", 0.0, 1.0, desk.threshold, 0.01, key=f"threshold-{desk.dataset_id}",
         help="A text is kept where the matcher says it fits with at least this probability.",
     )  # fmt: skip
+    found = counted(desk.database, str(desk.database.url), desk.dataset_id, "itm", FINE)
+    cosines = counted(desk.database, str(desk.database.url), desk.dataset_id, "itc", BINS)
     with desk.database.read() as session:
-        found = stored.histogram(session, dataset_id=desk.dataset_id, head="itm", bins=FINE)
-        cosines = stored.histogram(session, dataset_id=desk.dataset_id, head="itc", bins=BINS)
         judged = stored.judged_scores(session, dataset_id=desk.dataset_id, head="itm")
         effect = count_threshold(session, dataset_id=desk.dataset_id, threshold=threshold)
     if not found.counts:
@@ -77,6 +81,13 @@ def render(desk: Desk) -> None:
         draw_quality(scores, verdicts, threshold)
     draw_apply(desk, threshold, effect)
     draw_batches(desk)
+
+
+@st.cache_data(ttl=FRESH, show_spinner="Counting scores ...")
+def counted(_database: Database, url: str, dataset_id: int, head: str, bins: int) -> Histogram:
+    """How many texts score what; a second's work for half a million, so it is kept for a while."""
+    with _database.read() as session:
+        return stored.histogram(session, dataset_id=dataset_id, head=head, bins=bins)
 
 
 def coarse(counts: tuple[int, ...]) -> list[int]:

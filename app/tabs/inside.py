@@ -63,12 +63,19 @@ def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
     panel.caption.change(follow, panel.caption, ui.text, queue=False, **QUIET)
     panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **QUIET)
     ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **QUIET)
-    started = ui.text.submit(on_start, ui.visit, [ui.text, ui.explorer], **QUIET)
-    looked = started.success(
-        partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
-    )
-    for ended in (looked.success, looked.failure):
-        ended(idle, None, ui.text, **QUIET)
+    shown = [ui.text, ui.explorer]
+    probed = panel.probe.change(take_probe, ui.visit, ui.text, **QUIET)
+    looked = []
+    for started in (
+        ui.text.submit(on_start, ui.visit, shown, **QUIET),
+        probed.success(on_start, ui.visit, shown, **QUIET),
+    ):
+        looks = started.success(
+            partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
+        )
+        looks.success(idle, None, ui.text, **QUIET)
+        looks.failure(idle, None, ui.text, **QUIET)
+        looked.append(looks)
 
     def test(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
         yield from on_test(services, visit, seen, event._data)
@@ -121,6 +128,11 @@ def problem_of(visit: Visit) -> str:
     if visit.offered is not None:
         return "First say whether the new picture may start a new conversation."
     return "" if visit.picture else "Choose a picture first."
+
+
+def take_probe(visit: Visit) -> Update:
+    """A text that came from a table of another tab."""
+    return gr.update(value=visit.probe)
 
 
 def on_topic(visit: Visit) -> tuple[None, Update]:

@@ -64,8 +64,9 @@ class Writing:
     logprobs: bool = False
     stops: tuple[Event, ...] = ()
     """Any of them ends the writing within one token."""
-    report: Callable[[list[int]], None] | None = None
-    """Called after each step with the tokens of the first row (of the leading beam)."""
+    report: Callable[[list[list[int]]], None] | None = None
+    """Called after each step with the tokens of all rows so far (of the beams, the leading one
+    first); rows that ended are padded."""
 
 
 def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Written]]:
@@ -84,7 +85,7 @@ def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Wr
         min_new_tokens=decode.min_new_tokens,
         do_sample=False,  # sampling happens in Sampler, with draws of its own
         **(_beam_settings(writing) if beam else {}),
-        repetition_penalty=decode.repetition_penalty,
+        repetition_penalty=float(decode.repetition_penalty),
         eos_token_id=list(writing.end_tokens) or None,
         pad_token_id=writing.pad_token,
         logits_processor=_sampling(writing, rows),
@@ -140,17 +141,20 @@ def _repeat(value: Any, times: int) -> Any:
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]
-    """Ends all rows once an event is set, and tells how far the first row is."""
+    """Ends all rows once an event is set, and tells how far they are."""
 
     def __init__(
-        self, stops: Sequence[Event], report: Callable[[list[int]], None] | None, skip: int
+        self,
+        stops: Sequence[Event],
+        report: Callable[[list[list[int]]], None] | None,
+        skip: int,
     ) -> None:
         self.stops, self.report, self.skip = stops, report, skip
         self.stopped = False
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         if self.report is not None:
-            self.report(input_ids[0, self.skip :].tolist())
+            self.report(input_ids[:, self.skip :].tolist())
         self.stopped = self.stopped or any(stop.is_set() for stop in self.stops)
         return torch.full((input_ids.shape[0],), self.stopped, device=input_ids.device)
 
@@ -184,7 +188,10 @@ def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
     draws = [[source.random() for _ in range(decode.max_new_tokens)] for source in numbers]
     # Open at both ends: a number of exactly 0 or 1 could choose a token of probability 0.
     uniform = torch.tensor(draws, device=mask.device).clamp(1e-7, 1 - 1e-7)
-    processors = [TemperatureLogitsWarper(decode.temperature), TopPLogitsWarper(decode.top_p)]
+    processors = [
+        TemperatureLogitsWarper(float(decode.temperature)),
+        TopPLogitsWarper(float(decode.top_p)),
+    ]
     return LogitsProcessorList([*processors, Sampler(uniform)])
 
 

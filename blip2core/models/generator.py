@@ -1,6 +1,8 @@
 """A loaded BLIP-2, InstructBLIP or BLIP that turns pictures and prompts into text."""
 
+from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from queue import SimpleQueue
@@ -20,8 +22,10 @@ from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
 
-Update = list[int] | Generated | BaseException
-"""What a writing thread tells: tokens so far, the finished text, or what went wrong."""
+Update = list[list[int]] | list[Generated] | BaseException
+"""What a writing thread tells: tokens so far, the finished texts, or what went wrong."""
+Growing = Yielding[tuple[list[Generated], bool], None, None]
+"""Texts so far, and whether they are finished."""
 
 
 class Generator:
@@ -138,40 +142,66 @@ class Generator:
 
         The last value is what `answer` returns. Closing the iterator ends the writing.
         """
+        shown = None
+        with closing(self._grow(features, prompt, self._writing(decode, stop=stop))) as growing:
+            for (leading, *_), finished in growing:
+                half_a_character = leading.text.endswith("\N{REPLACEMENT CHARACTER}")
+                if leading.text != shown and (finished or not half_a_character):
+                    shown = leading.text
+                    yield shown
+
+    def stream_captions(
+        self,
+        features: ImageFeatures,
+        *,
+        prompt: str | None = None,
+        num: int = 1,
+        decode: DecodeConfig = GREEDY,
+        stop: Event | None = None,
+    ) -> Iterator[list[Generated]]:
+        """`num` texts about one image as they grow, all at once; with beams, the leading ones.
+
+        The last value is what `caption` returns with log-probabilities; those before have none.
+        Closing the iterator ends the writing.
+        """
+        text = self.spec.template.caption if prompt is None else prompt
+        writing = self._writing(decode, num=num, logprobs=True, stop=stop)
+        with closing(self._grow(features, text, writing)) as growing:
+            for texts, _ in growing:
+                yield texts
+
+    def _grow(self, features: ImageFeatures, prompt: str, writing: Writing) -> Growing:
+        """The texts about one image after each step, and whether they are finished."""
         abandoned = Event()
         updates: SimpleQueue[Update] = SimpleQueue()
-        writing = self._writing(decode, stop=stop)
         writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
 
         def work() -> None:
             try:
-                updates.put(self._write(features, [prompt], writing)[0][0])
+                updates.put(self._write(features, [prompt], writing)[0])
             except BaseException as error:  # raised again below, in the reader's thread
                 updates.put(error)
 
         worker = Thread(target=work, daemon=True)
         worker.start()
         try:
-            yield from self._texts(updates)
+            while True:
+                update = updates.get()
+                if isinstance(update, BaseException):
+                    raise update
+                finished = isinstance(update[0], Generated)
+                yield [self._seen(text) for text in update[: writing.num]], finished
+                if finished:
+                    return
         finally:
             abandoned.set()
             worker.join()
 
-    def _texts(self, updates: SimpleQueue[Update]) -> Iterator[str]:
-        """Growing token lists -> growing texts, each different from the one before."""
-        shown = None
-        while True:
-            update = updates.get()
-            if isinstance(update, BaseException):
-                raise update
-            finished = isinstance(update, Generated)
-            text = update.text if isinstance(update, Generated) else self._decode(update)
-            half_a_character = text.endswith("\N{REPLACEMENT CHARACTER}")
-            if text != shown and (finished or not half_a_character):
-                shown = text
-                yield text
-            if finished:
-                return
+    def _seen(self, text: Generated | list[int]) -> Generated:
+        """A finished text as it is, the tokens of an unfinished one as a text."""
+        if isinstance(text, Generated):
+            return text
+        return Generated(text=self._decode(text), tokens=tuple(text))
 
     def _writing(self, decode: DecodeConfig, *, stop: Event | None, **settings: Any) -> Writing:
         return Writing(

@@ -4,6 +4,7 @@ B images, P patches, V vision width, Q queries, E embedding width, N texts, T to
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from blip2core.errors import ModelError, TextError
+from blip2core.models.identity import revision_of
 from blip2core.models.matching import matching_of
 from blip2core.models.padding import pad_rows
 from blip2core.models.specs import ModelSpec
@@ -48,6 +50,11 @@ class Matcher:
     def vision_calls(self) -> int:
         """Runs of the image encoder so far, those of a generator that shares it included."""
         return self.vision.calls
+
+    @cached_property
+    def revision(self) -> str:
+        """What names the weights exactly: see `revision_of`."""
+        return revision_of(self)
 
     def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
         """RGB pictures, or what `vision.prepare` made of them -> features of B images.

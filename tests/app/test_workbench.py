@@ -11,6 +11,7 @@ from gradio.blocks import BlockFunction
 
 from app.start import run
 from app.workbench import ROOT, build_workbench, serve, serve_alone
+from blip2core.errors import ConfigError
 from tests.fakes import FakeGenerator, fake_services
 
 
@@ -32,7 +33,8 @@ def test_served_page_is_closed_to_the_outside() -> None:
             monitoring = client.get("monitoring/summary")
     finally:
         page.close()
-    assert info == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    assert list(info["named_endpoints"]) == ["/caption", "/ask", "/match", "/attention"]
+    assert info["unnamed_endpoints"] == {}
     assert direct.status_code == 404
     assert monitoring.status_code in (403, 404)
     assert config["title"] == "BLIP-2 Studio"
@@ -43,8 +45,17 @@ def test_model_events_share_one_lane() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
-    own = {"look", "respond", "on_replay", "on_look", "test", "mask"}
-    assert {handler(event) for event in lane} == own
+    page = {"look", "respond", "on_replay", "on_look", "test", "mask"}
+    tabs = {"write", "go_on", "score", "search"}
+    programs = {"caption", "ask", "match", "attention"}
+    assert {handler(event) for event in lane} == page | tabs | programs
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = fake_services(FakeGenerator(), mcp=True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'blip2-studio\[mcp\]'"):
+        serve(build_workbench(services), services.settings)
 
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:

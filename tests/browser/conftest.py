@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from app.workbench import build_workbench, serve
 from tests.browser.journey import Journey, visit
-from tests.fakes import FakeGenerator, fake_services
+from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
 BROWSERS = (
     "chromium",
@@ -49,14 +49,21 @@ def generator() -> FakeGenerator:
 
 
 @pytest.fixture(scope="module")
-def address(generator: FakeGenerator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def matcher() -> FakeMatcher:
+    return FakeMatcher()
+
+
+@pytest.fixture(scope="module")
+def address(
+    generator: FakeGenerator, matcher: FakeMatcher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Where the page with the fake model is served."""
     with pytest.MonkeyPatch.context() as patch:
         samples = tmp_path_factory.mktemp("samples")
         for name in ("first-1.png", "second-1.png"):
             draw(samples / name, name)
         patch.setattr("app.panel.SAMPLES", samples)
-        services = fake_services(generator, max_upload=MAX_UPLOAD)
+        services = fake_services(generator, matcher, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
     yield serve(page, services.settings)
     page.close()

@@ -331,3 +331,31 @@ def test_features_are_a_batch(tiny_generator, pictures):
     assert torch.equal(again.queries, features.queries[[0, 2, 1]])
     assert features.queries.shape == (3, tiny.QUERIES, 32)
     assert features.vision.shape == (3, 5, 24)
+
+
+@pytest.mark.parametrize("decode", [SAMPLE, BEAM], ids=lambda decode: decode.mode)
+def test_many_captions_grow_together(any_generator, pictures, decode):
+    features = any_generator.encode(pictures[:1])
+    steps = list(any_generator.stream_captions(features, prompt="ab", num=3, decode=decode))
+    expected = any_generator.caption(features, prompt="ab", num=3, decode=decode, logprobs=True)
+    assert steps[-1] == expected[0]
+    assert all(len(texts) == 3 for texts in steps) and len(steps) > 2
+    assert [len(texts[0].tokens) for texts in steps[:2]] == [1, 2]
+
+
+def test_many_captions_stop_within_one_token(tiny_generator, pictures):
+    features, stop = tiny_generator.encode(pictures[:1]), Event()
+    stop.set()
+    *_, last = tiny_generator.stream_captions(features, num=3, decode=SAMPLE, stop=stop)
+    assert [len(text.tokens) for text in last] == [1, 1, 1]
+    assert all(text.stopped for text in last)
+
+
+def test_captions_nobody_waits_for_end(tiny_generator, pictures):
+    long = DecodeConfig(mode="beam", beams=3, max_new_tokens=60)
+    steps = tiny_generator.stream_captions(tiny_generator.encode(pictures[:1]), num=3, decode=long)
+    with counted(tiny_generator.language_model) as runs:
+        next(steps)
+        steps.close()
+        written = len(runs)
+    assert written < 60

@@ -1,0 +1,54 @@
+"""Results to take along: CSV and JSON, made for a link that holds the whole file."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV; a text that a spreadsheet would run as a formula begins with an apostrophe."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: safe(row.get(name)) for name in columns} for row in rows)
+    return buffer.getvalue()
+
+
+def safe(value: Any) -> Any:
+    """A value as a spreadsheet may read it; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(RISKY):
+        return f"'{value}"
+    return value
+
+
+def json_file(content: Any) -> str:
+    """Content as JSON that a person can read."""
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def link(label: str, name: str, content: str, kind: str) -> str:
+    """HTML of a link that saves a file. The file is in the link: the server keeps none."""
+    data = base64.b64encode(content.encode()).decode()
+    return (
+        f'<a download="{escape(name)}" href="data:{kind};charset=utf-8;base64,{data}">'
+        f"{escape(label)}</a>"
+    )
+
+
+def links(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], about: Any) -> str:
+    """HTML of the links below a table: its rows as CSV, and with all that is known as JSON."""
+    return (
+        '<p class="below">'
+        + link("Download CSV", f"{name}.csv", "\ufeff" + csv_file(columns, rows), "text/csv")
+        + link("Download JSON", f"{name}.json", json_file(about), "application/json")
+        + "</p>"
+    )

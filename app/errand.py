@@ -1,0 +1,53 @@
+"""What a tab does for one visitor at the moment, and whether they still wait for it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+
+class Errand:
+    """One piece of work at a time: a new one ends the one before. Belongs to one visitor."""
+
+    def __init__(self) -> None:
+        self.about = ""
+        """Key of the picture that what is done, or was done last, is about."""
+        self._stop: threading.Event | None = None
+        self._lock = threading.Lock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Errand:
+        return Errand()  # Gradio copies a state's first value for each visitor
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is done that is still waited for."""
+        return self._stop is not None and not self._stop.is_set()
+
+    def begin(self, about: str = "") -> threading.Event:
+        """The event that tells a new piece of work to end."""
+        with self._lock:
+            self.about = about
+            if self._stop is not None:
+                self._stop.set()
+            self._stop = threading.Event()
+            return self._stop
+
+    def stop(self) -> None:
+        """What is done is not waited for any more."""
+        with self._lock:
+            if self._stop is not None:
+                self._stop.set()
+
+    def turn_to(self, about: str) -> bool:
+        """Whether the visitor turned to another picture; what was done about the last one ends."""
+        if about and about == self.about:
+            return False
+        self.stop()
+        self.about = ""
+        return True
+
+    def end(self, stop: threading.Event) -> None:
+        """The piece of work that `begin` gave this event for is over."""
+        with self._lock:
+            if self._stop is stop:
+                self._stop = None

@@ -1,0 +1,32 @@
+"""Several files at once."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.uploads import MOST_FILES, Upload, open_upload, too_many, uploads_from
+from blip2core.errors import ImageError
+from tests.app.visitor import upload
+
+
+def test_files_have_the_names_they_had(tmp_path: Path) -> None:
+    file = upload(tmp_path, "x.png", Image.new("RGB", (4, 4))) | {"orig_name": "naïve name.png"}
+    (found,) = uploads_from([file])
+    assert open_upload(found).name == found.name == "naïve name.png"
+    assert uploads_from(None) == []
+
+
+def test_bad_files_are_explained(tmp_path: Path) -> None:
+    file = upload(tmp_path, "x.png", b"Dear diary")
+    with pytest.raises(ImageError, match="is not a picture but a text"):
+        open_upload(*uploads_from([file]))
+    with pytest.raises(ImageError, match="add it again") as error:
+        open_upload(Upload(path=str(tmp_path / "gone.png"), name="gone.png"))
+    assert str(tmp_path) not in str(error.value)
+
+
+def test_too_many_are_refused_in_words() -> None:
+    file = Upload(path="a", name="a")
+    assert too_many([file] * MOST_FILES) == ""
+    assert str(MOST_FILES + 1) in too_many([file] * (MOST_FILES + 1))
