@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "intake": BASE,
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "evaluation"},
-    "exports": BASE | {"storage"},
+    "exports": BASE | {"storage", "agreement"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)

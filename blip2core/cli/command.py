@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from blip2core.cli import capfilt, curate, database, explain, intake, look, stickers, train
+from blip2core.cli import (
+    capfilt,
+    curate,
+    database,
+    explain,
+    export,
+    intake,
+    look,
+    stickers,
+    train,
+)
 from blip2core.cli.output import BAD_CALL
 from blip2core.errors import Blip2Error
 
@@ -26,6 +36,7 @@ app.add_typer(intake.commands)
 app.add_typer(train.commands)
 app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
+app.add_typer(export.commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
 app.add_typer(database.db, name="db")

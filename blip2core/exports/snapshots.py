@@ -1,14 +1,17 @@
-"""From a stored snapshot to a folder of files, and the record of it."""
+"""From a stored snapshot to a folder of files, and the record of it in the database."""
 
 from dataclasses import asdict
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
+from blip2core.agreement import Agreement, agreement
 from blip2core.config import ExportConfig
-from blip2core.exports import export_pairs
-from blip2core.exports.subject import Subject
-from blip2core.storage.database import Database
+from blip2core.exports import Manifest, Subject, export_pairs
+from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.exporting import fail_export, finish_export, record_export
+from blip2core.storage.history import double_verdicts, rejections
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import snapshot_pairs
 
@@ -21,43 +24,75 @@ def export_snapshot(
     folder: Path,
     config: ExportConfig | None = None,
 ) -> Path:
-    """Writes a snapshot into a new folder inside `folder` -> that folder.
+    """Write a snapshot into a new folder inside `folder`, named by its hash; returns that folder.
 
-    Raises ExportError and ConfigError as `export_pairs` does; the record then says "failed".
+    Raises what `write_snapshot` raises.
+    """
+    with database.read() as session:
+        digest = session.get_one(Snapshot, snapshot_id).content_sha256[:12]
+    number, out = 1, folder / f"{digest}-{format}"
+    while out.exists():
+        number += 1
+        out = folder / f"{digest}-{format}-{number}"
+    write_snapshot(database, snapshot_id=snapshot_id, format=format, out=out, config=config)
+    return out
+
+
+def write_snapshot(
+    database: Database,
+    *,
+    snapshot_id: int,
+    format: str,
+    out: Path,
+    config: ExportConfig | None = None,
+) -> Manifest:
+    """Write a snapshot to the new folder `out`, and note it in the database.
+
+    Raises ExportError and ConfigError as `export_pairs` does; the note then says that it failed.
     """
     config = config or ExportConfig()
+    with database.read() as session:
+        subject = describe(session, snapshot_id=snapshot_id)
     with database.write() as session:
-        snapshot = session.get_one(Snapshot, snapshot_id)
-        dataset = get_dataset(session, dataset_id=snapshot.dataset_id)
-        export = record_export(
+        export_id = record_export(
             session, snapshot_id=snapshot_id, format=format, options=asdict(config)
-        )
-        subject = Subject(
-            dataset=dataset.name,
-            snapshot=snapshot.name,
-            content_sha256=snapshot.content_sha256,
-            policy=snapshot.policy,
-            guidelines=dataset.guidelines,
-        )
-    out = folder / f"{snapshot.content_sha256[:12]}-{format}-{export.id}"
+        ).id
     try:
-        manifest = export_pairs(
-            snapshot_pairs(database, snapshot_id=snapshot_id),
-            out,
-            format=format,
-            subject=subject,
-            config=config,
-        )
+        pairs = snapshot_pairs(database, snapshot_id=snapshot_id)
+        manifest = export_pairs(pairs, out, format=format, subject=subject, config=config)
     except BaseException:
         with database.write() as session:
-            fail_export(session, export_id=export.id)
+            fail_export(session, export_id=export_id)
         raise
     with database.write() as session:
         finish_export(
             session,
-            export_id=export.id,
+            export_id=export_id,
             manifest_sha256=manifest.sha256,
             pairs=manifest.pairs,
-            location=str(out),
+            location=str(out.resolve()),
         )
-    return out
+    return manifest
+
+
+def describe(session: Session, *, snapshot_id: int) -> Subject:
+    """What the card says of a snapshot; what happened after it was taken changes none of it."""
+    snapshot = session.get_one(Snapshot, snapshot_id)
+    found = agreement(double_verdicts(session, snapshot_id=snapshot_id))
+    return Subject(
+        dataset=get_dataset(session, dataset_id=snapshot.dataset_id).name,
+        snapshot=snapshot.name,
+        content_sha256=snapshot.content_sha256,
+        policy=snapshot.policy,
+        rejected=rejections(session, snapshot_id=snapshot_id),
+        agreement="" if found is None else _in_words(found),
+    )
+
+
+def _in_words(found: Agreement) -> str:
+    """One sentence."""
+    said = f"Two people judged {found.texts} texts both and agreed on {found.same:.0%} of them"
+    if found.kappa is None or found.low is None or found.high is None:
+        return f"{said}."
+    interval = f"95 % interval {found.low:.2f} to {found.high:.2f}"
+    return f"{said}: Cohen's kappa {found.kappa:.2f} ({interval})."

@@ -22,8 +22,9 @@ Each takes the session first and never commits. By subject:
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
                 list_problems, count_problems, compare_runs, run_scores
-    snapshots   create_snapshot, snapshot_pairs (takes the database), find_snapshot,
-                list_snapshots, snapshots_with
+    snapshots   create_snapshot, freeze, snapshot_pairs (takes the database), find_snapshot,
+                named_snapshot, list_snapshots, snapshots_with
+    history     rejections, double_verdicts (until a snapshot was taken)
     exporting   record_export, finish_export, fail_export
     people      get_or_create_annotator, list_annotators, set_active, progress, verdict_pairs
     feedback    add_feedback, list_feedback

@@ -1,6 +1,7 @@
 """Accepted pairs, frozen: the same decisions and rules give the same pairs and the same hash."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from blip2core.storage.inserting import chunks
 from blip2core.storage.schema import (
     SOURCES,
     Annotator,
+    Batch,
     Caption,
     Dataset,
     DecisionEvent,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 """Pairs read in one go."""
+DECIDED = ("both", "people", "threshold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,9 @@ class SnapshotPolicy:
 
     sources: tuple[str, ...] = SOURCES
     """Kinds of text that are taken."""
+    decided: str = "both"
+    """Who must have accepted a text: people (one by one, or a selection of theirs), a threshold
+    that was applied as a batch, or both: either of them."""
     lowest_itm: float | None = None
     """Take accepted texts only from this ITM score on; unscored ones then stay out."""
     per_item: int | None = None
@@ -57,6 +63,8 @@ class SnapshotPolicy:
     def __post_init__(self) -> None:
         if not 0 <= self.validation + self.test < 1 or min(self.validation, self.test) < 0:
             raise StorageError("validation and test are shares that leave some for training.")
+        if self.decided not in DECIDED:
+            raise StorageError(f"decided is one of {', '.join(DECIDED)}, not {self.decided}.")
         if unknown := set(self.sources) - set(SOURCES):
             raise StorageError(f"There is no source {unknown.pop()}; valid: {', '.join(SOURCES)}.")
 
@@ -106,6 +114,50 @@ def create_snapshot(
     snapshot.content_sha256 = digest.hexdigest()
     session.flush()
     return snapshot
+
+
+def freeze(
+    session: Session,
+    *,
+    dataset_id: int,
+    policy: SnapshotPolicy,
+    created_by: int,
+    name: str | None = None,
+) -> Snapshot:
+    """The snapshot of what is accepted now: one there is, where rules and pairs are the same.
+
+    Without a name a new one is called v1, v2 and so on.
+    """
+    known = list(session.scalars(select(Snapshot).where(Snapshot.dataset_id == dataset_id)))
+    names = {snapshot.name for snapshot in known}
+    free = next(f"v{number}" for number in itertools.count(1) if f"v{number}" not in names)
+    with session.begin_nested() as attempt:
+        made = create_snapshot(
+            session, dataset_id=dataset_id, name=name or free, policy=policy, created_by=created_by
+        )
+        for snapshot in known:
+            same = (snapshot.content_sha256, snapshot.policy) == (made.content_sha256, made.policy)
+            if same and name is None:
+                attempt.rollback()
+                return snapshot
+    return made
+
+
+def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
+    """The snapshot `DATASET@SNAPSHOT`, or the only one with this name in any dataset.
+
+    None where there is none. StorageError where several have it.
+    """
+    query = select(Snapshot, Dataset.name).join(Dataset, Dataset.id == Snapshot.dataset_id)
+    found = [
+        (snapshot, f"{dataset}@{snapshot.name}")
+        for snapshot, dataset in session.execute(query.order_by(Snapshot.id))
+        if clean_text(name) in (snapshot.name, f"{dataset}@{snapshot.name}")
+    ]
+    if len(found) > 1:
+        several = ", ".join(whole for _, whole in found)
+        raise StorageError(f"Several snapshots are called {name}; name one of: {several}.")
+    return found[0][0] if found else None
 
 
 def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[ExportPair]:
@@ -272,6 +324,14 @@ def _accepted(
         )
         .order_by(Image.sha256, Caption.id)
     )
+    if policy.decided != "both":
+        by_threshold = (
+            select(Batch.id)
+            .join(DecisionEvent, DecisionEvent.batch_id == Batch.id)
+            .where(DecisionEvent.id == Verdict.decision_id, Batch.kind == "threshold")
+            .exists()
+        )
+        query = query.where(by_threshold if policy.decided == "threshold" else ~by_threshold)
     if policy.lowest_itm is not None:
         query = query.where(itm.value >= policy.lowest_itm)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
@@ -310,11 +370,11 @@ def _frozen_page(
         SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last
     )
     for row in session.execute(query.order_by(SnapshotPair.position).limit(PAGE)):
-        frozen, caption, image, scorer, run, source, handle = row
+        frozen, caption, image, scorer, run, source, handle, kind = row
         pair = _pair(frozen, caption, image, scorer, run)
         pair = replace(
             pair,
-            decided_by=handle,
+            decided_by=f"a threshold that {handle} applied" if kind == "threshold" else handle,
             url=source and source.url,
             page_url=source and source.page_url,
             license=source and source.license,
@@ -326,7 +386,7 @@ def _frozen_page(
 
 def _pair_query() -> Select[*tuple[Any, ...]]:
     return (
-        select(SnapshotPair, Caption, Image, Scorer, Run, Source, Annotator.handle)
+        select(SnapshotPair, Caption, Image, Scorer, Run, Source, Annotator.handle, Batch.kind)
         .join(Caption, Caption.id == SnapshotPair.caption_id)
         .join(Item, Item.id == SnapshotPair.item_id)
         .join(Image, Image.id == Item.image_id)
@@ -335,6 +395,7 @@ def _pair_query() -> Select[*tuple[Any, ...]]:
         .outerjoin(Source, Source.id == SnapshotPair.source_id)
         .outerjoin(DecisionEvent, DecisionEvent.id == SnapshotPair.decision_id)
         .outerjoin(Annotator, Annotator.id == DecisionEvent.annotator_id)
+        .outerjoin(Batch, Batch.id == DecisionEvent.batch_id)
     )
 
 

@@ -1,0 +1,108 @@
+"""The command that writes accepted pairs to files: export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from blip2core.cli.options import DatabaseUrl, Json, Person
+from blip2core.cli.output import write
+from blip2core.cli.studio import annotator_number, opened
+
+if TYPE_CHECKING:
+    from blip2core.storage import Database
+    from blip2core.storage.snapshots import SnapshotPolicy
+
+commands = typer.Typer()
+
+
+@commands.command()
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A dataset: what is accepted now is frozen. Or a snapshot, DATASET@SNAPSHOT.",
+        ),
+    ],
+    format: Annotated[
+        Literal[
+            "imagefolder", "webdataset", "coco", "parquet", "llava", "jsonl", "csv", "sidecars"
+        ],
+        typer.Option(help="How it is written."),
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder for it.")],
+    captions: Annotated[
+        Literal["rows", "lists"], typer.Option(help="A row per text, or one per picture.")
+    ] = "rows",
+    decided: Annotated[
+        Literal["both", "people", "threshold"], typer.Option(help="Who must have accepted a text.")
+    ] = "both",
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Kind of text that is taken: web, synthetic, edited, human; all."),
+    ] = None,
+    lowest_itm: Annotated[float | None, typer.Option(help="Least ITM score of a text.")] = None,
+    per_item: Annotated[int | None, typer.Option(min=1, help="Most texts of a picture.")] = None,
+    validation: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.0,
+    test: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.0,
+    snapshot: Annotated[str | None, typer.Option(help="What to call a new snapshot.")] = None,
+    person: Person = "command line",
+    database: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Write accepted pairs to files, with where each comes from and a dataset card."""
+    from blip2core.config import ExportConfig
+    from blip2core.exports.snapshots import write_snapshot
+    from blip2core.storage.schema import SOURCES
+    from blip2core.storage.snapshots import SnapshotPolicy
+
+    policy = SnapshotPolicy(
+        sources=tuple(source or SOURCES),
+        decided=decided,
+        lowest_itm=lowest_itm,
+        per_item=per_item,
+        validation=validation,
+        test=test,
+    )
+    with opened(database) as studio:
+        number, label = _snapshot(studio, name, policy, snapshot, person)
+        config = ExportConfig(captions=captions)
+        manifest = write_snapshot(studio, snapshot_id=number, format=format, out=out, config=config)
+    row = {
+        "out": str(out),
+        "snapshot": label,
+        "content_sha256": manifest.data["content_sha256"],
+        "manifest_sha256": manifest.sha256,
+        "pairs": manifest.pairs,
+        "pictures": manifest.pictures,
+    }
+    words = f"{out}: {manifest.pairs} pairs of {manifest.pictures} pictures, snapshot {label}"
+    write(row, as_json, words)
+
+
+def _snapshot(
+    database: "Database", name: str, policy: "SnapshotPolicy", new_name: str | None, person: str
+) -> tuple[int, str]:
+    """Number and name of the snapshot to write: the named one, or what is accepted now."""
+    from blip2core.errors import ConfigError, StorageError
+    from blip2core.storage.datasets import find_dataset
+    from blip2core.storage.snapshots import SnapshotPolicy, freeze, named_snapshot
+
+    with database.read() as session:
+        try:
+            dataset = find_dataset(session, name=name).id
+        except StorageError:
+            found = named_snapshot(session, name=name)
+            if found is None:
+                raise
+            if policy != SnapshotPolicy() or new_name is not None:
+                raise ConfigError(
+                    f"{found.name} is frozen: no rule changes it. Name the dataset to freeze "
+                    "another snapshot."
+                ) from None
+            return found.id, found.name
+    by = annotator_number(database, person)
+    with database.write() as session:
+        made = freeze(session, dataset_id=dataset, policy=policy, created_by=by, name=new_name)
+        return made.id, made.name

@@ -1,0 +1,89 @@
+"""What was decided until a snapshot was taken: the same for ever, whatever is decided later."""
+
+from collections import Counter
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, aliased
+
+from blip2core.storage.schema import Batch, DecisionEvent, Item, Snapshot
+
+NO_REASON = "rejected, no reason given"
+BY_THRESHOLD = "below the threshold of a batch"
+EDITED = "replaced by an edited text"
+
+
+def rejections(session: Session, *, snapshot_id: int) -> dict[str, int]:
+    """Why texts were not accepted -> how many texts, until the snapshot was taken."""
+    snapshot = session.get_one(Snapshot, snapshot_id)
+    query = (
+        select(
+            DecisionEvent.action,
+            DecisionEvent.reason,
+            Batch.kind,
+            func.count(DecisionEvent.caption_id.distinct()),
+        )
+        .join(Item, Item.id == DecisionEvent.item_id)
+        .outerjoin(Batch, Batch.id == DecisionEvent.batch_id)
+        .where(*_counted(snapshot), DecisionEvent.action.in_(("reject", "edit")))
+        .where(DecisionEvent.caption_id.is_not(None))
+        .group_by(DecisionEvent.action, DecisionEvent.reason, Batch.kind)
+    )
+    found: Counter[str] = Counter()
+    for action, reason, kind, count in session.execute(query):
+        if action == "edit":
+            found[EDITED] += count
+        else:
+            found[reason or (BY_THRESHOLD if kind == "threshold" else NO_REASON)] += count
+    return dict(sorted(found.items()))
+
+
+def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, bool]]:
+    """(accepted by one, accepted by the other) of the two people who judged most texts both.
+
+    Only what they judged one by one, until the snapshot was taken; the newest verdict of each.
+    """
+    snapshot = session.get_one(Snapshot, snapshot_id)
+    judged = (
+        *_counted(snapshot),
+        DecisionEvent.action.in_(("accept", "reject")),
+        DecisionEvent.batch_id.is_(None),
+    )
+    twice = (
+        select(DecisionEvent.caption_id)
+        .join(Item, Item.id == DecisionEvent.item_id)
+        .where(*judged)
+        .group_by(DecisionEvent.caption_id)
+        .having(func.count(DecisionEvent.annotator_id.distinct()) > 1)
+    )
+    query = (
+        select(DecisionEvent.caption_id, DecisionEvent.annotator_id, DecisionEvent.action)
+        .join(Item, Item.id == DecisionEvent.item_id)
+        .where(*judged, DecisionEvent.caption_id.in_(twice))
+        .order_by(DecisionEvent.id)
+    )
+    verdicts: dict[int | None, dict[int, bool]] = {}
+    for caption, annotator, action in session.execute(query):
+        verdicts.setdefault(caption, {})[annotator] = action == "accept"
+    shared: Counter[tuple[int, int]] = Counter()
+    for people in verdicts.values():
+        ordered = sorted(people)
+        shared.update((one, two) for one in ordered for two in ordered if one < two)
+    if not shared:
+        return []
+    first, second = min(shared, key=lambda pair: (-shared[pair], pair))
+    return [
+        (people[first], people[second])
+        for people in verdicts.values()
+        if first in people and second in people
+    ]
+
+
+def _counted(snapshot: Snapshot) -> tuple[ColumnElement[bool], ...]:
+    """Decisions of its dataset that counted when the snapshot was taken."""
+    undo, last = aliased(DecisionEvent), snapshot.last_decision_id
+    undone = select(undo.id).where(undo.supersedes_id == DecisionEvent.id, undo.id <= last)
+    return (
+        Item.dataset_id == snapshot.dataset_id,
+        DecisionEvent.id <= last,
+        ~undone.exists(),
+    )
