@@ -84,7 +84,7 @@ def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Wr
         min_new_tokens=decode.min_new_tokens,
         do_sample=False,  # sampling happens in Sampler, with draws of its own
         **(_beam_settings(writing) if beam else {}),
-        repetition_penalty=decode.repetition_penalty,
+        repetition_penalty=float(decode.repetition_penalty),
         eos_token_id=list(writing.end_tokens) or None,
         pad_token_id=writing.pad_token,
         logits_processor=_sampling(writing, rows),
@@ -184,7 +184,9 @@ def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
     draws = [[source.random() for _ in range(decode.max_new_tokens)] for source in numbers]
     # Open at both ends: a number of exactly 0 or 1 could choose a token of probability 0.
     uniform = torch.tensor(draws, device=mask.device).clamp(1e-7, 1 - 1e-7)
-    processors = [TemperatureLogitsWarper(decode.temperature), TopPLogitsWarper(decode.top_p)]
+    # A slider at 1 sends the integer, which transformers refuses.
+    temperature, top_p = float(decode.temperature), float(decode.top_p)
+    processors = [TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)]
     return LogitsProcessorList([*processors, Sampler(uniform)])
 
 
