@@ -1,5 +1,6 @@
 """The conversation of a visit as chat messages, in the words a visitor reads."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,24 @@ Message = dict[str, Any]
 """role, content and perhaps metadata, as Gradio's Chatbot takes them."""
 
 
+JOINER = "\u2060"
+"""Invisible; after it a letter begins no tag and no entity."""
+
+
+def inert(text: str) -> str:
+    """Text that a browser shows as it is: Gradio would draw the tags in it, and fetch what an
+    image in an imported conversation names."""
+    return re.sub("[<&]", rf"\g<0>{JOINER}", text)
+
+
+def as_typed(text: str) -> str:
+    """What `inert` was given."""
+    return text.replace(JOINER, "")
+
+
 def transcript(visit: Visit) -> list[Message]:
     """The conversation as chat messages."""
-    return [message for _, message in _lines(visit)]
+    return [message | {"content": inert(message["content"])} for _, message in _lines(visit)]
 
 
 def entry_at(visit: Visit, index: int | tuple[int, int] | list[int]) -> Entry | None:

@@ -20,7 +20,7 @@ from app.saving import build_saving
 from app.services import Services
 from app.talk import Verdict
 from app.talk_view import chat_of, origin_html, question_box, show_talk, suggestions
-from app.transcript import entry_at, transcript
+from app.transcript import as_typed, entry_at, transcript
 from app.visit import Visit
 from blip2core.errors import Blip2Error, ConfigError
 
@@ -161,7 +161,7 @@ def on_retry(visit: Visit, data: gr.RetryData, *values: Any) -> tuple[Update, ..
 
 def on_edit(visit: Visit, data: gr.EditData, *values: Any) -> tuple[Update, ...]:
     """A past question in other words; what was said after it goes."""
-    entry, question = entry_at(visit, data.index), str(data.value)
+    entry, question = entry_at(visit, data.index), as_typed(str(data.value))
     problem = "" if entry else "There is nothing to change."
     if not question.strip():
         problem = "A question cannot be empty; this one stays as it was."

@@ -192,6 +192,9 @@ def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
         TemperatureLogitsWarper(float(decode.temperature)),
         TopPLogitsWarper(float(decode.top_p)),
     ]
+    # A slider at 1 sends the integer, which transformers refuses.
+    temperature, top_p = float(decode.temperature), float(decode.top_p)
+    processors = [TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)]
     return LogitsProcessorList([*processors, Sampler(uniform)])
 
 

@@ -29,6 +29,7 @@ from app.tabs.chat import (
     respond,
 )
 from app.talk import Opening, Verdict
+from app.transcript import inert
 from app.visit import Visit
 from blip2core.errors import ModelUnavailableError
 from tests.app.test_asking import PAGE
@@ -252,6 +253,12 @@ def test_edited_question_takes_the_later_turns_with_it(visit: Visit) -> None:
     on_edit(visit, on(0, value="What?"))
     assert contents(answered(visit, fake_services(generator))) == ["What?", "What?"]
     assert generator.prompts[-1] == "Question: What? Answer:"
+
+
+def test_markup_in_a_question_is_edited_as_it_was_typed(visit: Visit) -> None:
+    ask(visit, FakeGenerator(), "Who?")
+    on_edit(visit, on(0, value=inert("<b>Who</b> & what?")))
+    assert visit.open_entry.question == "<b>Who</b> & what?"
 
 
 @pytest.mark.parametrize("words", ["  ", "x" * 2001])

@@ -1,11 +1,12 @@
 """Every state of a question has its words."""
 
+import re
 from typing import Any
 
 import pytest
 
 from app.talk import Verdict
-from app.transcript import entry_at, thumbs, transcript
+from app.transcript import as_typed, entry_at, thumbs, transcript
 from app.visit import Visit
 from blip2core.records import Turn
 
@@ -57,3 +58,15 @@ def test_messages_belong_to_their_questions() -> None:
     assert entry_at(visit, 5) is None and entry_at(visit, -1) is None
     visit.judge(first.number, Verdict(liked=True))
     assert thumbs(visit) == ["Like", "Like", None]
+
+
+HOSTILE = '<img src="https://example.org/x.png"> a &lt;b&gt; < c'
+
+
+def test_markup_is_shown_as_it_was_typed() -> None:
+    visit = Visit()
+    visit.ask(HOSTILE)
+    visit.change(visit.open_entry.number, state="answered", answer=HOSTILE)
+    for message in transcript(visit):
+        assert not re.search(r"[<&](?!\u2060)", message["content"])
+        assert as_typed(message["content"]) == HOSTILE

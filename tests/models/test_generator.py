@@ -166,6 +166,24 @@ def test_a_seed_gives_the_same_text_and_leaves_torch_alone(any_generator, pictur
     )
 
 
+def test_whole_numbers_are_settings_too(tiny_generator, pictures):
+    features = tiny_generator.encode(pictures[:1])
+    whole = {"temperature": 1, "top_p": 1, "repetition_penalty": 1}
+    texts = [
+        tiny_generator.caption(
+            features,
+            decode=DecodeConfig(
+                mode="sample",
+                seed=7,
+                max_new_tokens=10,
+                **{name: kind(value) for name, value in whole.items()},
+            ),
+        )[0][0].text
+        for kind in (int, float)
+    ]
+    assert texts[0] == texts[1]
+
+
 def test_seeds_of_each_picture_do_not_depend_on_the_batch(tiny_generator, pictures):
     features = tiny_generator.encode(pictures)
     together = tiny_generator.caption(features, num=2, decode=SAMPLE, seeds=[5, 6, 7])
