@@ -8,9 +8,10 @@ import shutil
 import threading
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,7 @@ from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import find_dataset
+from blip2core.storage.exporting import fail_unfinished_exports
 from blip2core.storage.runs import claim_run, finish_run
 from blip2core.storage.schema import Run
 
@@ -70,6 +72,8 @@ class Jobs:
         self._database, self._engine, self._settings = database, engine, settings
         self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
         self._end = threading.Event()
+        self._stops: set[threading.Event] = set()
+        """Of the jobs under way; one that is paused or cancelled sets its own alone."""
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -77,11 +81,15 @@ class Jobs:
         incoming = self._incoming()
         shutil.rmtree(incoming, ignore_errors=True)  # copies of imports that were killed
         self._close_killed_imports()
+        with self._database.write() as session:
+            fail_unfinished_exports(session)
         self._thread.start()
 
     def close(self) -> None:
         """Stop after the batch that is under way; its run goes on after the next start."""
         self._end.set()
+        for stop in tuple(self._stops):
+            stop.set()
         self._thread.join()
 
     def add(self, job: Import | ExportJob) -> None:
@@ -99,22 +107,29 @@ class Jobs:
 
     def _work(self) -> None:
         while not self._end.is_set():
-            try:
-                self._do_next()
-            except Exception as error:  # one job that fails must not end the others
-                trace = None if isinstance(error, Blip2Error) else error
-                log.error("A job failed: %s", error, exc_info=trace)
+            if not self._do_waiting(IDLE_SECONDS):
+                _safely(self._run_next)
 
-    def _do_next(self) -> None:
+    def _do_waiting(self, seconds: float = 0) -> bool:
+        """The next import or export, where there is one, or one comes within `seconds`."""
         try:
-            job = self._waiting.get(timeout=IDLE_SECONDS)
+            job = self._waiting.get(timeout=seconds)
         except queue.Empty:
-            self._run_next()
-            return
-        if isinstance(job, ExportJob):
-            self._export(job)
-        else:
-            self._import(job)
+            return False
+        _safely(partial(self._export if isinstance(job, ExportJob) else self._import, job))
+        return True
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[threading.Event]:
+        """The event that ends one job, and no other."""
+        stop = threading.Event()
+        self._stops.add(stop)
+        if self._end.is_set():
+            stop.set()
+        try:
+            yield stop
+        finally:
+            self._stops.discard(stop)
 
     def _export(self, job: ExportJob) -> None:
         folder = self._database.images.root.parent / "exports"
@@ -129,30 +144,31 @@ class Jobs:
 
     def _import(self, job: Import) -> None:
         download = Downloads() if job.downloads and self._settings.downloads else None
+        source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
         try:
-            source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
-            steps = import_pictures(
-                self._database,
-                dataset=job.dataset,
-                inputs=_found(source, job.label, download),
-                label=job.label,
-                started_by=job.annotator_id,
-                stop=self._end,
-            )
-            with closing(steps):
-                for _ in steps:
-                    pass
+            with self._stoppable() as stop:
+                steps = import_pictures(
+                    self._database,
+                    dataset=job.dataset,
+                    inputs=_found(source, job.label, download),
+                    label=job.label,
+                    started_by=job.annotator_id,
+                    stop=stop,
+                )
+                with closing(steps):
+                    for _ in steps:
+                        pass
+                ended = not stop.is_set()
         finally:
             if job.clean_up is not None:
                 shutil.rmtree(job.clean_up, ignore_errors=True)
-        if job.then is not None and not self._end.is_set():
+        if job.then is not None and ended:
             self._start_capfilt(job.dataset, job.then, job.annotator_id)
 
     def capfilt(self, dataset: str, captions: CaptionConfig | None, annotator_id: int) -> None:
         """Caption and score a dataset, or (None) only score it, once it is its turn."""
-        threading.Thread(
-            target=self._start_capfilt, args=(dataset, captions, annotator_id), daemon=True
-        ).start()
+        start = partial(self._start_capfilt, dataset, captions, annotator_id)
+        threading.Thread(target=_safely, args=(start,), daemon=True).start()
 
     def _start_capfilt(
         self, dataset: str, captions: CaptionConfig | None, annotator_id: int | None
@@ -185,13 +201,16 @@ class Jobs:
             return
         from blip2core.curation import work
 
-        steps = work(self._database, run.id, self._models_of(run), stop=self._end)
-        with closing(steps):
+        with (
+            self._stoppable() as stop,
+            closing(work(self._database, run.id, self._models_of(run), stop=stop)) as steps,
+        ):
             while True:
                 # The lane is given back after each batch: a visitor's question comes in between.
                 with self._engine.turn():
                     if next(steps, None) is None:
                         return
+                self._do_waiting()  # nobody waits hours for an export, or to see an import begin
 
     def _models_of(self, run: Run) -> CapFilt:
         captions = None
@@ -223,6 +242,14 @@ class Jobs:
                     status="failed",
                     error="The studio was stopped meanwhile: import it again.",
                 )
+
+
+def _safely(job: Callable[[], object]) -> None:
+    """One job that fails must not end the others."""
+    try:
+        job()
+    except Exception as error:
+        log.error("A job failed: %s", error, exc_info=not isinstance(error, Blip2Error))
 
 
 def _found(source: Any, label: str, download: Downloads | None) -> Iterator[Any]:

@@ -26,14 +26,22 @@ KEYMAP = {
 """Key -> what it does. Letters are dead while one types in a box."""
 
 LISTENER = """
+const BOX = "input, textarea, [contenteditable=true]";
 export default function (component) {
   const { setTriggerValue } = component;
   const onKey = (event) => {
-    const typing = event.target.closest?.("input, textarea, [contenteditable=true]");
-    if (event.key === "?" && !typing) setTriggerValue("pressed", true);
+    if (event.key === "?" && !event.target.closest?.(BOX)) setTriggerValue("pressed", true);
+  };
+  const onHeld = (event) => {
+    const letter = event.key.length === 1 && !event.target.closest?.(BOX);
+    if (event.repeat && letter) event.stopImmediatePropagation();
   };
   document.addEventListener("keydown", onKey);
-  return () => document.removeEventListener("keydown", onKey);
+  window.addEventListener("keydown", onHeld, { capture: true });
+  return () => {
+    document.removeEventListener("keydown", onKey);
+    window.removeEventListener("keydown", onHeld, { capture: true });
+  };
 }
 """
 
@@ -43,8 +51,9 @@ def _listener() -> Callable[..., Any]:
     return streamlit.components.v2.component("help_key", js=LISTENER)
 
 
-def listen_for_help() -> None:
-    """Lets ? open the help: Streamlit's own shortcuts know no punctuation."""
+def listen_to_keys() -> None:
+    """Lets ? open the help, as Streamlit's own shortcuts know no punctuation, and lets a key that
+    is held down count once: nobody decides about pictures that fly past."""
     pressed = _listener()(key="help-key", on_pressed_change=lambda: None)
     if pressed.pressed:
         show_help()

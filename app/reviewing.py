@@ -245,7 +245,7 @@ def undo(desk: Desk, walk: Walk) -> Undone | None:
 
 def keep_draft(desk: Desk, shown: Card, draft: dict[str, Any] | None) -> None:
     """What was typed so far, under the item and text it belongs to."""
-    if draft and isinstance(draft.get("text"), str):
+    if draft and draft.get("item") == shown.item_id and isinstance(draft.get("text"), str):
         caption = draft.get("caption") or None
         desk.database.run_write(
             lambda session: save_draft(

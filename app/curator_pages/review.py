@@ -11,7 +11,7 @@ import streamlit as st
 from app.desk import UNDONE, Desk, desk_with_dataset
 from app.editor import caption_editor
 from app.grid import draw_grid
-from app.keys import KEYMAP, draw_help, listen_for_help
+from app.keys import KEYMAP, draw_help, listen_to_keys
 from app.pictures import shown_picture
 from app.reviewing import (
     REASONS,
@@ -47,7 +47,7 @@ ORDERS = {
 def render(desk: Desk) -> None:
     """The page."""
     rules, grid = draw_filters(desk)
-    listen_for_help()
+    listen_to_keys()
     if grid:
         draw_grid(desk, rules)
         return
@@ -149,7 +149,7 @@ def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:
         key, body = st.columns([2, 9], vertical_alignment="center")
         key.button(
             "Pick",
-            key=f"pick-{number}",
+            key=f"pick-{number}-{shown.item_id}",
             shortcut=str(number) if number < 10 and not walk.flagging else None,
             type="primary" if text.caption_id == walk.chosen else "secondary",
             on_click=partial(pick, walk, text.caption_id),
@@ -201,27 +201,27 @@ def _truncated(score: ShownScore | None) -> str:
 
 def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """The text in a box; what is typed is kept while it is typed."""
-    original = next((t.text for t in shown.texts if t.caption_id == walk.editing), "")
-    text = shown.draft.text if shown.draft is not None else original
+    place = (shown.item_id, walk.editing or 0)
+    draft = shown.draft
+    if draft is not None and (draft.caption_id or 0) == place[1]:
+        text = draft.text
+    else:
+        text = next((one.text for one in shown.texts if one.caption_id == place[1]), "")
 
     def on_draft() -> None:
         keep_draft(desk, shown, st.session_state["editor"].get("draft"))
 
     def on_save() -> None:
         saved = st.session_state["editor"].get("save")
-        if saved and (saved.get("caption") or 0) == walk.editing:
+        if saved and (saved.get("item"), saved.get("caption")) == place:
             decide(desk, rules, walk, shown, "edit", text=str(saved.get("text", "")))
 
-    def on_leave() -> None:
-        pass  # the draft has been kept; the cursor is out of the box, so keys work again
-
     caption_editor(
-        walk.editing or 0,
+        place,
         text,
         label="Your text: Ctrl+Enter saves and accepts it, Esc leaves it as a draft",
         on_draft=on_draft,
         on_save=on_save,
-        on_leave=on_leave,
         focus=walk.typing,
     )
     st.button("Throw the draft away", on_click=partial(drop_edit, desk, walk, shown))
@@ -236,7 +236,7 @@ def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
         ):
             column.button(
                 f"{number} {reason}",
-                key=f"reason-{number}",
+                key=f"reason-{number}-{shown.item_id}",
                 shortcut=str(number),
                 on_click=partial(decide, desk, rules, walk, shown, "flag", reason=reason),
                 width="stretch",
@@ -247,19 +247,20 @@ def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
 def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """Every act as a button that names its key."""
     act = partial(partial, decide, desk, rules, walk, shown)
+    draw = partial(draw_key, item_id=shown.item_id)
     nothing = walk.chosen is None
     with st.container(horizontal=True):
-        draw_key("Accept", "A", act("accept"), disabled=nothing, primary=True)
-        draw_key("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
-        draw_key("Reject", "X", act("reject"), disabled=nothing)
-        draw_key("Edit", "E", partial(begin_edit, walk, walk.chosen))
-        draw_key("Skip", "S", act("skip"))
-        draw_key("Flag", "F", partial(setattr, walk, "flagging", True))
+        draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
+        draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
+        draw("Reject", "X", act("reject"), disabled=nothing)
+        draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
+        draw("Skip", "S", act("skip"))
+        draw("Flag", "F", partial(setattr, walk, "flagging", True))
     with st.container(horizontal=True):
-        draw_key("Undo", "Z", partial(undo, desk, walk))
-        draw_key("Next undone", "J", partial(next_undone, desk, rules, walk))
-        draw_key("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
-        draw_key("Next", "Right", partial(go_on, desk, rules, walk))
+        draw("Undo", "Z", partial(undo, desk, walk))
+        draw("Next undone", "J", partial(next_undone, desk, rules, walk))
+        draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
+        draw("Next", "Right", partial(go_on, desk, rules, walk))
         draw_help()
 
 
@@ -268,13 +269,14 @@ def draw_key(
     key: str,
     act: Callable[[], object],
     *,
+    item_id: int,
     disabled: bool = False,
     primary: bool = False,
 ) -> None:
-    """One act."""
+    """One act on one item: a key that comes before the next item is on screen is not for that."""
     st.button(
         label,
-        key=f"key-{key}",
+        key=f"key-{key}-{item_id}",
         shortcut=key,
         type="primary" if primary else "secondary",
         disabled=disabled,

@@ -26,26 +26,25 @@ def _component() -> Callable[..., Any]:
 
 
 def caption_editor(
-    caption_id: int,
+    place: tuple[int, int],
     text: str,
     *,
     label: str,
     on_draft: Callable[[], None],
     on_save: Callable[[], None],
-    on_leave: Callable[[], None],
     key: str = "editor",
     focus: bool = True,
 ) -> Any:
-    """Draws the box. Its result has `.draft`, `.save` and `.leave`, each a dict that names the
+    """Draws the box. Its result has `.draft` and `.save`, each a dict that names the item and the
     caption it belongs to, so that nothing is ever saved to another one.
 
-    `text` fills the box when the caption is another one than before.
+    `text` fills the box when the place, an item and a caption, is another one than before.
     """
-    data = {"caption": caption_id, "text": text, "label": label, "focus": focus}
+    item, caption = place
+    data = {"item": item, "caption": caption, "text": text, "label": label, "focus": focus}
     return _component()(
         data=data,
         key=key,
         on_draft_change=on_draft,
         on_save_change=on_save,
-        on_leave_change=on_leave,
     )

@@ -1,5 +1,6 @@
 // A text box whose draft reaches the server half a second after the last key, not only when it
-// loses the focus: a reload loses nothing. Ctrl+Enter saves, Esc leaves and keeps the draft.
+// loses the focus: a reload loses nothing. Ctrl+Enter saves, Esc leaves and keeps the draft. What is
+// sent names its item and its text, so that it never counts for others.
 const DRAFT_MILLISECONDS = 500;
 
 export default function (component) {
@@ -7,31 +8,40 @@ export default function (component) {
   const box = parentElement.querySelector("textarea");
   const label = parentElement.querySelector("label");
   label.textContent = data.label;
-  if (parentElement.dataset.caption !== String(data.caption)) {
-    parentElement.dataset.caption = String(data.caption);
+  const place = `${data.item}/${data.caption}`;
+  if (parentElement.dataset.place !== place) {
+    clearTimeout(parentElement.timer);
+    parentElement.dataset.place = place;
     box.value = data.text;
     if (data.focus) {
       box.focus();
       box.setSelectionRange(box.value.length, box.value.length);
     }
   }
-  const draft = () => setStateValue("draft", { caption: data.caption, text: box.value });
+  const typed = () => ({ item: data.item, caption: data.caption, text: box.value });
+  const draft = () => {
+    clearTimeout(parentElement.timer);
+    parentElement.timer = 0;
+    setStateValue("draft", typed());
+  };
   box.oninput = () => {
     clearTimeout(parentElement.timer);
     parentElement.timer = setTimeout(draft, DRAFT_MILLISECONDS);
+  };
+  box.onblur = () => {
+    if (parentElement.timer) draft(); // a click on a button does not overtake the last words
   };
   box.onkeydown = (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       event.stopPropagation();
       clearTimeout(parentElement.timer);
-      setTriggerValue("save", { caption: data.caption, text: box.value });
+      parentElement.timer = 0;
+      setTriggerValue("save", typed());
     } else if (event.key === "Escape") {
       event.stopPropagation();
-      clearTimeout(parentElement.timer);
       draft();
       box.blur();
-      setTriggerValue("leave", { caption: data.caption });
     }
   };
 }

@@ -41,8 +41,7 @@ class NamedFile:
         try:
             return self.content.open("rb")
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "its name cannot be used"
-            raise IntakeError(f"{safe_name(self.name)} cannot be read: {reason}.") from error
+            raise self._unreadable(error) from error
 
     def size(self) -> int:
         with self.open() as file:
@@ -50,11 +49,22 @@ class NamedFile:
 
     def read(self, limit: int, *, may_be_empty: bool = False) -> bytes:
         """All bytes. IntakeError where there are none, or more than `limit`."""
-        with self.open() as file:
-            data = file.read(limit + 1)
+        data = self.start(limit + 1)
         if not data and not may_be_empty:
             raise IntakeError("The file is empty.")
         return within(data, limit)
+
+    def start(self, count: int) -> bytes:
+        """The first bytes. IntakeError where the system opens the file, but does not read it."""
+        with self.open() as file:
+            try:
+                return file.read(count)
+            except OSError as error:
+                raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError | ValueError) -> IntakeError:
+        reason = getattr(error, "strerror", None) or "its name cannot be used"
+        return IntakeError(f"{safe_name(self.name)} cannot be read: {reason}.")
 
 
 def within(data: bytes, limit: int) -> bytes:
@@ -66,8 +76,7 @@ def within(data: bytes, limit: int) -> bytes:
 
 def kind_of(file: NamedFile) -> Kind:
     """What a file is, by its first bytes; only texts are told apart by the end of their name."""
-    with file.open() as opened:
-        head = opened.read(512)
+    head = file.start(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
     if head.startswith(tuple(COMPRESSED)) or head[257:262] == b"ustar":

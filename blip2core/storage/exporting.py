@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from blip2core.storage.schema import Export
@@ -45,3 +46,9 @@ def fail_export(session: Session, *, export_id: int) -> None:
     """The export was not written to its end."""
     session.get_one(Export, export_id).status = "failed"
     session.flush()
+
+
+def fail_unfinished_exports(session: Session) -> int:
+    """For a studio that starts: no export is being written, so those that say so were killed."""
+    unfinished = update(Export).where(Export.status == "writing").values(status="failed")
+    return session.execute(unfinished).rowcount  # type: ignore[attr-defined, no-any-return]

@@ -1,7 +1,9 @@
 """read(): one call for whatever somebody has."""
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,3 +178,23 @@ def test_an_uploaded_table_reaches_no_file(tmp_path: Path) -> None:
     assert len(reasons(read(table))) == 2
     (tmp_path / "t.csv").write_text("path\na.png\n", "utf-8")
     assert len(reasons(read([tmp_path / "t.csv"]))) == 1
+
+
+def test_a_file_that_opens_and_cannot_be_read_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good.jpg").write_bytes(png())
+    (tmp_path / "sick.jpg").write_bytes(png())
+    healthy = Path.open
+
+    class Sick(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    def open_(path: Path, *args: Any, **named: Any) -> Any:
+        return Sick() if path.name == "sick.jpg" else healthy(path, *args, **named)
+
+    monkeypatch.setattr(Path, "open", open_)
+    good, sick = sorted(read(tmp_path), key=lambda one: one.name)
+    assert isinstance(good, WebPicture)
+    assert sick.reason == "sick.jpg cannot be read: Input/output error."

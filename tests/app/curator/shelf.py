@@ -9,7 +9,9 @@ from blip2core.records import Candidate, Scored, ScorerIdentity, WebPicture
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.items import ImageFacts, add_item
+from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, finish_run, start_run
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ =1+1"
@@ -69,3 +71,14 @@ def _add(session, database: Database, dataset_id: int, run_id: int, number: int,
         )
     }
     add_scores(session, run_id=run_id, identity=SCORER, scores=scores)
+
+
+def accept_first(database: Database) -> None:
+    """Ada accepts the first text of the first picture."""
+    with database.write() as session:
+        ada = get_or_create_annotator(session, handle="ada").id
+        caption = texts_of(session, item_id=1)[0].caption_id
+        new = NewDecision(
+            client_event_id="first", item_id=1, annotator_id=ada, action="accept", caption_id=caption
+        )
+        record_decision(session, new)

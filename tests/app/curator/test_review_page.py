@@ -1,9 +1,12 @@
 """One picture after the other: what each key does, and what is on disk afterwards."""
 
+import json
+
 import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
+from blip2core.storage.cards import save_draft
 from blip2core.storage.database import Database
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
@@ -14,9 +17,14 @@ from tests.app.curator.shelf import HOSTILE
 
 def press(page: AppTest, key: str) -> AppTest:
     """The button that a key stands for."""
-    page.button(f"key-{key}").click().run()
+    button(page, f"key-{key}").click().run()
     assert not page.exception
     return page
+
+
+def button(page: AppTest, key: str):
+    """A button of the item on screen."""
+    return page.button(f"{key}-{item_of(page)}")
 
 
 def item_of(page: AppTest) -> int:
@@ -63,7 +71,7 @@ def test_reject_takes_the_next_text_until_none_is_left(open_page: Open, database
 def test_several_texts_may_be_right(open_page: Open, database: Database) -> None:
     page = press(open_page("review"), "Shift+A")
     assert item_of(page) == 7
-    page.button("pick-3").click().run()
+    button(page, "pick-3").click().run()
     press(page, "A")
     assert [text_of(database, caption) for _, _, caption in acts(database)] == [
         "first text 6",
@@ -75,7 +83,7 @@ def test_skip_flag_and_the_way_back(open_page: Open, database: Database) -> None
     page = press(open_page("review"), "S")
     second = item_of(page)
     press(page, "F")
-    page.button("reason-2").click().run()
+    button(page, "reason-2").click().run()
     assert [action for action, _, _ in acts(database)] == ["skip", "flag"]
     press(page, "Left")
     assert item_of(page) == second
@@ -98,7 +106,7 @@ def test_undo_works_in_another_visit(open_page: Open, database: Database) -> Non
 
 def test_double_click_is_one_decision(open_page: Open, database: Database) -> None:
     page = open_page("review")
-    page.button("key-A").click()
+    button(page, "key-A").click()
     page.run()
     walk = page.session_state["walk"]
     from app import reviewing
@@ -154,3 +162,28 @@ def test_second_review_is_blind(open_page: Open, database: Database) -> None:
     with database.read() as session:
         rounds = session.scalars(select(DecisionEvent.round).order_by(DecisionEvent.id)).all()
     assert rounds == [1, 2]
+
+
+def test_a_draft_belongs_to_its_text(open_page: Open, database: Database) -> None:
+    page = open_page("review")
+    walk = page.session_state["walk"]
+    other = walk.chosen + 1
+    with database.write() as session:
+        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=walk.chosen)
+    page = open_page("review")
+    assert editor_of(page) == ("half a", [7, walk.chosen])
+    button(page, "pick-3").click().run()
+    assert page.session_state["walk"].chosen == other
+    press(page, "E")
+    assert editor_of(page) == (text_of(database, other), [7, other])
+
+
+def editor_of(page: AppTest) -> tuple[str, list[int]]:
+    """Text in the editor, and the item and caption that it says it is for."""
+    (proto,) = [
+        one.proto
+        for one in page.main.get("bidi_component")
+        if one.proto.component_name.endswith("caption_editor")
+    ]
+    data = json.loads(proto.json)
+    return data["text"], [data["item"], data["caption"]]
