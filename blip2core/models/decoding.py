@@ -189,12 +189,10 @@ def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
     # Open at both ends: a number of exactly 0 or 1 could choose a token of probability 0.
     uniform = torch.tensor(draws, device=mask.device).clamp(1e-7, 1 - 1e-7)
     processors = [
+        # A slider at 1 sends the integer, which transformers refuses.
         TemperatureLogitsWarper(float(decode.temperature)),
         TopPLogitsWarper(float(decode.top_p)),
     ]
-    # A slider at 1 sends the integer, which transformers refuses.
-    temperature, top_p = float(decode.temperature), float(decode.top_p)
-    processors = [TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)]
     return LogitsProcessorList([*processors, Sampler(uniform)])
 
 

@@ -79,6 +79,10 @@ def accept_first(database: Database) -> None:
         ada = get_or_create_annotator(session, handle="ada").id
         caption = texts_of(session, item_id=1)[0].caption_id
         new = NewDecision(
-            client_event_id="first", item_id=1, annotator_id=ada, action="accept", caption_id=caption
+            client_event_id="first",
+            item_id=1,
+            annotator_id=ada,
+            action="accept",
+            caption_id=caption,
         )
         record_decision(session, new)
