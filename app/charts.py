@@ -14,6 +14,8 @@ BINS = 40
 COLOURS = {"web": "#b45309", "synthetic": "#0f766e", "edited": "#6d28d9", "human": "#1d4ed8"}
 """One for each source of texts, told apart also by colour-blind eyes and in grey."""
 HEIGHT = 220
+RULE = "#888888"
+"""Of the line at the threshold: seen on light and on dark."""
 
 
 def histogram(
@@ -42,7 +44,7 @@ def histogram(
     )
     line = (
         altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
-        .mark_rule(strokeDash=[6, 4], strokeWidth=2)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=RULE)
         .encode(x="threshold:Q", tooltip=["threshold"])
     )
     return altair.layer(bars, line).properties(height=HEIGHT)
@@ -97,7 +99,7 @@ def precision_and_recall(points: Sequence[Point], *, threshold: float) -> altair
     line = base.mark_line().encode(y=altair.Y("share:Q", scale=share), tooltip=columns)
     rule = (
         altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
-        .mark_rule(strokeDash=[6, 4], strokeWidth=2)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=RULE)
         .encode(x="threshold:Q")
     )
     return altair.layer(band, line, rule).properties(height=HEIGHT)

@@ -6,12 +6,20 @@ from dataclasses import replace
 from functools import partial
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from app.desk import Desk
 from app.pictures import shown_picture
 from app.reviewing import Rules, as_plain, new_event
 from blip2core.errors import StorageError
-from blip2core.storage.batches import Choice, NewBatch, decide_many, list_batches, undo_batch
+from blip2core.storage.batches import (
+    Choice,
+    NewBatch,
+    decide_many,
+    ensure_unchanged,
+    list_batches,
+    undo_batch,
+)
 from blip2core.storage.cards import Card, card
 from blip2core.storage.review import QueueEntry, review_queue
 
@@ -132,10 +140,13 @@ def decide_chosen(desk: Desk, rules: Rules, chosen: list[Card], action: str) -> 
         annotator_id=desk.annotator_id,
         settings=as_plain(rules) | {"action": action},
     )
+
+    def unit(session: Session) -> None:
+        ensure_unchanged(session, versions={one.item_id: one.row_version for one in chosen})
+        decide_many(session, new, choices=choices, expected=len(choices))
+
     try:
-        desk.database.run_write(
-            lambda session: decide_many(session, new, choices=choices, expected=len(choices))
-        )
+        desk.database.run_write(unit)
         message = f"{len(choices)} texts: {action}. Undo it below, or with Z in the other view."
     except StorageError as error:
         message = str(error)

@@ -32,15 +32,16 @@ export default function (component) {
   const onKey = (event) => {
     if (event.key === "?" && !event.target.closest?.(BOX)) setTriggerValue("pressed", true);
   };
-  const onHeld = (event) => {
-    const letter = event.key.length === 1 && !event.target.closest?.(BOX);
-    if (event.repeat && letter) event.stopImmediatePropagation();
+  const onHeldOrHidden = (event) => {
+    if (event.target.closest?.(BOX)) return;
+    const hidden = document.querySelector("[role=dialog]") && /^(.|Arrow.*)$/.test(event.key);
+    if (hidden || (event.repeat && event.key.length === 1)) event.stopImmediatePropagation();
   };
   document.addEventListener("keydown", onKey);
-  window.addEventListener("keydown", onHeld, { capture: true });
+  window.addEventListener("keydown", onHeldOrHidden, { capture: true });
   return () => {
     document.removeEventListener("keydown", onKey);
-    window.removeEventListener("keydown", onHeld, { capture: true });
+    window.removeEventListener("keydown", onHeldOrHidden, { capture: true });
   };
 }
 """
@@ -52,8 +53,9 @@ def _listener() -> Callable[..., Any]:
 
 
 def listen_to_keys() -> None:
-    """Lets ? open the help, as Streamlit's own shortcuts know no punctuation, and lets a key that
-    is held down count once: nobody decides about pictures that fly past."""
+    """Lets ? open the help, as Streamlit's own shortcuts know no punctuation, and keeps
+    Streamlit's from counting a key that is held down, or pressed while the help hides the picture:
+    nobody decides about what they do not see."""
     pressed = _listener()(key="help-key", on_pressed_change=lambda: None)
     if pressed.pressed:
         show_help()

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import streamlit
+from sqlalchemy.orm import Session
 
 from app.desk import Desk
 from blip2core.errors import ConflictError, StorageError
-from blip2core.storage.cards import Card, card, drop_draft, save_draft, take_lease
+from blip2core.storage.cards import Card, card, drop_draft, release_lease, save_draft, take_lease
 from blip2core.storage.decisions import NewDecision, Undone, record_decision, undo_last
 from blip2core.storage.review import Order, QueueFilter, review_queue, second_review_queue
 
@@ -124,14 +125,13 @@ def advance(desk: Desk, rules: Rules, walk: Walk) -> bool:
     if not page.entries and walk.cursor is not None:  # what was left out may have come back
         page = queue(desk, rules, None)
     following = [entry for entry in page.entries if entry.item_id != walk.item_id]
-    if walk.item_id is not None:
-        walk.visited.append(walk.item_id)
+    left = walk.item_id
+    if left is not None:
+        walk.visited.append(left)
     show(walk, following[0].item_id if following else None)
     walk.cursor = page.next
-    if walk.item_id is None:
-        return False
-    _hold(desk, walk)
-    return True
+    _hold(desk, walk, left)
+    return walk.item_id is not None
 
 
 def go_back(walk: Walk) -> None:
@@ -290,13 +290,18 @@ def _second_queue(desk: Desk, rules: Rules, cursor: str | None) -> Any:
         )
 
 
-def _hold(desk: Desk, walk: Walk) -> None:
-    """Others do not get this item meanwhile. Where one has it, deciding still is safe."""
-    item_id = walk.item_id
+def _hold(desk: Desk, walk: Walk, left: int | None) -> None:
+    """Others get the item that was left, and not this one. Where one has it, deciding is safe."""
+    who = desk.annotator_id
+
+    def unit(session: Session) -> None:
+        if left is not None:
+            release_lease(session, item_id=left, annotator_id=who)
+        if walk.item_id is not None:
+            take_lease(session, item_id=walk.item_id, annotator_id=who)
+
     try:
-        desk.database.run_write(
-            lambda session: take_lease(session, item_id=item_id, annotator_id=desk.annotator_id)
-        )
+        desk.database.run_write(unit)
     except ConflictError as error:
         walk.message = str(error)
 

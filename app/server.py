@@ -67,7 +67,7 @@ def curator_options(services: Services) -> dict[str, Any]:
         "client.showErrorLinks": False,
         "browser.gatherUsageStats": False,
         "theme.light.primaryColor": "#0f766e",
-        "theme.dark.primaryColor": "#2dd4bf",
+        "theme.dark.primaryColor": "#0d9488",
     }
 
 

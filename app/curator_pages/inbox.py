@@ -12,8 +12,10 @@ from app.jobs import Import, keep_upload
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
+from blip2core.storage.datasets import get_dataset
 from blip2core.storage.runs import (
     count_problems,
+    list_problems,
     list_runs,
     request_cancel,
     request_pause,
@@ -196,9 +198,11 @@ def draw_job(desk: Desk, run: Run, problems: int) -> None:
         if run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
-            st.caption(counted + (f", {problems:,} problems" if problems else ""))
+            st.caption(counted)
         if run.error:
             st.error(run.error)
+        elif problems and not run.done:  # nothing came in: say why, not only where to read it
+            st.text(why_nothing(desk, run))
         acts = {
             "Pause": (request_pause, run.kind != "import" and run.status == "running"),
             "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),
@@ -211,7 +215,23 @@ def draw_job(desk: Desk, run: Run, problems: int) -> None:
                         label, key=f"{label}-{run.id}", on_click=partial(ask, desk, act, run.id)
                     )
             if problems:
-                st.page_link("curator_pages/runs.py", label=f"{problems:,} problems")
+                label = f"{problems:,} problems" if problems > 1 else "1 problem"
+                st.page_link(
+                    "curator_pages/runs.py", label=label, query_params=of_dataset(desk, run)
+                )
+
+
+def why_nothing(desk: Desk, run: Run) -> str:
+    """The first problem of a job that brought nothing. Hostile text."""
+    with desk.database.read() as session:
+        return list_problems(session, run_id=run.id, limit=1)[0].reason
+
+
+def of_dataset(desk: Desk, run: Run) -> dict[str, str]:
+    """What opens a page on the dataset of a job, whatever is on the desk."""
+    with desk.database.read() as session:
+        dataset = get_dataset(session, dataset_id=run.dataset_id)
+    return {"dataset": dataset.name, "who": desk.handle}
 
 
 RESUMABLE = ("paused", "failed", "cancelled")

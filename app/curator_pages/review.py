@@ -48,7 +48,9 @@ def render(desk: Desk) -> None:
     """The page."""
     rules, grid = draw_filters(desk)
     listen_to_keys()
-    if grid:
+    if grid and rules.second:
+        st.info("The second review is blind, so it goes picture by picture.")
+    elif grid:
         draw_grid(desk, rules)
         return
     draw_one(desk, rules)

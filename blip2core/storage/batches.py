@@ -1,7 +1,7 @@
 """Many decisions as one act, undone as one: a grid selection, or a threshold."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -115,6 +115,20 @@ def decide_many(
             "Look at the numbers again."
         )
     return batch
+
+
+def ensure_unchanged(session: Session, *, versions: Mapping[int, int]) -> None:
+    """Locks items until the commit. ConflictError where one has left the version given for it."""
+    rows: list[tuple[int, int]] = []
+    for chunk in chunks(sorted(versions)):
+        query = select(Item.id, Item.row_version).where(Item.id.in_(chunk)).order_by(Item.id)
+        rows += [(item, version) for item, version in session.execute(query.with_for_update())]
+    changed = [item for item, version in rows if version != versions[item]]
+    if changed:
+        named = ", ".join(f"#{item}" for item in changed[:5])
+        raise ConflictError(
+            f"Somebody decided about {named} meanwhile; nothing was overwritten, look at it again."
+        )
 
 
 def undo_batch(session: Session, *, batch_id: int, annotator_id: int, uid: str) -> UndoneBatch:

@@ -8,6 +8,7 @@ from app.services import Services
 from blip2core.storage.database import Database
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
+from tests.app.curator.shelf import accept_first
 from tests.app.curator.test_review_page import press
 
 
@@ -72,6 +73,22 @@ def test_grid_decides_in_one_batch(open_page: Open, database: Database) -> None:
     assert count(database, Item, status="decided") == 3
     next(b for b in page.button if b.label == "Undo the batch").click().run()
     assert count(database, Item, status="decided") == 0
+
+
+def test_grid_overwrites_nobody(open_page: Open, database: Database) -> None:
+    page = open_page("review", view="grid")
+    page.checkbox("tile-1").check()
+    page.checkbox("tile-2").check().run()
+    accept_first(database)
+    next(b for b in page.button if b.label == "Accept the best text of 2").click().run()
+    assert "Somebody decided about #1 meanwhile" in page.info[0].value
+    assert count(database, DecisionEvent) == 1
+
+
+def test_second_review_shows_no_grid(open_page: Open) -> None:
+    page = open_page("review", view="grid", second="true")
+    assert "blind" in page.info[0].value
+    assert not [one for one in page.checkbox if one.key.startswith("tile-")]
 
 
 def test_snapshot_and_export(open_page: Open, services: Services, database: Database) -> None:

@@ -10,7 +10,7 @@ from blip2core.storage.cards import save_draft
 from blip2core.storage.database import Database
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.schema import Caption, DecisionEvent, Verdict
+from blip2core.storage.schema import Caption, DecisionEvent, Lease, Verdict
 from tests.app.curator.conftest import Open
 from tests.app.curator.shelf import HOSTILE
 
@@ -187,3 +187,9 @@ def editor_of(page: AppTest) -> tuple[str, list[int]]:
     ]
     data = json.loads(proto.json)
     return data["text"], [data["item"], data["caption"]]
+
+
+def test_an_item_that_was_left_is_free_again(open_page: Open, database: Database) -> None:
+    page = press(open_page("review"), "Right")
+    with database.read() as session:
+        assert session.scalars(select(Lease.item_id)).all() == [item_of(page)]
