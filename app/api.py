@@ -29,7 +29,7 @@ from blip2core.images import open_image
 from blip2core.records import Conversation
 
 Mode = Literal["greedy", "sample", "beam"]
-Method = Literal["gradcam", "words", "relevance", "rollout", "cross-attention", "winner"]
+Method = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
 """The names of `blip2core.explain.METHODS`, which loads torch and so is not asked here."""
 LONGEST_QUESTION = 2000
 """Characters of a question or an answer before it."""
@@ -124,7 +124,7 @@ class Endpoints:
         self,
         image: gr.FileData,
         text: str,
-        method: Method = "gradcam",
+        method: Method = "winner",
         word: int | None = None,
     ) -> dict[str, Any]:
         """What the Q-Former looked at in a picture, given a text.

@@ -22,6 +22,7 @@ from app.panel import build_panel
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.start import Wait, run
+from app.tabs.capfilt import build_capfilt_tab
 from app.tabs.caption import build_caption_tab
 from app.tabs.chat import build_chat_tab
 from app.tabs.inside import build_inside_tab
@@ -37,6 +38,7 @@ TABS = {
     "caption": ("Caption", build_caption_tab),
     "match": ("Match", build_match_tab),
     "inside": ("Look inside", build_inside_tab),
+    "capfilt": ("CapFilt", build_capfilt_tab),
 }
 """Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
 SESSIONS = 100

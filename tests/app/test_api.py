@@ -1,6 +1,7 @@
 """The endpoints, as programs use them: served, with fakes behind, and the README's example."""
 
 import contextlib
+import inspect
 import io
 import re
 from collections.abc import Iterator
@@ -13,12 +14,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from app.api import Method, picture
+from app.api import Endpoints, Method, picture
 from app.services import build_services
 from app.settings import AppSettings
 from app.workbench import build_workbench, serve
 from blip2core.errors import ImageError
-from blip2core.explain import METHODS
+from blip2core.explain import DEFAULT_METHOD, METHODS
 from blip2core.models.specs import find_spec
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
@@ -81,6 +82,8 @@ def test_texts_come_back_in_their_order(client: Client, image: Any) -> None:
 
 def test_methods_are_those_there_are() -> None:
     assert get_args(Method) == tuple(METHODS)
+    default = inspect.signature(Endpoints.attention).parameters["method"].default
+    assert default == DEFAULT_METHOD
 
 
 @pytest.mark.parametrize(

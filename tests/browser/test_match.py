@@ -84,3 +84,14 @@ def test_pictures_are_found(on_tab: Journey, tmp_path: Path) -> None:
     on_tab.page.get_by_label("Text to find").press("Enter")
     names = on_tab.page.locator("#found td.picture .file > span")
     expect(names).to_have_text(["30.png", "20.png", "10.png"])
+
+
+def test_text_is_looked_inside_with(on_tab: Journey) -> None:
+    on_tab.page.get_by_label("Texts, one on each line").fill(f"a dog\n{HOSTILE}")
+    on_tab.press("Score the texts")
+    expect(on_tab.page.locator("#matches tbody tr")).to_have_count(2)
+    on_tab.press(f"Look inside: {HOSTILE}")
+    expect(on_tab.page.get_by_role("tab", name="Look inside")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(on_tab.page.locator("#inside-text textarea")).to_have_value(HOSTILE)
