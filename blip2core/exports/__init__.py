@@ -87,6 +87,7 @@ def export_pairs(
                 "snapshot": subject.snapshot,
                 "content_sha256": subject.content_sha256,
                 "policy": dict(subject.policy),
+                "applied": [dict(rules) for rules in subject.applied],
                 "rejected": dict(subject.rejected),
                 "agreement": subject.agreement,
                 "counts": tally.as_dict(),

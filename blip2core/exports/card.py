@@ -54,9 +54,9 @@ def card(
         "`web`: it stood beside the picture. `synthetic`: a model wrote it. `edited`: a person "
         "changed one of these. `human`: a person wrote it.",
         "## How it was chosen",
-        escape(subject.guidelines),
-        _table("rule", "value", rows=_flat(subject.policy)),
+        _table("rule of the snapshot", "value", rows=_flat(subject.policy)),
         _counts("accepted by", tally.deciders),
+        *(_table("threshold applied", "value", rows=_flat(rules)) for rules in subject.applied),
         escape(subject.agreement),
         "## What was not taken",
         _not_taken(subject, output),

@@ -11,7 +11,7 @@ from blip2core.exports import Manifest, Subject, export_pairs
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.exporting import fail_export, finish_export, record_export
-from blip2core.storage.history import double_verdicts, rejections
+from blip2core.storage.history import applied_rules, double_verdicts, rejections
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import snapshot_pairs
 
@@ -84,6 +84,7 @@ def describe(session: Session, *, snapshot_id: int) -> Subject:
         snapshot=snapshot.name,
         content_sha256=snapshot.content_sha256,
         policy=snapshot.policy,
+        applied=applied_rules(session, snapshot_id=snapshot_id),
         rejected=rejections(session, snapshot_id=snapshot_id),
         agreement="" if found is None else _in_words(found),
     )

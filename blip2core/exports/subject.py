@@ -1,6 +1,6 @@
 """What is exported, beyond the pairs themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ class Subject:
     """Of the pairs: the same decisions under the same policy have the same hash."""
     policy: Mapping[str, Any] = field(default_factory=dict)
     """The rules that chose the pairs; plain JSON values."""
-    guidelines: str = ""
-    """What annotators were told."""
+    applied: Sequence[Mapping[str, Any]] = ()
+    """What each threshold batch was applied with that accepted some of the pairs."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Why texts were not accepted -> how many."""
     agreement: str = ""

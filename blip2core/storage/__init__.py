@@ -24,7 +24,7 @@ Each takes the session first and never commits. By subject:
                 list_problems, count_problems, compare_runs, run_scores
     snapshots   create_snapshot, freeze, snapshot_pairs (takes the database), find_snapshot,
                 named_snapshot, list_snapshots, snapshots_with
-    history     rejections, double_verdicts (until a snapshot was taken)
+    history     rejections, applied_rules, double_verdicts (until a snapshot was taken)
     exporting   record_export, finish_export, fail_export
     people      get_or_create_annotator, list_annotators, set_active, progress, verdict_pairs
     feedback    add_feedback, list_feedback

@@ -1,11 +1,19 @@
 """What was decided until a snapshot was taken: the same for ever, whatever is decided later."""
 
 from collections import Counter
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
-from blip2core.storage.schema import Batch, DecisionEvent, Item, Snapshot
+from blip2core.storage.schema import (
+    Annotator,
+    Batch,
+    DecisionEvent,
+    Item,
+    Snapshot,
+    SnapshotPair,
+)
 
 NO_REASON = "rejected, no reason given"
 BY_THRESHOLD = "below the threshold of a batch"
@@ -35,6 +43,26 @@ def rejections(session: Session, *, snapshot_id: int) -> dict[str, int]:
         else:
             found[reason or (BY_THRESHOLD if kind == "threshold" else NO_REASON)] += count
     return dict(sorted(found.items()))
+
+
+def applied_rules(session: Session, *, snapshot_id: int) -> list[dict[str, Any]]:
+    """What each threshold batch was applied with whose acceptances are in a snapshot."""
+    query = (
+        select(Batch.id, Batch.settings, Annotator.handle)
+        .join(Annotator, Annotator.id == Batch.annotator_id)
+        .where(
+            Batch.kind == "threshold",
+            select(SnapshotPair.position)
+            .join(DecisionEvent, DecisionEvent.id == SnapshotPair.decision_id)
+            .where(SnapshotPair.snapshot_id == snapshot_id, DecisionEvent.batch_id == Batch.id)
+            .exists(),
+        )
+        .order_by(Batch.id)
+    )
+    return [
+        {"batch": number, "applied_by": handle, **settings}
+        for number, settings, handle in session.execute(query)
+    ]
 
 
 def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, bool]]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
+from blip2core.storage.datasets import get_dataset
 from blip2core.storage.inserting import chunks
 from blip2core.storage.schema import (
     SOURCES,
@@ -90,11 +91,13 @@ def create_snapshot(
     taken = select(Snapshot.id).where(Snapshot.dataset_id == dataset_id, Snapshot.name == name)
     if not name or session.scalar(taken) is not None:
         raise StorageError(f"There is a snapshot {name} already; choose another name.")
+    told = get_dataset(session, dataset_id=dataset_id).guidelines  # may change later
+    guidelines = {"guidelines": told} if told else {}
     last = select(func.max(DecisionEvent.id)).join(Item, Item.id == DecisionEvent.item_id)
     snapshot = Snapshot(
         dataset_id=dataset_id,
         name=name,
-        policy=json.loads(json.dumps(asdict(policy))),
+        policy=json.loads(json.dumps(asdict(policy))) | guidelines,
         last_decision_id=session.scalar(last.where(Item.dataset_id == dataset_id)) or 0,
         content_sha256="0" * 64,
         pairs=0,

@@ -31,8 +31,12 @@ SUBJECT = Subject(
     dataset="stickers | <b>web</b>",
     snapshot="first",
     content_sha256="c0" * 32,
-    policy={"threshold": 0.5, "people": True, "splits": {"train": 0.8}},
-    guidelines="Say what is there.\n\n# Not a heading <script>",
+    policy={
+        "threshold": 0.5,
+        "splits": {"train": 0.8},
+        "guidelines": "Say what is there.\n\n# Not a heading <script>",
+    },
+    applied=[{"batch": 1, "applied_by": "ann", "threshold": 0.75}],
     rejected={"ITM 0.31 is below 0.50": 12},
     agreement="Cohen's kappa 0.81 on 40 items",
 )

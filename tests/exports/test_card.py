@@ -58,6 +58,7 @@ def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: 
         f"| stickers\\-opt\\@{'b' * 40} | 10 |",
         f"| stickers\\-itm\\@{'a' * 40} | 10 |",
         "| splits\\.train | 0\\.8 |",
+        "| threshold | 0\\.75 |",
         "kappa 0\\.81",
         FORMATS[name].reading,
     ):

@@ -26,7 +26,7 @@ from blip2core.storage.batches import (
     threshold_choices,
 )
 from blip2core.storage.captions import add_captions, add_scores, texts_of
-from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.datasets import get_or_create_dataset, set_rules
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.items import ImageFacts, add_item
 from blip2core.storage.people import get_or_create_annotator
@@ -112,7 +112,13 @@ def apply_threshold(database: Database) -> None:
         counts = count_threshold(session, dataset_id=1, threshold=0.5)
         decide_many(
             session,
-            NewBatch(uid="t", dataset_id=1, annotator_id=1, kind="threshold"),
+            NewBatch(
+                uid="t",
+                dataset_id=1,
+                annotator_id=1,
+                kind="threshold",
+                settings={"threshold": 0.5},
+            ),
             choices=threshold_choices(session, dataset_id=1, threshold=0.5),
             expected=counts["accept"] + counts["reject"],
         )
@@ -143,6 +149,19 @@ def test_what_is_decided_later_changes_no_byte(studio: Database, tmp_path: Path)
     assert row["captioner"] == "stickers-opt@" + "3" * 40
     assert row["scorer"] == "stickers-itm@" + "1" * 40
     assert (row["decided_by"], row["license"]) == ("ann", "CC0")
+
+
+def test_what_annotators_were_told_is_frozen_with_the_pairs(
+    studio: Database, tmp_path: Path
+) -> None:
+    accept(studio, 2)
+    with studio.write() as session:
+        set_rules(session, dataset_id=1, guidelines="Count the birds.")
+    snapshot = frozen(studio)
+    with studio.write() as session:
+        set_rules(session, dataset_id=1, guidelines="Name the birds.")
+    write_snapshot(studio, snapshot_id=snapshot, format="jsonl", out=tmp_path / "out")
+    assert "Count the birds" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
 def test_an_export_is_recorded_with_the_hash_of_its_manifest(
@@ -184,6 +203,8 @@ def test_who_decided(studio: Database, tmp_path: Path, decided: str, expected: s
     assert texts(tmp_path / "out") == expected
     who = "ann" if decided == "people" else "a threshold that ann applied"
     assert manifest.data["counts"]["deciders"] == {who: len(expected)}
+    rules = [{"batch": 1, "applied_by": "ann", "threshold": 0.5}]
+    assert manifest.data["applied"] == (rules if decided == "threshold" else [])
     everything = write_snapshot(
         studio, snapshot_id=frozen(studio), format="jsonl", out=tmp_path / "both"
     )
