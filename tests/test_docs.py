@@ -17,12 +17,13 @@ from tests.fakes import FakeGenerator
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/curating.md").read_text("utf-8")
 HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language, in the order of the README."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    """The fenced blocks of a language, of the README and then of the curator's guide."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README + GUIDE, re.DOTALL | re.MULTILINE)
 
 
 def console_lines(program: str) -> list[str]:
@@ -58,6 +59,11 @@ def test_readme_commands_parse(line: str) -> None:
 def test_readme_targets_exist(line: str) -> None:
     target = line.partition("make ")[2].split()[0]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+
+def test_pictures_of_the_guide_are_there_and_small() -> None:
+    for name in re.findall(r"]\((\S+\.png)\)", GUIDE):
+        assert (ROOT / "docs" / name).stat().st_size < 150_000
 
 
 @pytest.mark.parametrize("path", all_commands(), ids=" ".join)

@@ -12,7 +12,6 @@ from app.jobs import Import, keep_upload
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
-from blip2core.storage.datasets import get_dataset
 from blip2core.storage.runs import (
     count_problems,
     list_problems,
@@ -31,6 +30,8 @@ TYPES = [
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
 ]  # fmt: skip
 """Ends of file names that the browser offers; what a file is, its bytes tell."""
+SHOWN = 5
+"""Problems of a job that stand in the inbox."""
 EVERY = 2.0
 """Seconds between two looks at the jobs."""
 
@@ -201,8 +202,6 @@ def draw_job(desk: Desk, run: Run, problems: int) -> None:
             st.caption(counted)
         if run.error:
             st.error(run.error)
-        elif problems and not run.done:  # nothing came in: say why, not only where to read it
-            st.text(why_nothing(desk, run))
         acts = {
             "Pause": (request_pause, run.kind != "import" and run.status == "running"),
             "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),
@@ -214,24 +213,19 @@ def draw_job(desk: Desk, run: Run, problems: int) -> None:
                     st.button(
                         label, key=f"{label}-{run.id}", on_click=partial(ask, desk, act, run.id)
                     )
-            if problems:
-                label = f"{problems:,} problems" if problems > 1 else "1 problem"
-                st.page_link(
-                    "curator_pages/runs.py", label=label, query_params=of_dataset(desk, run)
-                )
+        if problems:
+            draw_problems(desk, run, problems)
 
 
-def why_nothing(desk: Desk, run: Run) -> str:
-    """The first problem of a job that brought nothing. Hostile text."""
+def draw_problems(desk: Desk, run: Run, count: int) -> None:
+    """The first things that could not be used; open where nothing else came in."""
     with desk.database.read() as session:
-        return list_problems(session, run_id=run.id, limit=1)[0].reason
-
-
-def of_dataset(desk: Desk, run: Run) -> dict[str, str]:
-    """What opens a page on the dataset of a job, whatever is on the desk."""
-    with desk.database.read() as session:
-        dataset = get_dataset(session, dataset_id=run.dataset_id)
-    return {"dataset": dataset.name, "who": desk.handle}
+        found = list_problems(session, run_id=run.id, limit=SHOWN)
+    with st.expander(f"{count:,} problem{'s' if count > 1 else ''}", expanded=not run.done):
+        for one in found:
+            st.text(f"{one.name}: {one.reason}")
+        if count > len(found):
+            st.caption("All of them: under Runs, with this dataset chosen.")
 
 
 RESUMABLE = ("paused", "failed", "cancelled")

@@ -5,7 +5,10 @@ from sqlalchemy import func, select
 from app.curator import PAGES
 from app.jobs import ExportJob, Import
 from app.services import Services
+from blip2core.records import Problem
 from blip2core.storage.database import Database
+from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
 from tests.app.curator.shelf import accept_first
@@ -135,3 +138,16 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     assert isinstance(job, Import) and job.dataset == "mine" and job.then is not None
     (source,) = job.sources
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
+
+
+def test_an_import_that_brought_nothing_says_why(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        other = get_or_create_dataset(session, name="other").id
+        new = NewRun(kind="import", code_version="test", dataset_id=other)
+        run_id = create_run(session, new).id
+        add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **picture**."))
+        start_run(session, run_id=run_id)
+        finish_run(session, run_id=run_id, status="done")
+    page = open_page("inbox")
+    assert "a: Not a **picture**." in [text.value for text in page.text]
+    assert "1 problem" in [part.label for part in page.expander]
