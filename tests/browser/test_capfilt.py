@@ -1,0 +1,125 @@
+"""A visitor's way through the CapFilt tab, in a real Chromium, with tiny random models."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from app.engine import Engine
+from app.services import Services
+from app.settings import AppSettings
+from app.workbench import build_workbench, serve
+from blip2core.storage import open_database
+from tests.browser.conftest import draw
+from tests.browser.journey import Journey, visit
+from tests.capfilt.conftest import tiny_pair
+from tests.fakes import FakeModels
+
+pytestmark = pytest.mark.browser
+HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value}"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is served, with a database."""
+    file = tmp_path_factory.mktemp("database") / "studio.db"
+    settings = AppSettings(max_new_tokens=8)
+    services = Services(
+        settings=settings,
+        engine=Engine(FakeModels(*tiny_pair())),
+        database=open_database(f"sqlite:///{file}"),
+    )
+    page = build_workbench(services)
+    yield serve(page, settings)
+    page.close()
+
+
+@pytest.fixture
+def on_tab(browser: Browser, address: str, tmp_path: Path) -> Iterator[Journey]:
+    """On the tab, with two pictures captioned and filtered."""
+    with visit(browser, f"{address}?tab=capfilt") as journey:
+        note = tmp_path / "note.png"
+        note.write_text("Dear diary")
+        files = [draw(tmp_path / f"{name}.png", name) for name in ("one", "two")]
+        journey.page.locator("#pair-files input[type=file]").set_input_files([*files, note])
+        expect(journey.page.locator("#pair-files")).to_contain_text("note")
+        journey.page.get_by_label("Texts from the web").fill(f"a dog\ntwo.png | {HOSTILE}")
+        journey.press("Caption and filter")
+        expect(journey.page.locator("#pairs")).to_contain_text("not a picture but a text")
+        expect(journey.page.locator("#pairs-stop")).to_be_hidden()
+        yield journey
+
+
+def rows(journey: Journey, kind: str = "") -> Locator:
+    return journey.page.locator(f"#pairs li{kind}")
+
+
+def move_threshold(journey: Journey, value: str) -> None:
+    box = journey.page.locator("#pair-threshold input[type=number]")
+    box.fill(value)
+    box.press("Enter")
+
+
+def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
+    total = rows(on_tab).count()
+    move_threshold(on_tab, "0")
+    expect(rows(on_tab, ".kept")).to_have_count(total)
+    on_tab.press("Reject: a dog")
+    expect(rows(on_tab, ".rejected")).to_have_count(1)
+    on_tab.press("Accept all kept")
+    expect(rows(on_tab, ".accepted")).to_have_count(total - 1)
+    move_threshold(on_tab, "1")
+    expect(rows(on_tab, ".dropped")).to_have_count(total)
+    on_tab.press("Edit: a dog")
+    editor = on_tab.page.get_by_label("The edited text")
+    expect(editor).to_be_focused()
+    editor.fill("a small dog")
+    move_threshold(on_tab, "0")
+    expect(rows(on_tab, ".kept")).to_have_count(total)
+    expect(editor).to_have_value("a small dog")  # what is written survives a new drawing
+    editor.press("Control+Enter")
+    expect(rows(on_tab)).to_have_count(total + 1)
+    on_tab.press("Accept: a small dog")
+    expect(rows(on_tab, ".accepted")).to_have_count(total)
+    on_tab.press("Keep what I judged")
+    said = on_tab.page.get_by_text(re.compile(r"texts of 2 pictures are in the dataset workbench"))
+    expect(said).to_contain_text(f"{total} accepted and 1 rejected")
+
+
+def test_escape_leaves_the_text_as_it_was(on_tab: Journey) -> None:
+    total = rows(on_tab).count()
+    on_tab.press("Edit: a dog")
+    on_tab.page.get_by_label("The edited text").press("Escape")
+    expect(on_tab.page.get_by_label("The edited text")).to_have_count(0)
+    expect(on_tab.page.get_by_role("button", name="Edit: a dog")).to_be_focused()
+    expect(rows(on_tab)).to_have_count(total)
+
+
+def test_why_looks_inside_with_the_picture(on_tab: Journey) -> None:
+    on_tab.press(f"Why: {HOSTILE}")
+    expect(on_tab.page.get_by_role("tab", name="Look inside")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(on_tab.page.locator("#inside-text textarea")).to_have_value(HOSTILE)
+    expect(on_tab.shown).to_be_visible()
+
+
+def test_one_pair_step_by_step(on_tab: Journey) -> None:
+    on_tab.press("Example 1")
+    on_tab.press("One pair, step by step")
+    on_tab.page.get_by_label("Text from the web", exact=True).fill(HOSTILE)
+    on_tab.press("Show the steps")
+    expect(on_tab.page.locator("#lesson tbody")).to_contain_text("from the web")
+    expect(on_tab.page.locator(".steps li")).to_have_count(4)
+
+
+def test_fits_a_phone(browser: Browser, address: str) -> None:
+    context = {"viewport": {"width": 390, "height": 844}}
+    with visit(browser, f"{address}?tab=capfilt", **context) as journey:
+        journey.press("Try it with the sample set")
+        expect(journey.page.locator("#pairs article").first).to_contain_text("From the web")
+        assert journey.page.evaluate("document.documentElement.scrollWidth") <= 390
+        journey.page.locator("#pairs-stop").click()
+        expect(journey.page.get_by_text("Stopped after")).to_be_visible()
