@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
     """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
-    pair = services.engine.pair(visit.model)
+    model = visit.model  # another one may be chosen meanwhile, for the next question
+    pair = services.engine.pair(model)
     for _ in until_done(pair.loading):
         if not visit.change(entry.number, state="loading"):
             return
         yield
     generator, talk = pair.generator, visit.conversation
-    features = encoded(services, visit, visit.picture).features
+    features = encoded(services, visit, visit.picture, model).features
     template = entry.asking.template(generator.spec.template)
     prompt = prompt_for(generator, talk, entry.question, entry.asking.decode, template)
     if not visit.change(
@@ -46,7 +47,7 @@ def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
     yield
     for asking in attempts(entry.asking):
         visit.change(entry.number, asking=asking, note=_note(entry.asking, asking))
-        words = write(services, visit, features, talk, replace(entry, asking=asking))
+        words = write(services, model, features, talk, replace(entry, asking=asking))
         try:
             with closing(words):
                 for text, seconds in words:
@@ -62,15 +63,15 @@ def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
 
 def write(
     services: Services,
-    visit: Visit,
+    model: str,
     features: ImageFeatures,
     talk: Conversation,
     entry: Entry,
 ) -> Iterator[tuple[str, float]]:
-    """What the visitor's model answers, as it grows, and the seconds so far."""
+    """What a model answers, as it grows, and the seconds so far."""
     started = time.monotonic()
     asked = (features, talk, entry.question, entry.asking)
-    words = services.engine.each(write_answer, visit.model, *asked, stop=entry.stop)
+    words = services.engine.each(write_answer, model, *asked, stop=entry.stop)
     with closing(words):
         for text in words:
             yield text, time.monotonic() - started

@@ -35,15 +35,18 @@ def write_caption(
         yield from words
 
 
-def encoded(services: Services, visit: Visit, picture: Picture) -> Picture:
-    """The picture with features that the visitor's model reads.
+def encoded(
+    services: Services, visit: Visit, picture: Picture, model: str | None = None
+) -> Picture:
+    """The picture with features that a model reads; without a name, the visitor's.
 
     The image encoder runs once for each picture of a visit, and again only where the visitor
     changed to a model with another encoder. The model must be loaded.
     """
-    known = services.engine.pair(visit.model).generator.vision.fingerprint
+    model = model or visit.model
+    known = services.engine.pair(model).generator.vision.fingerprint
     if picture.features is None or picture.features.encoder != known:
-        features = services.engine.call(encode_picture, visit.model, open_image(picture.data))
+        features = services.engine.call(encode_picture, model, open_image(picture.data))
         picture = replace(picture, features=features)
         visit.learn(picture)
     return picture

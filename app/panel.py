@@ -14,6 +14,7 @@ import gradio as gr
 
 from app.lane import MODEL_LANE, QUIET, Update, explain, notice, until_done
 from app.looking import encoded, write_caption
+from app.remarks import remarks
 from app.services import Services
 from app.visit import Picture, Visit
 from blip2core.config import DecodeConfig
@@ -21,8 +22,9 @@ from blip2core.errors import ImageError
 from blip2core.images import content_hash, open_image
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
-EXAMPLES = "*-1.png"
-"""Sample pictures offered as cards: one of each place."""
+EXAMPLES, CARDS = "*-1.png", 3
+"""Sample pictures offered as cards: one of each place, of the first places."""
+CHOOSE_SCRIPT = "() => document.querySelector('#picture input[type=file]')?.click()"
 SHOWN_SIDE = 768
 """Longer edge, in pixels, of a picture as the page shows it."""
 
@@ -43,9 +45,10 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
         placeholder="Drop, paste or choose a picture",
         sources=["upload"],  # keys.html adds pasting, wherever the cursor is
         buttons=[],
-        height=300,
+        height=250,
         elem_id="picture",
     )
+    ui.choose = gr.Button("Drop, paste or choose a picture", size="sm", elem_id="choose")
     ui.notice = gr.HTML(elem_id="notice", container=False)
     with gr.Column(visible=False, elem_id="decision") as ui.decision:
         gr.HTML("A new picture starts a new conversation; the one so far will be cleared.")
@@ -57,23 +60,31 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
         label="Caption",
         placeholder="Comes by itself when there is a picture.",
         interactive=False,
-        lines=2,
+        lines=1,
+        max_lines=3,
         elem_id="caption",
     )
-    samples = sorted(SAMPLES.glob(EXAMPLES))
+    samples = sorted(SAMPLES.glob(EXAMPLES))[:CARDS]
+    gr.set_static_paths(samples)  # else they are swept away with the visitors' uploads
     with gr.Row(elem_id="examples", visible=bool(samples)):
         ui.examples = {
-            path: gr.Button(f"Example {number}", icon=path, size="sm", min_width=60)
+            path: gr.Button(card_label(number, path), icon=path, size="sm", min_width=60)
             for number, path in enumerate(samples, 1)
         }
     _wire(ui, services)
     return ui
 
 
+def card_label(number: int, path: Path) -> str:
+    """Sample number 1, beach-1.png -> Example 1: beach."""
+    return f"Example {number}: {path.stem.partition('-')[0]}"
+
+
 def _wire(ui: SimpleNamespace, services: Services) -> None:
     # The visit is an output although it stays the same: what was set is deleted after the visit.
     screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
     ui.screen = screen
+    ui.choose.click(None, js=CHOOSE_SCRIPT, **QUIET)
     upload = ui.picture.upload(
         on_upload,
         [ui.visit, ui.picture],
@@ -113,7 +124,7 @@ def _receive(visit: Visit, path: str | Path, name: str) -> tuple[Update, ...]:
     except ImageError as error:
         return show(visit, f"{name}: {error}")
     visit.receive(picture)
-    return show(visit)
+    return show(visit, remarks(picture.data))
 
 
 def picture_from(data: bytes, name: str, caption: str = "") -> Picture:
@@ -142,7 +153,7 @@ def on_change(visit: Visit, upload: dict[str, Any] | None) -> Update:
     if upload is not None or visit.picture is None:
         return gr.skip()
     visit.remove()
-    left = "You still talk about the picture you removed, until there is a new one."
+    left = "You still talk about the picture that was here, until there is a new one."
     visit, _, *rest = show(visit, left if visit.picture else "")
     # The field itself is left alone: dropping a picture on another one empties it first.
     return (visit, gr.skip(), *rest)

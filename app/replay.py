@@ -48,16 +48,17 @@ def replay(services: Services, visit: Visit) -> Iterator[str]:
 
 def _replay(services: Services, visit: Visit, stop: threading.Event) -> Iterator[str]:
     entries = [entry for entry in visit.entries if entry.is_told]
-    pair = services.engine.pair(visit.model)
+    model = visit.model
+    pair = services.engine.pair(model)
     for _ in until_done(pair.loading):
         yield "<p>The model is loading; the replay waits.</p>"
     results: list[Replayed] = []
-    features = encoded(services, visit, visit.picture).features
+    features = encoded(services, visit, visit.picture, model).features
     for number, entry in enumerate(entries):
         progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
         yield progress
         talk, answer = conversation_of(entries[:number]), ""
-        with closing(write(services, visit, features, talk, replace(entry, stop=stop))) as words:
+        with closing(write(services, model, features, talk, replace(entry, stop=stop))) as words:
             for answer, _ in words:  # noqa: B007 - the last one counts
                 yield progress
         if stop.is_set():

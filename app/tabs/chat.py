@@ -27,6 +27,9 @@ from blip2core.errors import Blip2Error, ConfigError
 LONGEST_QUESTION = 2000
 """Characters of a question."""
 READ, TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
+CHAT_HEIGHT = "clamp(16rem, calc(100vh - 24.5rem), 44rem)"
+"""The question box stands below it on the first screen, from 1280 x 800 on. The bounds are also
+for a page in a frame that grows with what it holds."""
 CROWDED = "Too many questions wait for the model. Try again in a little while."
 OFFERED = "First say whether the new picture may start a new conversation."
 
@@ -56,7 +59,7 @@ def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
         label="Conversation",
         placeholder="Ask about the picture; the answers know what was said before.",
         buttons=["copy"],
-        height=470,
+        height=CHAT_HEIGHT,
         layout="bubble",
         render_markdown=False,
         group_consecutive_messages=False,
@@ -142,6 +145,8 @@ def _wire_around(ui: SimpleNamespace, services: Services, panel: SimpleNamespace
     moved = panel.topic.change(show_talk, ui.visit, ui.screen, **QUIET)
     fresh = gr.on([ui.fresh.click, ui.chat.clear], on_fresh, ui.visit, ui.screen, **QUIET)
     undone = ui.chat.undo(on_undo, [ui.visit, ui.question], ui.screen, **QUIET)
+    decided = [panel.accept.click, panel.keep.click]
+    gr.on(decided, lambda: "", None, ui.trouble, **QUIET)
     for event in (chosen, moved, fresh, undone):
         event.success(measured, ui.asking, ui.reading, **QUIET)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.panel import look, on_change, on_example, on_upload
+from app.panel import card_label, look, on_change, on_example, on_upload
 from app.visit import Visit
 from tests.app.visitor import ask, upload
 from tests.fakes import FakeGenerator, fake_services
@@ -70,6 +70,15 @@ def test_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (2000, 1000)), exif=exif)
     shown = on_upload(Visit(), photo)[1]
     assert (shown.size, shown.mode) == ((384, 768), "RGB")
+
+
+def test_what_was_done_to_a_picture_is_said(tmp_path: Path) -> None:
+    photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (40, 20)))
+    assert "CMYK" in on_upload(Visit(), photo)[4]
+
+
+def test_cards_say_what_they_are() -> None:
+    assert card_label(3, Path("samples/night-1.png")) == "Example 3: night"
 
 
 def test_example_is_taken_like_an_upload(tmp_path: Path) -> None:

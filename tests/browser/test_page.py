@@ -1,8 +1,11 @@
 """The page as a whole, in a real Chromium: reachable by everybody, and by deep links."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from app.workbench import TABS
 from tests.browser.journey import Journey, visit
@@ -39,3 +42,59 @@ def test_model_is_chosen_by_keyboard(journey: Journey) -> None:
     expect(journey.page.get_by_label("Model").locator("option[disabled]").first).to_contain_text(
         "not downloaded"
     )
+
+
+def test_first_screen_needs_no_scrolling(browser: Browser, address: str) -> None:
+    with visit(browser, address, viewport={"width": 1280, "height": 800}) as journey:
+        needed = [
+            journey.page.get_by_role("button", name="Drop, paste or choose a picture"),
+            journey.page.get_by_role("button", name="Example 1: first"),
+            journey.question,
+            journey.page.get_by_role("button", name="Ask", exact=True),
+        ]
+        for element in needed:
+            expect(element).to_be_in_viewport(ratio=1)
+
+
+def test_cards_are_not_swept_away_with_uploads(journey: Journey) -> None:
+    address = journey.page.locator("#examples img").first.get_attribute("src")
+    assert str(Path(tempfile.gettempdir()) / "gradio") not in address
+    assert journey.page.request.get(address).ok
+
+
+def test_picture_is_chosen_with_the_button(journey: Journey, picture: Path) -> None:
+    with journey.page.expect_file_chooser() as chooser:
+        journey.press("Drop, paste or choose a picture")
+    chooser.value.set_files(picture)
+    expect(journey.caption).not_to_have_value("")
+    expect(journey.shown).to_be_visible()
+
+
+DROP = """([bytes, name]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  const event = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+  document.querySelector("h1").dispatchEvent(event);
+}"""
+
+
+def test_picture_may_be_dropped_anywhere(journey: Journey, picture: Path) -> None:
+    journey.page.evaluate(DROP, [list(picture.read_bytes()), picture.name])
+    expect(journey.shown).to_be_visible()
+    expect(journey.caption).not_to_have_value("")
+
+
+def test_page_with_questions_is_not_left_by_accident(journey: Journey) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    journey.page.on("dialog", stay)
+    journey.page.reload()
+    assert asked == []
+    journey.press("Example 1")
+    expect(journey.ask("Who?")).not_to_have_text("…")
+    journey.page.reload()
+    assert asked == ["beforeunload"]
