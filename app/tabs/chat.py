@@ -62,6 +62,7 @@ def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
         height=CHAT_HEIGHT,
         layout="bubble",
         render_markdown=False,
+        latex_delimiters=[],
         group_consecutive_messages=False,
         allow_tags=False,
         editable="user",
@@ -192,7 +193,7 @@ def _ask(
     try:
         asking = with_seed(asking_from(*values)) if values else asking
     except ConfigError as error:
-        problem = problem or f"Settings: {error}."
+        problem = problem or f"Settings: {str(error).rstrip('.')}."
     if len(question) > LONGEST_QUESTION:
         problem = problem or f"A question may have at most {LONGEST_QUESTION} characters."
     if problem:
@@ -224,7 +225,7 @@ def on_type(services: Services, visit: Visit, question: str, *values: Any) -> tu
     try:
         return reading_of(services, visit, question, asking_from(*values))
     except ConfigError as error:
-        return gr.skip(), trouble_html(f"Settings: {error}.")
+        return gr.skip(), trouble_html(f"Settings: {str(error).rstrip('.')}.")
 
 
 def reading_of(
