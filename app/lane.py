@@ -26,6 +26,13 @@ LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 MODEL_LANE: dict[str, Any] = {**QUIET, **LANE, "trigger_mode": "multiple"}
 """For events of the page: one that comes while another of its kind is ending waits for it, and is
 not dropped by the browser."""
+LENT = "ZeroGPU"
+"""How the title of an error begins that comes from a Space which lends its GPU by the call."""
+NOT_LENT = (
+    "this Space lends its GPU by the minute, and has none for you now. Try again later, sign in for "
+    "more of it (https://huggingface.co/docs/hub/spaces-zerogpu), or run the studio on your own "
+    "machine. The example stays."
+)
 Update = Any
 """What Gradio takes for a component: a value, or gr.update(...)."""
 
@@ -53,6 +60,8 @@ def explain(error: Exception, what: str) -> str:
     """Our own errors are written for the reader; others go to the log under a reference."""
     if isinstance(error, Blip2Error):
         return f"{what}: {error}"
+    if str(getattr(error, "title", "")).startswith(LENT):
+        return f"{what}: {NOT_LENT}"
     reference = secrets.token_hex(2)
     log.error("%s, reference %s", what, reference, exc_info=error)
     return f"{what} (reference {reference}). Try again, or ask something else."
