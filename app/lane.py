@@ -29,9 +29,9 @@ not dropped by the browser."""
 LENT = "ZeroGPU"
 """How the title of an error begins that comes from a Space which lends its GPU by the call."""
 NOT_LENT = (
-    "this Space lends its GPU by the minute, and has none for you now. Try again later, sign in for "
-    "more of it (https://huggingface.co/docs/hub/spaces-zerogpu), or run the studio on your own "
-    "machine. The example stays."
+    "this Space lends its GPU by the minute, and has none for you now. Try again later, sign in "
+    "for more of it (https://huggingface.co/docs/hub/spaces-zerogpu), or run the studio on your "
+    "own machine. The example stays."
 )
 Update = Any
 """What Gradio takes for a component: a value, or gr.update(...)."""
