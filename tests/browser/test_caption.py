@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import draw
 from tests.browser.journey import Journey, visit
+from tests.browser.test_page import serious
 from tests.fakes import FakeGenerator, FakeMatcher
 
 pytestmark = pytest.mark.browser
@@ -42,6 +43,7 @@ def test_captions_are_written_sorted_copied_and_saved(
     link = on_tab.page.get_by_role("link", name="Download JSON").first
     expect(link).to_be_visible()
     assert words(on_tab)[0] == "a bird"
+    assert serious(on_tab) == []
     on_tab.press("Caption ↕")
     assert words(on_tab) == sorted(["a bird", "a bird at sea", HOSTILE])
     heads = on_tab.page.locator("#captions th")

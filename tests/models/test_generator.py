@@ -361,6 +361,14 @@ def test_many_captions_grow_together(any_generator, pictures, decode):
     assert [len(texts[0].tokens) for texts in steps[:2]] == [1, 2]
 
 
+def test_many_captions_that_are_watched_cost_one_prefill(tiny_generator, pictures):
+    features = tiny_generator.encode(pictures[:1])
+    with counted(tiny_generator.language_model) as runs:
+        list(tiny_generator.stream_captions(features, prompt="a photo", num=5, decode=SAMPLE))
+    assert [rows for rows, positions in runs if positions > 1] == [1]
+    assert set(runs[1:]) == {(5, 1)}
+
+
 def test_many_captions_stop_within_one_token(tiny_generator, pictures):
     features, stop = tiny_generator.encode(pictures[:1]), Event()
     stop.set()
