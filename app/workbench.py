@@ -60,7 +60,7 @@ def build_workbench(services: Services) -> gr.Blocks:
                 panel = build_panel(services, visit)
                 panel.chip = chip
             with gr.Column(scale=4, min_width=320):
-                with gr.Tabs(elem_id="tabs") as tabs:
+                with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     panel.tabs = tabs
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
