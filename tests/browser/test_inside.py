@@ -53,9 +53,9 @@ def part(journey: Journey, name: str) -> Locator:
 
 def look(journey: Journey, text: str = "") -> None:
     """Choose a picture and look inside it, for its caption or another text."""
-    journey.press("Example 7")
+    journey.press("Example 2")
     expect(part(journey, "body")).to_be_hidden()
-    expect(journey.caption).to_have_value(re.compile("octopus"))
+    expect(journey.caption).to_have_value(re.compile("snail"))
     if text:
         journey.page.get_by_label("A text about the picture").fill(text)
     journey.press("Look inside")
@@ -86,8 +86,8 @@ def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> N
     look(inside)
     expect(part(inside, "note")).to_be_hidden()
     expect(part(inside, "look-finding")).to_be_hidden()
-    press(inside, "octopus")
-    expect(part(inside, "title")).to_have_text(re.compile("The text · “octopus”, word"))
+    press(inside, "snail")
+    expect(part(inside, "title")).to_have_text(re.compile("The text · “snail”, word"))
     expect(part(inside, "said")).to_contain_text("heard most by queries")
 
     press(inside, "Test this map")
@@ -115,23 +115,23 @@ def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
     part(inside, "sort").select_option("cosine")
     part(inside, "scale").select_option("own")
     part(inside, "matrix").get_by_role("button").first.click()
-    press(inside, "octopus")
+    press(inside, "snail")
     inside.page.wait_for_timeout(500)  # what would be asked late
     assert asked == []
 
 
 def test_answer_of_the_chat_is_followed(inside: Journey) -> None:
-    inside.press("Example 7")
-    expect(inside.caption).to_have_value(re.compile("octopus"))
+    inside.press("Example 2")
+    expect(inside.caption).to_have_value(re.compile("snail"))
     inside.page.get_by_role("tab", name="Chat").click()
-    expect(inside.ask("What is to the left of the octopus?")).to_have_text("a car")
+    expect(inside.ask("What is to the left of the snail?")).to_have_text("a cap")
     inside.page.get_by_role("tab", name="Look inside").click()
     inside.press("Use the latest answer")
-    expect(inside.page.get_by_label("A text about the picture")).to_have_value("a car")
+    expect(inside.page.get_by_label("A text about the picture")).to_have_value("a cap")
     inside.press("Look inside")
     texts = part(inside, "texts")
-    expect(texts).to_contain_text("Question: What is to the left of the octopus? Answer:")
-    texts.get_by_label("What the model wrote").get_by_role("button", name="car").click()
+    expect(texts).to_contain_text("Question: What is to the left of the snail? Answer:")
+    texts.get_by_label("What the model wrote").get_by_role("button", name="cap").click()
     expect(part(inside, "said")).to_contain_text("of what the model attended to was the picture")
     expect(part(inside, "test")).to_be_disabled()
 
