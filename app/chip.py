@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from html import escape
 
@@ -71,7 +72,14 @@ def _obstacle(spec: ModelSpec) -> str:
     if spec.is_embedded:
         return "" if (spec.checkpoint / "config.json").is_file() else "its files are missing"
     here = try_to_load_from_cache(str(spec.checkpoint), "config.json", revision=spec.revision)
-    return "" if isinstance(here, str) else f"not downloaded, {spec.gigabytes:.1f} GB"
+    return "" if isinstance(here, str) else f"not downloaded, {size_in_words(spec)}"
+
+
+def size_in_words(spec: ModelSpec) -> str:
+    """What its weights take: 7.5 GB, 15 MB."""
+    if spec.gigabytes < 1:
+        return f"{1000 * spec.gigabytes:.0f} MB"
+    return f"{spec.gigabytes:.1f} GB"
 
 
 def chooser_html(models: list[Choice], chosen: str) -> str:
@@ -109,9 +117,13 @@ def describe_model(services: Services, name: str) -> str:
 
 
 def _state(engine: Engine, name: str) -> tuple[str, str]:
-    loading = engine.pair(name).loading
+    pair = engine.pair(name)
+    loading = pair.loading
     if not loading.done():
-        return "loading", "loading …"
+        return (
+            "loading",
+            f"loading {size_in_words(pair.spec)}, {time.monotonic() - pair.started:.0f} s so far",
+        )
     if (error := loading.exception()) is not None:
         reason = error if isinstance(error, Blip2Error) else "the log says why"
         return "failed", f"not available: {reason}"

@@ -26,6 +26,8 @@ LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 MODEL_LANE: dict[str, Any] = {**QUIET, **LANE, "trigger_mode": "multiple"}
 """For events of the page: one that comes while another of its kind is ending waits for it, and is
 not dropped by the browser."""
+WAITING: dict[str, Any] = {"show_progress": "minimal"}
+"""For what visitors wait for: how many are ahead of them, and how long it has been."""
 LENT = "ZeroGPU"
 """How the title of an error begins that comes from a Space which lends its GPU by the call."""
 NOT_LENT = (

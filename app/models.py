@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from blip2core.errors import Blip2Error
@@ -32,6 +33,8 @@ class Pair:
     loading: Future[Generator]
     loading_matcher: Callable[[], Future[Matcher]]
     """Starts loading the matcher where nobody asked for it before."""
+    started: float = field(default_factory=time.monotonic)
+    """When loading began, by `time.monotonic`."""
 
     @property
     def generator(self) -> Generator:

@@ -13,7 +13,7 @@ from app.answering import answer
 from app.asking import Asking, asking_from, with_seed
 from app.controls import build_controls, seed_hint
 from app.feedback import LONGEST_REASON, feedback_on
-from app.lane import MODEL_LANE, QUIET, Update, explain, notice
+from app.lane import MODEL_LANE, QUIET, WAITING, Update, explain, notice
 from app.meter import measure, meter_html, trouble_html
 from app.replay import replay
 from app.saving import build_saving
@@ -118,7 +118,8 @@ def _wire_asking(ui: SimpleNamespace, services: Services) -> None:
             partial(respond, services),
             ui.visit,
             [ui.chat, *ui.reading, ui.controls.seed],
-            **MODEL_LANE,
+            **MODEL_LANE | WAITING,
+            show_progress_on=ui.question,
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
         answered.success(show_talk, ui.visit, ui.screen, **QUIET)

@@ -11,7 +11,7 @@ from tests.fakes import FakeGenerator, fake_services
 @pytest.mark.parametrize(
     ("generator", "words"),
     [
-        (None, "loading"),
+        (None, "loading 15 MB, 0 s so far"),
         (FakeGenerator(), "ready on cpu, float32"),
         (ModelUnavailableError("get <it> first"), "not available: get &lt;it&gt; first"),
         (RuntimeError("/home/someone/secret"), "not available: the log says why"),

@@ -188,6 +188,34 @@ def test_visitors_do_not_meet(
     assert generator.most_running == 1
 
 
+def test_who_waits_is_told_how_many_are_ahead(
+    browser: Browser, address: str, journey: Journey
+) -> None:
+    journey.press("Example 1")
+    expect(journey.caption).not_to_have_value("")
+    with visit(browser, address) as other:
+        other.press("Example 2")
+        expect(other.caption).not_to_have_value("")
+        journey.ask(LONG)
+        theirs = other.ask("Who?")
+        expect(other.page.locator("#question")).to_contain_text("queue: 1/1")
+        journey.stop.click()
+        expect(theirs).to_have_text("Who?")
+        expect(other.page.locator("#question")).not_to_contain_text("queue")
+
+
+def test_a_question_being_typed_survives_a_reload(journey: Journey) -> None:
+    journey.question.fill('Is "this" kept?')
+    journey.page.reload()
+    expect(journey.question).to_have_value('Is "this" kept?')
+    journey.press("Example 1")
+    journey.question.press("Enter")
+    expect(journey.answers.last).to_have_text('Is "this" kept?')
+    journey.page.on("dialog", lambda dialog: dialog.accept())  # leave a talk
+    journey.page.reload()
+    expect(journey.question).to_have_value("")
+
+
 def test_page_asks_nobody_else_and_fits_a_phone(browser: Browser, address: str) -> None:
     asked: list[str] = []
     context = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
