@@ -12,8 +12,8 @@ from blip2core.errors import StorageError
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import list_datasets
 from blip2core.storage.people import get_or_create_annotator
+from blip2core.storage.review import UNDONE
 
-UNDONE = ("pending", "audit")
 NOBODY = "curator"
 """Name of who gives none."""
 

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from app.desk import UNDONE, Desk, desk_with_dataset
+from app.desk import Desk, desk_with_dataset
 from app.editor import caption_editor
 from app.grid import draw_grid
 from app.keys import KEYMAP, draw_help, listen_to_keys
@@ -31,7 +31,7 @@ from app.reviewing import (
     walk_of,
 )
 from blip2core.storage.cards import Card, ShownScore, ShownText
-from blip2core.storage.review import KEYS, QueueFilter
+from blip2core.storage.review import KEYS, UNDONE, QueueFilter
 from blip2core.storage.schema import ITEM_STATUS, SOURCES
 
 SIDE = 900

@@ -175,7 +175,8 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
     with apply:
         st.write(
             f"Decide everything nobody has decided: accept {effect['accept']:,} texts, reject "
-            f"{effect['reject']:,}, in {effect['items']:,} pictures. One act, undone as one."
+            f"{effect['reject']:,}, in {effect['items']:,} pictures, by this threshold alone. "
+            "One act, undone as one."
         )
         audit = st.number_input(
             "Pictures drawn at random for people to check", 0, 1_000, min(20, effect["items"])
@@ -252,9 +253,12 @@ def draw_batches(desk: Desk) -> None:
 
 def described(one: BatchSummary) -> str:
     """One line about a batch."""
-    threshold = one.batch.settings.get("threshold", 0)
+    settings = one.batch.settings
+    rules = settings.get("rules", settings)  # `blip2 curate apply` follows all rules
+    threshold = rules.get("threshold")
+    by = f"threshold {threshold:.2f}" if threshold is not None else "no threshold"
     return (
-        f"{one.batch.created_at:%d %b %H:%M} {one.handle}: threshold {threshold:.2f}, "
+        f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {by}, "
         f"{one.batch.expected:,} texts" + (", undone" if one.undone else "")
     )
 

@@ -8,7 +8,7 @@ import typer
 from blip2core.cli.options import DatabaseUrl, DatasetName, Json, Person, Threshold
 from blip2core.cli.output import write
 from blip2core.cli.studio import annotator_number, dataset_number, opened, shown
-from blip2core.errors import StorageError
+from blip2core.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from blip2core.storage.cards import Card
@@ -38,7 +38,10 @@ def list_(
     """Items with their texts and scores, in the order of review."""
     from blip2core.storage.cards import card
     from blip2core.storage.review import UNDONE, QueueFilter, review_queue
+    from blip2core.storage.schema import ITEM_STATUS
 
+    if unknown := set(status or ()).difference(ITEM_STATUS):
+        raise ConfigError(f"--status {unknown.pop()!r} must be one of {', '.join(ITEM_STATUS)}")
     with opened(database, owner=False) as studio:
         number = dataset_number(studio, dataset)
         where = QueueFilter(statuses=tuple(status) if status else UNDONE, search=search)

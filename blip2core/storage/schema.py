@@ -108,7 +108,7 @@ class Image(Base):
     )
     id: Mapped[RowId]
     sha256: Mapped[Sha256]
-    """Of the file as it came."""
+    """Of the bytes that are kept."""
     pixel_sha256: Mapped[Sha256]
     """Of the decoded pixels: the same picture, whatever file it came in."""
     phash: Mapped[int]

@@ -24,6 +24,8 @@ def test_items_come_with_their_texts(shell: Shell, filled: list[dict[str, Any]])
     found = shell.rows("curate", "list", "--dataset", "web", "--search", "a cat")
     assert [item["names"] for item in found] == [["0.png"]]
     assert len(shell.rows("curate", "list", "--dataset", "web", "--limit", "1")) == 1
+    wrong = shell.error("curate", "list", "--dataset", "web", "--status", "nonsense")
+    assert "'nonsense' must be one of pending, " in wrong
     lines = shell.lines("curate", "list", "--dataset", "web", "--search", "cat")
     assert lines[0].endswith("pending\t0.png") and "a cat" in lines[1]
 

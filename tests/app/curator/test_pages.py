@@ -5,7 +5,10 @@ from sqlalchemy import func, select
 from app.curator import PAGES
 from app.jobs import ExportJob, Import
 from app.services import Services
+from blip2core.config import FilterConfig
+from blip2core.curation import apply_rules
 from blip2core.records import Problem
+from blip2core.storage.batches import NewBatch
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
@@ -46,6 +49,17 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     next(button for button in page.button if button.label == "Undo").click().run()
     assert count(database, Batch) == 2
     assert count(database, Item, status="pending") == 12
+
+
+def test_batch_of_the_command_line_is_told_with_its_threshold(
+    open_page: Open, database: Database
+) -> None:
+    page = open_page("thresholds")  # makes Ada known
+    rules = FilterConfig(threshold=0.25, drop_duplicates=False)
+    batch = NewBatch(uid="cli", dataset_id=1, annotator_id=1)
+    apply_rules(database, batch, rules=rules, expected=36, audit=0)
+    told = [text.value for text in page.run().text]
+    assert any("threshold 0.25, 36 texts" in line for line in told)
 
 
 def test_precision_is_told_once_there_are_verdicts(open_page: Open) -> None:
