@@ -58,7 +58,7 @@ def test_a_wish_is_heard_between_two_units(database, run_id):
         with database.write() as session:
             request_cancel(session, run_id=run_id)
         assert stop.wait(10)
-        assert run_of(database, run_id).heartbeat_at > first
+    assert run_of(database, run_id).heartbeat_at > first
     assert run_of(database, run_id).status == "cancelled"
 
 
