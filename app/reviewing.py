@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -244,18 +245,17 @@ def undo(desk: Desk, walk: Walk) -> Undone | None:
 
 
 def keep_draft(desk: Desk, shown: Card, draft: dict[str, Any] | None) -> None:
-    """What was typed so far, under the item and text it belongs to."""
-    if draft and draft.get("item") == shown.item_id and isinstance(draft.get("text"), str):
-        caption = draft.get("caption") or None
-        desk.database.run_write(
-            lambda session: save_draft(
-                session,
-                item_id=shown.item_id,
-                annotator_id=desk.annotator_id,
-                text=draft["text"],
-                caption_id=caption,
-            )
-        )
+    """What was typed so far, under the item and text it belongs to; who types keeps the item."""
+    if not draft or draft.get("item") != shown.item_id or not isinstance(draft.get("text"), str):
+        return
+    mine = {"item_id": shown.item_id, "annotator_id": desk.annotator_id}
+
+    def unit(session: Session) -> None:
+        save_draft(session, **mine, text=draft["text"], caption_id=draft.get("caption") or None)
+        with suppress(ConflictError):
+            take_lease(session, **mine)
+
+    desk.database.run_write(unit)
 
 
 def drop_edit(desk: Desk, walk: Walk, shown: Card) -> None:

@@ -6,11 +6,15 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from blip2core.storage.cards import save_draft
+from app.desk import Desk
+from app.reviewing import keep_draft
+from app.services import Services
+from blip2core.errors import ConflictError
+from blip2core.storage.cards import card, save_draft, take_lease
 from blip2core.storage.database import Database
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.schema import Caption, DecisionEvent, Lease, Verdict
+from blip2core.storage.schema import Caption, DecisionEvent, Draft, Lease, Verdict
 from tests.app.curator.conftest import Open
 from tests.app.curator.shelf import HOSTILE
 
@@ -176,6 +180,29 @@ def test_a_draft_belongs_to_its_text(open_page: Open, database: Database) -> Non
     assert page.session_state["walk"].chosen == other
     press(page, "E")
     assert editor_of(page) == (text_of(database, other), [7, other])
+
+
+def test_who_types_keeps_the_item(services: Services, database: Database) -> None:
+    with database.write() as session:
+        ada, bob = (get_or_create_annotator(session, handle=name).id for name in ("ada", "bob"))
+        take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
+        shown = card(session, item_id=7, annotator_id=ada)
+    desk = Desk(
+        services=services,
+        database=database,
+        annotator_id=ada,
+        handle="ada",
+        dataset_id=1,
+        dataset="shelf",
+        threshold=0.5,
+        overlap=1,
+        left=12,
+    )
+    keep_draft(desk, shown, {"item": 7, "caption": None, "text": "half a"})
+    with database.read() as session:
+        assert session.get_one(Draft, (7, ada)).text == "half a"
+    with database.write() as session, pytest.raises(ConflictError, match="ada has this item"):
+        take_lease(session, item_id=7, annotator_id=bob)
 
 
 def editor_of(page: AppTest) -> tuple[str, list[int]]:
