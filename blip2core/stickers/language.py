@@ -191,14 +191,24 @@ def web_text(scene: Scene, rng: random.Random, kind: str | None = None) -> WebTe
         caption = _changed(caption, scene, rng, ("count", "colour"))
     text = caption.text
     if kind == "wordy":
-        text = _filled(rng.choice(_JUNK), rng, text)
+        text = in_junk(text, rng)
     return WebText(text=text, kind=kind)
+
+
+def in_junk(text: str, rng: random.Random) -> str:
+    """A text as shops and file names surround it; as true or false as before."""
+    return _filled(rng.choice(_JUNK), rng, text)
+
+
+def furniture(rng: random.Random) -> str:
+    """A text of the web that says nothing of any picture."""
+    return _filled(rng.choice(_UNRELATED), rng, "")
 
 
 def _unrelated(rng: random.Random) -> str:
     """Web furniture, or the caption of quite another picture."""
     if rng.random() < 0.5:
-        return _filled(rng.choice(_UNRELATED), rng, "")
+        return furniture(rng)
     other = draw_scene(rng.randrange(90_000_000, 99_000_000))
     return full_caption(other, rng).text
 

@@ -106,7 +106,7 @@ def stage1_config(build: Path) -> Stage1Config:
         anchor_grid=GRID,
         itm_start_step=300,
         hard_text_share=0.7,
-        steps=3_400,
+        steps=7_900,
         warmup_steps=100,
         eval_every=200,
         checkpoint_every=100,

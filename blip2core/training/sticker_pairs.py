@@ -25,10 +25,17 @@ _READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
 """Texts that read single cells, captions of the whole scene, and of a part of it; the rest say what
 is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
+_JUNK_SHARE = 0.3
+"""Share of the captions, true and false ones alike, that come wrapped in what the web puts around
+them: a filter is to judge what is said of the picture, not the shop that says it."""
+_FURNITURE_SHARE = 0.05
+"""Share of the false texts that are such words alone, with no caption in them: once junk stands
+around true captions, nothing else teaches that it is none itself."""
+
 _MORE_CAPTIONS = 0.4
 """Share of captions besides those that `language.passage` draws: to list all is learned last."""
-_CHANGE_COUNTS = [2 if kind == "count" else 1 for kind in CHANGES]
-"""A wrong count is the hardest lie to tell, so it is told twice as often as each other one."""
+_CHANGE_COUNTS = [3 if kind == "count" else 1 for kind in CHANGES]
+"""A wrong count is the hardest lie to tell, so it is told thrice as often as each other one."""
 
 
 class StickerPairs:
@@ -64,20 +71,21 @@ class StickerPairs:
 
     def text(self, index: int, rng: random.Random) -> Statement:
         scene = self.scene(index)
-        said: Caption | Reading
         if rng.random() < _READING_SHARE:
-            said = draw_reading(scene, rng)
-        else:
-            said = _draw_caption(scene, rng)
-        return Statement(text=said.text, meaning=said)
+            reading = draw_reading(scene, rng)
+            return Statement(text=reading.text, meaning=reading)
+        caption = _draw_caption(scene, rng)
+        return Statement(text=_perhaps_in_junk(caption.text, rng), meaning=caption)
 
     def hard_text(self, index: int, rng: random.Random) -> str | None:
+        if rng.random() < _FURNITURE_SHARE:
+            return language.furniture(rng)
         scene = self.scene(index)
         caption = _draw_caption(scene, rng)
         for kind in rng.sample(CHANGES, sum(_CHANGE_COUNTS), counts=_CHANGE_COUNTS):
             changed = caption.changed(scene, rng, kind)
             if changed is not None and not changed.is_true_of(scene):
-                return changed.text
+                return _perhaps_in_junk(changed.text, rng)
         return None
 
     def passage(self, index: int, rng: random.Random) -> Passage:
@@ -89,6 +97,10 @@ class StickerPairs:
     def matches(self, index: int, statement: Statement) -> bool:
         said = statement.meaning
         return isinstance(said, Caption | Reading) and said.is_true_of(self.scene(index))
+
+
+def _perhaps_in_junk(text: str, rng: random.Random) -> str:
+    return language.in_junk(text, rng) if rng.random() < _JUNK_SHARE else text
 
 
 def _draw_caption(scene: Scene, rng: random.Random) -> Caption:

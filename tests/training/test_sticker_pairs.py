@@ -3,7 +3,7 @@ import random
 import pytest
 
 from blip2core.errors import DataError
-from blip2core.stickers.captions import parse
+from blip2core.stickers.captions import Caption, parse
 from blip2core.stickers.scene import SPLITS
 from blip2core.training import sticker_pairs
 from blip2core.training.sticker_pairs import StickerPairs
@@ -17,7 +17,19 @@ def test_texts_are_true_and_hard_texts_are_false() -> None:
         hard = pairs.hard_text(index, random.Random(index))
         scene, claimed = pairs.scene(index), parse(hard or "")
         claims = all(claim.is_true_of(scene) for claim in claimed.claims)
-        assert claimed.claims and not (claims and claimed.place in (None, scene.place))
+        assert hard and not (claimed.claims and claims and claimed.place in (None, scene.place))
+
+
+def test_captions_true_and_false_come_wrapped_in_junk_too() -> None:
+    pairs = StickerPairs(300)
+    true = [pairs.text(index, random.Random(index)) for index in range(300)]
+    captions = [one for one in true if isinstance(one.meaning, Caption)]
+    wrapped = [one for one in captions if one.text != one.meaning.text]
+    assert 0.2 < len(wrapped) / len(captions) < 0.4
+    assert all(one.meaning.text in one.text for one in wrapped)
+    false = [pairs.hard_text(index, random.Random(index)) or "" for index in range(300)]
+    assert any("free shipping" in text for text in false)
+    assert any(not parse(text).claims for text in false)  # words of the web alone
 
 
 def test_truth_goes_beyond_equal_texts() -> None:
