@@ -51,8 +51,7 @@ PLAIN = Look()
 def render(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
     """The map over its picture, with a colour bar and what it shows in words. RGB."""
     seen = overlay(picture, found, look)
-    said = found.describe().replace(" %", "\N{NO-BREAK SPACE}%")
-    words = textwrap.wrap(said, max(20, seen.width // 7)) if look.words else []
+    words = _lines(found.describe(), max(20, seen.width // 7)) if look.words else []
     height = seen.height + (GAP + LINE * len(words) if words else 0)
     page = Image.new("RGB", (seen.width + GAP + BAR + LABEL, height), "white")
     page.paste(seen, (0, 0))
@@ -62,6 +61,12 @@ def render(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Im
         place = (4, seen.height + GAP // 2 + LINE * number)
         draw.text(place, line, fill="black", font=ImageFont.load_default(13))
     return page
+
+
+def _lines(said: str, width: int) -> list[str]:
+    """Lines that part no number from its percent sign; the font has no glyph for that space."""
+    wrapped = textwrap.wrap(said.replace(" %", "\N{NO-BREAK SPACE}%"), width)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
 
 
 def render_png(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from blip2core.errors import ConfigError
 from blip2core.explain import Heatmap
@@ -86,6 +86,16 @@ def test_bar_and_words_stand_beside_the_picture(map_of: Build) -> None:
     assert page.getpixel((511, 0)) == tuple(viridis()[255])
     assert page.getpixel((511, 299)) == tuple(viridis()[0])
     assert render(picture, map_of(spot(0, 0)), Look(words=False)).height == 300
+
+
+def test_words_have_only_glyphs_of_the_font(map_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda _, at, text, **rest: drawn.append(text))
+    render(Image.new("RGB", (200, 200)), map_of(spot(1, 2)))
+    font = ImageFont.load_default(13)
+    unknown = bytes(font.getmask("\N{NO-BREAK SPACE}"))
+    assert any(" %" in line for line in drawn)
+    assert all(bytes(font.getmask(one)) != unknown for line in drawn for one in line)
 
 
 def test_png_is_one(map_of: Build) -> None:
