@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pandas
 import streamlit as st
@@ -67,13 +69,22 @@ def as_row(run: Run, problems: int) -> dict[str, object]:
         "model": run.model or "",
         "revision": (run.revision or "")[:12],
         "seed": run.seed,
-        "settings": ", ".join(f"{key}={value}" for key, value in run.parameters.items()),
+        "settings": ", ".join(f"{key}={value}" for key, value in leaves(run.parameters)),
         "done": run.done,
         "failed": run.failed,
         "problems": problems,
         "code": run.code_version,
         "started": run.created_at,
     }
+
+
+def leaves(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every setting by its own name, without the groups it stands in."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        else:
+            yield key, value
 
 
 def draw_problems(desk: Desk, run: Run) -> None:
@@ -115,11 +126,9 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
     for column, run, values in zip(st.columns(2), (first, second), scores, strict=True):
         kept = sum(value >= desk.threshold for value in values) / max(len(values), 1)
         mean = sum(values) / max(len(values), 1)
-        column.metric(
-            f"{name_of(run)}: kept at {desk.threshold:.2f}",
-            f"{kept:.0%} of {len(values):,}, mean ITM {mean:.2f}",
-            border=True,
-        )
+        with column.container(border=True):
+            st.metric(f"{name_of(run)}: kept at {desk.threshold:.2f}", f"{kept:.0%}")
+            st.caption(f"of {len(values):,} texts; mean ITM {mean:.2f}")
     for item in items:
         draw_item(desk, item)
     back, forth, _ = st.columns([1, 1, 4])

@@ -9,6 +9,7 @@ from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
+from blip2core.storage.captions import add_captions
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
@@ -136,6 +137,27 @@ def test_agreement_of_two(open_page: Open, database: Database) -> None:
     page = open_page("people")
     assert page.metric[0].label.startswith("ada and bob, ")
     assert "the same" in page.metric[0].value
+
+
+def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        new = NewRun(
+            kind="capfilt",
+            code_version="test",
+            dataset_id=1,
+            model="stickers-t5",
+            revision="3" * 40,
+            parameters={"captions": {"num": 2, "decode": {"mode": "beam"}}},
+        )
+        run = create_run(session, new)
+        add_captions(session, run_id=run.id, item_id=1, texts=["another text"])
+    page = open_page("runs")
+    assert page.dataframe[0].value.iloc[0]["settings"] == "num=2, mode=beam"
+    first, second = page.metric
+    assert first.label.startswith("1: capfilt stickers-opt") and first.value.endswith("%")
+    assert second.label.startswith("2: capfilt stickers-t5")
+    texts = [text.value for text in page.text]
+    assert "another text" in texts and any(text.endswith("first text 0") for text in texts)
 
 
 def test_runs_are_listed(open_page: Open) -> None:
