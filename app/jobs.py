@@ -138,9 +138,11 @@ class Jobs:
             self._database, snapshot_id=job.snapshot_id, format=job.format, folder=folder
         )
         # Zip of what is compressed already: stored, not squeezed again.
-        with zipfile.ZipFile(out.with_suffix(".zip"), "x") as archive:
+        unfinished = out.with_suffix(".zip.partial")
+        with zipfile.ZipFile(unfinished, "w") as archive:
             for file in sorted(out.rglob("*")):
                 archive.write(file, file.relative_to(out.parent))
+        unfinished.rename(out.with_suffix(".zip"))
 
     def _import(self, job: Import) -> None:
         download = Downloads() if job.downloads and self._settings.downloads else None

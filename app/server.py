@@ -19,6 +19,7 @@ from fastapi.responses import RedirectResponse
 
 from app.login import Login
 from app.services import Services
+from app.settings import host_of
 from app.shared import share
 from app.users import read_users
 from app.workbench import SESSIONS, build_workbench, page_settings
@@ -95,7 +96,7 @@ class Served:
 
 def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Served:
     """Serves from a background thread, and returns once it answers. OSError: the port is taken."""
-    host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    host = host_of(host)
     given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
     listener = _listen(host, given)
     config = uvicorn.Config(

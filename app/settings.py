@@ -1,10 +1,14 @@
 """What can be set from outside, read from BLIP2_* environment variables."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Hosts that serve this machine alone."""
 
 
 class AppSettings(BaseSettings):
@@ -32,7 +36,7 @@ class AppSettings(BaseSettings):
     """Serve the curator, with its database, beside the workbench."""
     import_root: Path | None = None
     """Folder on this machine that imports may read; without one any, but only where the studio
-    is served to this machine alone."""
+    is served to this machine alone and nobody logs in."""
     users: Path | None = None
     """File of the people who may come in, see `python -m app.users`; None: everybody."""
     downloads: bool = False
@@ -43,3 +47,25 @@ class AppSettings(BaseSettings):
     """Most questions that wait for the model at the same time; more are turned away."""
     mcp: bool = False
     """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""
+
+
+def host_of(host: str | None) -> str:
+    """The address that is listened on, where the settings name `host` or none."""
+    return host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+
+
+def may_read_folders(settings: AppSettings) -> bool:
+    """Whoever reaches the page may name folders only where that is whoever owns the machine.
+
+    Where people log in, they may come from elsewhere through a proxy.
+    """
+    return settings.import_root is not None or (
+        settings.users is None and host_of(settings.host) in LOCAL
+    )
+
+
+def is_allowed(source: Path, settings: AppSettings) -> bool:
+    """Whether a path lies where imports may read."""
+    if settings.import_root is None:
+        return may_read_folders(settings)
+    return source.resolve().is_relative_to(settings.import_root.resolve())

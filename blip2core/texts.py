@@ -15,3 +15,9 @@ def clean_text(text: str) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     return unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
+
+
+def normalised(text: str) -> str:
+    """What is compared to find duplicates: words without case, punctuation and extra spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())

@@ -37,13 +37,18 @@ LABELS = {
 
 def render(desk: Desk) -> None:
     """The page."""
-    if message := st.session_state.pop("export-message", ""):
-        st.info(message)
+    draw_message()
     left, right = st.columns([5, 6], gap="large")
     with left:
         draw_new(desk)
     with right:
         draw_snapshots(desk)
+
+
+def draw_message() -> None:
+    """What became of the latest press."""
+    if message := st.session_state.pop("export-message", ""):
+        st.info(message)
 
 
 def draw_new(desk: Desk) -> None:
@@ -98,6 +103,7 @@ def freeze(desk: Desk, name: str, policy: SnapshotPolicy) -> None:
 @st.fragment(run_every=EVERY)
 def draw_snapshots(desk: Desk) -> None:
     """Snapshots with their exports, drawn anew by themselves."""
+    draw_message()  # a press in here draws nothing else anew
     st.subheader("Snapshots")
     with desk.database.read() as session:
         found = list_snapshots(session, dataset_id=desk.dataset_id)

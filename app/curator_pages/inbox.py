@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.desk import Desk, desk
 from app.jobs import Import, keep_upload
-from app.settings import AppSettings
+from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
 from blip2core.storage.runs import (
@@ -23,8 +23,6 @@ from blip2core.storage.runs import (
 from blip2core.storage.schema import Run
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples" / "web"
-LOCAL = (None, "127.0.0.1", "localhost", "::1")
-"""Hosts that serve this machine alone."""
 TYPES = [
     "zip", "tar", "gz", "tgz", "csv", "tsv", "jsonl", "parquet", "txt",
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
@@ -102,11 +100,6 @@ def draw_captioning() -> CaptionConfig | None:
     )
 
 
-def may_read_folders(settings: AppSettings) -> bool:
-    """Whoever reaches the page may name folders only where that is whoever owns the machine."""
-    return settings.import_root is not None or settings.host in LOCAL
-
-
 def start(
     desk: Desk,
     name: str,
@@ -141,13 +134,6 @@ def start(
         st.session_state["path"] = ""
     st.session_state["dataset"] = name.strip()
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
-
-
-def is_allowed(source: Path, settings: AppSettings) -> bool:
-    """Whether a path lies where imports may read."""
-    if settings.import_root is None:
-        return settings.host in LOCAL
-    return source.resolve().is_relative_to(settings.import_root.resolve())
 
 
 def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:

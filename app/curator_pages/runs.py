@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.desk import Desk, desk_with_dataset
 from app.pictures import shown_picture
+from blip2core.exports.csv import safe_cell
 from blip2core.storage.items import image_of
 from blip2core.storage.runs import (
     ComparedItem,
@@ -97,15 +98,10 @@ def draw_problems(desk: Desk, run: Run) -> None:
     st.dataframe(frame.head(100), hide_index=True)
     st.download_button(
         f"All {len(found):,} problems as CSV",
-        frame.map(defused).to_csv(index=False),
+        frame.map(safe_cell).to_csv(index=False),
         f"problems-of-run-{run.id}.csv",
         "text/csv",
     )
-
-
-def defused(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
@@ -114,7 +110,7 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
     pages: list[int] = st.session_state.setdefault(key, [0])
     with desk.database.read() as session:
         items = compare_runs(
-            session, first_id=first.id, second_id=second.id, after=pages[-1], limit=SHOWN
+            session, first_id=first.id, second_id=second.id, after=pages[-1], limit=SHOWN + 1
         )
         scores = [
             run_scores(session, run_id=run.id, item_ids_of=other.id)
@@ -129,13 +125,14 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
         with column.container(border=True):
             st.metric(f"{name_of(run)}: kept at {desk.threshold:.2f}", f"{kept:.0%}")
             st.caption(f"of {len(values):,} texts; mean ITM {mean:.2f}")
+    more, items = len(items) > SHOWN, items[:SHOWN]
     for item in items:
         draw_item(desk, item)
     back, forth, _ = st.columns([1, 1, 4])
     back.button("Back", disabled=len(pages) < 2, on_click=pages.pop)
     forth.button(
         "More",
-        disabled=len(items) < SHOWN,
+        disabled=not more,
         on_click=partial(pages.append, items[-1].item_id),
     )
 

@@ -111,7 +111,7 @@ def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
     """How many texts of each source would be kept."""
     for column, (source, slices) in zip(st.columns(4), counts.items(), strict=False):
         kept, total = sum(slices[round(threshold * FINE) :]), sum(slices)
-        column.metric(f"{source}: kept", f"{kept:,} of {total:,}", border=True)
+        column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
 
 
 def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float) -> None:
@@ -141,6 +141,8 @@ def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float)
         f"95 % intervals, from {len(verdicts):,} verdicts ({here.judged:,} above the threshold); "
         "verdicts from everywhere, not only from the doubtful middle, make them narrower."
     )
+    if here.judged == len(verdicts):
+        st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
     st.altair_chart(precision_and_recall(curve, threshold=threshold))
     wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
     st.write(advice(threshold_for(curve, wanted), wanted))

@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from threading import Event
 
-from blip2core.capfilt.filter import normalised
 from blip2core.config import CaptionConfig
 from blip2core.models import Generator, ImageFeatures
 from blip2core.records import Candidate
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, normalised
 
 
 def write_captions(

@@ -1,12 +1,11 @@
 """Which texts of a picture are kept. Pure: scores and rules in, decisions out, no model."""
 
 import math
-import re
-import unicodedata
 from collections.abc import Sequence
 
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
+from blip2core.texts import normalised
 
 Reasons = dict[int, str]
 """Position of a dropped text -> why."""
@@ -34,12 +33,6 @@ def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
         )
         for position, text in enumerate(scored)
     ]
-
-
-def normalised(text: str) -> str:
-    """What is compared to find duplicates: words without case, punctuation and extra spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())
 
 
 def _rest(values: Sequence[float], dropped: Reasons) -> list[int]:

@@ -88,10 +88,6 @@ def _append(file: BinaryIO, value: Any, *, first: bool) -> bool:
     return False
 
 
-def _is_address(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
-
-
 def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 

@@ -82,7 +82,8 @@ def set_rules(
     guidelines: str | None = None,
     policy: dict[str, Any] | None = None,
 ) -> Dataset:
-    """Changes what is given. A new threshold orders the whole review queue anew."""
+    """Changes what is given. A new threshold orders the whole review queue anew, and becomes that
+    of a filter that goes by ITM."""
     dataset = get_dataset(session, dataset_id=dataset_id)
     if overlap is not None:
         dataset.overlap = overlap
@@ -90,6 +91,8 @@ def set_rules(
         dataset.guidelines = clean_text(guidelines)
     if policy is not None:
         dataset.policy = policy
+    elif threshold is not None and dataset.policy and dataset.policy.get("head") == "itm":
+        dataset.policy = dataset.policy | {"threshold": threshold}
     if threshold is not None and threshold != dataset.threshold:
         dataset.threshold = threshold
         session.flush()

@@ -32,7 +32,7 @@ from blip2core.storage.schema import (
     Source,
     Verdict,
 )
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, normalised
 
 if TYPE_CHECKING:
     from blip2core.storage.database import Database
@@ -281,7 +281,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
 def _accepted(
     session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """picture -> its rows, oldest text first."""
+    """picture -> its rows, oldest text first; of texts that say the same, only the oldest."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"
@@ -291,6 +291,7 @@ def _accepted(
     query = (
         select(
             Image.sha256,
+            Caption.text,
             Caption.id,
             Caption.item_id,
             func.min(Verdict.decision_id),
@@ -318,6 +319,7 @@ def _accepted(
         )
         .group_by(
             Image.sha256,
+            Caption.text,
             Caption.id,
             Caption.item_id,
             Caption.source_id,
@@ -338,12 +340,15 @@ def _accepted(
     if policy.lowest_itm is not None:
         query = query.where(itm.value >= policy.lowest_itm)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
-    found: dict[str, list[dict[str, Any]]] = {}
-    for sha256, *values in session.execute(query):
-        found.setdefault(sha256, []).append(dict(zip(names, values, strict=True)))
-    if policy.per_item is None:
-        return found
-    return {sha256: _best(rows, policy.per_item) for sha256, rows in found.items()}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for sha256, text, *values in session.execute(query):
+        row = dict(zip(names, values, strict=True))
+        found.setdefault(sha256, {}).setdefault(normalised(text), row)
+    most = policy.per_item
+    return {
+        sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
+        for sha256, rows in found.items()
+    }
 
 
 def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from blip2core.capfilt import decide, normalised
+from blip2core.capfilt import decide
 from blip2core.config import BLIP2_RANKING, FilterConfig
 from blip2core.records import Scored
+from blip2core.texts import normalised
 from tests.capfilt.conftest import scored
 
 OFF = FilterConfig(threshold=None, drop_duplicates=False)

@@ -7,6 +7,7 @@ import pytest
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
 from blip2core.storage import Database, snapshots
+from blip2core.storage.captions import add_captions, texts_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.exporting import fail_export, finish_export, record_export
 from blip2core.storage.items import exclude_items, purge_image
@@ -56,6 +57,25 @@ def freeze(database: Database, name: str, **policy: object) -> Snapshot:
 
 def pairs(database: Database, snapshot: Snapshot) -> list[ExportPair]:
     return list(snapshot_pairs(database, snapshot_id=snapshot.id))
+
+
+def test_a_text_is_taken_once_for_a_picture(database: Database, world: World) -> None:
+    with database.write() as session:
+        add_captions(session, run_id=world.run_id, item_id=1, texts=["A drawn bird 0!"])
+        added = texts_of(session, item_id=1)[-1]
+        new = NewDecision(
+            client_event_id="again",
+            item_id=1,
+            annotator_id=world.ann,
+            action="accept",
+            caption_id=added.caption_id,
+        )
+        record_decision(session, new)
+    found = pairs(database, freeze(database, "one"))
+    assert len(found) == 2 * ITEMS - 1
+    assert [pair.text for pair in found if pair.caption_id in (2, added.caption_id)] == [
+        "a drawn bird 0"
+    ]
 
 
 def test_accepted_by_somebody_and_rejected_by_nobody(database: Database, world: World) -> None:

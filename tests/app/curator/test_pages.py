@@ -150,12 +150,14 @@ def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: D
             parameters={"captions": {"num": 2, "decode": {"mode": "beam"}}},
         )
         run = create_run(session, new)
-        add_captions(session, run_id=run.id, item_id=1, texts=["another text"])
+        for item_id in range(1, 11):  # one full page
+            add_captions(session, run_id=run.id, item_id=item_id, texts=["another text"])
     page = open_page("runs")
     assert page.dataframe[0].value.iloc[0]["settings"] == "num=2, mode=beam"
     first, second = page.metric
     assert first.label.startswith("1: capfilt stickers-opt") and first.value.endswith("%")
     assert second.label.startswith("2: capfilt stickers-t5")
+    assert next(button for button in page.button if button.label == "More").disabled
     texts = [text.value for text in page.text]
     assert "another text" in texts and any(text.endswith("first text 0") for text in texts)
 
