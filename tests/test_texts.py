@@ -2,7 +2,7 @@
 
 import pytest
 
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, normalised
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,20 @@ def test_clean_text(raw: str, clean: str) -> None:
     assert clean_text(raw) == clean
     assert clean_text(clean) == clean
     clean.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("A Dog, and a cat!", "a dog and a cat"),
+        ("ﬁne  STRASSE", "fine strasse"),
+        ("Straße", "STRASSE"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER A} cat", "a cat"),
+    ],
+)
+def test_normalisation(text, same):
+    assert normalised(text) == normalised(same)
+
+
+def test_signs_alone_are_not_all_the_same():
+    assert normalised("!!!") != normalised("???")

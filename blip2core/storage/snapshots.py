@@ -282,11 +282,27 @@ def _accepted(
     session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """picture -> its rows, oldest text first; of texts that say the same, only the oldest."""
+    dataset = session.get_one(Dataset, dataset_id)
+    names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for sha256, text, *values in session.execute(_accepted_texts(dataset, policy, images)):
+        row = dict(zip(names, values, strict=True))
+        found.setdefault(sha256, {}).setdefault(normalised(text), row)
+    most = policy.per_item
+    return {
+        sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
+        for sha256, rows in found.items()
+    }
+
+
+def _accepted_texts(
+    dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
+) -> Select[*tuple[Any, ...]]:
+    """(picture, text, values named in `_accepted`), oldest text first."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"
     )
-    dataset = session.get_one(Dataset, dataset_id)
     itm, itc = aliased(Score), aliased(Score)
     query = (
         select(
@@ -311,7 +327,7 @@ def _accepted(
         .outerjoin(itm, (itm.caption_id == Caption.id) & (itm.scorer_id == dataset.itm_scorer_id))
         .outerjoin(itc, (itc.caption_id == Caption.id) & (itc.scorer_id == dataset.itc_scorer_id))
         .where(
-            Item.dataset_id == dataset_id,
+            Item.dataset_id == dataset.id,
             Image.sha256.in_(images),
             Verdict.verdict == "accept",
             Caption.source.in_(policy.sources),
@@ -339,16 +355,7 @@ def _accepted(
         query = query.where(by_threshold if policy.decided == "threshold" else ~by_threshold)
     if policy.lowest_itm is not None:
         query = query.where(itm.value >= policy.lowest_itm)
-    names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for sha256, text, *values in session.execute(query):
-        row = dict(zip(names, values, strict=True))
-        found.setdefault(sha256, {}).setdefault(normalised(text), row)
-    most = policy.per_item
-    return {
-        sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
-        for sha256, rows in found.items()
-    }
+    return query
 
 
 def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

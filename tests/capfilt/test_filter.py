@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
 from blip2core.capfilt import decide
 from blip2core.config import BLIP2_RANKING, FilterConfig
 from blip2core.records import Scored
-from blip2core.texts import normalised
 from tests.capfilt.conftest import scored
 
 OFF = FilterConfig(threshold=None, drop_duplicates=False)
@@ -116,20 +113,3 @@ def test_the_variant_of_blip2_ranks_and_keeps_two():
     ]
     assert kept(texts, BLIP2_RANKING) == ["web", "two"]
     assert reasons(texts, BLIP2_RANKING)[2] == "among the best 2 by ITC (0.40)"
-
-
-@pytest.mark.parametrize(
-    ("text", "same"),
-    [
-        ("A Dog, and a cat!", "a dog and a cat"),
-        ("ﬁne  STRASSE", "fine strasse"),
-        ("Straße", "STRASSE"),
-        ("\N{FULLWIDTH LATIN CAPITAL LETTER A} cat", "a cat"),
-    ],
-)
-def test_normalisation(text, same):
-    assert normalised(text) == normalised(same)
-
-
-def test_signs_alone_are_not_all_the_same():
-    assert normalised("!!!") != normalised("???")
