@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -17,6 +17,33 @@ from app.settings import AppSettings
 from blip2core.config import DecodeConfig
 from blip2core.models.specs import ModelSpec, find_spec
 from blip2core.records import Generated, Match
+
+ENDLESS = "Tell me a story without an end"
+"""An answer or caption that is not finished before somebody stops it."""
+PATIENCE = 60.0
+"""Seconds after which what is held back goes on, so that no test hangs."""
+
+
+class Held:
+    """Work that goes on only so far, for as long as a test needs to look on and to stop it.
+
+    It stands for `work`; its first calls go through, later ones wait for `let_go`.
+    """
+
+    def __init__(self, work: Callable[..., Any], *, after: int = 1) -> None:
+        self.work = work
+        self.after = after
+        self.calls = 0
+        self.gate = threading.Event()
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls > self.after:
+            self.gate.wait(PATIENCE)
+        return self.work(*given, **options)
+
+    def let_go(self) -> None:
+        self.gate.set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +137,8 @@ class FakeGenerator:
                 yield [said(text, written) for text in texts]
             if "!" in texts:
                 raise RuntimeError("no such file: /home/someone/secret")
-            if stop is not None and stop.is_set():
+            if stop is not None and (stop.is_set() or ENDLESS in texts and written == longest - 1):
+                stop.wait(PATIENCE)
                 break
         yield [said(text, written, finished=True) for text in texts]
 
@@ -135,6 +163,9 @@ class FakeGenerator:
                 return
             if answer == "!":
                 raise RuntimeError("no such file: /home/someone/secret")
+            if answer == ENDLESS and stop is not None and end == len(words):
+                stop.wait(PATIENCE)
+                return
             yield " ".join(words[:end])
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from app.engine import Engine
+from app.pairs import judge_picture
 from app.services import Services
 from app.settings import AppSettings
 from app.workbench import build_workbench, serve
@@ -16,7 +17,7 @@ from tests.browser.conftest import draw
 from tests.browser.journey import Journey, visit
 from tests.browser.test_page import serious
 from tests.capfilt.conftest import tiny_pair
-from tests.fakes import FakeModels
+from tests.fakes import FakeModels, Held
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value}"
@@ -118,11 +119,16 @@ def test_one_pair_step_by_step(on_tab: Journey) -> None:
     expect(on_tab.page.locator(".steps li")).to_have_count(4)
 
 
-def test_fits_a_phone(browser: Browser, address: str) -> None:
+def test_fits_a_phone_and_stops(
+    browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(judge_picture)
+    monkeypatch.setattr("app.tabs.capfilt.judge_picture", held)
     context = {"viewport": {"width": 390, "height": 844}}
     with visit(browser, f"{address}?tab=capfilt", **context) as journey:
         journey.press("Try it with the sample set")
         expect(journey.page.locator("#pairs article").first).to_contain_text("From the web")
         assert journey.page.evaluate("document.documentElement.scrollWidth") <= 390
         journey.page.locator("#pairs-stop").click()
-        expect(journey.page.get_by_text("Stopped after")).to_be_visible()
+        expect(journey.page.get_by_text("Stopped after 1 of")).to_be_visible()
+        held.let_go()

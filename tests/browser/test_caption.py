@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.browser.conftest import draw
 from tests.browser.journey import Journey, visit
 from tests.browser.test_page import serious
-from tests.fakes import FakeGenerator, FakeMatcher
+from tests.fakes import ENDLESS, FakeGenerator, FakeMatcher, Held
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value} on the beach"
@@ -61,12 +61,16 @@ def test_captions_are_written_sorted_copied_and_saved(
     assert len(generator.prompts) == asked + 1
 
 
-def test_stop_keeps_what_there_is_and_the_next_captions_come(on_tab: Journey) -> None:
+def test_stop_keeps_what_there_is_and_the_next_captions_come(
+    on_tab: Journey, generator: FakeGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator, "captions", (ENDLESS,))
     on_tab.press("Write captions")
     expect(rows(on_tab)).to_have_count(5)
     on_tab.page.keyboard.press("Escape")
     expect(on_tab.page.get_by_text("Stopped: what")).to_be_visible()
     expect(on_tab.stop).to_be_hidden()
+    monkeypatch.undo()
     on_tab.press("Write captions")
     expect(on_tab.page.get_by_role("link", name="Download CSV").first).to_be_visible()
 
@@ -120,14 +124,19 @@ def test_several_pictures_with_a_bad_one(
     assert generator.vision_calls == seen + 2
 
 
-def test_batch_stops(on_tab: Journey, tmp_path: Path, matcher: FakeMatcher) -> None:
-    pictures = [draw(tmp_path / f"{name}.png", str(name)) for name in range(6)]
+def test_batch_stops(
+    on_tab: Journey, tmp_path: Path, matcher: FakeMatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(matcher.match)
+    monkeypatch.setattr(matcher, "match", held)
+    pictures = [draw(tmp_path / f"{name}.png", name) for name in "abcdef"]
     on_tab.page.locator("#caption-files input[type=file]").set_input_files(pictures)
-    expect(on_tab.page.locator("#caption-files")).to_contain_text("0")
+    expect(on_tab.page.get_by_role("button", name="Remove this file")).to_have_count(6)
     on_tab.press("Caption all")
-    expect(rows(on_tab, "#captioned").first).to_contain_text("0.")
+    expect(rows(on_tab, "#captioned").first).to_contain_text("1.00")
     on_tab.page.locator("#caption-many-stop").click()
-    expect(on_tab.page.get_by_text("Stopped after")).to_be_visible()
+    expect(on_tab.page.get_by_text("Stopped after 1 of")).to_be_visible()
+    held.let_go()
     expect(on_tab.page.locator("#caption-many-stop")).to_be_hidden()
     expect(rows(on_tab, "#captioned").last).to_contain_text("stopped")
 

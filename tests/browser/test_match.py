@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.journey import Journey
-from tests.fakes import FakeGenerator, FakeMatcher
+from tests.fakes import FakeGenerator, FakeMatcher, Held
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value}"
@@ -47,12 +47,15 @@ def test_texts_are_ranked(on_tab: Journey, generator: FakeGenerator) -> None:
 def test_stop_keeps_the_scores_there_are(
     on_tab: Journey, matcher: FakeMatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matcher, "seconds_per_text", 0.05)
+    held = Held(matcher.match)
+    monkeypatch.setattr(matcher, "match", held)
     typed = "\n".join(f"text number {number}" for number in range(80))
     on_tab.page.get_by_label("Texts, one on each line").fill(typed)
     on_tab.press("Score the texts")
     expect(on_tab.page.locator("#matches tbody tr").first).to_be_visible()
     on_tab.page.keyboard.press("Escape")
+    expect(on_tab.page.locator("#match-stop")).to_be_hidden()
+    held.let_go()
     expect(on_tab.page.get_by_text("Stopped.")).to_be_visible()
     expect(on_tab.page.locator("#match-stop")).to_be_hidden()
     assert 0 < len(words(on_tab)) < 80
