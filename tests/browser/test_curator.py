@@ -3,11 +3,13 @@ threshold, export; then the data set as a trainer reads it. The studio is a proc
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.workbench import ROOT
 from blip2core.models.specs import find_spec
-from tests.browser.journey import PATIENCE
+from tests.browser.journey import PATIENCE, SECONDS
 
 pytestmark = [
     pytest.mark.browser,
@@ -89,6 +91,20 @@ def item_and_texts(tab: Page) -> str:
     return tab.locator(".stMain").text_content() or ""
 
 
+def wait_for_draft(tab: Page, file: Path) -> None:
+    """Until what is in the editor is on disk: it is sent half a second after the last key."""
+    text = tab.locator("#caption-editor").input_value()
+    deadline = time.monotonic() + PATIENCE / SECONDS
+    while drafts_in(file) != [text]:
+        assert time.monotonic() < deadline, f"{text!r} is not on disk"
+        tab.wait_for_timeout(100)
+
+
+def drafts_in(file: Path) -> list[str]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        return [text for (text,) in database.execute("SELECT text FROM drafts")]
+
+
 def item_of(tab: Page) -> str:
     return tab.locator(".facts").inner_text().split()[0]
 
@@ -108,7 +124,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             press(tab, "e")
             tab.keyboard.type(" and more")
             expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
-            tab.wait_for_timeout(1500)  # drafts are sent half a second after the last key
+            wait_for_draft(tab, tmp_path / "studio.db")
             tab.reload()
             expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
             assert item_of(tab) == last
