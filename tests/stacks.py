@@ -84,7 +84,9 @@ def make_answer() -> AnswerTrace:
     )
 
 
-def make_stack(picture: Image.Image | None = None, **changes: Any) -> dict[str, Any]:
+def make_stack(
+    picture: Image.Image | None = None, trace: Trace | None = None, **changes: Any
+) -> dict[str, Any]:
     """What the server sends of it."""
-    stack = explorer_stack(make_trace(), picture or striped(), answer=make_answer())
+    stack = explorer_stack(trace or make_trace(), picture or striped(), answer=make_answer())
     return {**stack, "default_map": None, **changes}

@@ -19,6 +19,7 @@ SCRIPTS = (
     "sentences",
     "look",
     "stage",
+    "compare",
     "panels",
     "findings",
     "controls",

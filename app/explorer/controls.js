@@ -1,7 +1,7 @@
 // The controls beside the picture: from the view to them, and back.
 
 const CHOICES = { layer: Number, head: Number, sort: String, scale: String, measure: String };
-const TICKS = ["raw", "grey"];
+const TICKS = ["raw", "grey", "clip"];
 
 /** What depends on the stack alone. */
 function fillControls({ part, stack, set }) {
@@ -59,6 +59,8 @@ function listenToControls(ui) {
   part("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));
   const pressed = {
     save: () => save(ui),
+    keep: () => keep(ui),
+    forget: () => forget(ui),
     test: () => trigger("test", shownMap(ui)),
     masking: () => set({ masking: !view.masking, masked: new Set() }),
     "mask-peak": () => set({ masked: new Set([...view.masked, ...strongest(ui)]) }),
@@ -81,6 +83,18 @@ function shownMap({ view, stack }) {
 function strongest({ stack, look }) {
   const order = [...look.map.keys()].sort((a, b) => look.map[b] - look.map[a]);
   return order.slice(0, Math.max(1, Math.round(stack.patches / 10)));
+}
+
+/** The map on screen stays, whatever is looked at next. */
+function keep(ui) {
+  ui.kept = keepMap(ui);
+  ui.set({});
+}
+
+function forget(ui) {
+  ui.kept = null;
+  ui.set({});
+  ui.part("keep").focus(); // the button that was pressed is gone
 }
 
 function save({ stage, stack, view, look }) {

@@ -6,12 +6,13 @@ function createExplorer(element, trigger) {
     part: (name) => element.querySelector('[data-part="' + name + '"]'),
     view: {
       signal: "attention", layer: MEAN, head: MEAN, query: 0, text: 0, token: null,
-      scale: "shared", sort: "index", measure: "focus", raw: false, grey: true, opacity: 0.85,
+      scale: "shared", sort: "index", measure: "focus", raw: false, grey: true, clip: false, opacity: 0.85,
       patch: null, hovered: null, masking: false, masked: new Set(),
     },
     stack: null,
     look: null,
     panels: null,
+    kept: null,
     drawn: "",
     trigger,
   };
@@ -98,8 +99,8 @@ function makePanels({ part, stack, set, pick }) {
 function drawAll(ui) {
   const { view, stack, panels } = ui;
   const look = (ui.look = lookAt(stack, view));
-  const { signal, layer, head, scale, sort, raw } = view;
-  const drawn = JSON.stringify([signal, layer, head, scale, sort, raw]);
+  const { signal, layer, head, scale, sort, raw, clip } = view;
+  const drawn = JSON.stringify([signal, layer, head, scale, sort, raw, clip]);
   if (drawn === ui.drawn) panels.maps.point(view, look);
   else panels.maps.draw(view, look);
   ui.drawn = drawn;
@@ -107,7 +108,8 @@ function drawAll(ui) {
   panels.bars.draw(view, look);
   panels.matrix.draw(view, look);
   panels.words.draw(view);
-  panels.pairs.draw(view);
+  panels.pairs.draw(view, look);
+  drawComparison(ui);
   drawWords(ui);
   drawControls(ui);
 }

@@ -1,4 +1,4 @@
-// The keyboard: arrows move, three letters switch. Not while something is typed or slid.
+// The keyboard: arrows move, four letters act. Not while something is typed or slid.
 
 const ACROSS = { ArrowLeft: -1, ArrowRight: 1 };
 const DOWN = { ArrowUp: -1, ArrowDown: 1 };
@@ -8,6 +8,7 @@ function listenToKeys(ui) {
   const letters = {
     h: () => set({ head: view.head === MEAN ? 0 : MEAN, signal: "attention", token: null }),
     p: () => set({ raw: !view.raw }),
+    c: () => keep(ui),
     s: () => save(ui),
   };
   part("root").addEventListener("keydown", (event) => {

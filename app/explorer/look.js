@@ -1,5 +1,7 @@
 // What follows from a view: the numbers that all panels draw.
 
+const CLIPPED = 0.99; // share of the values that a clipped scale tells apart
+
 /** The maps of all queries and what is said of them, for the layer, head and signal of a view. */
 function lookAt(stack, view) {
   const signal = stack.signals.find(({ id }) => id === view.signal) ?? stack.signals[0];
@@ -11,26 +13,29 @@ function lookAt(stack, view) {
   const single = text ? tokenMap(text, view.token) : (signal.map ?? signal.maps?.[view.query]);
   const bits = maps.map(entropy);
   const map = single ? single.values : maps[view.query];
+  const top = (values) => (view.clip ? quantile(values, CLIPPED) : Math.max(...values));
   const wholeStack = view.scale === "stack" && !signal.maps;
-  const high = wholeStack ? stack.scale : highest(maps);
+  const scale = view.clip ? stack.clippedScale : stack.scale;
+  const high = wholeStack ? scale : top(together(maps));
   return {
     signal,
     text,
     maps,
     bits,
     high,
+    top,
     single,
     map,
     cosines: stack.cosines,
     winner: stack.winner?.query,
     second: stack.winner?.runner_up,
-    order: ordered(queries, view.sort, bits, stack.cosines),
+    order: ordered(queries, view.sort, maps, bits, stack.cosines),
     flat: maps.map((map) => isFlat(map, stack.flat)),
     even: maps.map(isNearlyEven),
     twins: queries.map((query) => nearest(maps, query)),
     classShares: queries.map((query) => stack.classShare(query, view.layer, view.head)),
     lookers: lookersOf(view, maps, text),
-    shownHigh: shownHigh(view, text, map, signal, high),
+    shownHigh: shownHigh(view, text, map, signal, { high, top }),
     measureOf: (layer, head) => measure(stack, view, layer, head),
   };
 }
@@ -51,10 +56,14 @@ function lookersOf(view, maps, text) {
 }
 
 /** The number at the bright end of the large picture's scale. */
-function shownHigh(view, text, map, signal, high) {
+function shownHigh(view, text, map, signal, { high, top }) {
   const alone = text ? view.token === MEAN : Boolean(signal.map);
-  if (alone || view.scale === "own") return Math.max(...map);
-  return text ? highest(text.maps.map(({ values }) => values)) : high;
+  if (alone || view.scale === "own") return top(map);
+  return text ? top(together(text.maps.map(({ values }) => values))) : high;
+}
+
+function together(maps) {
+  return maps.flatMap((map) => [...map]);
 }
 
 function nearest(maps, query) {
@@ -62,7 +71,8 @@ function nearest(maps, query) {
   return indexOfMax(alike);
 }
 
-function ordered(queries, sort, bits, cosines) {
+function ordered(queries, sort, maps, bits, cosines) {
+  if (sort === "alike") return alikeTogether(maps);
   if (sort === "entropy") return [...queries].sort((a, b) => bits[a] - bits[b]);
   if (sort === "cosine" && cosines) return [...queries].sort((a, b) => cosines[b] - cosines[a]);
   return queries;

@@ -21,6 +21,18 @@ function highest(maps) {
   return Math.max(...maps.map((map) => Math.max(...map)));
 }
 
+/** The value that a share of some values reach at most; their highest where that is 0. */
+function quantile(values, share) {
+  const sorted = Float32Array.from(values).sort();
+  return sorted[Math.floor(share * (sorted.length - 1))] || sorted[sorted.length - 1];
+}
+
+/** A map as shares of its whole. */
+function sharesOf(map) {
+  const sum = total(map);
+  return Float32Array.from(map, (value) => (sum > 0 ? value / sum : 0));
+}
+
 /** In which of `count` equal cells of a length a place lies. */
 function cellAt(place, size, count) {
   return Math.max(0, Math.min(count - 1, Math.floor((place / size) * count)));
@@ -47,6 +59,25 @@ function isNearlyEven(map) {
   return entropy(map) > NEARLY_EVEN * Math.log2(map.length);
 }
 const NEARLY_EVEN = 0.995;
+
+/** An order that puts maps beside those most alike: the two likest groups join, until one is left. */
+function alikeTogether(maps) {
+  const like = maps.map((one) => maps.map((other) => likeness(one, other)));
+  const between = (one, other) => mean(one.flatMap((a) => other.map((b) => like[a][b])));
+  let groups = maps.map((_, at) => [at]);
+  while (groups.length > 1) {
+    let best = { score: -Infinity };
+    groups.forEach((one, at) => {
+      for (const other of groups.slice(at + 1)) {
+        const score = between(one, other);
+        if (score > best.score) best = { score, one, other };
+      }
+    });
+    const joined = [...best.one, ...best.other];
+    groups = [joined, ...groups.filter((group) => group !== best.one && group !== best.other)];
+  }
+  return groups[0];
+}
 
 /** Correlation of two maps: 1 for the same shape, 0 for nothing in common. */
 function likeness(one, other) {

@@ -51,7 +51,7 @@ function createMaps(group, stack, pick, set) {
 
   function draw(view, look) {
     for (const { query, button, canvas, facts, mark } of cells) {
-      const high = view.scale === "own" ? Math.max(...look.maps[query]) : look.high;
+      const high = view.scale === "own" ? look.top(look.maps[query]) : look.high;
       const how = { smooth: !view.raw, high, pixels: 64 };
       paintMap(canvas, look.maps[query], stack.rows, stack.cols, how);
       canvas.classList.toggle("raw", view.raw);
@@ -230,9 +230,10 @@ function drawHeard({ text, which, buttons, share }, view, query) {
 /** Queries x queries: how much the row listens to the column. */
 function createPairs(canvas, row, said, stack, pick) {
   const { queries } = stack;
+  let order = [];
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
-    const cell = (place, size) => cellAt(place, size, queries);
+    const cell = (place, size) => order[cellAt(place, size, queries)];
     return [cell(event.clientY - box.top, box.height), cell(event.clientX - box.left, box.width)];
   };
   canvas.onpointermove = (event) => {
@@ -245,11 +246,12 @@ function createPairs(canvas, row, said, stack, pick) {
   canvas.onpointerleave = () => (said.textContent = "");
   canvas.onclick = (event) => pick(at(event)[0]);
   return {
-    draw(view) {
-      const flat = Float32Array.from(stack.pairs.flat());
+    draw(view, look) {
+      ({ order } = look);
+      const flat = Float32Array.from(order.flatMap((from) => order.map((to) => stack.pairs[from][to])));
       paintMap(canvas, flat, queries, queries, { smooth: false, high: Math.max(...flat) });
       canvas.setAttribute("aria-label", describeListening(stack, view.query));
-      row.style.setProperty("--row", view.query / queries);
+      row.style.setProperty("--row", order.indexOf(view.query) / queries);
       row.style.setProperty("--height", 1 / queries);
     },
   };

@@ -22,8 +22,8 @@ function cubicWeights(count, size) {
   return { cells, weights };
 }
 
-/** rows x cols numbers -> height x width numbers, bicubic, never below 0. */
-function enlarge(values, rows, cols, height, width) {
+/** rows x cols numbers -> height x width numbers, bicubic, never below `lowest`. */
+function enlarge(values, rows, cols, height, width, lowest = 0) {
   const across = cubicWeights(cols, width);
   const wide = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {
@@ -43,7 +43,7 @@ function enlarge(values, rows, cols, height, width) {
       for (let near = y * 4; near < y * 4 + 4; near++) {
         sum += wide[down.cells[near] * width + x] * down.weights[near];
       }
-      large[y * width + x] = Math.max(0, sum);
+      large[y * width + x] = Math.max(lowest, sum);
     }
   }
   return large;
@@ -51,30 +51,47 @@ function enlarge(values, rows, cols, height, width) {
 
 /**
  * Paints a map on a canvas of its own size: one pixel for each patch, or many where it is smooth.
- * `high` is the number at the bright end of the scale; the dark end is 0. Bright places cover
- * what is below them more than dark ones do, up to `opacity`.
+ * `high` is the number at the bright end of the scale; the dark end is 0, or -`high` where the map
+ * is a difference (`signed`). Bright places cover what is below them more than dark ones do, up to
+ * `opacity`.
  */
-function paintMap(canvas, map, rows, cols, { smooth, high, opacity = 1, floor = 1, pixels = 192 }) {
+function paintMap(canvas, map, rows, cols, how) {
+  const { smooth, high, opacity = 1, floor = 1, pixels = 192, signed = false } = how;
   const factor = smooth ? Math.max(1, Math.ceil(pixels / Math.max(rows, cols))) : 1;
   const [width, height] = [cols * factor, rows * factor];
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width;
     canvas.height = height;
   }
-  const values = smooth ? enlarge(map, rows, cols, height, width) : map;
+  const lowest = signed ? -Infinity : 0;
+  const values = smooth ? enlarge(map, rows, cols, height, width, lowest) : map;
+  const table = signed ? DIVERGING : COLOURS;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   const data = image.data;
   for (let pixel = 0; pixel < width * height; pixel++) {
-    const share = high > 0 ? Math.min(1, values[pixel] / high) : 0;
-    const at = colourIndex(share) * 3;
-    data[pixel * 4] = COLOURS[at];
-    data[pixel * 4 + 1] = COLOURS[at + 1];
-    data[pixel * 4 + 2] = COLOURS[at + 2];
-    data[pixel * 4 + 3] = 255 * opacity * (floor + (1 - floor) * share);
+    const share = high > 0 ? Math.max(-1, Math.min(1, values[pixel] / high)) : 0;
+    const at = colourIndex(signed ? (share + 1) / 2 : share) * 3;
+    data[pixel * 4] = table[at];
+    data[pixel * 4 + 1] = table[at + 1];
+    data[pixel * 4 + 2] = table[at + 2];
+    data[pixel * 4 + 3] = 255 * opacity * (floor + (1 - floor) * Math.abs(share));
   }
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+/** A picture, perhaps none yet, with a map on it. `overlay` is a canvas to paint the map on first. */
+function paintOver(canvas, picture, overlay, map, { rows, cols }, how) {
+  const { width, height } = canvas;
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingQuality = "high";
+  if (picture) context.drawImage(picture, 0, 0, width, height);
+  paintMap(overlay, map, rows, cols, how);
+  context.imageSmoothingEnabled = how.smooth;
+  context.drawImage(overlay, 0, 0, width, height);
+  context.imageSmoothingEnabled = true;
 }
 
 /** A copy of a picture without its colours. */

@@ -1,6 +1,7 @@
 // Maps and numbers in words.
 
 const WARNING = "Attention shows where the model looked, not why it answered.";
+const FAINT_PEAK = 0.35;
 const MEASURES = {
   focus: "How sharply query {q} looks in each layer and head: 0% is an even gaze, 100% one patch.",
   class: "How much of query {q}'s attention goes to the class token, which is no place.",
@@ -57,13 +58,22 @@ function describe(stack, view, look) {
   const own = view.scale === "own" ? "own scale, not comparable; " : "";
   return {
     title: titleOf(stack, view, look),
-    said: describeMap(look.map, stack) + " " + describeSource(view, look),
+    said: [describeMap(look.map, stack), describeSource(view, look), describeFaint(stack, look)]
+      .filter(Boolean)
+      .join(" "),
     method: look.text ? look.text.hint : look.signal.hint,
-    ticks: [0, look.shownHigh / 2, look.shownHigh].map(number),
+    ticks: ticksOf(look, number),
     unit: own + (shares ? "share of the query's attention, per patch" : "relevance, per patch"),
     legend: describeLegend(look, view),
     name: fileName(titleOf(stack, view, look)),
   };
+}
+
+/** Under the two ends and the middle of the scale; a clipped one ends with "at least". */
+function ticksOf({ map, shownHigh }, number) {
+  const clipped = Math.max(...map) > shownHigh * 1.001;
+  const ticks = [0, shownHigh / 2, shownHigh].map(number);
+  return clipped ? [...ticks.slice(0, 2), "≥ " + ticks[2]] : ticks;
 }
 
 function titleOf(stack, view, look) {
@@ -94,6 +104,14 @@ function describeSource(view, look) {
   }
   const share = look.single ? null : look.classShares[view.query];
   return share === null ? "" : percent(share) + " goes to the class token, which is no place.";
+}
+
+/** Why hardly anything is seen on the picture, where others share the scale and are stronger. */
+function describeFaint(stack, { map, shownHigh }) {
+  const share = Math.max(...map) / shownHigh;
+  if (isFlat(map, stack.flat) || share > FAINT_PEAK) return "";
+  return "Faint here: its peak is " + percent(share) + " of the highest on this scale. " +
+    "Under Colours, “each on its own scale” shows its shape.";
 }
 
 /** The largest of some numbers with their indices: "7 (12%), 3 (9.1%)". */
@@ -142,7 +160,33 @@ function describeMeasure(view) {
 function describeListening(stack, query) {
   const shares = stack.pairs[query].map((share, other) => (other === query ? -1 : share));
   const most = "Query " + query + " listens most to " + ranking(shares, 3, percent) + ".";
-  return "Queries also read one another. " + most + " Rows listen, columns are heard.";
+  return "Queries also read one another. " + most + " Rows listen, columns are heard, in the order chosen above.";
+}
+
+/** What a map is called beside another: its text may be another too. */
+function compareName(stack, view, look) {
+  const title = titleOf(stack, view, look);
+  return stack.text && look.text?.id !== "answer" ? title + " · for “" + stack.text + "”" : title;
+}
+
+/** Two maps in words, each as shares of its whole. */
+function describeComparison(kept, stack, before, now, difference) {
+  const how = "Each map counts as shares of its whole: what is compared is where, not how much. ";
+  const said = (text) => ({ "compare-said": how + text });
+  if (!difference) {
+    const grids = [kept, stack].map(({ rows, cols }) => rows + " × " + cols);
+    return said("The grids differ (" + grids.join(" and ") + " patches), so no difference is drawn.");
+  }
+  const moved = total(difference.map(Math.abs)) / 2;
+  if (moved < 0.0005) {
+    return said("The two are the same. Choose another word, query or layer, look for another text, " +
+      "or choose another picture.");
+  }
+  const place = (patch) => placeOf(patch, stack.rows, stack.cols);
+  const more = place(indexOfMax(difference));
+  const less = place(indexOfMax(difference.map((value) => -value)));
+  return said(percent(moved) + " of the map lies elsewhere: most was gained " + more + ", most lost " +
+    less + ". Likeness " + likeness(before, now).toFixed(2).replace("-", "−") + " (1 is the same shape, 0 nothing in common).");
 }
 
 function describeMask(count, example) {

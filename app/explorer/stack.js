@@ -21,6 +21,7 @@ function readStack(payload) {
     pairs: pairsOf(payload),
     signals: signalsOf(payload, maps),
     texts: textsOf(payload, maps),
+    clippedScale: quantile(numbersOf(payload), CLIPPED),
   };
 }
 

@@ -25,19 +25,10 @@ function createStage(canvas, on) {
   }
 
   /** Draws a view on any canvas, so that what is saved is what was seen. */
-  function paint(target, width, height, view, map, high) {
-    const context = target.getContext("2d");
-    context.clearRect(0, 0, width, height);
-    const picture = view.grey ? pictures.grey : pictures.colour;
-    context.imageSmoothingQuality = "high";
-    if (picture) context.drawImage(picture, 0, 0, width, height);
-    const { rows, cols } = stack;
+  function paint(target, view, map, high) {
     const how = { smooth: !view.raw, high, opacity: view.opacity, floor: FAINT };
-    paintMap(overlay, map, rows, cols, how);
-    context.imageSmoothingEnabled = !view.raw;
-    context.drawImage(overlay, 0, 0, width, height);
-    context.imageSmoothingEnabled = true;
-    paintMasks(context, width, height, view);
+    paintOver(target, pictures[view.grey ? "grey" : "colour"], overlay, map, stack, how);
+    paintMasks(target.getContext("2d"), target.width, target.height, view);
   }
 
   function paintMasks(context, width, height, view) {
@@ -76,7 +67,7 @@ function createStage(canvas, on) {
     const height = Math.max(1, Math.round(box.height * sharp));
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    paint(canvas, width, height, view, map, high);
+    paint(canvas, view, map, high);
     if (view.patch !== null) outline(view.patch);
   }
 
@@ -109,7 +100,7 @@ function createStage(canvas, on) {
   }
   canvas.addEventListener("pointerleave", () => painting === null && on.patch(null));
 
-  return { setStack, draw, paint };
+  return { setStack, draw, paint, pictures: () => ({ ...pictures }) };
 }
 
 /**
@@ -121,7 +112,7 @@ function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name })
   const height = Math.round((width * stack.picture.height) / stack.picture.width);
   const picture = document.createElement("canvas");
   [picture.width, picture.height] = [width, height];
-  stage.paint(picture, width, height, view, map, high);
+  stage.paint(picture, view, map, high);
 
   const figure = document.createElement("canvas");
   const context = figure.getContext("2d");

@@ -1,5 +1,6 @@
 """The explorer alone on a bare page: what is drawn where, what keys and pointer do."""
 
+import base64
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.explorer import script, style, template
 from blip2core.explain.stack import explorer_stack
+from blip2core.explain.trace import Trace
 from tests.browser.journey import PATIENCE
 from tests.stacks import (
     COLS,
@@ -304,6 +306,118 @@ def test_order_of_the_queries(page: Page) -> None:
     query(page, 2).click()
     page.keyboard.press("ArrowRight")
     expect(query(page, 3)).to_be_focused()
+
+
+def test_alike_queries_stand_side_by_side(open_explorer: Open) -> None:
+    page = open_explorer(make_stack(trace=twins()))
+    part(page, "sort").select_option("alike")
+    settle(page)
+    order = (
+        part(page, "maps")
+        .locator("button")
+        .evaluate_all("(buttons) => buttons.map((button) => Number(button.dataset.query))")
+    )
+    assert sorted(order) == list(range(QUERIES))
+    for one, other in ((0, 3), (1, 4)):
+        assert abs(order.index(one) - order.index(other)) == 1
+    query(page, order[-1]).click()
+    row = part(page, "row").evaluate("(row) => row.style.getPropertyValue('--row')")
+    assert float(row) == pytest.approx((QUERIES - 1) / QUERIES)  # rows are in the same order
+    box = part(page, "pairs").bounding_box()
+    part(page, "pairs").hover(position={"x": 2, "y": box["height"] - 2})
+    said = f"Query {order[-1]} gives"
+    expect(part(page, "pair")).to_contain_text(said)
+    expect(part(page, "pair")).to_contain_text(f"to query {order[0]}.")
+
+
+def test_faint_map_is_said_and_can_be_seen_by_itself(page: Page) -> None:
+    query(page, 0).click()
+    part(page, "layer").select_option(label="0")
+    part(page, "scale").select_option("stack")
+    expect(part(page, "said")).to_contain_text("Faint here: its peak is 33% of the highest")
+    part(page, "scale").select_option("own")
+    expect(part(page, "said")).not_to_contain_text("Faint here")
+
+
+def test_one_bright_patch_can_be_clipped(page: Page) -> None:
+    query(page, 0).click()
+    part(page, "scale").select_option("own")
+    ticks = part(page, "ticks").locator("span")
+    expect(ticks.last).to_have_text("20%")
+    part(page, "clip").check()
+    expect(ticks.last).to_have_text("≥ 0.9%")  # 0.01, sent in steps of 0.30 / 255
+
+
+def test_map_is_kept_and_compared_with_another(page: Page) -> None:
+    expect(part(page, "compare")).to_be_hidden()
+    query(page, 0).click()
+    part(page, "keep").click()
+    expect(part(page, "compare-said")).to_contain_text("The two are the same.")
+    query(page, 3).click()  # its peak is patch 0, in the corner; that of query 0 is beside it
+    expect(part(page, "kept-name")).to_contain_text("Query 0 · mean of all layers")
+    expect(part(page, "shown-name")).to_contain_text("Query 3 · mean of all layers")
+    # A peak holds 0.20 on average, the other patches 0.01 each, sent in steps of 0.30 / 255.
+    peak, other = 170, 8
+    moved = round(100 * (peak - other) / (peak + 15 * other))
+    expect(part(page, "compare-said")).to_contain_text(f"{moved}% of the map lies elsewhere")
+    expect(part(page, "difference-ticks")).to_have_text(f"−{moved}%0+{moved}%")
+    assert colour_at(page, "difference", 1) == "blue"
+    assert colour_at(page, "difference", 0) == "orange"
+    assert colour_at(page, "difference", 10) == "grey"
+    part(page, "forget").click()
+    expect(part(page, "compare")).to_be_hidden()
+    expect(part(page, "keep")).to_be_focused()
+
+
+def test_kept_map_outlives_its_text_and_its_picture(page: Page) -> None:
+    query(page, 4).click()
+    page.keyboard.press("c")
+    expect(part(page, "compare")).to_be_visible()
+    page.evaluate("() => explorer.show(null)")
+    page.evaluate("(stack) => explorer.show(stack)", make_stack(striped(160, 40), text=HOSTILE))
+    expect(part(page, "kept-name")).to_contain_text("for “a car and a")
+    expect(part(page, "shown-name")).to_contain_text(HOSTILE)
+    assert page.evaluate("window.broken") is None
+    shapes = [part(page, name).bounding_box() for name in ("kept", "shown")]
+    sides = [box["width"] / box["height"] for box in shapes]
+    assert sides == pytest.approx([1, 4], rel=0.03)
+    assert sent(page) == []
+
+
+def test_other_grids_are_shown_without_a_difference(page: Page) -> None:
+    part(page, "keep").click()
+    stack = make_stack()
+    for one in stack["maps"]:
+        one["values"] = base64.b64encode(base64.b64decode(one["values"])[:8]).decode()
+    stack |= {"rows": 2, "cols": 4, "answer": None}
+    page.evaluate("(stack) => explorer.show(stack)", stack)
+    expect(part(page, "compare-said")).to_contain_text("The grids differ (4 × 4 and 2 × 4 patches)")
+    expect(part(page, "difference")).to_be_hidden()
+
+
+def colour_at(page: Page, canvas: str, patch: int) -> str:
+    """What colour the middle of a patch has, on a picture that is grey."""
+    settle(page)
+    red, blue = part(page, canvas).evaluate(
+        """(canvas, [row, col, rows, cols]) => {
+          const at = (place, count, size) => Math.floor(((place + 0.5) / count) * size);
+          const [x, y] = [at(col, cols, canvas.width), at(row, rows, canvas.height)];
+          const { data } = canvas.getContext("2d").getImageData(x, y, 1, 1);
+          return [data[0], data[2]];
+        }""",
+        [patch // COLS, patch % COLS, ROWS, COLS],
+    )
+    if abs(red - blue) < 20:
+        return "grey"
+    return "orange" if red > blue else "blue"
+
+
+def twins() -> Trace:
+    """Queries 3 and 4 look where 0 and 1 do."""
+    trace = make_trace()
+    cross = trace.together.cross.clone()
+    cross[:, :, 3:5] = cross[:, :, 0:2]
+    return replace(trace, together=replace(trace.together, cross=cross))
 
 
 def test_pointing_at_a_patch_names_the_queries_that_look_there(page: Page) -> None:

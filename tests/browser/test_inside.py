@@ -111,12 +111,27 @@ def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
     for key in ("ArrowRight", "ArrowDown", "ArrowDown", "h", "p", "ArrowLeft", "ArrowUp"):
         inside.page.keyboard.press(key)
     part(inside, "opacity").fill("40")
-    part(inside, "sort").select_option("cosine")
+    part(inside, "sort").select_option("alike")
+    part(inside, "clip").check()
+    part(inside, "keep").click()
     part(inside, "scale").select_option("own")
     part(inside, "matrix").get_by_role("button").first.click()
     press(inside, "snail")
     inside.page.wait_for_timeout(500)  # what would be asked late
     assert asked == []
+
+
+def test_two_texts_are_compared(inside: Journey) -> None:
+    look(inside)
+    press(inside, "Best match")
+    inside.page.keyboard.press("c")
+    expect(part(inside, "compare-said")).to_contain_text("The two are the same")
+    inside.page.get_by_label("A text about the picture").fill("a city")
+    inside.press("Look inside")
+    expect(part(inside, "shown-name")).to_contain_text("for “a city”")
+    expect(part(inside, "kept-name")).to_contain_text("snail")
+    expect(part(inside, "compare-said")).to_contain_text("of the map lies elsewhere")
+    expect(part(inside, "difference-ticks")).to_contain_text("%0+")
 
 
 def test_answer_of_the_chat_is_followed(inside: Journey) -> None:
