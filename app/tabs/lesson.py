@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app import tables
-from app.buttons import build_buttons, buttons
+from app.buttons import build_buttons
 from app.caption_rows import ITC, ITM
 from app.captioning import Order
 from app.errand import Errand
-from app.lane import MODEL_LANE, QUIET, Update, explain, until_done
-from app.looking import matched, picture_of
+from app.lane import MODEL_LANE, Update
+from app.looking import matched
 from app.models import Pair
 from app.pairs import caption_config
+from app.picture_run import Shown, Words, build_saying, run, wire_run
 from app.probe import wire_probe
 from app.services import Services
 from app.visit import Picture, Visit
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 ORDER = Order(num=4, decode=DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=40))
 """Fixed, so that the lesson is the same each time."""
 LONGEST_TEXT = 1000
+WORDS = Words(waiting="The model is loading; the lesson will begin by itself.", sorry="No lesson")
 COLUMNS = (
     tables.Column(label="Text"),
     ITM,
@@ -57,7 +59,7 @@ def build_lesson(services: Services, panel: SimpleNamespace) -> None:
     )
     ready = bool(panel.topic.value)
     ui.begin, ui.stop = build_buttons("Show the steps", "lesson", ready=ready)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.said = build_saying(ready=ready)
     ui.table = tables.build_table(elem_id="lesson")
     screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.visit, ui.errand]
     taught = gr.on(
@@ -67,9 +69,7 @@ def build_lesson(services: Services, panel: SimpleNamespace) -> None:
         screen,
         **MODEL_LANE,
     )
-    taught.failure(on_picture, given, screen, **QUIET)
-    ui.stop.click(on_stop, ui.errand, [ui.errand, ui.stop], **QUIET)
-    panel.topic.change(on_picture, given, screen, **QUIET)
+    wire_run(ui, panel, taught)
     wire_probe(ui.table, panel)
 
 
@@ -77,31 +77,18 @@ def teach(
     services: Services, visit: Visit, errand: Errand, typed: str
 ) -> Iterator[tuple[Update, ...]]:
     """The steps as they happen; yields what is said, the table and the two buttons."""
-    picture, said, shown = visit.picture, "", ""
-    stop = errand.begin(picture.key if picture else "")
-    try:
-        picture, web = picture_of(visit), clean_text(typed or "")[:LONGEST_TEXT]
-        for said, shown in _steps(services, visit, picture, web, stop):
-            yield said, shown, *buttons(running=True)
-        if stop.is_set():
-            said = tables.status("Stopped.")
-    except Exception as error:
-        said = tables.status(explain(error, "No lesson"), problem=True)
-    errand.end(stop)
-    if picture is not None and not visit.is_about(picture):
-        yield on_picture(visit, errand)
-    else:
-        yield said, shown, *buttons(running=False, ready=picture is not None)
+
+    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+        web = clean_text(typed or "")[:LONGEST_TEXT]
+        return _steps(services, visit, picture, web, stop)
+
+    yield from run(services, visit, errand, work, WORDS)
 
 
 def _steps(
     services: Services, visit: Visit, picture: Picture, web: str, stop: Event
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[Shown]:
     pair = services.engine.pair(visit.model)
-    for _ in until_done(pair.loading, pair.loading_matcher()):
-        if stop.is_set():
-            return
-        yield tables.status("The model is loading; the lesson will begin by itself."), ""
     known = picture.features is not None
     picture = matched(services, visit, picture)
     steps = [
@@ -187,17 +174,3 @@ def lesson_table(decisions: list[Decision]) -> str:
         for one in best
     ]
     return tables.table(COLUMNS, rows, title="All texts, judged alike", sorted_by=1)
-
-
-def on_stop(errand: Errand) -> tuple[Update, ...]:
-    """Nobody waits for the rest."""
-    errand.stop()
-    return errand, gr.update(visible=False)
-
-
-def on_picture(visit: Visit, errand: Errand) -> tuple[Update, ...]:
-    """Another picture, or none: the lesson was about another."""
-    there = visit.picture is not None
-    if not errand.turn_to(visit.picture.key if there else ""):
-        return (gr.skip(),) * 4
-    return "", "", *buttons(running=False, ready=there)

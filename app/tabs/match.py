@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import gradio as gr
 
 from app import tables
-from app.buttons import build_buttons, buttons
+from app.buttons import build_buttons
 from app.caption_rows import ITC, ITM
 from app.captioning import score_texts
 from app.errand import Errand
-from app.lane import MODEL_LANE, QUIET, Update, explain, until_done
-from app.looking import matched, picture_of
+from app.lane import MODEL_LANE, Update
+from app.looking import matched
+from app.picture_run import Shown, Words, build_saying, run, wire_run
 from app.probe import wire_probe
 from app.services import Services
 from app.tabs.search import build_search
@@ -31,7 +32,9 @@ COLUMNS = (tables.Column(label="Text"), ITM, ITC, tables.Column(label="", kind="
 ABOUT = """<h2>Which text fits the picture?</h2>
 <p><b>ITM</b> reads text and picture together and gives the probability that they belong together.
 <b>ITC</b> compares the two from afar: a cosine, quick and coarse.</p>"""
-NO_PICTURE = "There is no picture yet: drop one at the left, or take an example."
+WORDS = Words(
+    waiting="The model is loading; the scores will come by themselves.", sorry="No scores"
+)
 
 
 def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
@@ -48,16 +51,11 @@ def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
     )
     ready = bool(panel.topic.value)
     ui.begin, ui.stop = build_buttons("Score the texts", "match", ready=ready)
-    ui.said = gr.HTML(
-        "" if ready else tables.status(NO_PICTURE), container=False, elem_classes="saying"
-    )
+    ui.said = build_saying(ready=ready)
     ui.table = tables.build_table(elem_id="matches")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
-    given = [ui.visit, ui.errand]
-    scored = ui.begin.click(partial(score, services), [*given, ui.texts], screen, **MODEL_LANE)
-    scored.failure(on_picture, given, screen, **QUIET)
-    ui.stop.click(on_stop, ui.errand, [ui.errand, ui.begin, ui.stop], **QUIET)
-    panel.topic.change(on_picture, given, screen, **QUIET)
+    given = [ui.visit, ui.errand, ui.texts]
+    wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_LANE))
     wire_probe(ui.table, panel)
     build_search(services, panel)
 
@@ -66,37 +64,24 @@ def score(
     services: Services, visit: Visit, errand: Errand, typed: str
 ) -> Iterator[tuple[Update, ...]]:
     """Scores the texts for the picture; yields what is said, the table and the two buttons."""
-    picture, said, shown = visit.picture, "", ""
-    stop = errand.begin(picture.key if picture else "")
-    try:
-        picture, texts = picture_of(visit), texts_from(typed)
-        for said, shown in _scores(services, visit, picture, texts, stop):
-            yield said, shown, *buttons(running=True)
-        said = tables.status("Stopped.") if stop.is_set() else ""
-    except Exception as error:
-        said = tables.status(explain(error, "No scores"), problem=True)
-    errand.end(stop)
-    if picture is not None and not visit.is_about(picture):
-        yield on_picture(visit, errand)
-    else:
-        yield said, shown, *buttons(running=False, ready=picture is not None)
+
+    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+        return _scores(services, visit, picture, texts_from(typed), stop)
+
+    yield from run(services, visit, errand, work, WORDS)
 
 
 def _scores(
     services: Services, visit: Visit, picture: Picture, texts: Sequence[str], stop: Event
-) -> Iterator[tuple[str, str]]:
-    """What is said, and the table so far."""
-    pair = services.engine.pair(visit.model)
-    for _ in until_done(pair.loading, pair.loading_matcher()):
-        if stop.is_set():
-            return
-        yield tables.status("The model is loading; the scores will come by themselves."), ""
+) -> Iterator[Shown]:
     features = matched(services, visit, picture).scored
-    found = services.engine.each(score_texts, visit.model, features, texts, stop=stop)
+    title = f"Scored by {services.engine.pair(visit.model).matcher.spec.name}, best first"
+    found, shown = services.engine.each(score_texts, visit.model, features, texts, stop=stop), ""
     with closing(found):
         for matches in found:
-            said = tables.progress(len(matches), len(texts), f"{len(matches)} of {len(texts)}")
-            yield said, table_of(matches, f"Scored by {pair.matcher.spec.name}, best first")
+            shown, done, total = table_of(matches, title), len(matches), len(texts)
+            yield tables.progress(done, total, f"{done} of {total}"), shown
+    yield "", shown
 
 
 def texts_from(typed: str) -> list[str]:
@@ -125,18 +110,3 @@ def _row(match: Match) -> list[tables.Cell]:
         tables.score_cell(match.itc),
         tables.act_cell(match.text),
     ]
-
-
-def on_stop(errand: Errand) -> tuple[Update, ...]:
-    """Nobody waits for the rest."""
-    errand.stop()
-    return errand, *buttons(running=False)
-
-
-def on_picture(visit: Visit, errand: Errand) -> tuple[Update, ...]:
-    """Another picture, or none: what is on screen is about another."""
-    there = visit.picture is not None
-    if not errand.turn_to(visit.picture.key if there else ""):
-        return (gr.skip(),) * 4
-    said = "" if there else tables.status(NO_PICTURE)
-    return said, "", *buttons(running=False, ready=there)

@@ -18,9 +18,10 @@ from app.batch import Batch
 from app.caption_rows import FIELDS
 from app.errand import Errand
 from app.panel import on_upload
+from app.picture_run import on_picture, on_stop
 from app.services import Services
 from app.tabs import caption_many
-from app.tabs.caption import on_picture, on_stop, write
+from app.tabs.caption import write
 from app.visit import Visit
 from blip2core.errors import ModelUnavailableError
 from tests.app.visitor import upload

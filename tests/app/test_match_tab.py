@@ -9,8 +9,9 @@ from PIL import Image
 
 from app import batch as batches
 from app.errand import Errand
+from app.picture_run import on_picture, on_stop
 from app.tabs import search
-from app.tabs.match import MOST_TEXTS, on_picture, on_stop, score, texts_from
+from app.tabs.match import MOST_TEXTS, score, texts_from
 from app.tabs.search import Shelf, on_search
 from app.visit import Visit
 from blip2core.errors import TextError
