@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
-from blip2core.storage.datasets import get_dataset
+from blip2core.storage.datasets import find_dataset, get_dataset
 from blip2core.storage.inserting import chunks
 from blip2core.storage.schema import (
     SOURCES,
@@ -149,7 +149,8 @@ def freeze(
 def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
     """The snapshot `DATASET@SNAPSHOT`, or the only one with this name in any dataset.
 
-    None where there is none. StorageError where several have it.
+    None where there is none. StorageError where several have it, and for `DATASET@SNAPSHOT` that
+    is not there.
     """
     query = select(Snapshot, Dataset.name).join(Dataset, Dataset.id == Snapshot.dataset_id)
     found = [
@@ -160,6 +161,10 @@ def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
     if len(found) > 1:
         several = ", ".join(whole for _, whole in found)
         raise StorageError(f"Several snapshots are called {name}; name one of: {several}.")
+    if not found and "@" in name:
+        dataset_name, _, snapshot_name = name.rpartition("@")
+        dataset_id = find_dataset(session, name=dataset_name).id
+        return find_snapshot(session, dataset_id=dataset_id, name=snapshot_name)
     return found[0][0] if found else None
 
 
@@ -183,13 +188,13 @@ def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[Export
 
 
 def find_snapshot(session: Session, *, dataset_id: int, name: str | None = None) -> Snapshot:
-    """The snapshot of this name, or the newest. StorageError where there is none."""
+    """The snapshot of this name, or the newest. StorageError names those there are."""
     query = select(Snapshot).where(Snapshot.dataset_id == dataset_id).order_by(Snapshot.id.desc())
     if name is not None:
         query = query.where(Snapshot.name == clean_text(name))
     found = session.scalar(query.limit(1))
     if found is None:
-        raise StorageError(f"There is no snapshot {name or 'of this dataset yet'}.")
+        raise StorageError(_no_snapshot(session, dataset_id, name))
     return found
 
 
@@ -242,6 +247,18 @@ def split_of(sha256: str, policy: SnapshotPolicy) -> str:
     if place < policy.test:
         return "test"
     return "validation" if place < policy.test + policy.validation else "train"
+
+
+def _no_snapshot(session: Session, dataset_id: int, name: str | None) -> str:
+    dataset = get_dataset(session, dataset_id=dataset_id).name
+    known = select(Snapshot.name).where(Snapshot.dataset_id == dataset_id)
+    newest = list(session.scalars(known.order_by(Snapshot.id.desc()).limit(20)))
+    if newest:
+        return f"The dataset {dataset} has no snapshot {name}; it has: {', '.join(newest)}."
+    return (
+        f"The dataset {dataset} has no snapshot {name or 'yet'}: none is frozen. "
+        f"`blip2 export {dataset}` freezes what is accepted now."
+    )
 
 
 def _chosen(session: Session, dataset_id: int, policy: SnapshotPolicy) -> Iterator[dict[str, Any]]:
