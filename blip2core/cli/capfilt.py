@@ -1,5 +1,6 @@
 """Commands that caption and filter: capfilt run, rescore, status."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from blip2core.errors import StorageError
 
 if TYPE_CHECKING:
     from blip2core.curation import Step
+    from blip2core.records import Problem, WebPicture
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
@@ -72,17 +74,17 @@ def run(
     from blip2core.capfilt import CapFilt
     from blip2core.curation import set_rules, start_capfilt, work
     from blip2core.models.loading import load_generator, load_matcher
+    from blip2core.models.specs import find_spec, of_kind
 
+    of_kind(find_spec(captioner), "generator")
+    of_kind(find_spec(matcher), "matcher")
     decode = DecodeConfig(mode=mode, seed=seed if mode == "sample" else None, max_new_tokens=48)
     captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
     with opened(database) as studio:
         if resume:
             captioner, captions = _settings_of(_unfinished(studio, dataset))
-        if inputs:
-            _import(studio, dataset, inputs, download, as_json)
-        number = dataset_number(studio, dataset)
-        chosen = rules_named(studio, number, rules, threshold)
-        set_rules(studio, dataset_id=number, rules=chosen)
+        found = _read(inputs or [], download)
+        chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         generator = load_generator(captioner, device=device)
         models = CapFilt(
             generator=generator,
@@ -90,6 +92,10 @@ def run(
             captions=captions,
             batch=batch,
         )
+        if inputs:  # only now, so that a wrong call leaves nothing behind
+            _import(studio, dataset, inputs, found, as_json)
+        number = dataset_number(studio, dataset)
+        set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
         with closing(work(studio, run_id, models)) as steps:
             for step in steps:
@@ -121,7 +127,7 @@ def rescore(
 
     with opened(database) as studio:
         number = dataset_number(studio, dataset)
-        chosen = rules_named(studio, number, rules, threshold)
+        chosen = rules_named(studio, dataset, rules, threshold)
         if matcher is not None:
             models = CapFilt(matcher=load_matcher(matcher, device=device), batch=batch)
             run_id = start_rescore(studio, dataset_id=number, models=models)
@@ -158,15 +164,23 @@ def status(
                 _write_run(each, numbers[each.dataset_id], as_json)
 
 
-def _import(
-    database: "Database", dataset: str, inputs: list[str], download: bool, as_json: bool
-) -> None:
-    from blip2core.curation import import_pictures
+def _read(inputs: list[str], download: bool) -> "Iterator[WebPicture | Problem]":
+    """IntakeError where there is one input and it cannot be read."""
     from blip2core.intake import Downloads, read
 
-    found = read(
-        inputs[0] if len(inputs) == 1 else inputs, download=Downloads() if download else None
-    )
+    source = inputs[0] if len(inputs) == 1 else inputs
+    return read(source, download=Downloads() if download else None)
+
+
+def _import(
+    database: "Database",
+    dataset: str,
+    inputs: list[str],
+    found: "Iterator[WebPicture | Problem]",
+    as_json: bool,
+) -> None:
+    from blip2core.curation import import_pictures
+
     label = ", ".join(Path(name).name for name in inputs)
     counts = {"imported": 0, "known": 0, "problems": 0}
     with closing(import_pictures(database, dataset=dataset, inputs=found, label=label)) as results:

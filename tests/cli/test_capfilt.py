@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from blip2core.curation import working
+from blip2core.errors import ModelUnavailableError
+from blip2core.models import loading
 from tests.cli.conftest import Shell
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
@@ -110,6 +112,37 @@ def test_status_tells_of_datasets_and_runs(shell: Shell, folder: Path) -> None:
     assert (newest["kind"], oldest["kind"], oldest["failed"]) == ("capfilt", "import", 1)
     assert shell.lines("capfilt", "status")[0] == "web\t3 items\tpending 3"
     assert shell.rows("capfilt", "status", "--dataset", "other") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--captioner", "nonsense"), "There is no model 'nonsense'"),
+        (("--captioner", "stickers-itm"), "stickers-itm is a matcher, not a generator"),
+        (("--filter", "nonsense"), "There is no model 'nonsense'"),
+        (("--threshold", "7"), "'--threshold': Input should be less than"),
+        (("--threshold", "-0.5"), "threshold (-0.5) must be from 0 to 1"),
+        (("--rules", "mine"), "rules (mine) must be paper, blip2"),
+    ],
+)
+def test_a_wrong_call_imports_nothing(
+    shell: Shell, folder: Path, loaded: list[str], options: tuple[str, ...], message: str
+) -> None:
+    assert message in shell.error(*RUN, *options, folder)
+    assert loaded == []
+    if shell.file.exists():
+        assert shell.rows("capfilt", "status") == []
+
+
+def test_a_model_that_cannot_be_had_imports_nothing(
+    shell: Shell, folder: Path, loaded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any, **__: Any) -> None:
+        raise ModelUnavailableError("not downloaded")
+
+    monkeypatch.setattr(loading, "load_matcher", missing)
+    assert "not downloaded" in shell.error(*RUN, folder)
+    assert shell.rows("capfilt", "status") == []
 
 
 @pytest.mark.usefixtures("loaded")
