@@ -150,9 +150,10 @@ def status(
 ) -> None:
     """Datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import list_datasets
-    from blip2core.storage.runs import list_runs
+    from blip2core.storage.runs import list_runs, was_interrupted
 
     with opened(database, owner=False) as studio, studio.read() as session:
+        has_owner = studio.has_owner()
         found = [one for one in list_datasets(session) if dataset in (None, one.dataset.name)]
         for one in found:
             row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
@@ -161,7 +162,8 @@ def status(
         numbers = {one.dataset.id: one.dataset.name for one in found}
         for each in list_runs(session, limit=limit):
             if each.dataset_id in numbers:
-                _write_run(each, numbers[each.dataset_id], as_json)
+                killed = was_interrupted(each, has_owner=has_owner)
+                _write_run(each, numbers[each.dataset_id], killed, as_json)
 
 
 def _read(inputs: list[str], download: bool) -> "Iterator[WebPicture | Problem]":
@@ -256,11 +258,22 @@ def _write_end(
     write(row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}")
 
 
-def _write_run(run: "Run", dataset: str, as_json: bool) -> None:
-    row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": run.status}
+def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
+    status = "interrupted" if killed else run.status
+    row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": status}
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
     failed = f"{run.failed} problems" if run.failed else ""
-    words = (f"run {run.id}", run.kind, dataset, run.status, counts, failed, run.model or "", beat)
-    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, run.error or "")
+    words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
+    hint = _way_on(run, dataset) if killed else run.error or ""
+    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, hint)
+
+
+def _way_on(run: "Run", dataset: str) -> str:
+    """What to do about a run that was killed."""
+    return {
+        "capfilt": f"resume with `blip2 capfilt run --dataset {dataset} --resume`",
+        "score": f"resume with `blip2 capfilt rescore --dataset {dataset} --filter {run.model}`",
+        "import": "import the same again: what is there stays",
+    }.get(run.kind, "")

@@ -9,6 +9,8 @@ import pytest
 from blip2core.curation import working
 from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
+from blip2core.storage import open_database
+from blip2core.storage.runs import start_run
 from tests.cli.conftest import Shell
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
@@ -69,6 +71,19 @@ def test_an_interrupted_run_is_resumed_as_it_was(
     end = shell.rows("capfilt", "run", "--dataset", "web", "--resume")[-1]
     assert (end["run"], end["done"], end["status"]) == (run["run"], 3, "done")
     assert "No run over web waits" in shell.error("capfilt", "run", "--dataset", "web", "--resume")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_was_killed_is_not_called_running(shell: Shell, folder: Path) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        start_run(session, run_id=2)
+    assert shell.rows("capfilt", "status")[1]["status"] == "running"  # its process lives
+    database.close()
+    assert shell.rows("capfilt", "status")[1]["status"] == "interrupted"
+    line = shell.lines("capfilt", "status")[1]
+    assert line.endswith("resume with `blip2 capfilt run --dataset web --resume`")
 
 
 @pytest.mark.usefixtures("loaded")
