@@ -82,7 +82,8 @@ class SnapshotSummary:
 def create_snapshot(
     session: Session, *, dataset_id: int, name: str, policy: SnapshotPolicy, created_by: int
 ) -> Snapshot:
-    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody.
+    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody, also
+    not in another copy of the picture.
 
     `content_sha256` covers all that an export writes of them. StorageError where the name is
     taken, or nothing is accepted.
@@ -300,11 +301,14 @@ def _accepted(
 ) -> dict[str, list[dict[str, Any]]]:
     """picture -> its rows, oldest text first; of texts that say the same, only the oldest."""
     dataset = session.get_one(Dataset, dataset_id)
+    refused = _refused_words(session, dataset_id, images)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for sha256, text, *values in session.execute(_accepted_texts(dataset, policy, images)):
-        row = dict(zip(names, values, strict=True))
-        found.setdefault(sha256, {}).setdefault(normalised(text), row)
+    query = _accepted_texts(dataset, policy, images)
+    for sha256, pixels, text, *values in session.execute(query):
+        if (pixels, normalised(text)) not in refused:
+            row = dict(zip(names, values, strict=True))
+            found.setdefault(sha256, {}).setdefault(normalised(text), row)
     most = policy.per_item
     return {
         sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
@@ -312,10 +316,39 @@ def _accepted(
     }
 
 
+def _refused_words(
+    session: Session, dataset_id: int, images: Sequence[str]
+) -> set[tuple[str, str]]:
+    """(pixels, words) that somebody did not accept of these pictures, in whichever copy.
+
+    Who accepted the same words of the same item only put a second text aside.
+    """
+    shown = select(Image.pixel_sha256).where(Image.sha256.in_(images))
+    query = (
+        select(
+            Image.pixel_sha256,
+            Caption.text,
+            Verdict.verdict,
+            Verdict.item_id,
+            Verdict.annotator_id,
+        )
+        .join(Caption, Caption.id == Verdict.caption_id)
+        .join(Item, Item.id == Verdict.item_id)
+        .join(Image, Image.id == Item.image_id)
+        .where(Item.dataset_id == dataset_id, Image.pixel_sha256.in_(shown))
+    )
+    accepted: set[tuple[str, str, int, int]] = set()
+    refused: set[tuple[str, str, int, int]] = set()
+    for pixels, text, verdict, item_id, annotator_id in session.execute(query):
+        said = (pixels, normalised(text), item_id, annotator_id)
+        (accepted if verdict == "accept" else refused).add(said)
+    return {(pixels, words) for pixels, words, *_ in refused - accepted}
+
+
 def _accepted_texts(
     dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
 ) -> Select[*tuple[Any, ...]]:
-    """(picture, text, values named in `_accepted`), oldest text first."""
+    """(picture, its pixels, text, values named in `_accepted`), oldest text first."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"
@@ -324,6 +357,7 @@ def _accepted_texts(
     query = (
         select(
             Image.sha256,
+            Image.pixel_sha256,
             Caption.text,
             Caption.id,
             Caption.item_id,
@@ -352,6 +386,7 @@ def _accepted_texts(
         )
         .group_by(
             Image.sha256,
+            Image.pixel_sha256,
             Caption.text,
             Caption.id,
             Caption.item_id,
