@@ -22,6 +22,7 @@ from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 
 if TYPE_CHECKING:
+    from blip2core.capfilt import CapFilt
     from blip2core.curation import Step
     from blip2core.records import Problem, WebPicture
     from blip2core.storage import Database
@@ -71,9 +72,7 @@ def run(
     The same call goes on where it was interrupted; nothing is computed twice. Nothing is accepted
     or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
-    from blip2core.capfilt import CapFilt
-    from blip2core.curation import set_rules, start_capfilt, work
-    from blip2core.models.loading import load_generator, load_matcher
+    from blip2core.curation import set_rules, start_capfilt
     from blip2core.models.specs import find_spec, of_kind
 
     of_kind(find_spec(captioner), "generator")
@@ -85,21 +84,13 @@ def run(
             captioner, captions = _settings_of(_unfinished(studio, dataset))
         found = _read(inputs or [], download)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
-        generator = load_generator(captioner, device=device)
-        models = CapFilt(
-            generator=generator,
-            matcher=load_matcher(matcher, device=device, share_with=generator),
-            captions=captions,
-            batch=batch,
-        )
+        models = _load(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
             _import(studio, dataset, inputs, found, as_json)
         number = dataset_number(studio, dataset)
         set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
-        with closing(work(studio, run_id, models)) as steps:
-            for step in steps:
-                _write_step(step, chosen, as_json)
+        _work(studio, run_id, models, chosen, as_json)
         _write_end(studio, number, run_id, chosen, as_json)
 
 
@@ -122,7 +113,7 @@ def rescore(
 
     if matcher is not None:  # only then is torch needed
         from blip2core.capfilt import CapFilt
-        from blip2core.curation import start_rescore, work
+        from blip2core.curation import start_rescore
         from blip2core.models.loading import load_matcher
 
     with opened(database) as studio:
@@ -131,9 +122,7 @@ def rescore(
         if matcher is not None:
             models = CapFilt(matcher=load_matcher(matcher, device=device), batch=batch)
             run_id = start_rescore(studio, dataset_id=number, models=models)
-            with closing(work(studio, run_id, models)) as steps:
-                for step in steps:
-                    _write_step(step, chosen, as_json)
+            _work(studio, run_id, models, chosen, as_json)
         preview = set_rules(studio, dataset_id=number, rules=chosen)
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
@@ -213,6 +202,32 @@ def _settings_of(run: "Run") -> tuple[str, CaptionConfig]:
     captions = dict(run.parameters["captions"])
     decode = DecodeConfig(**captions.pop("decode"))
     return run.parameters["captioner"], CaptionConfig(decode=decode, **captions)
+
+
+def _load(
+    captioner: str, matcher: str, captions: CaptionConfig, batch: int, device: str
+) -> "CapFilt":
+    from blip2core.capfilt import CapFilt
+    from blip2core.models.loading import load_generator, load_matcher
+
+    generator = load_generator(captioner, device=device)
+    return CapFilt(
+        generator=generator,
+        matcher=load_matcher(matcher, device=device, share_with=generator),
+        captions=captions,
+        batch=batch,
+    )
+
+
+def _work(
+    database: "Database", run_id: int, models: "CapFilt", rules: FilterConfig, as_json: bool
+) -> None:
+    """Do what the run has still to do, and tell of each picture as soon as it is stored."""
+    from blip2core.curation import work
+
+    with closing(work(database, run_id, models)) as steps:
+        for step in steps:
+            _write_step(step, rules, as_json)
 
 
 def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
