@@ -75,7 +75,7 @@ def place_texts(given: Sequence[Given], typed: str) -> Found:
     names = {PurePosixPath(one.name).name: index for index, one in enumerate(pictures)}
     following = 0
     for line in filter(None, map(clean_text, typed.splitlines())):
-        name, bar, text = (part.strip() for part in line.partition("|"))
+        name, bar, text = map(clean_text, line.partition("|"))
         index = names.get(name) if bar else None
         if index is None:
             index, text = following, line

@@ -6,15 +6,25 @@ import unicodedata
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """C0 and C1 controls but tab and newline, DEL, and halves of surrogate pairs."""
 
+UNSEEN = re.compile(
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+"""White space and what Unicode lets a font leave out (Default_Ignorable_Code_Point): joiners, marks
+of direction, soft hyphens, fillers, variation selectors; and the blank of Braille."""
+
 
 def clean_text(text: str) -> str:
     """One Unicode form (NFC), line ends as newlines, no controls, no white space around.
 
     SQLite takes a NUL and then counts only up to it, PostgreSQL refuses it, and both drivers fail
-    on halves of surrogate pairs; none of these is meant as text. Marks of direction are: they stay.
+    on halves of surrogate pairs; none of these is meant as text. Marks of direction and joiners
+    are: they stay, but a text of which nobody would see anything is empty.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
-    return unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
+    text = unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
+    return "" if UNSEEN.fullmatch(text) else text
 
 
 def normalised(text: str) -> str:

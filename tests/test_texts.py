@@ -20,6 +20,13 @@ from blip2core.texts import clean_text, normalised
         ("\u202egnihton", "\u202egnihton"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("\0\x01", ""),
+        (" \u200b\u2060\n\ufeff", ""),
+        ("\u00ad\u200e\u202e\u2066\u2069", ""),
+        ("\u200d\ufe0f\u3164\u2800\U000e0041", ""),
+        ("\ufeffa bird\u200b", "\ufeffa bird\u200b"),
+        ("\u200b.", "\u200b."),
+        ("\U0001f469\u200d\U0001f33e\ufe0f", "\U0001f469\u200d\U0001f33e\ufe0f"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
     ],
 )
 def test_clean_text(raw: str, clean: str) -> None:

@@ -1,5 +1,6 @@
 """Commands that caption and filter: capfilt run, rescore, status."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,9 @@ from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 
 if TYPE_CHECKING:
+    from blip2core.capfilt import CapFilt
     from blip2core.curation import Step
+    from blip2core.records import Problem, WebPicture
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
@@ -69,31 +72,25 @@ def run(
     The same call goes on where it was interrupted; nothing is computed twice. Nothing is accepted
     or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
-    from blip2core.capfilt import CapFilt
-    from blip2core.curation import set_rules, start_capfilt, work
-    from blip2core.models.loading import load_generator, load_matcher
+    from blip2core.curation import set_rules, start_capfilt
+    from blip2core.models.specs import find_spec, of_kind
 
+    of_kind(find_spec(captioner), "generator")
+    of_kind(find_spec(matcher), "matcher")
     decode = DecodeConfig(mode=mode, seed=seed if mode == "sample" else None, max_new_tokens=48)
     captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
     with opened(database) as studio:
         if resume:
             captioner, captions = _settings_of(_unfinished(studio, dataset))
-        if inputs:
-            _import(studio, dataset, inputs, download, as_json)
+        found = _read(inputs or [], download)
+        chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
+        models = _load(captioner, matcher, captions, batch, device)
+        if inputs:  # only now, so that a wrong call leaves nothing behind
+            _import(studio, dataset, inputs, found, as_json)
         number = dataset_number(studio, dataset)
-        chosen = rules_named(studio, number, rules, threshold)
         set_rules(studio, dataset_id=number, rules=chosen)
-        generator = load_generator(captioner, device=device)
-        models = CapFilt(
-            generator=generator,
-            matcher=load_matcher(matcher, device=device, share_with=generator),
-            captions=captions,
-            batch=batch,
-        )
         run_id = start_capfilt(studio, dataset_id=number, models=models)
-        with closing(work(studio, run_id, models)) as steps:
-            for step in steps:
-                _write_step(step, chosen, as_json)
+        _work(studio, run_id, models, chosen, as_json)
         _write_end(studio, number, run_id, chosen, as_json)
 
 
@@ -116,18 +113,16 @@ def rescore(
 
     if matcher is not None:  # only then is torch needed
         from blip2core.capfilt import CapFilt
-        from blip2core.curation import start_rescore, work
+        from blip2core.curation import start_rescore
         from blip2core.models.loading import load_matcher
 
     with opened(database) as studio:
         number = dataset_number(studio, dataset)
-        chosen = rules_named(studio, number, rules, threshold)
+        chosen = rules_named(studio, dataset, rules, threshold)
         if matcher is not None:
             models = CapFilt(matcher=load_matcher(matcher, device=device), batch=batch)
             run_id = start_rescore(studio, dataset_id=number, models=models)
-            with closing(work(studio, run_id, models)) as steps:
-                for step in steps:
-                    _write_step(step, chosen, as_json)
+            _work(studio, run_id, models, chosen, as_json)
         preview = set_rules(studio, dataset_id=number, rules=chosen)
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
@@ -144,9 +139,10 @@ def status(
 ) -> None:
     """Datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import list_datasets
-    from blip2core.storage.runs import list_runs
+    from blip2core.storage.runs import list_runs, was_interrupted
 
     with opened(database, owner=False) as studio, studio.read() as session:
+        has_owner = studio.has_owner()
         found = [one for one in list_datasets(session) if dataset in (None, one.dataset.name)]
         for one in found:
             row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
@@ -155,18 +151,27 @@ def status(
         numbers = {one.dataset.id: one.dataset.name for one in found}
         for each in list_runs(session, limit=limit):
             if each.dataset_id in numbers:
-                _write_run(each, numbers[each.dataset_id], as_json)
+                killed = was_interrupted(each, has_owner=has_owner)
+                _write_run(each, numbers[each.dataset_id], killed, as_json)
+
+
+def _read(inputs: list[str], download: bool) -> "Iterator[WebPicture | Problem]":
+    """IntakeError where there is one input and it cannot be read."""
+    from blip2core.intake import Downloads, read
+
+    source = inputs[0] if len(inputs) == 1 else inputs
+    return read(source, download=Downloads() if download else None)
 
 
 def _import(
-    database: "Database", dataset: str, inputs: list[str], download: bool, as_json: bool
+    database: "Database",
+    dataset: str,
+    inputs: list[str],
+    found: "Iterator[WebPicture | Problem]",
+    as_json: bool,
 ) -> None:
     from blip2core.curation import import_pictures
-    from blip2core.intake import Downloads, read
 
-    found = read(
-        inputs[0] if len(inputs) == 1 else inputs, download=Downloads() if download else None
-    )
     label = ", ".join(Path(name).name for name in inputs)
     counts = {"imported": 0, "known": 0, "problems": 0}
     with closing(import_pictures(database, dataset=dataset, inputs=found, label=label)) as results:
@@ -197,6 +202,32 @@ def _settings_of(run: "Run") -> tuple[str, CaptionConfig]:
     captions = dict(run.parameters["captions"])
     decode = DecodeConfig(**captions.pop("decode"))
     return run.parameters["captioner"], CaptionConfig(decode=decode, **captions)
+
+
+def _load(
+    captioner: str, matcher: str, captions: CaptionConfig, batch: int, device: str
+) -> "CapFilt":
+    from blip2core.capfilt import CapFilt
+    from blip2core.models.loading import load_generator, load_matcher
+
+    generator = load_generator(captioner, device=device)
+    return CapFilt(
+        generator=generator,
+        matcher=load_matcher(matcher, device=device, share_with=generator),
+        captions=captions,
+        batch=batch,
+    )
+
+
+def _work(
+    database: "Database", run_id: int, models: "CapFilt", rules: FilterConfig, as_json: bool
+) -> None:
+    """Do what the run has still to do, and tell of each picture as soon as it is stored."""
+    from blip2core.curation import work
+
+    with closing(work(database, run_id, models)) as steps:
+        for step in steps:
+            _write_step(step, rules, as_json)
 
 
 def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
@@ -242,11 +273,22 @@ def _write_end(
     write(row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}")
 
 
-def _write_run(run: "Run", dataset: str, as_json: bool) -> None:
-    row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": run.status}
+def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
+    status = "interrupted" if killed else run.status
+    row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": status}
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
     failed = f"{run.failed} problems" if run.failed else ""
-    words = (f"run {run.id}", run.kind, dataset, run.status, counts, failed, run.model or "", beat)
-    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, run.error or "")
+    words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
+    hint = _way_on(run, dataset) if killed else run.error or ""
+    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, hint)
+
+
+def _way_on(run: "Run", dataset: str) -> str:
+    """What to do about a run that was killed."""
+    return {
+        "capfilt": f"resume with `blip2 capfilt run --dataset {dataset} --resume`",
+        "score": f"resume with `blip2 capfilt rescore --dataset {dataset} --filter {run.model}`",
+        "import": "import the same again: what is there stays",
+    }.get(run.kind, "")

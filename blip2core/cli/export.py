@@ -10,6 +10,7 @@ from blip2core.cli.output import write
 from blip2core.cli.studio import annotator_number, opened
 
 if TYPE_CHECKING:
+    from blip2core.exports import Manifest
     from blip2core.storage import Database
     from blip2core.storage.snapshots import SnapshotPolicy
 
@@ -69,16 +70,7 @@ def export(
         number, label = _snapshot(studio, name, policy, snapshot, person)
         config = ExportConfig(captions=captions)
         manifest = write_snapshot(studio, snapshot_id=number, format=format, out=out, config=config)
-    row = {
-        "out": str(out),
-        "snapshot": label,
-        "content_sha256": manifest.data["content_sha256"],
-        "manifest_sha256": manifest.sha256,
-        "pairs": manifest.pairs,
-        "pictures": manifest.pictures,
-    }
-    words = f"{out}: {manifest.pairs} pairs of {manifest.pictures} pictures, snapshot {label}"
-    write(row, as_json, words)
+    _write_result(out, label, manifest, as_json)
 
 
 def _snapshot(
@@ -106,3 +98,16 @@ def _snapshot(
     with database.write() as session:
         made = freeze(session, dataset_id=dataset, policy=policy, created_by=by, name=new_name)
         return made.id, made.name
+
+
+def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool) -> None:
+    row = {
+        "out": str(out),
+        "snapshot": snapshot,
+        "content_sha256": manifest.data["content_sha256"],
+        "manifest_sha256": manifest.sha256,
+        "pairs": manifest.pairs,
+        "pictures": manifest.pictures,
+    }
+    words = f"{out}: {manifest.pairs} pairs of {manifest.pictures} pictures, snapshot {snapshot}"
+    write(row, as_json, words)

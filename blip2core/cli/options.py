@@ -28,5 +28,8 @@ Rules = Annotated[
     str | None,
     typer.Option(help="paper, blip2, or a JSON or TOML file with the settings of FilterConfig."),
 ]
-Threshold = Annotated[float | None, typer.Option(help="Least score, in place of the rules' own.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option(min=-1, max=1, help="Least score, in place of the rules' own."),
+]
 Person = Annotated[str, typer.Option("--as", help="Who decides.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blip2core.cli.config_files import read_config
 from blip2core.config import BLIP2_RANKING, FilterConfig
-from blip2core.errors import ConfigError
+from blip2core.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from blip2core.storage import Database
@@ -46,21 +46,33 @@ def annotator_number(database: "Database", handle: str) -> int:
 
 
 def rules_named(
-    database: "Database", dataset_id: int, name: str | None, threshold: float | None
+    database: "Database",
+    dataset: str,
+    name: str | None,
+    threshold: float | None,
+    *,
+    may_be_new: bool = False,
 ) -> FilterConfig:
-    """The rules that are named, else those of the dataset; with another threshold."""
-    from blip2core.curation import rules_of
-    from blip2core.storage.datasets import get_dataset
+    """The rules that are named, else those of the dataset; with another threshold.
 
-    if name is None:
-        with database.read() as session:
-            chosen = rules_of(get_dataset(session, dataset_id=dataset_id))
-    elif name in RULES:
+    StorageError where there is no such dataset, unless it `may_be_new`, with the usual rules.
+    """
+    from blip2core.curation import rules_of
+    from blip2core.storage.datasets import find_dataset
+
+    with database.read() as session:
+        try:
+            chosen = rules_of(find_dataset(session, name=dataset))
+        except StorageError:
+            if not may_be_new:
+                raise
+            chosen = FilterConfig()
+    if name in RULES:
         chosen = RULES[name]
-    elif Path(name).is_file():
+    elif name is not None:
+        if not Path(name).is_file():
+            raise ConfigError(f"rules ({name}) must be {', '.join(RULES)}, or a file")
         chosen = read_config(Path(name), FilterConfig)
-    else:
-        raise ConfigError(f"rules ({name}) must be {', '.join(RULES)}, or a file")
     return chosen if threshold is None else replace(chosen, threshold=threshold)
 
 

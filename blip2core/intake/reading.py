@@ -1,5 +1,6 @@
 """read(): pictures with their texts out of whatever somebody has, one at a time."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, picture, with_entry
 from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
+from blip2core.intake.names import MAX_NAME, safe_name
 from blip2core.intake.shelf_reading import Found, Plan, placed, read_entries, read_shelf
 from blip2core.intake.shelves import FolderShelf, LooseShelf, Shelf
 from blip2core.intake.tables import KINDS, table_entries
@@ -148,13 +149,16 @@ def _add_texts(rows: EntriesByName, texts: Texts | None, plan: Plan) -> Iterator
 
 
 def _is_folder(source: Source) -> bool:
-    return not isinstance(source, NamedFile) and Path(source).expanduser().is_dir()
+    return not isinstance(source, NamedFile) and os.path.isdir(Path(source).expanduser())
 
 
 def _named(source: Source) -> NamedFile:
+    """IntakeError names the whole path, as it was given; a file itself knows only its own name."""
     if isinstance(source, NamedFile):
         return source
     path = Path(source).expanduser()
+    if not os.path.exists(path):  # pathlib's own raises where a name is too long
+        raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)
 
 

@@ -22,7 +22,7 @@ from transformers import (
 from blip2core.errors import ModelError, ModelUnavailableError
 from blip2core.models.generator import Generator
 from blip2core.models.matcher import Matcher
-from blip2core.models.specs import SPECS, Kind, ModelSpec, find_spec
+from blip2core.models.specs import SPECS, Kind, ModelSpec, find_spec, of_kind
 from blip2core.models.vision import share_encoder
 
 CLASSES: dict[tuple[str, str], tuple[Any, Any]] = {
@@ -111,11 +111,7 @@ def fast_bfloat16() -> bool:
 
 
 def _spec(model: str | ModelSpec, kind: Kind) -> ModelSpec:
-    spec = model if isinstance(model, ModelSpec) else find_spec(model)
-    if spec.kind != kind:
-        fitting = ", ".join(name for name, other in SPECS.items() if other.kind == kind)
-        raise ModelError(f"{spec.name} is a {spec.kind}, not a {kind}. {kind}s are: {fitting}.")
-    return spec
+    return of_kind(model if isinstance(model, ModelSpec) else find_spec(model), kind)
 
 
 def _load(spec: ModelSpec, device: torch.device, dtype: str | torch.dtype) -> tuple[Any, Any]:

@@ -244,6 +244,14 @@ def find_spec(name: str) -> ModelSpec:
     )
 
 
+def of_kind(spec: ModelSpec, kind: Kind) -> ModelSpec:
+    """The spec itself. ModelError, with the names of others, where it is for something else."""
+    if spec.kind != kind:
+        fitting = ", ".join(name for name, other in SPECS.items() if other.kind == kind)
+        raise ModelError(f"{spec.name} is a {spec.kind}, not a {kind}. {kind}s are: {fitting}.")
+    return spec
+
+
 def folder_spec(folder: Path) -> ModelSpec:
     """The spec of a checkpoint on disk, as far as its config.json tells."""
     try:

@@ -21,7 +21,7 @@ Each takes the session first and never commits. By subject:
     thresholds  histogram, kept_counts, judged_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
-                list_problems, count_problems, compare_runs, run_scores
+                list_problems, count_problems, compare_runs, run_scores, was_interrupted
     snapshots   create_snapshot, freeze, snapshot_pairs (takes the database), find_snapshot,
                 named_snapshot, list_snapshots, snapshots_with
     history     rejections, applied_rules, double_verdicts (until a snapshot was taken)

@@ -22,6 +22,8 @@ from blip2core.storage.upkeep import check_revision, upgrade
 
 Result = TypeVar("Result")
 BUSY = "The database is busy with another change; try again."
+LOOK_SECONDS = 0.2
+"""How long `has_owner` of another process may at most be in the way of one that opens."""
 RETRIES = 3
 """How often `run_write` runs a unit that another one got in the way of."""
 SERIALIZATION = {"40001", "40P01"}
@@ -85,6 +87,16 @@ class Database:
             yield
         finally:
             self.turn.release()
+
+    def has_owner(self) -> bool:
+        """Whether some process may write now. PostgreSQL does not tell: there one always may."""
+        if self.owner or self.url.get_backend_name() != "sqlite":
+            return True
+        try:
+            with _lock(Path(str(self.url.database))).acquire(blocking=False):
+                return False
+        except (Timeout, OSError):
+            return True
 
     def close(self) -> None:
         """Ends all connections; another process may own the database then."""
@@ -153,12 +165,16 @@ def _note(url: URL) -> str:
     return journal_for(sqlite3.sqlite_version_info).note
 
 
+def _lock(file: Path) -> FileLock:
+    return FileLock(f"{file}.lock", thread_local=False)
+
+
 def _own(file: Path) -> FileLock:
     """The right to write, held until `close` or the end of the process, however it ends."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(f"{file}.lock", thread_local=False)
-        lock.acquire(blocking=False)
+        lock = _lock(file)
+        lock.acquire(timeout=LOOK_SECONDS, poll_interval=LOOK_SECONDS / 4)
     except Timeout as error:
         raise StorageError(
             f"Another process owns the database {file}: stop it first (a running studio, or "

@@ -154,6 +154,16 @@ def get_run(session: Session, *, run_id: int) -> Run:
     return run
 
 
+def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
+    """Whether a run that is "running" in its row was killed: there has been no sign of life for
+    STALE_SECONDS, or `Database.has_owner` says that no process could give one.
+    """
+    if run.status != "running":
+        return False
+    oldest = utc_now() - timedelta(seconds=STALE_SECONDS)
+    return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
+
+
 def unfinished_run(
     session: Session, *, dataset_id: int, kind: str, parameters: dict[str, Any]
 ) -> Run | None:

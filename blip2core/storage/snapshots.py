@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
-from blip2core.storage.datasets import get_dataset
+from blip2core.storage.datasets import find_dataset, get_dataset
 from blip2core.storage.inserting import chunks
 from blip2core.storage.schema import (
     SOURCES,
@@ -82,7 +82,8 @@ class SnapshotSummary:
 def create_snapshot(
     session: Session, *, dataset_id: int, name: str, policy: SnapshotPolicy, created_by: int
 ) -> Snapshot:
-    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody.
+    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody, also
+    not in another copy of the picture.
 
     `content_sha256` covers all that an export writes of them. StorageError where the name is
     taken, or nothing is accepted.
@@ -149,7 +150,8 @@ def freeze(
 def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
     """The snapshot `DATASET@SNAPSHOT`, or the only one with this name in any dataset.
 
-    None where there is none. StorageError where several have it.
+    None where there is none. StorageError where several have it, and for `DATASET@SNAPSHOT` that
+    is not there.
     """
     query = select(Snapshot, Dataset.name).join(Dataset, Dataset.id == Snapshot.dataset_id)
     found = [
@@ -160,6 +162,10 @@ def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
     if len(found) > 1:
         several = ", ".join(whole for _, whole in found)
         raise StorageError(f"Several snapshots are called {name}; name one of: {several}.")
+    if not found and "@" in name:
+        dataset_name, _, snapshot_name = name.rpartition("@")
+        dataset_id = find_dataset(session, name=dataset_name).id
+        return find_snapshot(session, dataset_id=dataset_id, name=snapshot_name)
     return found[0][0] if found else None
 
 
@@ -183,13 +189,13 @@ def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[Export
 
 
 def find_snapshot(session: Session, *, dataset_id: int, name: str | None = None) -> Snapshot:
-    """The snapshot of this name, or the newest. StorageError where there is none."""
+    """The snapshot of this name, or the newest. StorageError names those there are."""
     query = select(Snapshot).where(Snapshot.dataset_id == dataset_id).order_by(Snapshot.id.desc())
     if name is not None:
         query = query.where(Snapshot.name == clean_text(name))
     found = session.scalar(query.limit(1))
     if found is None:
-        raise StorageError(f"There is no snapshot {name or 'of this dataset yet'}.")
+        raise StorageError(_no_snapshot(session, dataset_id, name))
     return found
 
 
@@ -244,6 +250,18 @@ def split_of(sha256: str, policy: SnapshotPolicy) -> str:
     return "validation" if place < policy.test + policy.validation else "train"
 
 
+def _no_snapshot(session: Session, dataset_id: int, name: str | None) -> str:
+    dataset = get_dataset(session, dataset_id=dataset_id).name
+    known = select(Snapshot.name).where(Snapshot.dataset_id == dataset_id)
+    newest = list(session.scalars(known.order_by(Snapshot.id.desc()).limit(20)))
+    if newest:
+        return f"The dataset {dataset} has no snapshot {name}; it has: {', '.join(newest)}."
+    return (
+        f"The dataset {dataset} has no snapshot {name or 'yet'}: none is frozen. "
+        f"`blip2 export {dataset}` freezes what is accepted now."
+    )
+
+
 def _chosen(session: Session, dataset_id: int, policy: SnapshotPolicy) -> Iterator[dict[str, Any]]:
     """Rows for `snapshot_pairs`, ordered by picture and text."""
     position, after = 0, ""
@@ -283,11 +301,14 @@ def _accepted(
 ) -> dict[str, list[dict[str, Any]]]:
     """picture -> its rows, oldest text first; of texts that say the same, only the oldest."""
     dataset = session.get_one(Dataset, dataset_id)
+    refused = _refused_words(session, dataset_id, images)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for sha256, text, *values in session.execute(_accepted_texts(dataset, policy, images)):
-        row = dict(zip(names, values, strict=True))
-        found.setdefault(sha256, {}).setdefault(normalised(text), row)
+    query = _accepted_texts(dataset, policy, images)
+    for sha256, pixels, text, *values in session.execute(query):
+        if (pixels, normalised(text)) not in refused:
+            row = dict(zip(names, values, strict=True))
+            found.setdefault(sha256, {}).setdefault(normalised(text), row)
     most = policy.per_item
     return {
         sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
@@ -295,10 +316,39 @@ def _accepted(
     }
 
 
+def _refused_words(
+    session: Session, dataset_id: int, images: Sequence[str]
+) -> set[tuple[str, str]]:
+    """(pixels, words) that somebody did not accept of these pictures, in whichever copy.
+
+    Who accepted the same words of the same item only put a second text aside.
+    """
+    shown = select(Image.pixel_sha256).where(Image.sha256.in_(images))
+    query = (
+        select(
+            Image.pixel_sha256,
+            Caption.text,
+            Verdict.verdict,
+            Verdict.item_id,
+            Verdict.annotator_id,
+        )
+        .join(Caption, Caption.id == Verdict.caption_id)
+        .join(Item, Item.id == Verdict.item_id)
+        .join(Image, Image.id == Item.image_id)
+        .where(Item.dataset_id == dataset_id, Image.pixel_sha256.in_(shown))
+    )
+    accepted: set[tuple[str, str, int, int]] = set()
+    refused: set[tuple[str, str, int, int]] = set()
+    for pixels, text, verdict, item_id, annotator_id in session.execute(query):
+        said = (pixels, normalised(text), item_id, annotator_id)
+        (accepted if verdict == "accept" else refused).add(said)
+    return {(pixels, words) for pixels, words, *_ in refused - accepted}
+
+
 def _accepted_texts(
     dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
 ) -> Select[*tuple[Any, ...]]:
-    """(picture, text, values named in `_accepted`), oldest text first."""
+    """(picture, its pixels, text, values named in `_accepted`), oldest text first."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"
@@ -307,6 +357,7 @@ def _accepted_texts(
     query = (
         select(
             Image.sha256,
+            Image.pixel_sha256,
             Caption.text,
             Caption.id,
             Caption.item_id,
@@ -335,6 +386,7 @@ def _accepted_texts(
         )
         .group_by(
             Image.sha256,
+            Image.pixel_sha256,
             Caption.text,
             Caption.id,
             Caption.item_id,

@@ -16,13 +16,13 @@ from blip2core.config import FinetuneConfig
 from blip2core.errors import DataError
 from blip2core.training.accepted import origin, training_file, validation_file
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
-from blip2core.training.data import FilePairs, Order
+from blip2core.training.data import FilePairs
 from blip2core.training.features import build_features
 from blip2core.training.learners import Learner, open_learner
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.pictures import Data
-from blip2core.training.schedule import lr_at
-from blip2core.training.session import Progress, is_due, start_session
+from blip2core.training.schedule import rate_at
+from blip2core.training.session import Progress, is_due, order_of, start_session
 
 
 def run(config: FinetuneConfig, out: Path) -> Path:
@@ -38,13 +38,7 @@ def run(config: FinetuneConfig, out: Path) -> Path:
     with accelerator.main_process_first():
         training, held = open_pairs(config, out, learner)
     learner.encoder.to("cpu")
-    order = Order(
-        seed=config.seed,
-        length=len(training.source),
-        batch=config.batch,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-    )
+    order = order_of(config, accelerator, len(training.source))
     draw = learner.batches(training, order)
 
     model = learner.module
@@ -67,13 +61,7 @@ def run(config: FinetuneConfig, out: Path) -> Path:
         if first == 0:
             validate(0)
         for step in range(first, config.steps):
-            lr = lr_at(
-                step,
-                steps=config.steps,
-                warmup_steps=config.warmup_steps,
-                peak=config.learning_rate,
-                floor=config.floor,
-            )
+            lr = rate_at(config, step)
             set_lr(optimizer, lr)
             wrapped.train()
             losses = learner.losses(wrapped, draw(step), step, device)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from blip2core.config import TrainConfig
 from blip2core.errors import ConfigError
 from blip2core.models.loading import fast_bfloat16
+from blip2core.training.data import Order
 
 
 def start_session(config: TrainConfig) -> Accelerator:
@@ -30,6 +31,17 @@ def start_session(config: TrainConfig) -> Accelerator:
     # accelerate keeps the first choice of a process for ever; here one run may follow another.
     AcceleratorState._reset_state(reset_partial_state=PartialState().num_processes == 1)
     return Accelerator(cpu=on_cpu, mixed_precision="bf16" if bf16 else "no")
+
+
+def order_of(config: TrainConfig, accelerator: Accelerator, length: int) -> Order:
+    """Which of `length` pictures each step of this process takes."""
+    return Order(
+        seed=config.seed,
+        length=length,
+        batch=config.batch,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
 
 
 def fast_bf16(*, on_cpu: bool) -> bool:

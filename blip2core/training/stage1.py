@@ -27,8 +27,8 @@ from blip2core.training.objective import Stage1Losses, Stage1Objective
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.parts import load_vision
 from blip2core.training.pictures import Data, open_data
-from blip2core.training.schedule import lr_at
-from blip2core.training.session import Progress, is_due, start_session
+from blip2core.training.schedule import rate_at
+from blip2core.training.session import Progress, is_due, order_of, start_session
 
 ANCHOR_PICTURES = 512
 """Pictures from which `anchor_queries` learns where a patch lies."""
@@ -50,25 +50,9 @@ def run(config: Stage1Config, out: Path) -> Path:
     with accelerator.main_process_first():
         training, held = open_data(config, out, encoder.to(device), processor.image_processor)
     encoder.to("cpu")
-    order = Order(
-        seed=config.seed,
-        length=len(training.source),
-        batch=config.batch,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-    )
+    order = order_of(config, accelerator, len(training.source))
 
-    qformer = build_qformer(
-        config, tokenizer, vision_width=training.features.shape[2], device=device
-    )
-    if config.anchor_grid:
-        seen = training.features.read(range(min(ANCHOR_PICTURES, len(training.features))))
-        anchor_queries(qformer, seen, config.anchor_grid)
-    model = Stage1Objective(
-        qformer,
-        label_smoothing=config.label_smoothing,
-        hard_text_share=config.hard_text_share,
-    )
+    model = build_objective(config, tokenizer, training, device)
     optimizer = build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     root = out / "checkpoints"
@@ -77,13 +61,7 @@ def run(config: Stage1Config, out: Path) -> Path:
 
     with Progress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
-            lr = lr_at(
-                step,
-                steps=config.steps,
-                warmup_steps=config.warmup_steps,
-                peak=config.learning_rate,
-                floor=config.floor,
-            )
+            lr = rate_at(config, step)
             set_lr(optimizer, lr)
             wrapped.train()
             batch = draw_batch(config, training, tokenizer, order, step)
@@ -101,7 +79,7 @@ def run(config: Stage1Config, out: Path) -> Path:
             progress.advance()
             if is_due(done, config.log_every, config.steps):
                 curves = curves_of(losses) | {"gradient": norm.item(), "lr": lr}
-                curves["temperature"] = qformer.temperature.item()
+                curves["temperature"] = model.qformer.temperature.item()
                 progress.log(done, {f"train/{name}": value for name, value in curves.items()})
             if pool and main and is_due(done, config.eval_every, config.steps):
                 wrapped.eval()
@@ -112,8 +90,8 @@ def run(config: Stage1Config, out: Path) -> Path:
                 save_checkpoint(root, step=done, module=model, optimizer=optimizer, config=config)
 
     if main:
-        qformer.bound_temperature()
-        write_stage1(out / "model", qformer.to("cpu").eval(), encoder, processor)
+        model.qformer.bound_temperature()
+        write_stage1(out / "model", model.qformer.to("cpu").eval(), encoder, processor)
     accelerator.wait_for_everyone()
     return out / "model"
 
@@ -125,6 +103,22 @@ def load_tokenizer(config: Stage1Config) -> Any:
         tokenizer.add_special_tokens({"bos_token": "[DEC]"})
     tokenizer.model_max_length = config.max_text
     return tokenizer
+
+
+def build_objective(
+    config: Stage1Config, tokenizer: Any, training: Data, device: torch.device
+) -> Stage1Objective:
+    """A fresh Q-Former, anchored where `config` says so, and its losses."""
+    features = training.features
+    qformer = build_qformer(config, tokenizer, vision_width=features.shape[2], device=device)
+    if config.anchor_grid:
+        seen = features.read(range(min(ANCHOR_PICTURES, len(features))))
+        anchor_queries(qformer, seen, config.anchor_grid)
+    return Stage1Objective(
+        qformer,
+        label_smoothing=config.label_smoothing,
+        hard_text_share=config.hard_text_share,
+    )
 
 
 def build_qformer(

@@ -25,8 +25,8 @@ from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.parts import build_blip2
 from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, Stage2Batches
 from blip2core.training.pictures import Data, open_data
-from blip2core.training.schedule import lr_at
-from blip2core.training.session import Progress, is_due, start_session
+from blip2core.training.schedule import rate_at
+from blip2core.training.session import Progress, is_due, order_of, start_session
 
 Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
 """(model, processor, validation source, its features) -> figures by name."""
@@ -132,24 +132,13 @@ def run(
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
     blip2, processor = build_blip2(config, attention=attention_for(device))
-    texts = PassageTokenizer(
-        processor.tokenizer,
-        encoder_decoder=blip2.language_model.config.is_encoder_decoder,
-        max_text=config.max_text,
-        whole_caption_share=config.whole_caption_share,
-    )
+    texts = passage_tokenizer(config, blip2, processor)
     with accelerator.main_process_first():
         training, held = open_data(
             config, out, blip2.vision_model.to(device), processor.image_processor
         )
     blip2.vision_model.to("cpu")
-    order = Order(
-        seed=config.seed,
-        length=len(training.source),
-        batch=config.batch,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-    )
+    order = order_of(config, accelerator, len(training.source))
     batches = Stage2Batches(*training, texts, order, window=config.length_window)
 
     model = Stage2Model(blip2)
@@ -161,13 +150,7 @@ def run(
         start(model, training, processor.tokenizer)
     with Progress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
-            lr = lr_at(
-                step,
-                steps=config.steps,
-                warmup_steps=config.warmup_steps,
-                peak=config.learning_rate,
-                floor=config.floor,
-            )
+            lr = rate_at(config, step)
             set_lr(optimizer, lr)
             wrapped.train()
             loss = wrapped(batches.batch(step).to(device))
@@ -195,6 +178,16 @@ def run(
         processor.save_pretrained(out / "model")
     accelerator.wait_for_everyone()
     return out / "model"
+
+
+def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> PassageTokenizer:
+    """From passages to what the language model of `blip2` reads and is to write."""
+    return PassageTokenizer(
+        processor.tokenizer,
+        encoder_decoder=blip2.language_model.config.is_encoder_decoder,
+        max_text=config.max_text,
+        whole_caption_share=config.whole_caption_share,
+    )
 
 
 @torch.no_grad()

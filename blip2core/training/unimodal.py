@@ -28,7 +28,7 @@ from blip2core.stickers.scene import SIDE, SPLITS, Scene, draw_crowd, draw_scene
 from blip2core.training import image_encoder, language_model
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.schedule import lr_at
+from blip2core.training.schedule import rate_at
 from blip2core.training.session import Progress, is_due, start_session
 from blip2core.training.tokenizers import TEXTS, train_causal_tokenizer
 
@@ -60,13 +60,7 @@ def run(config: UnimodalConfig, out: Path) -> Path:
     first = load_checkpoint(root, module=pupil.module, optimizer=optimizer, config=config)
     with Progress(out, step=first, steps=config.steps, visible=True) as progress:
         for step in range(first, config.steps):
-            lr = lr_at(
-                step,
-                steps=config.steps,
-                warmup_steps=config.warmup_steps,
-                peak=config.learning_rate,
-                floor=config.floor,
-            )
+            lr = rate_at(config, step)
             set_lr(optimizer, lr)
             pupil.module.train()
             with accelerator.autocast():

@@ -14,7 +14,8 @@ from app import batch as batches
 from app.engine import Engine
 from app.errand import Errand
 from app.pair_acts import on_accept_kept, on_edit, on_judge, on_keep, on_threshold, on_why
-from app.pairs import Card, Desk
+from app.pair_intake import place_texts
+from app.pairs import Card, Desk, Given
 from app.services import Services
 from app.settings import AppSettings
 from app.tabs import capfilt
@@ -98,6 +99,12 @@ def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
     assert "&lt;img src=x" in shown and "<img src=x" not in shown
     assert "not a picture but a text" in shown and "Kept:" in said
     assert "pairs.csv" in below and begin["interactive"]
+
+
+def test_a_typed_text_that_nobody_would_see_is_none() -> None:
+    given = [Given(name="a.png", data=b""), Given(name="b.png", data=b"")]
+    found, problems = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
+    assert [one.texts for one in found] == [("a cat",), ("a dog",)] and problems == []
 
 
 def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Path) -> None:

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from blip2core.curation import working
+from blip2core.errors import ModelUnavailableError
+from blip2core.models import loading
+from blip2core.storage import open_database
+from blip2core.storage.runs import start_run
 from tests.cli.conftest import Shell
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
@@ -70,6 +74,19 @@ def test_an_interrupted_run_is_resumed_as_it_was(
 
 
 @pytest.mark.usefixtures("loaded")
+def test_a_run_that_was_killed_is_not_called_running(shell: Shell, folder: Path) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        start_run(session, run_id=2)
+    assert shell.rows("capfilt", "status")[1]["status"] == "running"  # its process lives
+    database.close()
+    assert shell.rows("capfilt", "status")[1]["status"] == "interrupted"
+    line = shell.lines("capfilt", "status")[1]
+    assert line.endswith("resume with `blip2 capfilt run --dataset web --resume`")
+
+
+@pytest.mark.usefixtures("loaded")
 def test_rules_change_without_a_model(
     shell: Shell, folder: Path, loaded: list[str], tmp_path: Path
 ) -> None:
@@ -110,6 +127,37 @@ def test_status_tells_of_datasets_and_runs(shell: Shell, folder: Path) -> None:
     assert (newest["kind"], oldest["kind"], oldest["failed"]) == ("capfilt", "import", 1)
     assert shell.lines("capfilt", "status")[0] == "web\t3 items\tpending 3"
     assert shell.rows("capfilt", "status", "--dataset", "other") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--captioner", "nonsense"), "There is no model 'nonsense'"),
+        (("--captioner", "stickers-itm"), "stickers-itm is a matcher, not a generator"),
+        (("--filter", "nonsense"), "There is no model 'nonsense'"),
+        (("--threshold", "7"), "'--threshold': Input should be less than"),
+        (("--threshold", "-0.5"), "threshold (-0.5) must be from 0 to 1"),
+        (("--rules", "mine"), "rules (mine) must be paper, blip2"),
+    ],
+)
+def test_a_wrong_call_imports_nothing(
+    shell: Shell, folder: Path, loaded: list[str], options: tuple[str, ...], message: str
+) -> None:
+    assert message in shell.error(*RUN, *options, folder)
+    assert loaded == []
+    if shell.file.exists():
+        assert shell.rows("capfilt", "status") == []
+
+
+def test_a_model_that_cannot_be_had_imports_nothing(
+    shell: Shell, folder: Path, loaded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any, **__: Any) -> None:
+        raise ModelUnavailableError("not downloaded")
+
+    monkeypatch.setattr(loading, "load_matcher", missing)
+    assert "not downloaded" in shell.error(*RUN, folder)
+    assert shell.rows("capfilt", "status") == []
 
 
 @pytest.mark.usefixtures("loaded")

@@ -267,7 +267,8 @@ def test_the_command_freezes_and_writes(command: Any, studio: Database, tmp_path
     ("arguments", "message"),
     [
         (["fish"], "There is no dataset fish"),
-        (["birds@v7"], "There is no dataset birds@v7"),
+        (["birds@v7"], "The dataset birds has no snapshot v7; it has: v1."),
+        (["fish@v1"], "There is no dataset fish; there are: birds."),
         (["birds", "--validation", "2"], "shares that leave some for training"),
         (["birds", "--captions", "lists", "--format", "csv"], "csv has no lists"),
         (["birds@v1", "--per-item", "1"], "v1 is frozen"),
@@ -283,6 +284,11 @@ def test_the_command_says_what_is_wrong(
     assert (code, told) == (2, None)
     assert message in said
     assert "out" not in os.listdir(tmp_path)
+
+
+def test_the_command_says_that_nothing_is_frozen_yet(command: Any, tmp_path: Path) -> None:
+    _, _, said = command("birds@v1", "--format", "jsonl", "--out", str(tmp_path / "out"))
+    assert "birds has no snapshot v1: none is frozen. `blip2 export birds` freezes" in said
 
 
 def test_the_command_and_the_database_know_every_format() -> None:

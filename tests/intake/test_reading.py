@@ -132,12 +132,13 @@ def test_a_broken_source_among_others_is_a_problem(tmp_path: Path) -> None:
     )
     assert [one.name for one in found if isinstance(one, WebPicture)] == ["a"]
     assert "not a whole zip" in reasons(found)["bad.zip"]
-    assert "No such file" in reasons(found)[str(tmp_path / "none.png")]
+    assert reasons(found)[str(tmp_path / "none.png")].startswith("There is no file or folder")
 
 
 def test_a_single_source_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     for source, message in {
-        tmp_path / "none": "No such file",
+        tmp_path / "none": f"There is no file or folder {tmp_path / 'none'}.",
+        tmp_path / ("long" * 100): "There is no file or folder /.*longlong",
         NamedFile("bad.zip", b"PK\x03\x04"): "not a whole zip archive",
         NamedFile("bad.tar", b"nothing"): "no whole tar archive",
         NamedFile("a.doc", b"words"): "neither a picture",

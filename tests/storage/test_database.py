@@ -43,6 +43,16 @@ def test_one_process_owns_an_sqlite_file(tmp_path: Path) -> None:
     open_database(file).close()  # a killed owner owns nothing
 
 
+def test_a_reader_knows_whether_somebody_owns_the_file(tmp_path: Path) -> None:
+    file = str(tmp_path / "studio.db")
+    owner, reader = open_database(file), open_database(file, owner=False)
+    assert owner.has_owner() and reader.has_owner()
+    owner.close()
+    assert not reader.has_owner()
+    open_database(file).close()  # looking took nothing away
+    reader.close()
+
+
 def test_a_unit_is_stored_whole_or_not_at_all(database: Database) -> None:
     with database.write() as session:
         get_or_create_dataset(session, name="kept")

@@ -95,8 +95,9 @@ def test_a_text_written_from_nothing(database: Database, world: World) -> None:
     written = decide(database, action="edit", caption_id=None, text="my own")
     with database.read() as session:
         assert session.get_one(Caption, written.caption_id).source == "human"
-    with pytest.raises(StorageError, match="empty"):
-        decide(database, client_event_id="e2", action="edit", text="\0 ")
+    for nothing in ("\0 ", "\u2060\ufeff"):
+        with pytest.raises(StorageError, match="empty"):
+            decide(database, client_event_id="e2", action="edit", text=nothing)
 
 
 def test_two_edits_to_the_same_words_are_two(database: Database, world: World) -> None:

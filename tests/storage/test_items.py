@@ -58,7 +58,7 @@ def test_another_place_adds_its_source_and_new_texts(database: Database) -> None
 
 def test_long_and_empty_texts(database: Database) -> None:
     with database.write() as session:
-        added = import_one(session, new_world(session), 1, "\0 ", "x" * 30_000)
+        added = import_one(session, new_world(session), 1, "\0 ", "\u200b", "x" * 30_000)
         assert session.scalars(select(func.length(Caption.text))).all() == [20_000]
         assert image_of(session, item_id=added.item_id).sha256 == facts(1).sha256
         with pytest.raises(StorageError, match="no item"):

@@ -29,6 +29,7 @@ from blip2core.storage.runs import (
     run_scores,
     start_run,
     unfinished_run,
+    was_interrupted,
 )
 from blip2core.storage.schema import Run
 from tests.storage.world import captioning, fill, score_item
@@ -64,6 +65,20 @@ def test_a_killed_run_is_claimed_again(database: Database) -> None:
     assert claim(database, stale_after=100) is None
     assert claim(database) == first
     assert claim(database) is None
+
+
+def test_a_run_without_signs_of_life_was_interrupted(database: Database) -> None:
+    run_id = new_run(database)
+    with database.write() as session:
+        run = get_run(session, run_id=run_id)
+        assert not was_interrupted(run, has_owner=False)  # it only waits
+        start_run(session, run_id=run_id)
+        assert not was_interrupted(run, has_owner=database.has_owner())
+        assert was_interrupted(run, has_owner=False)
+        run.heartbeat_at = utc_now() - timedelta(seconds=61)
+        assert was_interrupted(run)
+        finish_run(session, run_id=run_id, status="done")
+        assert not was_interrupted(run, has_owner=False)
 
 
 def test_counts_and_requests(database: Database) -> None:

@@ -10,7 +10,7 @@ from blip2core.storage import Database, snapshots
 from blip2core.storage.captions import add_captions, texts_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.exporting import fail_export, finish_export, record_export
-from blip2core.storage.items import exclude_items, purge_image
+from blip2core.storage.items import add_item, exclude_items, purge_image
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import (
     SnapshotPolicy,
@@ -21,7 +21,7 @@ from blip2core.storage.snapshots import (
     snapshots_with,
     split_of,
 )
-from tests.storage.world import OTHER_SCORER, World, facts, fill, score_item
+from tests.storage.world import OTHER_SCORER, World, facts, fill, found, score_item
 
 ITEMS = 6
 
@@ -36,16 +36,37 @@ def world(database: Database) -> World:
     return made
 
 
-def accept(database: Database, caption: int, annotator: int, action: str = "accept") -> None:
+def accept(
+    database: Database,
+    caption: int,
+    annotator: int,
+    action: str = "accept",
+    *,
+    item: int | None = None,
+) -> None:
+    """`item`: where the text is not one that `fill` made."""
     with database.write() as session:
         new = NewDecision(
             client_event_id=f"{caption} {annotator} {action}",
-            item_id=(caption + 1) // 2,
+            item_id=item or (caption + 1) // 2,
             annotator_id=annotator,
             action=action,
             caption_id=caption,
         )
         record_decision(session, new)
+
+
+def add_copy(database: Database, world: World, *texts: str) -> int:
+    """Picture 0 in another file -> the number of the first of its texts."""
+    with database.write() as session:
+        added = add_item(
+            session,
+            dataset_id=world.dataset_id,
+            run_id=world.run_id,
+            image=facts(0, sha256="c" * 64),
+            picture=found(100, *texts),
+        )
+        return texts_of(session, item_id=added.item_id)[0].caption_id
 
 
 def freeze(database: Database, name: str, **policy: object) -> Snapshot:
@@ -76,6 +97,32 @@ def test_a_text_is_taken_once_for_a_picture(database: Database, world: World) ->
     assert [pair.text for pair in found if pair.caption_id in (2, added.caption_id)] == [
         "a drawn bird 0"
     ]
+
+
+def test_a_rejection_counts_for_every_copy_of_the_picture(database: Database, world: World) -> None:
+    first = add_copy(database, world, "A bird 0!", "a bird 99")
+    accept(database, first, world.ann, item=ITEMS + 1)
+    assert freeze(database, "both").pairs == 2 * ITEMS
+    accept(database, first, world.bob, "reject", item=ITEMS + 1)
+    assert 1 not in {pair.caption_id for pair in pairs(database, freeze(database, "one"))}
+    assert freeze(database, "people", decided="people").pairs == 2 * ITEMS - 2
+    with database.write() as session:
+        undo_last(session, annotator_id=world.bob, client_event_id="u")
+    accept(database, first + 1, world.bob, "reject", item=ITEMS + 1)  # other words
+    assert freeze(database, "again").pairs == 2 * ITEMS
+
+
+def test_a_second_text_with_the_same_words_may_be_put_aside(
+    database: Database, world: World
+) -> None:
+    """As rules that drop duplicates do, and edits of commas."""
+    with database.write() as session:
+        add_captions(session, run_id=world.run_id, item_id=1, texts=["A drawn bird 0!"])
+        added = texts_of(session, item_id=1)[-1].caption_id
+    accept(database, added, world.ann, "reject", item=1)
+    assert freeze(database, "one").pairs == 2 * ITEMS - 1
+    accept(database, added, world.bob, "reject", item=1)
+    assert freeze(database, "two").pairs == 2 * ITEMS - 2
 
 
 def test_accepted_by_somebody_and_rejected_by_nobody(database: Database, world: World) -> None:

@@ -165,15 +165,15 @@ def test_killed_and_resumed_gives_the_weights_of_never_killed(
 ) -> None:
     config = settings(model, steps=7)
     whole = finetune.run(config, tmp_path / "whole")
-    lr_at = finetune.lr_at
+    rate_at = finetune.rate_at
 
-    def die_at_5(step: int, **rest: Any) -> float:
+    def die_at_5(config: FinetuneConfig, step: int) -> float:
         if step == 5:
             raise KeyboardInterrupt
-        return lr_at(step, **rest)
+        return rate_at(config, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune, "lr_at", die_at_5)
+        patch.setattr(finetune, "rate_at", die_at_5)
         with pytest.raises(KeyboardInterrupt):
             finetune.run(config, tmp_path / "killed")
     resumed = finetune.run(config, tmp_path / "killed")

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from blip2core.training.schedule import lr_at
+from blip2core.config import TrainConfig
+from blip2core.training.schedule import lr_at, rate_at
 
 SETTINGS = {"steps": 100, "warmup_steps": 10, "peak": 1e-3, "floor": 1e-5}
 
@@ -28,3 +29,10 @@ def test_cosine_passes_the_middle_and_ends_at_the_floor() -> None:
 
 def test_without_warm_up_it_starts_at_the_peak() -> None:
     assert lr_at(0, steps=5, warmup_steps=0, peak=1.0, floor=0.0) == 1.0
+
+
+def test_a_run_takes_its_rates_from_its_settings() -> None:
+    config = TrainConfig(steps=100, warmup_steps=10, learning_rate=1e-3, floor=1e-5)
+    assert [rate_at(config, step) for step in range(100)] == [
+        lr_at(step, **SETTINGS) for step in range(100)
+    ]

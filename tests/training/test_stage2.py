@@ -196,14 +196,14 @@ def test_killed_and_resumed_gives_the_weights_of_never_killed(
     config = settings(steps=7, eval_items=0)
     whole = stage2.run(config, tmp_path / "whole")
 
-    def die_at_5(step: int, **_: Any) -> float:
+    def die_at_5(config: Stage2Config, step: int) -> float:
         if step == 5:
             raise KeyboardInterrupt
-        return lr_at(step, **_)
+        return rate_at(config, step)
 
-    lr_at = stage2.lr_at
+    rate_at = stage2.rate_at
     with monkeypatch.context() as patch:
-        patch.setattr(stage2, "lr_at", die_at_5)
+        patch.setattr(stage2, "rate_at", die_at_5)
         with pytest.raises(KeyboardInterrupt):
             stage2.run(config, tmp_path / "killed")
     resumed = stage2.run(config, tmp_path / "killed")
