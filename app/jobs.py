@@ -77,12 +77,16 @@ class Jobs:
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin; runs that were killed with an earlier process go on."""
+        """Begin; runs that were killed with an earlier process go on.
+
+        Where other processes may write too, what shows a sign of life is left to them.
+        """
         incoming = self._incoming()
         shutil.rmtree(incoming, ignore_errors=True)  # copies of imports that were killed
-        self._close_killed_imports()
+        at_once = {"stale_after": 0.0} if self._database.is_alone else {}
+        self._close_killed_imports(at_once)
         with self._database.write() as session:
-            fail_unfinished_exports(session)
+            fail_unfinished_exports(session, **at_once)
         self._thread.start()
 
     def close(self) -> None:
@@ -230,12 +234,12 @@ class Jobs:
             return CapFilt(matcher=pair.matcher)
         return CapFilt(matcher=pair.matcher, generator=pair.generator, captions=captions)
 
-    def _close_killed_imports(self) -> None:
+    def _close_killed_imports(self, when: dict[str, float]) -> None:
         """An import has no way to go on: what it read may be gone. Doing it again adds what is
         missing."""
         while True:
             with self._database.write() as session:
-                run = claim_run(session, kinds=("import",), stale_after=0)
+                run = claim_run(session, kinds=("import",), **when)
                 if run is None:
                     return
                 finish_run(

@@ -11,9 +11,9 @@ from app.desk import Desk, desk_with_dataset
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
+from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.schema import SOURCES
 from blip2core.storage.snapshots import (
-    SnapshotPolicy,
     SnapshotSummary,
     create_snapshot,
     list_snapshots,

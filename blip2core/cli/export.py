@@ -12,7 +12,7 @@ from blip2core.cli.studio import annotator_number, opened
 if TYPE_CHECKING:
     from blip2core.exports import Manifest
     from blip2core.storage import Database
-    from blip2core.storage.snapshots import SnapshotPolicy
+    from blip2core.storage.choosing import SnapshotPolicy
 
 commands = typer.Typer()
 
@@ -55,8 +55,8 @@ def export(
     """Write accepted pairs to files, with where each comes from and a dataset card."""
     from blip2core.config import ExportConfig
     from blip2core.exports.snapshots import write_snapshot
+    from blip2core.storage.choosing import SnapshotPolicy
     from blip2core.storage.schema import SOURCES
-    from blip2core.storage.snapshots import SnapshotPolicy
 
     policy = SnapshotPolicy(
         sources=tuple(source or SOURCES),
@@ -78,8 +78,9 @@ def _snapshot(
 ) -> tuple[int, str]:
     """Number and name of the snapshot to write: the named one, or what is accepted now."""
     from blip2core.errors import ConfigError, StorageError
+    from blip2core.storage.choosing import SnapshotPolicy
     from blip2core.storage.datasets import find_dataset
-    from blip2core.storage.snapshots import SnapshotPolicy, freeze, named_snapshot
+    from blip2core.storage.snapshots import freeze, named_snapshot
 
     with database.read() as session:
         try:

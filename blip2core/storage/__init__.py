@@ -22,10 +22,11 @@ Each takes the session first and never commits. By subject:
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
                 list_problems, count_problems, compare_runs, run_scores, was_interrupted
+    choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
     snapshots   create_snapshot, freeze, snapshot_pairs (takes the database), find_snapshot,
                 named_snapshot, list_snapshots, snapshots_with
     history     rejections, applied_rules, double_verdicts (until a snapshot was taken)
-    exporting   record_export, finish_export, fail_export
+    exporting   record_export, finish_export, fail_export, fail_unfinished_exports
     people      get_or_create_annotator, list_annotators, set_active, progress, verdict_pairs
     feedback    add_feedback, list_feedback
     upkeep      upgrade, backup, check

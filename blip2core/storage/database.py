@@ -88,6 +88,11 @@ class Database:
         finally:
             self.turn.release()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process can write: an SQLite file has one owner, a server has many."""
+        return self.owner and self.url.get_backend_name() == "sqlite"
+
     def has_owner(self) -> bool:
         """Whether some process may write now. PostgreSQL does not tell: there one always may."""
         if self.owner or self.url.get_backend_name() != "sqlite":

@@ -2,12 +2,17 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Export
+
+STALE_SECONDS = 3600.0
+"""Nobody waits so long for an export; it gives no sign of life meanwhile."""
 
 
 def record_export(
@@ -48,7 +53,9 @@ def fail_export(session: Session, *, export_id: int) -> None:
     session.flush()
 
 
-def fail_unfinished_exports(session: Session) -> int:
-    """For a studio that starts: no export is being written, so those that say so were killed."""
-    unfinished = update(Export).where(Export.status == "writing").values(status="failed")
-    return session.execute(unfinished).rowcount  # type: ignore[attr-defined, no-any-return]
+def fail_unfinished_exports(session: Session, *, stale_after: float = STALE_SECONDS) -> int:
+    """For a studio that starts: exports begun so many seconds ago that still say they are being
+    written were killed -> how many."""
+    begun = utc_now() - timedelta(seconds=stale_after)
+    unfinished = update(Export).where(Export.status == "writing", Export.created_at <= begun)
+    return session.execute(unfinished.values(status="failed")).rowcount  # type: ignore[attr-defined, no-any-return]

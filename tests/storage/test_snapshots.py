@@ -8,18 +8,17 @@ from blip2core.errors import StorageError
 from blip2core.records import ExportPair
 from blip2core.storage import Database, snapshots
 from blip2core.storage.captions import add_captions, texts_of
+from blip2core.storage.choosing import SnapshotPolicy, split_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.exporting import fail_export, finish_export, record_export
 from blip2core.storage.items import add_item, exclude_items, purge_image
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import (
-    SnapshotPolicy,
     create_snapshot,
     find_snapshot,
     list_snapshots,
     snapshot_pairs,
     snapshots_with,
-    split_of,
 )
 from tests.storage.world import OTHER_SCORER, World, facts, fill, found, score_item
 

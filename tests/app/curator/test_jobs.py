@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from PIL import Image
 from app import jobs as module
 from app.jobs import ExportJob, Import, Jobs
 from blip2core.intake import NamedFile
+from blip2core.storage.choosing import SnapshotPolicy
+from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.exporting import record_export
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run
+from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
 from blip2core.storage.schema import Export, Run
-from blip2core.storage.snapshots import SnapshotPolicy, create_snapshot
+from blip2core.storage.snapshots import create_snapshot
 from tests.app.curator.shelf import accept_first
 from tests.fakes import FakeGenerator, fake_services
 
@@ -106,19 +109,49 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
     assert status(database, run_id) == "running"
 
 
-def test_what_was_killed_is_told_as_failed_after_the_next_start(
+def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:
+    imported, export = begin_import_and_export(database)
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "failed"
+        assert session.get_one(Export, export).status == "failed"
+
+
+def test_what_another_process_does_goes_on_after_the_next_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Database, "is_alone", False)  # as on PostgreSQL
+    imported, export = begin_import_and_export(database)
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "running"
+        assert session.get_one(Export, export).status == "writing"
+    with database.write() as session:
+        long_ago = utc_now() - timedelta(days=1)
+        get_run(session, run_id=imported).heartbeat_at = long_ago
+        session.get_one(Export, export).created_at = long_ago
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "failed"
+        assert session.get_one(Export, export).status == "failed"
+
+
+def begin_import_and_export(database: Database) -> tuple[int, int]:
+    """Both under way; numbers of the run and of the export."""
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
         snapshot = create_snapshot(
             session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
         )
-        record_export(session, snapshot_id=snapshot.id, format="csv")
+        export = record_export(session, snapshot_id=snapshot.id, format="csv")
+        run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
+        start_run(session, run_id=run.id)
+        return run.id, export.id
+
+
+def start_and_close(database: Database) -> None:
     plain = fake_services(FakeGenerator())
     jobs = Jobs(database, plain.engine, plain.settings)
     jobs.start()
     jobs.close()
-    with database.read() as session:
-        assert session.get_one(Export, 1).status == "failed"
