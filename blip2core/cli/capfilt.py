@@ -28,11 +28,19 @@ if TYPE_CHECKING:
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
+FILTER = "stickers-itm"
 capfilt = typer.Typer(
     help="Caption web pictures and filter their texts (BLIP, section 3.3).", no_args_is_help=True
 )
 Captioner = Annotated[str, typer.Option(help="Writes; a name of `blip2 models`.")]
-Filter = Annotated[str, typer.Option("--filter", help="Scores; a name of `blip2 models`.")]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        help="Scores; a name of `blip2 models`. With --resume: the one that scored last.",
+        show_default=FILTER,
+    ),
+]
 Batch = Annotated[int, typer.Option(min=1, help="Pictures that are worked on together.")]
 
 
@@ -48,7 +56,7 @@ def run(
         ),
     ] = None,
     captioner: Captioner = "stickers-opt",
-    matcher: Filter = "stickers-itm",
+    matcher: Filter = None,
     num: Annotated[int, typer.Option(min=1, help="Texts written for each picture.")] = 3,
     mode: Mode = "sample",
     seed: Annotated[int | None, typer.Option(help="Same seed, same texts; sample only.")] = 0,
@@ -76,15 +84,16 @@ def run(
     from blip2core.models.specs import find_spec, of_kind
 
     of_kind(find_spec(captioner), "generator")
-    of_kind(find_spec(matcher), "matcher")
+    of_kind(find_spec(matcher or FILTER), "matcher")
     decode = DecodeConfig(mode=mode, seed=seed if mode == "sample" else None, max_new_tokens=48)
     captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
     with opened(database) as studio:
         if resume:
-            captioner, captions = _settings_of(_unfinished(studio, dataset))
+            captioner, captions = _settings_of(_unfinished(studio, dataset), captioner)
+            matcher = matcher or _filter_of(studio, dataset)
         found = _read(inputs or [], download)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
-        models = _load(captioner, matcher, captions, batch, device)
+        models = _load(captioner, matcher or FILTER, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
             _import(studio, dataset, inputs, found, as_json)
         number = dataset_number(studio, dataset)
@@ -198,10 +207,24 @@ def _unfinished(database: "Database", dataset: str) -> "Run":
     return found
 
 
-def _settings_of(run: "Run") -> tuple[str, CaptionConfig]:
+def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
+    """The captioner of a run and how it wrote; a folder is kept by its name alone, and found again
+    where `captioner` is its path."""
+    from blip2core.models.specs import find_spec
+
     captions = dict(run.parameters["captions"])
     decode = DecodeConfig(**captions.pop("decode"))
-    return run.parameters["captioner"], CaptionConfig(decode=decode, **captions)
+    name = run.parameters["captioner"]
+    found = captioner if find_spec(captioner).name == name else name
+    return found, CaptionConfig(decode=decode, **captions)
+
+
+def _filter_of(database: "Database", dataset: str) -> str | None:
+    from blip2core.storage.datasets import filter_of
+
+    number = dataset_number(database, dataset)
+    with database.read() as session:
+        return filter_of(session, dataset_id=number)
 
 
 def _load(

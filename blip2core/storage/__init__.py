@@ -9,7 +9,7 @@
 Each takes the session first and never commits. By subject:
 
     datasets    get_or_create_dataset, find_dataset, get_dataset, list_datasets, status_counts,
-                set_rules
+                filter_of, set_rules
     items       add_item, find_image, image_of, near_duplicates, duplicates_of, exclude_items,
                 purge_image, stored_images
     captions    add_captions, texts_of, add_scores, pending_items, scorer_ids

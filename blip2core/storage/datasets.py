@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from blip2core.errors import StorageError
 from blip2core.storage.inserting import insert_missing
 from blip2core.storage.ordering import refresh_all_orders
-from blip2core.storage.schema import Dataset, Item
+from blip2core.storage.schema import Dataset, Item, Scorer
 from blip2core.texts import clean_text
 
 
@@ -63,6 +63,12 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
         counts.setdefault(dataset_id, {})[status] = count
     found = session.scalars(select(Dataset).order_by(Dataset.name))
     return [DatasetSummary(dataset=one, statuses=counts.get(one.id, {})) for one in found]
+
+
+def filter_of(session: Session, *, dataset_id: int) -> str | None:
+    """Name of the matcher whose scores count for a dataset; None before the first score."""
+    scorer = select(Scorer.model).join(Dataset, Dataset.itm_scorer_id == Scorer.id)
+    return session.scalar(scorer.where(Dataset.id == dataset_id))
 
 
 def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:

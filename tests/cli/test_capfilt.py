@@ -51,9 +51,8 @@ def test_hostile_texts_are_shown_on_one_harmless_line(
     assert lines[-1].startswith("run 2 is done: 3 pictures, 0 problems")
 
 
-@pytest.mark.usefixtures("loaded")
 def test_an_interrupted_run_is_resumed_as_it_was(
-    shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, folder: Path, loaded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = working.add_scores
     calls: list[int] = []
@@ -68,7 +67,9 @@ def test_an_interrupted_run_is_resumed_as_it_was(
     assert shell.code(*RUN, "--seed", "9", folder) == 130
     (run, _) = (row for row in shell.rows("capfilt", "status") if "run" in row)
     assert (run["kind"], run["status"], run["done"]) == ("capfilt", "paused", 2)
+    loaded.clear()
     end = shell.rows("capfilt", "run", "--dataset", "web", "--resume")[-1]
+    assert loaded == ["tiny-blip2", "tiny-blip2"]  # those of the run, not the usual ones
     assert (end["run"], end["done"], end["status"]) == (run["run"], 3, "done")
     assert "No run over web waits" in shell.error("capfilt", "run", "--dataset", "web", "--resume")
 
