@@ -73,11 +73,7 @@ def draw_one(desk: Desk, rules: Rules) -> None:
         draw_picture(desk, shown)
     with right:
         draw_texts(desk, walk, shown)
-        if walk.editing is not None:
-            draw_editor(desk, rules, walk, shown)
-        elif walk.flagging:
-            draw_reasons(desk, rules, walk, shown)
-        draw_keys(desk, rules, walk, shown)
+    draw_acts(desk, rules, walk, shown)
     draw_history(shown)
 
 
@@ -201,6 +197,27 @@ def _truncated(score: ShownScore | None) -> str:
     )
 
 
+def draw_acts(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+    """What can be done. It stays at the lower edge of the window however many texts there are, and
+    names the text that is meant, which may be out of sight."""
+    with st.container(key="acts", gap="xsmall"):
+        if walk.editing is not None:
+            draw_editor(desk, rules, walk, shown)
+        elif walk.flagging:
+            draw_reasons(desk, rules, walk, shown)
+        elif meant := meant_html(walk, shown):
+            st.html(meant)
+        draw_keys(desk, rules, walk, shown)
+
+
+def meant_html(walk: Walk, shown: Card) -> str:
+    """Number and words of the text that A, X and E mean, in one line, escaped; "" without one."""
+    for number, text in enumerate(shown.texts, 1):
+        if text.caption_id == walk.chosen:
+            return f'<p class="meant"><b>Text {number}:</b> {escape(text.text)}</p>'
+    return ""
+
+
 def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """The text in a box; what is typed is kept while it is typed."""
     place = (shown.item_id, walk.editing or 0)
@@ -232,18 +249,15 @@ def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
 def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """After F: why, with one more key."""
     st.markdown("**Flag it, because** (1 to 9, Esc leaves):")
-    for row in range(0, len(REASONS), 3):
-        for column, (number, reason) in zip(
-            st.columns(3), enumerate(REASONS[row : row + 3], row + 1), strict=True
-        ):
-            column.button(
-                f"{number} {reason}",
+    with st.container(horizontal=True, gap="xsmall"):
+        for number, reason in enumerate(REASONS, 1):
+            st.button(
+                reason,
                 key=f"reason-{number}-{shown.item_id}",
                 shortcut=str(number),
                 on_click=partial(decide, desk, rules, walk, shown, "flag", reason=reason),
-                width="stretch",
             )
-    st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
+        st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
 
 
 def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
@@ -251,19 +265,20 @@ def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     act = partial(partial, decide, desk, rules, walk, shown)
     draw = partial(draw_key, item_id=shown.item_id)
     nothing = walk.chosen is None
-    with st.container(horizontal=True):
-        draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
-        draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
-        draw("Reject", "X", act("reject"), disabled=nothing)
-        draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
-        draw("Skip", "S", act("skip"))
-        draw("Flag", "F", partial(setattr, walk, "flagging", True))
-    with st.container(horizontal=True):
-        draw("Undo", "Z", partial(undo, desk, walk))
-        draw("Next undone", "J", partial(next_undone, desk, rules, walk))
-        draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
-        draw("Next", "Right", partial(go_on, desk, rules, walk))
-        draw_help()
+    with st.container(horizontal=True, gap="xsmall"):
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
+            draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
+            draw("Reject", "X", act("reject"), disabled=nothing)
+            draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
+            draw("Skip", "S", act("skip"))
+            draw("Flag", "F", partial(setattr, walk, "flagging", True))
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            draw("Undo", "Z", partial(undo, desk, walk))
+            draw("Next undone", "J", partial(next_undone, desk, rules, walk))
+            draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
+            draw("Next", "Right", partial(go_on, desk, rules, walk))
+            draw_help()
 
 
 def draw_key(

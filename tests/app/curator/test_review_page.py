@@ -54,6 +54,19 @@ def test_nearest_to_the_threshold_comes_first(open_page: Open) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in body and HOSTILE not in body
 
 
+def test_the_marked_text_stands_above_the_verdicts_as_text(open_page: Open) -> None:
+    page = open_page("review")
+    assert "<b>Text 2:</b> first text 6" in meant(page)
+    button(page, "pick-1").click().run()
+    assert "<b>Text 1:</b> web text 6 &lt;img" in meant(page)
+
+
+def meant(page: AppTest) -> str:
+    """What the page says A, X and E mean."""
+    (found,) = [part.value for part in page.main.get("html") if 'class="meant"' in part.value]
+    return found
+
+
 def test_accept_is_on_disk_and_the_next_comes(open_page: Open, database: Database) -> None:
     page = open_page("review")
     press(page, "A")
