@@ -31,6 +31,7 @@ from app.reviewing import (
     walk_of,
 )
 from blip2core.storage.cards import Card, ShownScore, ShownText
+from blip2core.storage.datasets import get_dataset
 from blip2core.storage.review import KEYS, UNDONE, QueueFilter
 from blip2core.storage.schema import ITEM_STATUS, SOURCES
 
@@ -47,6 +48,7 @@ ORDERS = {
 def render(desk: Desk) -> None:
     """The page."""
     rules, grid = draw_filters(desk)
+    draw_guidelines(desk)
     listen_to_keys()
     if grid and rules.second:
         st.info("The second review is blind, so it goes picture by picture.")
@@ -114,6 +116,15 @@ def draw_filters(desk: Desk) -> tuple[Rules, bool]:
         free_for=desk.annotator_id,
     )
     return Rules(order=chosen, where=where, second=blind), grid == "grid"
+
+
+def draw_guidelines(desk: Desk) -> None:
+    """What the dataset asks of whoever judges, word for word; People is where it is written."""
+    with desk.database.read() as session:
+        guidelines = get_dataset(session, dataset_id=desk.dataset_id).guidelines
+    if guidelines.strip():
+        with st.expander("Guidelines"):
+            st.html(f'<p class="guidelines">{escape(guidelines)}</p>')
 
 
 def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:

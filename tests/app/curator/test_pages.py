@@ -15,7 +15,7 @@ from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
-from tests.app.curator.shelf import accept_first
+from tests.app.curator.shelf import HOSTILE, accept_first
 from tests.app.curator.test_review_page import press
 
 
@@ -137,6 +137,16 @@ def test_agreement_of_two(open_page: Open, database: Database) -> None:
     page = open_page("people")
     assert page.metric[0].label.startswith("ada and bob, ")
     assert "the same" in page.metric[0].value
+
+
+def test_guidelines_are_read_where_pictures_are_judged(open_page: Open) -> None:
+    assert "Guidelines" not in [part.label for part in open_page("review").expander]
+    page = open_page("people")
+    page.text_area[0].set_value(f"Colours count. {HOSTILE}").run()
+    next(b for b in page.button if b.label == "Save the rules").click().run()
+    page = open_page("review")
+    (found,) = [part for part in page.expander if part.label == "Guidelines"]
+    assert "Colours count. &lt;img src=x" in found.get("html")[0].value
 
 
 def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: Database) -> None:
