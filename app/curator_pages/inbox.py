@@ -12,6 +12,7 @@ from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
+from blip2core.storage.datasets import dataset_names
 from blip2core.storage.runs import (
     count_problems,
     list_problems,
@@ -157,6 +158,7 @@ def draw_jobs(desk: Desk) -> None:
     with desk.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        names = dataset_names(session)
     finished = sum(run.finished_at is not None for run in runs)
     if st.session_state.setdefault("finished", finished) != finished:
         st.session_state["finished"] = finished
@@ -164,7 +166,7 @@ def draw_jobs(desk: Desk) -> None:
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
     for run in runs[:8]:
-        draw_job(desk, run, problems[run.id])
+        draw_job(desk, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
     if desk.dataset_id is not None:
         st.button(
             f"Score every text of {desk.dataset} again",
@@ -173,14 +175,24 @@ def draw_jobs(desk: Desk) -> None:
         )
 
 
-KINDS = {"import": "Import", "capfilt": "Caption and filter", "score": "Score"}
+KINDS = {
+    "import": "Import {what} into {dataset}",
+    "capfilt": "Caption and filter {dataset} with {what}",
+    "score": "Score {dataset} with {what}",
+}
+"""What a job does, by its kind."""
 
 
-def draw_job(desk: Desk, run: Run, problems: int) -> None:
+def title_of(run: Run, dataset: str) -> str:
+    """A job in one line."""
+    what = run.parameters.get("input", run.model or "")
+    return f"{KINDS[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
+
+
+def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
     """One job: how far, what can be done, what went wrong."""
     with st.container(border=True):
-        title = f"{KINDS[run.kind]} {run.parameters.get('input', run.model or '')}"
-        st.text(f"{title}: {run.request or run.status}")
+        st.text(title_of(run, dataset))
         counted = f"{run.done:,}" + (f" of {run.total:,}" if run.total else "") + " pictures"
         if run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)

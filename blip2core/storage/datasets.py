@@ -65,6 +65,11 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
     return [DatasetSummary(dataset=one, statuses=counts.get(one.id, {})) for one in found]
 
 
+def dataset_names(session: Session) -> dict[int, str]:
+    """Every dataset's name by its number."""
+    return {number: name for number, name in session.execute(select(Dataset.id, Dataset.name))}
+
+
 def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:
     """Items of a dataset by status."""
     query = (

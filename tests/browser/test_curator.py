@@ -115,9 +115,9 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
     with studio(tmp_path) as address:
         with curator(browser, address, "") as tab:
             tab.get_by_role("button", name="Load the sample set").click()
-            expect(tab.get_by_text("Caption and filter stickers-opt: done")).to_be_visible(
-                timeout=5 * PATIENCE
-            )
+            expect(
+                tab.get_by_text("Caption and filter samples with stickers-opt: done")
+            ).to_be_visible(timeout=5 * PATIENCE)
             expect(tab.get_by_text("200 of 200 pictures")).to_be_visible()
         with review(browser, address) as tab:
             for number in range(REVIEWED):

@@ -188,14 +188,23 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
 
 
-def test_an_import_that_brought_nothing_says_why(open_page: Open, database: Database) -> None:
+def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
+    open_page: Open, database: Database
+) -> None:
     with database.write() as session:
-        other = get_or_create_dataset(session, name="other").id
-        new = NewRun(kind="import", code_version="test", dataset_id=other)
+        other = get_or_create_dataset(session, name="<b>other</b> :red[x]").id
+        new = NewRun(
+            kind="import",
+            code_version="test",
+            dataset_id=other,
+            parameters={"input": "a.zip"},
+        )
         run_id = create_run(session, new).id
         add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **picture**."))
         start_run(session, run_id=run_id)
         finish_run(session, run_id=run_id, status="done")
     page = open_page("inbox")
     assert "a: Not a **picture**." in [text.value for text in page.text]
+    assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
+    assert "Caption and filter shelf with stickers-opt: done" in [text.value for text in page.text]
     assert "1 problem" in [part.label for part in page.expander]
