@@ -79,8 +79,8 @@ def draw_import(desk: Desk) -> None:
         "Load the sample set",
         on_click=partial(load_samples, desk, captions),
         disabled=not SAMPLES.is_dir(),
-        help="200 pictures of the sticker world with noisy texts, into the dataset «samples».",
     )
+    st.caption("The sample set: 200 pictures of the sticker world with noisy texts, as a dataset.")
 
 
 def draw_captioning() -> CaptionConfig | None:
