@@ -167,7 +167,10 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
     """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
-    keep.write("Review comes nearest to this threshold first, and the filter uses it from now on.")
+    keep.write(
+        "Review comes nearest to this threshold first, and a filter that goes by ITM uses it from "
+        "now on."
+    )
     keep.button(
         "Make it the threshold of this dataset",
         disabled=threshold == desk.threshold,
@@ -179,6 +182,10 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
             f"Decide everything nobody has decided: accept {effect['accept']:,} texts, reject "
             f"{effect['reject']:,}, in {effect['items']:,} pictures, by this threshold alone. "
             "One act, undone as one."
+        )
+        st.caption(
+            "Other rules of the dataset (lengths, duplicates, margin, texts of one picture) do not "
+            "count here; `blip2 curate apply` follows all of them."
         )
         audit = st.number_input(
             "Pictures drawn at random for people to check", 0, 1_000, min(20, effect["items"])

@@ -41,6 +41,7 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     page = open_page("thresholds")
     apply = next(button for button in page.button if button.label == "Apply")
     assert apply.disabled
+    assert any("`blip2 curate apply` follows all" in told.value for told in page.caption)
     page.number_input[-1].set_value(3).run()
     page.checkbox[-1].check().run()
     next(button for button in page.button if button.label == "Apply").click().run()
