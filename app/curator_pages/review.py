@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from app.desk import Desk, desk_with_dataset
+from app.desk import Desk, desk_with_dataset, draw_progress
 from app.editor import caption_editor
 from app.grid import draw_grid
 from app.keys import KEYMAP, draw_help, listen_to_keys
@@ -65,6 +65,7 @@ def draw_one(desk: Desk, rules: Rules) -> None:
     shown = current(desk, rules, walk)
     if walk.message:
         st.info(walk.message)
+    draw_progress(desk)
     if shown is None:
         st.query_params.pop("item", None)
         draw_end(desk, rules, walk)

@@ -107,6 +107,14 @@ def drafts_in(file: Path) -> list[str]:
         return [text for (text,) in database.execute("SELECT text FROM drafts")]
 
 
+def wait_for_progress(tab: Page, file: Path) -> None:
+    """Until the sidebar counts what was decided, without a reload."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        query = "SELECT count(*) FROM items WHERE status = 'decided'"
+        ((decided,),) = database.execute(query)
+    expect(tab.get_by_test_id("stSidebar")).to_contain_text(f"{decided} decided")
+
+
 def item_of(tab: Page) -> str:
     return tab.locator(".facts").inner_text().split()[0]
 
@@ -122,6 +130,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
         with review(browser, address) as tab:
             for number in range(REVIEWED):
                 press(tab, "x" if number % 4 == 3 else "a")
+            wait_for_progress(tab, tmp_path / "studio.db")
             last = item_of(tab)
             press(tab, "e")
             tab.keyboard.type(" and more")

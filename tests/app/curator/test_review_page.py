@@ -4,6 +4,7 @@ import json
 
 import pytest
 from sqlalchemy import select
+from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
 from app.desk import Desk
@@ -209,7 +210,7 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         dataset="shelf",
         threshold=0.5,
         overlap=1,
-        left=12,
+        slot=empty(),
     )
     keep_draft(desk, shown, {"item": 7, "caption": None, "text": "half a"})
     with database.read() as session:
