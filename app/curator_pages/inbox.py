@@ -12,7 +12,7 @@ from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
-from blip2core.storage.datasets import dataset_names
+from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
     list_problems,
@@ -110,45 +110,60 @@ def start(
     captions: CaptionConfig | None,
 ) -> None:
     """Copies the uploads to disk and hands the import to the jobs."""
-    jobs = desk.services.jobs
+    folder = Path(path.strip()).expanduser() if path.strip() else None
+    if folder is not None and not is_allowed(folder, desk.services.settings):
+        st.session_state["inbox-message"] = "That folder may not be read from here."
+        return
+    try:
+        dataset = lay_on_desk(desk, name)
+    except StorageError as error:
+        st.session_state["inbox-message"] = str(error)
+        return
     common = {
-        "dataset": name.strip(),
+        "dataset": dataset,
         "annotator_id": desk.annotator_id,
         "downloads": downloads,
         "then": captions,
     }
     if files:
-        folder = jobs.new_folder()
-        sources = [
-            keep_upload(folder, number, file.name, file) for number, file in enumerate(files)
-        ]
-        label = ", ".join(source.name for source in sources[:3])
-        label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        jobs.add(Import(sources=sources, label=label, clean_up=folder, **common))
+        desk.services.jobs.add(uploaded(desk, files, common))
         st.session_state["uploads"] += 1  # an empty uploader
-    if path.strip():
-        source = Path(path.strip()).expanduser()
-        if not is_allowed(source, desk.services.settings):
-            st.session_state["inbox-message"] = "That folder may not be read from here."
-            return
-        jobs.add(Import(sources=[source], label=source.name, **common))
+    if folder is not None:
+        desk.services.jobs.add(Import(sources=[folder], label=folder.name, **common))
         st.session_state["path"] = ""
-    st.session_state["dataset"] = name.strip()
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
+
+
+def uploaded(desk: Desk, files: list[object], common: dict[str, object]) -> Import:
+    """The import of uploaded files, which lie on disk when this returns."""
+    folder = desk.services.jobs.new_folder()
+    sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
+    label = ", ".join(source.name for source in sources[:3])
+    label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return Import(sources=sources, label=label, clean_up=folder, **common)
+
+
+def lay_on_desk(desk: Desk, name: str) -> str:
+    """The dataset of this name is chosen from now on -> its name as it is stored.
+
+    It is made at once: the sidebar offers only what there is, and would choose another.
+    """
+    stored = desk.database.run_write(lambda session: get_or_create_dataset(session, name=name).name)
+    st.session_state["dataset"] = stored
+    return stored
 
 
 def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:
     """The web set that comes with the project."""
     desk.services.jobs.add(
         Import(
-            dataset="samples",
+            dataset=lay_on_desk(desk, "samples"),
             sources=[SAMPLES / "web.csv"],
             label="sample web set",
             annotator_id=desk.annotator_id,
             then=captions,
         )
     )
-    st.session_state["dataset"] = "samples"
 
 
 @st.fragment(run_every=EVERY)

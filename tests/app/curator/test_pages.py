@@ -186,6 +186,7 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     (job,) = services.jobs.added
     assert isinstance(job, Import) and job.dataset == "mine" and job.then is not None
     (source,) = job.sources
+    assert page.selectbox("dataset").value == "mine"  # what is imported is reviewed next
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
 
 
