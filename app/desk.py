@@ -8,6 +8,7 @@ import streamlit
 from streamlit.delta_generator import DeltaGenerator
 
 from app.login import credentials
+from app.markdown import escape_markdown
 from app.services import Services
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
@@ -101,7 +102,7 @@ def _number_of(database: Database, handle: str) -> int:
                 lambda session: get_or_create_annotator(session, handle=handle)
             )
         except StorageError as error:
-            streamlit.error(str(error))
+            streamlit.error(escape_markdown(str(error)))
             streamlit.stop()
         known[handle] = annotator.id
     return known[handle]

@@ -9,6 +9,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from app.desk import Desk
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from app.reviewing import Rules, as_plain, new_event
 from blip2core.errors import StorageError
@@ -32,7 +33,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
     if state.get("grid-rules") != (desk.dataset_id, rules):
         state["grid-rules"], state["grid-pages"] = (desk.dataset_id, rules), [None]
     if message := state.pop("grid-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     pages = state["grid-pages"]
     try:
         with desk.database.read() as session:
@@ -50,7 +51,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
                 for entry in page.entries
             }
     except StorageError as error:
-        st.error(str(error))
+        st.error(escape_markdown(str(error)))
         return
     if not page.entries:
         st.success("Nothing is left in this queue.")

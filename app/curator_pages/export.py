@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.desk import Desk, desk_with_dataset
 from app.jobs import ExportJob
+from app.markdown import escape_markdown
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
 from blip2core.storage.schema import SOURCES
@@ -48,7 +49,7 @@ def render(desk: Desk) -> None:
 def draw_message() -> None:
     """What became of the latest press."""
     if message := st.session_state.pop("export-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
 
 
 def draw_new(desk: Desk) -> None:

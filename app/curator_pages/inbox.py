@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.desk import Desk, desk
 from app.jobs import Import, keep_upload
+from app.markdown import escape_markdown
 from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
@@ -38,7 +39,7 @@ EVERY = 2.0
 def render(desk: Desk) -> None:
     """The page."""
     if message := st.session_state.pop("inbox-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     left, right = st.columns([5, 6], gap="large")
     with left:
         draw_import(desk)
@@ -184,7 +185,7 @@ def draw_jobs(desk: Desk) -> None:
         draw_job(desk, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
     if desk.dataset_id is not None:
         st.button(
-            f"Score every text of {desk.dataset} again",
+            f"Score every text of {escape_markdown(desk.dataset)} again",
             on_click=partial(desk.services.jobs.capfilt, desk.dataset, None, desk.annotator_id),
             help="With the matcher that is loaded now. What it scored before is not scored again.",
         )
@@ -214,7 +215,7 @@ def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
         else:
             st.caption(counted)
         if run.error:
-            st.error(run.error)
+            st.error(escape_markdown(run.error))
         acts = {
             "Pause": (request_pause, run.kind != "import" and run.status == "running"),
             "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),

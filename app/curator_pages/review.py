@@ -12,6 +12,7 @@ from app.desk import Desk, desk_with_dataset, draw_progress
 from app.editor import caption_editor
 from app.grid import draw_grid
 from app.keys import KEYMAP, draw_help, listen_to_keys
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from app.reviewing import (
     REASONS,
@@ -64,7 +65,7 @@ def draw_one(desk: Desk, rules: Rules) -> None:
     walk = walk_of(desk, rules)
     shown = current(desk, rules, walk)
     if walk.message:
-        st.info(walk.message)
+        st.info(escape_markdown(walk.message))
     draw_progress(desk)
     if shown is None:
         st.query_params.pop("item", None)
@@ -148,7 +149,7 @@ def draw_picture(desk: Desk, shown: Card) -> None:
         facts += [part for part in (source.name, source.url, source.license) if part]
     st.html(f'<p class="facts">{escape(" · ".join(facts))}</p>')
     if shown.held_by:
-        st.warning(f"{shown.held_by} has this picture on screen, too.")
+        st.warning(f"{escape_markdown(shown.held_by)} has this picture on screen, too.")
 
 
 def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:

@@ -10,6 +10,7 @@ import pandas
 import streamlit as st
 
 from app.desk import Desk, desk_with_dataset
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from blip2core.exports.csv import safe_cell
 from blip2core.storage.items import image_of
@@ -123,7 +124,8 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
         kept = sum(value >= desk.threshold for value in values) / max(len(values), 1)
         mean = sum(values) / max(len(values), 1)
         with column.container(border=True):
-            st.metric(f"{name_of(run)}: kept at {desk.threshold:.2f}", f"{kept:.0%}")
+            label = escape_markdown(f"{name_of(run)}: kept at {desk.threshold:.2f}")
+            st.metric(label, f"{kept:.0%}")
             st.caption(f"of {len(values):,} texts; mean ITM {mean:.2f}")
     more, items = len(items) > SHOWN, items[:SHOWN]
     for item in items:

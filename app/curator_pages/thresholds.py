@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.charts import BINS, histogram, precision_and_recall
 from app.desk import Desk, desk_with_dataset
+from app.markdown import escape_markdown
 from app.reviewing import new_event
 from blip2core.calibration import (
     Estimate,
@@ -46,7 +47,7 @@ SOURCES = ("web", "synthetic")
 def render(desk: Desk) -> None:
     """The page."""
     if message := st.session_state.pop("threshold-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     source = st.segmented_control(
         "Texts", ["all", *SOURCES], default="all", key="texts", bind="query-params", required=True
     )

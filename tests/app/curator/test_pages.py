@@ -100,7 +100,7 @@ def test_grid_overwrites_nobody(open_page: Open, database: Database) -> None:
     page.checkbox("tile-2").check().run()
     accept_first(database)
     next(b for b in page.button if b.label == "Accept the best text of 2").click().run()
-    assert "Somebody decided about #1 meanwhile" in page.info[0].value
+    assert r"Somebody decided about \#1 meanwhile" in page.info[0].value
     assert count(database, DecisionEvent) == 1
 
 
@@ -114,11 +114,19 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     press(open_page("review"), "A")
     page = open_page("export")
     next(b for b in page.button if b.label == "Freeze").click().run()
-    assert "v1: 1 pairs, frozen." in page.info[0].value
+    assert r"v1\: 1 pairs, frozen." in page.info[0].value
     assert count(database, Snapshot) == 1
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
     assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
+
+
+def test_names_stay_text_in_messages(open_page: Open) -> None:
+    press(open_page("review"), "A")
+    page = open_page("export")
+    next(box for box in page.text_input if box.label == "Name").set_value(":red[v1] **x**").run()
+    next(b for b in page.button if b.label == "Freeze").click().run()
+    assert r"\:red\[v1\] \*\*x\*\*\: 1 pairs, frozen." in page.info[0].value
 
 
 def test_nothing_accepted_is_said(open_page: Open) -> None:
@@ -166,8 +174,8 @@ def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: D
     page = open_page("runs")
     assert page.dataframe[0].value.iloc[0]["settings"] == "num=2, mode=beam"
     first, second = page.metric
-    assert first.label.startswith("1: capfilt stickers-opt") and first.value.endswith("%")
-    assert second.label.startswith("2: capfilt stickers-t5")
+    assert first.label.startswith(r"1\: capfilt stickers-opt") and first.value.endswith("%")
+    assert second.label.startswith(r"2\: capfilt stickers-t5")
     assert next(button for button in page.button if button.label == "More").disabled
     texts = [text.value for text in page.text]
     assert "another text" in texts and any(text.endswith("first text 0") for text in texts)
