@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.amounts import count_of
 from app.desk import Desk, desk
 from app.jobs import Import, keep_upload
 from app.markdown import escape_markdown
@@ -209,7 +210,8 @@ def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
     """One job: how far, what can be done, what went wrong."""
     with st.container(border=True):
         st.text(title_of(run, dataset))
-        counted = f"{run.done:,}" + (f" of {run.total:,}" if run.total else "") + " pictures"
+        of = f"{run.done:,} of " if run.total else ""
+        counted = of + count_of(run.total or run.done, "picture")
         if run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
@@ -235,7 +237,7 @@ def draw_problems(desk: Desk, run: Run, count: int) -> None:
     """The first things that could not be used; open where nothing else came in."""
     with desk.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=SHOWN)
-    with st.expander(f"{count:,} problem{'s' if count > 1 else ''}", expanded=not run.done):
+    with st.expander(count_of(count, "problem"), expanded=not run.done):
         for one in found:
             st.text(f"{one.name}: {one.reason}")
         if count > len(found):

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import streamlit as st
 
+from app.amounts import count_of
 from app.desk import Desk, desk_with_dataset
 from app.markdown import escape_markdown
 from blip2core.agreement import Agreement, agreement
@@ -54,7 +55,7 @@ def render(desk: Desk) -> None:
             "turn on «Second review, blind» in Review."
         )
     for (first, second), found in compared.items():
-        who = escape_markdown(f"{first} and {second}, {found.texts:,} texts")
+        who = escape_markdown(f"{first} and {second}, {count_of(found.texts, 'text')}")
         st.metric(who, in_words(found), border=True)
     st.subheader("Rules")
     overlap = st.number_input(

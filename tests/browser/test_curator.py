@@ -153,7 +153,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             apply = tab.get_by_role("button", name="Apply")
             expect(apply).to_be_enabled()
             apply.click()
-            expect(tab.get_by_text("20 pictures wait in review for a check")).to_be_visible()
+            expect(tab.get_by_text("waiting in review for a check: 20 pictures")).to_be_visible()
         with curator(browser, address, "export") as tab:
             tab.get_by_role("button", name="Freeze").click()
             expect(tab.get_by_text(re.compile(r"v1: \d+ pairs, frozen"))).to_be_visible()

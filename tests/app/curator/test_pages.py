@@ -45,7 +45,7 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     page.number_input[-1].set_value(3).run()
     page.checkbox[-1].check().run()
     next(button for button in page.button if button.label == "Apply").click().run()
-    assert "36 texts decided; 3 pictures wait" in page.info[0].value
+    assert r"36 texts decided; waiting in review for a check\: 3 pictures" in page.info[0].value
     assert count(database, DecisionEvent) == 36
     assert count(database, Item, status="audit") == 3
     next(button for button in page.button if button.label == "Undo").click().run()
@@ -114,7 +114,7 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     press(open_page("review"), "A")
     page = open_page("export")
     next(b for b in page.button if b.label == "Freeze").click().run()
-    assert r"v1\: 1 pairs, frozen." in page.info[0].value
+    assert r"v1\: 1 pair, frozen." in page.info[0].value
     assert count(database, Snapshot) == 1
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
@@ -126,7 +126,7 @@ def test_names_stay_text_in_messages(open_page: Open) -> None:
     page = open_page("export")
     next(box for box in page.text_input if box.label == "Name").set_value(":red[v1] **x**").run()
     next(b for b in page.button if b.label == "Freeze").click().run()
-    assert r"\:red\[v1\] \*\*x\*\*\: 1 pairs, frozen." in page.info[0].value
+    assert r"\:red\[v1\] \*\*x\*\*\: 1 pair, frozen." in page.info[0].value
 
 
 def test_nothing_accepted_is_said(open_page: Open) -> None:
