@@ -15,6 +15,7 @@ from blip2core.storage.database import Database
 from blip2core.storage.datasets import list_datasets, status_counts
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.review import UNDONE
+from blip2core.storage.schema import ITEM_STATUS
 
 NOBODY = "curator"
 """Name of who gives none."""
@@ -90,7 +91,14 @@ def draw_progress(desk: Desk) -> None:
         counts = status_counts(session, dataset_id=desk.dataset_id)
     left = sum(counts.get(status, 0) for status in UNDONE)
     decided = counts.get("decided", 0)
-    desk.slot.progress(decided / max(decided + left, 1), text=f"{decided:,} decided, {left:,} left")
+    desk.slot.progress(decided / max(decided + left, 1), text=in_words(counts, decided, left))
+
+
+def in_words(counts: dict[str, int], decided: int, left: int) -> str:
+    """Every picture is somewhere: what was skipped, say, is neither decided nor left."""
+    named = [status for status in ITEM_STATUS if status not in (*UNDONE, "decided")]
+    apart = [f"{counts[status]:,} {status}" for status in named if status in counts]
+    return ", ".join([f"{decided:,} decided", f"{left:,} left", *apart])
 
 
 def _number_of(database: Database, handle: str) -> int:

@@ -111,6 +111,12 @@ def test_skip_flag_and_the_way_back(open_page: Open, database: Database) -> None
     assert item_of(page) == second
 
 
+def test_the_sidebar_counts_every_picture(open_page: Open) -> None:
+    page = press(press(open_page("review"), "A"), "S")
+    (bar,) = page.sidebar.get("progress")
+    assert bar.proto.text == "1 decided, 10 left, 1 skipped"
+
+
 def test_undo_works_in_another_visit(open_page: Open, database: Database) -> None:
     press(open_page("review"), "A")
     page = press(open_page("review"), "Z")
