@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit
+from streamlit.delta_generator import DeltaGenerator
 
 from app.login import credentials
+from app.markdown import escape_markdown
 from app.services import Services
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
-from blip2core.storage.datasets import list_datasets
+from blip2core.storage.datasets import list_datasets, status_counts
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.review import UNDONE
+from blip2core.storage.schema import ITEM_STATUS
 
 NOBODY = "curator"
 """Name of who gives none."""
@@ -33,8 +36,8 @@ class Desk:
     """ITM probability around which a text of this dataset is doubtful."""
     overlap: int
     """People who must judge an item before it is decided."""
-    left: int
-    """Items nobody has decided yet."""
+    slot: DeltaGenerator
+    """Place of the progress in the sidebar."""
 
 
 def sit_down(services: Services) -> Desk:
@@ -58,15 +61,10 @@ def sit_down(services: Services) -> Desk:
             disabled=not names,
         )
         summary = next((one for one in summaries if one.dataset.name == chosen), None)
-        if summary is not None:
-            left = sum(summary.statuses.get(status, 0) for status in UNDONE)
-            decided = summary.statuses.get("decided", 0)
-            streamlit.progress(
-                decided / max(decided + left, 1), text=f"{decided:,} decided, {left:,} left"
-            )
+        slot = streamlit.empty()
         if database.note:
             streamlit.caption(database.note)
-    return Desk(
+    found = Desk(
         services=services,
         database=database,
         annotator_id=_number_of(database, handle),
@@ -75,8 +73,32 @@ def sit_down(services: Services) -> Desk:
         dataset=summary.dataset.name if summary else "",
         threshold=summary.dataset.threshold if summary else 0.5,
         overlap=summary.dataset.overlap if summary else 1,
-        left=left if summary else 0,
+        slot=slot,
     )
+    draw_progress(found)
+    return found
+
+
+def draw_progress(desk: Desk) -> None:
+    """How far the dataset is, in the sidebar; the review page calls it after each key, too.
+
+    No clock does: beside a fragment with `run_every`, Streamlit 1.67 leaves buttons of earlier
+    items on the page when a key and the clock meet.
+    """
+    if desk.dataset_id is None:
+        return
+    with desk.database.read() as session:
+        counts = status_counts(session, dataset_id=desk.dataset_id)
+    left = sum(counts.get(status, 0) for status in UNDONE)
+    decided = counts.get("decided", 0)
+    desk.slot.progress(decided / max(decided + left, 1), text=in_words(counts, decided, left))
+
+
+def in_words(counts: dict[str, int], decided: int, left: int) -> str:
+    """Every picture is somewhere: what was skipped, say, is neither decided nor left."""
+    named = [status for status in ITEM_STATUS if status not in (*UNDONE, "decided")]
+    apart = [f"{counts[status]:,} {status}" for status in named if status in counts]
+    return ", ".join([f"{decided:,} decided", f"{left:,} left", *apart])
 
 
 def _number_of(database: Database, handle: str) -> int:
@@ -88,7 +110,7 @@ def _number_of(database: Database, handle: str) -> int:
                 lambda session: get_or_create_annotator(session, handle=handle)
             )
         except StorageError as error:
-            streamlit.error(str(error))
+            streamlit.error(escape_markdown(str(error)))
             streamlit.stop()
         known[handle] = annotator.id
     return known[handle]

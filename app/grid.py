@@ -8,7 +8,9 @@ from functools import partial
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from app.amounts import count_of
 from app.desk import Desk
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from app.reviewing import Rules, as_plain, new_event
 from blip2core.errors import StorageError
@@ -32,7 +34,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
     if state.get("grid-rules") != (desk.dataset_id, rules):
         state["grid-rules"], state["grid-pages"] = (desk.dataset_id, rules), [None]
     if message := state.pop("grid-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     pages = state["grid-pages"]
     try:
         with desk.database.read() as session:
@@ -50,7 +52,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
                 for entry in page.entries
             }
     except StorageError as error:
-        st.error(str(error))
+        st.error(escape_markdown(str(error)))
         return
     if not page.entries:
         st.success("Nothing is left in this queue.")
@@ -147,7 +149,8 @@ def decide_chosen(desk: Desk, rules: Rules, chosen: list[Card], action: str) -> 
 
     try:
         desk.database.run_write(unit)
-        message = f"{len(choices)} texts: {action}. Undo it below, or with Z in the other view."
+        decided = f"{count_of(len(choices), 'text')}: {action}."
+        message = f"{decided} Undo it below, or with Z in the other view."
     except StorageError as error:
         message = str(error)
     st.session_state["grid-message"] = message
@@ -165,7 +168,7 @@ def _draw_batches(desk: Desk) -> None:
             what, act = st.columns([6, 2], vertical_alignment="center")
             what.text(
                 f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {one.batch.kind}, "
-                f"{one.batch.expected:,} texts" + (", undone" if one.undone else "")
+                f"{count_of(one.batch.expected, 'text')}" + (", undone" if one.undone else "")
             )
             act.button(
                 "Undo the batch",
@@ -184,6 +187,6 @@ def undo_one(desk: Desk, batch_id: int) -> None:
                 session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
             )
         )
-        st.session_state["grid-message"] = f"Undone: {undone.decisions:,} decisions."
+        st.session_state["grid-message"] = f"Undone: {count_of(undone.decisions, 'decision')}."
     except StorageError as error:
         st.session_state["grid-message"] = str(error)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.amounts import count_of, size_of
 from app.desk import Desk, desk_with_dataset
 from app.jobs import ExportJob
+from app.markdown import escape_markdown
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
 from blip2core.storage.choosing import SnapshotPolicy
@@ -48,7 +50,7 @@ def render(desk: Desk) -> None:
 def draw_message() -> None:
     """What became of the latest press."""
     if message := st.session_state.pop("export-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
 
 
 def draw_new(desk: Desk) -> None:
@@ -94,7 +96,7 @@ def freeze(desk: Desk, name: str, policy: SnapshotPolicy) -> None:
                 created_by=desk.annotator_id,
             )
         )
-        message = f"{snapshot.name}: {snapshot.pairs:,} pairs, frozen."
+        message = f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, frozen."
     except StorageError as error:
         message = str(error)
     st.session_state["export-message"] = message
@@ -119,7 +121,7 @@ def draw_snapshot(desk: Desk, one: SnapshotSummary) -> None:
     snapshot = one.snapshot
     st.markdown("**Snapshot**")
     st.text(
-        f"{snapshot.name}: {snapshot.pairs:,} pairs, by {one.created_by}, "
+        f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, by {one.created_by}, "
         f"{snapshot.created_at:%d %b %Y %H:%M}"
     )
     st.code(snapshot.content_sha256, language=None)
@@ -144,7 +146,7 @@ def draw_complete(folder: Path, manifest: str) -> None:
     archive = folder.with_suffix(".zip")
     if archive.is_file() and archive.stat().st_size <= DOWNLOAD:
         st.download_button(
-            f"Download {archive.stat().st_size / 1e6:,.1f} MB",
+            f"Download {size_of(archive.stat().st_size)}",
             archive.read_bytes,
             archive.name,
             "application/zip",

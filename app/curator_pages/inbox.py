@@ -7,11 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.amounts import count_of
 from app.desk import Desk, desk
 from app.jobs import Import, keep_upload
+from app.markdown import escape_markdown
 from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
+from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
     list_problems,
@@ -37,7 +40,7 @@ EVERY = 2.0
 def render(desk: Desk) -> None:
     """The page."""
     if message := st.session_state.pop("inbox-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     left, right = st.columns([5, 6], gap="large")
     with left:
         draw_import(desk)
@@ -78,8 +81,8 @@ def draw_import(desk: Desk) -> None:
         "Load the sample set",
         on_click=partial(load_samples, desk, captions),
         disabled=not SAMPLES.is_dir(),
-        help="200 pictures of the sticker world with noisy texts, into the dataset «samples».",
     )
+    st.caption("The sample set: 200 pictures of the sticker world with noisy texts, as a dataset.")
 
 
 def draw_captioning() -> CaptionConfig | None:
@@ -109,45 +112,60 @@ def start(
     captions: CaptionConfig | None,
 ) -> None:
     """Copies the uploads to disk and hands the import to the jobs."""
-    jobs = desk.services.jobs
+    folder = Path(path.strip()).expanduser() if path.strip() else None
+    if folder is not None and not is_allowed(folder, desk.services.settings):
+        st.session_state["inbox-message"] = "That folder may not be read from here."
+        return
+    try:
+        dataset = lay_on_desk(desk, name)
+    except StorageError as error:
+        st.session_state["inbox-message"] = str(error)
+        return
     common = {
-        "dataset": name.strip(),
+        "dataset": dataset,
         "annotator_id": desk.annotator_id,
         "downloads": downloads,
         "then": captions,
     }
     if files:
-        folder = jobs.new_folder()
-        sources = [
-            keep_upload(folder, number, file.name, file) for number, file in enumerate(files)
-        ]
-        label = ", ".join(source.name for source in sources[:3])
-        label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-        jobs.add(Import(sources=sources, label=label, clean_up=folder, **common))
+        desk.services.jobs.add(uploaded(desk, files, common))
         st.session_state["uploads"] += 1  # an empty uploader
-    if path.strip():
-        source = Path(path.strip()).expanduser()
-        if not is_allowed(source, desk.services.settings):
-            st.session_state["inbox-message"] = "That folder may not be read from here."
-            return
-        jobs.add(Import(sources=[source], label=source.name, **common))
+    if folder is not None:
+        desk.services.jobs.add(Import(sources=[folder], label=folder.name, **common))
         st.session_state["path"] = ""
-    st.session_state["dataset"] = name.strip()
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
+
+
+def uploaded(desk: Desk, files: list[object], common: dict[str, object]) -> Import:
+    """The import of uploaded files, which lie on disk when this returns."""
+    folder = desk.services.jobs.new_folder()
+    sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
+    label = ", ".join(source.name for source in sources[:3])
+    label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    return Import(sources=sources, label=label, clean_up=folder, **common)
+
+
+def lay_on_desk(desk: Desk, name: str) -> str:
+    """The dataset of this name is chosen from now on -> its name as it is stored.
+
+    It is made at once: the sidebar offers only what there is, and would choose another.
+    """
+    stored = desk.database.run_write(lambda session: get_or_create_dataset(session, name=name).name)
+    st.session_state["dataset"] = stored
+    return stored
 
 
 def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:
     """The web set that comes with the project."""
     desk.services.jobs.add(
         Import(
-            dataset="samples",
+            dataset=lay_on_desk(desk, "samples"),
             sources=[SAMPLES / "web.csv"],
             label="sample web set",
             annotator_id=desk.annotator_id,
             then=captions,
         )
     )
-    st.session_state["dataset"] = "samples"
 
 
 @st.fragment(run_every=EVERY)
@@ -157,6 +175,7 @@ def draw_jobs(desk: Desk) -> None:
     with desk.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        names = dataset_names(session)
     finished = sum(run.finished_at is not None for run in runs)
     if st.session_state.setdefault("finished", finished) != finished:
         st.session_state["finished"] = finished
@@ -164,30 +183,41 @@ def draw_jobs(desk: Desk) -> None:
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
     for run in runs[:8]:
-        draw_job(desk, run, problems[run.id])
+        draw_job(desk, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
     if desk.dataset_id is not None:
         st.button(
-            f"Score every text of {desk.dataset} again",
+            f"Score every text of {escape_markdown(desk.dataset)} again",
             on_click=partial(desk.services.jobs.capfilt, desk.dataset, None, desk.annotator_id),
             help="With the matcher that is loaded now. What it scored before is not scored again.",
         )
 
 
-KINDS = {"import": "Import", "capfilt": "Caption and filter", "score": "Score"}
+KINDS = {
+    "import": "Import {what} into {dataset}",
+    "capfilt": "Caption and filter {dataset} with {what}",
+    "score": "Score {dataset} with {what}",
+}
+"""What a job does, by its kind."""
 
 
-def draw_job(desk: Desk, run: Run, problems: int) -> None:
+def title_of(run: Run, dataset: str) -> str:
+    """A job in one line."""
+    what = run.parameters.get("input", run.model or "")
+    return f"{KINDS[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
+
+
+def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
     """One job: how far, what can be done, what went wrong."""
     with st.container(border=True):
-        title = f"{KINDS[run.kind]} {run.parameters.get('input', run.model or '')}"
-        st.text(f"{title}: {run.request or run.status}")
-        counted = f"{run.done:,}" + (f" of {run.total:,}" if run.total else "") + " pictures"
+        st.text(title_of(run, dataset))
+        of = f"{run.done:,} of " if run.total else ""
+        counted = of + count_of(run.total or run.done, "picture")
         if run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
             st.caption(counted)
         if run.error:
-            st.error(run.error)
+            st.error(escape_markdown(run.error))
         acts = {
             "Pause": (request_pause, run.kind != "import" and run.status == "running"),
             "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),
@@ -207,7 +237,7 @@ def draw_problems(desk: Desk, run: Run, count: int) -> None:
     """The first things that could not be used; open where nothing else came in."""
     with desk.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=SHOWN)
-    with st.expander(f"{count:,} problem{'s' if count > 1 else ''}", expanded=not run.done):
+    with st.expander(count_of(count, "problem"), expanded=not run.done):
         for one in found:
             st.text(f"{one.name}: {one.reason}")
         if count > len(found):

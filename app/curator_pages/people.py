@@ -7,7 +7,9 @@ from itertools import combinations
 
 import streamlit as st
 
+from app.amounts import count_of
 from app.desk import Desk, desk_with_dataset
+from app.markdown import escape_markdown
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, set_rules
 from blip2core.storage.people import list_annotators, progress, verdict_pairs
@@ -53,7 +55,8 @@ def render(desk: Desk) -> None:
             "turn on «Second review, blind» in Review."
         )
     for (first, second), found in compared.items():
-        st.metric(f"{first} and {second}, {found.texts:,} texts", in_words(found), border=True)
+        who = escape_markdown(f"{first} and {second}, {count_of(found.texts, 'text')}")
+        st.metric(who, in_words(found), border=True)
     st.subheader("Rules")
     overlap = st.number_input(
         "People who must judge a picture before it is decided", 1, MOST, dataset.overlap

@@ -8,10 +8,11 @@ from html import escape
 
 import streamlit as st
 
-from app.desk import Desk, desk_with_dataset
+from app.desk import Desk, desk_with_dataset, draw_progress
 from app.editor import caption_editor
 from app.grid import draw_grid
 from app.keys import KEYMAP, draw_help, listen_to_keys
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from app.reviewing import (
     REASONS,
@@ -31,6 +32,7 @@ from app.reviewing import (
     walk_of,
 )
 from blip2core.storage.cards import Card, ShownScore, ShownText
+from blip2core.storage.datasets import get_dataset
 from blip2core.storage.review import KEYS, UNDONE, QueueFilter
 from blip2core.storage.schema import ITEM_STATUS, SOURCES
 
@@ -47,6 +49,7 @@ ORDERS = {
 def render(desk: Desk) -> None:
     """The page."""
     rules, grid = draw_filters(desk)
+    draw_guidelines(desk)
     listen_to_keys()
     if grid and rules.second:
         st.info("The second review is blind, so it goes picture by picture.")
@@ -62,7 +65,8 @@ def draw_one(desk: Desk, rules: Rules) -> None:
     walk = walk_of(desk, rules)
     shown = current(desk, rules, walk)
     if walk.message:
-        st.info(walk.message)
+        st.info(escape_markdown(walk.message))
+    draw_progress(desk)
     if shown is None:
         st.query_params.pop("item", None)
         draw_end(desk, rules, walk)
@@ -73,11 +77,7 @@ def draw_one(desk: Desk, rules: Rules) -> None:
         draw_picture(desk, shown)
     with right:
         draw_texts(desk, walk, shown)
-        if walk.editing is not None:
-            draw_editor(desk, rules, walk, shown)
-        elif walk.flagging:
-            draw_reasons(desk, rules, walk, shown)
-        draw_keys(desk, rules, walk, shown)
+    draw_acts(desk, rules, walk, shown)
     draw_history(shown)
 
 
@@ -120,6 +120,15 @@ def draw_filters(desk: Desk) -> tuple[Rules, bool]:
     return Rules(order=chosen, where=where, second=blind), grid == "grid"
 
 
+def draw_guidelines(desk: Desk) -> None:
+    """What the dataset asks of whoever judges, word for word; People is where it is written."""
+    with desk.database.read() as session:
+        guidelines = get_dataset(session, dataset_id=desk.dataset_id).guidelines
+    if guidelines.strip():
+        with st.expander("Guidelines"):
+            st.html(f'<p class="guidelines">{escape(guidelines)}</p>')
+
+
 def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:
     """Nothing left."""
     st.success("Nothing is left in this queue, but for what others have on screen.")
@@ -140,7 +149,7 @@ def draw_picture(desk: Desk, shown: Card) -> None:
         facts += [part for part in (source.name, source.url, source.license) if part]
     st.html(f'<p class="facts">{escape(" · ".join(facts))}</p>')
     if shown.held_by:
-        st.warning(f"{shown.held_by} has this picture on screen, too.")
+        st.warning(f"{escape_markdown(shown.held_by)} has this picture on screen, too.")
 
 
 def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:
@@ -201,6 +210,27 @@ def _truncated(score: ShownScore | None) -> str:
     )
 
 
+def draw_acts(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+    """What can be done. It stays at the lower edge of the window however many texts there are, and
+    names the text that is meant, which may be out of sight."""
+    with st.container(key="acts", gap="xsmall"):
+        if walk.editing is not None:
+            draw_editor(desk, rules, walk, shown)
+        elif walk.flagging:
+            draw_reasons(desk, rules, walk, shown)
+        elif meant := meant_html(walk, shown):
+            st.html(meant)
+        draw_keys(desk, rules, walk, shown)
+
+
+def meant_html(walk: Walk, shown: Card) -> str:
+    """Number and words of the text that A, X and E mean, in one line, escaped; "" without one."""
+    for number, text in enumerate(shown.texts, 1):
+        if text.caption_id == walk.chosen:
+            return f'<p class="meant"><b>Text {number}:</b> {escape(text.text)}</p>'
+    return ""
+
+
 def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """The text in a box; what is typed is kept while it is typed."""
     place = (shown.item_id, walk.editing or 0)
@@ -232,18 +262,15 @@ def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
 def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     """After F: why, with one more key."""
     st.markdown("**Flag it, because** (1 to 9, Esc leaves):")
-    for row in range(0, len(REASONS), 3):
-        for column, (number, reason) in zip(
-            st.columns(3), enumerate(REASONS[row : row + 3], row + 1), strict=True
-        ):
-            column.button(
-                f"{number} {reason}",
+    with st.container(horizontal=True, gap="xsmall"):
+        for number, reason in enumerate(REASONS, 1):
+            st.button(
+                reason,
                 key=f"reason-{number}-{shown.item_id}",
                 shortcut=str(number),
                 on_click=partial(decide, desk, rules, walk, shown, "flag", reason=reason),
-                width="stretch",
             )
-    st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
+        st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
 
 
 def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
@@ -251,19 +278,20 @@ def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     act = partial(partial, decide, desk, rules, walk, shown)
     draw = partial(draw_key, item_id=shown.item_id)
     nothing = walk.chosen is None
-    with st.container(horizontal=True):
-        draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
-        draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
-        draw("Reject", "X", act("reject"), disabled=nothing)
-        draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
-        draw("Skip", "S", act("skip"))
-        draw("Flag", "F", partial(setattr, walk, "flagging", True))
-    with st.container(horizontal=True):
-        draw("Undo", "Z", partial(undo, desk, walk))
-        draw("Next undone", "J", partial(next_undone, desk, rules, walk))
-        draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
-        draw("Next", "Right", partial(go_on, desk, rules, walk))
-        draw_help()
+    with st.container(horizontal=True, gap="xsmall"):
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
+            draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
+            draw("Reject", "X", act("reject"), disabled=nothing)
+            draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
+            draw("Skip", "S", act("skip"))
+            draw("Flag", "F", partial(setattr, walk, "flagging", True))
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            draw("Undo", "Z", partial(undo, desk, walk))
+            draw("Next undone", "J", partial(next_undone, desk, rules, walk))
+            draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
+            draw("Next", "Right", partial(go_on, desk, rules, walk))
+            draw_help()
 
 
 def draw_key(

@@ -9,7 +9,9 @@ from typing import Any
 import pandas
 import streamlit as st
 
+from app.amounts import count_of
 from app.desk import Desk, desk_with_dataset
+from app.markdown import escape_markdown
 from app.pictures import shown_picture
 from blip2core.exports.csv import safe_cell
 from blip2core.storage.items import image_of
@@ -97,7 +99,7 @@ def draw_problems(desk: Desk, run: Run) -> None:
     )
     st.dataframe(frame.head(100), hide_index=True)
     st.download_button(
-        f"All {len(found):,} problems as CSV",
+        f"{count_of(len(found), 'problem')} as CSV",
         frame.map(safe_cell).to_csv(index=False),
         f"problems-of-run-{run.id}.csv",
         "text/csv",
@@ -123,8 +125,9 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
         kept = sum(value >= desk.threshold for value in values) / max(len(values), 1)
         mean = sum(values) / max(len(values), 1)
         with column.container(border=True):
-            st.metric(f"{name_of(run)}: kept at {desk.threshold:.2f}", f"{kept:.0%}")
-            st.caption(f"of {len(values):,} texts; mean ITM {mean:.2f}")
+            label = escape_markdown(f"{name_of(run)}: kept at {desk.threshold:.2f}")
+            st.metric(label, f"{kept:.0%}")
+            st.caption(f"of {count_of(len(values), 'text')}; mean ITM {mean:.2f}")
     more, items = len(items) > SHOWN, items[:SHOWN]
     for item in items:
         draw_item(desk, item)

@@ -6,8 +6,10 @@ from functools import partial
 
 import streamlit as st
 
+from app.amounts import count_of
 from app.charts import BINS, histogram, precision_and_recall
 from app.desk import Desk, desk_with_dataset
+from app.markdown import escape_markdown
 from app.reviewing import new_event
 from blip2core.calibration import (
     Estimate,
@@ -46,7 +48,7 @@ SOURCES = ("web", "synthetic")
 def render(desk: Desk) -> None:
     """The page."""
     if message := st.session_state.pop("threshold-message", ""):
-        st.info(message)
+        st.info(escape_markdown(message))
     source = st.segmented_control(
         "Texts", ["all", *SOURCES], default="all", key="texts", bind="query-params", required=True
     )
@@ -138,8 +140,9 @@ def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float)
             border=True,
         )
     st.caption(
-        f"95 % intervals, from {len(verdicts):,} verdicts ({here.judged:,} above the threshold); "
-        "verdicts from everywhere, not only from the doubtful middle, make them narrower."
+        f"95 % intervals, from {count_of(len(verdicts), 'verdict')} "
+        f"({here.judged:,} above the threshold); verdicts from everywhere, "
+        "not only from the doubtful middle, make them narrower."
     )
     if here.judged == len(verdicts):
         st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
@@ -167,7 +170,10 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
     """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
-    keep.write("Review comes nearest to this threshold first, and the filter uses it from now on.")
+    keep.write(
+        "Review comes nearest to this threshold first, and a filter that goes by ITM uses it from "
+        "now on."
+    )
     keep.button(
         "Make it the threshold of this dataset",
         disabled=threshold == desk.threshold,
@@ -176,14 +182,20 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
     texts = effect["accept"] + effect["reject"]
     with apply:
         st.write(
-            f"Decide everything nobody has decided: accept {effect['accept']:,} texts, reject "
-            f"{effect['reject']:,}, in {effect['items']:,} pictures, by this threshold alone. "
-            "One act, undone as one."
+            f"Decide everything nobody has decided: accept {count_of(effect['accept'], 'text')}, "
+            f"reject {effect['reject']:,}, in {count_of(effect['items'], 'picture')}, by this "
+            "threshold alone. One act, undone as one."
+        )
+        st.caption(
+            "Other rules of the dataset (lengths, duplicates, margin, texts of one picture) do not "
+            "count here; `blip2 curate apply` follows all of them."
         )
         audit = st.number_input(
             "Pictures drawn at random for people to check", 0, 1_000, min(20, effect["items"])
         )
-        sure = st.checkbox(f"I want {texts:,} decisions made", key=f"sure-{texts}-{threshold}")
+        sure = st.checkbox(
+            f"I want {count_of(texts, 'decision')} made", key=f"sure-{texts}-{threshold}"
+        )
         st.button(
             "Apply",
             type="primary",
@@ -217,7 +229,10 @@ def apply_threshold(desk: Desk, threshold: float, expected: int, audit: int) -> 
 
     try:
         drawn = desk.database.run_write(unit)
-        message = f"{expected:,} texts decided; {drawn} pictures wait in review for a check."
+        message = (
+            f"{count_of(expected, 'text')} decided; waiting in review for a check: "
+            f"{count_of(drawn, 'picture')}."
+        )
     except StorageError as error:
         message = str(error)
     st.session_state["threshold-message"] = message
@@ -244,7 +259,7 @@ def draw_batches(desk: Desk) -> None:
                 f"{percent(right)}."
             )
         elif audit.drawn and not one.undone:
-            what.caption(f"Check: {audit.drawn} pictures wait in review.")
+            what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'picture')}.")
         act.button(
             "Undo",
             key=f"undo-{one.batch.id}",
@@ -261,7 +276,7 @@ def described(one: BatchSummary) -> str:
     by = f"threshold {threshold:.2f}" if threshold is not None else "no threshold"
     return (
         f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {by}, "
-        f"{one.batch.expected:,} texts" + (", undone" if one.undone else "")
+        f"{count_of(one.batch.expected, 'text')}" + (", undone" if one.undone else "")
     )
 
 
@@ -274,7 +289,7 @@ def take_back(desk: Desk, batch_id: int) -> None:
                 session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
             )
         )
-        message = f"Undone: {undone.decisions:,} decisions."
+        message = f"Undone: {count_of(undone.decisions, 'decision')}."
     except StorageError as error:
         message = str(error)
     st.session_state["threshold-message"] = message

@@ -14,7 +14,7 @@ export default function (component) {
     parentElement.dataset.place = place;
     box.value = data.text;
     if (data.focus) {
-      box.focus();
+      box.focus({ preventScroll: true }); // it is in sight: the page stays where it is
       box.setSelectionRange(box.value.length, box.value.length);
     }
   }

@@ -71,6 +71,11 @@ def filter_of(session: Session, *, dataset_id: int) -> str | None:
     return session.scalar(scorer.where(Dataset.id == dataset_id))
 
 
+def dataset_names(session: Session) -> dict[int, str]:
+    """Every dataset's name by its number."""
+    return {number: name for number, name in session.execute(select(Dataset.id, Dataset.name))}
+
+
 def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:
     """Items of a dataset by status."""
     query = (

@@ -27,6 +27,8 @@ pytestmark = [
     ),
 ]
 REVIEWED = 20
+TEXTS = 12
+"""Of one picture: more than a window holds."""
 Studio = Callable[[], str]
 
 
@@ -105,6 +107,14 @@ def drafts_in(file: Path) -> list[str]:
         return [text for (text,) in database.execute("SELECT text FROM drafts")]
 
 
+def wait_for_progress(tab: Page, file: Path) -> None:
+    """Until the sidebar counts what was decided, without a reload."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        query = "SELECT count(*) FROM items WHERE status = 'decided'"
+        ((decided,),) = database.execute(query)
+    expect(tab.get_by_test_id("stSidebar")).to_contain_text(f"{decided} decided")
+
+
 def item_of(tab: Page) -> str:
     return tab.locator(".facts").inner_text().split()[0]
 
@@ -113,13 +123,14 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
     with studio(tmp_path) as address:
         with curator(browser, address, "") as tab:
             tab.get_by_role("button", name="Load the sample set").click()
-            expect(tab.get_by_text("Caption and filter stickers-opt: done")).to_be_visible(
-                timeout=5 * PATIENCE
-            )
+            expect(
+                tab.get_by_text("Caption and filter samples with stickers-opt: done")
+            ).to_be_visible(timeout=5 * PATIENCE)
             expect(tab.get_by_text("200 of 200 pictures")).to_be_visible()
         with review(browser, address) as tab:
             for number in range(REVIEWED):
                 press(tab, "x" if number % 4 == 3 else "a")
+            wait_for_progress(tab, tmp_path / "studio.db")
             last = item_of(tab)
             press(tab, "e")
             tab.keyboard.type(" and more")
@@ -142,7 +153,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             apply = tab.get_by_role("button", name="Apply")
             expect(apply).to_be_enabled()
             apply.click()
-            expect(tab.get_by_text("20 pictures wait in review for a check")).to_be_visible()
+            expect(tab.get_by_text("waiting in review for a check: 20 pictures")).to_be_visible()
         with curator(browser, address, "export") as tab:
             tab.get_by_role("button", name="Freeze").click()
             expect(tab.get_by_text(re.compile(r"v1: \d+ pairs, frozen"))).to_be_visible()
@@ -161,6 +172,19 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
     assert row["scorer"].startswith("stickers-itm@")
 
 
+def check_verdicts_in_sight(tab: Page) -> None:
+    """However many texts there are, nobody scrolls to judge them or to say why one is flagged."""
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    expect(tab.locator(".text p").last).not_to_be_in_viewport()
+    for name in ("Accept Shortcut A", "Flag Shortcut F", "Next Shortcut →"):
+        expect(tab.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    tab.keyboard.press("f")
+    for name in ("not safe Shortcut 1", "other Shortcut 9", "Leave"):
+        expect(tab.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_role("button", name="Leave")).to_have_count(0)
+
+
 def load(archive: Path, folder: Path):
     """The export as whoever trains on it reads it."""
     import datasets
@@ -177,7 +201,9 @@ def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
     hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) $\\href{javascript:1}{x}$"
     table = tmp_path / "table.csv"
     sample = ROOT / "data" / "samples" / "beach-1.png"
-    table.write_text(f'file,text\n"<svg onload=alert(1)>.png","{hostile}"\n', "utf-8")
+    texts = [hostile, *(f"text {number} of {TEXTS}" for number in range(2, TEXTS + 1))]
+    rows = [f'"<svg onload=alert(1)>.png","{text}"\n' for text in texts]
+    table.write_text("file,text\n" + "".join(rows), "utf-8")
     asked, dialogs = [], []
     with studio(tmp_path / "data") as address:
         with curator(browser, address, "") as tab:
@@ -203,7 +229,8 @@ def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
             tab.locator("button:enabled", has_text=re.compile("^Import$")).first.click()
             expect(tab.get_by_text(re.compile("Import .*: done"))).to_be_visible()
             tab.goto(f"{address}curator/review?who=<b>eve</b>&dataset=hostile")
-            expect(tab.locator(".text p")).to_have_text(hostile)
+            expect(tab.locator(".text p")).to_have_text(texts)
+            check_verdicts_in_sight(tab)
             tab.goto(f"{address}curator/review?dataset=hostile&view=grid")
             expect(tab.get_by_text("javascript:alert(1)").first).to_be_visible()
     assert dialogs == []

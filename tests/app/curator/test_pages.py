@@ -15,7 +15,7 @@ from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
-from tests.app.curator.shelf import accept_first
+from tests.app.curator.shelf import HOSTILE, accept_first
 from tests.app.curator.test_review_page import press
 
 
@@ -41,10 +41,11 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     page = open_page("thresholds")
     apply = next(button for button in page.button if button.label == "Apply")
     assert apply.disabled
+    assert any("`blip2 curate apply` follows all" in told.value for told in page.caption)
     page.number_input[-1].set_value(3).run()
     page.checkbox[-1].check().run()
     next(button for button in page.button if button.label == "Apply").click().run()
-    assert "36 texts decided; 3 pictures wait" in page.info[0].value
+    assert r"36 texts decided; waiting in review for a check\: 3 pictures" in page.info[0].value
     assert count(database, DecisionEvent) == 36
     assert count(database, Item, status="audit") == 3
     next(button for button in page.button if button.label == "Undo").click().run()
@@ -99,7 +100,7 @@ def test_grid_overwrites_nobody(open_page: Open, database: Database) -> None:
     page.checkbox("tile-2").check().run()
     accept_first(database)
     next(b for b in page.button if b.label == "Accept the best text of 2").click().run()
-    assert "Somebody decided about #1 meanwhile" in page.info[0].value
+    assert r"Somebody decided about \#1 meanwhile" in page.info[0].value
     assert count(database, DecisionEvent) == 1
 
 
@@ -113,11 +114,19 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     press(open_page("review"), "A")
     page = open_page("export")
     next(b for b in page.button if b.label == "Freeze").click().run()
-    assert "v1: 1 pairs, frozen." in page.info[0].value
+    assert r"v1\: 1 pair, frozen." in page.info[0].value
     assert count(database, Snapshot) == 1
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
     assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
+
+
+def test_names_stay_text_in_messages(open_page: Open) -> None:
+    press(open_page("review"), "A")
+    page = open_page("export")
+    next(box for box in page.text_input if box.label == "Name").set_value(":red[v1] **x**").run()
+    next(b for b in page.button if b.label == "Freeze").click().run()
+    assert r"\:red\[v1\] \*\*x\*\*\: 1 pair, frozen." in page.info[0].value
 
 
 def test_nothing_accepted_is_said(open_page: Open) -> None:
@@ -139,6 +148,16 @@ def test_agreement_of_two(open_page: Open, database: Database) -> None:
     assert "the same" in page.metric[0].value
 
 
+def test_guidelines_are_read_where_pictures_are_judged(open_page: Open) -> None:
+    assert "Guidelines" not in [part.label for part in open_page("review").expander]
+    page = open_page("people")
+    page.text_area[0].set_value(f"Colours count. {HOSTILE}").run()
+    next(b for b in page.button if b.label == "Save the rules").click().run()
+    page = open_page("review")
+    (found,) = [part for part in page.expander if part.label == "Guidelines"]
+    assert "Colours count. &lt;img src=x" in found.get("html")[0].value
+
+
 def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: Database) -> None:
     with database.write() as session:
         new = NewRun(
@@ -155,8 +174,8 @@ def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: D
     page = open_page("runs")
     assert page.dataframe[0].value.iloc[0]["settings"] == "num=2, mode=beam"
     first, second = page.metric
-    assert first.label.startswith("1: capfilt stickers-opt") and first.value.endswith("%")
-    assert second.label.startswith("2: capfilt stickers-t5")
+    assert first.label.startswith(r"1\: capfilt stickers-opt") and first.value.endswith("%")
+    assert second.label.startswith(r"2\: capfilt stickers-t5")
     assert next(button for button in page.button if button.label == "More").disabled
     texts = [text.value for text in page.text]
     assert "another text" in texts and any(text.endswith("first text 0") for text in texts)
@@ -175,17 +194,27 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     (job,) = services.jobs.added
     assert isinstance(job, Import) and job.dataset == "mine" and job.then is not None
     (source,) = job.sources
+    assert page.selectbox("dataset").value == "mine"  # what is imported is reviewed next
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
 
 
-def test_an_import_that_brought_nothing_says_why(open_page: Open, database: Database) -> None:
+def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
+    open_page: Open, database: Database
+) -> None:
     with database.write() as session:
-        other = get_or_create_dataset(session, name="other").id
-        new = NewRun(kind="import", code_version="test", dataset_id=other)
+        other = get_or_create_dataset(session, name="<b>other</b> :red[x]").id
+        new = NewRun(
+            kind="import",
+            code_version="test",
+            dataset_id=other,
+            parameters={"input": "a.zip"},
+        )
         run_id = create_run(session, new).id
         add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **picture**."))
         start_run(session, run_id=run_id)
         finish_run(session, run_id=run_id, status="done")
     page = open_page("inbox")
     assert "a: Not a **picture**." in [text.value for text in page.text]
+    assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
+    assert "Caption and filter shelf with stickers-opt: done" in [text.value for text in page.text]
     assert "1 problem" in [part.label for part in page.expander]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from sqlalchemy import select
+from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
 from app.desk import Desk
@@ -54,6 +55,19 @@ def test_nearest_to_the_threshold_comes_first(open_page: Open) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in body and HOSTILE not in body
 
 
+def test_the_marked_text_stands_above_the_verdicts_as_text(open_page: Open) -> None:
+    page = open_page("review")
+    assert "<b>Text 2:</b> first text 6" in meant(page)
+    button(page, "pick-1").click().run()
+    assert "<b>Text 1:</b> web text 6 &lt;img" in meant(page)
+
+
+def meant(page: AppTest) -> str:
+    """What the page says A, X and E mean."""
+    (found,) = [part.value for part in page.main.get("html") if 'class="meant"' in part.value]
+    return found
+
+
 def test_accept_is_on_disk_and_the_next_comes(open_page: Open, database: Database) -> None:
     page = open_page("review")
     press(page, "A")
@@ -95,6 +109,12 @@ def test_skip_flag_and_the_way_back(open_page: Open, database: Database) -> None
     assert item_of(page) == 7
     press(page, "Right")
     assert item_of(page) == second
+
+
+def test_the_sidebar_counts_every_picture(open_page: Open) -> None:
+    page = press(press(open_page("review"), "A"), "S")
+    (bar,) = page.sidebar.get("progress")
+    assert bar.proto.text == "1 decided, 10 left, 1 skipped"
 
 
 def test_undo_works_in_another_visit(open_page: Open, database: Database) -> None:
@@ -196,7 +216,7 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         dataset="shelf",
         threshold=0.5,
         overlap=1,
-        left=12,
+        slot=empty(),
     )
     keep_draft(desk, shown, {"item": 7, "caption": None, "text": "half a"})
     with database.read() as session:
