@@ -12,7 +12,7 @@ from app.amounts import count_of
 from app.desk import Desk
 from app.markdown import escape_markdown
 from app.pictures import shown_picture
-from app.reviewing import Rules, as_plain, new_event
+from app.reviewing import Rules, as_plain, new_event, why_empty
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
     Choice,
@@ -55,7 +55,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
         st.error(escape_markdown(str(error)))
         return
     if not page.entries:
-        st.success("Nothing is left in this queue.")
+        st.info(why_empty(rules.where))
     _draw_tiles(desk, page.entries, cards)
     chosen = [one for item, one in cards.items() if state.get(f"tile-{item}")]
     _draw_acts(desk, rules, chosen, list(cards))

@@ -68,6 +68,13 @@ class Rules:
     """The blind second review."""
 
 
+def why_empty(where: QueueFilter) -> str:
+    """What is said of a queue that has nothing to show."""
+    if where.search or where.source or (where.lowest, where.highest) != (None, None):
+        return "No picture of this queue fits the search and the filters."
+    return "Nothing is left in this queue, but for what others have on screen."
+
+
 def walk_of(desk: Desk, rules: Rules) -> Walk:
     """The walk of this tab, begun anew where dataset, person or rules changed."""
     key = (desk.dataset_id, desk.annotator_id, rules)

@@ -87,7 +87,7 @@ def draw_import(desk: Desk) -> None:
 
 def draw_captioning() -> CaptionConfig | None:
     """How captions are written after the import; None where they are not."""
-    if not st.checkbox("Then caption them and score every text (CapFilt)", value=True):
+    if not st.checkbox("Then caption and filter them (CapFilt)", value=True):
         return None
     with st.expander("How captions are written"):
         mode = st.segmented_control(

@@ -30,6 +30,7 @@ from app.reviewing import (
     pick,
     undo,
     walk_of,
+    why_empty,
 )
 from blip2core.storage.cards import Card, ShownScore, ShownText
 from blip2core.storage.datasets import get_dataset
@@ -131,7 +132,7 @@ def draw_guidelines(desk: Desk) -> None:
 
 def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:
     """Nothing left."""
-    st.success("Nothing is left in this queue, but for what others have on screen.")
+    st.info(why_empty(rules.where))
     buttons = st.columns(4)
     buttons[0].button("Look again", on_click=partial(advance, desk, rules, walk), shortcut="J")
     buttons[1].button("Undo", on_click=partial(undo, desk, walk), shortcut="Z")

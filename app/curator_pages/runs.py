@@ -22,6 +22,7 @@ from blip2core.storage.runs import (
     list_problems,
     list_runs,
     run_scores,
+    was_interrupted,
 )
 from blip2core.storage.schema import Run
 
@@ -68,7 +69,7 @@ def as_row(run: Run, problems: int) -> dict[str, object]:
     return {
         "run": run.id,
         "kind": run.kind,
-        "status": run.status,
+        "status": "interrupted" if was_interrupted(run) else run.status,
         "model": run.model or "",
         "revision": (run.revision or "")[:12],
         "seed": run.seed,

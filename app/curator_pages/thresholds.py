@@ -127,9 +127,9 @@ def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float)
     points = estimate_thresholds(scores, verdicts, [*STEPS, threshold])
     *curve, here = points
     precision, recall = st.columns(2)
-    for column, label, found in (
-        (precision, "Precision of what is kept", here.precision),
-        (recall, "Recall of what is right", here.recall),
+    for column, label, meaning, found in (
+        (precision, "Precision", "Of the texts kept, how many are right.", here.precision),
+        (recall, "Recall", "Of the right texts, how many are kept.", here.recall),
     ):
         column.metric(
             label,
@@ -138,6 +138,7 @@ def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float)
             delta_color="off",
             delta_arrow="off",
             border=True,
+            help=meaning,
         )
     st.caption(
         f"95 % intervals, from {count_of(len(verdicts), 'verdict')} "

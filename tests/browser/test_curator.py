@@ -148,7 +148,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             expect(tab.locator(".facts")).to_contain_text(f"{last} ")
             expect(tab.get_by_text("Undone: edit.")).to_be_visible()
         with curator(browser, address, "thresholds") as tab:
-            expect(tab.get_by_text("Precision of what is kept")).to_be_visible()
+            expect(tab.get_by_text("Precision", exact=True)).to_be_visible()
             tab.get_by_text(re.compile(r"I want \d+ decisions made")).click()
             apply = tab.get_by_role("button", name="Apply")
             expect(apply).to_be_enabled()
@@ -211,7 +211,7 @@ def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
             tab.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
             tab.reload()
             tab.get_by_label("Into the dataset").fill("hostile")
-            tab.get_by_text("Then caption them").click()
+            tab.get_by_text("Then caption and filter them").click()
             expect(tab.get_by_text("How captions are written")).to_have_count(0)
             expect(tab.get_by_test_id("stApp")).to_have_attribute(
                 "data-test-script-state", "notRunning"

@@ -1,5 +1,7 @@
 """Every other page of the curator, drawn and used."""
 
+from datetime import timedelta
+
 from sqlalchemy import func, select
 
 from app.curator import PAGES
@@ -10,9 +12,10 @@ from blip2core.curation import apply_rules
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
+from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import get_or_create_dataset
-from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, start_run
+from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
 from tests.app.curator.shelf import HOSTILE, accept_first
@@ -71,7 +74,7 @@ def test_precision_is_told_once_there_are_verdicts(open_page: Open) -> None:
     for key in "AXAA":
         press(review, key)
     labels = [metric.label for metric in open_page("thresholds").metric]
-    assert labels[-2:] == ["Precision of what is kept", "Recall of what is right"]
+    assert labels[-2:] == ["Precision", "Recall"]
 
 
 def test_threshold_of_the_dataset(open_page: Open, database: Database) -> None:
@@ -184,6 +187,19 @@ def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: D
 def test_runs_are_listed(open_page: Open) -> None:
     table = open_page("runs").dataframe[0].value
     assert table.iloc[0]["kind"] == "capfilt" and table.iloc[0]["model"] == "stickers-opt"
+
+
+def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
+    open_page: Open, database: Database
+) -> None:
+    with database.write() as session:
+        new = NewRun(kind="score", code_version="test", dataset_id=1, model="m", revision="0" * 40)
+        run_id = create_run(session, new).id
+        start_run(session, run_id=run_id)
+    assert open_page("runs").dataframe[0].value.iloc[0]["status"] == "running"
+    with database.write() as session:
+        get_run(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(hours=1)
+    assert open_page("runs").dataframe[0].value.iloc[0]["status"] == "interrupted"
 
 
 def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:

@@ -169,8 +169,14 @@ def test_queue_ends(open_page: Open, database: Database) -> None:
     page = open_page("review")
     for _ in range(12):
         press(page, "A")
-    assert "Nothing is left" in page.success[0].value
+    assert "Nothing is left" in page.info[-1].value
     assert len(acts(database)) == 12
+
+
+@pytest.mark.parametrize("view", ["one", "grid"])
+def test_a_search_that_finds_nothing_is_not_an_end(open_page: Open, view: str) -> None:
+    page = open_page("review", search="no such words", view=view)
+    assert "fits the search and the filters" in page.info[0].value
 
 
 def test_second_review_is_blind(open_page: Open, database: Database) -> None:
