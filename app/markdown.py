@@ -11,6 +11,9 @@ from blip2core.config import DecodeConfig
 SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&!$@:{}])|(?<=www)(\.)|^([-+=]+|\d+(?=[.)]))")
 """What Markdown, HTML in it, bare links and formulas begin with; and lists, at a line's start."""
 
+ICON, WORD_JOINER = r"\:material/", "\u2060"
+"""Streamlit makes an icon of it, escaped or not: something that nobody sees stands between."""
+
 
 def as_markdown(conversation: SavedConversation, picture: str = "") -> str:
     """The whole conversation; `picture` names its file where it lies beside."""
@@ -28,7 +31,8 @@ def as_markdown(conversation: SavedConversation, picture: str = "") -> str:
 def escape_markdown(text: str) -> str:
     """One line in which every character stands for itself."""
     line = " ".join(text.split())
-    return SPECIAL.sub(lambda found: "".join(f"\\{sign}" for sign in found[0]), line)
+    escaped = SPECIAL.sub(lambda found: "".join(f"\\{sign}" for sign in found[0]), line)
+    return escaped.replace(ICON, ICON.replace("material", f"{WORD_JOINER}material"))
 
 
 def _turn(number: int, turn: SavedTurn) -> list[str]:

@@ -116,6 +116,9 @@ def start(
     if folder is not None and not is_allowed(folder, desk.services.settings):
         st.session_state["inbox-message"] = "That folder may not be read from here."
         return
+    if folder is not None and not folder.exists():
+        st.session_state["inbox-message"] = "There is no such folder or file on this machine."
+        return
     try:
         dataset = lay_on_desk(desk, name)
     except StorageError as error:

@@ -275,18 +275,22 @@ def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
 
 
 def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
-    """Every act as a button that names its key."""
+    """Every act as a button that names its key.
+
+    Beside an open editor those that would decide without what is typed there are off.
+    """
     act = partial(partial, decide, desk, rules, walk, shown)
     draw = partial(draw_key, item_id=shown.item_id)
-    nothing = walk.chosen is None
+    editing = walk.editing is not None
+    nothing = walk.chosen is None or editing
     with st.container(horizontal=True, gap="xsmall"):
         with st.container(horizontal=True, gap="xsmall", width="content"):
-            draw("Accept", "A", act("accept"), disabled=nothing, primary=True)
+            draw("Accept", "A", act("accept"), disabled=nothing, primary=not editing)
             draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
             draw("Reject", "X", act("reject"), disabled=nothing)
             draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
-            draw("Skip", "S", act("skip"))
-            draw("Flag", "F", partial(setattr, walk, "flagging", True))
+            draw("Skip", "S", act("skip"), disabled=editing)
+            draw("Flag", "F", partial(setattr, walk, "flagging", True), disabled=editing)
         with st.container(horizontal=True, gap="xsmall", width="content"):
             draw("Undo", "Z", partial(undo, desk, walk))
             draw("Next undone", "J", partial(next_undone, desk, rules, walk))

@@ -1,4 +1,5 @@
-"""A text box for a caption: drafts are sent while one types, Ctrl+Enter saves, Esc leaves."""
+"""A text box for a caption: drafts are sent while one types, Ctrl+Enter or the button saves,
+Esc leaves. The button is the box's own: one of the page would not know the last words."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import streamlit
 
 HERE = Path(__file__).parent
 HTML = """<label for="caption-editor"></label>
-<textarea id="caption-editor" maxlength="20000"></textarea>"""
+<textarea id="caption-editor" maxlength="20000"></textarea>
+<button type="button" class="save">Save and accept</button>"""
 
 
 @cache

@@ -1,6 +1,6 @@
 // A text box whose draft reaches the server half a second after the last key, not only when it
-// loses the focus: a reload loses nothing. Ctrl+Enter saves, Esc leaves and keeps the draft. What is
-// sent names its item and its text, so that it never counts for others.
+// loses the focus: a reload loses nothing. Ctrl+Enter and the button save, Esc leaves and keeps the
+// draft. What is sent names its item and its text, so that it never counts for others.
 const DRAFT_MILLISECONDS = 500;
 
 export default function (component) {
@@ -28,6 +28,12 @@ export default function (component) {
     clearTimeout(parentElement.timer);
     parentElement.timer = setTimeout(draft, DRAFT_MILLISECONDS);
   };
+  const save = () => {
+    clearTimeout(parentElement.timer);
+    parentElement.timer = 0;
+    setTriggerValue("save", typed());
+  };
+  parentElement.querySelector(".save").onclick = save;
   box.onblur = () => {
     if (parentElement.timer) draft(); // a click on a button does not overtake the last words
   };
@@ -35,9 +41,7 @@ export default function (component) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       event.stopPropagation();
-      clearTimeout(parentElement.timer);
-      parentElement.timer = 0;
-      setTriggerValue("save", typed());
+      save();
     } else if (event.key === "Escape") {
       event.stopPropagation();
       draft();

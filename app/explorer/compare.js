@@ -1,14 +1,16 @@
 // Two maps side by side: one that was kept, of whatever word, query, text or picture, and the one on
 // screen; between them, what differs.
 
+const SAME = 0.0005; // maps of which less lies elsewhere are called the same
 const SIDE_PIXELS = 480; // width of each picture; the page shows them smaller
 
 /** All that is needed to draw the map on screen again when its stack is gone. */
 function keepMap({ view, stack, look, stage }) {
   const { rows, cols } = stack;
   const name = compareName(stack, view, look);
-  const aspect = stack.picture.width / stack.picture.height;
-  return { name, rows, cols, aspect, map: look.map, pictures: stage.pictures() };
+  const { src, width, height } = stack.picture;
+  const pictures = stage.pictures(); // filled once the picture is decoded
+  return { name, rows, cols, src, aspect: width / height, map: look.map, pictures };
 }
 
 function drawComparison(ui) {
@@ -23,8 +25,13 @@ function drawComparison(ui) {
   const high = highest([before, now]);
   drawSide(part("kept"), kept, before, view, { high, floor: FAINT });
   drawSide(part("shown"), shown, now, view, { high, floor: FAINT });
-  part("differing").hidden = !differs;
-  if (differs) drawDifference(part, shown, difference, view);
+  for (const name of ["kept", "shown"]) {
+    part(name + "-ramp").style.background = colourRamp();
+    fillTicks(part(name + "-ticks"), [0, high / 2, high].map(percent));
+  }
+  const moved = differs && movedShare(difference) >= SAME;
+  part("differing").hidden = !moved;
+  if (moved) drawDifference(part, shown, difference, view);
   const words = describeComparison(kept, stack, before, now, difference);
   for (const [name, text] of Object.entries({ "kept-name": kept.name, "shown-name": shown.name, ...words })) {
     if (part(name).textContent !== text) part(name).textContent = text;
@@ -39,8 +46,11 @@ function drawDifference(part, shown, difference, view) {
   const high = Math.max(...difference.map(Math.abs));
   drawSide(part("difference"), shown, difference, view, { high, floor: 0, signed: true });
   part("difference-ramp").style.background = colourRamp(DIVERGING);
-  const ticks = ["−" + percent(high), "0", "+" + percent(high)];
-  part("difference-ticks").replaceChildren(...ticks.map((tick) => make("span", {}, tick)));
+  fillTicks(part("difference-ticks"), ["−" + percent(high), "0", "+" + percent(high)]);
+}
+
+function fillTicks(place, ticks) {
+  place.replaceChildren(...ticks.map((tick) => make("span", {}, tick)));
 }
 
 function drawSide(canvas, { pictures, aspect, rows, cols }, map, view, how) {

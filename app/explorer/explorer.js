@@ -10,6 +10,7 @@ function createExplorer(element, trigger) {
       patch: null, hovered: null, masking: false, masked: new Set(),
     },
     stack: null,
+    before: null,
     look: null,
     panels: null,
     kept: null,
@@ -57,7 +58,7 @@ function show(ui, payload) {
   ui.part("empty").hidden = Boolean(payload);
   ui.part("body").hidden = !payload;
   for (const kind of ["look", "test", "mask"]) ui.part(kind + "-finding").hidden = true;
-  const before = ui.stack;
+  const before = (ui.before = ui.stack ?? ui.before); // nothing is shown between two pictures
   ui.stack = payload ? readStack(payload) : null;
   if (!ui.stack) return;
   const start = before && fits(before, ui.stack) ? {} : firstView(ui.stack);
@@ -134,5 +135,5 @@ function drawWords({ part, view, stack, look }) {
     if (part(name).textContent !== text) part(name).textContent = text;
   }
   part("picture").setAttribute("aria-label", words.title + ". " + words.said);
-  part("ticks").replaceChildren(...words.ticks.map((tick) => make("span", {}, tick)));
+  fillTicks(part("ticks"), words.ticks);
 }

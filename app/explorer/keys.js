@@ -13,7 +13,7 @@ function listenToKeys(ui) {
   };
   part("root").addEventListener("keydown", (event) => {
     const { key, target } = event;
-    const typing = target.closest("input, select, textarea");
+    const typing = target.closest("input:not([type=checkbox]), select, textarea");
     if (!ui.stack || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const onPicture = target === part("picture");
     const letter = event.shiftKey ? null : letters[key.toLowerCase()];

@@ -27,6 +27,11 @@ function quantile(values, share) {
   return sorted[Math.floor(share * (sorted.length - 1))] || sorted[sorted.length - 1];
 }
 
+/** How much of a map lies elsewhere in another, from the difference of their shares: 0 to 1. */
+function movedShare(difference) {
+  return total(difference.map(Math.abs)) / 2;
+}
+
 /** A map as shares of its whole. */
 function sharesOf(map) {
   const sum = total(map);

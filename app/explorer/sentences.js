@@ -166,27 +166,31 @@ function describeListening(stack, query) {
 /** What a map is called beside another: its text may be another too. */
 function compareName(stack, view, look) {
   const title = titleOf(stack, view, look);
-  return stack.text && look.text?.id !== "answer" ? title + " · for “" + stack.text + "”" : title;
+  if (look.text?.id === "answer") return title + " · by " + stack.answer.model;
+  return stack.text ? title + " · for “" + stack.text + "”" : title;
 }
 
 /** Two maps in words, each as shares of its whole. */
 function describeComparison(kept, stack, before, now, difference) {
-  const how = "Each map counts as shares of its whole: what is compared is where, not how much. ";
+  const how = "Each map counts as shares of its whole: what is compared is where, not how much. " +
+    "Both are on one scale, whatever is chosen under Colours. ";
   const said = (text) => ({ "compare-said": how + text });
   if (!difference) {
     const grids = [kept, stack].map(({ rows, cols }) => rows + " × " + cols);
     return said("The grids differ (" + grids.join(" and ") + " patches), so no difference is drawn.");
   }
-  const moved = total(difference.map(Math.abs)) / 2;
-  if (moved < 0.0005) {
-    return said("The two are the same. Choose another word, query or layer, look for another text, " +
-      "or choose another picture.");
+  const moved = movedShare(difference);
+  if (moved < SAME) {
+    return said("The two are the same. Choose another word, query or layer; or another text or " +
+      "picture, and press “Look inside”.");
   }
   const place = (patch) => placeOf(patch, stack.rows, stack.cols);
   const more = place(indexOfMax(difference));
   const less = place(indexOfMax(difference.map((value) => -value)));
+  const other = kept.src === stack.picture.src ? "" :
+    " The pictures differ: the difference is drawn on the one on screen.";
   return said(percent(moved) + " of the map lies elsewhere: most was gained " + more + ", most lost " +
-    less + ". Likeness " + likeness(before, now).toFixed(2).replace("-", "−") + " (1 is the same shape, 0 nothing in common).");
+    less + ". Likeness " + likeness(before, now).toFixed(2).replace("-", "−") + " (1 is the same shape, 0 nothing in common, less the opposite)." + other);
 }
 
 function describeMask(count, example) {

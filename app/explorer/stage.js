@@ -8,18 +8,17 @@ const FAINT = 0.15; // how much of the opacity the lowest value of a map keeps
  */
 function createStage(canvas, on) {
   const overlay = document.createElement("canvas");
-  const pictures = { colour: null, grey: null };
+  let pictures = {};
   let [stack, painting, shown] = [null, null, null];
 
   function setStack(next, whenReady) {
     stack = next;
-    pictures.colour = pictures.grey = null;
+    const mine = (pictures = { colour: null, grey: null });
     const image = new Image();
     image.onload = () => {
-      if (stack !== next) return;
-      pictures.colour = image;
-      pictures.grey = greyCopy(image, image.naturalWidth, image.naturalHeight);
-      whenReady();
+      mine.colour = image;
+      mine.grey = greyCopy(image, image.naturalWidth, image.naturalHeight);
+      if (stack === next) whenReady();
     };
     image.src = next.picture.src;
   }
@@ -100,7 +99,7 @@ function createStage(canvas, on) {
   }
   canvas.addEventListener("pointerleave", () => painting === null && on.patch(null));
 
-  return { setStack, draw, paint, pictures: () => ({ ...pictures }) };
+  return { setStack, draw, paint, pictures: () => pictures };
 }
 
 /**
@@ -120,7 +119,7 @@ function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name })
   context.font = font;
   const wrapped = lines.flatMap((line) => wrapText(context, line, width));
   figure.width = width + 2 * edge;
-  figure.height = height + 2 * edge + 90 + wrapped.length * step;
+  figure.height = height + 2 * edge + 122 + wrapped.length * step;
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, figure.width, figure.height);
   context.drawImage(picture, edge, edge);
@@ -134,11 +133,12 @@ function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name })
   context.font = font;
   ["left", "center", "right"].forEach((align, at) => {
     context.textAlign = align;
-    const middle = at === 1 ? ticks[1] + "  " + unit : ticks[at];
-    context.fillText(middle, edge + (width * at) / 2, top + 44);
+    context.fillText(ticks[at], edge + (width * at) / 2, top + 44);
   });
+  context.textAlign = "center";
+  context.fillText(unit, edge + width / 2, top + 76);
   context.textAlign = "left";
-  wrapped.forEach((line, at) => context.fillText(line, edge, top + 88 + at * step));
+  wrapped.forEach((line, at) => context.fillText(line, edge, top + 120 + at * step));
   figure.toBlob((blob) => download(blob, name + ".png"), "image/png");
 }
 

@@ -32,6 +32,7 @@ from app.visit import Visit
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
+from blip2core.texts import clean_text
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "samples" / "example-inside.json"
 """A finished look, shown before there is a picture or a model. See app/explorer/example.py."""
@@ -157,7 +158,7 @@ def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Updat
         yield gr.skip(), gr.skip()
         return
     try:
-        yield from _look(services, visit, text.strip())
+        yield from _look(services, visit, clean_text(text))
     except Exception as error:
         yield gr.skip(), failed("look", explain(error, "Could not look inside"))
 

@@ -24,6 +24,7 @@ from app.tabs.search import build_search
 from app.visit import Picture, Visit
 from blip2core.errors import TextError
 from blip2core.records import Match
+from blip2core.texts import clean_text
 
 MOST_TEXTS = 100
 LONGEST_TEXT = 1000
@@ -86,7 +87,8 @@ def _scores(
 
 def texts_from(typed: str) -> list[str]:
     """Each line that has words is a text, equal ones are one. TextError says what is wrong."""
-    texts = list(dict.fromkeys(line for part in typed.splitlines() if (line := part.strip())))
+    lines = (clean_text(line) for line in typed.splitlines())
+    texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
         raise TextError("There is no text to score: give at least one, each on its line.")
     if len(texts) > MOST_TEXTS:

@@ -147,12 +147,14 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Datasets with their items by status, and the newest runs."""
-    from blip2core.storage.datasets import list_datasets
+    from blip2core.storage.datasets import find_dataset, list_datasets
     from blip2core.storage.runs import list_runs, was_interrupted
 
     with opened(database, owner=False) as studio, studio.read() as session:
         has_owner = studio.has_owner()
         found = [one for one in list_datasets(session) if dataset in (None, one.dataset.name)]
+        if dataset is not None:
+            find_dataset(session, name=dataset)  # names those there are
         for one in found:
             row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
             counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
@@ -302,16 +304,22 @@ def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
-    failed = f"{run.failed} problems" if run.failed else ""
+    failed = f"{run.failed} problem{'s' * (run.failed > 1)}" if run.failed else ""
     words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
-    hint = _way_on(run, dataset) if killed else run.error or ""
-    write(row | {"heartbeat": beat, "error": run.error}, as_json, *words, hint)
+    hint = _way_on(run, dataset) if killed else ""
+    row |= {"heartbeat": beat, "error": run.error, "hint": hint}
+    write(row, as_json, *words, hint or run.error or "")
 
 
 def _way_on(run: "Run", dataset: str) -> str:
-    """What to do about a run that was killed."""
+    """What to do about a run that was killed. A model that came from a folder needs its path."""
+    from blip2core.models.specs import SPECS
+
+    known = run.model in SPECS
+    path = "" if known else f" --captioner PATH_OF/{run.model}"
+    matcher = run.model if known else f"PATH_OF/{run.model}"
     return {
-        "capfilt": f"resume with `blip2 capfilt run --dataset {dataset} --resume`",
-        "score": f"resume with `blip2 capfilt rescore --dataset {dataset} --filter {run.model}`",
+        "capfilt": f"resume with `blip2 capfilt run --dataset {dataset} --resume{path}`",
+        "score": f"resume with `blip2 capfilt rescore --dataset {dataset} --filter {matcher}`",
         "import": "import the same again: what is there stays",
     }.get(run.kind, "")

@@ -54,6 +54,7 @@ def export(
 ) -> None:
     """Write accepted pairs to files, with where each comes from and a dataset card."""
     from blip2core.config import ExportConfig
+    from blip2core.exports.output import refuse_taken
     from blip2core.exports.snapshots import write_snapshot
     from blip2core.storage.choosing import SnapshotPolicy
     from blip2core.storage.schema import SOURCES
@@ -66,6 +67,7 @@ def export(
         validation=validation,
         test=test,
     )
+    refuse_taken(out)  # before anything is frozen
     with opened(database) as studio:
         number, label = _snapshot(studio, name, policy, snapshot, person)
         config = ExportConfig(captions=captions)

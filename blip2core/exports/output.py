@@ -78,6 +78,12 @@ class Output:
             _sync(file)
 
 
+def refuse_taken(out: Path) -> None:
+    """ExportError where there is something already: an export never adds to what it finds."""
+    if out.exists():
+        raise ExportError(f"{out} exists already: name a new folder for the export.")
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Output]:
     """A folder that is `NAME.partial` until the block ends without error, and then `out`.
@@ -86,8 +92,7 @@ def new_folder(out: Path) -> Iterator[Output]:
     cannot be written.
     """
     partial = out.with_name(f"{out.name}.partial")
-    if out.exists():
-        raise ExportError(f"{out} exists already: name a new folder for the export.")
+    refuse_taken(out)
     try:
         _make_empty(partial)
         with (partial / SUMS).open("x", encoding="utf-8") as sums:

@@ -44,3 +44,10 @@ def test_a_line_cannot_begin_something() -> None:
         kinds = [token.type for token in tokens(f"{escape_markdown(text)}\n")]
         assert kinds[0] == "paragraph_open", text
     assert escape_markdown("a\n\n# b") == "a \\# b"
+
+
+def test_a_name_cannot_become_an_icon() -> None:
+    """Streamlit draws one for this, escaped or not; nothing else may stand between its letters."""
+    escaped = escape_markdown("x :material/home: y")
+    assert ":material/" not in escaped
+    assert escaped.replace("\u2060", "") == r"x \:material/home\: y"

@@ -50,6 +50,7 @@ def test_truncation_is_said(visit: Visit) -> None:
     ("typed", "message"),
     [
         (" \n ", "There is no text"),
+        ("\u200b\n\u2800", "There is no text"),
         ("\n".join(map(str, range(MOST_TEXTS + 1))), "at most 100"),
         (f"a\n{'b' * 1001}", "Text 2 has 1001"),
     ],

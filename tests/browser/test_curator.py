@@ -82,10 +82,15 @@ def review(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def press(tab: Page, key: str) -> None:
-    """A key; then the page has drawn what became of it."""
+    """A key, once the page is at rest; then the page has drawn what became of it."""
+    wait_for_rest(tab)
     event = item_and_texts(tab)
     tab.keyboard.press(key)
     expect(tab.locator(".stMain")).not_to_have_text(event)
+    wait_for_rest(tab)
+
+
+def wait_for_rest(tab: Page) -> None:
     expect(tab.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
@@ -115,6 +120,11 @@ def wait_for_progress(tab: Page, file: Path) -> None:
     expect(tab.get_by_test_id("stSidebar")).to_contain_text(f"{decided} decided")
 
 
+def texts_in(file: Path) -> list[str]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        return [text for (text,) in database.execute("SELECT text FROM captions")]
+
+
 def item_of(tab: Page) -> str:
     return tab.locator(".facts").inner_text().split()[0]
 
@@ -139,8 +149,17 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             tab.reload()
             expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
             assert item_of(tab) == last
+            expect(tab.get_by_role("button", name="Accept Shortcut A")).to_be_disabled()
             tab.locator("#caption-editor").press("Control+Enter")
             expect(tab.locator(".facts")).not_to_contain_text(f"{last} ")
+            last = item_of(tab)
+            press(tab, "e")
+            expect(tab.locator("#caption-editor")).to_be_focused()
+            tab.keyboard.type(" by mouse")
+            expect(tab.locator("#caption-editor")).to_have_value(re.compile(" by mouse$"))
+            tab.get_by_role("button", name="Save and accept").click()
+            expect(tab.locator(".facts")).not_to_contain_text(f"{last} ")
+            assert any(text.endswith(" by mouse") for text in texts_in(tmp_path / "studio.db"))
 
     with studio(tmp_path) as address:  # another process: undo remembers
         with review(browser, address) as tab:
@@ -213,9 +232,7 @@ def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
             tab.get_by_label("Into the dataset").fill("hostile")
             tab.get_by_text("Then caption and filter them").click()
             expect(tab.get_by_text("How captions are written")).to_have_count(0)
-            expect(tab.get_by_test_id("stApp")).to_have_attribute(
-                "data-test-script-state", "notRunning"
-            )
+            wait_for_rest(tab)
             uploads = [
                 {"name": "table.csv", "mimeType": "text/csv", "buffer": table.read_bytes()},
                 {

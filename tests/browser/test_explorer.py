@@ -171,6 +171,9 @@ def test_keys(page: Page) -> None:
     expect(part(page, "title")).to_have_text("Query 3 · layer 4, head 0")
     page.keyboard.press("p")
     expect(part(page, "raw")).to_be_checked()
+    part(page, "clip").click()
+    page.keyboard.press("p")  # a box that was ticked is no place to type
+    expect(part(page, "raw")).not_to_be_checked()
     with page.expect_download() as download:
         page.keyboard.press("s")
     assert download.value.suggested_filename == "query-3-layer-4-head-0.png"
@@ -353,6 +356,7 @@ def test_map_is_kept_and_compared_with_another(page: Page) -> None:
     query(page, 0).click()
     part(page, "keep").click()
     expect(part(page, "compare-said")).to_contain_text("The two are the same.")
+    expect(part(page, "differing")).to_be_hidden()
     query(page, 3).click()  # its peak is patch 0, in the corner; that of query 0 is beside it
     expect(part(page, "kept-name")).to_contain_text("Query 0 · mean of all layers")
     expect(part(page, "shown-name")).to_contain_text("Query 3 · mean of all layers")
@@ -361,6 +365,9 @@ def test_map_is_kept_and_compared_with_another(page: Page) -> None:
     moved = round(100 * (peak - other) / (peak + 15 * other))
     expect(part(page, "compare-said")).to_contain_text(f"{moved}% of the map lies elsewhere")
     expect(part(page, "difference-ticks")).to_have_text(f"−{moved}%0+{moved}%")
+    expect(part(page, "kept-ticks")).to_have_text(
+        part(page, "shown-ticks").inner_text().replace("\n", "")
+    )
     assert colour_at(page, "difference", 1) == "blue"
     assert colour_at(page, "difference", 0) == "orange"
     assert colour_at(page, "difference", 10) == "grey"
@@ -377,6 +384,9 @@ def test_kept_map_outlives_its_text_and_its_picture(page: Page) -> None:
     page.evaluate("(stack) => explorer.show(stack)", make_stack(striped(160, 40), text=HOSTILE))
     expect(part(page, "kept-name")).to_contain_text("for “a car and a")
     expect(part(page, "shown-name")).to_contain_text(HOSTILE)
+    expect(part(page, "compare-said")).to_contain_text("The two are the same")
+    query(page, 3).click()
+    expect(part(page, "compare-said")).to_contain_text("The pictures differ")
     assert page.evaluate("window.broken") is None
     shapes = [part(page, name).bounding_box() for name in ("kept", "shown")]
     sides = [box["width"] / box["height"] for box in shapes]

@@ -260,6 +260,11 @@ def test_the_command_freezes_and_writes(command: Any, studio: Database, tmp_path
     assert json.loads(manifest)["policy"]["validation"] == 0.3
     assert (out / "validation.jsonl").is_file()
 
+    # What cannot be written freezes nothing.
+    code, _, said = command("birds", "--format", "jsonl", "--out", str(out))
+    assert code == 2 and "exists already" in said
+    assert "it has: v1." in command("birds@v2", "--format", "csv", "--out", str(out / "new"))[2]
+
     code, again, _ = command("birds@v1", "--format", "jsonl", "--out", str(tmp_path / "again"))
     assert (code, again["manifest_sha256"]) == (0, told["manifest_sha256"])
 

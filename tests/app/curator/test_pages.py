@@ -202,6 +202,19 @@ def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
     assert open_page("runs").dataframe[0].value.iloc[0]["status"] == "interrupted"
 
 
+def test_a_path_that_is_not_there_makes_no_dataset(
+    open_page: Open, services: Services, database: Database
+) -> None:
+    page = open_page("inbox")
+    page.text_input("into").set_value("mine").run()
+    page.text_input("path").set_value("/no/such/folder").run()
+    next(b for b in page.button if b.label == "Import").click().run()
+    assert "no such folder or file" in page.info[0].value
+    assert services.jobs.added == []
+    with database.read() as session:
+        assert session.scalars(select(Dataset.name)).all() == ["shelf"]
+
+
 def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     page = open_page("inbox")
     page.text_input("into").set_value("mine").run()

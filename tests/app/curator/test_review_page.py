@@ -208,6 +208,17 @@ def test_a_draft_belongs_to_its_text(open_page: Open, database: Database) -> Non
     assert editor_of(page) == (text_of(database, other), [7, other])
 
 
+def test_no_verdict_passes_over_an_open_editor(open_page: Open, database: Database) -> None:
+    walk = open_page("review").session_state["walk"]
+    with database.write() as session:
+        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=walk.chosen)
+    page = open_page("review")
+    for key in ("A", "Shift+A", "X", "S", "F"):
+        assert button(page, f"key-{key}").disabled
+    next(one for one in page.button if one.label == "Throw the draft away").click().run()
+    assert not button(page, "key-A").disabled
+
+
 def test_who_types_keeps_the_item(services: Services, database: Database) -> None:
     with database.write() as session:
         ada, bob = (get_or_create_annotator(session, handle=name).id for name in ("ada", "bob"))
