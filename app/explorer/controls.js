@@ -87,6 +87,7 @@ function strongest({ stack, look }) {
 
 /** The map on screen stays, whatever is looked at next. */
 function keep(ui) {
+  ui.look = lookAt(ui.stack, ui.view); // what was chosen just now may not be drawn yet
   ui.kept = keepMap(ui);
   ui.set({});
 }
@@ -97,7 +98,8 @@ function forget(ui) {
   ui.part("keep").focus(); // the button that was pressed is gone
 }
 
-function save({ stage, stack, view, look }) {
+function save({ stage, stack, view }) {
+  const look = lookAt(stack, view); // what was chosen just now may not be drawn yet
   const words = describe(stack, view, look);
   saveFigure(stage, stack, view, {
     map: look.map,

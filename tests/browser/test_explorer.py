@@ -394,6 +394,17 @@ def test_kept_map_outlives_its_text_and_its_picture(page: Page) -> None:
     assert sent(page) == []
 
 
+def test_what_was_chosen_a_moment_ago_is_kept(page: Page) -> None:
+    query(page, 0).click()
+    settle(page)
+    page.evaluate("""() => {
+      document.querySelector('[data-part="maps"] [data-query="3"]').click();
+      document.querySelector('[data-part="keep"]').click();
+    }""")  # before the next frame is drawn
+    expect(part(page, "kept-name")).to_contain_text("Query 3")
+    expect(part(page, "compare-said")).to_contain_text("The two are the same")
+
+
 def test_other_grids_are_shown_without_a_difference(page: Page) -> None:
     part(page, "keep").click()
     stack = make_stack()
