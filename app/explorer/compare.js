@@ -19,6 +19,9 @@ function drawComparison(ui) {
   part("keep").textContent = kept ? "Keep this one instead" : "Keep to compare";
   if (!kept) return;
   const shown = keepMap(ui);
+  const drawn = [kept, look.map, kept.pictures.colour, shown.pictures.colour, view.raw, view.grey, view.opacity];
+  if (ui.compared && drawn.every((one, at) => one === ui.compared[at])) return; // the pointer moved
+  ui.compared = drawn;
   const [before, now] = [sharesOf(kept.map), sharesOf(look.map)];
   const differs = kept.rows === stack.rows && kept.cols === stack.cols;
   const difference = differs ? now.map((share, patch) => share - before[patch]) : null;

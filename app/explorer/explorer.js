@@ -14,6 +14,7 @@ function createExplorer(element, trigger) {
     look: null,
     panels: null,
     kept: null,
+    compared: null,
     drawn: "",
     trigger,
   };

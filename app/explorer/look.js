@@ -15,8 +15,8 @@ function lookAt(stack, view) {
   const map = single ? single.values : maps[view.query];
   const top = (values) => (view.clip ? quantile(values, CLIPPED) : Math.max(...values));
   const wholeStack = view.scale === "stack" && !signal.maps;
-  const scale = view.clip ? stack.clippedScale : stack.scale;
-  const high = wholeStack ? scale : top(together(maps));
+  const scale = () => (view.clip ? stack.clippedScale() : stack.scale);
+  const high = wholeStack ? scale() : top(together(maps));
   return {
     signal,
     text,

@@ -21,8 +21,14 @@ function readStack(payload) {
     pairs: pairsOf(payload),
     signals: signalsOf(payload, maps),
     texts: textsOf(payload, maps),
-    clippedScale: quantile(numbersOf(payload), CLIPPED),
+    clippedScale: once(() => quantile(numbersOf(payload), CLIPPED)),
   };
+}
+
+/** What `make` gives, made when it is first asked for. */
+function once(make) {
+  let made = null;
+  return () => (made ??= make());
 }
 
 /** Base64 -> bytes. */

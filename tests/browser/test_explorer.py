@@ -349,6 +349,8 @@ def test_one_bright_patch_can_be_clipped(page: Page) -> None:
     expect(ticks.last).to_have_text("20%")
     part(page, "clip").check()
     expect(ticks.last).to_have_text("≥ 0.9%")  # 0.01, sent in steps of 0.30 / 255
+    part(page, "scale").select_option("stack")
+    expect(ticks.last).to_have_text("30%")  # more than one in a hundred of all reach it
 
 
 def test_map_is_kept_and_compared_with_another(page: Page) -> None:
