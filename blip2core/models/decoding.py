@@ -7,6 +7,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from threading import Event
 from typing import Any
 
@@ -124,12 +125,18 @@ def _prefill(language_model: Any, prompt: Prompt, copies: int) -> Prompt:
         inputs_embeds=embeds[:, :-1],
         attention_mask=mask[:, :-1],
         position_ids=positions(mask)[:, :-1],
-        past_key_values=cache,
+        **{cache_keyword(language_model.forward): cache},
         use_cache=True,
         logits_to_keep=1,
     )
     cache.batch_repeat_interleave(copies)
-    return replace(prompt, inputs=prompt.inputs | {"past_key_values": cache})
+    keyword = cache_keyword(language_model.prepare_inputs_for_generation)
+    return replace(prompt, inputs=prompt.inputs | {keyword: cache})
+
+
+def cache_keyword(function: Callable[..., Any]) -> str:
+    """What `function` calls the cache of keys and values; transformers 5.24 shortened the name."""
+    return "cache" if "cache" in signature(function).parameters else "past_key_values"
 
 
 def _repeat(value: Any, times: int) -> Any:

@@ -1,8 +1,10 @@
 """Sampling draws from the right distribution, with numbers of its own."""
 
+import functools
+
 import torch
 
-from blip2core.models.decoding import Sampler, positions
+from blip2core.models.decoding import Sampler, cache_keyword, positions
 
 
 def drawn(scores: list[float], numbers: list[float]) -> list[int]:
@@ -44,3 +46,15 @@ def test_positions_do_not_count_padding():
     mask = torch.tensor([[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1]])
     assert positions(mask)[0][mask[0] == 1].tolist() == [0, 1, 2, 3]
     assert positions(mask)[1].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_cache_has_the_name_that_the_version_of_transformers_gives_it():
+    def before(inputs_embeds, past_key_values=None): ...
+
+    def since(inputs_embeds, cache=None): ...
+
+    @functools.wraps(since)
+    def that_still_takes_the_old_name(*args, **kwargs): ...
+
+    assert cache_keyword(before) == "past_key_values"
+    assert cache_keyword(since) == cache_keyword(that_still_takes_the_old_name) == "cache"
