@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.engine import Engine
+from app.pair_keeping import BY_HAND
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_pictures
@@ -205,6 +206,9 @@ class Jobs:
             run = claim_run(session, kinds=MODEL_KINDS)
         if run is None:
             return
+        if BY_HAND.items() <= run.parameters.items():
+            self._refuse(run)
+            return
         from blip2core.curation import work
 
         with (
@@ -217,6 +221,12 @@ class Jobs:
                     if next(steps, None) is None:
                         return
                 self._do_waiting()  # nobody waits hours for an export, or to see an import begin
+
+    def _refuse(self, run: Run) -> None:
+        """What was done by hand ends with the page: to go on would caption the whole dataset."""
+        error = "It was kept from the workbench and cannot go on here: keep the pairs there again."
+        with self._database.write() as session:
+            finish_run(session, run_id=run.id, status="failed", error=error)
 
     def _models_of(self, run: Run) -> CapFilt:
         captions = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from app.models import Pair
 from app.pairs import Card, Desk, Text, caption_config
 from app.services import Services
 from blip2core.curation import import_pictures
@@ -19,6 +20,9 @@ from blip2core.storage.datasets import find_dataset
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, finish_run, start_run
+
+BY_HAND = {"in": "workbench"}
+"""Among the parameters of a run: what it did was done on the page, and no worker goes on with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,8 @@ class Kept:
 def keep_pairs(services: Services, desk: Desk, *, dataset: str, handle: str) -> Kept:
     """Stores every picture of which a text was judged, with all its texts and scores.
 
-    Doing it twice changes nothing. StorageError where nothing was judged, or the name is empty.
+    All of it or, where it fails, nothing but the pictures. Doing it twice changes nothing.
+    StorageError where nothing was judged, or the name is empty.
     """
     database = services.database
     cards = [card for card in desk.cards if any(text.verdict for text in card.texts)]
@@ -41,15 +46,23 @@ def keep_pairs(services: Services, desk: Desk, *, dataset: str, handle: str) -> 
         raise StorageError("Accept or reject a text first.")
     if not dataset:
         raise StorageError("Name the dataset first.")
+    from blip2core.capfilt import scorer_identity  # loads torch, which the models did already
+
     items = _import(database, dataset, cards)
-    run_id, identity = _run(services, desk, dataset)
-    verdicts: list[str] = []
-    for card in cards:
-        with database.write() as session:
-            person = get_or_create_annotator(session, handle=handle).id
+    pair = services.engine.pair(desk.order.model)
+    new, identity = _new_run(pair, desk), scorer_identity(pair.matcher)
+
+    def unit(session: Session) -> tuple[int, list[str]]:
+        run_id = desk.runs.get(dataset) or _done_run(session, new, dataset)
+        person = get_or_create_annotator(session, handle=handle).id
+        verdicts: list[str] = []
+        for card in cards:
             verdicts += _keep(session, card, items[card.number], run_id, identity, person)
-    with database.write() as session:
-        finish_run(session, run_id=run_id, status="done")
+        return run_id, verdicts
+
+    # One unit: a run that were seen before it is done would be taken for a lost one, and the
+    # worker in the background would caption the whole dataset for it.
+    desk.runs[dataset], verdicts = database.run_write(unit)
     accepted = verdicts.count("accepted")
     return Kept(pictures=len(cards), accepted=accepted, rejected=len(verdicts) - accepted)
 
@@ -70,27 +83,29 @@ def _import(database: Database, dataset: str, cards: Iterable[Card]) -> dict[int
     return items
 
 
-def _run(services: Services, desk: Desk, dataset: str) -> tuple[int, ScorerIdentity]:
-    """The run that wrote the texts, the same however often its pairs are kept, and the scorer."""
-    from blip2core.capfilt import scorer_identity  # loads torch, which the models did already
+def _new_run(pair: Pair, desk: Desk) -> NewRun:
+    """The run that stands for the work on a desk."""
     from blip2core.models.identity import dtype_of
 
-    pair, plan = services.engine.pair(desk.order.model), desk.order
-    if dataset not in desk.runs:
-        with services.database.write() as session:
-            new = NewRun(
-                kind="capfilt",
-                code_version=code_version(),
-                dataset_id=find_dataset(session, name=dataset).id,
-                model=pair.generator.spec.name,
-                revision=pair.generator.revision,
-                dtype=dtype_of(pair.generator),
-                parameters={"captions": asdict(caption_config(plan.order)), "in": "workbench"},
-                seed=plan.order.decode.seed,
-            )
-            desk.runs[dataset] = create_run(session, new).id
-            start_run(session, run_id=desk.runs[dataset])
-    return desk.runs[dataset], scorer_identity(pair.matcher)
+    order = desk.order.order
+    return NewRun(
+        kind="capfilt",
+        code_version=code_version(),
+        model=pair.generator.spec.name,
+        revision=pair.generator.revision,
+        dtype=dtype_of(pair.generator),
+        parameters={"captions": asdict(caption_config(order)), **BY_HAND},
+        seed=order.decode.seed,
+    )
+
+
+def _done_run(session: Session, new: NewRun, dataset: str) -> int:
+    """The number of a run that is over as soon as it is in the database."""
+    dataset_id = find_dataset(session, name=dataset).id
+    run_id = create_run(session, replace(new, dataset_id=dataset_id)).id
+    start_run(session, run_id=run_id)
+    finish_run(session, run_id=run_id, status="done")
+    return run_id
 
 
 def _keep(

@@ -11,6 +11,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from app import batch as batches
+from app import pair_keeping
 from app.engine import Engine
 from app.errand import Errand
 from app.pair_acts import on_accept_kept, on_edit, on_judge, on_keep, on_threshold, on_why
@@ -21,9 +22,11 @@ from app.settings import AppSettings
 from app.tabs import capfilt
 from app.tabs.lesson import teach
 from app.visit import Visit
+from blip2core.errors import StorageError
 from blip2core.storage import open_database
 from blip2core.storage.datasets import find_dataset
-from blip2core.storage.schema import Caption, DecisionEvent, Item, Score
+from blip2core.storage.runs import claim_run
+from blip2core.storage.schema import Caption, DecisionEvent, Item, Run, Score
 from tests.app.visitor import upload
 from tests.capfilt.conftest import Seen, tiny_pair
 from tests.fakes import FakeModels
@@ -228,6 +231,47 @@ def test_judged_pairs_are_kept_once_however_often(
         assert session.scalar(select(func.count()).select_from(Score)) == 2 * len(texts)
         acts = session.scalars(select(DecisionEvent.action)).all()
         assert sorted(acts) == ["accept", "edit", "reject"]
+
+
+def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
+    services: Services, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    for card in desk.cards:
+        on_judge(desk, event(card=card.number, text=0, verdict="accepted"))
+
+    def breaks(session: Any, **scores: Any) -> None:
+        with database.read() as other:  # what the worker would see meanwhile
+            assert claim_run(other, kinds=("capfilt",), stale_after=0.0) is None
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pair_keeping, "add_scores", breaks)
+        assert "The disk is full" in on_keep(kept, desk, "mine", "ada")
+    with database.write() as session:
+        assert claim_run(session, kinds=("capfilt",), stale_after=0.0) is None
+        assert session.scalars(select(DecisionEvent)).all() == []
+    assert "accepted" in on_keep(kept, desk, "mine", "ada")
+    with database.read() as session:
+        runs = session.scalars(select(Run).where(Run.kind == "capfilt")).all()
+        assert [run.status for run in runs] == ["done"]
+        assert len(session.scalars(select(DecisionEvent)).all()) == len(desk.cards)
+
+
+def test_an_edited_text_that_was_rejected_is_not_kept(
+    services: Services, desk: Desk, tmp_path: Path
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    on_edit(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
+    number = desk.cards[0].texts[-1].number
+    on_judge(desk, event(card=0, text=number, verdict="rejected"))
+    on_judge(desk, event(card=0, text=1, verdict="accepted"))
+    assert "1 accepted and 0 rejected" in on_keep(kept, desk, "mine", "ada")
+    with database.read() as session:
+        assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
+        assert "a big dog" not in session.scalars(select(Caption.text)).all()
 
 
 def test_dataset_needs_a_name(services: Services, desk: Desk, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from app import jobs as module
 from app.jobs import ExportJob, Import, Jobs
+from app.pair_keeping import BY_HAND
 from blip2core.intake import NamedFile
 from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.columns import utc_now
@@ -107,6 +108,24 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
         imported = session.get(Run, run_id + 1)
     assert (imported.kind, imported.status, imported.done) == ("import", "done", 1)
     assert status(database, run_id) == "running"
+
+
+def test_what_was_kept_from_the_workbench_is_never_gone_on_with(
+    jobs: Jobs, database: Database
+) -> None:
+    with database.write() as session:
+        new = NewRun(
+            kind="capfilt",
+            code_version="test",
+            dataset_id=1,
+            model="m",
+            revision="0" * 40,
+            parameters={"captions": {}, **BY_HAND},
+        )
+        run_id = create_run(session, new).id  # as a process that was killed could leave it
+    until(lambda: status(database, run_id) == "failed")
+    with database.read() as session:
+        assert "keep the pairs there again" in get_run(session, run_id=run_id).error
 
 
 def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:
