@@ -22,7 +22,7 @@ from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, finish_run, start_run
 
 BY_HAND = {"in": "workbench"}
-"""Among the parameters of a run: what it did was done on the page, and no worker goes on with it."""
+"""Among the parameters of a run: it was done on the page, and no worker goes on with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
