@@ -6,12 +6,10 @@ No postponed annotations here: Gradio reads the types of an endpoint as they sta
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app.asking import decode_from
@@ -22,9 +20,10 @@ from app.looking import encode_for_matcher, encode_picture, look_at
 from app.models import Pair
 from app.services import Services
 from app.tabs.match import texts_from
+from app.uploaded_files import read_upload
 from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
-from blip2core.errors import ImageError, TextError
+from blip2core.errors import TextError
 from blip2core.images import open_image
 from blip2core.records import Conversation
 
@@ -205,17 +204,7 @@ def picture(file: Any) -> Image.Image:
 
     Gradio checks the path of what says it is a file, but nothing makes a program say so.
     """
-    path = file.get("path") if isinstance(file, dict) else None
-    if not isinstance(path, str):
-        raise ImageError("Give the picture as a file: handle_file(path) in gradio_client.")
-    uploads, found = Path(get_upload_folder()).resolve(), Path(path).resolve()
-    if not found.is_relative_to(uploads):
-        raise ImageError("Only a file that was uploaded can be opened.")
-    try:
-        data = found.read_bytes()
-    except OSError as error:
-        raise ImageError("The file is not here any more: upload it again.") from error
-    return open_image(data)
+    return open_image(read_upload(file.get("path") if isinstance(file, dict) else None))
 
 
 def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> DecodeConfig:

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from app.pairs import Given
+from app.uploaded_files import uploaded_path
 from app.uploads import Upload
-from blip2core.errors import IntakeError
+from blip2core.errors import ImageError, IntakeError
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.records import Problem, WebPicture
 from blip2core.texts import clean_text
@@ -34,8 +35,8 @@ Found = tuple[list[Given], list[tuple[str, str]]]
 def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
     """Everything in the files, with the texts that stood beside it and those that were typed."""
     given, problems, size = [], [], 0
-    files = [NamedFile(upload.name, Path(upload.path)) for upload in uploads]
     try:
+        files = [NamedFile(upload.name, uploaded_path(upload.path)) for upload in uploads]
         for one in read(files, limits=LIMITS):
             if isinstance(one, Problem):
                 problems.append((one.name, one.reason))
@@ -45,7 +46,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
                 problems.append((one.name, _too_much()))
                 break
             given.append(_given(one))
-    except IntakeError as error:
+    except (ImageError, IntakeError) as error:
         problems.append((uploads[0].name, str(error)))
     placed, left = place_texts(given, typed)
     return placed, problems + left

@@ -16,6 +16,7 @@ from app.lane import MODEL_LANE, QUIET, Update, explain, notice, until_done
 from app.looking import encoded, write_caption
 from app.remarks import remarks
 from app.services import Services
+from app.uploaded_files import read_upload
 from app.visit import Picture, Visit
 from blip2core.config import DecodeConfig
 from blip2core.errors import ImageError
@@ -110,17 +111,21 @@ def on_upload(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]
     """A file came from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
         return show(visit)
-    return _receive(visit, upload["path"], str(upload.get("orig_name") or "This file"))
+    name = str(upload.get("orig_name") or "This file")
+    try:
+        return _receive(visit, read_upload(upload["path"]), name)
+    except ImageError as error:
+        return show(visit, f"{name}: {error}")
 
 
 def on_example(path: Path, visit: Visit) -> tuple[Update, ...]:
     """A sample card was pressed."""
-    return _receive(visit, path, path.name)
+    return _receive(visit, path.read_bytes(), path.name)
 
 
-def _receive(visit: Visit, path: str | Path, name: str) -> tuple[Update, ...]:
+def _receive(visit: Visit, data: bytes, name: str) -> tuple[Update, ...]:
     try:
-        picture = picture_from(Path(path).read_bytes(), name)
+        picture = picture_from(data, name)
     except ImageError as error:
         return show(visit, f"{name}: {error}")
     visit.receive(picture)

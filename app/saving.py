@@ -19,6 +19,7 @@ from app.markdown import as_markdown
 from app.panel import look, show
 from app.saved import saved
 from app.services import Services
+from app.uploaded_files import read_upload
 from app.visit import Visit
 from blip2core.errors import Blip2Error
 
@@ -88,7 +89,7 @@ def on_import(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]
     if upload is None:
         return (*show(visit), "")
     try:
-        visit.receive_talk(unpack(Path(upload["path"]).read_bytes()))
+        visit.receive_talk(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
         return (*show(visit), notice(f"{name}: {error}"))

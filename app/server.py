@@ -17,10 +17,12 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
+from app.hosts import HostGuard
 from app.login import Login
 from app.services import Services
 from app.settings import host_of
 from app.shared import share
+from app.uploaded_files import check_named_files
 from app.users import read_users
 from app.workbench import SESSIONS, build_workbench, page_settings
 
@@ -49,11 +51,13 @@ def build_app(services: Services) -> FastAPI:
     app.add_api_route("/curator", lambda: RedirectResponse("/curator/"))
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
+    check_named_files(page)
     page.state_session_capacity = SESSIONS
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_settings(services.settings))
     if services.settings.users is not None:
         app.add_middleware(Login, users=read_users(services.settings.users))
+    app.add_middleware(HostGuard, settings=services.settings)  # the last one added comes first
     return app
 
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
@@ -26,6 +26,9 @@ class AppSettings(BaseSettings):
     """Address to listen on; without one GRADIO_SERVER_NAME, else this machine only."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Port to listen on; without one GRADIO_SERVER_PORT, else the first free from 7860."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names, besides its own, under which browsers reach the studio, as behind a proxy; separated
+    by commas."""
     open_browser: bool = True
     """Show the page in a browser at start, where there is a screen."""
     max_upload: Annotated[int, Field(ge=1)] = 20
@@ -47,6 +50,14 @@ class AppSettings(BaseSettings):
     """Most questions that wait for the model at the same time; more are turned away."""
     mcp: bool = False
     """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        """`a.example, b.example` -> two names."""
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
 
 
 def host_of(host: str | None) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import gradio as gr
 
 from app.panel import picture_from
+from app.uploaded_files import read_upload
 from app.visit import Picture
-from blip2core.errors import ImageError
 
 MOST_FILES = 50
 """Pictures taken at once; for more there are the command line and the curator."""
@@ -58,8 +58,4 @@ def too_many(uploads: Sequence[Upload]) -> str:
 
 def open_upload(upload: Upload) -> Picture:
     """The picture in a file. ImageError says what is wrong with it."""
-    try:
-        data = Path(upload.path).read_bytes()
-    except OSError as error:
-        raise ImageError("The file is not here any more: add it again.") from error
-    return picture_from(data, upload.name)
+    return picture_from(read_upload(upload.path), upload.name)

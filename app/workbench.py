@@ -13,10 +13,12 @@ if __name__ == "__main__":  # run as a file: Python then looks for modules besid
     sys.path[0] = str(ROOT)
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app.api import build_api
 from app.chip import build_chip
 from app.example import shipped_example
+from app.hosts import HostGuard
 from app.lane import QUIET, Update
 from app.panel import build_panel
 from app.services import Services, build_services
@@ -83,6 +85,7 @@ def serve(page: gr.Blocks, settings: AppSettings) -> str:
         server_port=settings.port,
         state_session_capacity=SESSIONS,
         auth=read_users(settings.users).check if settings.users else None,
+        app_kwargs={"middleware": [Middleware(HostGuard, settings=settings)]},
         quiet=True,
         prevent_thread_lock=True,
         **page_settings(settings),

@@ -1,6 +1,8 @@
 """What tests share: tiny random models of every kind, and pictures. No network, no GPU."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
 
@@ -10,6 +12,15 @@ from PIL import Image
 
 from blip2core.models import Generator, Matcher
 from tests import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of uploads that belongs to these tests alone."""
+    folder = tmp_path_factory.mktemp("uploads")
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """Several files at once."""
 
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from app.uploaded_files import read_upload
 from app.uploads import MOST_FILES, Upload, open_upload, too_many, uploads_from
 from blip2core.errors import ImageError
 from tests.app.visitor import upload
@@ -22,8 +24,23 @@ def test_bad_files_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="is not a picture but a text"):
         open_upload(*uploads_from([file]))
     with pytest.raises(ImageError, match="add it again") as error:
-        open_upload(Upload(path=str(tmp_path / "gone.png"), name="gone.png"))
-    assert str(tmp_path) not in str(error.value)
+        open_upload(Upload(path=f"{file['path']}-gone", name="gone.png"))
+    assert file["path"] not in str(error.value)
+
+
+def test_only_regular_files_among_the_uploads_are_opened(tmp_path: Path) -> None:
+    inside = Path(upload(tmp_path, "x.png", Image.new("RGB", (4, 4)))["path"])
+    assert read_upload(str(inside)) == inside.read_bytes()
+    outside, link, pipe = tmp_path / "y.png", inside.with_name("link"), inside.with_name("pipe")
+    outside.write_bytes(b"secret")
+    link.symlink_to(outside)
+    os.mkfifo(pipe)
+    circle = inside.with_name("circle")
+    circle.symlink_to(circle)
+    climbing = inside.parent / ".." / ".." / ".." / "etc" / "passwd"
+    for path in (outside, link, pipe, circle, climbing, inside.parent, "/dev/zero", "a\0b", "", 7):
+        with pytest.raises(ImageError):
+            read_upload(str(path) if isinstance(path, Path) else path)
 
 
 def test_too_many_are_refused_in_words() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app.services import Services
@@ -13,8 +14,9 @@ from tests.fakes import FakeGenerator, fake_services
 
 
 def upload(folder: Path, name: str, content: bytes | Image.Image, **how: Any) -> dict[str, str]:
-    """A file as Gradio hands it over."""
-    file = folder / name
+    """A file as Gradio hands it over: in the folder of uploads, by a path of its own."""
+    file = Path(get_upload_folder(), folder.name, name)
+    file.parent.mkdir(exist_ok=True)
     if isinstance(content, bytes):
         file.write_bytes(content)
     else:

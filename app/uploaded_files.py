@@ -1,0 +1,54 @@
+"""Which files of this machine a request may name: what a visitor uploaded, and nothing else.
+
+A request says which file it means by its path, and a program may write any path there.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from blip2core.errors import ImageError
+
+GONE = "The file is not here any more: add it again."
+
+
+def check_named_files(page: gr.Blocks) -> None:
+    """Let Gradio check every path that a request names, before it opens or copies anything.
+
+    It does so by itself on a page that it launches, and leaves it out on one that is mounted in
+    another app. There is no public switch: `has_launched` is the flag that the check looks at
+    (`gradio.processing_utils._check_allowed`, Gradio 6.31), and nothing else does.
+    """
+    page.has_launched = True
+
+
+def uploaded_path(path: Any) -> Path:
+    """The place of an uploaded file, all links followed.
+
+    Raises ImageError where it is no regular file in the folder of uploads. Nothing is opened.
+    """
+    if not isinstance(path, str) or "\0" in path:
+        raise ImageError("Give the picture as a file: handle_file(path) in gradio_client.")
+    try:
+        found = Path(path).resolve()
+        if not found.is_relative_to(Path(get_upload_folder()).resolve()):
+            raise ImageError("Only a file that was uploaded can be opened.")
+        mode = found.stat().st_mode
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise ImageError(GONE) from error
+    if not stat.S_ISREG(mode):
+        raise ImageError("Only a file that was uploaded can be opened.")
+    return found
+
+
+def read_upload(path: Any) -> bytes:
+    """The bytes of an uploaded file. ImageError where the path is not one."""
+    try:
+        return uploaded_path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(GONE) from error
