@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from app.serving.run import Wait, run
 from app.settings import AppSettings
-from app.start import Wait, run
-from app.workbench import serve_alone
+from app.workbench.page import serve_alone
 
 
 def serve(settings: AppSettings) -> tuple[str, Wait]:
@@ -16,8 +16,8 @@ def serve(settings: AppSettings) -> tuple[str, Wait]:
 
 def serve_both(settings: AppSettings) -> tuple[str, Wait]:
     """Workbench and curator, with the database that belongs to them."""
-    from app import server  # Streamlit and the database: the workbench alone needs neither
     from app.services import build_services
+    from app.serving import server  # Streamlit and the database: the workbench alone needs neither
     from blip2core.storage.database import open_database
 
     database = open_database()

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from app.engine import Engine
-from app.pair_keeping import BY_HAND
+from app.inference.engine import Engine
+from app.inference.pair_keeping import BY_HAND
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_pictures

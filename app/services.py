@@ -6,9 +6,9 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.engine import Engine
-from app.feedback import KeepFeedback
-from app.models import Models
+from app.chat.feedback import KeepFeedback
+from app.inference.engine import Engine
+from app.inference.pool import Models
 from app.settings import AppSettings
 from blip2core.errors import ModelError
 from blip2core.models.specs import find_spec
@@ -47,8 +47,8 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
         wait([pair.loading, pair.loading_matcher()])
     if database is None:
         return Services(settings=settings, engine=engine)
+    from app.chat.feedback_store import keep_in
     from app.jobs import Jobs  # the workbench alone needs neither this nor the database
-    from app.keeping import keep_in
 
     jobs = Jobs(database, engine, settings)
     jobs.start()

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from app.engine import Engine
-from app.models import Pair
+from app.inference.engine import Engine
+from app.inference.pool import Pair
 from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig

@@ -1,0 +1,1 @@
+"""The synthetic world of emoji stickers on painted places: truth, images, texts."""

@@ -1,12 +1,15 @@
 """What the tests of the pages share: an upload, and a visitor with a picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from app.panel import on_upload
-from app.visit import Visit
+from app.chat.session import Visit
+from app.workbench.image.panel import on_upload
+from blip2core.storage.database import Database, open_database
+from tests.app.shelf import fill
 from tests.app.visitor import upload
 
 
@@ -16,3 +19,12 @@ def visit(tmp_path: Path) -> Visit:
     visit = Visit()
     on_upload(visit, upload(tmp_path, "red.png", Image.new("RGB", (40, 20), "red")))
     return visit
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Twelve pictures of the dataset "shelf", each with a web text and two synthetic ones."""
+    database = open_database(str(tmp_path / "studio.db"))
+    fill(database, 12)
+    yield database
+    database.close()

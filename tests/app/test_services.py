@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.models import Models
+from app.inference.pool import Models
 from app.services import build_services
 from app.settings import AppSettings
 from blip2core.errors import ModelError, ModelUnavailableError, UnknownModelError

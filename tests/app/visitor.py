@@ -7,9 +7,9 @@ from typing import Any
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from app.chat.session import Visit
 from app.services import Services
-from app.tabs.chat import on_ask, respond
-from app.visit import Visit
+from app.workbench.chat_tab.tab import on_ask, respond
 from tests.fakes import FakeGenerator, fake_services
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
-from app.workbench import build_workbench, serve
+from app.workbench.page import build_workbench, serve
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
@@ -62,7 +62,7 @@ def address(
         samples = tmp_path_factory.mktemp("samples")
         for name in ("first-1.png", "second-1.png"):
             draw(samples / name, name)
-        patch.setattr("app.panel.SAMPLES", samples)
+        patch.setattr("app.workbench.image.panel.SAMPLES", samples)
         services = fake_services(generator, matcher, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
     yield serve(page, services.settings)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app.engine import Engine
-from app.pairs import judge_picture
+from app.inference.capfilt_tasks import judge_picture
+from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
-from app.workbench import build_workbench, serve
+from app.workbench.page import build_workbench, serve
 from blip2core.storage import open_database
 from tests.browser.conftest import draw
 from tests.browser.journey import Journey, visit
@@ -123,7 +123,7 @@ def test_fits_a_phone_and_stops(
     browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(judge_picture)
-    monkeypatch.setattr("app.tabs.capfilt.judge_picture", held)
+    monkeypatch.setattr("app.workbench.capfilt_tab.tab.judge_picture", held)
     context = {"viewport": {"width": 390, "height": 844}}
     with visit(browser, f"{address}?tab=capfilt", **context) as journey:
         journey.press("Try it with the sample set")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.panel import EXAMPLES, SAMPLES
 from app.services import build_services
 from app.settings import AppSettings
-from app.workbench import build_workbench, serve
+from app.workbench.image.panel import EXAMPLES, SAMPLES
+from app.workbench.page import build_workbench, serve
 from blip2core.models.specs import find_spec
 from tests.browser.journey import Journey, visit
 

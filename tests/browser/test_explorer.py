@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.explorer import script, style, template
+from app.workbench.inside_tab.explorer import script, style, template
 from blip2core.explain.stack import explorer_stack
 from blip2core.explain.trace import Trace
 from tests.browser.journey import PATIENCE

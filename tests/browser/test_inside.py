@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from app.services import Services, build_services
 from app.settings import AppSettings
-from app.workbench import build_workbench, serve
+from app.workbench.page import build_workbench, serve
 from blip2core.explain import faithfulness
 from blip2core.models.specs import find_spec
 from tests.browser.journey import Journey, visit

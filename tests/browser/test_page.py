@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, expect
 
-from app.workbench import TABS
+from app.workbench.page import TABS
 from tests.browser.journey import Journey, visit
 
 pytestmark = pytest.mark.browser

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.panel import SAMPLES
-from app.workbench import build_workbench, serve
+from app.workbench.image.panel import SAMPLES
+from app.workbench.page import build_workbench, serve
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, fake_services
 
@@ -112,7 +112,7 @@ def example_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         samples = tmp_path_factory.mktemp("samples")
         for name in ("example.json", "city-1.png"):
             shutil.copy(SAMPLES / name, samples)
-        patch.setattr("app.panel.SAMPLES", samples)
+        patch.setattr("app.workbench.image.panel.SAMPLES", samples)
         services = fake_services(None)
         page = build_workbench(services)
     yield serve(page, services.settings)

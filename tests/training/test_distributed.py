@@ -56,7 +56,9 @@ def test_the_recipe_gives_the_same_model(results: Path) -> None:
     )
     assert alone.keys() == together.keys()
     for name, value in alone.items():
-        # AdamW makes a whole step of a gradient that is nothing but rounding, hence the mean
+        if name.endswith("attention.key.bias"):
+            continue  # softmax cancels it: its gradient is rounding, of which AdamW makes steps
+        # single numbers elsewhere have such gradients too, hence the mean
         assert (value - together[name]).abs().mean() < 2e-5, name
 
 

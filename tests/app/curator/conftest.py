@@ -1,6 +1,6 @@
 """A database with a few pictures, and the curator's pages over it, without a browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,21 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from app import shared
 from app.services import Services
-from app.workbench import ROOT
-from blip2core.storage.database import Database, open_database
-from tests.app.curator.shelf import fill
+from app.workbench.page import ROOT
+from blip2core.storage.database import Database
 from tests.fakes import FakeGenerator, fake_services
 
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Twelve pictures of the dataset "shelf", each with a web text and two synthetic ones."""
-    database = open_database(str(tmp_path / "studio.db"))
-    fill(database, 12)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -60,11 +50,11 @@ def open_page(services: Services) -> Open:
     """A page of the curator, drawn; AppTest opens the first one, and then the one that is named."""
 
     def open_page(name: str, **query: str) -> AppTest:
-        page = AppTest.from_file(str(ROOT / "app" / "curator.py"), default_timeout=60)
+        page = AppTest.from_file(str(ROOT / "app" / "curator" / "main.py"), default_timeout=60)
         page.query_params.update({"who": "ada", "dataset": "shelf"} | query)
         page.run()
         if name != "inbox":
-            page.switch_page(f"curator_pages/{name}.py").run()
+            page.switch_page(f"views/{name}.py").run()
         assert not page.exception
         return page
 

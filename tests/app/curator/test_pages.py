@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from app.curator import PAGES
+from app.curator.main import PAGES
 from app.jobs import ExportJob, Import
 from app.services import Services
 from blip2core.config import FilterConfig
@@ -18,8 +18,8 @@ from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
-from tests.app.curator.shelf import HOSTILE, accept_first
 from tests.app.curator.test_review_page import press
+from tests.app.shelf import HOSTILE, accept_first
 
 
 def count(database: Database, table: type, **where: object) -> int:

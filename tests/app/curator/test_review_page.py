@@ -7,8 +7,8 @@ from sqlalchemy import select
 from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
-from app.desk import Desk
-from app.reviewing import keep_draft
+from app.curator.context import Desk
+from app.curator.review_session import keep_draft
 from app.services import Services
 from blip2core.errors import ConflictError
 from blip2core.storage.cards import card, save_draft, take_lease
@@ -17,7 +17,7 @@ from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.schema import Caption, DecisionEvent, Draft, Lease, Verdict
 from tests.app.curator.conftest import Open
-from tests.app.curator.shelf import HOSTILE
+from tests.app.shelf import HOSTILE
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -133,12 +133,12 @@ def test_double_click_is_one_decision(open_page: Open, database: Database) -> No
     button(page, "key-A").click()
     page.run()
     walk = page.session_state["walk"]
-    from app import reviewing
+    from app.curator import review_session
     from blip2core.storage.cards import card
 
     with database.read() as session:
         old = card(session, item_id=7, annotator_id=1)
-    reviewing.decide(page.session_state["desk"], reviewing.Rules(), walk, old, "accept")
+    review_session.decide(page.session_state["desk"], review_session.Rules(), walk, old, "accept")
     assert len(acts(database)) == 1  # the second press came after the next picture: for neither
 
 

@@ -1,0 +1,1 @@
+"""What a conversation is: session, settings, answer, replay, archive, feedback. No UI."""

@@ -1,0 +1,127 @@
+"""From an open question to its answer: what the engine is asked for, and what the visit learns."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.chat.conversation import Entry
+from app.chat.generation_settings import Asking
+from app.chat.session import Visit
+from app.inference.features import encoded
+from app.inference.pool import Pair
+from app.services import Services
+from app.workbench.events import until_done
+from blip2core.chat import prompt_for, reply
+from blip2core.records import Conversation
+
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
+
+
+def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
+    """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
+    model = visit.model  # another one may be chosen meanwhile, for the next question
+    pair = services.engine.pair(model)
+    for _ in until_done(pair.loading):
+        if not visit.change(entry.number, state="loading"):
+            return
+        yield
+    generator, talk = pair.generator, visit.conversation
+    features = encoded(services, visit, visit.picture, model).features
+    template = entry.asking.template(generator.spec.template)
+    prompt = prompt_for(generator, talk, entry.question, entry.asking.decode, template)
+    if not visit.change(
+        entry.number,
+        state="answering",
+        dropped=prompt.dropped,
+        prompt=prompt.text,
+        model=generator.spec.name,
+        revision=generator.revision,
+    ):
+        return
+    yield
+    for asking in attempts(entry.asking):
+        visit.change(entry.number, asking=asking, note=_note(entry.asking, asking))
+        words = write(services, model, features, talk, replace(entry, asking=asking))
+        try:
+            with closing(words):
+                for text, seconds in words:
+                    if not visit.change(entry.number, answer=text, seconds=seconds):
+                        return
+                    yield
+            break
+        except Exception as error:
+            if not is_out_of_memory(error) or asking.decode.mode != "beam":
+                raise
+    visit.change(entry.number, state="answered")
+
+
+def write(
+    services: Services,
+    model: str,
+    features: ImageFeatures,
+    talk: Conversation,
+    entry: Entry,
+) -> Iterator[tuple[str, float]]:
+    """What a model answers, as it grows, and the seconds so far."""
+    started = time.monotonic()
+    asked = (features, talk, entry.question, entry.asking)
+    words = services.engine.each(write_answer, model, *asked, stop=entry.stop)
+    with closing(words):
+        for text in words:
+            yield text, time.monotonic() - started
+
+
+def write_answer(
+    pair: Pair,
+    features: ImageFeatures,
+    talk: Conversation,
+    question: str,
+    asking: Asking,
+    *,
+    stop: threading.Event | None,
+) -> Iterator[str]:
+    """Done by the engine: the answer as it grows."""
+    generator = pair.generator
+    template = asking.template(generator.spec.template)
+    answers = reply(
+        generator, features, talk, question, decode=asking.decode, template=template, stop=stop
+    )
+    try:
+        with closing(answers):
+            yield from answers
+    except Exception as error:
+        if is_out_of_memory(error):
+            free_memory()
+        raise
+
+
+def attempts(asking: Asking) -> Iterator[Asking]:
+    """As asked; and, should the memory not suffice for that many beams, without them."""
+    yield asking
+    if asking.decode.mode == "beam":
+        yield replace(asking, decode=replace(asking.decode, mode="greedy"))
+
+
+def _note(asked: Asking, used: Asking) -> str:
+    if used.decode.mode == asked.decode.mode:
+        return ""
+    return f"The memory was too small for {asked.decode.beams} beams, so this is greedy."
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a device had no memory left; by name, for a page without torch asks too."""
+    return type(error).__name__ == "OutOfMemoryError"
+
+
+def free_memory() -> None:
+    """Gives back what the failed attempt still holds."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

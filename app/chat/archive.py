@@ -1,0 +1,95 @@
+"""A conversation as one ZIP file: conversation.json, the picture, and Markdown to read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from PIL import Image
+from pydantic import ValidationError
+
+from app.chat.archive_schema import SavedConversation, entries_of, saved
+from app.chat.conversation import Entry, Opening, Picture
+from app.chat.markdown import as_markdown
+from app.workbench.image.panel import picture_from
+from blip2core.errors import ConfigError, ImageError, IntakeError
+from blip2core.images import FORMATS
+
+JSON_NAME, MARKDOWN_NAME = "conversation.json", "conversation.md"
+JSON_BYTES = 5_000_000
+"""Largest conversation.json that is read."""
+PICTURE_BYTES = 100_000_000
+"""Largest picture that is unpacked."""
+SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
+"""Format as Pillow names it -> end of a file's name, where it is not the format itself."""
+
+
+def pack(picture: Picture, entries: tuple[Entry, ...]) -> bytes:
+    """A ZIP file with the whole conversation. What has no answer yet is left out."""
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    with Image.open(io.BytesIO(picture.data), formats=formats) as image:
+        kind = image.format or "PNG"
+    file = f"picture.{SUFFIXES.get(kind, kind.lower())}"
+    conversation = saved(picture, file, entries)
+    packed = io.BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        archive.writestr(JSON_NAME, conversation.model_dump_json(indent=2))
+        archive.writestr(MARKDOWN_NAME, as_markdown(conversation, file))
+        archive.writestr(file, picture.data)
+    return packed.getvalue()
+
+
+def unpack(data: bytes) -> Opening:
+    """The conversation in a ZIP file that `pack` wrote, or that claims to be one.
+
+    Two members are read, by name and never beyond their caps; nothing is written anywhere.
+    IntakeError says what is wrong.
+    """
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            conversation = parse(_member(archive, JSON_NAME, JSON_BYTES))
+            picture = _member(archive, conversation.picture.file, PICTURE_BYTES)
+    except IntakeError:
+        raise
+    except Exception as error:  # a decoder given hostile bytes may raise anything
+        raise IntakeError(
+            "The file is no ZIP archive, or a damaged or encrypted one. Choose an export."
+        ) from error
+    return opening(conversation, picture, "import")
+
+
+def parse(text: bytes) -> SavedConversation:
+    """conversation.json, checked. IntakeError names the first field that is wrong."""
+    try:
+        return SavedConversation.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        raise IntakeError(
+            f"{JSON_NAME} does not describe a conversation: {place or 'all of it'}: "
+            f"{problem['msg']}."
+        ) from error
+
+
+def opening(conversation: SavedConversation, data: bytes, kind: str) -> Opening:
+    """A checked conversation with the bytes of its picture -> what a visit opens with."""
+    if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
+        raise IntakeError("The picture is not the one that was talked about.")
+    try:
+        picture = picture_from(data, conversation.picture.name, conversation.picture.caption)
+        entries = entries_of(conversation)
+    except (ImageError, ConfigError) as error:
+        raise IntakeError(str(error)) from error
+    return Opening(picture=picture, entries=entries, kind=kind)  # type: ignore[arg-type]
+
+
+def _member(archive: ZipFile, name: str, most: int) -> bytes:
+    """One member, whatever size it claims to have."""
+    if name not in archive.namelist():
+        raise IntakeError(f"There is no {name} in the archive. Choose an export.")
+    with archive.open(name) as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise IntakeError(f"{name} is larger than {most // 1_000_000} MB.")
+    return data

@@ -1,0 +1,137 @@
+"""The form of conversation.json: what is written of a conversation, and checked when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from app.chat.conversation import Entry, Picture, Verdict, conversation_of
+from app.chat.feedback import LONGEST_REASON
+from app.chat.generation_settings import LONGEST_CUSTOM, Asking, Style, within_limits
+from blip2core.config import DecodeConfig
+
+LONGEST_TEXT = 20_000
+"""Characters of a prompt or an answer."""
+MOST_TURNS = 200
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Name = Annotated[str, Field(max_length=255)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SavedDecode(_Part):
+    """As DecodeConfig; the seed is the one that was used."""
+
+    mode: Literal["greedy", "sample", "beam"]
+    max_new_tokens: int
+    min_new_tokens: int
+    temperature: FiniteFloat
+    top_p: FiniteFloat
+    beams: int
+    length_penalty: FiniteFloat
+    repetition_penalty: FiniteFloat
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None
+
+
+class SavedFeedback(_Part):
+    liked: bool
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
+
+
+class SavedTurn(_Part):
+    question: Annotated[str, Field(min_length=1, max_length=2000)]
+    answer: Text
+    state: Literal["answered", "stopped", "failed"]
+    model: Name
+    revision: Name
+    """Commit or SHA-256 of the weights."""
+    decode: SavedDecode
+    style: Style
+    custom: Annotated[str, Field(max_length=LONGEST_CUSTOM)] = ""
+    prompt: Text
+    """The exact text the model read after the picture."""
+    dropped: Annotated[int, Field(ge=0, le=MOST_TURNS)] = 0
+    """How many of the earliest turns had no room in the prompt."""
+    note: Annotated[str, Field(max_length=1000)] = ""
+    seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    feedback: SavedFeedback | None = None
+
+
+class SavedPicture(_Part):
+    file: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}\.[a-z]{3,4}$")]
+    """Its name beside conversation.json; a plain name, no path."""
+    name: Name
+    """What the visitor's file was called."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the file's bytes."""
+    caption: Text = ""
+
+
+class SavedConversation(_Part):
+    format: Literal["blip2-conversation"] = "blip2-conversation"
+    version: Literal[1] = 1
+    saved_at: datetime
+    picture: SavedPicture
+    turns: Annotated[list[SavedTurn], Field(max_length=MOST_TURNS)]
+
+
+def saved(picture: Picture, file: str, entries: tuple[Entry, ...]) -> SavedConversation:
+    """A conversation about a picture that is stored as `file`; open questions are left out."""
+    return SavedConversation(
+        saved_at=datetime.now().astimezone(),
+        picture=SavedPicture(
+            file=file,
+            name=picture.name[:255],
+            sha256=hashlib.sha256(picture.data).hexdigest(),
+            caption=picture.caption,
+        ),
+        turns=[_turn(entry) for entry in entries if not entry.is_open][-MOST_TURNS:],
+    )
+
+
+def _turn(entry: Entry) -> SavedTurn:
+    decode = {name: getattr(entry.asking.decode, name) for name in SavedDecode.model_fields}
+    verdict = entry.verdict
+    return SavedTurn(
+        question=entry.question,
+        answer=entry.answer,
+        state=entry.state,  # type: ignore[arg-type]  # no open one comes here
+        model=entry.model,
+        revision=entry.revision,
+        decode=SavedDecode(**decode),
+        style=entry.asking.style,
+        custom=entry.asking.custom,
+        prompt=entry.prompt,
+        dropped=len(entry.dropped),
+        note=entry.note,
+        seconds=entry.seconds,
+        feedback=verdict and SavedFeedback(liked=verdict.liked, reason=verdict.reason),
+    )
+
+
+def entries_of(conversation: SavedConversation) -> tuple[Entry, ...]:
+    """The entries a file speaks of. ConfigError where a setting is out of its range."""
+    entries: list[Entry] = []
+    for turn in conversation.turns:
+        decode = within_limits(DecodeConfig(**turn.decode.model_dump()))
+        feedback = turn.feedback
+        entry = Entry(
+            question=turn.question,
+            answer=turn.answer,
+            state=turn.state,
+            asking=Asking(decode=decode, style=turn.style, custom=turn.custom),
+            prompt=turn.prompt,
+            dropped=conversation_of(entries).turns[: turn.dropped],
+            note=turn.note,
+            model=turn.model,
+            revision=turn.revision,
+            seconds=turn.seconds,
+            verdict=feedback and Verdict(liked=feedback.liked, reason=feedback.reason),
+        )
+        entries.append(entry)
+    return tuple(entries)

@@ -1,0 +1,101 @@
+"""How much of what the model can read at once is taken, and by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from app.chat.generation_settings import Asking
+from blip2core.chat import prompt_for
+from blip2core.records import Conversation, Turn
+
+if TYPE_CHECKING:
+    from blip2core.models.generator import Generator
+
+AMBER = 0.8
+"""Share of the room from which on the bar warns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """Tokens of the language model's context, by what takes them."""
+
+    prompt: str
+    """What the model reads after the picture; empty while there is no question."""
+    picture: int
+    history: int
+    question: int
+    answer: int
+    """Room kept for the answer; 0 where it lies elsewhere (encoder-decoder)."""
+    total: int
+    dropped: tuple[Turn, ...] = ()
+    """Turns that have no room any more."""
+
+    @property
+    def used(self) -> int:
+        return self.picture + self.history + self.question + self.answer
+
+
+def measure(generator: Generator, talk: Conversation, question: str, asking: Asking) -> Measure:
+    """What asking this would take. TextError where it cannot be asked."""
+    template, decode = asking.template(generator.spec.template), asking.decode
+    text = question.strip()
+    prompt = prompt_for(generator, talk, text or "?", decode, template)
+    alone = prompt_for(generator, Conversation(), text or "?", decode, template)
+    asked = generator.count_tokens(alone.text)
+    return Measure(
+        prompt=prompt.text if text else "",
+        picture=generator.picture_tokens,
+        history=generator.count_tokens(prompt.text) - asked,
+        question=asked if text else 0,
+        answer=generator.context_limit - generator.prompt_room(decode.max_new_tokens),
+        total=generator.picture_tokens + generator.context_limit,
+        dropped=prompt.dropped,
+    )
+
+
+def meter_html(taken: Measure) -> str:
+    """The bar and what it means in words."""
+    parts = {
+        "picture": taken.picture,
+        "history": taken.history,
+        "question": taken.question,
+        "answer": taken.answer,
+        "free": max(taken.total - taken.used, 0),
+    }
+    bar = "".join(
+        f'<i class="{name}" style="flex-grow:{size}"></i>' for name, size in parts.items() if size
+    )
+    words = ", ".join(
+        f'<span class="{name}">{name}{" up to" if name == "answer" else ""} {size}</span>'
+        for name, size in parts.items()
+        if size and name != "free"
+    )
+    amber = bool(taken.dropped) or taken.used >= AMBER * taken.total
+    return (
+        f'<div class="meter{" amber" if amber else ""}">'
+        f'<div class="bar" aria-hidden="true">{bar}</div>'
+        f"<p>Room: {taken.used} of {taken.total} tokens ({words}).{_warning(taken, amber)}</p>"
+        "</div>"
+    )
+
+
+def _warning(taken: Measure, amber: bool) -> str:
+    if taken.dropped:
+        questions = ", ".join(f"“{escape(turn.question)}”" for turn in taken.dropped)
+        return (
+            f" <strong>The model will no longer know: {questions}. "
+            "A new conversation has all the room again.</strong>"
+        )
+    if amber:
+        return (
+            " <strong>Nearly full: the earliest questions are left out next. "
+            "A new conversation has all the room again.</strong>"
+        )
+    return ""
+
+
+def trouble_html(words: str) -> str:
+    """In place of the bar, where a question cannot be asked as it stands."""
+    return f'<div class="meter amber"><p><strong>{escape(words)}</strong></p></div>'

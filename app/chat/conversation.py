@@ -1,0 +1,95 @@
+"""The values a conversation is made of: a picture, questions about it, and what became of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from PIL import Image
+
+from app.chat.generation_settings import Asking
+from blip2core.records import Conversation, Turn
+
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture on its way from a file to what the model keeps of it."""
+
+    key: str
+    """Hash of its content."""
+    shown: Image.Image
+    """RGB, small enough for a screen."""
+    name: str = "picture"
+    """Name of its file. Hostile text."""
+    data: bytes = field(default=b"", repr=False)
+    """The file as it came; kept for the picture on screen alone."""
+    features: ImageFeatures | None = None
+    scored: ImageFeatures | None = None
+    """Features that the matcher reads, where it cannot read the generator's."""
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the visitor thinks of an answer."""
+
+    liked: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A question and what became of it."""
+
+    number: int = -1
+    """Unique within a visit; -1 outside of one."""
+    question: str
+    asking: Asking = Asking()
+    answer: str = ""
+    """The answer so far, or the message of a failure."""
+    state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
+    dropped: tuple[Turn, ...] = ()
+    """Earlier turns that the model did not read, for lack of room."""
+    prompt: str = ""
+    """What the model read after the picture."""
+    model: str = ""
+    revision: str = ""
+    """Names its weights exactly, see `Generator.revision`."""
+    seconds: float | None = None
+    """From the beginning of the answer to its end, waiting not counted."""
+    note: str = ""
+    """What the visitor should know of how the answer came about."""
+    verdict: Verdict | None = None
+    stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    """Set when nobody waits for the answer any more."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while an answer may still come."""
+        return self.state in ("asked", "loading", "answering")
+
+    @property
+    def is_told(self) -> bool:
+        """True where there is an answer, if only a part of one, that the model is told of later."""
+        return self.state in ("answered", "stopped") and bool(self.answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A conversation that was held elsewhere."""
+
+    picture: Picture
+    entries: tuple[Entry, ...]
+    kind: Literal["example", "import"]
+    """example: comes with the page, and makes room without being asked."""
+
+
+def conversation_of(entries: Iterable[Entry]) -> Conversation:
+    """The turns that a model is told of."""
+    told = (entry for entry in entries if entry.is_told)
+    return Conversation(turns=tuple(Turn(question=e.question, answer=e.answer) for e in told))

@@ -1,0 +1,54 @@
+"""The conversation a visitor finds on arrival, before any model has loaded."""
+
+from __future__ import annotations
+
+import logging
+
+from app.chat.answer import answer
+from app.chat.archive import opening, parse
+from app.chat.archive_schema import saved
+from app.chat.conversation import Opening
+from app.chat.session import Visit
+from app.services import Services, build_services
+from app.settings import AppSettings
+from app.workbench.image import panel
+from app.workbench.image.panel import look, picture_from
+from blip2core.errors import Blip2Error
+
+log = logging.getLogger(__name__)
+
+EXAMPLE_NAME = "example.json"
+"""Beside the sample pictures; in the form of an export, so that it can be asked again."""
+PICTURE = "city-1.png"
+QUESTIONS = ("What animal is there?", "What is to its left?", "What colour is it?")
+
+
+def shipped_example() -> Opening | None:
+    """The example conversation, None where it is not there."""
+    try:
+        conversation = parse((panel.SAMPLES / EXAMPLE_NAME).read_bytes())
+        data = (panel.SAMPLES / conversation.picture.file).read_bytes()
+        return opening(conversation, data, "example")
+    except FileNotFoundError:
+        return None
+    except Blip2Error as error:
+        log.warning("%s: %s", EXAMPLE_NAME, error)
+        return None
+
+
+def make_example(services: Services) -> str:
+    """The example as the model of these services gives it: the text of EXAMPLE_NAME."""
+    visit = Visit(services.settings.model)
+    visit.receive(picture_from((panel.SAMPLES / PICTURE).read_bytes(), PICTURE))
+    for _ in look(services, visit):
+        pass
+    for question in QUESTIONS:
+        visit.ask(question)
+        for _ in answer(services, visit, visit.open_entry):
+            pass
+    return saved(visit.picture, PICTURE, visit.entries).model_dump_json(indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    text = make_example(build_services(AppSettings()))
+    (panel.SAMPLES / EXAMPLE_NAME).write_text(text, "utf-8")

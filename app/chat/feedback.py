@@ -1,0 +1,53 @@
+"""What a visitor thinks of an answer, as it leaves the visit."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from app.chat.conversation import Entry
+    from app.chat.session import Visit
+
+LONGEST_REASON = 1000
+"""Characters of a reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """One verdict on one answer. All texts are hostile."""
+
+    event_id: str
+    """The same for every verdict on the same answer: the latest counts."""
+    liked: bool | None
+    """None: the visitor took the verdict back."""
+    reason: str
+    question: str
+    answer: str
+    prompt: str
+    model: str
+    revision: str
+    image_sha256: str
+    """Of the bytes of the picture's file, 64 hex digits."""
+
+
+class KeepFeedback(Protocol):
+    """Keeps a verdict beyond the visit. May raise: the page says so, and goes on."""
+
+    def __call__(self, feedback: Feedback) -> None: ...
+
+
+def feedback_on(visit: Visit, entry: Entry) -> Feedback:
+    """The visitor's verdict on an entry, complete enough to be understood elsewhere."""
+    return Feedback(
+        event_id=f"{visit.uid}-{entry.number}",
+        liked=entry.verdict.liked if entry.verdict else None,
+        reason=entry.verdict.reason if entry.verdict else "",
+        question=entry.question,
+        answer=entry.answer,
+        prompt=entry.prompt,
+        model=entry.model,
+        revision=entry.revision,
+        image_sha256=hashlib.sha256(visit.picture.data if visit.picture else b"").hexdigest(),
+    )

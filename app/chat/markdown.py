@@ -1,0 +1,54 @@
+"""A conversation to read, as Markdown in which no text can become markup."""
+
+from __future__ import annotations
+
+import re
+
+from app.chat.archive_schema import SavedConversation, SavedTurn
+from app.chat.generation_settings import describe
+from blip2core.config import DecodeConfig
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&!$@:{}])|(?<=www)(\.)|^([-+=]+|\d+(?=[.)]))")
+"""What Markdown, HTML in it, bare links and formulas begin with; and lists, at a line's start."""
+
+ICON, WORD_JOINER = r"\:material/", "\u2060"
+"""Streamlit makes an icon of it, escaped or not: something that nobody sees stands between."""
+
+
+def as_markdown(conversation: SavedConversation, picture: str = "") -> str:
+    """The whole conversation; `picture` names its file where it lies beside."""
+    lines = [f"# About {escape_markdown(conversation.picture.name)}", ""]
+    if picture:
+        lines += [f"![The picture]({picture})", ""]
+    if conversation.picture.caption:
+        lines += [f"Caption: {escape_markdown(conversation.picture.caption)}", ""]
+    for number, turn in enumerate(conversation.turns, 1):
+        lines += _turn(number, turn)
+    lines.append(f"Saved {conversation.saved_at:%Y-%m-%d %H:%M} by BLIP-2 Studio.")
+    return "\n".join(lines) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    """One line in which every character stands for itself."""
+    line = " ".join(text.split())
+    escaped = SPECIAL.sub(lambda found: "".join(f"\\{sign}" for sign in found[0]), line)
+    return escaped.replace(ICON, ICON.replace("material", f"{WORD_JOINER}material"))
+
+
+def _turn(number: int, turn: SavedTurn) -> list[str]:
+    stopped = " … *(stopped)*" if turn.state == "stopped" else ""
+    decode = DecodeConfig(**turn.decode.model_dump())
+    model = escape_markdown(f"{turn.model} ({turn.revision[:12]})" if turn.model else "no model")
+    time = f", {turn.seconds:.1f} s" if turn.seconds is not None else ""
+    lines = [
+        f"## {number}. {escape_markdown(turn.question)}",
+        "",
+        f"{escape_markdown(turn.answer) or '*(no answer)*'}{stopped}",
+        "",
+        f"- {model}, {describe(decode)}{time}",
+    ]
+    if turn.feedback:
+        thumb = "liked" if turn.feedback.liked else "disliked"
+        reason = f": {escape_markdown(turn.feedback.reason)}" if turn.feedback.reason else ""
+        lines.append(f"- {thumb}{reason}")
+    return [*lines, ""]

@@ -1,0 +1,92 @@
+"""Ask a conversation's questions again, as they were asked, and say which answers differ."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from html import escape
+
+from app.chat.answer import write
+from app.chat.conversation import Entry, conversation_of
+from app.chat.session import Visit
+from app.inference.features import encoded
+from app.services import Services
+from app.workbench.events import explain, until_done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """An answer of then, and the one of now."""
+
+    entry: Entry
+    answer: str
+
+    @property
+    def same(self) -> bool:
+        """A stopped answer is the same where it is how the whole one begins."""
+        if self.entry.state == "stopped":
+            return self.answer.startswith(self.entry.answer)
+        return self.answer == self.entry.answer
+
+
+def replay(services: Services, visit: Visit) -> Iterator[str]:
+    """Yields HTML of how far it is, and last of what came of it.
+
+    Each question has the history of then before it, so that one answer that differs does not make
+    the next ones differ.
+    """
+    stop = visit.begin_replay()
+    try:
+        yield from _replay(services, visit, stop)
+    except Exception as error:
+        yield f"<p>{escape(explain(error, 'No replay'))}</p>"
+    finally:
+        visit.end_replay()
+
+
+def _replay(services: Services, visit: Visit, stop: threading.Event) -> Iterator[str]:
+    entries = [entry for entry in visit.entries if entry.is_told]
+    model = visit.model
+    pair = services.engine.pair(model)
+    for _ in until_done(pair.loading):
+        yield "<p>The model is loading; the replay waits.</p>"
+    results: list[Replayed] = []
+    features = encoded(services, visit, visit.picture, model).features
+    for number, entry in enumerate(entries):
+        progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
+        yield progress
+        talk, answer = conversation_of(entries[:number]), ""
+        with closing(write(services, model, features, talk, replace(entry, stop=stop))) as words:
+            for answer, _ in words:  # noqa: B007 - the last one counts
+                yield progress
+        if stop.is_set():
+            yield report(results, f"Stopped after {number} of {len(entries)} answers.")
+            return
+        results.append(Replayed(entry=entry, answer=answer))
+    yield report(results, _sum(results), pair.generator.revision)
+
+
+def _sum(results: list[Replayed]) -> str:
+    others = sum(not result.same for result in results)
+    if not results:
+        return "There is no answer to ask for again."
+    if not others:
+        return f"Asked again: all {len(results)} answers are the same."
+    return f"Asked again: {others} of {len(results)} answers differ."
+
+
+def report(results: list[Replayed], words: str, revision: str = "") -> str:
+    """HTML of which answers differ, and from what."""
+    others = [result for result in results if not result.same]
+    lines = "".join(
+        f"<li>{escape(r.entry.question)} <del>{escape(r.entry.answer)}</del> "
+        f"<ins>{escape(r.answer)}</ins></li>"
+        for r in others
+    )
+    weights = {result.entry.revision for result in results}
+    other_weights = (
+        " The weights are not those of then." if revision and weights - {revision} else ""
+    )
+    return f"<p>{escape(words)}{other_weights}</p>" + (f"<ul>{lines}</ul>" if lines else "")

@@ -1,0 +1,210 @@
+"""What one visitor sees and said. The server alone knows it: browsers are not believed."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from app.chat.conversation import Entry, Opening, Picture, Verdict, conversation_of
+from app.chat.generation_settings import Asking
+from blip2core.records import Conversation
+
+REMEMBERED = 4
+"""Pictures of a visit that keep their features, so that going back to one costs nothing."""
+
+
+class Visit:
+    """Belongs to one visitor alone. Events of theirs may overlap, so each change is made under a
+    lock and names what it changes: an answer that comes late finds its entry closed.
+    """
+
+    def __init__(self, model: str = "stickers-opt", opening: Opening | None = None) -> None:
+        """`opening` is what a visitor finds on arrival."""
+        self.model = model
+        """Name of the model that answers this visitor."""
+        self.picture: Picture | None = None
+        self.offered: Picture | None = None
+        """A new picture, until the visitor says whether it may end the conversation."""
+        self.probe = ""
+        """The text with which the visitor wants to look inside the model."""
+        self.entries: tuple[Entry, ...] = ()
+        self.opening: Opening | None = None
+        """Where the conversation on screen began, if not here."""
+        self.replaying: threading.Event | None = None
+        """Set to end the replay that is going on."""
+        self.judged: int | None = None
+        """Number of the entry that the latest verdict is about."""
+        self.uid = secrets.token_hex(8)
+        self._offered_opening: Opening | None = None
+        self._remembered: tuple[Picture, ...] = ()
+        self._numbers, self._talks = itertools.count(), itertools.count()
+        self._talk = next(self._talks)
+        self._lock = threading.Lock()
+        self._arrival = opening
+        if opening is not None:
+            self._open(opening)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
+        return Visit(self.model, self._arrival)  # Gradio copies a state's first value
+
+    @property
+    def topic(self) -> str:
+        """Names what is talked about; another picture, or another talk, has another name."""
+        return f"{self.picture.key} {self._talk}" if self.picture else ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the model works for this conversation, or is asked to."""
+        return self.open_entry is not None or self.replaying is not None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of the visitor's would be lost with the conversation."""
+        example = self.opening is not None and self.opening.kind == "example"
+        return not self.entries or (example and self.entries is self.opening.entries)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What the model is told of: answered questions, and stopped ones that have some answer."""
+        return conversation_of(self.entries)
+
+    @property
+    def open_entry(self) -> Entry | None:
+        """The question that still waits for the end of its answer."""
+        return next((entry for entry in reversed(self.entries) if entry.is_open), None)
+
+    def is_about(self, picture: Picture) -> bool:
+        """Whether this is the picture that is talked about."""
+        return self.picture is not None and self.picture.key == picture.key
+
+    def receive(self, picture: Picture) -> None:
+        """A new picture: taken at once, or only offered where it would end a conversation."""
+        with self._lock:
+            known = self._known(picture)
+            self._offered_opening = None
+            if self.is_untouched:
+                self._start(known)
+            elif not self.is_about(known):
+                self.offered = known
+
+    def receive_talk(self, opening: Opening) -> None:
+        """A conversation from a file: taken, or offered, as a picture is."""
+        with self._lock:
+            if self.is_untouched:
+                self._open(opening)
+            else:
+                self.offered, self._offered_opening = opening.picture, opening
+
+    def accept(self) -> None:
+        """What was offered comes, the conversation so far goes."""
+        self.stop()
+        with self._lock:
+            if self._offered_opening is not None:
+                self._open(self._offered_opening)
+            elif self.offered is not None:
+                self._start(self.offered)
+            self.offered = self._offered_opening = None
+
+    def keep(self) -> None:
+        """What was offered goes."""
+        with self._lock:
+            self.offered = self._offered_opening = None
+
+    def remove(self) -> None:
+        """The picture on screen goes; a picture that was talked about stays the topic."""
+        with self._lock:
+            if self.offered is None and self.is_untouched:
+                self._start(None)
+            self.offered = self._offered_opening = None
+
+    def _start(self, picture: Picture | None) -> None:
+        """Nothing said yet about a picture."""
+        if self.entries:
+            self._talk = next(self._talks)
+        self.picture, self.entries, self.opening = picture, (), None
+
+    def _open(self, opening: Opening) -> None:
+        self._talk = next(self._talks)
+        entries = tuple(replace(e, number=next(self._numbers)) for e in opening.entries)
+        self.opening = replace(opening, entries=entries)
+        self.picture, self.entries = self._known(opening.picture), entries
+
+    def _known(self, picture: Picture) -> Picture:
+        """A picture with what was learned of it before."""
+        known = next((old for old in self._remembered if old.key == picture.key), picture)
+        return replace(known, name=picture.name, data=picture.data)
+
+    def learn(self, picture: Picture) -> bool:
+        """Features or a caption of a picture came; False where it is no longer the current one."""
+        with self._lock:
+            others = (old for old in self._remembered if old.key != picture.key)
+            self._remembered = (replace(picture, data=b""), *others)[:REMEMBERED]
+            if is_topic := self.is_about(picture):
+                self.picture = picture
+            return is_topic
+
+    def ask(self, question: str, asking: Asking = Asking()) -> None:  # noqa: B008 - frozen
+        """One more question, open until it is answered, stopped or failed."""
+        with self._lock:
+            number = next(self._numbers)
+            self.entries += (Entry(number=number, question=question, asking=asking),)
+
+    def change(self, number: int, **changes: Any) -> bool:
+        """An open entry goes on; False, and no change, where it is closed or gone."""
+        with self._lock:
+            return self._change(number, lambda entry: entry.is_open, changes)
+
+    def judge(self, number: int, verdict: Verdict | None) -> Entry | None:
+        """The entry with what the visitor thinks of its answer; None where it has none."""
+        with self._lock:
+            self._change(number, lambda entry: entry.is_told, {"verdict": verdict})
+            told = (e for e in self.entries if e.number == number and e.is_told)
+            return next(told, None)
+
+    def _change(
+        self, number: int, allowed: Callable[[Entry], bool], changes: dict[str, Any]
+    ) -> bool:
+        for index, entry in enumerate(self.entries):
+            if entry.number == number and allowed(entry):
+                changed = replace(entry, **changes)
+                self.entries = (*self.entries[:index], changed, *self.entries[index + 1 :])
+                return True
+        return False
+
+    def cut(self, number: int) -> Entry | None:
+        """An entry and all that came after it go; None where there is none of this number."""
+        self.stop()
+        with self._lock:
+            for index, entry in enumerate(self.entries):
+                if entry.number == number:
+                    self.entries = self.entries[:index]
+                    return entry
+        return None
+
+    def begin_replay(self) -> threading.Event:
+        """The event that `stop` sets; `end_replay` when it is over."""
+        with self._lock:
+            self.replaying = threading.Event()
+            return self.replaying
+
+    def end_replay(self) -> None:
+        with self._lock:
+            self.replaying = None
+
+    def stop(self) -> None:
+        """What is answered so far stays; no more of it is waited for."""
+        if (replaying := self.replaying) is not None:
+            replaying.set()
+        if (entry := self.open_entry) is not None:
+            entry.stop.set()
+            self.change(entry.number, state="stopped")
+
+    def clear(self) -> None:
+        """An empty conversation about the same picture."""
+        self.stop()
+        with self._lock:
+            self.entries, self.opening = (), None

@@ -1,0 +1,77 @@
+"""The conversation of a visit as chat messages, in the words a visitor reads."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from app.chat.conversation import Entry
+from app.chat.session import Visit
+
+Message = dict[str, Any]
+"""role, content and perhaps metadata, as Gradio's Chatbot takes them."""
+
+
+JOINER = "\u2060"
+"""Invisible; after it a letter begins no tag and no entity."""
+
+
+def inert(text: str) -> str:
+    """Text that a browser shows as it is: Gradio would draw the tags in it, and fetch what an
+    image in an imported conversation names."""
+    return re.sub("[<&]", rf"\g<0>{JOINER}", text)
+
+
+def as_typed(text: str) -> str:
+    """What `inert` was given."""
+    return text.replace(JOINER, "")
+
+
+def transcript(visit: Visit) -> list[Message]:
+    """The conversation as chat messages."""
+    return [message | {"content": inert(message["content"])} for _, message in _lines(visit)]
+
+
+def entry_at(visit: Visit, index: int | tuple[int, int] | list[int]) -> Entry | None:
+    """The question that a message belongs to; None where the browser shows an older state."""
+    entries = [entry for entry, _ in _lines(visit)]
+    number = index if isinstance(index, int) else index[0]
+    return entries[number] if 0 <= number < len(entries) else None
+
+
+def thumbs(visit: Visit) -> list[str | None]:
+    """Like, Dislike or None for each message of the model."""
+    return [
+        entry.verdict and ("Like" if entry.verdict.liked else "Dislike")
+        for entry, message in _lines(visit)
+        if message["role"] == "assistant"
+    ]
+
+
+def _lines(visit: Visit) -> Iterator[tuple[Entry, Message]]:
+    for entry in visit.entries:
+        yield entry, {"role": "user", "content": entry.question}
+        if entry.dropped:
+            yield entry, _left_out(entry)
+        if entry.note:
+            yield entry, {"role": "assistant", "content": entry.note}
+        yield entry, {"role": "assistant", "content": _wording(entry)}
+
+
+def _wording(entry: Entry) -> str:
+    if entry.state == "loading":
+        return "The model is loading; your question waits."
+    if entry.state == "stopped":
+        return f"{entry.answer} … (stopped)".lstrip()
+    if entry.state == "answered":
+        return entry.answer or "(The model has no answer.)"
+    return entry.answer or "…"
+
+
+def _left_out(entry: Entry) -> Message:
+    number = len(entry.dropped)
+    turns = "the earliest question" if number == 1 else f"the {number} earliest questions"
+    return {
+        "role": "assistant",
+        "content": "\n".join(f"{turn.question} {turn.answer}" for turn in entry.dropped),
+        "metadata": {"title": f"For lack of room the model no longer knows {turns}"},
+    }

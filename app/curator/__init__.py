@@ -1,0 +1,1 @@
+"""The Streamlit curator: many images, over days."""

@@ -1,0 +1,192 @@
+"""Many pictures at once: choose some, accept their best texts or reject all of them, undo it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from app.chat.markdown import escape_markdown
+from app.curator.context import Desk
+from app.curator.formatting import count_of
+from app.curator.review_session import Rules, as_plain, new_event, why_empty
+from app.curator.thumbnails import shown_picture
+from blip2core.errors import StorageError
+from blip2core.storage.batches import (
+    Choice,
+    NewBatch,
+    decide_many,
+    ensure_unchanged,
+    list_batches,
+    undo_batch,
+)
+from blip2core.storage.cards import Card, card
+from blip2core.storage.review import QueueEntry, review_queue
+
+TILES, ACROSS, SIDE = 24, 6, 260
+
+
+def draw_grid(desk: Desk, rules: Rules) -> None:
+    """One page of the queue as tiles, with what can be done to the chosen ones."""
+    state = st.session_state
+    if state.get("grid-rules") != (desk.dataset_id, rules):
+        state["grid-rules"], state["grid-pages"] = (desk.dataset_id, rules), [None]
+    if message := state.pop("grid-message", ""):
+        st.info(escape_markdown(message))
+    pages = state["grid-pages"]
+    try:
+        with desk.database.read() as session:
+            page = review_queue(
+                session,
+                dataset_id=desk.dataset_id,
+                order=rules.order,
+                where=replace(rules.where, free_for=None),  # a batch disturbs nobody's screen
+                seed=desk.annotator_id,
+                after=pages[-1],
+                limit=TILES,
+            )
+            cards = {
+                entry.item_id: card(session, item_id=entry.item_id, annotator_id=desk.annotator_id)
+                for entry in page.entries
+            }
+    except StorageError as error:
+        st.error(escape_markdown(str(error)))
+        return
+    if not page.entries:
+        st.info(why_empty(rules.where))
+    _draw_tiles(desk, page.entries, cards)
+    chosen = [one for item, one in cards.items() if state.get(f"tile-{item}")]
+    _draw_acts(desk, rules, chosen, list(cards))
+    back, forth, _ = st.columns([1, 1, 4])
+    back.button("Back", disabled=len(pages) < 2, on_click=pages.pop, key="grid-back")
+    forth.button(
+        "Next page",
+        disabled=page.next is None,
+        on_click=partial(pages.append, page.next),
+        key="grid-next",
+    )
+    _draw_batches(desk)
+
+
+def _draw_tiles(desk: Desk, entries: tuple[QueueEntry, ...], cards: dict[int, Card]) -> None:
+    for start in range(0, len(entries), ACROSS):
+        for column, entry in zip(st.columns(ACROSS), entries[start : start + ACROSS], strict=False):
+            with column, st.container(border=True):
+                picture = shown_picture(
+                    desk.database.images, entry.image_sha256, entry.format, SIDE
+                )
+                if isinstance(picture, bytes):
+                    st.image(picture, width="stretch", alt=f"Picture {entry.item_id}")
+                best = best_text(cards[entry.item_id])
+                st.text(best[1] if best else "(no text)")
+                st.checkbox(
+                    f"#{entry.item_id}" + (f", ITM {entry.best:.2f}" if entry.best >= 0 else ""),
+                    key=f"tile-{entry.item_id}",
+                )
+
+
+def best_text(shown: Card) -> tuple[int, str] | None:
+    """Number and words of the likeliest text."""
+    ranked = sorted(shown.texts, key=lambda text: -(text.itm.value if text.itm else -1))
+    return (ranked[0].caption_id, ranked[0].text) if ranked else None
+
+
+def choices_for(cards: list[Card], action: str) -> list[Choice]:
+    """accept: the likeliest text of each; reject: every text of each."""
+    if action == "accept":
+        return [
+            Choice(item_id=one.item_id, caption_id=best[0], action="accept")
+            for one in cards
+            if (best := best_text(one))
+        ]
+    return [
+        Choice(item_id=one.item_id, caption_id=text.caption_id, action="reject")
+        for one in cards
+        for text in one.texts
+    ]
+
+
+def _draw_acts(desk: Desk, rules: Rules, chosen: list[Card], shown: list[int]) -> None:
+    whole, accept, reject = st.columns([2, 3, 3])
+    whole.button(
+        "Choose all" if len(chosen) < len(shown) else "Choose none",
+        on_click=partial(_choose, shown, len(chosen) < len(shown)),
+        disabled=not shown,
+    )
+    accept.button(
+        f"Accept the best text of {len(chosen)}",
+        type="primary",
+        disabled=not chosen,
+        on_click=partial(decide_chosen, desk, rules, chosen, "accept"),
+    )
+    reject.button(
+        f"Reject every text of {len(chosen)}",
+        disabled=not chosen,
+        on_click=partial(decide_chosen, desk, rules, chosen, "reject"),
+    )
+
+
+def _choose(item_ids: list[int], chosen: bool) -> None:
+    for item_id in item_ids:
+        st.session_state[f"tile-{item_id}"] = chosen
+
+
+def decide_chosen(desk: Desk, rules: Rules, chosen: list[Card], action: str) -> None:
+    """One batch; on disk when this returns."""
+    choices = choices_for(chosen, action)
+    new = NewBatch(
+        uid=new_event(),
+        dataset_id=desk.dataset_id,
+        annotator_id=desk.annotator_id,
+        settings=as_plain(rules) | {"action": action},
+    )
+
+    def unit(session: Session) -> None:
+        ensure_unchanged(session, versions={one.item_id: one.row_version for one in chosen})
+        decide_many(session, new, choices=choices, expected=len(choices))
+
+    try:
+        desk.database.run_write(unit)
+        decided = f"{count_of(len(choices), 'text')}: {action}."
+        message = f"{decided} Undo it below, or with Z in the other view."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["grid-message"] = message
+    _choose([one.item_id for one in chosen], False)
+
+
+def _draw_batches(desk: Desk) -> None:
+    """What was decided in one go, and its undo."""
+    with desk.database.read() as session:
+        batches = list_batches(session, dataset_id=desk.dataset_id, limit=10)
+    if not batches:
+        return
+    with st.expander("Batches"):
+        for one in batches:
+            what, act = st.columns([6, 2], vertical_alignment="center")
+            what.text(
+                f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {one.batch.kind}, "
+                f"{count_of(one.batch.expected, 'text')}" + (", undone" if one.undone else "")
+            )
+            act.button(
+                "Undo the batch",
+                key=f"undo-batch-{one.batch.id}",
+                disabled=one.undone,
+                on_click=partial(undo_one, desk, one.batch.id),
+            )
+
+
+def undo_one(desk: Desk, batch_id: int) -> None:
+    """The whole batch is taken back."""
+    uid = new_event()
+    try:
+        undone = desk.database.run_write(
+            lambda session: undo_batch(
+                session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
+            )
+        )
+        st.session_state["grid-message"] = f"Undone: {count_of(undone.decisions, 'decision')}."
+    except StorageError as error:
+        st.session_state["grid-message"] = str(error)

@@ -1,0 +1,1 @@
+"""The pages of the curator, one file each; Streamlit runs them as scripts."""

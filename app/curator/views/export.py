@@ -1,0 +1,165 @@
+"""Frozen snapshots of the accepted pairs, and their exports with provenance."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from app.chat.markdown import escape_markdown
+from app.curator.context import Desk, desk_with_dataset
+from app.curator.formatting import count_of, size_of
+from app.jobs import ExportJob
+from blip2core.errors import StorageError
+from blip2core.exports import FORMATS
+from blip2core.storage.choosing import SnapshotPolicy
+from blip2core.storage.schema import SOURCES
+from blip2core.storage.snapshots import (
+    SnapshotSummary,
+    create_snapshot,
+    list_snapshots,
+)
+
+EVERY = 2.0
+"""Seconds between two looks at the exports."""
+DOWNLOAD = 500_000_000
+"""Bytes of an export that is offered as one file; larger ones are fetched from their folder."""
+LABELS = {
+    "imagefolder": "Hugging Face imagefolder",
+    "webdataset": "webdataset (tar shards)",
+    "coco": "COCO captions",
+    "parquet": "Parquet",
+    "llava": "LLaVA conversations",
+    "jsonl": "JSON lines",
+    "csv": "CSV",
+    "sidecars": "pictures with .txt sidecars",
+}
+
+
+def render(desk: Desk) -> None:
+    """The page."""
+    draw_message()
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        draw_new(desk)
+    with right:
+        draw_snapshots(desk)
+
+
+def draw_message() -> None:
+    """What became of the latest press."""
+    if message := st.session_state.pop("export-message", ""):
+        st.info(escape_markdown(message))
+
+
+def draw_new(desk: Desk) -> None:
+    """Rules of a snapshot."""
+    st.subheader("Freeze what is accepted")
+    st.write(
+        "A snapshot holds the pairs that somebody accepted and nobody rejected. It never changes: "
+        "the same decisions under the same rules have the same hash."
+    )
+    with desk.database.read() as session:
+        known = len(list_snapshots(session, dataset_id=desk.dataset_id))
+    name = st.text_input("Name", f"v{known + 1}", max_chars=80)
+    sources = st.multiselect("Texts of", SOURCES, default=list(SOURCES))
+    most = st.selectbox("Texts of one picture", ["all", "1", "2", "3"])
+    lowest = st.slider("Lowest ITM score (0 takes unscored texts, too)", 0.0, 1.0, 0.0, 0.01)
+    validation, test = st.columns(2)
+    held = validation.number_input("Share for validation", 0.0, 0.5, 0.05, 0.01)
+    apart = test.number_input("Share for test", 0.0, 0.4, 0.05, 0.01)
+    policy = SnapshotPolicy(
+        sources=tuple(sources),
+        lowest_itm=lowest or None,
+        per_item=None if most == "all" else int(most),
+        validation=held,
+        test=apart,
+    )
+    st.button(
+        "Freeze",
+        type="primary",
+        disabled=not (name.strip() and sources),
+        on_click=partial(freeze, desk, name, policy),
+    )
+
+
+def freeze(desk: Desk, name: str, policy: SnapshotPolicy) -> None:
+    """A new snapshot; on disk when this returns."""
+    try:
+        snapshot = desk.database.run_write(
+            lambda session: create_snapshot(
+                session,
+                dataset_id=desk.dataset_id,
+                name=name,
+                policy=policy,
+                created_by=desk.annotator_id,
+            )
+        )
+        message = f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, frozen."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["export-message"] = message
+
+
+@st.fragment(run_every=EVERY)
+def draw_snapshots(desk: Desk) -> None:
+    """Snapshots with their exports, drawn anew by themselves."""
+    draw_message()  # a press in here draws nothing else anew
+    st.subheader("Snapshots")
+    with desk.database.read() as session:
+        found = list_snapshots(session, dataset_id=desk.dataset_id)
+    if not found:
+        st.info("There is none yet.")
+    for one in found:
+        with st.container(border=True):
+            draw_snapshot(desk, one)
+
+
+def draw_snapshot(desk: Desk, one: SnapshotSummary) -> None:
+    """One snapshot: what it is, its exports, a new one."""
+    snapshot = one.snapshot
+    st.markdown("**Snapshot**")
+    st.text(
+        f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, by {one.created_by}, "
+        f"{snapshot.created_at:%d %b %Y %H:%M}"
+    )
+    st.code(snapshot.content_sha256, language=None)
+    for export in one.exports:
+        st.text(f"{LABELS.get(export.format, export.format)}: {export.status}")
+        if export.status == "complete":
+            draw_complete(Path(export.location), export.manifest_sha256)
+    chosen, act = st.columns([3, 2], vertical_alignment="bottom")
+    format = chosen.selectbox(
+        "Format", list(FORMATS), format_func=lambda key: LABELS[key], key=f"format-{snapshot.id}"
+    )
+    act.button(
+        "Export",
+        key=f"export-{snapshot.id}",
+        on_click=partial(start, desk, snapshot.id, format),
+    )
+
+
+def draw_complete(folder: Path, manifest: str) -> None:
+    """Where it lies, and the file to take away where it is small enough."""
+    st.caption(f"Manifest {manifest[:16]}…, in the folder {folder.name}")
+    archive = folder.with_suffix(".zip")
+    if archive.is_file() and archive.stat().st_size <= DOWNLOAD:
+        st.download_button(
+            f"Download {size_of(archive.stat().st_size)}",
+            archive.read_bytes,
+            archive.name,
+            "application/zip",
+            key=f"download-{folder.name}",
+        )
+
+
+def start(desk: Desk, snapshot_id: int, format: str) -> None:
+    """Hands the export to the jobs."""
+    desk.services.jobs.add(
+        ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=desk.annotator_id)
+    )
+    st.session_state["export-message"] = "It is being exported."
+
+
+render(desk_with_dataset())

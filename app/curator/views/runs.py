@@ -1,0 +1,159 @@
+"""What ran with what, and two runs side by side on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pandas
+import streamlit as st
+
+from app.chat.markdown import escape_markdown
+from app.curator.context import Desk, desk_with_dataset
+from app.curator.formatting import count_of
+from app.curator.thumbnails import shown_picture
+from blip2core.exports.csv import safe_cell
+from blip2core.storage.items import image_of
+from blip2core.storage.runs import (
+    ComparedItem,
+    compare_runs,
+    count_problems,
+    list_problems,
+    list_runs,
+    run_scores,
+    was_interrupted,
+)
+from blip2core.storage.schema import Run
+
+SHOWN = 10
+"""Pictures on one page of a comparison."""
+PROBLEMS = 100_000
+"""Most problems that one download holds."""
+
+
+def render(desk: Desk) -> None:
+    """The page."""
+    with desk.database.read() as session:
+        runs = list_runs(session, dataset_id=desk.dataset_id, limit=200)
+        problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+    if not runs:
+        st.info("Nothing has run over this dataset yet.")
+        return
+    st.dataframe([as_row(run, problems[run.id]) for run in runs], hide_index=True)
+    troubled = [run for run in runs if problems[run.id]]
+    if troubled:
+        run = st.selectbox("Problems of", troubled, format_func=name_of)
+        draw_problems(desk, run)
+    wrote = [run for run in runs if run.kind in ("caption", "capfilt")]
+    st.subheader("Compare two runs on the same pictures")
+    if len(wrote) < 2:
+        st.info("There are not yet two runs that wrote texts.")
+        return
+    left, right = st.columns(2)
+    first = left.selectbox("First", wrote, format_func=name_of, index=1)
+    second = right.selectbox("Second", wrote, format_func=name_of, index=0)
+    if first.id == second.id:
+        st.info("Choose two different runs.")
+        return
+    draw_comparison(desk, first, second)
+
+
+def name_of(run: Run) -> str:
+    """A run in a few words."""
+    return f"{run.id}: {run.kind} {run.model or ''} {run.created_at:%d %b %H:%M}"
+
+
+def as_row(run: Run, problems: int) -> dict[str, object]:
+    """A run as a line of the table."""
+    return {
+        "run": run.id,
+        "kind": run.kind,
+        "status": "interrupted" if was_interrupted(run) else run.status,
+        "model": run.model or "",
+        "revision": (run.revision or "")[:12],
+        "seed": run.seed,
+        "settings": ", ".join(f"{key}={value}" for key, value in leaves(run.parameters)),
+        "done": run.done,
+        "failed": run.failed,
+        "problems": problems,
+        "code": run.code_version,
+        "started": run.created_at,
+    }
+
+
+def leaves(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every setting by its own name, without the groups it stands in."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        else:
+            yield key, value
+
+
+def draw_problems(desk: Desk, run: Run) -> None:
+    """What could not be used, and why; all of it as a file."""
+    with desk.database.read() as session:
+        found = list_problems(session, run_id=run.id, limit=PROBLEMS)
+    frame = pandas.DataFrame(
+        [{"name": one.name, "reason": one.reason} for one in found], columns=["name", "reason"]
+    )
+    st.dataframe(frame.head(100), hide_index=True)
+    st.download_button(
+        f"{count_of(len(found), 'problem')} as CSV",
+        frame.map(safe_cell).to_csv(index=False),
+        f"problems-of-run-{run.id}.csv",
+        "text/csv",
+    )
+
+
+def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
+    """Figures of both, then the texts side by side."""
+    key = f"compared-{first.id}-{second.id}"
+    pages: list[int] = st.session_state.setdefault(key, [0])
+    with desk.database.read() as session:
+        items = compare_runs(
+            session, first_id=first.id, second_id=second.id, after=pages[-1], limit=SHOWN + 1
+        )
+        scores = [
+            run_scores(session, run_id=run.id, item_ids_of=other.id)
+            for run, other in ((first, second), (second, first))
+        ]
+    if not items:
+        st.info("No picture has texts of both.")
+        return
+    for column, run, values in zip(st.columns(2), (first, second), scores, strict=True):
+        kept = sum(value >= desk.threshold for value in values) / max(len(values), 1)
+        mean = sum(values) / max(len(values), 1)
+        with column.container(border=True):
+            label = escape_markdown(f"{name_of(run)}: kept at {desk.threshold:.2f}")
+            st.metric(label, f"{kept:.0%}")
+            st.caption(f"of {count_of(len(values), 'text')}; mean ITM {mean:.2f}")
+    more, items = len(items) > SHOWN, items[:SHOWN]
+    for item in items:
+        draw_item(desk, item)
+    back, forth, _ = st.columns([1, 1, 4])
+    back.button("Back", disabled=len(pages) < 2, on_click=pages.pop)
+    forth.button(
+        "More",
+        disabled=not more,
+        on_click=partial(pages.append, items[-1].item_id),
+    )
+
+
+def draw_item(desk: Desk, item: ComparedItem) -> None:
+    """One picture with the texts of both runs."""
+    with desk.database.read() as session:
+        image = image_of(session, item_id=item.item_id)
+    picture, left, right = st.columns([1, 3, 3])
+    shown = shown_picture(desk.database.images, image.sha256, image.format, 200)
+    if isinstance(shown, bytes):
+        picture.image(shown, alt=f"Picture {item.item_id}")
+    else:
+        picture.text(shown)
+    for column, texts in ((left, item.first), (right, item.second)):
+        for text, score in texts:
+            column.text(text if score is None else f"{score:.2f}  {text}")
+
+
+render(desk_with_dataset())

@@ -1,0 +1,202 @@
+"""Pictures with the texts that compete for them: what a visitor filters and judges.
+
+The engine's part of it is below; the filter itself needs no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.inference.batches import Batch
+from app.inference.captions import Order
+from app.inference.pool import Pair
+from app.workbench.image.uploads import Upload
+from blip2core.capfilt import decide
+from blip2core.config import CaptionConfig, FilterConfig
+from blip2core.errors import ConfigError, ImageError
+from blip2core.records import Candidate, Decision, Scored
+
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
+
+Verdict = Literal["", "accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One text about a picture, with its score and what the visitor thinks of it."""
+
+    number: int
+    """Its place in its card, which it keeps."""
+    scored: Scored
+    verdict: Verdict = ""
+    parent: int | None = None
+    """The text it was edited from."""
+
+    @property
+    def words(self) -> str:
+        return self.scored.candidate.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One picture and all its texts, which are judged as equals."""
+
+    number: int
+    name: str
+    """Name of its file. Hostile text."""
+    data: bytes = field(repr=False)
+    """A clean picture file."""
+    sha256: str
+    thumbnail: str
+    texts: tuple[Text, ...] = ()
+    features: ImageFeatures | None = None
+    """What the matcher reads, once an edited text had to be scored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a desk works on, and how."""
+
+    model: str
+    order: Order
+    given: tuple[Given, ...]
+    """One for each job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A picture as it came, not opened yet."""
+
+    name: str
+    data: bytes = field(repr=False)
+    texts: tuple[str, ...] = ()
+
+
+class Desk(Batch):
+    """The pairs of one visitor. Jobs are the pictures; each that is done has a card."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rules = FilterConfig()
+        self.problems: tuple[tuple[str, str], ...] = ()
+        """What could not be read at all: name and reason."""
+        self.runs: dict[str, int] = {}
+        """Dataset -> number of the run in the database that stands for this work."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Desk:
+        return Desk()
+
+    def begin_with(self, plan: Plan, problems: Sequence[tuple[str, str]]) -> None:
+        """New pictures; what was on the desk goes."""
+        self.problems, self.runs = tuple(problems), {}
+        self.start([Upload(path="", name=one.name) for one in plan.given], plan)
+
+    @property
+    def cards(self) -> list[Card]:
+        """Those that are done, in the order of the pictures."""
+        return [job.result for job in self.jobs if isinstance(job.result, Card)]
+
+    def card(self, number: Any) -> Card:
+        """ConfigError where there is none: the browser's number may be of an earlier desk."""
+        for card in self.cards:
+            if card.number == number:
+                return card
+        raise ConfigError("This picture is not here any more.")
+
+    def put(self, card: Card) -> None:
+        """A card that changed."""
+        with self._lock:
+            self._change(card.number, {"result": card})
+
+    def judge(self, card_number: Any, text_number: Any, verdict: Verdict) -> None:
+        """What the visitor thinks of a text; the same again takes it back."""
+        card = self.card(card_number)
+        text = text_of(card, text_number)
+        verdict = "" if text.verdict == verdict else verdict
+        self.put(with_text(card, replace(text, verdict=verdict)))
+
+    def accept_kept(self) -> int:
+        """Accepts what the filter keeps and nobody judged yet -> how many."""
+        accepted = 0
+        for card in self.cards:
+            for text, decision in judged(card, self.rules):
+                if decision.kept and not text.verdict:
+                    card = with_text(card, replace(text, verdict="accepted"))
+                    accepted += 1
+            self.put(card)
+        return accepted
+
+
+def text_of(card: Card, number: Any) -> Text:
+    """ConfigError where there is none."""
+    for text in card.texts:
+        if text.number == number:
+            return text
+    raise ConfigError("This text is not here any more.")
+
+
+def with_text(card: Card, text: Text) -> Card:
+    """The card with one text changed, or added."""
+    others = [one for one in card.texts if one.number != text.number]
+    return replace(card, texts=tuple(sorted([*others, text], key=lambda one: one.number)))
+
+
+def judged(card: Card, rules: FilterConfig) -> list[tuple[Text, Decision]]:
+    """The texts with what the filter makes of them; kept ones first, likeliest first."""
+    decisions = decide([text.scored for text in card.texts], rules)
+    pairs = list(zip(card.texts, decisions, strict=True))
+    return sorted(pairs, key=lambda pair: (not pair[1].kept, -pair[0].scored.itm))
+
+
+def judge_picture(
+    pair: Pair,
+    texts: Sequence[str],
+    data: bytes,
+    sha256: str,
+    order: Order,
+    *,
+    stop: Event | None,
+) -> Iterator[tuple[Scored, ...]]:
+    """Done by the engine: one picture captioned, all its texts scored, encoded once.
+
+    Yields the scores once, or nothing where it was stopped. ImageError says what is wrong.
+    """
+    from blip2core.capfilt import CapFilt, Task, judge  # loads torch: the page need not wait
+
+    web = tuple(Candidate(text=text, source="web") for text in texts)
+    task = Task(key=0, name="", data=data, sha256=sha256, texts=web)
+    models = CapFilt(
+        matcher=pair.matcher,
+        generator=pair.generator,
+        captions=caption_config(order),
+        batch=1,
+        workers=1,
+    )
+    with closing(judge([task], models, stop=stop)) as results:
+        for result in results:
+            if result.problem is not None:
+                raise ImageError(result.problem.reason)
+            yield result.scored
+
+
+def caption_config(order: Order) -> CaptionConfig:
+    """An order as the captioner takes it."""
+    return CaptionConfig(num=order.num, decode=order.decode, prompt=order.prompt or None)
+
+
+def score_edited(pair: Pair, features: ImageFeatures, text: str) -> Scored:
+    """Done by the engine: an edited text is scored as any other."""
+    from blip2core.capfilt import score
+
+    return score(pair.matcher, features, [[Candidate(text=text, source="edited")]])[0][0]
+
+
+def sha256_of(data: bytes) -> str:
+    """Identity of a picture's bytes, as the store names them."""
+    return hashlib.sha256(data).hexdigest()

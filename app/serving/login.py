@@ -1,0 +1,55 @@
+"""One login for both apps: HTTP basic authentication in front of everything, websockets too."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.serving.users import Users
+
+POLICY_VIOLATION = 1008
+"""Code with which a websocket is refused."""
+
+
+class Login:
+    """Lets through who names a person of the file with the right password.
+
+    Behind a proxy that speaks TLS, as the password travels with every request.
+    """
+
+    def __init__(self, app: ASGIApp, users: Users) -> None:
+        self.app, self.users = app, users
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or await self._is_let_in(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        else:
+            wanted = {"WWW-Authenticate": 'Basic realm="BLIP-2 Studio", charset="UTF-8"'}
+            refusal = PlainTextResponse("Who are you?", status_code=401, headers=wanted)
+            await refusal(scope, receive, send)
+
+    async def _is_let_in(self, scope: Scope) -> bool:
+        name, password = credentials(scope["headers"])
+        return bool(name) and await run_in_threadpool(self.users.check, name, password)
+
+
+def credentials(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """Name and password of a request; two empty texts where there are none."""
+    for key, value in headers:
+        kind, _, encoded = value.partition(b" ")
+        if key.lower() == b"authorization" and kind.lower() == b"basic":
+            try:
+                text = base64.b64decode(encoded, validate=True).decode("utf-8")
+            except (binascii.Error, UnicodeDecodeError):
+                return "", ""
+            name, _, password = text.partition(":")
+            return name, password
+    return "", ""

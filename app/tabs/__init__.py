@@ -1,1 +1,0 @@
-"""One tab, one file; each runs alone."""

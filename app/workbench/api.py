@@ -1,0 +1,236 @@
+"""What programs may ask: endpoints beside the page, on the same lane.
+
+No postponed annotations here: Gradio reads the types of an endpoint as they stand.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from threading import Event
+from typing import Any, Literal
+
+import gradio as gr
+from PIL import Image
+
+from app.chat.generation_settings import decode_from
+from app.inference.captions import captions_of, order_from, score_texts
+from app.inference.features import encode_for_matcher, encode_picture, look_at
+from app.inference.pool import Pair
+from app.services import Services
+from app.workbench.events import LANE, explain
+from app.workbench.image.uploaded_files import read_upload
+from app.workbench.match_tab.tab import texts_from
+from app.workbench.widgets.caption_rows import record
+from blip2core.chat import prompt_for
+from blip2core.config import DecodeConfig
+from blip2core.errors import TextError
+from blip2core.images import open_image
+from blip2core.records import Conversation
+
+Mode = Literal["greedy", "sample", "beam"]
+Method = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
+"""The names of `blip2core.explain.METHODS`, which loads torch and so is not asked here."""
+LONGEST_QUESTION = 2000
+"""Characters of a question or an answer before it."""
+
+
+class Endpoints:
+    """The functions behind the endpoints; their signatures and docstrings are what programs see."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def caption(
+        self,
+        image: gr.FileData,
+        num: int = 1,
+        mode: Mode = "greedy",
+        prompt: str = "",
+        seed: int | None = None,
+        max_new_tokens: int = 40,
+        beams: int = 5,
+    ) -> list[dict[str, Any]]:
+        """Captions of a picture with their scores, likeliest first.
+
+        Args:
+            image: The picture, as a file.
+            num: How many captions, 1 to 8; equal ones are merged, and "times" counts them.
+            mode: greedy has one caption to give; sample draws words; beam searches.
+            prompt: Words that the captions begin with.
+            seed: Same seed, same captions; sample only.
+            max_new_tokens: Longest caption, 1 to 256 tokens.
+            beams: Captions that grow side by side, 2 to 10; beam only.
+
+        Returns:
+            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
+        """
+        with told("No captions"):
+            decode = decoding(mode, max_new_tokens, seed, beams)
+            order, model = order_from(num, prompt, decode), self._services.settings.model
+            seen = look_at(self._services, model, picture(image))
+            growing = captions_of(self._services, model, seen, order, Event())
+            *_, captions = growing
+        return [record(caption) for caption in captions]
+
+    def ask(
+        self,
+        image: gr.FileData,
+        question: str,
+        history: list[list[str]] | None = None,
+        mode: Mode = "greedy",
+        seed: int | None = None,
+        max_new_tokens: int = 40,
+    ) -> dict[str, Any]:
+        """The answer to a question about a picture.
+
+        Args:
+            image: The picture, as a file.
+            question: What to ask.
+            history: Earlier questions with their answers, oldest first, which it builds on.
+            mode: How words are chosen: greedy, sample or beam.
+            seed: Same seed, same answer; sample only.
+            max_new_tokens: Longest answer, 1 to 256 tokens.
+
+        Returns:
+            answer; prompt, as the model read it; dropped, how many turns it had no room for.
+        """
+        with told("No answer"):
+            decode = decoding(mode, max_new_tokens, seed)
+            talk, model = conversation(history), self._services.settings.model
+            asked = (short(question), talk, decode)
+            features = self._services.engine.call(encode_picture, model, picture(image))
+            return self._services.engine.call(answer_question, model, features, *asked)
+
+    def match(self, image: gr.FileData, texts: list[str]) -> list[dict[str, Any]]:
+        """How well texts fit a picture.
+
+        Args:
+            image: The picture, as a file.
+            texts: At most 100 texts; equal ones are scored once.
+
+        Returns:
+            One object for each text, in their order: text; itm, a probability; itc, a cosine;
+            query, the query token with that cosine; truncated, whether its end was not read.
+        """
+        with told("No scores"):
+            words, model = texts_from("\n".join(one_line(text) for text in texts)), self._model
+            features = self._services.engine.call(encode_for_matcher, model, picture(image))
+            found = self._services.engine.each(score_texts, model, features, words)
+            *_, matches = found
+        return [asdict(match) for match in matches]
+
+    def attention(
+        self,
+        image: gr.FileData,
+        text: str,
+        method: Method = "winner",
+        word: int | None = None,
+    ) -> dict[str, Any]:
+        """What the Q-Former looked at in a picture, given a text.
+
+        Args:
+            image: The picture, as a file.
+            text: A text about it.
+            method: How the map is made.
+            word: Place of one word of the text, from 0; for the methods that follow words.
+
+        Returns:
+            map, rows of columns of shares of the largest value; peak, its row and column and its
+            centre x and y in shares of the picture; alt, the map in words; flat, whether no part
+            stands out; itm, the matching score; words, those of the text.
+        """
+        with told("No map"):
+            features = self._services.engine.call(encode_for_matcher, self._model, picture(image))
+            asked = (features, short(text), method, word)
+            return self._services.engine.call(map_attention, self._model, *asked)
+
+    @property
+    def _model(self) -> str:
+        return self._services.settings.model
+
+
+def build_api(services: Services) -> None:
+    """Adds the endpoints to the page that is being built; there are no others."""
+    endpoints = Endpoints(services)
+    for endpoint in (endpoints.caption, endpoints.ask, endpoints.match, endpoints.attention):
+        gr.api(endpoint, api_name=endpoint.__name__, **LANE)
+
+
+def answer_question(
+    pair: Pair, features: Any, question: str, talk: Conversation, decode: DecodeConfig
+) -> dict[str, Any]:
+    """Done by the engine: the answer, and what was read for it."""
+    prompt = prompt_for(pair.generator, talk, question, decode)
+    answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
+    return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
+
+
+def map_attention(
+    pair: Pair, features: Any, text: str, method: str, word: int | None
+) -> dict[str, Any]:
+    """Done by the engine: a map over the patches, and what one may say of it."""
+    from blip2core.explain import METHODS, Focus, trace  # loads torch: the page need not wait
+
+    if method not in METHODS:
+        raise TextError(f"There is no method '{method}': {', '.join(METHODS)}.")
+    found = trace(pair.matcher, features, text, gradients=True)
+    if word is not None and not 0 <= word < len(found.words):
+        raise TextError(f"word ({word}) must be from 0 to {len(found.words) - 1}.")
+    heat = METHODS[method](found, Focus(word=word))
+    (row, column), (x, y) = heat.peak, heat.peak_point
+    most = float(heat.values.max()) or 1.0
+    return {
+        "map": [[round(value / most, 4) for value in values] for values in heat.values.tolist()],
+        "peak": {"row": row, "column": column, "x": x, "y": y},
+        "alt": heat.describe(),
+        "flat": heat.is_flat,
+        "itm": found.itm,
+        "words": [known.text for known in found.words],
+        "method": method,
+    }
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """What goes wrong inside reaches the program in our own words."""
+    try:
+        yield
+    except Exception as error:
+        raise gr.Error(explain(error, what), print_exception=False) from error
+
+
+def picture(file: Any) -> Image.Image:
+    """The picture in an upload. ImageError where it is none, or was not uploaded.
+
+    Gradio checks the path of what says it is a file, but nothing makes a program say so.
+    """
+    return open_image(read_upload(file.get("path") if isinstance(file, dict) else None))
+
+
+def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> DecodeConfig:
+    """Settings within what a visitor of the page may choose too. ConfigError says which is not."""
+    return decode_from(mode, max_new_tokens, 0, 1.0, 1.0, 0.9, beams, 1.0, seed)
+
+
+def conversation(history: Any) -> Conversation:
+    """Pairs of question and answer -> turns. TextError where they are none."""
+    talk = Conversation()
+    for turn in history or ():
+        if not isinstance(turn, list | tuple) or len(turn) != 2:
+            raise TextError("history must hold pairs of a question and its answer.")
+        talk = talk.add(short(turn[0]), short(turn[1]))
+    return talk
+
+
+def one_line(text: Any) -> str:
+    """A text whose line breaks are spaces."""
+    return " ".join(short(text).split())
+
+
+def short(text: Any) -> str:
+    """A text of a length that may be asked for. TextError where it is none."""
+    if not isinstance(text, str):
+        raise TextError("A question, answer or text must be words.")
+    if len(text) > LONGEST_QUESTION:
+        raise TextError(f"A text has {len(text)} characters: at most {LONGEST_QUESTION}.")
+    return text

@@ -1,0 +1,1 @@
+"""CapFilt on a handful of images."""

@@ -1,0 +1,167 @@
+"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why, keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.session import Visit
+from app.inference.capfilt_tasks import Desk, Text, score_edited, text_of, with_text
+from app.inference.features import encode_for_matcher
+from app.services import Services
+from app.workbench.capfilt_tab.cards import cards_html, summary
+from app.workbench.events import MODEL_LANE, QUIET, Update, explain
+from app.workbench.image.panel import look, picture_from, show
+from app.workbench.widgets import tables
+from blip2core.errors import Blip2Error
+from blip2core.images import open_image
+from blip2core.texts import clean_text
+
+LONGEST_EDIT = 1000
+"""Characters of an edited text."""
+AT_ONCE = QUIET | {"queue": False}
+"""Needs no model: what a press does is there at once, also while the model works."""
+
+
+def build_acts(ui: SimpleNamespace, services: Services) -> None:
+    """Draws what is done with all pairs at once, above the cards."""
+    with gr.Row(elem_classes="buttons"):
+        ui.all = gr.Button(
+            "Accept all kept", size="sm", scale=0, min_width=150, elem_id="accept-kept"
+        )
+        if services.database is not None:
+            ui.keep = gr.Button(
+                "Keep what I judged", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
+            )
+            ui.dataset = gr.Textbox(
+                "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
+            )
+    ui.kept = gr.HTML(container=False, elem_classes="saying")
+
+
+def wire_acts(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
+    """Wires the threshold, those buttons, and the ones on the cards."""
+    shown = [ui.desk, ui.said, ui.cards]
+    ui.threshold.input(
+        on_threshold,
+        [ui.desk, ui.threshold],
+        shown,
+        trigger_mode="always_last",
+        **AT_ONCE,
+    )
+    ui.cards.judge(on_judge, ui.desk, shown, **AT_ONCE)
+    ui.all.click(on_accept_kept, ui.desk, shown, **AT_ONCE)
+    ui.cards.edit(edit_of(services), ui.desk, shown, **MODEL_LANE)
+    why = ui.cards.why(
+        on_why, [ui.visit, ui.desk], [*panel.screen, panel.probe, panel.tabs], **QUIET
+    )
+    why.success(partial(look, services), ui.visit, [panel.caption, panel.notice], **MODEL_LANE)
+    if services.database is not None:
+        ui.keep.click(keep_of(services), [ui.desk, ui.dataset], [ui.desk, ui.kept], **QUIET)
+
+
+def on_threshold(desk: Desk, value: Any) -> tuple[Update, ...]:
+    """Other rules, the same scores: what is kept and dropped is decided again."""
+    if isinstance(value, int | float) and 0 <= value <= 1:
+        desk.rules = replace(desk.rules, threshold=float(value))
+    return _drawn(desk)
+
+
+def on_judge(desk: Desk, event: gr.EventData) -> tuple[Update, ...]:
+    """A text was accepted or rejected; pressed again, it is neither."""
+    sent = event._data
+    verdict = sent.get("verdict")
+    try:
+        if verdict in ("accepted", "rejected"):
+            desk.judge(sent.get("card"), sent.get("text"), verdict)
+    except Blip2Error as error:
+        return _drawn(desk, str(error))
+    return _drawn(desk)
+
+
+def on_accept_kept(desk: Desk) -> tuple[Update, ...]:
+    """All that the filter keeps and nobody judged yet."""
+    desk.accept_kept()
+    return _drawn(desk)
+
+
+def edit_of(services: Services) -> Any:
+    """The listener of an edit; Gradio finds the event by its annotation."""
+
+    def edit(desk: Desk, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
+        yield desk, tables.status("The edited text is being scored."), gr.skip()
+        yield on_edit(services, desk, event._data)
+
+    return edit
+
+
+def on_edit(services: Services, desk: Desk, sent: Any) -> tuple[Update, ...]:
+    """An edited text is a text of its own, scored as the others; then it may be accepted."""
+    try:
+        card = desk.card(sent.get("card"))
+        parent = text_of(card, sent.get("text"))
+        words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
+        if not words or words == parent.words:
+            return _drawn(desk)
+        model, features = desk.order.model, card.features
+        if features is None:
+            image = open_image(card.data)
+            features = services.engine.call(encode_for_matcher, model, image)
+        scored = services.engine.call(score_edited, model, features, words)
+        card = replace(desk.card(card.number), features=features)  # judged meanwhile, perhaps
+        number = 1 + max(text.number for text in card.texts)
+        desk.put(with_text(card, Text(number=number, scored=scored, parent=parent.number)))
+    except Exception as error:
+        return _drawn(desk, explain(error, "Not scored"))
+    return _drawn(desk)
+
+
+def on_why(visit: Visit, desk: Desk, event: gr.EventData) -> tuple[Update, ...]:
+    """The picture becomes the visitor's, and the tab that looks inside gets the text."""
+    try:
+        card = desk.card(event._data.get("card"))
+        text = text_of(card, event._data.get("text"))
+        picture = picture_from(card.data, card.name)
+    except Blip2Error as error:
+        return (*show(visit, str(error)), gr.skip(), gr.skip())
+    visit.receive(picture)
+    if not visit.is_about(picture):  # it is offered, and the visitor asked about it at the left
+        return (*show(visit), gr.skip(), gr.skip())
+    visit.probe = text.words
+    return (*show(visit), visit.probe, gr.Tabs(selected="inside"))
+
+
+def keep_of(services: Services) -> Any:
+    """The listener that puts pairs into the database."""
+
+    def keep(desk: Desk, dataset: str, request: gr.Request) -> tuple[Desk, str]:
+        return desk, on_keep(services, desk, dataset, request.username or "workbench")
+
+    return keep
+
+
+def on_keep(services: Services, desk: Desk, dataset: str, handle: str) -> str:
+    """Pictures, texts, scores and verdicts go to the curator's database; HTML of what was done."""
+    from app.inference.pair_keeping import keep_pairs  # the workbench alone needs no database
+
+    try:
+        kept = keep_pairs(services, desk, dataset=dataset.strip(), handle=handle)
+    except Exception as error:
+        return tables.status(explain(error, "Not kept"), problem=True)
+    return tables.status(
+        f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.pictures} pictures "
+        f"are in the dataset {dataset.strip()}."
+    )
+
+
+def _drawn(desk: Desk, problem: str = "") -> tuple[Update, ...]:
+    """The desk, what is said of it, and the cards."""
+    said = tables.status(problem, problem=True) if problem else ""
+    if desk.is_running:
+        said += tables.progress(desk.done, len(desk.jobs), f"{desk.done} of {len(desk.jobs)}")
+    return desk, said + summary(desk) + tables.problems(desk.problems), cards_html(desk)

@@ -1,0 +1,89 @@
+"""Pictures and web texts for the CapFilt tab: pictures, archives, tables, and texts as typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from app.inference.capfilt_tasks import Given
+from app.workbench.image.uploaded_files import uploaded_path
+from app.workbench.image.uploads import Upload
+from blip2core.errors import ImageError, IntakeError
+from blip2core.intake import Limits, NamedFile, read
+from blip2core.records import Problem, WebPicture
+from blip2core.texts import clean_text
+
+MOST_PICTURES = 200
+"""Pictures taken at once; the curator takes any number."""
+MOST_BYTES = 100_000_000
+"""Of all pictures together, as files."""
+SAMPLES = Path(__file__).parents[3] / "data" / "samples" / "web"
+SAMPLE_PICTURES = 12
+LIMITS = Limits(
+    text_characters=1000,
+    texts=10,
+    rows=10_000,
+    table_bytes=10_000_000,
+    members=2_000,
+)
+Found = tuple[list[Given], list[tuple[str, str]]]
+"""Pictures, and what could not be used: name and reason."""
+
+
+def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
+    """Everything in the files, with the texts that stood beside it and those that were typed."""
+    given, problems, size = [], [], 0
+    try:
+        files = [NamedFile(upload.name, uploaded_path(upload.path)) for upload in uploads]
+        for one in read(files, limits=LIMITS):
+            if isinstance(one, Problem):
+                problems.append((one.name, one.reason))
+                continue
+            size += len(one.data)
+            if len(given) == MOST_PICTURES or size > MOST_BYTES:
+                problems.append((one.name, _too_much()))
+                break
+            given.append(_given(one))
+    except (ImageError, IntakeError) as error:
+        problems.append((uploads[0].name, str(error)))
+    placed, left = place_texts(given, typed)
+    return placed, problems + left
+
+
+def read_samples() -> Found:
+    """The beginning of the noisy web set that comes with the project."""
+    found = islice(read(SAMPLES, limits=LIMITS), SAMPLE_PICTURES)
+    return [_given(one) for one in found if isinstance(one, WebPicture)], []
+
+
+def _given(picture: WebPicture) -> Given:
+    return Given(name=picture.name, data=picture.data, texts=picture.texts)
+
+
+def _too_much() -> str:
+    return (
+        f"This and what follows is left out: at most {MOST_PICTURES} pictures and "
+        f"{MOST_BYTES // 1_000_000} MB are taken here. The curator takes whole folders."
+    )
+
+
+def place_texts(given: Sequence[Given], typed: str) -> Found:
+    """Typed texts go to their pictures: a line `name | text` to the picture of that name, any
+    other line to the next picture in order. Lines too many are problems."""
+    pictures, problems = list(given), []
+    names = {PurePosixPath(one.name).name: index for index, one in enumerate(pictures)}
+    following = 0
+    for line in filter(None, map(clean_text, typed.splitlines())):
+        name, bar, text = map(clean_text, line.partition("|"))
+        index = names.get(name) if bar else None
+        if index is None:
+            index, text = following, line
+            following += 1
+        if index >= len(pictures):
+            problems.append((line[:60], "There is no picture for this text."))
+        elif text:
+            one = pictures[index]
+            pictures[index] = replace(one, texts=(*one.texts, text[: LIMITS.text_characters]))
+    return pictures, problems

@@ -1,0 +1,224 @@
+"""CapFilt on a handful of pictures: caption them, score all texts alike, keep the good ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.generation_settings import decode_from
+from app.chat.session import Visit
+from app.inference.batches import take_turn
+from app.inference.capfilt_tasks import Card, Desk, Plan, Text, judge_picture, sha256_of
+from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, order_from
+from app.services import Services
+from app.workbench.capfilt_tab.actions import build_acts, wire_acts
+from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary
+from app.workbench.capfilt_tab.inputs import Found, read_samples, read_uploads
+from app.workbench.capfilt_tab.lesson import build_lesson
+from app.workbench.events import MODEL_LANE, QUIET, Update, explain, until_done
+from app.workbench.image.uploads import uploads_from
+from app.workbench.widgets import tables
+from app.workbench.widgets.buttons import build_buttons, buttons
+from app.workbench.widgets.generation_controls import build_decoding
+from blip2core.errors import Blip2Error, ImageError
+from blip2core.images import open_image
+from blip2core.intake import check_picture
+
+LOADING = "The model is loading; the captions will come by themselves."
+LONGEST_TYPED = 20_000
+"""Characters of all typed texts."""
+ABOUT = """<h2>From noisy web texts to good pairs</h2>
+<p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each picture, a <b>filter</b>
+scores them and the text from the web as equals, and what fits is kept. Whole folders are the
+curator's.</p>"""
+HINT = """a whale on the beach
+sea-1.png | a yellow car and an octopus"""
+
+
+def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
+    """Draws and wires the tab inside the page that is being built."""
+    ui = SimpleNamespace(visit=panel.visit, desk=gr.State(Desk()), turn=gr.State(0))
+    gr.HTML(ABOUT, elem_classes="about", container=False)
+    with gr.Accordion("One pair, step by step", open=False):
+        build_lesson(services, panel)
+    with gr.Row():
+        ui.files = gr.File(
+            label="Pictures, ZIP archives, CSV tables",
+            file_count="multiple",
+            height=140,
+            elem_id="pair-files",
+            elem_classes="drop",
+        )
+        ui.typed = gr.Textbox(
+            label="Texts from the web, one on each line",
+            info="In the order of the pictures, or: file name | text",
+            placeholder=HINT,
+            lines=4,
+            max_lines=8,
+            max_length=LONGEST_TYPED,
+            elem_id="pair-texts",
+        )
+    with gr.Accordion("How captions are written", open=False):
+        with gr.Row():
+            ui.num = gr.Slider(
+                1, MOST_CAPTIONS, 3, step=1, label="How many", buttons=[], min_width=160
+            )
+            ui.prompt = gr.Textbox(
+                label="They begin with", placeholder="a photo of", max_length=LONGEST_PROMPT
+            )
+        longest = services.settings.max_new_tokens
+        decoding = build_decoding(longest, mode="sample", elem_id="pair-mode")
+    with gr.Row():
+        ui.begin, ui.stop = build_buttons("Caption and filter", "pairs", ready=True)
+        ui.samples = gr.Button("Try it with the sample set", size="sm", scale=0, min_width=200)
+    ui.threshold = gr.Slider(
+        0,
+        1,
+        0.5,
+        step=0.01,
+        label="Keep texts with an ITM of at least",
+        buttons=[],
+        elem_id="pair-threshold",
+    )
+    build_acts(ui, services)
+    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.cards = build_cards()
+    ui.below = gr.HTML(container=False, elem_classes="saying")
+    ui.ordered = [ui.num, ui.prompt, *decoding.all]
+    _wire(ui, services)
+    wire_acts(ui, services, panel)
+
+
+def _wire(ui: SimpleNamespace, services: Services) -> None:
+    ui.screen = [ui.said, ui.cards, ui.below, ui.begin, ui.stop]
+    begun = [ui.desk, ui.turn, *ui.screen]
+    given = [ui.visit, ui.desk, ui.turn]
+    quiet = QUIET | {"preprocess": False}
+    ui.begin.click(on_begin, [*given, ui.files, ui.typed, *ui.ordered], begun, **quiet)
+    ui.samples.click(on_samples, [*given, *ui.ordered], begun, **quiet)
+    going = ui.turn.change(
+        partial(go_on, services), [ui.desk, ui.turn], [ui.turn, *ui.screen], **MODEL_LANE
+    )
+    going.failure(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **QUIET)
+    ui.stop.click(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **QUIET)
+
+
+def on_begin(
+    visit: Visit,
+    desk: Desk,
+    turn: int,
+    files: Sequence[dict[str, Any]] | None,
+    typed: str | None,
+    *ordered: Any,
+) -> tuple[Update, ...]:
+    """Reads what was dropped and begins, or says why it cannot."""
+    uploads = uploads_from(files)
+    if not uploads:
+        return _refuse(desk, turn, "Add some pictures first, or try the sample set.")
+    return _begin(visit, desk, turn, read_uploads(uploads, str(typed or "")), ordered)
+
+
+def on_samples(visit: Visit, desk: Desk, turn: int, *ordered: Any) -> tuple[Update, ...]:
+    """Begins with the pictures and noisy texts that come with the project."""
+    return _begin(visit, desk, turn, read_samples(), ordered)
+
+
+def _begin(
+    visit: Visit, desk: Desk, turn: int, found: Found, ordered: Sequence[Any]
+) -> tuple[Update, ...]:
+    num, prompt, *decoding = ordered
+    given, problems = found
+    try:
+        order = order_from(num, prompt, decode_from(*decoding))
+        if not given:
+            raise ImageError("There is no picture in these files.")
+    except Blip2Error as error:
+        return _refuse(desk, turn, str(error), tables.problems(problems))
+    desk.begin_with(Plan(model=visit.model, order=order, given=tuple(given)), problems)
+    return desk, turn + 1, *show(desk)
+
+
+def _refuse(desk: Desk, turn: int, why: str, more: str = "") -> tuple[Update, ...]:
+    said = tables.status(why, problem=True) + more
+    return desk, turn, said, gr.skip(), gr.skip(), *buttons(running=False)
+
+
+def go_on(services: Services, desk: Desk, turn: int) -> Iterator[tuple[Update, ...]]:
+    """One turn of captioning and scoring; the next is asked for where pictures are left."""
+    try:
+        pair = services.engine.pair(desk.order.model)
+        for _ in until_done(pair.loading, pair.loading_matcher()):
+            yield gr.skip(), tables.status(LOADING), *(gr.skip(),) * 4
+        for _ in take_turn(desk, partial(_work, services, desk)):
+            yield gr.skip(), *show(desk)
+    except Exception as error:
+        desk.give_up()
+        said = tables.status(explain(error, "No captions"), problem=True)
+        yield gr.skip(), said, *show(desk, services)[1:]
+        return
+    yield turn + 1 if desk.is_left else gr.skip(), *show(desk, services)
+
+
+def _work(services: Services, desk: Desk, run: Event, index: int) -> Iterator[None]:
+    """One picture: checked, encoded once, captioned, its texts scored."""
+    plan = desk.order
+    given = plan.given[index]
+    desk.change(run, index, state="working")
+    yield
+    try:
+        clean = check_picture(given.data)
+        card = Card(
+            number=index,
+            name=given.name,
+            data=clean.data,
+            sha256=sha256_of(clean.data),
+            thumbnail=tables.thumbnail(open_image(clean.data)),
+        )
+        asked = (given.texts, card.data, card.sha256, plan.order)
+        for scored in services.engine.each(judge_picture, plan.model, *asked, stop=run):
+            texts = tuple(Text(number=place, scored=one) for place, one in enumerate(scored))
+            desk.change(run, index, state="done", result=replace(card, texts=texts))
+    except Exception as error:
+        desk.change(run, index, state="failed", problem=explain(error, "Left out"))
+    yield
+
+
+def on_stop(services: Services, desk: Desk) -> tuple[Update, ...]:
+    """Nobody waits for the rest; what is done stays."""
+    desk.give_up()
+    return desk, *show(desk, services)
+
+
+def show(desk: Desk, services: Services | None = None) -> tuple[Update, ...]:
+    """What is said, the cards, what can be taken along, and the two buttons.
+
+    `services` where the work is over, so that the models can be named.
+    """
+    total = len(desk.jobs)
+    said = summary(desk) + tables.problems(desk.problems)
+    if desk.is_running:
+        words = f"{desk.done} of {total} pictures"
+        said = tables.progress(desk.done, total, words) + said
+        return said, cards_html(desk), "", *buttons(running=True)
+    if any(job.state == "stopped" for job in desk.jobs):
+        said = tables.status(f"Stopped after {len(desk.cards)} of {total} pictures.") + said
+    below = pair_links(desk, _made_by(services, desk)) if services and desk.cards else gr.skip()
+    return said, cards_html(desk), below, *buttons(running=False)
+
+
+def _made_by(services: Services, desk: Desk) -> dict[str, Any]:
+    pair = services.engine.pair(desk.order.model)
+    return {
+        "captioner": pair.generator.spec.name,
+        "captioner_revision": pair.generator.revision,
+        "filter": pair.matcher.spec.name,
+        "filter_revision": pair.matcher.revision,
+        "parameters": asdict(desk.order.order),
+        "rules": asdict(desk.rules),
+    }

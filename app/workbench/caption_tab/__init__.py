@@ -1,0 +1,1 @@
+"""Captions of one image or several."""

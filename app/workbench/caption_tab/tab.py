@@ -1,0 +1,101 @@
+"""Many captions of the picture, each with what the matcher says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.generation_settings import decode_from
+from app.chat.session import Picture, Visit
+from app.inference.cancellable import Errand
+from app.inference.captions import (
+    LONGEST_PROMPT,
+    MOST_CAPTIONS,
+    Order,
+    captions_of,
+    order_from,
+    progress_of,
+    words_for,
+)
+from app.inference.features import matched
+from app.services import Services
+from app.workbench.caption_tab.several import build_many
+from app.workbench.events import MODEL_LANE, Update, paced
+from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
+from app.workbench.inside_tab.probe import wire_probe
+from app.workbench.widgets import tables
+from app.workbench.widgets.buttons import build_buttons
+from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
+from app.workbench.widgets.generation_controls import build_decoding
+
+ABOUT = """<h2>What can be said of the picture?</h2>
+<p>The model writes several captions in one go; the matcher, which has not written them, says how
+well each fits.</p>"""
+WORDS = Words(
+    waiting="The model is loading; the captions will come by themselves.",
+    sorry="No captions",
+    stopped="Stopped: what was not finished has no scores.",
+)
+
+
+def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
+    """Draws and wires the tab inside the page that is being built."""
+    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(Errand()))
+    ready = bool(panel.topic.value)
+    gr.HTML(ABOUT, elem_classes="about", container=False)
+    with gr.Row():
+        ui.num = gr.Slider(1, MOST_CAPTIONS, 5, step=1, label="How many", buttons=[], min_width=160)
+        ui.prompt = gr.Textbox(
+            label="They begin with",
+            placeholder="a photo of",
+            max_length=LONGEST_PROMPT,
+            scale=2,
+            min_width=200,
+            elem_id="caption-prompt",
+        )
+    with gr.Accordion("How words are chosen", open=False):
+        longest = services.settings.max_new_tokens
+        decoding = build_decoding(longest, mode="sample", elem_id="caption-mode")
+    ui.begin, ui.stop = build_buttons("Write captions", "caption", ready=ready)
+    ui.said = build_saying(ready=ready)
+    ui.table = tables.build_table(elem_id="captions")
+    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.visit, ui.errand]
+    ordered = [ui.num, ui.prompt, *decoding.all]
+    written = ui.begin.click(partial(write, services), [*given, *ordered], screen, **MODEL_LANE)
+    wire_run(ui, panel, written)
+    wire_probe(ui.table, panel)
+    build_many(services, panel, ordered)
+
+
+def write(
+    services: Services, visit: Visit, errand: Errand, num: Any, prompt: Any, *decoding: Any
+) -> Iterator[tuple[Update, ...]]:
+    """Writes captions and scores them; yields what is said, the table and the two buttons."""
+
+    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+        order = order_from(num, prompt, decode_from(*decoding))
+        return paced(_written(services, visit, picture, order, stop))
+
+    yield from run(services, visit, errand, work, WORDS)
+
+
+def _written(
+    services: Services, visit: Visit, picture: Picture, order: Order, stop: Event
+) -> Iterator[Shown]:
+    pair, captions = services.engine.pair(visit.model), []
+    picture = matched(services, visit, picture)
+    title = f"By {pair.generator.spec.name}: {words_for(order)}"
+    seen = (picture.features, picture.scored)
+    growing = captions_of(services, visit.model, seen, order, stop)
+    with closing(growing):
+        for captions in growing:
+            said = tables.progress(*progress_of(captions, order))
+            yield said, caption_table(captions, title)
+    done = Captioned(name=picture.name, sha256=picture.key, captions=captions)
+    yield "", caption_table(captions, title, caption_links(pair, order, [done]))

@@ -1,0 +1,96 @@
+"""Save and load: a conversation as ZIP or Markdown, from a ZIP, and asked again."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.archive import pack, unpack
+from app.chat.archive_schema import saved
+from app.chat.markdown import as_markdown
+from app.chat.session import Visit
+from app.services import Services
+from app.workbench.events import MODEL_LANE, QUIET, Update, notice
+from app.workbench.image.panel import look, show
+from app.workbench.image.uploaded_files import read_upload
+from blip2core.errors import Blip2Error
+
+PRESS_DOWNLOAD = "() => document.querySelector('#download')?.click()"
+"""A download button gives what it holds when pressed, so it is filled first, then pressed."""
+
+
+def build_saving(services: Services, panel: SimpleNamespace) -> SimpleNamespace:
+    """Draws and wires the buttons inside the page that is being built."""
+    ui = SimpleNamespace()
+    gr.Markdown(
+        "The export holds the picture, and every question with its settings, seed, model, exact "
+        "prompt, time and your feedback. Imported again, it can be replayed."
+    )
+    with gr.Row():
+        ui.export = gr.Button("Export", size="sm", min_width=100)
+        ui.markdown = gr.Button("Export as Markdown", size="sm", min_width=100)
+        ui.load = gr.UploadButton("Import", size="sm", min_width=100, file_types=[".zip"])
+    ui.notice = gr.HTML(container=False, elem_classes="notice")
+    ui.download = gr.DownloadButton("Download", visible="hidden", elem_id="download")
+    for button, write in ((ui.export, on_export), (ui.markdown, on_markdown)):
+        written = button.click(write, panel.visit, [ui.download, ui.notice], **QUIET)
+        written.success(None, js=PRESS_DOWNLOAD, **QUIET)
+    loaded = ui.load.upload(
+        on_import, [panel.visit, ui.load], [*panel.screen, ui.notice], preprocess=False, **QUIET
+    )
+    loaded.success(
+        partial(look, services), panel.visit, [panel.caption, panel.notice], **MODEL_LANE
+    )
+    return ui
+
+
+def on_export(visit: Visit) -> Iterator[tuple[Update, str]]:
+    """The conversation as a ZIP file."""
+    picture = visit.picture
+    if picture is None or not visit.entries:
+        yield NOTHING
+        return
+    yield from _offer(visit, ".zip", pack(picture, visit.entries))
+
+
+def on_markdown(visit: Visit) -> Iterator[tuple[Update, str]]:
+    """The conversation to read."""
+    picture = visit.picture
+    if picture is None or not visit.entries:
+        yield NOTHING
+        return
+    text = as_markdown(saved(picture, "picture.png", visit.entries))
+    yield from _offer(visit, ".md", text.encode())
+
+
+NOTHING = (None, '<p role="status">There is no conversation to save yet.</p>')
+
+
+def _offer(visit: Visit, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
+    """A file for the download button; Gradio has its own copy when this goes on."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(visit.picture.name).stem).strip("-")[:40]
+    name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        yield str(path), ""
+
+
+def on_import(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+    """A file came from the visitor; Gradio has checked that its path is an upload."""
+    if upload is None:
+        return (*show(visit), "")
+    try:
+        visit.receive_talk(unpack(read_upload(upload["path"])))
+    except Blip2Error as error:
+        name = upload.get("orig_name") or "This file"
+        return (*show(visit), notice(f"{name}: {error}"))
+    return (*show(visit), "")

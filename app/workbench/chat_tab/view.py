@@ -1,0 +1,57 @@
+"""What the chat tab shows of a visit; each function gives values of components."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.chat.session import Visit
+from app.chat.transcript import thumbs, transcript
+from app.workbench.events import Update
+from blip2core.models.specs import find_spec
+
+SUGGESTIONS = 3
+"""Buttons with a question each."""
+
+
+def suggestions(model: str) -> list[dict[str, Any]]:
+    """What the buttons below the box say, or that they say nothing."""
+    questions = find_spec(model).questions[:SUGGESTIONS]
+    blank = [""] * (SUGGESTIONS - len(questions))
+    return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
+
+
+def show_talk(visit: Visit) -> tuple[Update, ...]:
+    """The conversation, the question box, and what stands around them."""
+    return (
+        chat_of(visit),
+        question_box(visit),
+        origin_html(visit),
+        gr.update(visible=visit.opening is not None),
+        gr.skip() if visit.opening is not None else "",
+        gr.update(visible=False),
+    )
+
+
+def chat_of(visit: Visit) -> Update:
+    return gr.update(value=transcript(visit), feedback_value=thumbs(visit))
+
+
+def question_box(visit: Visit, **changes: Any) -> Update:
+    """The box with the button that applies: Ask or Stop."""
+    if not visit.is_busy:
+        return gr.update(submit_btn="Ask", stop_btn=False, **changes)
+    return gr.update(submit_btn=False, stop_btn="Stop", **changes)
+
+
+def origin_html(visit: Visit) -> str:
+    """Where the conversation began, unless it began here."""
+    if visit.opening is None:
+        return ""
+    models = sorted({entry.model for entry in visit.opening.entries if entry.model})
+    by = f", answered by {escape(' and '.join(models))}" if models else ""
+    if visit.opening.kind == "example":
+        return f"<p><b>An example</b>{by}. Go on asking, or bring a picture of your own.</p>"
+    return f"<p><b>Imported</b>{by}. Replay asks again and says which answers differ.</p>"

@@ -1,0 +1,1 @@
+"""The image beside the tabs: panel, uploads, notes."""

@@ -1,0 +1,205 @@
+"""The picture at the left of every tab: drop zone, examples, caption, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.session import Picture, Visit
+from app.inference.features import encoded, write_caption
+from app.services import Services
+from app.workbench.events import MODEL_LANE, QUIET, Update, explain, notice, until_done
+from app.workbench.image.notes import remarks
+from app.workbench.image.uploaded_files import read_upload
+from blip2core.config import DecodeConfig
+from blip2core.errors import ImageError
+from blip2core.images import content_hash, open_image
+
+SAMPLES = Path(__file__).parents[3] / "data" / "samples"
+EXAMPLES, CARDS = "*-1.png", 3
+"""Sample pictures offered as cards: one of each place, of the first places."""
+CHOOSE_SCRIPT = "() => document.querySelector('#picture input[type=file]')?.click()"
+SHOWN_SIDE = 768
+"""Longer edge, in pixels, of a picture as the page shows it."""
+
+
+def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
+    """Draws and wires the panel inside the page that is being built.
+
+    `.topic` is a gr.State that names what is talked about: a tab that shows something of the
+    picture listens to its `.change`. `.probe` is one that holds the text to look inside the model
+    with, after `visit.probe`. `.caption` is the caption's text box; `.screen` are the components
+    that `show` fills, for a tab that brings another picture.
+    """
+    arrival: Visit = visit.value
+    ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic), probe=gr.State(""))
+    ui.picture = gr.Image(
+        arrival.picture.shown if arrival.picture else None,
+        label="Picture",
+        placeholder="Drop, paste or choose a picture",
+        sources=["upload"],  # keys.html adds pasting, wherever the cursor is
+        buttons=[],
+        height=250,
+        elem_id="picture",
+    )
+    ui.choose = gr.Button("Drop, paste or choose a picture", size="sm", elem_id="choose")
+    ui.notice = gr.HTML(elem_id="notice", container=False)
+    with gr.Column(visible=False, elem_id="decision") as ui.decision:
+        gr.HTML("A new picture starts a new conversation; the one so far will be cleared.")
+        with gr.Row():
+            ui.accept = gr.Button("Start with the new picture", variant="primary", size="sm")
+            ui.keep = gr.Button("Keep the old one", size="sm")
+    ui.caption = gr.Textbox(
+        _caption_of(arrival),
+        label="Caption",
+        placeholder="Comes by itself when there is a picture.",
+        interactive=False,
+        lines=1,
+        max_lines=3,
+        elem_id="caption",
+    )
+    samples = sorted(SAMPLES.glob(EXAMPLES))[:CARDS]
+    gr.set_static_paths(samples)  # else they are swept away with the visitors' uploads
+    with gr.Row(elem_id="examples", visible=bool(samples)):
+        ui.examples = {
+            path: gr.Button(card_label(number, path), icon=path, size="sm", min_width=60)
+            for number, path in enumerate(samples, 1)
+        }
+    _wire(ui, services)
+    return ui
+
+
+def card_label(number: int, path: Path) -> str:
+    """Sample number 1, beach-1.png -> Example 1: beach."""
+    return f"Example {number}: {path.stem.partition('-')[0]}"
+
+
+def _wire(ui: SimpleNamespace, services: Services) -> None:
+    # The visit is an output although it stays the same: what was set is deleted after the visit.
+    screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
+    ui.screen = screen
+    ui.choose.click(None, js=CHOOSE_SCRIPT, **QUIET)
+    upload = ui.picture.upload(
+        on_upload,
+        [ui.visit, ui.picture],
+        screen,
+        preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
+        **QUIET,
+    )
+    decided = [
+        ui.accept.click(on_accept, ui.visit, screen, **QUIET),
+        ui.keep.click(on_keep, ui.visit, screen, **QUIET),
+    ]
+    chosen = [
+        button.click(partial(on_example, path), ui.visit, screen, **QUIET)
+        for path, button in ui.examples.items()
+    ]
+    for event in (upload, *chosen, *decided):
+        event.success(partial(look, services), ui.visit, [ui.caption, ui.notice], **MODEL_LANE)
+    # Not .clear(), which says nothing when a file that is too large empties the field.
+    ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **QUIET)
+
+
+def on_upload(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+    """A file came from the visitor; Gradio has checked that its path is an upload."""
+    if upload is None:
+        return show(visit)
+    name = str(upload.get("orig_name") or "This file")
+    try:
+        return _receive(visit, read_upload(upload["path"]), name)
+    except ImageError as error:
+        return show(visit, f"{name}: {error}")
+
+
+def on_example(path: Path, visit: Visit) -> tuple[Update, ...]:
+    """A sample card was pressed."""
+    return _receive(visit, path.read_bytes(), path.name)
+
+
+def _receive(visit: Visit, data: bytes, name: str) -> tuple[Update, ...]:
+    try:
+        picture = picture_from(data, name)
+    except ImageError as error:
+        return show(visit, f"{name}: {error}")
+    visit.receive(picture)
+    return show(visit, remarks(picture.data))
+
+
+def picture_from(data: bytes, name: str, caption: str = "") -> Picture:
+    """The bytes of a picture file -> a picture for a visit. ImageError says what is wrong."""
+    image = open_image(data)  # bytes have no path that a message could show
+    shown = image.copy()
+    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    key = content_hash(image)
+    return Picture(key=key, name=name, data=data, shown=shown, caption=caption)
+
+
+def on_accept(visit: Visit) -> tuple[Update, ...]:
+    """The visitor lets the new picture end the conversation."""
+    visit.accept()
+    return show(visit)
+
+
+def on_keep(visit: Visit) -> tuple[Update, ...]:
+    """The visitor stays with the old picture."""
+    visit.keep()
+    return show(visit)
+
+
+def on_change(visit: Visit, upload: dict[str, Any] | None) -> Update:
+    """The picture on screen is another one, or none any more."""
+    if upload is not None or visit.picture is None:
+        return gr.skip()
+    visit.remove()
+    left = "You still talk about the picture that was here, until there is a new one."
+    visit, _, *rest = show(visit, left if visit.picture else "")
+    # The field itself is left alone: dropping a picture on another one empties it first.
+    return (visit, gr.skip(), *rest)
+
+
+def look(services: Services, visit: Visit) -> Iterator[tuple[Update, Update]]:
+    """Encode the picture and caption it, each once; yields the caption and a notice."""
+    picture = visit.picture
+    if picture is None or picture.caption or visit.offered:
+        yield _caption_of(visit), gr.skip()
+        return
+    try:
+        for _ in until_done(services.engine.pair(visit.model).loading):
+            yield "The model is loading; the caption will come by itself.", gr.skip()
+        picture = encoded(services, visit, picture)
+        decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+        caption = ""
+        words = services.engine.each(write_caption, visit.model, picture.features, decode)
+        with closing(words):
+            for caption in words:
+                if visit.offered or not visit.is_about(picture):
+                    return  # another picture came, and is looked at next
+                yield caption, gr.skip()
+        visit.learn(replace(picture, caption=caption))
+        yield _caption_of(visit), gr.skip()
+    except Exception as error:
+        yield "", notice(explain(error, "No caption"))
+
+
+def show(visit: Visit, words: str = "") -> tuple[Update, ...]:
+    """Everything in the panel, with a message; last the topic, which the tabs listen to."""
+    picture = visit.offered or visit.picture
+    return (
+        visit,
+        picture.shown if picture else None,
+        _caption_of(visit),
+        gr.update(visible=visit.offered is not None),
+        notice(words),
+        visit.topic,
+    )
+
+
+def _caption_of(visit: Visit) -> str:
+    return visit.picture.caption if visit.picture and not visit.offered else ""

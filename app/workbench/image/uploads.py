@@ -1,0 +1,61 @@
+"""Several picture files of a visitor at once: each opened safely, a bad one is said and skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.chat.session import Picture
+from app.workbench.image.panel import picture_from
+from app.workbench.image.uploaded_files import read_upload
+
+MOST_FILES = 50
+"""Pictures taken at once; for more there are the command line and the curator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as it came from a visitor's browser, not opened yet."""
+
+    path: str
+    name: str
+    """Name of the file on the visitor's machine. Hostile text."""
+
+
+def build_drop_area(*, label: str, elem_id: str) -> gr.File:
+    """The component that takes several pictures; its listeners set `preprocess=False`."""
+    return gr.File(
+        label=label,
+        file_count="multiple",
+        file_types=["image"],
+        height=140,
+        elem_id=elem_id,
+        elem_classes="drop",
+    )
+
+
+def uploads_from(files: Sequence[dict[str, Any]] | None) -> list[Upload]:
+    """What Gradio hands over; it has checked that each path is an upload."""
+    return [
+        Upload(path=file["path"], name=str(file.get("orig_name") or Path(file["path"]).name))
+        for file in files or ()
+    ]
+
+
+def too_many(uploads: Sequence[Upload]) -> str:
+    """What is wrong with so many files; empty where nothing is."""
+    if len(uploads) <= MOST_FILES:
+        return ""
+    return (
+        f"{len(uploads)} files are too many at once: at most {MOST_FILES} are taken here. "
+        "The curator takes whole folders."
+    )
+
+
+def open_upload(upload: Upload) -> Picture:
+    """The picture in a file. ImageError says what is wrong with it."""
+    return picture_from(read_upload(upload.path), upload.name)

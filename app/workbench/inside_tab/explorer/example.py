@@ -1,0 +1,25 @@
+"""Writes data/samples/example-inside.json, what the page shows before any model has loaded.
+
+    python -m app.workbench.inside_tab.explorer.example
+
+It looks inside the picture of the shipped conversation, as a visitor would.
+"""
+
+import json
+
+from app.chat.example import shipped_example
+from app.chat.session import Visit
+from app.services import Services, build_services
+from app.settings import AppSettings
+from app.workbench.inside_tab.tab import EXAMPLE, on_look
+
+
+def make_example(services: Services) -> str:
+    """The stack of the shipped conversation's picture: the text of EXAMPLE."""
+    visit = Visit(services.settings.model, shipped_example())
+    *_, (_, update) = on_look(services, visit, "")
+    return json.dumps(update["value"], ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    EXAMPLE.write_text(make_example(build_services(AppSettings())), "utf-8")

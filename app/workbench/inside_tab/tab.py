@@ -1,0 +1,284 @@
+"""Look inside: where the queries looked, drawn in the browser from what is sent once."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from app.chat.conversation import Entry
+from app.chat.session import Visit
+from app.inference.explain_tasks import (
+    Asked,
+    Seen,
+    Step,
+    ask_without,
+    focus_of,
+    look_inside,
+    measure_map,
+    patches_of,
+)
+from app.inference.features import encoded
+from app.services import Services
+from app.workbench.events import MODEL_LANE, QUIET, Update, explain, until_done
+from app.workbench.inside_tab.explorer import build_explorer
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
+from blip2core.images import open_image
+from blip2core.texts import clean_text
+
+EXAMPLE = Path(__file__).parents[3] / "data" / "samples" / "example-inside.json"
+"""A finished look, shown before there is a picture or a model. See app/explorer/example.py."""
+EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose a picture of your own."
+TEXT_LABEL = "A text about the picture"
+TEXT_HINT = "Empty: its caption"
+ENDED = {"state": "ended"}
+"""Nothing goes on any more. Not None, which an update cannot say."""
+LOOK_FIRST = "Press “Look inside” first"
+
+
+def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
+    """Draws and wires the tab inside the page that is being built."""
+    ui = SimpleNamespace(visit=panel.visit, seen=gr.State(None))
+    ui.text = gr.Textbox(
+        label=TEXT_LABEL,
+        placeholder=TEXT_HINT,
+        submit_btn="Look inside",
+        max_length=2000,
+        elem_id="inside-text",
+    )
+    with gr.Row(elem_id="inside-bar"):
+        ui.answer = gr.Button("Use the latest answer", size="sm", elem_id="inside-answer", scale=0)
+    ui.explorer = build_explorer(example())
+    _wire(ui, services, panel)
+
+
+def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
+    panel.caption.change(follow, panel.caption, ui.text, queue=False, **QUIET)
+    panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **QUIET)
+    ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **QUIET)
+    shown = [ui.text, ui.explorer]
+    probed = panel.probe.change(take_probe, ui.visit, ui.text, **QUIET)
+    looked = []
+    for started in (
+        ui.text.submit(on_start, ui.visit, shown, **QUIET),
+        probed.success(on_start, ui.visit, shown, **QUIET),
+    ):
+        looks = started.success(
+            partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
+        )
+        looks.success(idle, None, ui.text, **QUIET)
+        looks.failure(idle, None, ui.text, **QUIET)
+        looked.append(looks)
+
+    def test(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+        yield from on_test(services, visit, seen, event._data)
+
+    def mask(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+        yield from on_mask(services, visit, seen, event._data)
+
+    def export(seen: Seen | None, event: gr.EventData) -> Update:
+        return on_export(seen, event._data.get("kind") if event._data else None)
+
+    known = [ui.visit, ui.seen]
+    tested = ui.explorer.test(test, known, ui.explorer, **MODEL_LANE)
+    masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_LANE)
+    ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **QUIET)
+    ui.text.stop(halted, None, [ui.text, ui.explorer], cancels=looked, **QUIET)
+    ui.explorer.export(export, ui.seen, ui.explorer, **QUIET)
+
+
+def example() -> dict[str, Any] | None:
+    """The shipped example, or nothing where it is missing."""
+    if not EXAMPLE.is_file():
+        return None
+    return json.loads(EXAMPLE.read_text("utf-8")) | {"note": EXAMPLE_NOTE, "example": True}
+
+
+# The text
+
+
+def follow(caption: str) -> Update:
+    """What an empty box stands for. Its value is left to the visitor, who may be typing."""
+    return gr.update(placeholder=f"{TEXT_HINT}, {caption}" if caption else TEXT_HINT)
+
+
+def take_answer(visit: Visit, text: str) -> str:
+    """The latest answer as the text to look for; what was there where there is none."""
+    answered = latest(visit)
+    return answered.answer if answered else text
+
+
+def latest(visit: Visit) -> Entry | None:
+    """The latest question that has an answer."""
+    return next((entry for entry in reversed(visit.entries) if entry.is_told), None)
+
+
+# Looking
+
+
+def problem_of(visit: Visit) -> str:
+    """Why there is nothing to look into yet."""
+    if visit.offered is not None:
+        return "First say whether the new picture may start a new conversation."
+    return "" if visit.picture else "Choose a picture first."
+
+
+def take_probe(visit: Visit) -> Update:
+    """A text that came from a table of another tab."""
+    return gr.update(value=visit.probe)
+
+
+def on_topic(visit: Visit) -> tuple[None, Update]:
+    """Another picture or talk: what was seen belongs to the one before."""
+    arrived = visit.opening is not None and visit.opening.kind == "example"
+    return None, gr.update(value=example() if arrived else None, findings=ENDED)
+
+
+def on_start(visit: Visit) -> tuple[Update, Update]:
+    """The button was pressed: something happens at once, also while others use the model."""
+    if problem := problem_of(visit):
+        return idle(), failed("look", problem)
+    return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
+
+
+def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
+    """Trace picture and text, and send everything that can be drawn of it.
+
+    No text means the caption: writing it came before in the same lane.
+    """
+    if problem_of(visit):
+        yield gr.skip(), gr.skip()
+        return
+    try:
+        yield from _look(services, visit, clean_text(text))
+    except Exception as error:
+        yield gr.skip(), failed("look", explain(error, "Could not look inside"))
+
+
+def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
+    pair = services.engine.pair(visit.model)
+    for _ in until_done(pair.loading, pair.loading_matcher()):
+        yield gr.skip(), running("look", "The model is loading")
+    picture = encoded(services, visit, visit.picture)
+    text = text or picture.caption
+    if not text:
+        yield gr.skip(), failed("look", "There is no caption yet: type a text about the picture.")
+        return
+    asked = asked_of(services, visit)
+    given = (picture.features, open_image(picture.data), picture.key, text, asked)
+    with closing(services.engine.each(look_inside, visit.model, *given)) as steps:
+        for step in steps:
+            if not visit.is_about(picture):
+                return
+            if step.result is None:
+                yield gr.skip(), progress("look", step)
+            else:
+                seen, stack = step.result
+                yield seen, gr.update(value=stack, findings=ENDED)
+
+
+def asked_of(services: Services, visit: Visit) -> Asked:
+    """The latest question with its answer, as the model read it; else the caption."""
+    template = services.engine.pair(visit.model).generator.spec.template
+    entry = latest(visit)
+    if entry is None:
+        caption = visit.picture.caption if visit.picture else ""
+        return Asked(question="", prompt=template.caption, answer=caption)
+    prompt = entry.prompt or template.question.format(question=entry.question)
+    return Asked(question=entry.question, prompt=prompt, answer=entry.answer)
+
+
+# Testing a map, asking without patches
+
+
+def on_test(services: Services, visit: Visit, seen: Seen | None, shown: Any) -> Iterator[Update]:
+    """Measure the map on screen against chance, step by step."""
+
+    def begin(seen: Seen) -> Iterator[Step]:
+        method, focus = focus_of(seen.trace, shown)
+        return services.engine.each(measure_map, visit.model, seen, method, focus)
+
+    yield from _steps("test", "Not tested", visit, seen, begin)
+
+
+def on_mask(services: Services, visit: Visit, seen: Seen | None, sent: Any) -> Iterator[Update]:
+    """Ask for answer and scores again, without the patches that were hidden."""
+
+    def begin(seen: Seen) -> Iterator[Step]:
+        features = visit.picture.features
+        given = (features, seen, patches_of(seen.trace, sent), _decode(services))
+        return services.engine.each(ask_without, visit.model, *given)
+
+    yield from _steps("mask", "Not asked", visit, seen, begin)
+
+
+def _steps(kind: str, sorry: str, visit: Visit, seen: Seen | None, begin: Any) -> Iterator[Update]:
+    """What the explorer is told while a piece of work goes on."""
+    try:
+        if seen is None or visit.picture is None or visit.picture.key != seen.key:
+            raise ConfigError(LOOK_FIRST)
+        with closing(begin(seen)) as steps:
+            for step in steps:
+                yield progress(kind, step)
+    except Exception as error:
+        yield failed(kind, explain(error, sorry))
+
+
+def _decode(services: Services) -> DecodeConfig:
+    return DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+
+
+# What is shown
+
+
+def idle() -> Update:
+    """The text box as it is when nothing runs."""
+    return gr.update(submit_btn="Look inside", stop_btn=False)
+
+
+def halted() -> tuple[Update, Update]:
+    """Looking was stopped."""
+    return idle(), stopped()
+
+
+def stopped() -> Update:
+    """What ran is not waited for any more."""
+    return gr.update(findings=ENDED)
+
+
+def running(kind: str, what: str) -> Update:
+    """Something goes on, nobody knows how long."""
+    return progress(kind, Step(done=0, total=0, what=what))
+
+
+def progress(kind: str, step: Step) -> Update:
+    """How far a piece of work is, or its result."""
+    if step.result is not None:
+        return gr.update(findings={"kind": kind, "state": "done", "result": step.result})
+    told = {"done": step.done, "total": step.total, "what": step.what}
+    return gr.update(findings={"kind": kind, "state": "running", **told})
+
+
+def failed(kind: str, message: str) -> Update:
+    """Why there is no result."""
+    return gr.update(findings={"kind": kind, "state": "failed", "message": message})
+
+
+def on_export(seen: Seen | None, kind: Any) -> Update:
+    """The numbers behind the maps at full precision, as a file for the browser to save."""
+    from blip2core.explain.export import file_name, trace_json, trace_npz
+
+    if seen is None:
+        return failed("look", f"{LOOK_FIRST}.")
+    kind = "json" if kind == "json" else "npz"
+    data = trace_json(seen.trace).encode() if kind == "json" else trace_npz(seen.trace)
+    name = file_name(seen.trace.text, kind)
+    return gr.update(file={"name": name, "data": base64.b64encode(data).decode()})

@@ -1,0 +1,114 @@
+"""How well texts fit the picture, and which of several pictures a text fits best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from threading import Event
+from types import SimpleNamespace
+
+import gradio as gr
+
+from app.chat.session import Picture, Visit
+from app.inference.cancellable import Errand
+from app.inference.captions import score_texts
+from app.inference.features import matched
+from app.services import Services
+from app.workbench.events import MODEL_LANE, Update
+from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
+from app.workbench.inside_tab.probe import wire_probe
+from app.workbench.match_tab.search import build_search
+from app.workbench.widgets import tables
+from app.workbench.widgets.buttons import build_buttons
+from app.workbench.widgets.caption_rows import ITC, ITM
+from blip2core.errors import TextError
+from blip2core.records import Match
+from blip2core.texts import clean_text
+
+MOST_TEXTS = 100
+LONGEST_TEXT = 1000
+"""Characters of one text; a matcher reads far less of it."""
+COLUMNS = (tables.Column(label="Text"), ITM, ITC, tables.Column(label="", kind="act", sorts=False))
+ABOUT = """<h2>Which text fits the picture?</h2>
+<p><b>ITM</b> reads text and picture together and gives the probability that they belong together.
+<b>ITC</b> compares the two from afar: a cosine, quick and coarse.</p>"""
+WORDS = Words(
+    waiting="The model is loading; the scores will come by themselves.", sorry="No scores"
+)
+
+
+def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
+    """Draws and wires the tab inside the page that is being built."""
+    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(Errand()))
+    gr.HTML(ABOUT, elem_classes="about", container=False)
+    ui.texts = gr.Textbox(
+        label="Texts, one on each line",
+        placeholder="a pink key\na red bus\non the beach there is a whale",
+        lines=4,
+        max_lines=12,
+        max_length=MOST_TEXTS * LONGEST_TEXT,
+        elem_id="texts",
+    )
+    ready = bool(panel.topic.value)
+    ui.begin, ui.stop = build_buttons("Score the texts", "match", ready=ready)
+    ui.said = build_saying(ready=ready)
+    ui.table = tables.build_table(elem_id="matches")
+    screen = [ui.said, ui.table, ui.begin, ui.stop]
+    given = [ui.visit, ui.errand, ui.texts]
+    wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_LANE))
+    wire_probe(ui.table, panel)
+    build_search(services, panel)
+
+
+def score(
+    services: Services, visit: Visit, errand: Errand, typed: str
+) -> Iterator[tuple[Update, ...]]:
+    """Scores the texts for the picture; yields what is said, the table and the two buttons."""
+
+    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+        return _scores(services, visit, picture, texts_from(typed), stop)
+
+    yield from run(services, visit, errand, work, WORDS)
+
+
+def _scores(
+    services: Services, visit: Visit, picture: Picture, texts: Sequence[str], stop: Event
+) -> Iterator[Shown]:
+    features = matched(services, visit, picture).scored
+    title = f"Scored by {services.engine.pair(visit.model).matcher.spec.name}, best first"
+    found, shown = services.engine.each(score_texts, visit.model, features, texts, stop=stop), ""
+    with closing(found):
+        for matches in found:
+            shown, done, total = table_of(matches, title), len(matches), len(texts)
+            yield tables.progress(done, total, f"{done} of {total}"), shown
+    yield "", shown
+
+
+def texts_from(typed: str) -> list[str]:
+    """Each line that has words is a text, equal ones are one. TextError says what is wrong."""
+    lines = (clean_text(line) for line in typed.splitlines())
+    texts = list(dict.fromkeys(line for line in lines if line))
+    if not texts:
+        raise TextError("There is no text to score: give at least one, each on its line.")
+    if len(texts) > MOST_TEXTS:
+        raise TextError(f"{len(texts)} texts are too many at once: at most {MOST_TEXTS}.")
+    for number, text in enumerate(texts, 1):
+        if len(text) > LONGEST_TEXT:
+            raise TextError(f"Text {number} has {len(text)} characters: at most {LONGEST_TEXT}.")
+    return texts
+
+
+def table_of(matches: Sequence[Match], title: str) -> str:
+    """HTML of texts with their scores, likeliest first."""
+    best = sorted(matches, key=lambda match: (-match.itm, -match.itc))
+    return tables.table(COLUMNS, [_row(match) for match in best], title=title, sorted_by=1)
+
+
+def _row(match: Match) -> list[tables.Cell]:
+    return [
+        tables.text_cell(match.text, tables.TRUNCATED if match.truncated else ""),
+        tables.score_cell(match.itm),
+        tables.score_cell(match.itc),
+        tables.act_cell(match.text),
+    ]

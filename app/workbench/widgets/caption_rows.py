@@ -1,0 +1,139 @@
+"""Captions as a visitor sees them and takes them along: rows of a table, CSV, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.inference.captions import Caption, Order
+from app.inference.pool import Pair
+from app.workbench.widgets import downloads, tables
+
+ITM = tables.Column(
+    label="ITM",
+    kind="score",
+    hint="Image-text matching: how likely text and picture belong together",
+)
+ITC = tables.Column(
+    label="ITC",
+    kind="score",
+    hint="Image-text contrast: cosine of the two embeddings, the best of all queries",
+)
+COLUMNS = (
+    tables.Column(label="Caption"),
+    ITM,
+    ITC,
+    tables.Column(
+        label="Log-prob.",
+        kind="number",
+        hint="Mean natural log-probability of a token, by the model that wrote it",
+    ),
+    tables.Column(label="Tokens", kind="number", hint="Length as the language model counts"),
+    tables.Column(label="", kind="act", sorts=False),
+)
+FIELDS = (
+    "picture",
+    "caption",
+    "times",
+    "itm",
+    "itc",
+    "mean_log_probability",
+    "tokens",
+    "truncated",
+    "stopped",
+    "problem",
+    "model",
+    "revision",
+    "matcher",
+    "matcher_revision",
+    "prompt",
+    "mode",
+    "seed",
+)
+"""Columns of the CSV."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captioned:
+    """A picture and what became of it."""
+
+    name: str
+    """Name of its file. Hostile text."""
+    sha256: str = ""
+    """Of its pixels; empty where it could not be opened."""
+    captions: Sequence[Caption] = ()
+    problem: str = ""
+
+
+def caption_table(captions: Sequence[Caption], title: str, below: str = "") -> str:
+    """HTML of the captions of one picture, with their scores where there are any."""
+    falling = 1 if captions and captions[0].itm is not None else None
+    rows = [_row(caption) for caption in captions]
+    return tables.table(COLUMNS, rows, title=title, sorted_by=falling, below=below)
+
+
+def _row(caption: Caption) -> list[tables.Cell]:
+    return [
+        tables.text_cell(caption.text, *notes(caption)),
+        tables.score_cell(caption.itm),
+        tables.score_cell(caption.itc),
+        tables.number_cell(caption.logprob, 2),
+        tables.number_cell(caption.tokens),
+        tables.act_cell(caption.text),
+    ]
+
+
+def notes(caption: Caption) -> list[str]:
+    """What is to be said of a caption beside its words."""
+    return [
+        f"×{caption.times}" if caption.times > 1 else "",
+        "stopped" if caption.stopped else "",
+        tables.TRUNCATED if caption.truncated else "",
+    ]
+
+
+def caption_links(pair: Pair, order: Order, pictures: Sequence[Captioned]) -> str:
+    """HTML of the links that save captions with all that is needed to make them again."""
+    made = _made_by(pair, order)
+    same = {name: made[name] for name in ("model", "revision", "matcher", "matcher_revision")}
+    same |= {"prompt": order.prompt, "mode": order.decode.mode, "seed": order.decode.seed}
+    rows = [{"picture": one.name} | row | same for one in pictures for row in _records(one)]
+    about = made | {
+        "pictures": [
+            {"name": one.name, "sha256": one.sha256, "problem": one.problem or None}
+            | {"captions": [record(caption) for caption in one.captions]}
+            for one in pictures
+        ]
+    }
+    return downloads.links("captions", FIELDS, rows, about)
+
+
+def _made_by(pair: Pair, order: Order) -> dict[str, Any]:
+    return {
+        "model": pair.generator.spec.name,
+        "revision": pair.generator.revision,
+        "matcher": pair.matcher.spec.name,
+        "matcher_revision": pair.matcher.revision,
+        "parameters": asdict(order),
+    }
+
+
+def _records(one: Captioned) -> list[Mapping[str, Any]]:
+    if one.problem:
+        return [{"problem": one.problem}]
+    return [record(caption) for caption in one.captions]
+
+
+def record(caption: Caption) -> dict[str, Any]:
+    """A caption as plain values."""
+    return {
+        "caption": caption.text,
+        "times": caption.times,
+        "itm": caption.itm,
+        "itc": caption.itc,
+        "mean_log_probability": caption.logprob,
+        "tokens": caption.tokens,
+        "truncated": caption.truncated,
+        "stopped": caption.stopped,
+    }

@@ -1,0 +1,58 @@
+"""Conversations to save, export and replay."""
+
+import io
+
+from PIL import Image
+
+from app.chat.conversation import Entry, Verdict
+from app.chat.generation_settings import Asking
+from app.chat.session import Visit
+from app.workbench.image.panel import picture_from
+from blip2core.config import DecodeConfig
+from blip2core.records import Turn
+
+HOSTILE = (
+    "<script>alert(1)</script> [a](javascript:x) ![i](http://x.example) www.x.example\n# b | $x$"
+)
+
+
+def photo() -> bytes:
+    """The bytes of a small JPEG."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def talked(*entries: Entry) -> Visit:
+    """A visit in which this was said about a picture."""
+    visit = Visit()
+    visit.receive(picture_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
+    visit.entries = entries
+    return visit
+
+
+ANSWERED = Entry(
+    number=1,
+    question="Who?",
+    answer="a small dog",
+    state="answered",
+    asking=Asking(decode=DecodeConfig(mode="sample", seed=7), style="custom", custom="{question}:"),
+    prompt="Who?:",
+    model="stickers-opt",
+    revision="0" * 64,
+    seconds=0.25,
+    verdict=Verdict(liked=False, reason=HOSTILE),
+)
+STOPPED = Entry(
+    number=2,
+    question=HOSTILE,
+    answer="a sma",
+    state="stopped",
+    prompt="Question: …",
+    model="stickers-opt",
+    revision="0" * 64,
+    dropped=(Turn(question="Who?", answer="a small dog"),),
+    note="The memory was too small for 5 beams, so this is greedy.",
+)
+FAILED = Entry(number=3, question="Why?", answer="No answer (reference 12ab).", state="failed")
+OPEN = Entry(number=4, question="And?", state="answering")

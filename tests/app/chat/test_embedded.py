@@ -1,0 +1,95 @@
+"""The chat with the embedded model itself: what is counted, and what is shipped as its words."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from app.chat.example import EXAMPLE_NAME, make_example, shipped_example
+from app.chat.generation_settings import Asking
+from app.chat.session import Visit
+from app.services import Services, build_services
+from app.settings import AppSettings
+from app.workbench.chat_tab.tab import on_replay, on_stop, respond
+from app.workbench.image.panel import SAMPLES
+from blip2core.config import DecodeConfig
+from tests.app.chat.conversations import talked
+from tests.app.visitor import answered
+
+LONG = DecodeConfig(max_new_tokens=120, min_new_tokens=50, seed=1)
+
+
+@pytest.fixture(scope="module")
+def services() -> Services:
+    services = build_services(AppSettings())
+    services.engine.pair("stickers-opt").generator  # noqa: B018 - waits for it
+    return services
+
+
+@pytest.fixture
+def steps(services: Services) -> Iterator[list[int]]:
+    """Grows by one with every pass of the language model."""
+    passes: list[int] = []
+    model = services.engine.pair("stickers-opt").generator.language_model
+    hook = model.register_forward_hook(lambda *_: passes.append(1))
+    yield passes
+    hook.remove()
+
+
+def test_example_is_what_the_model_says(services: Services) -> None:
+    shipped = json.loads((SAMPLES / EXAMPLE_NAME).read_text("utf-8"))
+    made = json.loads(make_example(services))
+    for conversation in (shipped, made):
+        conversation.pop("saved_at")
+        for turn in conversation["turns"]:
+            turn.pop("seconds")
+    assert made == shipped
+    assert len(shipped["turns"]) == 3
+
+
+def test_example_can_be_asked_again_and_gone_on_with(services: Services) -> None:
+    visit = Visit(opening=shipped_example())
+    assert "all 3 answers are the same" in [*on_replay(services, visit)][-1][1]
+    visit.ask("What animal is there?")
+    assert answered(visit, services)[-1]["content"] == "a snail"
+    assert visit.entries[-1].prompt.startswith("Question: What animal is there? Answer: a snail\n")
+
+
+@pytest.mark.parametrize("mode", ["greedy", "sample", "beam"])
+def test_stop_costs_one_more_step_and_frees_the_lane(
+    services: Services, steps: list[int], mode: str
+) -> None:
+    visit = talked()
+    visit.ask("What animal is there?", Asking(decode=replace(LONG, mode=mode)))
+    answering = respond(services, visit)
+    while len(steps) < 4:
+        next(answering)
+    on_stop(visit)
+    at_stop = len(steps)
+    list(answering)
+    assert len(steps) <= at_stop + 1 < 50
+    assert visit.entries[0].state == "stopped"
+    assert services.engine.call(lambda pair: "free", "stickers-opt") == "free"
+    assert len(steps) <= at_stop + 1
+
+
+def test_the_picture_is_encoded_once_however_much_is_said(services: Services) -> None:
+    generator = services.engine.pair("stickers-opt").generator
+    visit, before = talked(), generator.vision_calls
+    for question in ("What animal is there?", "What colour is it?", "Where is it?"):
+        visit.ask(question)
+        answered(visit, services)
+    list(on_replay(services, visit))
+    assert generator.vision_calls == before + 1
+
+
+def test_a_seed_gives_the_answer_again(services: Services) -> None:
+    decode = DecodeConfig(mode="sample", temperature=1.5, top_p=1.0, max_new_tokens=12)
+    answers = []
+    for seed in (1, 1, 2, 3):
+        visit = talked()
+        visit.ask("What animal is there?", Asking(decode=replace(decode, seed=seed)))
+        answers.append(answered(visit, services)[-1]["content"])
+    assert answers[0] == answers[1]
+    assert len(set(answers)) > 1

@@ -1,0 +1,72 @@
+"""Every state of a question has its words."""
+
+import re
+from typing import Any
+
+import pytest
+
+from app.chat.conversation import Verdict
+from app.chat.session import Visit
+from app.chat.transcript import as_typed, entry_at, thumbs, transcript
+from blip2core.records import Turn
+
+
+def visit_with(**changes: Any) -> Visit:
+    """A visit whose one question came to this."""
+    visit = Visit()
+    visit.ask("Who?")
+    visit.change(visit.open_entry.number, **changes)
+    return visit
+
+
+@pytest.mark.parametrize(
+    ("state", "answer", "words"),
+    [
+        ("asked", "", "…"),
+        ("loading", "", "The model is loading; your question waits."),
+        ("answering", "", "…"),
+        ("answering", "a small", "a small"),
+        ("answered", "a small dog", "a small dog"),
+        ("answered", "", "(The model has no answer.)"),
+        ("stopped", "a small", "a small … (stopped)"),
+        ("stopped", "", "… (stopped)"),
+        ("failed", "No answer: too long.", "No answer: too long."),
+    ],
+)
+def test_state_in_words(state: str, answer: str, words: str) -> None:
+    asked, answered = transcript(visit_with(state=state, answer=answer))
+    assert asked == {"role": "user", "content": "Who?"}
+    assert answered == {"role": "assistant", "content": words}
+
+
+def test_dropped_turns_stand_before_the_answer() -> None:
+    turns = (Turn(question="Where?", answer="there"), Turn(question="Why?", answer="because"))
+    _, left_out, _ = transcript(visit_with(dropped=turns))
+    assert left_out["content"] == "Where? there\nWhy? because"
+    assert "the 2 earliest questions" in left_out["metadata"]["title"]
+
+
+def test_nothing_said_is_nothing_shown() -> None:
+    assert transcript(Visit()) == []
+
+
+def test_messages_belong_to_their_questions() -> None:
+    visit = visit_with(state="answered", answer="a dog", note="It took long.")
+    visit.ask("Where?")
+    first, second = visit.entries
+    assert [entry_at(visit, index) for index in range(5)] == [first] * 3 + [second] * 2
+    assert entry_at(visit, 5) is None and entry_at(visit, -1) is None
+    visit.judge(first.number, Verdict(liked=True))
+    assert thumbs(visit) == ["Like", "Like", None]
+
+
+HOSTILE = '<img src="https://example.org/x.png"> a &lt;b&gt; < c'
+
+
+def test_markup_is_shown_as_it_was_typed() -> None:
+    visit = Visit()
+    visit.ask(HOSTILE)
+    visit.change(visit.open_entry.number, state="answered", answer=HOSTILE)
+    for message in transcript(visit):
+        assert not re.search(r"[<&](?!\u2060)", message["content"])
+        assert as_typed(message["content"]) == HOSTILE

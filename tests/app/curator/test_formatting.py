@@ -1,0 +1,20 @@
+"""Numbers as people say them."""
+
+from app.curator.formatting import count_of, size_of
+
+
+def test_one_is_not_several() -> None:
+    assert [count_of(number, "pair") for number in (0, 1, 1_200)] == [
+        "0 pairs",
+        "1 pair",
+        "1,200 pairs",
+    ]
+
+
+def test_small_files_have_a_size() -> None:
+    assert [size_of(size) for size in (1, 2_600, 999_999, 12_500_000)] == [
+        "1 kB",
+        "3 kB",
+        "1000 kB",
+        "12.5 MB",
+    ]

@@ -1,0 +1,102 @@
+"""Captions from order to scores."""
+
+from threading import Event
+
+import pytest
+
+from app.inference.captions import (
+    MOST_CAPTIONS,
+    Caption,
+    Order,
+    captions_of,
+    goes_on,
+    merged,
+    order_from,
+    progress_of,
+    scored,
+)
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError, TextError
+from blip2core.models.specs import find_spec
+from blip2core.records import Generated, Match
+from tests.fakes import FakeFeatures, FakeGenerator, FakeMatcher, fake_services
+
+SAMPLE = DecodeConfig(mode="sample", seed=1)
+SEEN = (FakeFeatures(sizes=((4, 4),)),) * 2
+
+
+def written(text: str, *logprobs: float) -> Generated:
+    return Generated(text=text, tokens=tuple(range(len(logprobs))), logprobs=logprobs)
+
+
+def test_equal_captions_are_merged_with_their_mean_log_probability() -> None:
+    texts = [written("a dog", -1, -2), written("a cat", -3.0), written("a dog", -1, -2)]
+    assert merged(texts) == [
+        Caption(text="a dog", times=2, tokens=2, logprob=-1.5),
+        Caption(text="a cat", times=1, tokens=1, logprob=-3.0),
+    ]
+
+
+def test_words_a_caption_goes_on_from_are_part_of_it() -> None:
+    assert merged([written("a dog", -1)], "a photo of")[0].text == "a photo of a dog"
+    assert goes_on(find_spec("stickers-opt")) and not goes_on(find_spec("stickers-t5"))
+    assert not goes_on(find_spec("instructblip-vicuna-7b"))
+
+
+def test_scores_go_to_captions_with_words_likeliest_first() -> None:
+    captions = [Caption(text="a"), Caption(text=""), Caption(text="b")]
+    fits = [
+        Match(text="a", itm=0.2, itc=0.9, query=0),
+        Match(text="b", itm=0.7, itc=0.1, query=0, truncated=True),
+    ]
+    assert scored(captions, fits) == [
+        Caption(text="b", itm=0.7, itc=0.1, truncated=True),
+        Caption(text="a", itm=0.2, itc=0.9),
+        Caption(text=""),
+    ]
+
+
+def test_captions_grow_and_the_last_are_scored() -> None:
+    matcher = FakeMatcher()
+    services = fake_services(FakeGenerator(), matcher)
+    *growing, last = captions_of(services, "", SEEN, Order(num=3, decode=SAMPLE), Event())
+    assert [caption.text for caption in growing[0]] == ["a", "a", "a"]
+    assert [(c.text, c.times, c.itm) for c in last] == [
+        ("a red bird on the beach", 2, 1.0),
+        ("a bird", 1, 1.0),
+    ]
+    assert matcher.scored == ["a red bird on the beach", "a bird"]
+
+
+def test_what_is_stopped_is_not_scored() -> None:
+    matcher, stop = FakeMatcher(), Event()
+    services = fake_services(FakeGenerator(), matcher)
+    steps = captions_of(services, "", SEEN, Order(num=2, decode=SAMPLE), stop)
+    next(steps)
+    stop.set()
+    *_, last = steps
+    assert [(caption.text, caption.stopped) for caption in last] == [("a", True)]
+    assert matcher.scored == []
+
+
+@pytest.mark.parametrize("num", [0, MOST_CAPTIONS + 1, None])
+def test_number_has_limits(num: object) -> None:
+    with pytest.raises(ConfigError, match="from 1 to 8"):
+        order_from(num, "", SAMPLE)
+
+
+def test_order_is_what_the_mode_can_fill() -> None:
+    assert order_from(5, "", DecodeConfig()).num == 1
+    assert order_from(8, "", DecodeConfig(mode="beam", beams=5)).decode.beams == 8
+    drawn = order_from(3, "", DecodeConfig(mode="sample")).decode.seed
+    assert drawn is not None
+    assert order_from(3, " a \n photo ", SAMPLE).prompt == "a photo"
+    with pytest.raises(TextError, match="at most"):
+        order_from(3, "a" * 400, SAMPLE)
+
+
+def test_progress_counts_tokens_of_the_longest() -> None:
+    order = Order(decode=DecodeConfig(max_new_tokens=20))
+    growing = [Caption(text="a", tokens=3), Caption(text="b", tokens=7)]
+    assert progress_of(growing, order) == (7, 20, "Writing: 7 of at most 20 tokens")
+    assert progress_of([Caption(text="a", logprob=-1.0)], order)[2] == "Scoring"

@@ -1,0 +1,109 @@
+"""The one lane on which models run."""
+
+import sys
+import threading
+import types
+from collections.abc import Iterator
+
+import pytest
+
+from app.inference.engine import Engine, gpu_lender, keep_as_it_is
+from app.inference.pool import Pair
+from tests.fakes import FakeGenerator, FakeModels
+
+
+def engine() -> Engine:
+    return Engine(FakeModels(FakeGenerator(), None))
+
+
+def count(pair: Pair, last: int, *, stop: threading.Event | None) -> Iterator[int]:
+    for number in range(last):
+        if stop is not None and stop.is_set():
+            return
+        yield number
+
+
+def test_work_gets_the_models_and_its_arguments() -> None:
+    assert engine().call(lambda pair, word: (pair.spec.name, word), "any", "hello") == (
+        "stickers-opt",
+        "hello",
+    )
+    assert list(engine().each(count, "any", 3)) == [0, 1, 2]
+
+
+def test_one_piece_of_work_at_a_time() -> None:
+    lane, running, most = engine(), [], []
+
+    def work(pair: Pair, number: int) -> None:
+        running.append(number)
+        most.append(len(running))
+        threading.Event().wait(0.02)
+        running.remove(number)
+
+    threads = [threading.Thread(target=lane.call, args=(work, "any", n)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+def test_stop_and_closing_free_the_lane() -> None:
+    lane, stop = engine(), threading.Event()
+    numbers = lane.each(count, "any", 1000, stop=stop)
+    assert next(numbers) == 0
+    stop.set()
+    assert list(numbers) == []
+    abandoned = lane.each(count, "any", 1000)
+    next(abandoned)
+    abandoned.close()
+    assert lane.call(lambda pair: "free", "any") == "free"
+
+
+def test_failed_work_frees_the_lane() -> None:
+    lane = engine()
+    with pytest.raises(ZeroDivisionError):
+        lane.call(lambda pair: 1 / 0, "any")
+    assert lane.call(lambda pair: "free", "any") == "free"
+
+
+def spaces(*, zero_gpu: bool) -> dict[str, types.ModuleType]:
+    """What `import spaces` brings on a Space, with and without a lent GPU."""
+    package, config = types.ModuleType("spaces"), types.ModuleType("spaces.config")
+    config.Config = types.SimpleNamespace(zero_gpu=zero_gpu)
+    package.granted = []
+
+    def lend(duration: int) -> object:
+        def borrow(function):  # noqa: ANN001, ANN202
+            def granted(*args: object) -> object:
+                package.granted.append((function.__name__, duration))
+                return function(*args)
+
+            return granted
+
+        return borrow
+
+    package.GPU = lend
+    return {"spaces": package, "spaces.config": config}
+
+
+def test_gpu_is_borrowed_where_it_is_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = spaces(zero_gpu=True)
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    lane, stop = engine(), threading.Event()
+    assert lane.call(lambda pair: 1, "any") == 1
+    numbers = lane.each(count, "any", 1000, stop=stop)
+    assert next(numbers) == 0
+    stop.set()  # does not reach the process that works, so the page ends it between two values
+    assert list(numbers) == []
+    assert [name for name, _ in modules["spaces"].granted] == ["_call", "_each"]
+
+
+@pytest.mark.parametrize("modules", [spaces(zero_gpu=False), {"spaces": None}])
+def test_elsewhere_nothing_is_borrowed(
+    modules: dict[str, types.ModuleType | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert gpu_lender() is keep_as_it_is

@@ -1,0 +1,66 @@
+"""Serves the studio with a fake model in a process of its own: `served.py mounted|launched`.
+
+In a process of its own, for Streamlit allows one app in each, and a server that opens a device
+must not hang the tests.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
+    """The address of a studio: `mounted` beside the curator, or `launched` alone."""
+    known = {
+        "BLIP2_DATA": str(folder / "data"),
+        "BLIP2_PORT": "",
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+        "PYTHONPATH": str(ROOT),
+    }
+    environment = {k: v for k, v in (os.environ | known | settings).items() if v}
+    process = subprocess.Popen(
+        [sys.executable, __file__, way],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address.startswith("http"), address
+        yield address.rstrip("/")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def main(way: str) -> None:
+    from app.serving import server
+    from app.workbench import page as workbench
+    from blip2core.storage.database import open_database
+    from tests.fakes import FakeGenerator, FakeMatcher, fake_services
+
+    services = fake_services(FakeGenerator(), FakeMatcher())
+    if way == "launched":
+        page = workbench.build_workbench(services)
+        print(workbench.serve(page, services.settings), flush=True)
+        page.block_thread()
+    else:
+        kept = replace(services, database=open_database())
+        at = server.serve(server.build_app(kept))
+        print(at.address, flush=True)
+        at.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,101 @@
+"""Foreign hosts and foreign pages are refused, on both ways of serving; one's own are not."""
+
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.serving.hosts import HostGuard
+from app.settings import AppSettings
+
+LOCAL = "127.0.0.1:7860"
+
+
+async def greet(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.close()
+
+
+def client(**settings: Any) -> TestClient:
+    routes = [
+        Route("/", lambda _: PlainTextResponse("inside"), methods=["GET", "POST"]),
+        WebSocketRoute("/talk", greet),
+    ]
+    return TestClient(HostGuard(Starlette(routes=routes), AppSettings(**settings)))
+
+
+def status(client: TestClient, host: str, origin: str | None = None, *, method: str = "GET") -> int:
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    return client.request(method, "/", headers=headers).status_code
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "Box")
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+
+
+@pytest.mark.parametrize("host", [LOCAL, "localhost:1", "LOCALHOST", "[::1]:7860", "127.0.0.1"])
+def test_served_to_this_machine_its_names_are_answered(host: str) -> None:
+    assert status(client(), host) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    "evil.com,evil.com:7860,127.0.0.1.evil.com,localhost.evil.com,,[,::1,10.0.0.7,box,"
+    "localhost@evil.com,evil.com@localhost,evil.com#localhost,localhost evil.com".split(","),
+)
+def test_served_to_this_machine_other_names_are_not(host: str) -> None:
+    assert status(client(), host) == 400
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:7860", "[fe80::1]:80", "box:7860", "box.local", LOCAL])
+def test_served_to_others_addresses_and_the_machines_name_are_answered(host: str) -> None:
+    assert status(client(host="0.0.0.0"), host) == 200
+    assert status(client(host="0.0.0.0"), "evil.com") == 400
+
+
+def test_names_behind_a_proxy_are_allowed_by_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIP2_ALLOWED_HOSTS", "Studio.example, other.example")
+    for name in ("studio.example", "other.example:8443"):
+        assert status(client(), name) == 200
+    assert status(client(), "evil.example") == 400
+
+
+def test_a_space_is_reached_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_HOST", "ann-studio.hf.space")
+    assert status(client(host="0.0.0.0"), "ann-studio.hf.space") == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    "http://evil.com,null,http://localhost:3000,http://127.0.0.1,,x,http://[".split(","),
+)
+def test_foreign_pages_may_read_and_change_nothing(origin: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert status(client(), LOCAL, origin, method=method) == 403
+    with pytest.raises(WebSocketDisconnect):
+        client().websocket_connect("/talk", headers={"host": LOCAL, "origin": origin}).__enter__()
+
+
+def test_its_own_pages_and_programs_may() -> None:
+    assert status(client(), LOCAL, f"http://{LOCAL}", method="POST") == 200
+    assert status(client(), LOCAL, method="POST") == 200
+    headers = {"host": LOCAL, "origin": f"http://{LOCAL}"}
+    with client().websocket_connect("/talk", headers=headers):
+        pass
+
+
+def test_behind_a_proxy_that_changes_the_host_the_allowed_name_is_its_own_page() -> None:
+    proxied = client(allowed_hosts=("studio.example",))
+    assert status(proxied, LOCAL, "https://studio.example", method="POST") == 200
+    assert status(proxied, LOCAL, "https://evil.example", method="POST") == 403
+
+
+def test_a_websocket_for_a_foreign_host_is_refused() -> None:
+    with pytest.raises(WebSocketDisconnect):
+        client().websocket_connect("/talk", headers={"host": "evil.com"}).__enter__()

@@ -1,0 +1,176 @@
+"""The thread behind the inbox, with a fake model: jobs end alone, and none waits for a long one."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app import jobs as module
+from app.inference.pair_keeping import BY_HAND
+from app.jobs import ExportJob, Import, Jobs
+from blip2core.intake import NamedFile
+from blip2core.storage.choosing import SnapshotPolicy
+from blip2core.storage.columns import utc_now
+from blip2core.storage.database import Database
+from blip2core.storage.exporting import record_export
+from blip2core.storage.people import get_or_create_annotator
+from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
+from blip2core.storage.schema import Export, Run
+from blip2core.storage.snapshots import create_snapshot
+from tests.app.shelf import accept_first
+from tests.fakes import FakeGenerator, fake_services
+
+PATIENCE = 20.0
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def status(database: Database, run_id: int) -> str:
+    with database.read() as session:
+        return get_run(session, run_id=run_id).status
+
+
+def picture(number: int) -> NamedFile:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20), (number, 0, 0)).save(buffer, "PNG")
+    return NamedFile(f"{number}.png", buffer.getvalue())
+
+
+def long_run(database: Database) -> int:
+    with database.write() as session:
+        new = NewRun(kind="score", code_version="test", dataset_id=1, model="m", revision="0" * 40)
+        return create_run(session, new).id
+
+
+@pytest.fixture
+def jobs(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """Jobs whose model runs never end by themselves."""
+    from blip2core import curation
+    from blip2core.curation.jobs import running
+
+    def work(database: Database, run_id: int, models: object, *, stop) -> Iterator[str]:
+        with running(database, run_id, stop, seconds=0.02):
+            while not stop.is_set():
+                time.sleep(0.01)
+                yield "step"
+
+    monkeypatch.setattr(curation, "work", work)
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.02)
+    plain = fake_services(FakeGenerator())
+    monkeypatch.setattr(Jobs, "_models_of", lambda *_: None)
+    jobs = Jobs(database, plain.engine, plain.settings)
+    jobs.start()
+    yield jobs
+    jobs.close()
+
+
+def test_pause_stops_one_run_and_not_the_thread(jobs: Jobs, database: Database) -> None:
+    run_id = long_run(database)
+    for _ in range(2):
+        until(lambda: status(database, run_id) == "running")
+        with database.write() as session:
+            request_pause(session, run_id=run_id)
+        until(lambda: status(database, run_id) == "paused")
+        with database.write() as session:
+            resume_run(session, run_id=run_id)
+
+
+def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Database) -> None:
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "running")
+    jobs.add(Import(dataset="second", sources=[picture(1)], label="one picture"))
+    accept_first(database)
+    with database.write() as session:
+        person = get_or_create_annotator(session, handle="ada").id
+        snapshot = create_snapshot(
+            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+        )
+        number = snapshot.id
+    jobs.add(ExportJob(snapshot_id=number, format="csv", annotator_id=person))
+
+    def export() -> Export | None:
+        with database.read() as session:
+            return session.get(Export, 1)
+
+    until(lambda: (found := export()) is not None and found.status == "complete")
+    archive = Path(export().location).with_suffix(".zip")
+    until(archive.is_file)
+    with database.read() as session:
+        imported = session.get(Run, run_id + 1)
+    assert (imported.kind, imported.status, imported.done) == ("import", "done", 1)
+    assert status(database, run_id) == "running"
+
+
+def test_what_was_kept_from_the_workbench_is_never_gone_on_with(
+    jobs: Jobs, database: Database
+) -> None:
+    with database.write() as session:
+        new = NewRun(
+            kind="capfilt",
+            code_version="test",
+            dataset_id=1,
+            model="m",
+            revision="0" * 40,
+            parameters={"captions": {}, **BY_HAND},
+        )
+        run_id = create_run(session, new).id  # as a process that was killed could leave it
+    until(lambda: status(database, run_id) == "failed")
+    with database.read() as session:
+        assert "keep the pairs there again" in get_run(session, run_id=run_id).error
+
+
+def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:
+    imported, export = begin_import_and_export(database)
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "failed"
+        assert session.get_one(Export, export).status == "failed"
+
+
+def test_what_another_process_does_goes_on_after_the_next_start(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "is_alone", False)  # as on PostgreSQL
+    imported, export = begin_import_and_export(database)
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "running"
+        assert session.get_one(Export, export).status == "writing"
+    with database.write() as session:
+        long_ago = utc_now() - timedelta(days=1)
+        get_run(session, run_id=imported).heartbeat_at = long_ago
+        session.get_one(Export, export).created_at = long_ago
+    start_and_close(database)
+    with database.read() as session:
+        assert get_run(session, run_id=imported).status == "failed"
+        assert session.get_one(Export, export).status == "failed"
+
+
+def begin_import_and_export(database: Database) -> tuple[int, int]:
+    """Both under way; numbers of the run and of the export."""
+    accept_first(database)
+    with database.write() as session:
+        person = get_or_create_annotator(session, handle="ada").id
+        snapshot = create_snapshot(
+            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+        )
+        export = record_export(session, snapshot_id=snapshot.id, format="csv")
+        run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
+        start_run(session, run_id=run.id)
+        return run.id, export.id
+
+
+def start_and_close(database: Database) -> None:
+    plain = fake_services(FakeGenerator())
+    jobs = Jobs(database, plain.engine, plain.settings)
+    jobs.start()
+    jobs.close()

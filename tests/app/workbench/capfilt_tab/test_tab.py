@@ -1,0 +1,303 @@
+"""Pictures with competing texts: filter, verdicts, edits, and the database behind them."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+from sqlalchemy import func, select
+
+from app.chat.session import Visit
+from app.inference import batches, pair_keeping
+from app.inference.cancellable import Errand
+from app.inference.capfilt_tasks import Card, Desk, Given
+from app.inference.engine import Engine
+from app.services import Services
+from app.settings import AppSettings
+from app.workbench.capfilt_tab import tab as capfilt
+from app.workbench.capfilt_tab.actions import (
+    on_accept_kept,
+    on_edit,
+    on_judge,
+    on_keep,
+    on_threshold,
+    on_why,
+)
+from app.workbench.capfilt_tab.inputs import place_texts
+from app.workbench.capfilt_tab.lesson import teach
+from blip2core.errors import StorageError
+from blip2core.storage import open_database
+from blip2core.storage.datasets import find_dataset
+from blip2core.storage.runs import claim_run
+from blip2core.storage.schema import Caption, DecisionEvent, Item, Run, Score
+from tests.app.visitor import upload
+from tests.capfilt.conftest import Seen, tiny_pair
+from tests.fakes import FakeModels
+
+ORDERED = (2, "", "sample", 8, 0, 1.0, 1.0, 0.9, 5, 1.0, "3")
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[Any, Any]:
+    return tiny_pair()
+
+
+@pytest.fixture
+def services(models: tuple[Any, Any]) -> Services:
+    """A tiny captioner and filter that share their image encoder."""
+    return Services(settings=AppSettings(), engine=Engine(FakeModels(*models)))
+
+
+@pytest.fixture
+def seen(models: tuple[Any, Any]) -> Iterator[Seen]:
+    counter = Seen(models[0])
+    yield counter
+    counter.hook.remove()
+
+
+def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+    *_, last = steps
+    return last
+
+
+def files(folder: Path, *names: str) -> list[dict[str, str]]:
+    return [
+        upload(folder, name, Image.effect_noise((20 + place, 20), 80).convert("RGB"))
+        for place, name in enumerate(names)
+    ]
+
+
+def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) -> Desk:
+    desk = Desk()
+    capfilt.on_begin(Visit(), desk, 0, given, typed, *ordered)
+    return desk
+
+
+def done(services: Services, desk: Desk) -> tuple[Any, ...]:
+    turn = 1
+    while True:
+        last = final(capfilt.go_on(services, desk, turn))
+        if last[0] == {"__type__": "update"}:
+            return last[1:]
+        turn = last[0]
+
+
+def event(**data: Any) -> Any:
+    return SimpleNamespace(_data=data)
+
+
+@pytest.fixture
+def desk(services: Services, tmp_path: Path) -> Desk:
+    """Two pictures with a web text each, captioned and scored."""
+    desk = begun(files(tmp_path, "a.png", "b.png"), f"a dog\n{HOSTILE}")
+    done(services, desk)
+    return desk
+
+
+def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
+    services: Services, tmp_path: Path, seen: Seen
+) -> None:
+    given = [*files(tmp_path, "a.png", "b.png"), upload(tmp_path, "note.png", b"Dear diary")]
+    said, shown, below, begin, _ = done(services, begun(given, f"b.png | a dog\n{HOSTILE}"))
+    assert seen.pictures == 2
+    assert shown.count("<article") == 3 and "From the web" in shown and "Written" in shown
+    assert "&lt;img src=x" in shown and "<img src=x" not in shown
+    assert "not a picture but a text" in shown and "Kept:" in said
+    assert "pairs.csv" in below and begin["interactive"]
+
+
+def test_a_typed_text_that_nobody_would_see_is_none() -> None:
+    given = [Given(name="a.png", data=b""), Given(name="b.png", data=b"")]
+    found, problems = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
+    assert [one.texts for one in found] == [("a cat",), ("a dog",)] and problems == []
+
+
+def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Path) -> None:
+    import zipfile
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        for file in files(tmp_path, "a.png", "b.png"):
+            writer.write(file["path"], file["orig_name"])
+    given = [
+        upload(tmp_path, "all.zip", archive.getvalue()),
+        upload(tmp_path, "texts.csv", b"file,text\na.png,a dog\n"),
+    ]
+    desk = begun(given)
+    done(services, desk)
+    assert [card.name.rpartition("/")[2] for card in desk.cards] == ["a.png", "b.png"]
+
+
+def test_threshold_decides_again_without_a_model(desk: Desk, seen: Seen) -> None:
+    highest = max(text.scored.itm for card in desk.cards for text in card.texts)
+    texts = sum(len(card.texts) for card in desk.cards)
+    _, said, shown = on_threshold(desk, 0)
+    assert shown.count('class="kept ') == texts
+    _, said, shown = on_threshold(desk, min(1.0, highest + 0.001))
+    assert shown.count('class="dropped ') == texts and "is below" in shown
+    on_threshold(desk, "much")
+    assert desk.rules.threshold == min(1.0, highest + 0.001)
+    assert seen.pictures == 0
+
+
+def test_verdicts_are_given_taken_back_and_given_to_all_kept(desk: Desk) -> None:
+    def verdicts() -> list[str]:
+        return [text.verdict for card in desk.cards for text in card.texts]
+
+    on_judge(desk, event(card=0, text=0, verdict="rejected"))
+    assert verdicts()[0] == "rejected"
+    on_threshold(desk, 0)
+    on_accept_kept(desk)
+    assert set(verdicts()[1:]) == {"accepted"} and verdicts()[0] == "rejected"
+    on_judge(desk, event(card=0, text=0, verdict="rejected"))
+    assert verdicts()[0] == ""
+
+
+@pytest.mark.parametrize("sent", [{"card": 9}, {"card": 0, "text": 99}, {"card": "x"}, {}])
+def test_what_a_browser_makes_up_changes_nothing(
+    services: Services, desk: Desk, sent: dict[str, Any]
+) -> None:
+    before = desk.cards
+    assert "not here any more" in on_judge(desk, event(verdict="accepted", **sent))[1]
+    assert "not here any more" in on_edit(services, desk, sent | {"words": "a"})[1]
+    on_judge(desk, event(card=0, text=0, verdict="stolen"))
+    assert desk.cards == before
+
+
+def test_edited_text_is_scored_before_it_can_be_accepted(
+    services: Services, desk: Desk, seen: Seen
+) -> None:
+    for words in (" a big\x00 dog ", "a small dog"):
+        on_edit(services, desk, {"card": 0, "text": 0, "words": words})
+    added = desk.cards[0].texts[-2:]
+    assert [text.words for text in added] == ["a big dog", "a small dog"]
+    assert all(0 <= text.scored.itm <= 1 and not text.verdict for text in added)
+    assert added[0].parent == 0 and seen.pictures == 1, "encoded once for both"
+    on_edit(services, desk, {"card": 0, "text": 0, "words": "  "})
+    assert len(desk.cards[0].texts) == added[-1].number + 1
+
+
+def test_why_brings_picture_and_text(desk: Desk) -> None:
+    visit = Visit()
+    *_, probe, tabs = on_why(visit, desk, event(card=1, text=0))
+    assert (visit.picture.name, visit.probe, probe) == ("b.png", HOSTILE, HOSTILE)
+    assert tabs.selected == "inside"
+
+
+def test_why_waits_where_a_conversation_would_end(desk: Desk) -> None:
+    visit = Visit()
+    on_why(visit, desk, event(card=0, text=0))
+    visit.ask("Who?")
+    *_, tabs = on_why(visit, desk, event(card=1, text=0))
+    assert visit.offered is not None and tabs == {"__type__": "update"}
+
+
+def test_stop_and_long_work_take_turns(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+    desk = begun(files(tmp_path, "a.png", "b.png", "c.png"))
+    assert final(capfilt.go_on(services, desk, 1))[0] == 2
+    _, said, shown, *_ = capfilt.on_stop(services, desk)
+    assert "Stopped after 1 of 3" in said and shown.count("stopped") >= 2
+    assert final(capfilt.go_on(services, desk, 2))[0] == {"__type__": "update"}
+
+
+def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
+    assert "Add some pictures" in capfilt.on_begin(Visit(), Desk(), 0, None, "", *ORDERED)[2]
+    note = [upload(tmp_path, "note.txt", b"Dear diary")]
+    assert "no picture" in capfilt.on_begin(Visit(), Desk(), 0, note, "", *ORDERED)[2]
+    wrong = capfilt.on_begin(Visit(), Desk(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:])
+    assert "from 1 to 8" in wrong[2]
+
+
+def test_judged_pairs_are_kept_once_however_often(
+    services: Services, desk: Desk, tmp_path: Path
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    assert "Accept or reject" in on_keep(kept, desk, "mine", "ada")
+    on_judge(desk, event(card=0, text=0, verdict="rejected"))
+    on_judge(desk, event(card=0, text=1, verdict="accepted"))
+    on_edit(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
+    number = desk.cards[0].texts[-1].number
+    on_judge(desk, event(card=0, text=number, verdict="accepted"))
+    for _ in range(2):
+        assert "2 accepted and 1 rejected texts of 1 pictures" in on_keep(kept, desk, "mine", "ada")
+    with database.read() as session:
+        find_dataset(session, name="mine")
+        found = session.execute(select(Caption.source, Caption.text)).all()
+        texts = {(text.scored.candidate.source, text.words) for text in desk.cards[0].texts}
+        assert sorted(tuple(row) for row in found) == sorted(texts)
+        assert session.scalar(select(func.count()).select_from(Item)) == 1
+        assert session.scalar(select(func.count()).select_from(Score)) == 2 * len(texts)
+        acts = session.scalars(select(DecisionEvent.action)).all()
+        assert sorted(acts) == ["accept", "edit", "reject"]
+
+
+def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
+    services: Services, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    for card in desk.cards:
+        on_judge(desk, event(card=card.number, text=0, verdict="accepted"))
+
+    def breaks(session: Any, **scores: Any) -> None:
+        with database.read() as other:  # what the worker would see meanwhile
+            assert claim_run(other, kinds=("capfilt",), stale_after=0.0) is None
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pair_keeping, "add_scores", breaks)
+        assert "The disk is full" in on_keep(kept, desk, "mine", "ada")
+    with database.write() as session:
+        assert claim_run(session, kinds=("capfilt",), stale_after=0.0) is None
+        assert session.scalars(select(DecisionEvent)).all() == []
+    assert "accepted" in on_keep(kept, desk, "mine", "ada")
+    with database.read() as session:
+        runs = session.scalars(select(Run).where(Run.kind == "capfilt")).all()
+        assert [run.status for run in runs] == ["done"]
+        assert len(session.scalars(select(DecisionEvent)).all()) == len(desk.cards)
+
+
+def test_an_edited_text_that_was_rejected_is_not_kept(
+    services: Services, desk: Desk, tmp_path: Path
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    on_edit(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
+    number = desk.cards[0].texts[-1].number
+    on_judge(desk, event(card=0, text=number, verdict="rejected"))
+    on_judge(desk, event(card=0, text=1, verdict="accepted"))
+    assert "1 accepted and 0 rejected" in on_keep(kept, desk, "mine", "ada")
+    with database.read() as session:
+        assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
+        assert "a big dog" not in session.scalars(select(Caption.text)).all()
+
+
+def test_dataset_needs_a_name(services: Services, desk: Desk, tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
+    kept = Services(settings=services.settings, engine=services.engine, database=database)
+    on_judge(desk, event(card=0, text=0, verdict="accepted"))
+    assert "Name the dataset" in on_keep(kept, desk, "  ", "ada")
+
+
+def test_lesson_explains_each_step(services: Services, visit: Visit, seen: Seen) -> None:
+    said, shown, begin, _ = final(teach(services, visit, Errand(), HOSTILE))
+    assert said.count("<li>") == 4 and "The filter" in said
+    assert "from the web" in shown and "<img src=x" not in shown
+    assert begin["interactive"] and seen.pictures == 1
+    final(teach(services, visit, Errand(), ""))
+    assert seen.pictures == 1
+
+
+def test_visitors_share_nothing(desk: Desk) -> None:
+    import copy
+
+    assert copy.deepcopy(desk).cards == []
+    assert all(isinstance(card, Card) for card in desk.cards)

@@ -1,0 +1,239 @@
+"""The handlers of the caption tab, without a browser."""
+
+import base64
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.chat.session import Visit
+from app.inference import batches
+from app.inference.batches import Batch
+from app.inference.cancellable import Errand
+from app.services import Services
+from app.workbench import events
+from app.workbench.caption_tab import several
+from app.workbench.caption_tab.tab import write
+from app.workbench.image.panel import on_upload
+from app.workbench.image.task import on_picture, on_stop
+from app.workbench.widgets.caption_rows import FIELDS
+from blip2core.errors import ModelUnavailableError
+from tests.app.visitor import upload
+from tests.fakes import FakeGenerator, FakeMatcher, fake_services
+
+DECODING = ("sample", 20, 0, 1, 1, 0.9, 5, 1, "7")
+"""As the page sends them; a slider at a whole number sends a whole number."""
+ORDER = (3, "", *DECODING)
+
+
+@pytest.fixture(autouse=True)
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out for being too fast."""
+    monkeypatch.setattr(events, "PACE_SECONDS", 0)
+
+
+def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+    *_, last = steps
+    return last
+
+
+def downloads(html: str) -> dict[str, str]:
+    """The files that are in the links below a table."""
+    found = re.findall(r'download="([^"]+)" href="data:[^"]*base64,([^"]+)"', html)
+    return {name: base64.b64decode(data).decode() for name, data in found}
+
+
+def both(**matcher: Any) -> Services:
+    return fake_services(FakeGenerator(), FakeMatcher(**matcher))
+
+
+def test_captions_come_with_scores_and_one_encoding(visit: Visit) -> None:
+    generator, matcher = FakeGenerator(), FakeMatcher()
+    services = fake_services(generator, matcher)
+    said, shown, begin, stop = final(write(services, visit, Errand(), *ORDER))
+    assert "a red bird on the beach" in shown and "×2" in shown and "1.000" in shown
+    assert said == "" and begin["interactive"] and not stop["visible"]
+    final(write(services, visit, Errand(), *ORDER))
+    assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
+
+
+def test_matcher_with_its_own_encoder_runs_it_once(visit: Visit) -> None:
+    matcher = FakeMatcher()
+    matcher.vision.fingerprint = "other"
+    services = fake_services(FakeGenerator(), matcher)
+    for _ in range(2):
+        final(write(services, visit, Errand(), *ORDER))
+    assert matcher.vision_calls == 1
+
+
+def test_settings_reach_the_model(visit: Visit) -> None:
+    generator = FakeGenerator()
+    services = fake_services(generator, FakeMatcher())
+    shown = final(write(services, visit, Errand(), 2, "a photo of", *DECODING))[1]
+    assert generator.prompts == ["a photo of"]
+    assert generator.decodes[0].seed == 7
+    assert "a photo of a red bird" in shown and "seed 7" in shown
+
+
+def test_download_has_all_that_is_needed_to_make_them_again(visit: Visit) -> None:
+    shown = final(write(both(), visit, Errand(), *ORDER))[1]
+    files = downloads(shown)
+    rows = list(csv.DictReader(io.StringIO(files["captions.csv"].removeprefix("\ufeff"))))
+    assert tuple(rows[0]) == FIELDS
+    assert (rows[0]["caption"], rows[0]["times"]) == ("a red bird on the beach", "2")
+    about = json.loads(files["captions.json"])
+    assert about["parameters"]["decode"]["seed"] == 7
+    assert about["revision"] == "0" * 64 and about["matcher_revision"] == "1" * 64
+    assert about["pictures"][0]["sha256"] == visit.picture.key
+    assert [one["caption"] for one in about["pictures"][0]["captions"]] == [
+        "a red bird on the beach",
+        "a bird",
+    ]
+
+
+def test_stop_keeps_what_there_is_without_scores(visit: Visit) -> None:
+    matcher, errand = FakeMatcher(), Errand()
+    steps = write(fake_services(FakeGenerator(), matcher), visit, errand, *ORDER)
+    assert next(steps)[3]["visible"]
+    on_stop(errand)
+    said, shown, begin, stop = final(steps)
+    assert "Stopped" in said and "stopped</small>" in shown
+    assert begin["interactive"] and not stop["visible"]
+    assert matcher.scored == []
+
+
+def test_captions_of_a_picture_that_was_replaced_are_given_up(visit: Visit, tmp_path: Path) -> None:
+    errand = Errand()
+    steps = write(both(), visit, errand, *ORDER)
+    next(steps)
+    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    on_picture(visit, errand)
+    assert final(steps)[1] == ""
+
+
+def test_no_picture_is_said_and_the_button_waits() -> None:
+    said, shown, begin, _ = final(write(both(), Visit(), Errand(), *ORDER))
+    assert "Choose a picture first" in said and shown == "" and not begin["interactive"]
+    assert not on_picture(Visit(), Errand())[2]["interactive"]
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        ((9, "", *DECODING), "from 1 to 8"),
+        ((3, "", "sample", None, *DECODING[2:]), "max_new_tokens is empty"),
+        ((3, "a" * 999, *DECODING), "at most 300"),
+    ],
+)
+def test_wrong_order_is_explained(visit: Visit, order: tuple[Any, ...], message: str) -> None:
+    said, _, begin, _ = final(write(both(), visit, Errand(), *order))
+    assert message in said and "alert" in said and begin["interactive"]
+
+
+def test_failure_keeps_secrets_and_the_next_captions_come(visit: Visit) -> None:
+    generator = FakeGenerator(captions=("!",))
+    services = fake_services(generator, FakeMatcher())
+    said = final(write(services, visit, Errand(), *ORDER))[0]
+    assert "reference" in said and "secret" not in said
+    generator.captions = ("a dog",)
+    assert "a dog" in final(write(services, visit, Errand(), *ORDER))[1]
+
+
+def test_matcher_that_is_not_there_is_explained(visit: Visit) -> None:
+    services = fake_services(FakeGenerator(), ModelUnavailableError("Run this and that."))
+    assert "Run this and that." in final(write(services, visit, Errand(), *ORDER))[0]
+
+
+def test_closed_page_ends_the_writing(visit: Visit) -> None:
+    generator = FakeGenerator()
+    services = fake_services(generator, FakeMatcher())
+    steps = write(services, visit, Errand(), *ORDER)
+    next(steps)
+    steps.close()
+    assert services.engine.call(lambda pair: "free", "") == "free"
+
+
+# Several pictures at once.
+
+
+def files(tmp_path: Path, *sizes: tuple[int, int]) -> list[dict[str, str]]:
+    return [
+        upload(tmp_path, f"{number}.png", Image.new("RGB", size))
+        for number, size in enumerate(sizes, 1)
+    ]
+
+
+def begin(services: Services, given: list[dict[str, str]], *order: Any) -> Batch:
+    batch = Batch()
+    several.on_begin(services, Visit(), batch, 0, given, *(order or ORDER))
+    return batch
+
+
+def all_turns(services: Services, batch: Batch) -> tuple[Any, ...]:
+    turn, last = 1, None
+    while True:
+        last = final(several.go_on(services, Visit(), batch, turn))
+        if last[0] == {"__type__": "update"}:
+            return last[1:]
+        turn = last[0]
+
+
+def test_each_picture_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
+    generator = FakeGenerator()
+    services = fake_services(generator, FakeMatcher())
+    given = files(tmp_path, (4, 4), (8, 8))
+    given.insert(1, upload(tmp_path, "note.png", b"Dear diary"))
+    batch = begin(services, given)
+    said, shown, start, _ = all_turns(services, batch)
+    assert shown.count("<tr ") == 4
+    assert "The file is not a picture but a text." in shown and str(tmp_path) not in shown
+    assert "1 more" in shown and start["interactive"] and said == ""
+    assert generator.vision_calls == 2
+    rows = list(csv.DictReader(io.StringIO(downloads(shown)["captions.csv"][1:])))
+    assert [row["picture"] for row in rows] == ["1.png", "1.png", "note.png", "2.png", "2.png"]
+    assert "not a picture" in rows[2]["problem"]
+
+
+def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+    services = both()
+    batch = begin(services, files(tmp_path, (4, 4), (8, 8), (9, 9)))
+    first = final(several.go_on(services, Visit(), batch, 1))
+    assert first[0] == 2, "asks for another turn"
+    assert batch.done == 1
+    all_turns(services, batch)
+    assert batch.done == 3
+
+
+def test_stopped_batch_keeps_what_is_done(tmp_path: Path) -> None:
+    services = both()
+    batch = begin(services, files(tmp_path, (4, 4), (8, 8)))
+    steps = several.go_on(services, Visit(), batch, 1)
+    while batch.done == 0:
+        next(steps)
+    _, said, shown, start, stop = several.on_stop(services, batch)
+    assert "Stopped after 1 of 2" in said and "stopped" in shown
+    assert start["interactive"] and not stop["visible"]
+    assert final(steps)[2] == shown
+    assert "captions.csv" in downloads(shown)
+
+
+@pytest.mark.parametrize(("count", "message"), [(0, "Add some pictures"), (51, "at most 50")])
+def test_wrong_number_of_files_is_said(tmp_path: Path, count: int, message: str) -> None:
+    given = files(tmp_path, (4, 4)) * count
+    _, turn, said, *_ = several.on_begin(both(), Visit(), Batch(), 0, given, *ORDER)
+    assert message in said and turn == 0
+
+
+def test_hostile_file_name_is_text(tmp_path: Path) -> None:
+    given = [files(tmp_path, (4, 4))[0] | {"orig_name": "=<script>alert(1)</script>.png"}]
+    services = both()
+    shown = all_turns(services, begin(services, given))[1]
+    assert "<script" not in shown
+    assert "'=<script>" in downloads(shown)["captions.csv"]

@@ -1,0 +1,285 @@
+"""The handlers of the tab that looks inside, with real tiny models and no browser."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from PIL import Image
+
+from app.chat.example import shipped_example
+from app.chat.session import Visit
+from app.inference.explain_tasks import focus_of, patches_of
+from app.services import Services
+from app.workbench.image.panel import look, on_upload
+from app.workbench.inside_tab.tab import (
+    ENDED,
+    EXAMPLE,
+    asked_of,
+    follow,
+    idle,
+    on_export,
+    on_look,
+    on_mask,
+    on_start,
+    on_test,
+    on_topic,
+    take_answer,
+)
+from blip2core.errors import ConfigError
+from blip2core.models import Generator, Matcher
+from blip2core.models.vision import share_encoder
+from tests import tiny
+from tests.app.visitor import upload
+from tests.fakes import fake_services
+from tests.stacks import HEADS, LAYERS, QUERIES, WORDS, make_trace
+
+TEXT = "a red bird"
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Generator, Matcher]:
+    """A generator and a matcher that share an image encoder, as the embedded ones do."""
+    generator = tiny.generator(tiny.blip2())
+    model, processor = tiny.retrieval()
+    model.vision_model.load_state_dict(generator.model.vision_model.state_dict())
+    matcher = tiny.matcher((model, processor))
+    assert share_encoder(generator, matcher).shared
+    return generator, matcher
+
+
+@pytest.fixture
+def services(pair: tuple[Generator, Matcher]) -> Services:
+    return fake_services(*pair, max_new_tokens=5)
+
+
+def last(updates: Iterator[Any]) -> Any:
+    *_, update = updates
+    return update
+
+
+def finding(update: dict[str, Any]) -> dict[str, Any]:
+    return update["findings"]
+
+
+def seen_by(services: Services, visit: Visit, text: str = TEXT) -> Any:
+    """What a visitor has on screen after a look."""
+    return last(on_look(services, visit, text))[0]
+
+
+def test_one_look_sends_everything(services: Services, visit: Visit) -> None:
+    updates = list(on_look(services, visit, TEXT))
+    whats = [finding(update)["what"] for _, update in updates[:-1]]
+    assert whats == sorted(set(whats), key=whats.index) and len(whats) == 3
+    seen, update = updates[-1]
+    assert seen.key == visit.picture.key
+    assert [word["text"] for word in update["value"]["words"]] == TEXT.split()
+    assert update["value"]["picture"]["src"].startswith("data:image/jpeg")
+    assert update["findings"] == ENDED
+
+
+def test_picture_is_encoded_once_whatever_is_asked(
+    pair: tuple[Generator, Matcher], services: Services, visit: Visit
+) -> None:
+    before = pair[0].vision_calls
+    list(look(services, visit))
+    seen = seen_by(services, visit)
+    last(on_test(services, visit, seen, {"signal": "gradcam"}))
+    last(on_mask(services, visit, seen, {"patches": [1]}))
+    seen_by(services, visit, "something else")
+    assert pair[0].vision_calls == before + 1
+
+
+def test_without_a_picture_the_visitor_is_told(services: Services) -> None:
+    box, update = on_start(Visit())
+    assert "Choose a picture first" in finding(update)["message"]
+    assert box == idle()
+    assert len(list(on_look(services, Visit(), TEXT))) == 1
+
+
+def test_button_becomes_stop_at_once(visit: Visit) -> None:
+    box, update = on_start(visit)
+    assert box["stop_btn"] == "Stop" and box["submit_btn"] is False
+    assert finding(update)["state"] == "running"
+
+
+def test_no_text_means_the_caption(services: Services, visit: Visit) -> None:
+    said = finding(last(on_look(services, visit, " "))[1])
+    assert "no caption yet" in said["message"]
+    list(look(services, visit))
+    stack = last(on_look(services, visit, ""))[1]["value"]
+    assert stack["text"] == visit.picture.caption
+
+
+def test_loading_is_said(visit: Visit) -> None:
+    _, update = next(on_look(fake_services(None), visit, TEXT))
+    assert finding(update)["what"] == "The model is loading"
+
+
+def test_trouble_has_a_reference_and_no_path(visit: Visit) -> None:
+    services = fake_services(RuntimeError("/home/someone/secret"), RuntimeError())
+    message = finding(last(on_look(services, visit, TEXT))[1])["message"]
+    assert message.startswith("Could not look inside (reference ") and "secret" not in message
+
+
+def test_matcher_without_queries_is_named(
+    pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, visit: Visit
+) -> None:
+    services = fake_services(pair[0], tiny_blip_matcher)
+    message = finding(last(on_look(services, visit, TEXT))[1])["message"]
+    assert "no Q-Former to look into" in message
+
+
+def test_look_at_a_replaced_picture_is_given_up(
+    services: Services, visit: Visit, tmp_path: Path
+) -> None:
+    looking = on_look(services, visit, TEXT)
+    next(looking)
+    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    assert list(looking) == []
+
+
+def test_map_is_measured_against_chance(services: Services, visit: Visit) -> None:
+    seen = seen_by(services, visit)
+    updates = list(on_test(services, visit, seen, {"signal": "attention", **whole(), "query": 1}))
+    done = [finding(update)["done"] for update in updates[:-1]]
+    assert done == sorted(done)
+    result = finding(updates[-1])["result"]
+    assert len(result["deletion"]) == len(result["random"]) == len(result["shown"])
+    assert "Deletion" in result["verdict"] and "random Q-Formers" in result["sanity"]
+    assert json.dumps(updates[-1])
+
+
+def test_answers_with_and_without_patches(
+    pair: tuple[Generator, Matcher], services: Services, visit: Visit
+) -> None:
+    list(look(services, visit))
+    seen = seen_by(services, visit)
+    result = finding(last(on_mask(services, visit, seen, {"patches": [0, 1, 2]})))["result"]
+    assert result["before"]["answer"] == visit.picture.caption
+    match = pair[1].match(visit.picture.features, [TEXT])[0]
+    assert result["before"]["itm"] == pytest.approx(match.itm)
+    assert result["after"]["itc"] != pytest.approx(result["before"]["itc"], abs=1e-6)
+    assert (result["hidden"], result["patches"]) == (3, 4)
+
+
+@pytest.mark.parametrize("sent", [None, {}, {"patches": []}, {"patches": [4]}, {"patches": ["0"]}])
+def test_wrong_patches_are_refused_in_words(services: Services, visit: Visit, sent: Any) -> None:
+    update = last(on_mask(services, visit, seen_by(services, visit), sent))
+    assert finding(update)["message"].startswith("Not asked: ")
+    assert "reference" not in finding(update)["message"]
+
+
+def test_what_was_seen_of_another_picture_is_not_tested(
+    services: Services, visit: Visit, tmp_path: Path
+) -> None:
+    seen = seen_by(services, visit)
+    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    for update in (
+        last(on_test(services, visit, seen, {"signal": "gradcam"})),
+        last(on_mask(services, visit, None, {"patches": [0]})),
+    ):
+        assert "Press “Look inside” first" in finding(update)["message"]
+
+
+def test_another_topic_ends_what_was_seen(visit: Visit) -> None:
+    seen, update = on_topic(visit)
+    assert seen is None and update["value"] is None and update["findings"] == ENDED
+
+
+@pytest.mark.skipif(not EXAMPLE.is_file(), reason="there is no example")
+def test_shipped_conversation_comes_with_its_look() -> None:
+    arrived = Visit("stickers-opt", shipped_example())
+    stack = on_topic(arrived)[1]["value"]
+    assert stack["text"] == arrived.picture.caption
+    assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
+
+
+def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
+    assert follow("a red bird") == {
+        "__type__": "update",
+        "placeholder": "Empty: its caption, a red bird",
+    }
+
+
+def test_latest_answer_is_followed(services: Services, visit: Visit) -> None:
+    read = "Question: What animal is there? Answer: a cow\nQuestion: Where? Answer:"
+    for question, answer, prompt in (
+        ("What animal is there?", "a cow", ""),
+        ("Where?", "left", read),
+    ):
+        visit.ask(question)
+        visit.change(visit.entries[-1].number, state="answered", answer=answer, prompt=prompt)
+    assert take_answer(visit, "") == "left"
+    asked = asked_of(services, visit)
+    assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)
+    answer = last(on_look(services, visit, TEXT))[1]["value"]["answer"]
+    assert answer["prompt"] == read
+    assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
+
+
+def test_without_an_answer_the_caption_is_followed(services: Services, visit: Visit) -> None:
+    assert take_answer(visit, "my words") == "my words"
+    list(look(services, visit))
+    template = services.engine.pair(visit.model).generator.spec.template
+    asked = asked_of(services, visit)
+    assert (asked.prompt, asked.answer) == (template.caption, visit.picture.caption)
+
+
+def test_numbers_can_be_taken_along(services: Services, visit: Visit) -> None:
+    seen = seen_by(services, visit)
+    files = {}
+    for kind in ("npz", "json"):
+        file = on_export(seen, kind)["file"]
+        assert file["name"] == f"attention-a-red-bird.{kind}"
+        files[kind] = base64.b64decode(file["data"])
+    arrays = numpy.load(io.BytesIO(files["npz"]), allow_pickle=False)
+    assert arrays["alone_cross"].shape == tuple(seen.trace.alone.cross.shape)
+    assert json.loads(files["json"])["text"] == TEXT
+    assert "Press “Look inside” first" in finding(on_export(None, "npz"))["message"]
+
+
+def whole() -> dict[str, int]:
+    return {"layer": -1, "head": -1}
+
+
+def test_map_on_screen_becomes_method_and_focus() -> None:
+    trace = make_trace()
+    shown = {"signal": "attention", "layer": 1, "head": 0, "query": 3}
+    method, focus = focus_of(trace, shown)
+    assert method == "cross-attention"
+    assert (focus.query, focus.layer, focus.head) == (3, LAYERS[1], 0)
+    method, focus = focus_of(trace, shown | {"text": "text", "token": 2})
+    assert (method, focus.word) == ("words", 2)
+    assert focus_of(trace, shown | {"text": "text", "token": -1})[1].word is None
+    assert focus_of(trace, shown | {"signal": "rollout"})[1].query == 3
+    assert focus_of(trace, {"signal": "winner"})[0] == "winner"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        None,
+        {"signal": "__class__"},
+        {"signal": ["attention"]},
+        {"signal": "attention", "layer": len(LAYERS), "head": 0, "query": 0},
+        {"signal": "attention", "layer": 0, "head": HEADS, "query": 0},
+        {"signal": "attention", "layer": 0, "head": 0, "query": QUERIES},
+        {"signal": "attention", "layer": 0, "head": 0, "query": True},
+        {"text": "text", "token": len(WORDS)},
+        {"text": "answer", "token": 0},
+    ],
+)
+def test_what_the_browser_says_is_checked(shown: Any) -> None:
+    with pytest.raises(ConfigError):
+        focus_of(make_trace(), shown)
+
+
+def test_patches_are_counted_once() -> None:
+    assert patches_of(make_trace(), {"patches": [3, 1, 3]}) == [1, 3]
+    with pytest.raises(ConfigError, match="from 0 to 15"):
+        patches_of(make_trace(), {"patches": [-1]})

@@ -1,0 +1,84 @@
+"""The page around the tabs: what it says of the model, what it offers to the outside."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio.blocks import BlockFunction
+
+from app.serving.run import run
+from app.workbench.page import ROOT, build_workbench, serve, serve_alone
+from blip2core.errors import ConfigError
+from tests.fakes import FakeGenerator, fake_services
+
+
+def handler(event: BlockFunction) -> str:
+    """Name of the function behind an event, also where it is a partial one, or none at all."""
+    return getattr(getattr(event.fn, "func", event.fn), "__name__", "")
+
+
+def test_served_page_is_closed_to_the_outside() -> None:
+    services = fake_services(FakeGenerator())
+    page = build_workbench(services)
+    respond = next(number for number, event in page.fns.items() if handler(event) == "respond")
+    address = serve(page, services.settings)
+    try:
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            config = client.get("config").json()
+            info = client.get("gradio_api/info").json()
+            direct = client.post("gradio_api/run/respond", json={"data": [], "fn_index": respond})
+            monitoring = client.get("monitoring/summary")
+    finally:
+        page.close()
+    assert list(info["named_endpoints"]) == ["/caption", "/ask", "/match", "/attention"]
+    assert info["unnamed_endpoints"] == {}
+    assert direct.status_code == 404
+    assert monitoring.status_code in (403, 404)
+    assert config["title"] == "BLIP-2 Studio"
+    assert "<h1>" in str(config["components"])
+
+
+def test_model_events_share_one_lane() -> None:
+    events = build_workbench(fake_services(FakeGenerator())).fns.values()
+    lane = [event for event in events if event.concurrency_id == "model"]
+    assert {event.concurrency_limit for event in lane} == {1}
+    page = {"look", "respond", "on_replay", "on_look", "test", "mask"}
+    tabs = {"write", "go_on", "score", "search", "edit", "teach"}
+    programs = {"caption", "ask", "match", "attention"}
+    assert {handler(event) for event in lane} == page | tabs | programs
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = fake_services(FakeGenerator(), mcp=True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'blip2-studio\[mcp\]'"):
+        serve(build_workbench(services), services.settings)
+
+
+def test_runs_as_a_file_and_names_what_is_wrong() -> None:
+    run = subprocess.run(
+        [sys.executable, "app/workbench/page.py"],
+        cwd=ROOT,
+        env=os.environ | {"BLIP2_MODEL": "nonsense"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("There is no model 'nonsense'.")
+
+
+def test_wrong_setting_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BLIP2_PORT", "many")
+    assert run(serve_alone) == 2
+    assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
+
+
+def test_samples_are_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.workbench.image.panel.SAMPLES", tmp_path)
+    assert build_workbench(fake_services(FakeGenerator())) is not None
