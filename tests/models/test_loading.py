@@ -14,6 +14,7 @@ from blip2core.models.loading import choose_device, choose_dtype, fast_bfloat16
 from tests import tiny
 
 SHORT = DecodeConfig(max_new_tokens=6)
+TEXTS = ["a cat", "b"]
 
 
 def saved(loaded: tuple[Any, Any], folder: Path) -> str:
@@ -51,8 +52,11 @@ def test_a_generator_from_a_folder(build, family, language, pictures, tmp_path):
 def test_a_matcher_from_a_folder(build, family, pictures, tmp_path):
     loaded = load_matcher(saved(build(), tmp_path), device="cpu", dtype="float32")
     original = tiny.matcher(build(), family=family)
-    expected = original.match(original.encode(pictures[:1]), ["a cat", "b"])
-    assert loaded.match(loaded.encode(pictures[:1]), ["a cat", "b"]) == expected
+    expected = original.match(original.encode(pictures[:1]), TEXTS)
+    for one, other in zip(loaded.match(loaded.encode(pictures[:1]), TEXTS), expected, strict=True):
+        # Sums may be taken in another order, as the weights lie elsewhere in memory.
+        assert (one.itm, one.itc) == pytest.approx((other.itm, other.itc), abs=1e-6)
+        assert replace(one, itm=0, itc=0) == replace(other, itm=0, itc=0)
     assert not loaded.sharing.shared
 
 
