@@ -25,7 +25,7 @@ from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import find_dataset
-from blip2core.storage.exporting import fail_unfinished_exports
+from blip2core.storage.export_records import fail_unfinished_exports
 from blip2core.storage.runs import claim_run, finish_run
 from blip2core.storage.schema import Run
 

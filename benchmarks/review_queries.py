@@ -29,9 +29,9 @@ from blip2core.storage.cards import card
 from blip2core.storage.columns import utc_now
 from blip2core.storage.datasets import find_dataset, get_or_create_dataset, status_counts
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
-from blip2core.storage.ordering import shuffle_place
 from blip2core.storage.people import get_or_create_annotator, progress
 from blip2core.storage.review import QueueFilter, count_queue, review_queue, second_review_queue
+from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import Dataset, Item
 from blip2core.storage.statuses import refresh_items

@@ -11,7 +11,7 @@ import pytest
 
 from blip2core.explain import METHODS, Focus, trace
 from blip2core.explain.answers import trace_answer
-from blip2core.explain.masking import hide_patches
+from blip2core.explain.occlusion import hide_patches
 from blip2core.images import open_image
 from blip2core.models import Generator, ImageFeatures, Matcher, load_generator, load_matcher
 from blip2core.stickers.captions import claim_of, noun_of

@@ -157,7 +157,7 @@ def ask_without(
     stop: threading.Event | None,
 ) -> Iterator[Step]:
     """Answer and scores with the whole picture, then without some patches of it."""
-    from blip2core.explain.masking import hide_patches
+    from blip2core.explain.occlusion import hide_patches
 
     grid, text = seen.trace.grid, seen.trace.text or ""
     sides = []

@@ -17,8 +17,8 @@ from threading import Event
 import torch
 from torch import Tensor
 
-from blip2core.capfilt.ahead import ahead
 from blip2core.capfilt.captioner import write_captions
+from blip2core.capfilt.prefetch import ahead
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
 from blip2core.errors import Blip2Error, ImageError

@@ -13,8 +13,8 @@ from blip2core.cli import (
     database,
     explain,
     export,
+    inference,
     intake,
-    look,
     stickers,
     train,
 )
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(look.commands)
+app.add_typer(inference.commands)
 app.add_typer(explain.commands)
 app.add_typer(intake.commands)
 app.add_typer(train.commands)

@@ -36,7 +36,7 @@ def backup(
 ) -> None:
     """Copy an SQLite database, also while it is in use, and check the copy."""
     from blip2core.storage import open_database
-    from blip2core.storage.upkeep import backup as back_up
+    from blip2core.storage.maintenance import backup as back_up
 
     database = open_database(url, owner=False)
     try:
@@ -51,7 +51,7 @@ def backup(
 def check(url: DatabaseUrl = None, as_json: Json = False) -> None:
     """Read all of the database; exit code 2 where it is not sound, and a line for each problem."""
     from blip2core.storage import open_database
-    from blip2core.storage.upkeep import check as check_all
+    from blip2core.storage.maintenance import check as check_all
 
     database = open_database(url, owner=False)
     try:

@@ -12,7 +12,7 @@ from blip2core.cli.studio import annotator_number, opened
 if TYPE_CHECKING:
     from blip2core.exports import Manifest
     from blip2core.storage import Database
-    from blip2core.storage.choosing import SnapshotPolicy
+    from blip2core.storage.snapshot_selection import SnapshotPolicy
 
 commands = typer.Typer()
 
@@ -56,8 +56,8 @@ def export(
     from blip2core.config import ExportConfig
     from blip2core.exports.output import refuse_taken
     from blip2core.exports.snapshots import write_snapshot
-    from blip2core.storage.choosing import SnapshotPolicy
     from blip2core.storage.schema import SOURCES
+    from blip2core.storage.snapshot_selection import SnapshotPolicy
 
     policy = SnapshotPolicy(
         sources=tuple(source or SOURCES),
@@ -80,8 +80,8 @@ def _snapshot(
 ) -> tuple[int, str]:
     """Number and name of the snapshot to write: the named one, or what is accepted now."""
     from blip2core.errors import ConfigError, StorageError
-    from blip2core.storage.choosing import SnapshotPolicy
     from blip2core.storage.datasets import find_dataset
+    from blip2core.storage.snapshot_selection import SnapshotPolicy
     from blip2core.storage.snapshots import freeze, named_snapshot
 
     with database.read() as session:

@@ -20,7 +20,7 @@ What needs torch is imported when it is first asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from blip2core.curation.filtering import (
+from blip2core.curation.filter_rules import (
     AppliedRules,
     Preview,
     apply_rules,
@@ -29,10 +29,10 @@ from blip2core.curation.filtering import (
     rules_of,
     set_rules,
 )
-from blip2core.curation.importing import Imported, import_pictures
+from blip2core.curation.imports import Imported, import_pictures
 
 if TYPE_CHECKING:
-    from blip2core.curation.working import Step, start_capfilt, start_rescore, work
+    from blip2core.curation.capfilt_run import Step, start_capfilt, start_rescore, work
 
 __all__ = [
     "AppliedRules",

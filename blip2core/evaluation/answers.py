@@ -6,7 +6,7 @@ there.
 """
 
 from blip2core.evaluation.gallery import BATCH, DECODE, Figures, Gallery, mean
-from blip2core.evaluation.pointing import patches_inside, wilson
+from blip2core.evaluation.pointing_game import patches_inside, wilson
 from blip2core.explain.answers import trace_answer
 from blip2core.models import Generator
 from blip2core.records import Generated

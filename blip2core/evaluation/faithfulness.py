@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
 from blip2core.evaluation.gallery import Figures, Gallery
-from blip2core.evaluation.pointing import NORMAL, named_group
+from blip2core.evaluation.pointing_game import NORMAL, named_group
 from blip2core.explain import METHODS, Focus, Heatmap, Method, trace
 from blip2core.explain.faithfulness import Faithfulness, Score, faithfulness
 from blip2core.explain.sanity import randomised, rank_correlation

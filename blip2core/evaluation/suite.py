@@ -10,7 +10,7 @@ from blip2core.evaluation.dialogue import measure_dialogue
 from blip2core.evaluation.faithfulness import measure_faithfulness
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.matching import measure_matching
-from blip2core.evaluation.pointing import measure_pointing
+from blip2core.evaluation.pointing_game import measure_pointing
 from blip2core.evaluation.retrieval import measure_retrieval
 from blip2core.evaluation.vqa import measure_vqa
 from blip2core.evaluation.web_gallery import build_web_gallery, draw_web_scenes

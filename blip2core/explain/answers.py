@@ -18,7 +18,7 @@ from blip2core.explain.capture import Capture, capture_attention
 from blip2core.explain.heatmap import Heatmap, heatmap
 from blip2core.explain.trace import patch_grid, split_passes
 from blip2core.models import Generator, ImageFeatures
-from blip2core.models.reading import Reader
+from blip2core.models.prompt_inputs import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from blip2core.errors import ConfigError
 from blip2core.explain.heatmap import Heatmap
-from blip2core.explain.masking import keep_patches
+from blip2core.explain.occlusion import keep_patches
 from blip2core.models import ImageFeatures, Matcher
 
 Score = Literal["itm", "itc"]

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from blip2core.explain.cross_attention import narrowed, title
-from blip2core.explain.demand import weighted_cross
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
+from blip2core.explain.requirements import weighted_cross
 from blip2core.explain.trace import Trace
 
 

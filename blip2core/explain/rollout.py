@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from blip2core.explain.demand import pair_of, weighted_cross, weighted_within, word_places
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
+from blip2core.explain.requirements import pair_of, weighted_cross, weighted_within, word_places
 from blip2core.explain.trace import Trace
 
 

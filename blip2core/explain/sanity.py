@@ -18,7 +18,7 @@ from blip2core.explain.capture import private_copy
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
 from blip2core.explain.trace import trace
 from blip2core.models import ImageFeatures, Matcher
-from blip2core.models.matching import matching_of
+from blip2core.models.match_formulas import matching_of
 
 ALIKE = 0.5
 """Mean rank correlation from which on a map says little about the weights."""

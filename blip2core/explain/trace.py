@@ -14,7 +14,7 @@ from torch import Tensor
 from blip2core.errors import ConfigError, ModelError
 from blip2core.explain.capture import Capture, capture_attention
 from blip2core.models import ImageFeatures, Matcher
-from blip2core.models.matching import QFormerMatching
+from blip2core.models.match_formulas import QFormerMatching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

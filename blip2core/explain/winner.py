@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from blip2core.explain.cross_attention import attention_map
-from blip2core.explain.demand import cosines_of
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
+from blip2core.explain.requirements import cosines_of
 from blip2core.explain.trace import Trace
 
 

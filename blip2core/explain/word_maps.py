@@ -8,8 +8,8 @@ much as the query had heard of the word by then. Q queries, P patches.
 import torch
 from torch import Tensor
 
-from blip2core.explain.demand import weighted_cross, weighted_within, word_places
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
+from blip2core.explain.requirements import weighted_cross, weighted_within, word_places
 from blip2core.explain.trace import Trace
 
 

@@ -24,8 +24,8 @@ from blip2core.exports.card import card
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
+from blip2core.exports.statistics import Tally
 from blip2core.exports.subject import Subject
-from blip2core.exports.tally import Tally
 from blip2core.records import ExportPair
 
 __all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs"]

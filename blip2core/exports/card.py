@@ -18,8 +18,8 @@ from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
 from blip2core.exports.rows import KINDS, OF_PICTURE, OF_TEXT
+from blip2core.exports.statistics import Tally
 from blip2core.exports.subject import Subject
-from blip2core.exports.tally import Tally
 
 SPLITS = ("train", "validation", "test")
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

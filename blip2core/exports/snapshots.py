@@ -10,7 +10,7 @@ from blip2core.config import ExportConfig
 from blip2core.exports import Manifest, Subject, export_pairs
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
-from blip2core.storage.exporting import fail_export, finish_export, record_export
+from blip2core.storage.export_records import fail_export, finish_export, record_export
 from blip2core.storage.history import applied_rules, double_verdicts, rejections
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import snapshot_pairs

@@ -4,10 +4,10 @@ from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
 from blip2core.intake.files import NamedFile
+from blip2core.intake.image_check import CheckedPicture, check_picture, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
-from blip2core.intake.picture import CheckedPicture, check_picture, perceptual_hash, thumbnail
-from blip2core.intake.reading import read
+from blip2core.intake.reader import read
 
 __all__ = [
     "CheckedPicture",

@@ -17,9 +17,9 @@ from typing import BinaryIO, cast
 from blip2core.errors import IntakeError
 from blip2core.intake.entries import picture
 from blip2core.intake.files import ARCHIVES, COMPRESSED, PICTURES, TABLES, NamedFile, within
+from blip2core.intake.limited_stream import RationedReader
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, safe_name, suffix
-from blip2core.intake.rationed import RationedReader
 from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
 from blip2core.records import Problem, WebPicture
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerAttention
 
 from blip2core.errors import ModelError
-from blip2core.models.image_memory import look_at
+from blip2core.models.cross_attention_cache import look_at
 from blip2core.models.qformer import Stage1QFormer
 
 logger = logging.getLogger(__name__)

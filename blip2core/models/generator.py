@@ -17,7 +17,7 @@ from blip2core.config import GREEDY, DecodeConfig, check_number
 from blip2core.errors import ModelError
 from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.identity import revision_of
-from blip2core.models.reading import Reader
+from blip2core.models.prompt_inputs import Reader
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated

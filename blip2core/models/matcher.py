@@ -13,7 +13,7 @@ from torch import Tensor
 
 from blip2core.errors import ModelError, TextError
 from blip2core.models.identity import revision_of
-from blip2core.models.matching import matching_of
+from blip2core.models.match_formulas import matching_of
 from blip2core.models.padding import pad_rows
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder

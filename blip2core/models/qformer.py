@@ -27,7 +27,7 @@ from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerLayer, Blip2TextEmbeddings
 
 from blip2core.errors import ModelError
-from blip2core.models.image_memory import ImageMemory, look_at, split_heads
+from blip2core.models.cross_attention_cache import ImageMemory, look_at, split_heads
 from blip2core.models.masks import text_mask, writing_mask
 
 Attention = Literal["eager", "sdpa"]

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import ConflictError, StorageError
-from blip2core.storage.inserting import chunks
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.schema import (
     Annotator,
     AuditItem,

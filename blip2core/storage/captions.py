@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import CaptionSource, Scored, ScorerIdentity
-from blip2core.storage.inserting import insert_missing
-from blip2core.storage.ordering import refresh_orders
+from blip2core.storage.bulk_insert import insert_missing
+from blip2core.storage.review_order import refresh_orders
 from blip2core.storage.schema import (
     Caption,
     Dataset,

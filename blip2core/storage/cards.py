@@ -8,8 +8,8 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import ConflictError, StorageError
+from blip2core.storage.bulk_insert import insert_missing
 from blip2core.storage.columns import utc_now
-from blip2core.storage.inserting import insert_missing
 from blip2core.storage.schema import (
     Annotator,
     Caption,

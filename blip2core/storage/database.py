@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from blip2core.errors import Blip2Error, StorageError
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
-from blip2core.storage.searching import index_new_texts
-from blip2core.storage.upkeep import check_revision, upgrade
+from blip2core.storage.maintenance import check_revision, upgrade
+from blip2core.storage.text_search import index_new_texts
 
 Result = TypeVar("Result")
 BUSY = "The database is busy with another change; try again."

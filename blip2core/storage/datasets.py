@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.storage.inserting import insert_missing
-from blip2core.storage.ordering import refresh_all_orders
+from blip2core.storage.bulk_insert import insert_missing
+from blip2core.storage.review_order import refresh_all_orders
 from blip2core.storage.schema import Dataset, Item, Scorer
 from blip2core.texts import clean_text
 

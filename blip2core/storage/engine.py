@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from blip2core.errors import StorageError
-from blip2core.storage.searching import has_words
+from blip2core.storage.text_search import has_words
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before it gives up."""

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
 from blip2core.records import WebPicture
-from blip2core.storage.inserting import chunks, insert_missing
-from blip2core.storage.ordering import shuffle_place
+from blip2core.storage.bulk_insert import chunks, insert_missing
+from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
 from blip2core.texts import clean_text
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
-from blip2core.storage.inserting import insert_missing
+from blip2core.storage.bulk_insert import insert_missing
 from blip2core.storage.schema import Annotator, DecisionEvent, Item, Verdict
 from blip2core.texts import clean_text
 

@@ -20,7 +20,7 @@ from blip2core.storage.schema import (
     Lease,
     Verdict,
 )
-from blip2core.storage.searching import matching_texts
+from blip2core.storage.text_search import matching_texts
 
 Order = Literal["nearest", "random", "disagreement", "newest"]
 KEYS: dict[Order, InstrumentedAttribute[Any]] = {

@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
-from blip2core.storage.choosing import SnapshotPolicy, chosen_rows
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import find_dataset, get_dataset
-from blip2core.storage.inserting import chunks
 from blip2core.storage.schema import (
     Annotator,
     Batch,
@@ -30,6 +29,7 @@ from blip2core.storage.schema import (
     SnapshotPair,
     Source,
 )
+from blip2core.storage.snapshot_selection import SnapshotPolicy, chosen_rows
 from blip2core.texts import clean_text
 
 if TYPE_CHECKING:

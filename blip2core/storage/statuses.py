@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from blip2core.storage.inserting import chunks
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.schema import (
     AuditItem,
     Batch,

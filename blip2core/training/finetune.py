@@ -14,15 +14,15 @@ from typing import Any
 
 from blip2core.config import FinetuneConfig
 from blip2core.errors import DataError
-from blip2core.training.accepted import origin, training_file, validation_file
+from blip2core.training.accepted_pairs import origin, training_file, validation_file
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
 from blip2core.training.data import FilePairs
 from blip2core.training.features import build_features
-from blip2core.training.learners import Learner, open_learner
+from blip2core.training.images import Data
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.pictures import Data
 from blip2core.training.schedule import rate_at
 from blip2core.training.session import Progress, is_due, order_of, start_session
+from blip2core.training.trainable import Learner, open_learner
 
 
 def run(config: FinetuneConfig, out: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from blip2core.models.image_memory import ImageMemory
+from blip2core.models.cross_attention_cache import ImageMemory
 from blip2core.models.qformer import Stage1QFormer
 from blip2core.training.data import Stage1Batch
 from blip2core.training.distributed import World, pad_texts

@@ -33,8 +33,8 @@ from blip2core.models.stage1_files import read_stage1_state, write_stage1_state
 from blip2core.stickers.language import vocabulary_texts
 from blip2core.stickers.scene import GRID
 from blip2core.training import stage1, stage2, unimodal
-from blip2core.training.described import start_described
 from blip2core.training.model_card import FROM_STAGE1, WHAT, WITHOUT_STAGE1, write_card
+from blip2core.training.stage2_initialisation import start_described
 from blip2core.training.tokenizers import (
     TEXTS,
     train_causal_tokenizer,

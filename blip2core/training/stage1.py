@@ -20,13 +20,13 @@ from blip2core.models.anchors import anchor_queries
 from blip2core.models.qformer import Stage1QFormer, attention_for
 from blip2core.models.stage1_files import write_stage1
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
+from blip2core.training.components import load_vision
 from blip2core.training.data import Order, Stage1Batch, stage1_batch
 from blip2core.training.distributed import World
+from blip2core.training.images import Data, open_data
 from blip2core.training.losses import best_cosine
 from blip2core.training.objective import Stage1Losses, Stage1Objective
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.parts import load_vision
-from blip2core.training.pictures import Data, open_data
 from blip2core.training.schedule import rate_at
 from blip2core.training.session import Progress, is_due, order_of, start_session
 

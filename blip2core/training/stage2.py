@@ -18,13 +18,13 @@ from torch.nn import functional
 from blip2core.config import Stage2Config
 from blip2core.models.qformer import attention_for
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
+from blip2core.training.components import build_blip2
 from blip2core.training.data import Order, PairSource
 from blip2core.training.exact_match import exact_answers
 from blip2core.training.features import FeatureCache
+from blip2core.training.images import Data, open_data
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.parts import build_blip2
 from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, Stage2Batches
-from blip2core.training.pictures import Data, open_data
 from blip2core.training.schedule import rate_at
 from blip2core.training.session import Progress, is_due, order_of, start_session
 

@@ -13,13 +13,13 @@ from app import jobs as module
 from app.inference.pair_keeping import BY_HAND
 from app.jobs import ExportJob, Import, Jobs
 from blip2core.intake import NamedFile
-from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
-from blip2core.storage.exporting import record_export
+from blip2core.storage.export_records import record_export
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
 from blip2core.storage.schema import Export, Run
+from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
 from tests.app.shelf import accept_first
 from tests.fakes import FakeGenerator, fake_services

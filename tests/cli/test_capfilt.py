@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blip2core.curation import working
+from blip2core.curation import capfilt_run
 from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
 from blip2core.storage import open_database
@@ -54,7 +54,7 @@ def test_hostile_texts_are_shown_on_one_harmless_line(
 def test_an_interrupted_run_is_resumed_as_it_was(
     shell: Shell, folder: Path, loaded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = working.add_scores
+    store = capfilt_run.add_scores
     calls: list[int] = []
 
     def interrupted(*arguments: Any, **settings: Any) -> None:
@@ -63,7 +63,7 @@ def test_an_interrupted_run_is_resumed_as_it_was(
         if len(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(working, "add_scores", interrupted)
+    monkeypatch.setattr(capfilt_run, "add_scores", interrupted)
     assert shell.code(*RUN, "--seed", "9", folder) == 130
     (run, _) = (row for row in shell.rows("capfilt", "status") if "run" in row)
     assert (run["kind"], run["status"], run["done"]) == ("capfilt", "paused", 2)

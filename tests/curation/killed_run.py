@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from blip2core.capfilt import CapFilt
-from blip2core.curation import start_capfilt, work, working
+from blip2core.curation import capfilt_run, start_capfilt, work
 from blip2core.storage import open_database
 from blip2core.storage.datasets import find_dataset
 from tests.capfilt.conftest import CAPTIONS, tiny_pair
@@ -27,7 +27,7 @@ def main(file: str, where: str) -> None:
     with database.read() as session:
         dataset = find_dataset(session, name="web").id
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
-    add_scores, units = working.add_scores, []
+    add_scores, units = capfilt_run.add_scores, []
 
     def deadly(*arguments: Any, **settings: Any) -> None:
         add_scores(*arguments, **settings)
@@ -35,7 +35,7 @@ def main(file: str, where: str) -> None:
         if where == "unit" and len(units) == 2:
             kill()
 
-    working.add_scores = deadly
+    capfilt_run.add_scores = deadly
     for number, _ in enumerate(work(database, run_id, models), start=1):
         if where == "step" and number == 3:
             kill()

@@ -9,7 +9,7 @@ from blip2core.evaluation import answers as module
 from blip2core.evaluation import gallery as painting
 from blip2core.evaluation.answers import measure_answers
 from blip2core.evaluation.gallery import Gallery, build_gallery, draw_scenes
-from blip2core.evaluation.pointing import patches_inside
+from blip2core.evaluation.pointing_game import patches_inside
 from blip2core.explain.answers import AnswerTrace, trace_answer
 from blip2core.models import Generator
 from blip2core.stickers.scene import Scene

@@ -7,7 +7,7 @@ from transformers.models.blip_2 import modeling_blip_2
 
 from blip2core.errors import ConfigError, ModelError, TextError
 from blip2core.explain import Trace, trace
-from blip2core.explain.masking import hide_patches
+from blip2core.explain.occlusion import hide_patches
 from blip2core.explain.trace import rank_cosines
 from blip2core.models import ImageFeatures, Matcher
 from tests import tiny

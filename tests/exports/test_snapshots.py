@@ -26,13 +26,13 @@ from blip2core.storage.batches import (
     threshold_choices,
 )
 from blip2core.storage.captions import add_captions, add_scores, texts_of
-from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.datasets import get_or_create_dataset, set_rules
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.items import ImageFacts, add_item
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import EXPORT_FORMATS, Export
+from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import freeze, named_snapshot
 from tests.exports.reading import json_lines
 

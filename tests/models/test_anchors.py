@@ -5,7 +5,7 @@ from transformers import Blip2QFormerConfig
 
 from blip2core.errors import ModelError
 from blip2core.models.anchors import anchor_queries, own_cell_attention, patch_cells
-from blip2core.models.image_memory import look_at
+from blip2core.models.cross_attention_cache import look_at
 from blip2core.models.qformer import Stage1QFormer
 
 SIDE, WIDTH = 6, 32

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from blip2core.errors import ConflictError, StorageError
-from blip2core.storage import Database, upkeep
+from blip2core.storage import Database, maintenance
 from blip2core.storage.batches import (
     AuditResult,
     Choice,
@@ -47,7 +47,7 @@ def apply_threshold(database: Database, threshold: float = 0.5, uid: str = "t1")
 
 def counts(database: Database) -> tuple[dict[str, int], int]:
     """Items by status, and verdicts; also checks that these are what the log amounts to."""
-    assert upkeep.check(database.engine).problems == ()
+    assert maintenance.check(database.engine).problems == ()
     with database.read() as session:
         verdicts = session.scalar(select(func.count()).select_from(Verdict)) or 0
         return status_counts(session, dataset_id=1), verdicts
@@ -189,7 +189,7 @@ def test_a_large_batch_goes_in_pages(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chunks that end in the middle of an item lose nothing."""
-    monkeypatch.setattr("blip2core.storage.inserting.chunks.__defaults__", (3,))
+    monkeypatch.setattr("blip2core.storage.bulk_insert.chunks.__defaults__", (3,))
     with database.write() as session:
         score_item(session, world, 1, (0.3, 0.8))
     apply_threshold(database)

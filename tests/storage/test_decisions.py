@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from blip2core.errors import ConflictError, StorageError
-from blip2core.storage import Database, open_database, upkeep
+from blip2core.storage import Database, maintenance, open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.cards import load_draft, save_draft
 from blip2core.storage.datasets import set_rules, status_counts
@@ -41,7 +41,7 @@ def undo(database: Database, event: str, annotator_id: int = 1) -> Undone | None
 
 def verdicts(database: Database) -> dict[tuple[int, int], str]:
     """(caption, annotator) -> verdict; also checks that they are what the log amounts to."""
-    assert upkeep.check(database.engine).problems == ()
+    assert maintenance.check(database.engine).problems == ()
     with database.read() as session:
         found = session.scalars(select(Verdict))
         return {(one.caption_id, one.annotator_id): one.verdict for one in found}

@@ -9,9 +9,9 @@ from blip2core.storage.batches import (
     decide_many,
     threshold_choices,
 )
-from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.history import double_verdicts, rejections
+from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
 from tests.storage.world import World, fill
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from blip2core.storage import Database, upkeep
+from blip2core.storage import Database, maintenance
 from blip2core.storage.decisions import undo_last
 from blip2core.storage.schema import Batch, DecisionEvent
 from tests.storage.deciding import ITEMS, decide
@@ -59,7 +59,7 @@ def kill(writer: BaseProcess) -> None:
 
 def broken_promises(database: Database, acks: list[str]) -> list[str]:
     """What is wrong after a kill: a damaged file, wrong verdicts, lost events, torn batches."""
-    problems = list(upkeep.check(database.engine).problems)
+    problems = list(maintenance.check(database.engine).problems)
     with database.read() as session:
         events = set(session.scalars(select(DecisionEvent.client_event_id)))
         batches = set(session.scalars(select(Batch.uid)))

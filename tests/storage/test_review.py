@@ -18,7 +18,7 @@ from blip2core.storage.review import (
     second_review_queue,
 )
 from blip2core.storage.schema import Item
-from blip2core.storage.searching import has_words
+from blip2core.storage.text_search import has_words
 from tests.storage.world import World, fill, import_one, new_world, score_item
 
 ITEMS = 23

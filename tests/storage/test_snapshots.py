@@ -8,11 +8,11 @@ from blip2core.errors import StorageError
 from blip2core.records import ExportPair
 from blip2core.storage import Database, snapshots
 from blip2core.storage.captions import add_captions, texts_of
-from blip2core.storage.choosing import SnapshotPolicy, split_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
-from blip2core.storage.exporting import fail_export, finish_export, record_export
+from blip2core.storage.export_records import fail_export, finish_export, record_export
 from blip2core.storage.items import add_item, exclude_items, purge_image
 from blip2core.storage.schema import Snapshot
+from blip2core.storage.snapshot_selection import SnapshotPolicy, split_of
 from blip2core.storage.snapshots import (
     create_snapshot,
     find_snapshot,

@@ -15,10 +15,10 @@ from transformers import Blip2ForConditionalGeneration, Blip2Processor
 from blip2core.config import Stage2Config
 from blip2core.errors import CheckpointError
 from blip2core.records import Segment
-from blip2core.training import pictures, stage2
+from blip2core.training import images, stage2
+from blip2core.training.images import Data
 from blip2core.training.optimizer import build_optimizer, clip_gradients
 from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, collate
-from blip2core.training.pictures import Data
 from blip2core.training.stage2 import Stage2Model, start_random
 from tests import tiny
 
@@ -28,7 +28,7 @@ KINDS = pytest.mark.parametrize("kind", ["opt", "t5"])
 @pytest.fixture
 def settings(start: Any, pairs: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """(kind of language model, changes) -> config of a short run on coloured pictures."""
-    monkeypatch.setattr(pictures, "open_source", lambda *_, **__: pairs)
+    monkeypatch.setattr(images, "open_source", lambda *_, **__: pairs)
 
     def settings(kind: str = "opt", **changes: Any) -> Stage2Config:
         defaults = {

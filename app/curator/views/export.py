@@ -13,8 +13,8 @@ from app.curator.formatting import count_of, size_of
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
-from blip2core.storage.choosing import SnapshotPolicy
 from blip2core.storage.schema import SOURCES
+from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import (
     SnapshotSummary,
     create_snapshot,

@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 
 from blip2core.storage.engine import WRITE, connect, parse_url
-from blip2core.storage.upkeep import MIGRATIONS, alembic_config, upgrade
+from blip2core.storage.maintenance import MIGRATIONS, alembic_config, upgrade
 
 
 def write_migration(message: str, *, scripts: Path = MIGRATIONS) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import torch
 
-from blip2core.models.matching import BlipMatching, QFormerMatching, matching_of
+from blip2core.models.match_formulas import BlipMatching, QFormerMatching, matching_of
 from tests import tiny
 
 

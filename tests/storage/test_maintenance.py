@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL, inspect, text
 
 from blip2core.errors import StorageError
-from blip2core.storage import Database, open_database, upkeep
+from blip2core.storage import Database, maintenance, open_database
 from blip2core.storage.engine import connect, parse_url
 from blip2core.storage.migrations.__main__ import write_migration
 from tests.storage.conftest import new_postgres_url
@@ -34,7 +34,7 @@ def scripts(tmp_path: Path) -> Path:
     """The migrations, to add one to."""
     target = tmp_path / "migrations"
     shutil.copytree(
-        upkeep.MIGRATIONS, target, ignore=shutil.ignore_patterns("__pycache__", "__init__.py")
+        maintenance.MIGRATIONS, target, ignore=shutil.ignore_patterns("__pycache__", "__init__.py")
     )
     return target
 
@@ -55,13 +55,13 @@ def tables(url: URL) -> set[str]:
 
 
 def test_upgrade_goes_from_nothing_to_the_newest_and_no_further(bare_url: URL) -> None:
-    assert upkeep.upgrade(bare_url, target="0001") == "0001"
+    assert maintenance.upgrade(bare_url, target="0001") == "0001"
     assert "items" in tables(bare_url)
     with pytest.raises(StorageError, match="blip2 db upgrade"):
-        upkeep.check_revision(bare_url)
-    assert upkeep.upgrade(bare_url) == "0002"
-    assert upkeep.upgrade(bare_url) == "0002"
-    assert upkeep.check_revision(bare_url) == "0002"
+        maintenance.check_revision(bare_url)
+    assert maintenance.upgrade(bare_url) == "0002"
+    assert maintenance.upgrade(bare_url) == "0002"
+    assert maintenance.check_revision(bare_url) == "0002"
 
 
 def test_a_failing_migration_leaves_the_old_tables(database: Database, scripts: Path) -> None:
@@ -70,9 +70,9 @@ def test_a_failing_migration_leaves_the_old_tables(database: Database, scripts: 
     (scripts / "versions" / "9999_breaks.py").write_text(BREAKS)
     before = tables(url)
     with pytest.raises(Exception, match="items"):
-        upkeep.upgrade(url, scripts=scripts)
+        maintenance.upgrade(url, scripts=scripts)
     assert tables(url) == before
-    assert upkeep.check_revision(url) == "0002"
+    assert maintenance.check_revision(url) == "0002"
     with database.read() as session:
         columns = inspect(session.connection()).get_columns("datasets")
         assert "colour" not in {column["name"] for column in columns}
@@ -105,29 +105,29 @@ def test_a_copy_is_checked_before_it_gets_its_name(
     fill(sqlite_database, items=2)
     target = tmp_path / "copy.db"
     with monkeypatch.context() as patched:
-        patched.setattr(upkeep, "_file_problems", lambda connection: ["page 3 is missing"])
+        patched.setattr(maintenance, "_file_problems", lambda connection: ["page 3 is missing"])
         with pytest.raises(StorageError, match="page 3"):
-            upkeep.backup(sqlite_database.url, target)
+            maintenance.backup(sqlite_database.url, target)
     assert not target.exists()
-    assert upkeep.backup(sqlite_database.url, target).rows["items"] == 2
+    assert maintenance.backup(sqlite_database.url, target).rows["items"] == 2
     assert [file.name for file in tmp_path.glob("copy*")] == ["copy.db"]
     with pytest.raises(StorageError, match="exists already"):
-        upkeep.backup(sqlite_database.url, target)
+        maintenance.backup(sqlite_database.url, target)
 
 
 def test_backup_where_it_cannot_be_written(sqlite_database: Database, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not be written"):
-        upkeep.backup(sqlite_database.url, tmp_path / "none" / "copy.db")
+        maintenance.backup(sqlite_database.url, tmp_path / "none" / "copy.db")
 
 
 def test_backup_of_postgresql_names_its_tool(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="pg_dump"):
-        upkeep.backup(parse_url("postgresql://host/name"), tmp_path / "copy")
+        maintenance.backup(parse_url("postgresql://host/name"), tmp_path / "copy")
 
 
 def test_check_counts_rows_and_finds_wrong_verdicts(database: Database) -> None:
     fill(database, items=3)
-    health = upkeep.check(database.engine)
+    health = maintenance.check(database.engine)
     assert health.problems == ()
     assert health.rows["items"] == 3
     assert health.rows["scores"] == 12
@@ -139,5 +139,5 @@ def test_check_counts_rows_and_finds_wrong_verdicts(database: Database) -> None:
                 " ('e', 1, 1, 'accept', 1, 1, '{}', '2026-01-01 00:00:00')"
             )
         )
-    [problem] = upkeep.check(database.engine).problems
+    [problem] = maintenance.check(database.engine).problems
     assert "text 1 of the log is missing" in problem

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from blip2core.storage.inserting import chunks
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.schema import UNSCORED, Caption, Dataset, Item, Score, Scorer
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
+from blip2core.intake.archives import Shelf
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, picture
 from blip2core.intake.files import ARCHIVES, PICTURES, TABLES, NamedFile, looks_like_picture
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
-from blip2core.intake.shelves import Shelf
 from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebPicture

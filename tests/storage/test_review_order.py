@@ -5,7 +5,7 @@ import pytest
 from blip2core.storage import Database
 from blip2core.storage.captions import add_scores, texts_of
 from blip2core.storage.datasets import set_rules
-from blip2core.storage.ordering import shuffle_place
+from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Item
 from tests.storage.world import (
     OTHER_SCORER,

@@ -6,7 +6,7 @@ from PIL import Image
 
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, ModelError
-from blip2core.explain.masking import hide_patches, keep_patches
+from blip2core.explain.occlusion import hide_patches, keep_patches
 from blip2core.models import Generator, Matcher
 from blip2core.models.vision import ImageFeatures
 

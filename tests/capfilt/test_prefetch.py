@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from blip2core.capfilt.ahead import ahead
+from blip2core.capfilt.prefetch import ahead
 
 
 def test_work_ahead_is_in_order_and_bounded():

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blip2core.config import Stage1Config, Stage2Config
+from blip2core.training.components import open_source
 from blip2core.training.data import PairSource
 from blip2core.training.features import FeatureCache, build_features
-from blip2core.training.parts import open_source
 
 
 class Data(NamedTuple):

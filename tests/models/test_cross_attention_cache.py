@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from blip2core.models.image_memory import ImageMemory, look_at, split_heads
+from blip2core.models.cross_attention_cache import ImageMemory, look_at, split_heads
 from tests.models.test_qformer import build
 
 

@@ -163,7 +163,7 @@ def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
 def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch):
     dataset = filled(database, [web_picture(1)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
-    monkeypatch.setattr("blip2core.curation.working.add_scores", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("blip2core.curation.capfilt_run.add_scores", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(work(database, run_id, models))
     run = run_of(database, run_id)

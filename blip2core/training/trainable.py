@@ -15,9 +15,9 @@ from blip2core.models.qformer import Stage1QFormer, attention_for
 from blip2core.models.specs import find_spec
 from blip2core.models.stage1_files import FILE, read_stage1_state, write_stage1
 from blip2core.training.data import Order, stage1_batch
+from blip2core.training.images import Data
 from blip2core.training.objective import Stage1Objective
 from blip2core.training.passages import PassageTokenizer, Stage2Batches
-from blip2core.training.pictures import Data
 from blip2core.training.stage1 import evaluate, negatives_of, to_device
 from blip2core.training.stage2 import Stage2Model, validation_loss
 

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from blip2core.stickers.language import vocabulary_texts
-from blip2core.training.described import Described, solve_projection
+from blip2core.training.images import Data
 from blip2core.training.language_model import WordFuser, fuse
-from blip2core.training.pictures import Data
+from blip2core.training.stage2_initialisation import Described, solve_projection
 from blip2core.training.sticker_pairs import StickerPairs
 from blip2core.training.tokenizers import train_causal_tokenizer
 from tests import tiny

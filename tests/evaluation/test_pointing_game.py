@@ -9,7 +9,7 @@ from PIL import Image
 
 from blip2core.evaluation import gallery as painting
 from blip2core.evaluation.gallery import Gallery, build_gallery, draw_scenes
-from blip2core.evaluation.pointing import (
+from blip2core.evaluation.pointing_game import (
     Pointed,
     best_constant,
     measure_pointing,

@@ -9,8 +9,8 @@ from transformers import GPT2Config, PreTrainedTokenizerFast
 
 from blip2core.config import QFormerSize, Stage2Config
 from blip2core.errors import ModelError, ModelUnavailableError
+from blip2core.training.components import build_blip2, load_qformer, load_vision, open_source
 from blip2core.training.data import FilePairs
-from blip2core.training.parts import build_blip2, load_qformer, load_vision, open_source
 from blip2core.training.sticker_pairs import StickerPairs
 from tests import tiny
 

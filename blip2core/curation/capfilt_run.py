@@ -18,9 +18,9 @@ from blip2core.curation.jobs import code_version, running
 from blip2core.models.identity import dtype_of, revision_of
 from blip2core.records import Candidate, Problem, Scored, ScorerIdentity
 from blip2core.storage import Database
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.captions import PendingItem, add_captions, add_scores, pending_items
 from blip2core.storage.datasets import status_counts
-from blip2core.storage.inserting import chunks
 from blip2core.storage.runs import (
     NewRun,
     add_problem,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from blip2core.errors import DataError
-from blip2core.training.accepted import find_split, origin, training_file, validation_file
+from blip2core.training.accepted_pairs import find_split, origin, training_file, validation_file
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from itertools import chain
 from pathlib import Path
 
 from blip2core.errors import IntakeError
+from blip2core.intake.archive_reader import Found, Plan, placed, read_entries, read_shelf
+from blip2core.intake.archives import FolderShelf, LooseShelf, Shelf
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, picture, with_entry
 from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
-from blip2core.intake.shelf_reading import Found, Plan, placed, read_entries, read_shelf
-from blip2core.intake.shelves import FolderShelf, LooseShelf, Shelf
 from blip2core.intake.tables import KINDS, table_entries
 from blip2core.intake.tars import read_tar
 from blip2core.intake.zips import ZipShelf

@@ -19,9 +19,9 @@ from tqdm.auto import trange
 from blip2core.models.anchors import least_squares
 from blip2core.stickers.captions import NOTHING, read_cells
 from blip2core.training.data import Order
+from blip2core.training.images import Data
 from blip2core.training.language_model import WordFuser, fuse
 from blip2core.training.optimizer import build_optimizer, clip_gradients, set_lr
-from blip2core.training.pictures import Data
 from blip2core.training.schedule import lr_at
 from blip2core.training.stage2 import Stage2Model
 from blip2core.training.sticker_pairs import StickerPairs

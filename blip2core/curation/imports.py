@@ -8,14 +8,14 @@ from threading import Event
 
 from sqlalchemy.orm import Session
 
-from blip2core.capfilt.ahead import ahead
+from blip2core.capfilt.prefetch import ahead
 from blip2core.curation.jobs import code_version, running
 from blip2core.errors import ImageError, StorageError
 from blip2core.intake import CheckedPicture, Limits, check_picture
 from blip2core.records import Problem, WebPicture
 from blip2core.storage import Database
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
-from blip2core.storage.inserting import chunks
 from blip2core.storage.items import AddedItem, ImageFacts, add_item
 from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
 
