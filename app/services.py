@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.chat.feedback import KeepFeedback
 from app.inference.engine import Engine
-from app.inference.pool import Models
+from app.inference.pool import ModelPool
 from app.settings import AppSettings
 from blip2core.errors import ModelError
 from blip2core.models.specs import find_spec
@@ -41,7 +41,7 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
     spec = find_spec(settings.model)
     if spec.kind != "generator":
         raise ModelError(f"{spec.name} scores texts and writes none, so it cannot answer.")
-    engine = Engine(Models(settings.device, settings.matcher))
+    engine = Engine(ModelPool(settings.device, settings.matcher))
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
         wait([pair.loading, pair.loading_matcher()])

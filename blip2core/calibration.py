@@ -48,7 +48,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class JudgedScore:
     """A text with a score that a person has judged."""
 
     score: float
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def estimate_thresholds(
-    scores: Sequence[float], verdicts: Sequence[Verdict], thresholds: Sequence[float]
+    scores: Sequence[float], verdicts: Sequence[JudgedScore], thresholds: Sequence[float]
 ) -> list[Point]:
     """Precision and recall of each threshold over all texts.
 
@@ -100,13 +100,13 @@ def threshold_for(points: Sequence[Point], precision: float) -> Point | None:
     return min(sure, key=lambda point: point.threshold, default=None)
 
 
-def share(right: int, judged: int) -> Estimate:
+def share_interval(right: int, judged: int) -> Estimate:
     """The share of right ones among those judged, for a fair sample such as an audit."""
     draws = numpy.random.default_rng(0).beta(right + 0.5, judged - right + 0.5, DRAWS)
     return _estimate(draws, right / judged if judged else None)
 
 
-def _right_shares(verdicts: Sequence[Verdict], edges: Numbers) -> Numbers:
+def _right_shares(verdicts: Sequence[JudgedScore], edges: Numbers) -> Numbers:
     """(DRAWS, strata) shares of right texts, from the posterior under Jeffreys' prior."""
     right = _count([v.score for v in verdicts if v.right], edges)
     wrong = _count([v.score for v in verdicts if not v.right], edges)

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from app.inference.engine import Engine
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
@@ -221,13 +221,13 @@ class FakeModels:
     """What the engine needs of `Models`: the same pair under every name."""
 
     def __init__(self, generator: Any, matcher: Any) -> None:
-        self.pair = Pair(
+        self.pair = ModelPair(
             spec=find_spec("stickers-opt"),
             loading=future_of(generator),
             loading_matcher=lambda: future_of(matcher),
         )
 
-    def get(self, name: str) -> Pair:
+    def get(self, name: str) -> ModelPair:
         return self.pair
 
 

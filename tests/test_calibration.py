@@ -4,25 +4,25 @@ import random
 
 import pytest
 
-from blip2core.calibration import Verdict, estimate_thresholds, share, threshold_for
+from blip2core.calibration import JudgedScore, estimate_thresholds, share_interval, threshold_for
 from blip2core.errors import ConfigError
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 
 
-def world(texts: int, seed: int = 0) -> list[Verdict]:
+def world(texts: int, seed: int = 0) -> list[JudgedScore]:
     """Texts whose chance to be right is their score."""
     draws = random.Random(seed)
     scores = [draws.random() for _ in range(texts)]
-    return [Verdict(score=score, right=draws.random() < score) for score in scores]
+    return [JudgedScore(score=score, right=draws.random() < score) for score in scores]
 
 
-def truth(texts: list[Verdict], threshold: float) -> tuple[float, float]:
+def truth(texts: list[JudgedScore], threshold: float) -> tuple[float, float]:
     kept = [text.right for text in texts if text.score >= threshold]
     return sum(kept) / len(kept), sum(kept) / sum(text.right for text in texts)
 
 
-def estimate(texts: list[Verdict], judged: list[Verdict]):
+def estimate(texts: list[JudgedScore], judged: list[JudgedScore]):
     return estimate_thresholds([text.score for text in texts], judged, THRESHOLDS)
 
 
@@ -73,19 +73,19 @@ def test_lowest_sure_threshold_is_chosen() -> None:
 
 
 def test_counts_include_the_threshold_itself() -> None:
-    verdicts = [Verdict(score=0.5, right=True), Verdict(score=0.4, right=False)]
+    verdicts = [JudgedScore(score=0.5, right=True), JudgedScore(score=0.4, right=False)]
     (point,) = estimate_thresholds([0.4, 0.5, 0.5], verdicts, [0.5])
     assert (point.kept, point.judged) == (2, 1)
 
 
 def test_equal_scores_are_no_trouble() -> None:
-    texts = [Verdict(score=1.0, right=True)] * 50
+    texts = [JudgedScore(score=1.0, right=True)] * 50
     (point,) = estimate_thresholds([1.0] * 50, texts, [0.5])
     assert point.precision.low > 0.9 and point.recall.value == 1
 
 
 def test_share_of_an_audit() -> None:
-    audit = share(45, 50)
+    audit = share_interval(45, 50)
     assert audit.value == 0.9
     assert 0.75 < audit.low < 0.85 < 0.94 < audit.high < 0.99
-    assert share(0, 0).high > 0.95
+    assert share_interval(0, 0).high > 0.95

@@ -9,11 +9,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.chat.conversation import Entry
-from app.chat.generation_settings import Asking
-from app.chat.session import Visit
+from app.chat.conversation import ChatTurn
+from app.chat.generation_settings import GenerationSettings
+from app.chat.session import ChatSession
 from app.inference.features import encoded
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import until_done
 from blip2core.chat import prompt_for, reply
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
-def answer(services: Services, visit: Visit, entry: Entry) -> Iterator[None]:
+def answer(services: Services, visit: ChatSession, entry: ChatTurn) -> Iterator[None]:
     """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
     model = visit.model  # another one may be chosen meanwhile, for the next question
     pair = services.engine.pair(model)
@@ -66,7 +66,7 @@ def write(
     model: str,
     features: ImageFeatures,
     talk: Conversation,
-    entry: Entry,
+    entry: ChatTurn,
 ) -> Iterator[tuple[str, float]]:
     """What a model answers, as it grows, and the seconds so far."""
     started = time.monotonic()
@@ -78,11 +78,11 @@ def write(
 
 
 def write_answer(
-    pair: Pair,
+    pair: ModelPair,
     features: ImageFeatures,
     talk: Conversation,
     question: str,
-    asking: Asking,
+    asking: GenerationSettings,
     *,
     stop: threading.Event | None,
 ) -> Iterator[str]:
@@ -101,14 +101,14 @@ def write_answer(
         raise
 
 
-def attempts(asking: Asking) -> Iterator[Asking]:
+def attempts(asking: GenerationSettings) -> Iterator[GenerationSettings]:
     """As asked; and, should the memory not suffice for that many beams, without them."""
     yield asking
     if asking.decode.mode == "beam":
         yield replace(asking, decode=replace(asking.decode, mode="greedy"))
 
 
-def _note(asked: Asking, used: Asking) -> str:
+def _note(asked: GenerationSettings, used: GenerationSettings) -> str:
     if used.decode.mode == asked.decode.mode:
         return ""
     return f"The memory was too small for {asked.decode.beams} beams, so this is greedy."

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from app.chat.archive_schema import SavedConversation, entries_of, saved
-from app.chat.conversation import Entry, Opening, Picture
+from app.chat.conversation import ChatImage, ChatTurn, StoredConversation
 from app.chat.markdown import as_markdown
 from app.workbench.image.panel import picture_from
 from blip2core.errors import ConfigError, ImageError, IntakeError
@@ -25,7 +25,7 @@ SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
 """Format as Pillow names it -> end of a file's name, where it is not the format itself."""
 
 
-def pack(picture: Picture, entries: tuple[Entry, ...]) -> bytes:
+def pack(picture: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
     """A ZIP file with the whole conversation. What has no answer yet is left out."""
     formats = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(picture.data), formats=formats) as image:
@@ -40,7 +40,7 @@ def pack(picture: Picture, entries: tuple[Entry, ...]) -> bytes:
     return packed.getvalue()
 
 
-def unpack(data: bytes) -> Opening:
+def unpack(data: bytes) -> StoredConversation:
     """The conversation in a ZIP file that `pack` wrote, or that claims to be one.
 
     Two members are read, by name and never beyond their caps; nothing is written anywhere.
@@ -48,7 +48,7 @@ def unpack(data: bytes) -> Opening:
     """
     try:
         with ZipFile(io.BytesIO(data)) as archive:
-            conversation = parse(_member(archive, JSON_NAME, JSON_BYTES))
+            conversation = parse_conversation(_member(archive, JSON_NAME, JSON_BYTES))
             picture = _member(archive, conversation.picture.file, PICTURE_BYTES)
     except IntakeError:
         raise
@@ -59,7 +59,7 @@ def unpack(data: bytes) -> Opening:
     return opening(conversation, picture, "import")
 
 
-def parse(text: bytes) -> SavedConversation:
+def parse_conversation(text: bytes) -> SavedConversation:
     """conversation.json, checked. IntakeError names the first field that is wrong."""
     try:
         return SavedConversation.model_validate_json(text)
@@ -72,7 +72,7 @@ def parse(text: bytes) -> SavedConversation:
         ) from error
 
 
-def opening(conversation: SavedConversation, data: bytes, kind: str) -> Opening:
+def opening(conversation: SavedConversation, data: bytes, kind: str) -> StoredConversation:
     """A checked conversation with the bytes of its picture -> what a visit opens with."""
     if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
         raise IntakeError("The picture is not the one that was talked about.")
@@ -81,7 +81,7 @@ def opening(conversation: SavedConversation, data: bytes, kind: str) -> Opening:
         entries = entries_of(conversation)
     except (ImageError, ConfigError) as error:
         raise IntakeError(str(error)) from error
-    return Opening(picture=picture, entries=entries, kind=kind)  # type: ignore[arg-type]
+    return StoredConversation(picture=picture, entries=entries, kind=kind)  # type: ignore[arg-type]
 
 
 def _member(archive: ZipFile, name: str, most: int) -> bytes:

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from app.chat.conversation import Entry, Picture, Verdict, conversation_of
+from app.chat.conversation import AnswerRating, ChatImage, ChatTurn, conversation_of
 from app.chat.feedback import LONGEST_REASON
-from app.chat.generation_settings import LONGEST_CUSTOM, Asking, Style, within_limits
+from app.chat.generation_settings import LONGEST_CUSTOM, GenerationSettings, Style, within_limits
 from blip2core.config import DecodeConfig
 
 LONGEST_TEXT = 20_000
 """Characters of a prompt or an answer."""
 MOST_TURNS = 200
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+BoundedText = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Name = Annotated[str, Field(max_length=255)]
 
 
@@ -45,7 +45,7 @@ class SavedFeedback(_Part):
 
 class SavedTurn(_Part):
     question: Annotated[str, Field(min_length=1, max_length=2000)]
-    answer: Text
+    answer: BoundedText
     state: Literal["answered", "stopped", "failed"]
     model: Name
     revision: Name
@@ -53,7 +53,7 @@ class SavedTurn(_Part):
     decode: SavedDecode
     style: Style
     custom: Annotated[str, Field(max_length=LONGEST_CUSTOM)] = ""
-    prompt: Text
+    prompt: BoundedText
     """The exact text the model read after the picture."""
     dropped: Annotated[int, Field(ge=0, le=MOST_TURNS)] = 0
     """How many of the earliest turns had no room in the prompt."""
@@ -69,7 +69,7 @@ class SavedPicture(_Part):
     """What the visitor's file was called."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Of the file's bytes."""
-    caption: Text = ""
+    caption: BoundedText = ""
 
 
 class SavedConversation(_Part):
@@ -80,7 +80,7 @@ class SavedConversation(_Part):
     turns: Annotated[list[SavedTurn], Field(max_length=MOST_TURNS)]
 
 
-def saved(picture: Picture, file: str, entries: tuple[Entry, ...]) -> SavedConversation:
+def saved(picture: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedConversation:
     """A conversation about a picture that is stored as `file`; open questions are left out."""
     return SavedConversation(
         saved_at=datetime.now().astimezone(),
@@ -94,7 +94,7 @@ def saved(picture: Picture, file: str, entries: tuple[Entry, ...]) -> SavedConve
     )
 
 
-def _turn(entry: Entry) -> SavedTurn:
+def _turn(entry: ChatTurn) -> SavedTurn:
     decode = {name: getattr(entry.asking.decode, name) for name in SavedDecode.model_fields}
     verdict = entry.verdict
     return SavedTurn(
@@ -114,24 +114,24 @@ def _turn(entry: Entry) -> SavedTurn:
     )
 
 
-def entries_of(conversation: SavedConversation) -> tuple[Entry, ...]:
+def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
     """The entries a file speaks of. ConfigError where a setting is out of its range."""
-    entries: list[Entry] = []
+    entries: list[ChatTurn] = []
     for turn in conversation.turns:
         decode = within_limits(DecodeConfig(**turn.decode.model_dump()))
         feedback = turn.feedback
-        entry = Entry(
+        entry = ChatTurn(
             question=turn.question,
             answer=turn.answer,
             state=turn.state,
-            asking=Asking(decode=decode, style=turn.style, custom=turn.custom),
+            asking=GenerationSettings(decode=decode, style=turn.style, custom=turn.custom),
             prompt=turn.prompt,
             dropped=conversation_of(entries).turns[: turn.dropped],
             note=turn.note,
             model=turn.model,
             revision=turn.revision,
             seconds=turn.seconds,
-            verdict=feedback and Verdict(liked=feedback.liked, reason=feedback.reason),
+            verdict=feedback and AnswerRating(liked=feedback.liked, reason=feedback.reason),
         )
         entries.append(entry)
     return tuple(entries)

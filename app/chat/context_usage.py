@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from app.chat.generation_settings import Asking
+from app.chat.generation_settings import GenerationSettings
 from blip2core.chat import prompt_for
 from blip2core.records import Conversation, Turn
 
@@ -18,7 +18,7 @@ AMBER = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class ContextUsage:
     """Tokens of the language model's context, by what takes them."""
 
     prompt: str
@@ -37,14 +37,16 @@ class Measure:
         return self.picture + self.history + self.question + self.answer
 
 
-def measure(generator: Generator, talk: Conversation, question: str, asking: Asking) -> Measure:
+def measure_context(
+    generator: Generator, talk: Conversation, question: str, asking: GenerationSettings
+) -> ContextUsage:
     """What asking this would take. TextError where it cannot be asked."""
     template, decode = asking.template(generator.spec.template), asking.decode
     text = question.strip()
     prompt = prompt_for(generator, talk, text or "?", decode, template)
     alone = prompt_for(generator, Conversation(), text or "?", decode, template)
     asked = generator.count_tokens(alone.text)
-    return Measure(
+    return ContextUsage(
         prompt=prompt.text if text else "",
         picture=generator.picture_tokens,
         history=generator.count_tokens(prompt.text) - asked,
@@ -55,7 +57,7 @@ def measure(generator: Generator, talk: Conversation, question: str, asking: Ask
     )
 
 
-def meter_html(taken: Measure) -> str:
+def meter_html(taken: ContextUsage) -> str:
     """The bar and what it means in words."""
     parts = {
         "picture": taken.picture,
@@ -81,7 +83,7 @@ def meter_html(taken: Measure) -> str:
     )
 
 
-def _warning(taken: Measure, amber: bool) -> str:
+def _warning(taken: ContextUsage, amber: bool) -> str:
     if taken.dropped:
         questions = ", ".join(f"“{escape(turn.question)}”" for turn in taken.dropped)
         return (

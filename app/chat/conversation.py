@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
-from app.chat.generation_settings import Asking
+from app.chat.generation_settings import GenerationSettings
 from blip2core.records import Conversation, Turn
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class ChatImage:
     """A picture on its way from a file to what the model keeps of it."""
 
     key: str
@@ -35,7 +35,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class AnswerRating:
     """What the visitor thinks of an answer."""
 
     liked: bool
@@ -43,13 +43,13 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ChatTurn:
     """A question and what became of it."""
 
     number: int = -1
     """Unique within a visit; -1 outside of one."""
     question: str
-    asking: Asking = Asking()
+    asking: GenerationSettings = GenerationSettings()
     answer: str = ""
     """The answer so far, or the message of a failure."""
     state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
@@ -64,7 +64,7 @@ class Entry:
     """From the beginning of the answer to its end, waiting not counted."""
     note: str = ""
     """What the visitor should know of how the answer came about."""
-    verdict: Verdict | None = None
+    verdict: AnswerRating | None = None
     stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     """Set when nobody waits for the answer any more."""
 
@@ -80,16 +80,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class StoredConversation:
     """A conversation that was held elsewhere."""
 
-    picture: Picture
-    entries: tuple[Entry, ...]
+    picture: ChatImage
+    entries: tuple[ChatTurn, ...]
     kind: Literal["example", "import"]
     """example: comes with the page, and makes room without being asked."""
 
 
-def conversation_of(entries: Iterable[Entry]) -> Conversation:
+def conversation_of(entries: Iterable[ChatTurn]) -> Conversation:
     """The turns that a model is told of."""
     told = (entry for entry in entries if entry.is_told)
     return Conversation(turns=tuple(Turn(question=e.question, answer=e.answer) for e in told))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 
 from app.chat.answer import answer
-from app.chat.archive import opening, parse
+from app.chat.archive import opening, parse_conversation
 from app.chat.archive_schema import saved
-from app.chat.conversation import Opening
-from app.chat.session import Visit
+from app.chat.conversation import StoredConversation
+from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.workbench.image import panel
-from app.workbench.image.panel import look, picture_from
+from app.workbench.image.panel import caption_image, picture_from
 from blip2core.errors import Blip2Error
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,10 @@ PICTURE = "city-1.png"
 QUESTIONS = ("What animal is there?", "What is to its left?", "What colour is it?")
 
 
-def shipped_example() -> Opening | None:
+def shipped_example() -> StoredConversation | None:
     """The example conversation, None where it is not there."""
     try:
-        conversation = parse((panel.SAMPLES / EXAMPLE_NAME).read_bytes())
+        conversation = parse_conversation((panel.SAMPLES / EXAMPLE_NAME).read_bytes())
         data = (panel.SAMPLES / conversation.picture.file).read_bytes()
         return opening(conversation, data, "example")
     except FileNotFoundError:
@@ -38,9 +38,9 @@ def shipped_example() -> Opening | None:
 
 def make_example(services: Services) -> str:
     """The example as the model of these services gives it: the text of EXAMPLE_NAME."""
-    visit = Visit(services.settings.model)
+    visit = ChatSession(services.settings.model)
     visit.receive(picture_from((panel.SAMPLES / PICTURE).read_bytes(), PICTURE))
-    for _ in look(services, visit):
+    for _ in caption_image(services, visit):
         pass
     for question in QUESTIONS:
         visit.ask(question)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from app.chat.conversation import Entry
-    from app.chat.session import Visit
+    from app.chat.conversation import ChatTurn
+    from app.chat.session import ChatSession
 
 LONGEST_REASON = 1000
 """Characters of a reason."""
@@ -38,7 +38,7 @@ class KeepFeedback(Protocol):
     def __call__(self, feedback: Feedback) -> None: ...
 
 
-def feedback_on(visit: Visit, entry: Entry) -> Feedback:
+def feedback_on(visit: ChatSession, entry: ChatTurn) -> Feedback:
     """The visitor's verdict on an entry, complete enough to be understood elsewhere."""
     return Feedback(
         event_id=f"{visit.uid}-{entry.number}",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from blip2core.models.specs import PromptTemplate
 
 Style = Literal["own", "plain", "answer", "short", "custom"]
-WORDS: dict[Style, str] = {
+PROMPT_STYLES: dict[Style, str] = {
     "plain": "{question}",
     "answer": "Question: {question} Answer:",
     "short": "Question: {question} Short answer:",
@@ -21,7 +21,7 @@ WORDS: dict[Style, str] = {
 """Words around a question; `own` are the model's, `custom` the visitor's."""
 LONGEST_CUSTOM = 500
 """Characters of a visitor's own words around a question."""
-LIMITS: dict[str, tuple[float, float]] = {
+SETTING_LIMITS: dict[str, tuple[float, float]] = {
     "max_new_tokens": (1, 256),
     "min_new_tokens": (0, 50),
     "repetition_penalty": (1.0, 3.0),
@@ -37,7 +37,7 @@ SEED_BITS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class GenerationSettings:
     """The settings of one question."""
 
     decode: DecodeConfig = DecodeConfig()
@@ -57,29 +57,29 @@ class Asking:
         """The words of this style, where a model's own are given."""
         if self.style == "own":
             return own
-        words = self.custom if self.style == "custom" else WORDS[self.style]
+        words = self.custom if self.style == "custom" else PROMPT_STYLES[self.style]
         return replace(own, question=words)
 
 
-DECODING = ("mode", *LIMITS, "seed")
+DECODING = ("mode", *SETTING_LIMITS, "seed")
 """The order in which `decode_from` takes values."""
 NAMES = (*DECODING, "style", "custom")
 """The order in which `asking_from` takes values."""
 
 
-def asking_from(*values: Any) -> Asking:
+def settings_from(*values: Any) -> GenerationSettings:
     """Values as the page sends them, in the order of NAMES -> settings. ConfigError says which is
     out of its range."""
     *decoding, style, custom = values
     decode = decode_from(*decoding)
-    return Asking(decode=decode, style=cast(Style, style), custom=str(custom or ""))
+    return GenerationSettings(decode=decode, style=cast(Style, style), custom=str(custom or ""))
 
 
 def decode_from(*values: Any) -> DecodeConfig:
     """The same for decoding alone, in the order of DECODING."""
     given = dict(zip(DECODING, values, strict=True))
     seed = given.pop("seed")
-    for name in LIMITS:
+    for name in SETTING_LIMITS:
         if not isinstance(given[name], int | float):
             raise ConfigError(f"{name} is empty")
         given[name] = int(given[name]) if name in WHOLE else float(given[name])
@@ -96,13 +96,13 @@ def _seed(text: str) -> int | None:
 
 def within_limits(decode: DecodeConfig) -> DecodeConfig:
     """The same settings; ConfigError where one asks for more than LIMITS allow."""
-    for name, (least, most) in LIMITS.items():
+    for name, (least, most) in SETTING_LIMITS.items():
         if not least <= getattr(decode, name) <= most:
             raise ConfigError(f"{name} ({getattr(decode, name)}) must be from {least} to {most}")
     return decode
 
 
-def with_seed(asking: Asking) -> Asking:
+def with_seed(asking: GenerationSettings) -> GenerationSettings:
     """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
     return replace(asking, decode=seeded(asking.decode))
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from app.chat.answer import write
-from app.chat.conversation import Entry, conversation_of
-from app.chat.session import Visit
+from app.chat.conversation import ChatTurn, conversation_of
+from app.chat.session import ChatSession
 from app.inference.features import encoded
 from app.services import Services
-from app.workbench.events import explain, until_done
+from app.workbench.events import until_done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
     """An answer of then, and the one of now."""
 
-    entry: Entry
+    entry: ChatTurn
     answer: str
 
     @property
@@ -31,7 +31,7 @@ class Replayed:
         return self.answer == self.entry.answer
 
 
-def replay(services: Services, visit: Visit) -> Iterator[str]:
+def replay(services: Services, visit: ChatSession) -> Iterator[str]:
     """Yields HTML of how far it is, and last of what came of it.
 
     Each question has the history of then before it, so that one answer that differs does not make
@@ -41,12 +41,12 @@ def replay(services: Services, visit: Visit) -> Iterator[str]:
     try:
         yield from _replay(services, visit, stop)
     except Exception as error:
-        yield f"<p>{escape(explain(error, 'No replay'))}</p>"
+        yield f"<p>{escape(error_message(error, 'No replay'))}</p>"
     finally:
         visit.end_replay()
 
 
-def _replay(services: Services, visit: Visit, stop: threading.Event) -> Iterator[str]:
+def _replay(services: Services, visit: ChatSession, stop: threading.Event) -> Iterator[str]:
     entries = [entry for entry in visit.entries if entry.is_told]
     model = visit.model
     pair = services.engine.pair(model)

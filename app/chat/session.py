@@ -9,38 +9,46 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from app.chat.conversation import Entry, Opening, Picture, Verdict, conversation_of
-from app.chat.generation_settings import Asking
+from app.chat.conversation import (
+    AnswerRating,
+    ChatImage,
+    ChatTurn,
+    StoredConversation,
+    conversation_of,
+)
+from app.chat.generation_settings import GenerationSettings
 from blip2core.records import Conversation
 
 REMEMBERED = 4
 """Pictures of a visit that keep their features, so that going back to one costs nothing."""
 
 
-class Visit:
+class ChatSession:
     """Belongs to one visitor alone. Events of theirs may overlap, so each change is made under a
     lock and names what it changes: an answer that comes late finds its entry closed.
     """
 
-    def __init__(self, model: str = "stickers-opt", opening: Opening | None = None) -> None:
+    def __init__(
+        self, model: str = "stickers-opt", opening: StoredConversation | None = None
+    ) -> None:
         """`opening` is what a visitor finds on arrival."""
         self.model = model
         """Name of the model that answers this visitor."""
-        self.picture: Picture | None = None
-        self.offered: Picture | None = None
+        self.picture: ChatImage | None = None
+        self.offered: ChatImage | None = None
         """A new picture, until the visitor says whether it may end the conversation."""
         self.probe = ""
         """The text with which the visitor wants to look inside the model."""
-        self.entries: tuple[Entry, ...] = ()
-        self.opening: Opening | None = None
+        self.entries: tuple[ChatTurn, ...] = ()
+        self.opening: StoredConversation | None = None
         """Where the conversation on screen began, if not here."""
         self.replaying: threading.Event | None = None
         """Set to end the replay that is going on."""
         self.judged: int | None = None
         """Number of the entry that the latest verdict is about."""
         self.uid = secrets.token_hex(8)
-        self._offered_opening: Opening | None = None
-        self._remembered: tuple[Picture, ...] = ()
+        self._offered_opening: StoredConversation | None = None
+        self._remembered: tuple[ChatImage, ...] = ()
         self._numbers, self._talks = itertools.count(), itertools.count()
         self._talk = next(self._talks)
         self._lock = threading.Lock()
@@ -48,8 +56,8 @@ class Visit:
         if opening is not None:
             self._open(opening)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
-        return Visit(self.model, self._arrival)  # Gradio copies a state's first value
+    def __deepcopy__(self, memo: dict[int, Any]) -> ChatSession:
+        return ChatSession(self.model, self._arrival)  # Gradio copies a state's first value
 
     @property
     def topic(self) -> str:
@@ -73,15 +81,15 @@ class Visit:
         return conversation_of(self.entries)
 
     @property
-    def open_entry(self) -> Entry | None:
+    def open_entry(self) -> ChatTurn | None:
         """The question that still waits for the end of its answer."""
         return next((entry for entry in reversed(self.entries) if entry.is_open), None)
 
-    def is_about(self, picture: Picture) -> bool:
+    def is_about(self, picture: ChatImage) -> bool:
         """Whether this is the picture that is talked about."""
         return self.picture is not None and self.picture.key == picture.key
 
-    def receive(self, picture: Picture) -> None:
+    def receive(self, picture: ChatImage) -> None:
         """A new picture: taken at once, or only offered where it would end a conversation."""
         with self._lock:
             known = self._known(picture)
@@ -91,7 +99,7 @@ class Visit:
             elif not self.is_about(known):
                 self.offered = known
 
-    def receive_talk(self, opening: Opening) -> None:
+    def receive_talk(self, opening: StoredConversation) -> None:
         """A conversation from a file: taken, or offered, as a picture is."""
         with self._lock:
             if self.is_untouched:
@@ -121,24 +129,24 @@ class Visit:
                 self._start(None)
             self.offered = self._offered_opening = None
 
-    def _start(self, picture: Picture | None) -> None:
+    def _start(self, picture: ChatImage | None) -> None:
         """Nothing said yet about a picture."""
         if self.entries:
             self._talk = next(self._talks)
         self.picture, self.entries, self.opening = picture, (), None
 
-    def _open(self, opening: Opening) -> None:
+    def _open(self, opening: StoredConversation) -> None:
         self._talk = next(self._talks)
         entries = tuple(replace(e, number=next(self._numbers)) for e in opening.entries)
         self.opening = replace(opening, entries=entries)
         self.picture, self.entries = self._known(opening.picture), entries
 
-    def _known(self, picture: Picture) -> Picture:
+    def _known(self, picture: ChatImage) -> ChatImage:
         """A picture with what was learned of it before."""
         known = next((old for old in self._remembered if old.key == picture.key), picture)
         return replace(known, name=picture.name, data=picture.data)
 
-    def learn(self, picture: Picture) -> bool:
+    def learn(self, picture: ChatImage) -> bool:
         """Features or a caption of a picture came; False where it is no longer the current one."""
         with self._lock:
             others = (old for old in self._remembered if old.key != picture.key)
@@ -147,18 +155,18 @@ class Visit:
                 self.picture = picture
             return is_topic
 
-    def ask(self, question: str, asking: Asking = Asking()) -> None:  # noqa: B008 - frozen
+    def ask(self, question: str, asking: GenerationSettings = GenerationSettings()) -> None:  # noqa: B008 - frozen
         """One more question, open until it is answered, stopped or failed."""
         with self._lock:
             number = next(self._numbers)
-            self.entries += (Entry(number=number, question=question, asking=asking),)
+            self.entries += (ChatTurn(number=number, question=question, asking=asking),)
 
     def change(self, number: int, **changes: Any) -> bool:
         """An open entry goes on; False, and no change, where it is closed or gone."""
         with self._lock:
             return self._change(number, lambda entry: entry.is_open, changes)
 
-    def judge(self, number: int, verdict: Verdict | None) -> Entry | None:
+    def judge(self, number: int, verdict: AnswerRating | None) -> ChatTurn | None:
         """The entry with what the visitor thinks of its answer; None where it has none."""
         with self._lock:
             self._change(number, lambda entry: entry.is_told, {"verdict": verdict})
@@ -166,7 +174,7 @@ class Visit:
             return next(told, None)
 
     def _change(
-        self, number: int, allowed: Callable[[Entry], bool], changes: dict[str, Any]
+        self, number: int, allowed: Callable[[ChatTurn], bool], changes: dict[str, Any]
     ) -> bool:
         for index, entry in enumerate(self.entries):
             if entry.number == number and allowed(entry):
@@ -175,7 +183,7 @@ class Visit:
                 return True
         return False
 
-    def cut(self, number: int) -> Entry | None:
+    def cut(self, number: int) -> ChatTurn | None:
         """An entry and all that came after it go; None where there is none of this number."""
         self.stop()
         with self._lock:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from app.chat.conversation import Entry
-from app.chat.session import Visit
+from app.chat.conversation import ChatTurn
+from app.chat.session import ChatSession
 
 Message = dict[str, Any]
 """role, content and perhaps metadata, as Gradio's Chatbot takes them."""
@@ -26,19 +26,19 @@ def as_typed(text: str) -> str:
     return text.replace(JOINER, "")
 
 
-def transcript(visit: Visit) -> list[Message]:
+def transcript(visit: ChatSession) -> list[Message]:
     """The conversation as chat messages."""
     return [message | {"content": inert(message["content"])} for _, message in _lines(visit)]
 
 
-def entry_at(visit: Visit, index: int | tuple[int, int] | list[int]) -> Entry | None:
+def entry_at(visit: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
     """The question that a message belongs to; None where the browser shows an older state."""
     entries = [entry for entry, _ in _lines(visit)]
     number = index if isinstance(index, int) else index[0]
     return entries[number] if 0 <= number < len(entries) else None
 
 
-def thumbs(visit: Visit) -> list[str | None]:
+def thumbs(visit: ChatSession) -> list[str | None]:
     """Like, Dislike or None for each message of the model."""
     return [
         entry.verdict and ("Like" if entry.verdict.liked else "Dislike")
@@ -47,7 +47,7 @@ def thumbs(visit: Visit) -> list[str | None]:
     ]
 
 
-def _lines(visit: Visit) -> Iterator[tuple[Entry, Message]]:
+def _lines(visit: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
     for entry in visit.entries:
         yield entry, {"role": "user", "content": entry.question}
         if entry.dropped:
@@ -57,7 +57,7 @@ def _lines(visit: Visit) -> Iterator[tuple[Entry, Message]]:
         yield entry, {"role": "assistant", "content": _wording(entry)}
 
 
-def _wording(entry: Entry) -> str:
+def _wording(entry: ChatTurn) -> str:
     if entry.state == "loading":
         return "The model is loading; your question waits."
     if entry.state == "stopped":
@@ -67,7 +67,7 @@ def _wording(entry: Entry) -> str:
     return entry.answer or "…"
 
 
-def _left_out(entry: Entry) -> Message:
+def _left_out(entry: ChatTurn) -> Message:
     number = len(entry.dropped)
     turns = "the earliest question" if number == 1 else f"the {number} earliest questions"
     return {

@@ -22,7 +22,7 @@ NOBODY = "curator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class PageContext:
     """What every page of the curator works with."""
 
     services: Services
@@ -40,7 +40,7 @@ class Desk:
     """Place of the progress in the sidebar."""
 
 
-def sit_down(services: Services) -> Desk:
+def build_context(services: Services) -> PageContext:
     """Draws the sidebar: dataset, name, progress. Stops the page where something is missing."""
     database = services.database
     if database is None:
@@ -64,7 +64,7 @@ def sit_down(services: Services) -> Desk:
         slot = streamlit.empty()
         if database.note:
             streamlit.caption(database.note)
-    found = Desk(
+    found = PageContext(
         services=services,
         database=database,
         annotator_id=_number_of(database, handle),
@@ -79,7 +79,7 @@ def sit_down(services: Services) -> Desk:
     return found
 
 
-def draw_progress(desk: Desk) -> None:
+def draw_progress(desk: PageContext) -> None:
     """How far the dataset is, in the sidebar; the review page calls it after each key, too.
 
     No clock does: beside a fragment with `run_every`, Streamlit 1.67 leaves buttons of earlier
@@ -116,15 +116,15 @@ def _number_of(database: Database, handle: str) -> int:
     return known[handle]
 
 
-def desk() -> Desk:
+def page_context() -> PageContext:
     """The desk of the page that is being drawn; see `app/curator/main.py`."""
-    found: Desk = streamlit.session_state["desk"]
+    found: PageContext = streamlit.session_state["desk"]
     return found
 
 
-def desk_with_dataset() -> Desk:
+def context_with_dataset() -> PageContext:
     """The desk; a page that needs a dataset says so, and stops, where there is none."""
-    found = desk()
+    found = page_context()
     if found.dataset_id is None:
         streamlit.info("There is no dataset yet. Import pictures first.", icon=None)
         streamlit.page_link("views/inbox.py", label="Open the inbox")

@@ -9,9 +9,9 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk
+from app.curator.context import PageContext
 from app.curator.formatting import count_of
-from app.curator.review_session import Rules, as_plain, new_event, why_empty
+from app.curator.review_session import ReviewRules, as_plain, new_event, why_empty
 from app.curator.thumbnails import shown_picture
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
@@ -28,7 +28,7 @@ from blip2core.storage.review import QueueEntry, review_queue
 TILES, ACROSS, SIDE = 24, 6, 260
 
 
-def draw_grid(desk: Desk, rules: Rules) -> None:
+def draw_grid(desk: PageContext, rules: ReviewRules) -> None:
     """One page of the queue as tiles, with what can be done to the chosen ones."""
     state = st.session_state
     if state.get("grid-rules") != (desk.dataset_id, rules):
@@ -70,7 +70,7 @@ def draw_grid(desk: Desk, rules: Rules) -> None:
     _draw_batches(desk)
 
 
-def _draw_tiles(desk: Desk, entries: tuple[QueueEntry, ...], cards: dict[int, Card]) -> None:
+def _draw_tiles(desk: PageContext, entries: tuple[QueueEntry, ...], cards: dict[int, Card]) -> None:
     for start in range(0, len(entries), ACROSS):
         for column, entry in zip(st.columns(ACROSS), entries[start : start + ACROSS], strict=False):
             with column, st.container(border=True):
@@ -108,7 +108,7 @@ def choices_for(cards: list[Card], action: str) -> list[Choice]:
     ]
 
 
-def _draw_acts(desk: Desk, rules: Rules, chosen: list[Card], shown: list[int]) -> None:
+def _draw_acts(desk: PageContext, rules: ReviewRules, chosen: list[Card], shown: list[int]) -> None:
     whole, accept, reject = st.columns([2, 3, 3])
     whole.button(
         "Choose all" if len(chosen) < len(shown) else "Choose none",
@@ -133,7 +133,7 @@ def _choose(item_ids: list[int], chosen: bool) -> None:
         st.session_state[f"tile-{item_id}"] = chosen
 
 
-def decide_chosen(desk: Desk, rules: Rules, chosen: list[Card], action: str) -> None:
+def decide_chosen(desk: PageContext, rules: ReviewRules, chosen: list[Card], action: str) -> None:
     """One batch; on disk when this returns."""
     choices = choices_for(chosen, action)
     new = NewBatch(
@@ -157,7 +157,7 @@ def decide_chosen(desk: Desk, rules: Rules, chosen: list[Card], action: str) -> 
     _choose([one.item_id for one in chosen], False)
 
 
-def _draw_batches(desk: Desk) -> None:
+def _draw_batches(desk: PageContext) -> None:
     """What was decided in one go, and its undo."""
     with desk.database.read() as session:
         batches = list_batches(session, dataset_id=desk.dataset_id, limit=10)
@@ -178,7 +178,7 @@ def _draw_batches(desk: Desk) -> None:
             )
 
 
-def undo_one(desk: Desk, batch_id: int) -> None:
+def undo_one(desk: PageContext, batch_id: int) -> None:
     """The whole batch is taken back."""
     uid = new_event()
     try:

@@ -13,7 +13,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts the folder of the script there, 
 
 import streamlit
 
-from app.curator.context import sit_down
+from app.curator.context import build_context
 from app.shared import shared
 
 PAGES = {
@@ -38,7 +38,7 @@ def main() -> None:
     ]
     page = streamlit.navigation(pages, position="top")
     streamlit.html(STATIC / "curator.css")
-    streamlit.session_state["desk"] = sit_down(shared())
+    streamlit.session_state["desk"] = build_context(shared())
     page.run()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import streamlit
 from sqlalchemy.orm import Session
 
-from app.curator.context import Desk
+from app.curator.context import PageContext
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.cards import Card, card, drop_draft, release_lease, save_draft, take_lease
 from blip2core.storage.decisions import NewDecision, Undone, record_decision, undo_last
@@ -32,7 +32,7 @@ REASONS = (
 
 
 @dataclass(slots=True)
-class Walk:
+class ReviewSession:
     """Where a curator is in the queue. One for each browser tab."""
 
     item_id: int | None = None
@@ -59,7 +59,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class ReviewRules:
     """Which items come, in which order."""
 
     order: Order = "nearest"
@@ -75,13 +75,13 @@ def why_empty(where: QueueFilter) -> str:
     return "Nothing is left in this queue, but for what others have on screen."
 
 
-def walk_of(desk: Desk, rules: Rules) -> Walk:
+def review_session_of(desk: PageContext, rules: ReviewRules) -> ReviewSession:
     """The walk of this tab, begun anew where dataset, person or rules changed."""
     key = (desk.dataset_id, desk.annotator_id, rules)
-    walk: Walk | None = streamlit.session_state.get("walk")
+    walk: ReviewSession | None = streamlit.session_state.get("walk")
     if walk is None or walk.rules != key:
         first = walk is None and streamlit.query_params.get("item", "")
-        walk = Walk(rules=key, event=new_event())
+        walk = ReviewSession(rules=key, event=new_event())
         if first and first.isdecimal():  # a reload, or somebody's link, comes back to its item
             walk.item_id = int(first)
         streamlit.session_state["walk"] = walk
@@ -93,7 +93,7 @@ def new_event() -> str:
     return uuid.uuid4().hex
 
 
-def show(walk: Walk, item_id: int | None) -> None:
+def show_item(walk: ReviewSession, item_id: int | None) -> None:
     """Put another item on screen."""
     walk.item_id, walk.chosen, walk.editing = item_id, None, None
     walk.typing = walk.flagging = False
@@ -101,7 +101,7 @@ def show(walk: Walk, item_id: int | None) -> None:
     walk.event = new_event()
 
 
-def current(desk: Desk, rules: Rules, walk: Walk) -> Card | None:
+def current(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> Card | None:
     """The item on screen, or the next one; None where the queue is empty.
 
     A draft of this person opens the editor again, after a reload too.
@@ -126,7 +126,7 @@ def current(desk: Desk, rules: Rules, walk: Walk) -> Card | None:
     return found
 
 
-def advance(desk: Desk, rules: Rules, walk: Walk) -> bool:
+def advance(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> bool:
     """The next item of the queue comes on screen; False, and none, at its end."""
     queue = _second_queue if rules.second else _queue
     page = queue(desk, rules, walk.cursor)
@@ -136,52 +136,52 @@ def advance(desk: Desk, rules: Rules, walk: Walk) -> bool:
     left = walk.item_id
     if left is not None:
         walk.visited.append(left)
-    show(walk, following[0].item_id if following else None)
+    show_item(walk, following[0].item_id if following else None)
     walk.cursor = page.next
     _hold(desk, walk, left)
     return walk.item_id is not None
 
 
-def go_back(walk: Walk) -> None:
+def go_back(walk: ReviewSession) -> None:
     """Left: the item that was on screen before."""
     if walk.visited:
         if walk.item_id is not None:
             walk.ahead.append(walk.item_id)
-        show(walk, walk.visited.pop())
+        show_item(walk, walk.visited.pop())
 
 
-def go_on(desk: Desk, rules: Rules, walk: Walk) -> None:
+def go_forward(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
     """Right: back to where Left came from, else the next item of the queue."""
     walk.message = ""
     if walk.ahead:
         if walk.item_id is not None:
             walk.visited.append(walk.item_id)
-        show(walk, walk.ahead.pop())
+        show_item(walk, walk.ahead.pop())
     else:
         advance(desk, rules, walk)
 
 
-def next_undone(desk: Desk, rules: Rules, walk: Walk) -> None:
+def next_undone(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
     """J: the next item that nobody has decided, whatever Left and the filters left behind."""
     walk.message, walk.cursor = "", None
     walk.ahead.clear()
     advance(desk, rules, walk)
 
 
-def pick(walk: Walk, caption_id: int) -> None:
+def pick(walk: ReviewSession, caption_id: int) -> None:
     """1 to 9: the text that A, X and E mean."""
     walk.chosen = caption_id
 
 
-def begin_edit(walk: Walk, caption_id: int | None) -> None:
+def begin_edit(walk: ReviewSession, caption_id: int | None) -> None:
     """E: the text goes into the editor; without one, an empty box."""
     walk.editing, walk.typing, walk.flagging = caption_id or 0, True, False
 
 
 def decide(
-    desk: Desk,
-    rules: Rules,
-    walk: Walk,
+    desk: PageContext,
+    rules: ReviewRules,
+    walk: ReviewSession,
     shown: Card,
     action: Action,
     *,
@@ -225,7 +225,7 @@ def decide(
         advance(desk, rules, walk)
 
 
-def undo(desk: Desk, walk: Walk) -> Undone | None:
+def undo(desk: PageContext, walk: ReviewSession) -> Undone | None:
     """Z: this person's newest act in the dataset is taken back, also one before a restart."""
     event = new_event()
     try:
@@ -245,13 +245,13 @@ def undo(desk: Desk, walk: Walk) -> Undone | None:
         return None
     if walk.item_id is not None and walk.item_id not in undone.item_ids:
         walk.ahead.append(walk.item_id)
-    show(walk, undone.item_ids[0])
+    show_item(walk, undone.item_ids[0])
     many = f"a batch of {undone.decisions:,}" if undone.batch_uid else undone.action
     walk.message = f"Undone: {many}."
     return undone
 
 
-def keep_draft(desk: Desk, shown: Card, draft: dict[str, Any] | None) -> None:
+def keep_draft(desk: PageContext, shown: Card, draft: dict[str, Any] | None) -> None:
     """What was typed so far, under the item and text it belongs to; who types keeps the item."""
     if not draft or draft.get("item") != shown.item_id or not isinstance(draft.get("text"), str):
         return
@@ -265,7 +265,7 @@ def keep_draft(desk: Desk, shown: Card, draft: dict[str, Any] | None) -> None:
     desk.database.run_write(unit)
 
 
-def drop_edit(desk: Desk, walk: Walk, shown: Card) -> None:
+def drop_edit(desk: PageContext, walk: ReviewSession, shown: Card) -> None:
     """The editor closes, and what was typed goes."""
     walk.editing = None
     desk.database.run_write(
@@ -273,7 +273,7 @@ def drop_edit(desk: Desk, walk: Walk, shown: Card) -> None:
     )
 
 
-def _queue(desk: Desk, rules: Rules, cursor: str | None) -> Any:
+def _queue(desk: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
     with desk.database.read() as session:
         return review_queue(
             session,
@@ -286,7 +286,7 @@ def _queue(desk: Desk, rules: Rules, cursor: str | None) -> Any:
         )
 
 
-def _second_queue(desk: Desk, rules: Rules, cursor: str | None) -> Any:
+def _second_queue(desk: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
     with desk.database.read() as session:
         return second_review_queue(
             session,
@@ -297,7 +297,7 @@ def _second_queue(desk: Desk, rules: Rules, cursor: str | None) -> Any:
         )
 
 
-def _hold(desk: Desk, walk: Walk, left: int | None) -> None:
+def _hold(desk: PageContext, walk: ReviewSession, left: int | None) -> None:
     """Others get the item that was left, and not this one. Where one has it, deciding is safe."""
     who = desk.annotator_id
 
@@ -329,7 +329,7 @@ def _others_undecided(shown: Card, but: int | None, handle: str) -> list[int]:
     ]
 
 
-def _seen(desk: Desk, shown: Card) -> dict[str, Any]:
+def _seen(desk: PageContext, shown: Card) -> dict[str, Any]:
     """What was on screen, kept with the decision."""
     scores = {
         str(text.caption_id): {
@@ -342,6 +342,6 @@ def _seen(desk: Desk, shown: Card) -> dict[str, Any]:
     return {"threshold": desk.threshold, "scores": scores}
 
 
-def as_plain(rules: Rules) -> dict[str, Any]:
+def as_plain(rules: ReviewRules) -> dict[str, Any]:
     """For a batch's record of what chose its items."""
     return asdict(rules)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any, Literal
 
-from app.inference.cancellable import Errand
+from app.inference.cancellable import CancellableTask
 from app.workbench.image.uploads import Upload
 
 TURN_SECONDS = 3.0
@@ -17,7 +17,7 @@ TURN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class BatchItem:
     """One picture of a batch."""
 
     upload: Upload
@@ -29,26 +29,26 @@ class Job:
     """What went wrong, for the visitor."""
 
 
-class Batch(Errand):
+class ImageBatch(CancellableTask):
     """The pictures that one visitor lets a tab work on."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.jobs: tuple[Job, ...] = ()
+        self.jobs: tuple[BatchItem, ...] = ()
         self.order: Any = None
         """What is to be done with each."""
         self.run = Event()
         """Set when nobody waits for the rest of the present work any more."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Batch:
-        return Batch()
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageBatch:
+        return ImageBatch()
 
     def start(self, uploads: Sequence[Upload], order: Any) -> None:
         """New work; what was going on ends."""
         run = self.begin()
         with self._lock:
             self.run = run
-            self.jobs, self.order = tuple(Job(upload=upload) for upload in uploads), order
+            self.jobs, self.order = tuple(BatchItem(upload=upload) for upload in uploads), order
 
     @property
     def done(self) -> int:
@@ -79,7 +79,7 @@ class Batch(Errand):
                     self._change(index, {"state": "stopped"})
 
 
-def take_turn(batch: Batch, work: Callable[[Event, int], Iterator[None]]) -> Iterator[None]:
+def process_turn(batch: ImageBatch, work: Callable[[Event, int], Iterator[None]]) -> Iterator[None]:
     """Works on the pictures that wait, `work(run, index)` on each, for one turn.
 
     Yields whenever there is something to show. A turn ends early where the batch is stopped or

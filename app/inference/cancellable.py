@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 
-class Errand:
+class CancellableTask:
     """One piece of work at a time: a new one ends the one before. Belongs to one visitor."""
 
     def __init__(self) -> None:
@@ -15,8 +15,8 @@ class Errand:
         self._stop: threading.Event | None = None
         self._lock = threading.Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Errand:
-        return Errand()  # Gradio copies a state's first value for each visitor
+    def __deepcopy__(self, memo: dict[int, Any]) -> CancellableTask:
+        return CancellableTask()  # Gradio copies a state's first value for each visitor
 
     @property
     def is_running(self) -> bool:

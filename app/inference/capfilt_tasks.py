@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.inference.batches import Batch
-from app.inference.captions import Order
-from app.inference.pool import Pair
+from app.inference.batches import ImageBatch
+from app.inference.captions import CaptionRequest
+from app.inference.pool import ModelPair
 from app.workbench.image.uploads import Upload
 from blip2core.capfilt import decide
 from blip2core.config import CaptionConfig, FilterConfig
@@ -24,17 +24,17 @@ from blip2core.records import Candidate, Decision, Scored
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
-Verdict = Literal["", "accepted", "rejected"]
+TextVerdict = Literal["", "accepted", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class JudgedText:
     """One text about a picture, with its score and what the visitor thinks of it."""
 
     number: int
     """Its place in its card, which it keeps."""
     scored: Scored
-    verdict: Verdict = ""
+    verdict: TextVerdict = ""
     parent: int | None = None
     """The text it was edited from."""
 
@@ -44,7 +44,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class JudgedImage:
     """One picture and all its texts, which are judged as equals."""
 
     number: int
@@ -54,23 +54,23 @@ class Card:
     """A clean picture file."""
     sha256: str
     thumbnail: str
-    texts: tuple[Text, ...] = ()
+    texts: tuple[JudgedText, ...] = ()
     features: ImageFeatures | None = None
     """What the matcher reads, once an edited text had to be scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CapFiltRequest:
     """What a desk works on, and how."""
 
     model: str
-    order: Order
-    given: tuple[Given, ...]
+    order: CaptionRequest
+    given: tuple[InputImage, ...]
     """One for each job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class InputImage:
     """A picture as it came, not opened yet."""
 
     name: str
@@ -78,7 +78,7 @@ class Given:
     texts: tuple[str, ...] = ()
 
 
-class Desk(Batch):
+class CapFiltSession(ImageBatch):
     """The pairs of one visitor. Jobs are the pictures; each that is done has a card."""
 
     def __init__(self) -> None:
@@ -89,32 +89,32 @@ class Desk(Batch):
         self.runs: dict[str, int] = {}
         """Dataset -> number of the run in the database that stands for this work."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Desk:
-        return Desk()
+    def __deepcopy__(self, memo: dict[int, Any]) -> CapFiltSession:
+        return CapFiltSession()
 
-    def begin_with(self, plan: Plan, problems: Sequence[tuple[str, str]]) -> None:
+    def begin_with(self, plan: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
         """New pictures; what was on the desk goes."""
         self.problems, self.runs = tuple(problems), {}
         self.start([Upload(path="", name=one.name) for one in plan.given], plan)
 
     @property
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[JudgedImage]:
         """Those that are done, in the order of the pictures."""
-        return [job.result for job in self.jobs if isinstance(job.result, Card)]
+        return [job.result for job in self.jobs if isinstance(job.result, JudgedImage)]
 
-    def card(self, number: Any) -> Card:
+    def card(self, number: Any) -> JudgedImage:
         """ConfigError where there is none: the browser's number may be of an earlier desk."""
         for card in self.cards:
             if card.number == number:
                 return card
         raise ConfigError("This picture is not here any more.")
 
-    def put(self, card: Card) -> None:
+    def put(self, card: JudgedImage) -> None:
         """A card that changed."""
         with self._lock:
             self._change(card.number, {"result": card})
 
-    def judge(self, card_number: Any, text_number: Any, verdict: Verdict) -> None:
+    def judge(self, card_number: Any, text_number: Any, verdict: TextVerdict) -> None:
         """What the visitor thinks of a text; the same again takes it back."""
         card = self.card(card_number)
         text = text_of(card, text_number)
@@ -125,7 +125,7 @@ class Desk(Batch):
         """Accepts what the filter keeps and nobody judged yet -> how many."""
         accepted = 0
         for card in self.cards:
-            for text, decision in judged(card, self.rules):
+            for text, decision in filtered_texts(card, self.rules):
                 if decision.kept and not text.verdict:
                     card = with_text(card, replace(text, verdict="accepted"))
                     accepted += 1
@@ -133,7 +133,7 @@ class Desk(Batch):
         return accepted
 
 
-def text_of(card: Card, number: Any) -> Text:
+def text_of(card: JudgedImage, number: Any) -> JudgedText:
     """ConfigError where there is none."""
     for text in card.texts:
         if text.number == number:
@@ -141,13 +141,13 @@ def text_of(card: Card, number: Any) -> Text:
     raise ConfigError("This text is not here any more.")
 
 
-def with_text(card: Card, text: Text) -> Card:
+def with_text(card: JudgedImage, text: JudgedText) -> JudgedImage:
     """The card with one text changed, or added."""
     others = [one for one in card.texts if one.number != text.number]
     return replace(card, texts=tuple(sorted([*others, text], key=lambda one: one.number)))
 
 
-def judged(card: Card, rules: FilterConfig) -> list[tuple[Text, Decision]]:
+def filtered_texts(card: JudgedImage, rules: FilterConfig) -> list[tuple[JudgedText, Decision]]:
     """The texts with what the filter makes of them; kept ones first, likeliest first."""
     decisions = decide([text.scored for text in card.texts], rules)
     pairs = list(zip(card.texts, decisions, strict=True))
@@ -155,11 +155,11 @@ def judged(card: Card, rules: FilterConfig) -> list[tuple[Text, Decision]]:
 
 
 def judge_picture(
-    pair: Pair,
+    pair: ModelPair,
     texts: Sequence[str],
     data: bytes,
     sha256: str,
-    order: Order,
+    order: CaptionRequest,
     *,
     stop: Event | None,
 ) -> Iterator[tuple[Scored, ...]]:
@@ -185,12 +185,12 @@ def judge_picture(
             yield result.scored
 
 
-def caption_config(order: Order) -> CaptionConfig:
+def caption_config(order: CaptionRequest) -> CaptionConfig:
     """An order as the captioner takes it."""
     return CaptionConfig(num=order.num, decode=order.decode, prompt=order.prompt or None)
 
 
-def score_edited(pair: Pair, features: ImageFeatures, text: str) -> Scored:
+def score_edited(pair: ModelPair, features: ImageFeatures, text: str) -> Scored:
     """Done by the engine: an edited text is scored as any other."""
     from blip2core.capfilt import score
 

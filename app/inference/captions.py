@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from app.chat.generation_settings import describe, seeded
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
@@ -28,7 +28,7 @@ TEXTS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class CaptionRequest:
     """What a visitor wants written."""
 
     num: int = 1
@@ -39,7 +39,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caption:
+class ScoredCaption:
     """A text about a picture, perhaps written several times, perhaps not scored yet."""
 
     text: str
@@ -58,8 +58,12 @@ class Caption:
 
 
 def captions_of(
-    services: Services, model: str, seen: Sequence[ImageFeatures], order: Order, stop: Event
-) -> Iterator[list[Caption]]:
+    services: Services,
+    model: str,
+    seen: Sequence[ImageFeatures],
+    order: CaptionRequest,
+    stop: Event,
+) -> Iterator[list[ScoredCaption]]:
     """The captions of one picture as they grow, then merged, then with scores, likeliest first.
 
     `seen` are its features, for the captioner and for the matcher. What is stopped is not scored.
@@ -70,7 +74,7 @@ def captions_of(
     with closing(written):
         for texts in written:
             yield [_caption(text.text, text) for text in texts]
-    captions = merged(texts, order.prompt if goes_on(spec) else "")
+    captions = merge_equal(texts, order.prompt if goes_on(spec) else "")
     yield captions
     words = [caption.text for caption in captions if caption.text]
     fits = services.engine.each(score_texts, model, for_matcher, words, stop=stop)
@@ -80,7 +84,7 @@ def captions_of(
                 yield scored(captions, matches)
 
 
-def possible(order: Order) -> Order:
+def possible(order: CaptionRequest) -> CaptionRequest:
     """The nearest order that the decoding mode can fill: greedy has one text to give, and beam
     search as many as it has beams."""
     if order.decode.mode == "greedy":
@@ -90,7 +94,7 @@ def possible(order: Order) -> Order:
     return order
 
 
-def order_from(num: Any, prompt: Any, decode: DecodeConfig) -> Order:
+def caption_request_from(num: Any, prompt: Any, decode: DecodeConfig) -> CaptionRequest:
     """What the page sends -> an order that can be filled, a seed drawn where one is needed.
 
     ConfigError or TextError says what is out of its range.
@@ -100,10 +104,10 @@ def order_from(num: Any, prompt: Any, decode: DecodeConfig) -> Order:
         raise TextError(f"A caption can begin with at most {LONGEST_PROMPT} characters.")
     if num is None or not 1 <= int(num) <= MOST_CAPTIONS:
         raise ConfigError(f"The number of captions ({num}) must be from 1 to {MOST_CAPTIONS}.")
-    return possible(Order(num=int(num), prompt=words, decode=seeded(decode)))
+    return possible(CaptionRequest(num=int(num), prompt=words, decode=seeded(decode)))
 
 
-def progress_of(captions: Sequence[Caption], order: Order) -> tuple[int, int, str]:
+def progress_of(captions: Sequence[ScoredCaption], order: CaptionRequest) -> tuple[int, int, str]:
     """How far captions are: done, of how many, and in words."""
     most = order.decode.max_new_tokens
     if any(caption.logprob is None for caption in captions):
@@ -112,14 +116,14 @@ def progress_of(captions: Sequence[Caption], order: Order) -> tuple[int, int, st
     return most, most, "Scoring"
 
 
-def words_for(order: Order) -> str:
+def words_for(order: CaptionRequest) -> str:
     """An order in words a visitor reads."""
     begins = f", beginning with “{order.prompt}”" if order.prompt else ""
     return f"{describe(order.decode)}{begins}"
 
 
 def write_captions(
-    pair: Pair, features: ImageFeatures, order: Order, *, stop: Event | None
+    pair: ModelPair, features: ImageFeatures, order: CaptionRequest, *, stop: Event | None
 ) -> Iterator[list[Generated]]:
     """Done by the engine: the captions of one picture as they grow; the prompt is read once."""
     writing = pair.generator.stream_captions(
@@ -130,7 +134,7 @@ def write_captions(
 
 
 def score_texts(
-    pair: Pair, features: ImageFeatures, texts: Sequence[str], *, stop: Event | None
+    pair: ModelPair, features: ImageFeatures, texts: Sequence[str], *, stop: Event | None
 ) -> Iterator[list[Match]]:
     """Done by the engine: how well each text fits one picture, in their order; all so far."""
     found: list[Match] = []
@@ -146,12 +150,12 @@ def goes_on(spec: ModelSpec) -> bool:
     return spec.language in ("opt", "bert") and spec.family != "instructblip"
 
 
-def merged(texts: Sequence[Generated], begun: str = "") -> list[Caption]:
+def merge_equal(texts: Sequence[Generated], begun: str = "") -> list[ScoredCaption]:
     """One caption for each different text, in the order they were written.
 
     `begun` is what all of them went on from, and so a part of them.
     """
-    found: dict[str, Caption] = {}
+    found: dict[str, ScoredCaption] = {}
     for text in texts:
         whole = f"{begun} {text.text}".strip()
         known = found.get(whole)
@@ -159,9 +163,9 @@ def merged(texts: Sequence[Generated], begun: str = "") -> list[Caption]:
     return list(found.values())
 
 
-def _caption(whole: str, text: Generated) -> Caption:
+def _caption(whole: str, text: Generated) -> ScoredCaption:
     logprobs = text.logprobs
-    return Caption(
+    return ScoredCaption(
         text=whole,
         tokens=len(text.tokens),
         logprob=sum(logprobs) / len(logprobs) if logprobs else None,
@@ -169,7 +173,7 @@ def _caption(whole: str, text: Generated) -> Caption:
     )
 
 
-def scored(captions: Sequence[Caption], matches: Sequence[Match]) -> list[Caption]:
+def scored(captions: Sequence[ScoredCaption], matches: Sequence[Match]) -> list[ScoredCaption]:
     """The captions with what the matcher says of them, likeliest first.
 
     `matches` belong to the captions that have words, in their order; the others come last.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
-from app.inference.pool import Models, Pair
+from app.inference.pool import ModelPair, ModelPool
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ class Engine:
     cancelled while its thread still ran.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ModelPool) -> None:
         self.models = models
         self._lock = threading.Lock()
         borrow = gpu_lender()
@@ -79,7 +79,7 @@ class Engine:
         with closing(work(self.models.get(model), *args, stop=stop)) as results:  # type: ignore[type-var]
             yield from results
 
-    def pair(self, model: str) -> Pair:
+    def pair(self, model: str) -> ModelPair:
         """The models of a name, perhaps still loading."""
         return self.models.get(model)
 

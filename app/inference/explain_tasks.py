@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, ModelError
 
@@ -61,7 +61,7 @@ class Seen:
 
 
 def look_inside(
-    pair: Pair,
+    pair: ModelPair,
     features: ImageFeatures,
     picture: Image.Image,
     key: str,
@@ -85,14 +85,14 @@ def look_inside(
     yield Step(done=3, total=3, result=(seen, stack))
 
 
-def matched(pair: Pair, features: ImageFeatures, picture: Image.Image) -> ImageFeatures:
+def matched(pair: ModelPair, features: ImageFeatures, picture: Image.Image) -> ImageFeatures:
     """Features for the matcher: the generator's where both share an image encoder."""
     if features.encoder == pair.matcher.vision.fingerprint:
         return features
     return pair.matcher.encode([picture])
 
 
-def _answer_part(pair: Pair, features: ImageFeatures, asked: Asked) -> AnswerTrace | None:
+def _answer_part(pair: ModelPair, features: ImageFeatures, asked: Asked) -> AnswerTrace | None:
     """The answer's words; None where there are none to follow."""
     from blip2core.explain.answers import trace_answer
 
@@ -108,7 +108,7 @@ def _answer_part(pair: Pair, features: ImageFeatures, asked: Asked) -> AnswerTra
 
 
 def measure_map(
-    pair: Pair, seen: Seen, method: str, focus: Focus, *, stop: threading.Event | None
+    pair: ModelPair, seen: Seen, method: str, focus: Focus, *, stop: threading.Event | None
 ) -> Iterator[Step]:
     """Whether a map shows what counts, and what the model learned; the result is for the page."""
     from blip2core.explain import METHODS
@@ -148,7 +148,7 @@ def measure_map(
 
 
 def ask_without(
-    pair: Pair,
+    pair: ModelPair,
     features: ImageFeatures,
     seen: Seen,
     hidden: Collection[int],

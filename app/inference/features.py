@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.chat.session import Picture, Visit
-from app.inference.pool import Pair
+from app.chat.session import ChatImage, ChatSession
+from app.inference.pool import ModelPair
 from app.services import Services
 from blip2core.config import DecodeConfig
 from blip2core.errors import ImageError
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
-def encode_picture(pair: Pair, image: Image.Image) -> ImageFeatures:
+def encode_picture(pair: ModelPair, image: Image.Image) -> ImageFeatures:
     """Runs the image encoder once; the features are kept on the CPU."""
     return pair.generator.encode([image]).to("cpu")
 
 
 def write_caption(
-    pair: Pair, features: ImageFeatures, decode: DecodeConfig, *, stop: threading.Event | None
+    pair: ModelPair, features: ImageFeatures, decode: DecodeConfig, *, stop: threading.Event | None
 ) -> Iterator[str]:
     """The caption as it grows."""
     prompt = pair.generator.spec.template.caption
@@ -36,8 +36,8 @@ def write_caption(
 
 
 def encoded(
-    services: Services, visit: Visit, picture: Picture, model: str | None = None
-) -> Picture:
+    services: Services, visit: ChatSession, picture: ChatImage, model: str | None = None
+) -> ChatImage:
     """The picture with features that a model reads; without a name, the visitor's.
 
     The image encoder runs once for each picture of a visit, and again only where the visitor
@@ -52,12 +52,12 @@ def encoded(
     return picture
 
 
-def encode_for_matcher(pair: Pair, image: Image.Image) -> ImageFeatures:
+def encode_for_matcher(pair: ModelPair, image: Image.Image) -> ImageFeatures:
     """Done by the engine, where the matcher has an image encoder of its own."""
     return pair.matcher.encode([image]).to("cpu")
 
 
-def matched(services: Services, visit: Visit, picture: Picture) -> Picture:
+def matched(services: Services, visit: ChatSession, picture: ChatImage) -> ChatImage:
     """The picture with `scored`: features that the matcher reads.
 
     They are the generator's where the two share an image encoder, which then does not run again.
@@ -82,7 +82,7 @@ def look_at(services: Services, model: str, image: Image.Image) -> tuple[ImageFe
     return features, services.engine.call(encode_for_matcher, model, image)
 
 
-def picture_of(visit: Visit) -> Picture:
+def picture_of(visit: ChatSession) -> ChatImage:
     """The picture that the visitor means. ImageError where they must say so first."""
     if visit.offered is not None:
         raise ImageError("First say whether the new picture may start a new conversation.")

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from app.inference.capfilt_tasks import Card, Desk, Text, caption_config
-from app.inference.pool import Pair
+from app.inference.capfilt_tasks import CapFiltSession, JudgedImage, JudgedText, caption_config
+from app.inference.pool import ModelPair
 from app.services import Services
 from blip2core.curation import import_pictures
 from blip2core.curation.jobs import code_version
@@ -34,7 +34,7 @@ class Kept:
     rejected: int
 
 
-def keep_pairs(services: Services, desk: Desk, *, dataset: str, handle: str) -> Kept:
+def keep_pairs(services: Services, desk: CapFiltSession, *, dataset: str, handle: str) -> Kept:
     """Stores every picture of which a text was judged, with all its texts and scores.
 
     All of it or, where it fails, nothing but the pictures. Doing it twice changes nothing.
@@ -67,7 +67,7 @@ def keep_pairs(services: Services, desk: Desk, *, dataset: str, handle: str) -> 
     return Kept(pictures=len(cards), accepted=accepted, rejected=len(verdicts) - accepted)
 
 
-def _import(database: Database, dataset: str, cards: Iterable[Card]) -> dict[int, int]:
+def _import(database: Database, dataset: str, cards: Iterable[JudgedImage]) -> dict[int, int]:
     """Number of a card -> number of its item."""
     pictures = []
     for card in cards:
@@ -83,7 +83,7 @@ def _import(database: Database, dataset: str, cards: Iterable[Card]) -> dict[int
     return items
 
 
-def _new_run(pair: Pair, desk: Desk) -> NewRun:
+def _new_run(pair: ModelPair, desk: CapFiltSession) -> NewRun:
     """The run that stands for the work on a desk."""
     from blip2core.models.identity import dtype_of
 
@@ -110,7 +110,7 @@ def _done_run(session: Session, new: NewRun, dataset: str) -> int:
 
 def _keep(
     session: Session,
-    card: Card,
+    card: JudgedImage,
     item_id: int,
     run_id: int,
     identity: ScorerIdentity,
@@ -143,5 +143,5 @@ def _keep(
     return verdicts
 
 
-def _source(text: Text) -> str:
+def _source(text: JudgedText) -> str:
     return text.scored.candidate.source

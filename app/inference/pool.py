@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-KEPT = 2
+PAIRS_KEPT = 2
 """Captioners kept in memory with their matchers; the longest unused goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class ModelPair:
     """A model that writes, and the one that scores its texts; both perhaps still loading."""
 
     spec: ModelSpec
@@ -47,16 +47,16 @@ class Pair:
         return self.loading_matcher().result()
 
 
-class Models:
+class ModelPool:
     """Pairs by the name of the model that writes. Safe to ask from any thread."""
 
     def __init__(self, device: str, matcher: str | None = None) -> None:
         """`matcher` None: the one that goes with each generator, see `matcher_name`."""
         self._device, self._matcher_name = device, matcher
-        self._pairs: OrderedDict[str, Pair] = OrderedDict()
+        self._pairs: OrderedDict[str, ModelPair] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, name: str) -> Pair:
+    def get(self, name: str) -> ModelPair:
         """The pair of a generator; starts loading it where it is not there.
 
         Raises UnknownModelError.
@@ -66,15 +66,15 @@ class Models:
             if name not in self._pairs:
                 self._pairs[name] = self._start(spec)
             self._pairs.move_to_end(name)
-            while len(self._pairs) > KEPT:
+            while len(self._pairs) > PAIRS_KEPT:
                 self._pairs.popitem(last=False)
             return self._pairs[name]
 
-    def _start(self, spec: ModelSpec) -> Pair:
+    def _start(self, spec: ModelSpec) -> ModelPair:
         generator = in_background(lambda: self._load_generator(spec))
         scores = find_spec(self._matcher_name or matcher_name(spec))
         matcher = once(lambda: in_background(lambda: self._load_matcher(scores, generator)))
-        return Pair(spec=spec, loading=generator, loading_matcher=matcher)
+        return ModelPair(spec=spec, loading=generator, loading_matcher=matcher)
 
     def _load_generator(self, spec: ModelSpec) -> Generator:
         from blip2core.models.loading import load_generator  # torch: the page need not wait for it

@@ -16,7 +16,7 @@ POLICY_VIOLATION = 1008
 """Code with which a websocket is refused."""
 
 
-class Login:
+class BasicLogin:
     """Lets through who names a person of the file with the right password.
 
     Behind a proxy that speaks TLS, as the password travels with every request.

@@ -19,7 +19,7 @@ from fastapi.responses import RedirectResponse
 
 from app.services import Services
 from app.serving.hosts import HostGuard
-from app.serving.login import Login
+from app.serving.login import BasicLogin
 from app.serving.users import read_users
 from app.settings import host_of
 from app.shared import share
@@ -56,7 +56,7 @@ def build_app(services: Services) -> FastAPI:
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_settings(services.settings))
     if services.settings.users is not None:
-        app.add_middleware(Login, users=read_users(services.settings.users))
+        app.add_middleware(BasicLogin, users=read_users(services.settings.users))
     app.add_middleware(HostGuard, settings=services.settings)  # the last one added comes first
     return app
 

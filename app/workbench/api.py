@@ -13,11 +13,11 @@ import gradio as gr
 from PIL import Image
 
 from app.chat.generation_settings import decode_from
-from app.inference.captions import captions_of, order_from, score_texts
+from app.inference.captions import caption_request_from, captions_of, score_texts
 from app.inference.features import encode_for_matcher, encode_picture, look_at
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
-from app.workbench.events import LANE, explain
+from app.workbench.events import MODEL_QUEUE, error_message
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.match_tab.tab import texts_from
 from app.workbench.widgets.caption_rows import record
@@ -66,7 +66,7 @@ class Endpoints:
         """
         with told("No captions"):
             decode = decoding(mode, max_new_tokens, seed, beams)
-            order, model = order_from(num, prompt, decode), self._services.settings.model
+            order, model = caption_request_from(num, prompt, decode), self._services.settings.model
             seen = look_at(self._services, model, picture(image))
             growing = captions_of(self._services, model, seen, order, Event())
             *_, captions = growing
@@ -153,11 +153,11 @@ def build_api(services: Services) -> None:
     """Adds the endpoints to the page that is being built; there are no others."""
     endpoints = Endpoints(services)
     for endpoint in (endpoints.caption, endpoints.ask, endpoints.match, endpoints.attention):
-        gr.api(endpoint, api_name=endpoint.__name__, **LANE)
+        gr.api(endpoint, api_name=endpoint.__name__, **MODEL_QUEUE)
 
 
 def answer_question(
-    pair: Pair, features: Any, question: str, talk: Conversation, decode: DecodeConfig
+    pair: ModelPair, features: Any, question: str, talk: Conversation, decode: DecodeConfig
 ) -> dict[str, Any]:
     """Done by the engine: the answer, and what was read for it."""
     prompt = prompt_for(pair.generator, talk, question, decode)
@@ -166,7 +166,7 @@ def answer_question(
 
 
 def map_attention(
-    pair: Pair, features: Any, text: str, method: str, word: int | None
+    pair: ModelPair, features: Any, text: str, method: str, word: int | None
 ) -> dict[str, Any]:
     """Done by the engine: a map over the patches, and what one may say of it."""
     from blip2core.explain import METHODS, Focus, trace  # loads torch: the page need not wait
@@ -196,7 +196,7 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise gr.Error(explain(error, what), print_exception=False) from error
+        raise gr.Error(error_message(error, what), print_exception=False) from error
 
 
 def picture(file: Any) -> Image.Image:

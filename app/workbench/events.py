@@ -20,10 +20,10 @@ POLL_SECONDS = 0.2
 """How often something that waits for the model looks whether it is there."""
 PACE_SECONDS = 0.1
 """Least time between two pictures of something that grows."""
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+PRIVATE_EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every event that uses the model shares one lane, page and API alike."""
-MODEL_LANE: dict[str, Any] = {**QUIET, **LANE, "trigger_mode": "multiple"}
+MODEL_EVENT: dict[str, Any] = {**PRIVATE_EVENT, **MODEL_QUEUE, "trigger_mode": "multiple"}
 """For events of the page: one that comes while another of its kind is ending waits for it, and is
 not dropped by the browser."""
 WAITING: dict[str, Any] = {"show_progress": "minimal"}
@@ -58,7 +58,7 @@ def paced(values: Iterator[Result], seconds: float = PACE_SECONDS) -> Iterator[R
     yield from left
 
 
-def explain(error: Exception, what: str) -> str:
+def error_message(error: Exception, what: str) -> str:
     """Our own errors are written for the reader; others go to the log under a reference."""
     if isinstance(error, Blip2Error):
         return f"{what}: {error}"
@@ -69,6 +69,6 @@ def explain(error: Exception, what: str) -> str:
     return f"{what} (reference {reference}). Try again, or ask something else."
 
 
-def notice(text: str) -> str:
+def alert_html(text: str) -> str:
     """HTML of a message to the visitor; nothing where there is none."""
     return f'<p role="alert">{escape(text)}</p>' if text else ""

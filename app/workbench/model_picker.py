@@ -9,10 +9,10 @@ from html import escape
 import gradio as gr
 from huggingface_hub import try_to_load_from_cache
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.inference.engine import Engine
 from app.services import Services
-from app.workbench.events import QUIET, Update
+from app.workbench.events import PRIVATE_EVENT, Update
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import SPECS, ModelSpec, find_spec
 
@@ -25,7 +25,7 @@ element.addEventListener('change', (event) => {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ModelChoice:
     """A model a visitor may choose, or cannot, and why."""
 
     spec: ModelSpec
@@ -33,7 +33,7 @@ class Choice:
     """Why it cannot be chosen; empty where it can."""
 
 
-def build_chip(services: Services, visit: gr.State, page: gr.Blocks) -> gr.HTML:
+def build_model_picker(services: Services, visit: gr.State, page: gr.Blocks) -> gr.HTML:
     """Draws and wires the line inside the page that is being built.
 
     What it returns changes with the visitor's model and with its state: a tab that shows something
@@ -52,19 +52,31 @@ def build_chip(services: Services, visit: gr.State, page: gr.Blocks) -> gr.HTML:
         )
     timer = gr.Timer(1.0)
     changed = chooser.input(
-        lambda visit, name: on_choose(services, visit, name), [visit, chooser], visit, **QUIET
+        lambda visit, name: on_choose(services, visit, name),
+        [visit, chooser],
+        visit,
+        **PRIVATE_EVENT,
     )
     for event in (page.load, timer.tick, changed.success):
-        event(lambda visit: tick(services, visit), visit, [chip, timer], queue=False, **QUIET)
+        event(
+            lambda visit: refresh_model_line(services, visit),
+            visit,
+            [chip, timer],
+            queue=False,
+            **PRIVATE_EVENT,
+        )
     return chip
 
 
-def choices(default: str) -> list[Choice]:
+def choices(default: str) -> list[ModelChoice]:
     """Every model that answers, the page's own first."""
     specs = [spec for spec in SPECS.values() if spec.kind == "generator"]
     own = find_spec(default)
     others = [spec for spec in specs if spec.name != own.name]
-    return [Choice(spec=own), *(Choice(spec=spec, obstacle=_obstacle(spec)) for spec in others)]
+    return [
+        ModelChoice(spec=own),
+        *(ModelChoice(spec=spec, obstacle=_obstacle(spec)) for spec in others),
+    ]
 
 
 def _obstacle(spec: ModelSpec) -> str:
@@ -82,7 +94,7 @@ def size_in_words(spec: ModelSpec) -> str:
     return f"{spec.gigabytes:.1f} GB"
 
 
-def chooser_html(models: list[Choice], chosen: str) -> str:
+def chooser_html(models: list[ModelChoice], chosen: str) -> str:
     """A select element; what cannot be chosen is greyed, with its reason."""
     options = []
     for model in models:
@@ -92,7 +104,7 @@ def chooser_html(models: list[Choice], chosen: str) -> str:
     return f'<label>Model <select aria-label="Model">{"".join(options)}</select></label>'
 
 
-def on_choose(services: Services, visit: Visit, name: str) -> Visit:
+def on_choose(services: Services, visit: ChatSession, name: str) -> ChatSession:
     """Another model for this visitor; a name that may not be chosen changes nothing."""
     allowed = {model.spec.name for model in choices(services.settings.model) if not model.obstacle}
     if name in allowed:
@@ -101,7 +113,7 @@ def on_choose(services: Services, visit: Visit, name: str) -> Visit:
     return visit
 
 
-def tick(services: Services, visit: Visit) -> tuple[str, Update]:
+def refresh_model_line(services: Services, visit: ChatSession) -> tuple[str, Update]:
     """The line as it is now, and whether it may still change by itself."""
     still_loading = not services.engine.pair(visit.model).loading.done()
     return describe_model(services, visit.model), gr.Timer(active=still_loading)

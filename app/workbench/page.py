@@ -17,7 +17,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.chat.example import shipped_example
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.serving.hosts import HostGuard
 from app.serving.run import Wait, run
@@ -27,11 +27,11 @@ from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
-from app.workbench.events import QUIET, Update
+from app.workbench.events import PRIVATE_EVENT, Update
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
-from app.workbench.model_picker import build_chip
+from app.workbench.model_picker import build_model_picker
 from blip2core.errors import ConfigError
 
 HEADER = """<h1>Ask a picture</h1>
@@ -55,9 +55,9 @@ def build_workbench(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
     ) as page:
-        visit = gr.State(Visit(services.settings.model, shipped_example()))
+        visit = gr.State(ChatSession(services.settings.model, shipped_example()))
         gr.HTML(HEADER, elem_id="header", container=False)
-        chip = build_chip(services, visit, page)
+        chip = build_model_picker(services, visit, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, visit)
@@ -68,7 +68,7 @@ def build_workbench(services: Services) -> gr.Blocks:
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, panel)
-        page.load(open_tab, None, tabs, **QUIET)
+        page.load(open_tab, None, tabs, **PRIVATE_EVENT)
         build_api(services)
     return page
 

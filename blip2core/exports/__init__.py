@@ -24,7 +24,7 @@ from blip2core.exports.card import card
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
-from blip2core.exports.statistics import Tally
+from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 from blip2core.records import ExportPair
 
@@ -70,7 +70,7 @@ def export_pairs(
     if config.captions == "lists" and not layout.lists:
         able = ", ".join(name for name, other in FORMATS.items() if other.lists)
         raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")
-    tally = Tally()
+    tally = ExportStatistics()
     with new_folder(out) as output:
         layout.write(tally.watch(pairs), output, config)
         if not tally.pairs:

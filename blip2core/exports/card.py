@@ -18,7 +18,7 @@ from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
 from blip2core.exports.rows import KINDS, OF_PICTURE, OF_TEXT
-from blip2core.exports.statistics import Tally
+from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 
 SPLITS = ("train", "validation", "test")
@@ -35,7 +35,7 @@ LIMITS = (
 
 
 def card(
-    subject: Subject, tally: Tally, output: Output, layout: Format, config: ExportConfig
+    subject: Subject, tally: ExportStatistics, output: Output, layout: Format, config: ExportConfig
 ) -> str:
     """The whole README.md of what was written so far."""
     pairs, pictures = tally.pairs.total(), tally.pictures.total()
@@ -83,7 +83,7 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control and formatting characters: some reverse the direction of all that follows."""
 
 
-def _front_matter(subject: Subject, tally: Tally, layout: Format, *, lists: bool) -> str:
+def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, lists: bool) -> str:
     pairs = tally.pairs.total()
     told: dict[str, Any] = {
         "pretty_name": subject.dataset[:LONGEST],
@@ -116,11 +116,11 @@ def _typed(names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"name": name, "dtype": KINDS[name]} for name in names]
 
 
-def _splits(tally: Tally) -> list[str]:
+def _splits(tally: ExportStatistics) -> list[str]:
     return [split for split in SPLITS if split in tally.pairs]
 
 
-def _split_rows(tally: Tally) -> Iterator[tuple[str, str, str]]:
+def _split_rows(tally: ExportStatistics) -> Iterator[tuple[str, str, str]]:
     for split in _splits(tally):
         yield split, str(tally.pairs[split]), str(tally.pictures[split])
 

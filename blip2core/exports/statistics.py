@@ -13,7 +13,7 @@ OTHERS = "(others)"
 NOT_GIVEN = "(not given)"
 
 
-class Tally:
+class ExportStatistics:
     """Counts of one export. Pairs come picture by picture, in the order of their hashes."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archives import Shelf
+from blip2core.intake.archives import Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, picture
@@ -26,7 +26,7 @@ ANY = 1 << 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ReadPlan:
     """How to read, the same for all sources of one import."""
 
     columns: Columns | None = None
@@ -34,8 +34,11 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
 
 
-def read_shelf(
-    shelf: Shelf, plan: Plan, *, archives: Callable[[NamedFile], Iterator[Found]] | None = None
+def read_archive(
+    shelf: Archive,
+    plan: ReadPlan,
+    *,
+    archives: Callable[[NamedFile], Iterator[Found]] | None = None,
 ) -> Iterator[Found]:
     """Every picture once, in the order of names; then what tables name besides.
 
@@ -44,7 +47,9 @@ def read_shelf(
     return _ShelfReading(shelf, plan, archives).run()
 
 
-def read_entries(entries: Iterable[Entry | Problem], shelf: Shelf, plan: Plan) -> Iterator[Found]:
+def read_entries(
+    entries: Iterable[Entry | Problem], shelf: Archive, plan: ReadPlan
+) -> Iterator[Found]:
     """The picture of each entry: its own bytes, a file of the shelf, or downloaded; in order."""
 
     def local(entry: Entry | Problem) -> Found | Entry:
@@ -86,8 +91,8 @@ class _ShelfReading:
 
     def __init__(
         self,
-        shelf: Shelf,
-        plan: Plan,
+        shelf: Archive,
+        plan: ReadPlan,
         archives: Callable[[NamedFile], Iterator[Found]] | None,
     ) -> None:
         self._shelf, self._plan, self._archives = shelf, plan, archives

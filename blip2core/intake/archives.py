@@ -12,7 +12,7 @@ from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
 
-class Shelf(Protocol):
+class Archive(Protocol):
     """Files by name; names are in the form of `inner_path`."""
 
     def names(self) -> Iterator[str | Problem]:
@@ -22,7 +22,7 @@ class Shelf(Protocol):
         """IntakeError where there is none, it is empty, refused, or larger than `limit` bytes."""
 
 
-class FolderShelf:
+class FolderArchive:
     """A folder and all below it; hidden files are left out, links that lead outside refused."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
@@ -65,7 +65,7 @@ class FolderShelf:
         return NamedFile(name, real)
 
 
-class LooseShelf:
+class LooseFiles:
     """Files that somebody picked one by one, by the names they gave them."""
 
     def __init__(self, files: Iterable[NamedFile]) -> None:

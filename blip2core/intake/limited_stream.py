@@ -5,7 +5,7 @@ from typing import BinaryIO
 from blip2core.errors import IntakeError
 
 
-class RationedReader:
+class LimitedStream:
     """Wraps a stream of unpacked bytes; `allow` says how many more may come."""
 
     def __init__(self, stream: BinaryIO) -> None:

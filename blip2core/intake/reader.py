@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archive_reader import Found, Plan, placed, read_entries, read_shelf
-from blip2core.intake.archives import FolderShelf, LooseShelf, Shelf
+from blip2core.intake.archive_reader import Found, ReadPlan, placed, read_archive, read_entries
+from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, picture, with_entry
@@ -21,7 +21,7 @@ from blip2core.records import Problem
 
 Source = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | Source
-NOTHING = LooseShelf(())
+NOTHING = LooseFiles(())
 
 
 def read(
@@ -42,7 +42,7 @@ def read(
     the paths of a table may reach into, instead of the table's own. Tables among several files
     reach the others by name, and nothing else. IntakeError where the only source cannot be read.
     """
-    plan = Plan(columns=columns, download=download, limits=limits or Limits())
+    plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
     if isinstance(source, str | Path | NamedFile):
@@ -52,14 +52,14 @@ def read(
     return _with_rows(chain(problems, found), rows, plan)
 
 
-def _with_rows(found: Iterable[Found], rows: EntriesByName, plan: Plan) -> Iterator[Found]:
+def _with_rows(found: Iterable[Found], rows: EntriesByName, plan: ReadPlan) -> Iterator[Found]:
     """Pictures with the texts that were given apart; then what is left of these."""
     for one in found:
         yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
     yield from read_entries(rows.rest(), NOTHING, plan)
 
 
-def _read_one(source: Source, plan: Plan, root: str | Path | None = None) -> Iterator[Found]:
+def _read_one(source: Source, plan: ReadPlan, root: str | Path | None = None) -> Iterator[Found]:
     """What is wrong with the source as a whole is raised here, not at the first picture."""
     if not isinstance(source, NamedFile) and _is_folder(source):
         return _read_folder(Path(source).expanduser(), plan)
@@ -73,12 +73,12 @@ def _read_one(source: Source, plan: Plan, root: str | Path | None = None) -> Ite
     return _read_archive(file, plan)
 
 
-def _read_folder(folder: Path, plan: Plan) -> Iterator[Found]:
-    shelf = FolderShelf(folder, plan.limits)
-    return read_shelf(shelf, plan, archives=lambda file: _read_archive(file, plan))
+def _read_folder(folder: Path, plan: ReadPlan) -> Iterator[Found]:
+    shelf = FolderArchive(folder, plan.limits)
+    return read_archive(shelf, plan, archives=lambda file: _read_archive(file, plan))
 
 
-def _read_archive(file: NamedFile, plan: Plan) -> Iterator[Found]:
+def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
     kind = kind_of(file)
     if kind == "zip":
         return _read_zip(file, plan)
@@ -90,26 +90,28 @@ def _read_archive(file: NamedFile, plan: Plan) -> Iterator[Found]:
     )
 
 
-def _read_zip(file: NamedFile, plan: Plan) -> Iterator[Found]:
+def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
     with ZipShelf(file, plan.limits) as shelf:
-        yield from read_shelf(shelf, plan)
+        yield from read_archive(shelf, plan)
 
 
-def _read_table(file: NamedFile, plan: Plan, root: str | Path | None) -> Iterator[Found]:
+def _read_table(file: NamedFile, plan: ReadPlan, root: str | Path | None) -> Iterator[Found]:
     """The pictures that a table names; its paths start at its folder and end inside `root`."""
-    shelf: Shelf = NOTHING
+    shelf: Archive = NOTHING
     folder = ""
     if isinstance(file.content, Path):
         parent = file.content.resolve().parent
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
-        shelf, folder = FolderShelf(top, plan.limits), parent.relative_to(top).as_posix()
+        shelf, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns, plan.limits)
     return read_entries((placed(e, folder, plan.limits.depth) for e in entries), shelf, plan)
 
 
-def _read_several(sources: Iterable[Source], rows: EntriesByName, plan: Plan) -> Iterator[Found]:
+def _read_several(
+    sources: Iterable[Source], rows: EntriesByName, plan: ReadPlan
+) -> Iterator[Found]:
     """Folders and archives one by one, loose files as neighbours; tables are put into `rows`."""
     loose: list[NamedFile] = []
     rest: list[Source] = []
@@ -124,7 +126,7 @@ def _read_several(sources: Iterable[Source], rows: EntriesByName, plan: Plan) ->
                 loose.append(_named(source))
         except IntakeError as error:
             yield Problem(name=_name(source), reason=str(error))
-    yield from read_shelf(LooseShelf(loose), plan)
+    yield from read_archive(LooseFiles(loose), plan)
     for source in rest:
         try:
             yield from _read_one(source, plan)
@@ -132,7 +134,7 @@ def _read_several(sources: Iterable[Source], rows: EntriesByName, plan: Plan) ->
             yield Problem(name=_name(source), reason=str(error))
 
 
-def _add_texts(rows: EntriesByName, texts: Texts | None, plan: Plan) -> Iterator[Found]:
+def _add_texts(rows: EntriesByName, texts: Texts | None, plan: ReadPlan) -> Iterator[Found]:
     """Keeps texts under the names of their pictures; what a table carries itself comes at once."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from blip2core.errors import IntakeError
 from blip2core.intake.entries import picture
 from blip2core.intake.files import ARCHIVES, COMPRESSED, PICTURES, TABLES, NamedFile, within
-from blip2core.intake.limited_stream import RationedReader
+from blip2core.intake.limited_stream import LimitedStream
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, safe_name, suffix
 from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
@@ -60,7 +60,7 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebPicture | Problem]:
 def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Problem]:
     """Names and bytes of pictures and side files, in their order."""
     with ExitStack() as stack:
-        stream = RationedReader(_unpacked(stack.enter_context(file.open()), stack))
+        stream = LimitedStream(_unpacked(stack.enter_context(file.open()), stack))
         stream.allow(HEADERS)
         left, last, names = limits.unpacked_bytes(file.size()), "", set[str]()
         try:

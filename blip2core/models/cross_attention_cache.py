@@ -17,20 +17,20 @@ from transformers.models.blip_2.modeling_blip_2 import (
 
 
 @dataclass(frozen=True, slots=True)
-class ImageMemory:
+class CrossAttentionCache:
     """Keys and values of B images in each cross-attention layer, computed once for many passes."""
 
     layers: Mapping[int, tuple[Tensor, Tensor]]
     """Layer index -> keys and values, each (B, H, P, D / H)."""
 
-    def take(self, rows: Tensor) -> "ImageMemory":
+    def take(self, rows: Tensor) -> "CrossAttentionCache":
         """The images at `rows` (N,), in that order; repeats are allowed."""
-        return ImageMemory({at: (k[rows], v[rows]) for at, (k, v) in self.layers.items()})
+        return CrossAttentionCache({at: (k[rows], v[rows]) for at, (k, v) in self.layers.items()})
 
     @staticmethod
-    def join(parts: "list[ImageMemory]") -> "ImageMemory":
+    def join(parts: "list[CrossAttentionCache]") -> "CrossAttentionCache":
         """The images of all parts, one after another."""
-        return ImageMemory(
+        return CrossAttentionCache(
             {
                 at: (
                     torch.cat([part.layers[at][0] for part in parts]),
@@ -41,7 +41,7 @@ class ImageMemory:
         )
 
 
-def look_at(
+def attend_cached(
     attention: Blip2QFormerAttention, queries: Tensor, keys: Tensor, values: Tensor
 ) -> Tensor:
     """One cross-attention block on ready keys and values: (B, Q, D) -> (B, Q, D)."""

@@ -27,7 +27,7 @@ from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerLayer, Blip2TextEmbeddings
 
 from blip2core.errors import ModelError
-from blip2core.models.cross_attention_cache import ImageMemory, look_at, split_heads
+from blip2core.models.cross_attention_cache import CrossAttentionCache, attend_cached, split_heads
 from blip2core.models.masks import text_mask, writing_mask
 
 Attention = Literal["eager", "sdpa"]
@@ -116,7 +116,7 @@ class Stage1QFormer(nn.Module):
 
     # the passes -------------------------------------------------------------------------------
 
-    def remember(self, vision: Tensor) -> ImageMemory:
+    def remember(self, vision: Tensor) -> CrossAttentionCache:
         """(B, P, V) -> keys and values of each image, for any number of passes over it."""
         layers = {}
         for at, layer in enumerate(self.qformer.encoder.layer):
@@ -126,9 +126,9 @@ class Stage1QFormer(nn.Module):
                     split_heads(look.key(vision), look.num_attention_heads),
                     split_heads(look.value(vision), look.num_attention_heads),
                 )
-        return ImageMemory(layers)
+        return CrossAttentionCache(layers)
 
-    def encode_image(self, vision: Tensor | ImageMemory) -> Tensor:
+    def encode_image(self, vision: Tensor | CrossAttentionCache) -> Tensor:
         """(B, P, V) -> (B, Q, D) query outputs; no text is involved."""
         memory = self._memory(vision)
         return self._run(self._queries(memory), None, memory)
@@ -138,7 +138,7 @@ class Stage1QFormer(nn.Module):
         return self._run(self.embeddings(input_ids=ids), text_mask(mask), None)
 
     def read_and_write(
-        self, vision: Tensor | ImageMemory, ids: Tensor, mask: Tensor
+        self, vision: Tensor | CrossAttentionCache, ids: Tensor, mask: Tensor
     ) -> ReadAndWrite:
         """Query outputs (ITC) and logits of the next token (ITG) of B images with B texts.
 
@@ -153,7 +153,7 @@ class Stage1QFormer(nn.Module):
             logits=self.itg_head(hidden[:, self.num_query_tokens :]),
         )
 
-    def itm_logits(self, vision: Tensor | ImageMemory, ids: Tensor, mask: Tensor) -> Tensor:
+    def itm_logits(self, vision: Tensor | CrossAttentionCache, ids: Tensor, mask: Tensor) -> Tensor:
         """B images with B texts (B, T) -> (B, 2) logits of "does not match" and "matches"."""
         memory = self._memory(vision)
         hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(memory))
@@ -184,14 +184,16 @@ class Stage1QFormer(nn.Module):
 
     # inside -----------------------------------------------------------------------------------
 
-    def _memory(self, vision: Tensor | ImageMemory) -> ImageMemory:
+    def _memory(self, vision: Tensor | CrossAttentionCache) -> CrossAttentionCache:
         return self.remember(vision) if isinstance(vision, Tensor) else vision
 
-    def _queries(self, memory: ImageMemory) -> Tensor:
+    def _queries(self, memory: CrossAttentionCache) -> Tensor:
         keys, _ = next(iter(memory.layers.values()))
         return self.query_tokens.expand(keys.shape[0], -1, -1)
 
-    def _run(self, embedded: Tensor, mask: Tensor | None, memory: ImageMemory | None) -> Tensor:
+    def _run(
+        self, embedded: Tensor, mask: Tensor | None, memory: CrossAttentionCache | None
+    ) -> Tensor:
         """(B, L, D) -> (B, L, D); the first Q positions are queries where there is a memory."""
         queries = 0 if memory is None else self.num_query_tokens
         hidden: Tensor = self.qformer.dropout(self.qformer.layernorm(embedded))
@@ -201,7 +203,7 @@ class Stage1QFormer(nn.Module):
             parts = []
             if memory is not None:
                 if layer.has_cross_attention:
-                    looked = look_at(layer.crossattention, looked, *memory.layers[at])
+                    looked = attend_cached(layer.crossattention, looked, *memory.layers[at])
                 parts.append(layer.feed_forward_chunk_query(looked))
             if text.shape[1]:
                 parts.append(layer.feed_forward_chunk(text))

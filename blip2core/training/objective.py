@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from blip2core.models.cross_attention_cache import ImageMemory
+from blip2core.models.cross_attention_cache import CrossAttentionCache
 from blip2core.models.qformer import Stage1QFormer
 from blip2core.training.data import Stage1Batch
 from blip2core.training.distributed import World, pad_texts
@@ -95,7 +95,7 @@ class Stage1Objective(nn.Module):
     def _itm(
         self,
         batch: Stage1Batch,
-        memory: ImageMemory,
+        memory: CrossAttentionCache,
         negatives: Negatives,
         hard: Tensor,
         world: World,
@@ -111,7 +111,7 @@ class Stage1Objective(nn.Module):
             everyone = world.gather_constant(batch.vision)
             wrong_images = self.qformer.remember(everyone[negatives.images])
         scored = self.qformer.itm_logits(
-            ImageMemory.join([memory, wrong_images, memory]),
+            CrossAttentionCache.join([memory, wrong_images, memory]),
             torch.cat([ids, ids, wrong_ids]),
             torch.cat([mask, mask, wrong_mask]),
         )

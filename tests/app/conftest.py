@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.workbench.image.panel import on_upload
 from blip2core.storage.database import Database, open_database
 from tests.app.shelf import fill
@@ -14,9 +14,9 @@ from tests.app.visitor import upload
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> Visit:
+def visit(tmp_path: Path) -> ChatSession:
     """A visitor with a red picture."""
-    visit = Visit()
+    visit = ChatSession()
     on_upload(visit, upload(tmp_path, "red.png", Image.new("RGB", (40, 20), "red")))
     return visit
 

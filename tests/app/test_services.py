@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.inference.pool import Models
+from app.inference.pool import ModelPool
 from app.services import build_services
 from app.settings import AppSettings
 from blip2core.errors import ModelError, ModelUnavailableError, UnknownModelError
@@ -18,7 +18,7 @@ def test_page_does_not_wait_for_the_model(monkeypatch: pytest.MonkeyPatch) -> No
         loaded.wait()
         return generator
 
-    monkeypatch.setattr(Models, "_load_generator", load)
+    monkeypatch.setattr(ModelPool, "_load_generator", load)
     services = build_services(AppSettings())
     assert not services.engine.pair("stickers-opt").loading.done()
     loaded.set()
@@ -29,7 +29,7 @@ def test_failed_load_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object) -> None:
         raise ModelUnavailableError("not here")
 
-    monkeypatch.setattr(Models, "_load_generator", load)
+    monkeypatch.setattr(ModelPool, "_load_generator", load)
     error = build_services(AppSettings()).engine.pair("stickers-opt").loading.exception(timeout=5)
     assert isinstance(error, ModelUnavailableError)
 

@@ -7,7 +7,7 @@ from typing import Any
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.services import Services
 from app.workbench.chat_tab.tab import on_ask, respond
 from tests.fakes import FakeGenerator, fake_services
@@ -24,13 +24,13 @@ def upload(folder: Path, name: str, content: bytes | Image.Image, **how: Any) ->
     return {"path": str(file), "orig_name": name}
 
 
-def ask(visit: Visit, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
+def ask(visit: ChatSession, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
     """Ask and take the whole answer; the conversation as shown."""
     on_ask(visit, question)
     return answered(visit, fake_services(generator))
 
 
-def answered(visit: Visit, services: Services) -> list[dict[str, Any]]:
+def answered(visit: ChatSession, services: Services) -> list[dict[str, Any]]:
     """The conversation as shown when the open question has been answered."""
     *_, (chat, *_) = respond(services, visit)
     return chat["value"]

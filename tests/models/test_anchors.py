@@ -5,7 +5,7 @@ from transformers import Blip2QFormerConfig
 
 from blip2core.errors import ModelError
 from blip2core.models.anchors import anchor_queries, own_cell_attention, patch_cells
-from blip2core.models.cross_attention_cache import look_at
+from blip2core.models.cross_attention_cache import attend_cached
 from blip2core.models.qformer import Stage1QFormer
 
 SIDE, WIDTH = 6, 32
@@ -59,7 +59,7 @@ def test_each_query_looks_at_its_cell_in_every_layer_also_of_new_pictures() -> N
         if layer.has_cross_attention:
             own = own_cell_attention(layer.crossattention, hidden, fresh, cells)
             assert own.mean() > 0.8
-            hidden = look_at(layer.crossattention, hidden, *memory.layers[at])
+            hidden = attend_cached(layer.crossattention, hidden, *memory.layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from blip2core.models.cross_attention_cache import ImageMemory, look_at, split_heads
+from blip2core.models.cross_attention_cache import CrossAttentionCache, attend_cached, split_heads
 from tests.models.test_qformer import build
 
 
@@ -16,7 +16,7 @@ def test_looking_at_a_memory_equals_looking_at_the_image(vision: Tensor) -> None
     model = build()
     block = model.qformer.encoder.layer[2].crossattention
     queries = torch.randn(3, 6, 32)
-    seen = look_at(block, queries, *model.remember(vision).layers[2])
+    seen = attend_cached(block, queries, *model.remember(vision).layers[2])
     torch.testing.assert_close(seen, block(queries, encoder_hidden_states=vision))
 
 
@@ -31,7 +31,7 @@ def test_images_can_be_taken_and_joined(vision: Tensor) -> None:
     torch.testing.assert_close(
         model.encode_image(memory.take(rows)), model.encode_image(vision[rows])
     )
-    twice = model.encode_image(ImageMemory.join([memory, memory]))
+    twice = model.encode_image(CrossAttentionCache.join([memory, memory]))
     torch.testing.assert_close(twice, model.encode_image(vision).repeat(2, 1, 1))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk, desk_with_dataset
+from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of, size_of
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
@@ -37,7 +37,7 @@ LABELS = {
 }
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     draw_message()
     left, right = st.columns([5, 6], gap="large")
@@ -53,7 +53,7 @@ def draw_message() -> None:
         st.info(escape_markdown(message))
 
 
-def draw_new(desk: Desk) -> None:
+def draw_new(desk: PageContext) -> None:
     """Rules of a snapshot."""
     st.subheader("Freeze what is accepted")
     st.write(
@@ -84,7 +84,7 @@ def draw_new(desk: Desk) -> None:
     )
 
 
-def freeze(desk: Desk, name: str, policy: SnapshotPolicy) -> None:
+def freeze(desk: PageContext, name: str, policy: SnapshotPolicy) -> None:
     """A new snapshot; on disk when this returns."""
     try:
         snapshot = desk.database.run_write(
@@ -103,7 +103,7 @@ def freeze(desk: Desk, name: str, policy: SnapshotPolicy) -> None:
 
 
 @st.fragment(run_every=EVERY)
-def draw_snapshots(desk: Desk) -> None:
+def draw_snapshots(desk: PageContext) -> None:
     """Snapshots with their exports, drawn anew by themselves."""
     draw_message()  # a press in here draws nothing else anew
     st.subheader("Snapshots")
@@ -116,7 +116,7 @@ def draw_snapshots(desk: Desk) -> None:
             draw_snapshot(desk, one)
 
 
-def draw_snapshot(desk: Desk, one: SnapshotSummary) -> None:
+def draw_snapshot(desk: PageContext, one: SnapshotSummary) -> None:
     """One snapshot: what it is, its exports, a new one."""
     snapshot = one.snapshot
     st.markdown("**Snapshot**")
@@ -154,7 +154,7 @@ def draw_complete(folder: Path, manifest: str) -> None:
         )
 
 
-def start(desk: Desk, snapshot_id: int, format: str) -> None:
+def start(desk: PageContext, snapshot_id: int, format: str) -> None:
     """Hands the export to the jobs."""
     desk.services.jobs.add(
         ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=desk.annotator_id)
@@ -162,4 +162,4 @@ def start(desk: Desk, snapshot_id: int, format: str) -> None:
     st.session_state["export-message"] = "It is being exported."
 
 
-render(desk_with_dataset())
+render(context_with_dataset())

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk, desk
+from app.curator.context import PageContext, page_context
 from app.curator.formatting import count_of
 from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
@@ -37,7 +37,7 @@ EVERY = 2.0
 """Seconds between two looks at the jobs."""
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     if message := st.session_state.pop("inbox-message", ""):
         st.info(escape_markdown(message))
@@ -48,7 +48,7 @@ def render(desk: Desk) -> None:
         draw_jobs(desk)
 
 
-def draw_import(desk: Desk) -> None:
+def draw_import(desk: PageContext) -> None:
     """What to import, into which dataset, and what to do with it."""
     st.subheader("Import pictures and their texts")
     name = st.text_input(
@@ -104,7 +104,7 @@ def draw_captioning() -> CaptionConfig | None:
 
 
 def start(
-    desk: Desk,
+    desk: PageContext,
     name: str,
     files: list[object],
     path: str,
@@ -139,7 +139,7 @@ def start(
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
 
 
-def uploaded(desk: Desk, files: list[object], common: dict[str, object]) -> Import:
+def uploaded(desk: PageContext, files: list[object], common: dict[str, object]) -> Import:
     """The import of uploaded files, which lie on disk when this returns."""
     folder = desk.services.jobs.new_folder()
     sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
@@ -148,7 +148,7 @@ def uploaded(desk: Desk, files: list[object], common: dict[str, object]) -> Impo
     return Import(sources=sources, label=label, clean_up=folder, **common)
 
 
-def lay_on_desk(desk: Desk, name: str) -> str:
+def lay_on_desk(desk: PageContext, name: str) -> str:
     """The dataset of this name is chosen from now on -> its name as it is stored.
 
     It is made at once: the sidebar offers only what there is, and would choose another.
@@ -158,7 +158,7 @@ def lay_on_desk(desk: Desk, name: str) -> str:
     return stored
 
 
-def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:
+def load_samples(desk: PageContext, captions: CaptionConfig | None) -> None:
     """The web set that comes with the project."""
     desk.services.jobs.add(
         Import(
@@ -172,7 +172,7 @@ def load_samples(desk: Desk, captions: CaptionConfig | None) -> None:
 
 
 @st.fragment(run_every=EVERY)
-def draw_jobs(desk: Desk) -> None:
+def draw_jobs(desk: PageContext) -> None:
     """The newest jobs, drawn anew by themselves."""
     st.subheader("Jobs")
     with desk.database.read() as session:
@@ -209,7 +209,7 @@ def title_of(run: Run, dataset: str) -> str:
     return f"{KINDS[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
 
 
-def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
+def draw_job(desk: PageContext, run: Run, dataset: str, problems: int) -> None:
     """One job: how far, what can be done, what went wrong."""
     with st.container(border=True):
         st.text(title_of(run, dataset))
@@ -236,7 +236,7 @@ def draw_job(desk: Desk, run: Run, dataset: str, problems: int) -> None:
             draw_problems(desk, run, problems)
 
 
-def draw_problems(desk: Desk, run: Run, count: int) -> None:
+def draw_problems(desk: PageContext, run: Run, count: int) -> None:
     """The first things that could not be used; open where nothing else came in."""
     with desk.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=SHOWN)
@@ -250,7 +250,7 @@ def draw_problems(desk: Desk, run: Run, count: int) -> None:
 RESUMABLE = ("paused", "failed", "cancelled")
 
 
-def ask(desk: Desk, act: object, run_id: int) -> None:
+def ask(desk: PageContext, act: object, run_id: int) -> None:
     """Pause, cancel or go on."""
     try:
         desk.database.run_write(lambda session: act(session, run_id=run_id))
@@ -258,4 +258,4 @@ def ask(desk: Desk, act: object, run_id: int) -> None:
         st.session_state["inbox-message"] = str(error)
 
 
-render(desk())
+render(page_context())

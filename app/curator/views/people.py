@@ -8,7 +8,7 @@ from itertools import combinations
 import streamlit as st
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk, desk_with_dataset
+from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, set_rules
@@ -18,7 +18,7 @@ MOST = 3
 """People who may be asked to judge the same picture."""
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     with desk.database.read() as session:
         rows = progress(session, dataset_id=desk.dataset_id)
@@ -79,7 +79,7 @@ def in_words(found: Agreement) -> str:
     return f"{found.same:.0%} the same, κ {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def save(desk: Desk, overlap: int, guidelines: str) -> None:
+def save(desk: PageContext, overlap: int, guidelines: str) -> None:
     """The rules of the dataset."""
     desk.database.run_write(
         lambda session: set_rules(
@@ -88,4 +88,4 @@ def save(desk: Desk, overlap: int, guidelines: str) -> None:
     )
 
 
-render(desk_with_dataset())
+render(context_with_dataset())

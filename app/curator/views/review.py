@@ -9,26 +9,26 @@ from html import escape
 import streamlit as st
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk, desk_with_dataset, draw_progress
+from app.curator.context import PageContext, context_with_dataset, draw_progress
 from app.curator.editor import caption_editor
 from app.curator.grid import draw_grid
 from app.curator.keys import KEYMAP, draw_help, listen_to_keys
 from app.curator.review_session import (
     REASONS,
-    Rules,
-    Walk,
+    ReviewRules,
+    ReviewSession,
     advance,
     begin_edit,
     current,
     decide,
     drop_edit,
     go_back,
-    go_on,
+    go_forward,
     keep_draft,
     next_undone,
     pick,
+    review_session_of,
     undo,
-    walk_of,
     why_empty,
 )
 from app.curator.thumbnails import shown_picture
@@ -47,7 +47,7 @@ ORDERS = {
 }
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     rules, grid = draw_filters(desk)
     draw_guidelines(desk)
@@ -61,9 +61,9 @@ def render(desk: Desk) -> None:
 
 
 @st.fragment
-def draw_one(desk: Desk, rules: Rules) -> None:
+def draw_one(desk: PageContext, rules: ReviewRules) -> None:
     """One item. A fragment: a key draws only this anew, not the whole page."""
-    walk = walk_of(desk, rules)
+    walk = review_session_of(desk, rules)
     shown = current(desk, rules, walk)
     if walk.message:
         st.info(escape_markdown(walk.message))
@@ -82,7 +82,7 @@ def draw_one(desk: Desk, rules: Rules) -> None:
     draw_history(shown)
 
 
-def draw_filters(desk: Desk) -> tuple[Rules, bool]:
+def draw_filters(desk: PageContext) -> tuple[ReviewRules, bool]:
     """Order and filters, all in the address of the page; and whether the grid is wanted."""
     order, search, status, view = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     chosen = order.selectbox(
@@ -118,10 +118,10 @@ def draw_filters(desk: Desk) -> tuple[Rules, bool]:
         highest=None if whole else high,
         free_for=desk.annotator_id,
     )
-    return Rules(order=chosen, where=where, second=blind), grid == "grid"
+    return ReviewRules(order=chosen, where=where, second=blind), grid == "grid"
 
 
-def draw_guidelines(desk: Desk) -> None:
+def draw_guidelines(desk: PageContext) -> None:
     """What the dataset asks of whoever judges, word for word; People is where it is written."""
     with desk.database.read() as session:
         guidelines = get_dataset(session, dataset_id=desk.dataset_id).guidelines
@@ -130,7 +130,7 @@ def draw_guidelines(desk: Desk) -> None:
             st.html(f'<p class="guidelines">{escape(guidelines)}</p>')
 
 
-def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:
+def draw_end(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
     """Nothing left."""
     st.info(why_empty(rules.where))
     buttons = st.columns(4)
@@ -138,7 +138,7 @@ def draw_end(desk: Desk, rules: Rules, walk: Walk) -> None:
     buttons[1].button("Undo", on_click=partial(undo, desk, walk), shortcut="Z")
 
 
-def draw_picture(desk: Desk, shown: Card) -> None:
+def draw_picture(desk: PageContext, shown: Card) -> None:
     """The picture, and where it was found."""
     picture = shown_picture(desk.database.images, shown.image_sha256, shown.format, SIDE)
     if isinstance(picture, bytes):
@@ -153,7 +153,7 @@ def draw_picture(desk: Desk, shown: Card) -> None:
         st.warning(f"{escape_markdown(shown.held_by)} has this picture on screen, too.")
 
 
-def draw_texts(desk: Desk, walk: Walk, shown: Card) -> None:
+def draw_texts(desk: PageContext, walk: ReviewSession, shown: Card) -> None:
     """All candidate texts, as equals."""
     if not shown.texts:
         st.info("There is no text yet. E writes one.")
@@ -211,7 +211,7 @@ def _truncated(score: ShownScore | None) -> str:
     )
 
 
-def draw_acts(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+def draw_acts(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
     """What can be done. It stays at the lower edge of the window however many texts there are, and
     names the text that is meant, which may be out of sight."""
     with st.container(key="acts", gap="xsmall"):
@@ -224,7 +224,7 @@ def draw_acts(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
         draw_keys(desk, rules, walk, shown)
 
 
-def meant_html(walk: Walk, shown: Card) -> str:
+def meant_html(walk: ReviewSession, shown: Card) -> str:
     """Number and words of the text that A, X and E mean, in one line, escaped; "" without one."""
     for number, text in enumerate(shown.texts, 1):
         if text.caption_id == walk.chosen:
@@ -232,7 +232,7 @@ def meant_html(walk: Walk, shown: Card) -> str:
     return ""
 
 
-def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+def draw_editor(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
     """The text in a box; what is typed is kept while it is typed."""
     place = (shown.item_id, walk.editing or 0)
     draft = shown.draft
@@ -260,7 +260,7 @@ def draw_editor(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
     st.button("Throw the draft away", on_click=partial(drop_edit, desk, walk, shown))
 
 
-def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+def draw_reasons(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
     """After F: why, with one more key."""
     st.markdown("**Flag it, because** (1 to 9, Esc leaves):")
     with st.container(horizontal=True, gap="xsmall"):
@@ -274,7 +274,7 @@ def draw_reasons(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
         st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
 
 
-def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
+def draw_keys(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
     """Every act as a button that names its key.
 
     Beside an open editor those that would decide without what is typed there are off.
@@ -295,7 +295,7 @@ def draw_keys(desk: Desk, rules: Rules, walk: Walk, shown: Card) -> None:
             draw("Undo", "Z", partial(undo, desk, walk))
             draw("Next undone", "J", partial(next_undone, desk, rules, walk))
             draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
-            draw("Next", "Right", partial(go_on, desk, rules, walk))
+            draw("Next", "Right", partial(go_forward, desk, rules, walk))
             draw_help()
 
 
@@ -342,4 +342,4 @@ def draw_history(shown: Card) -> None:
         )
 
 
-render(desk_with_dataset())
+render(context_with_dataset())

@@ -10,7 +10,7 @@ import pandas
 import streamlit as st
 
 from app.chat.markdown import escape_markdown
-from app.curator.context import Desk, desk_with_dataset
+from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.thumbnails import shown_picture
 from blip2core.exports.csv import safe_cell
@@ -32,7 +32,7 @@ PROBLEMS = 100_000
 """Most problems that one download holds."""
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     with desk.database.read() as session:
         runs = list_runs(session, dataset_id=desk.dataset_id, limit=200)
@@ -91,7 +91,7 @@ def leaves(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def draw_problems(desk: Desk, run: Run) -> None:
+def draw_problems(desk: PageContext, run: Run) -> None:
     """What could not be used, and why; all of it as a file."""
     with desk.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=PROBLEMS)
@@ -107,7 +107,7 @@ def draw_problems(desk: Desk, run: Run) -> None:
     )
 
 
-def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
+def draw_comparison(desk: PageContext, first: Run, second: Run) -> None:
     """Figures of both, then the texts side by side."""
     key = f"compared-{first.id}-{second.id}"
     pages: list[int] = st.session_state.setdefault(key, [0])
@@ -141,7 +141,7 @@ def draw_comparison(desk: Desk, first: Run, second: Run) -> None:
     )
 
 
-def draw_item(desk: Desk, item: ComparedItem) -> None:
+def draw_item(desk: PageContext, item: ComparedItem) -> None:
     """One picture with the texts of both runs."""
     with desk.database.read() as session:
         image = image_of(session, item_id=item.item_id)
@@ -156,4 +156,4 @@ def draw_item(desk: Desk, item: ComparedItem) -> None:
             column.text(text if score is None else f"{score:.2f}  {text}")
 
 
-render(desk_with_dataset())
+render(context_with_dataset())

@@ -8,15 +8,15 @@ import streamlit as st
 
 from app.chat.markdown import escape_markdown
 from app.curator.charts import BINS, histogram, precision_and_recall
-from app.curator.context import Desk, desk_with_dataset
+from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.review_session import new_event
 from blip2core.calibration import (
     Estimate,
+    JudgedScore,
     Point,
-    Verdict,
     estimate_thresholds,
-    share,
+    share_interval,
     threshold_for,
 )
 from blip2core.errors import StorageError
@@ -45,7 +45,7 @@ STEPS = tuple(step / 50 for step in range(51))
 SOURCES = ("web", "synthetic")
 
 
-def render(desk: Desk) -> None:
+def render(desk: PageContext) -> None:
     """The page."""
     if message := st.session_state.pop("threshold-message", ""):
         st.info(escape_markdown(message))
@@ -76,7 +76,7 @@ def render(desk: Desk) -> None:
     with right:
         scores = scores_of(found.counts, source)
         verdicts = [
-            Verdict(score=one.value, right=one.accepted)
+            JudgedScore(score=one.value, right=one.accepted)
             for one in judged
             if source in ("all", one.source)
         ]
@@ -116,7 +116,7 @@ def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
         column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
 
 
-def draw_quality(scores: list[float], verdicts: list[Verdict], threshold: float) -> None:
+def draw_quality(scores: list[float], verdicts: list[JudgedScore], threshold: float) -> None:
     """Precision and recall, estimated from the verdicts so far."""
     if not verdicts:
         st.info(
@@ -167,7 +167,7 @@ def advice(point: Point | None, wanted: float) -> str:
     )
 
 
-def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
+def draw_apply(desk: PageContext, threshold: float, effect: dict[str, int]) -> None:
     """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
@@ -205,7 +205,7 @@ def draw_apply(desk: Desk, threshold: float, effect: dict[str, int]) -> None:
         )
 
 
-def make_default(desk: Desk, threshold: float) -> None:
+def make_default(desk: PageContext, threshold: float) -> None:
     """The dataset's threshold; the review queue is ordered anew."""
     desk.database.run_write(
         lambda session: set_rules(session, dataset_id=desk.dataset_id, threshold=threshold)
@@ -213,7 +213,7 @@ def make_default(desk: Desk, threshold: float) -> None:
     st.session_state["threshold-message"] = f"The threshold of {desk.dataset} is {threshold:.2f}."
 
 
-def apply_threshold(desk: Desk, threshold: float, expected: int, audit: int) -> None:
+def apply_threshold(desk: PageContext, threshold: float, expected: int, audit: int) -> None:
     """All decisions as one batch, with the random sample that will tell how right it was."""
     new = NewBatch(
         uid=new_event(),
@@ -239,7 +239,7 @@ def apply_threshold(desk: Desk, threshold: float, expected: int, audit: int) -> 
     st.session_state["threshold-message"] = message
 
 
-def draw_batches(desk: Desk) -> None:
+def draw_batches(desk: PageContext) -> None:
     """What thresholds decided before, what people found in their samples, and their undo."""
     with desk.database.read() as session:
         batches = [
@@ -254,7 +254,7 @@ def draw_batches(desk: Desk) -> None:
         what, act = st.columns([6, 2], vertical_alignment="center")
         what.text(described(one))
         if audit.judged:
-            right = share(audit.confirmed, audit.judged)
+            right = share_interval(audit.confirmed, audit.judged)
             what.caption(
                 f"Check: people agree with {audit.confirmed} of {audit.judged} texts, "
                 f"{percent(right)}."
@@ -281,7 +281,7 @@ def described(one: BatchSummary) -> str:
     )
 
 
-def take_back(desk: Desk, batch_id: int) -> None:
+def take_back(desk: PageContext, batch_id: int) -> None:
     """Undo of a whole batch."""
     uid = new_event()
     try:
@@ -296,4 +296,4 @@ def take_back(desk: Desk, batch_id: int) -> None:
     st.session_state["threshold-message"] = message
 
 
-render(desk_with_dataset())
+render(context_with_dataset())

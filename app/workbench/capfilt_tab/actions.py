@@ -10,13 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.session import Visit
-from app.inference.capfilt_tasks import Desk, Text, score_edited, text_of, with_text
+from app.chat.session import ChatSession
+from app.inference.capfilt_tasks import CapFiltSession, JudgedText, score_edited, text_of, with_text
 from app.inference.features import encode_for_matcher
 from app.services import Services
 from app.workbench.capfilt_tab.cards import cards_html, summary
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain
-from app.workbench.image.panel import look, picture_from, show
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message
+from app.workbench.image.panel import caption_image, picture_from, show_panel
 from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
@@ -24,7 +24,7 @@ from blip2core.texts import clean_text
 
 LONGEST_EDIT = 1000
 """Characters of an edited text."""
-AT_ONCE = QUIET | {"queue": False}
+AT_ONCE = PRIVATE_EVENT | {"queue": False}
 """Needs no model: what a press does is there at once, also while the model works."""
 
 
@@ -56,23 +56,25 @@ def wire_acts(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -
     )
     ui.cards.judge(on_judge, ui.desk, shown, **AT_ONCE)
     ui.all.click(on_accept_kept, ui.desk, shown, **AT_ONCE)
-    ui.cards.edit(edit_of(services), ui.desk, shown, **MODEL_LANE)
+    ui.cards.edit(edit_of(services), ui.desk, shown, **MODEL_EVENT)
     why = ui.cards.why(
-        on_why, [ui.visit, ui.desk], [*panel.screen, panel.probe, panel.tabs], **QUIET
+        on_why, [ui.visit, ui.desk], [*panel.screen, panel.probe, panel.tabs], **PRIVATE_EVENT
     )
-    why.success(partial(look, services), ui.visit, [panel.caption, panel.notice], **MODEL_LANE)
+    why.success(
+        partial(caption_image, services), ui.visit, [panel.caption, panel.notice], **MODEL_EVENT
+    )
     if services.database is not None:
-        ui.keep.click(keep_of(services), [ui.desk, ui.dataset], [ui.desk, ui.kept], **QUIET)
+        ui.keep.click(keep_of(services), [ui.desk, ui.dataset], [ui.desk, ui.kept], **PRIVATE_EVENT)
 
 
-def on_threshold(desk: Desk, value: Any) -> tuple[Update, ...]:
+def on_threshold(desk: CapFiltSession, value: Any) -> tuple[Update, ...]:
     """Other rules, the same scores: what is kept and dropped is decided again."""
     if isinstance(value, int | float) and 0 <= value <= 1:
         desk.rules = replace(desk.rules, threshold=float(value))
     return _drawn(desk)
 
 
-def on_judge(desk: Desk, event: gr.EventData) -> tuple[Update, ...]:
+def on_judge(desk: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """A text was accepted or rejected; pressed again, it is neither."""
     sent = event._data
     verdict = sent.get("verdict")
@@ -84,7 +86,7 @@ def on_judge(desk: Desk, event: gr.EventData) -> tuple[Update, ...]:
     return _drawn(desk)
 
 
-def on_accept_kept(desk: Desk) -> tuple[Update, ...]:
+def on_accept_kept(desk: CapFiltSession) -> tuple[Update, ...]:
     """All that the filter keeps and nobody judged yet."""
     desk.accept_kept()
     return _drawn(desk)
@@ -93,14 +95,14 @@ def on_accept_kept(desk: Desk) -> tuple[Update, ...]:
 def edit_of(services: Services) -> Any:
     """The listener of an edit; Gradio finds the event by its annotation."""
 
-    def edit(desk: Desk, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
+    def edit(desk: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
         yield desk, tables.status("The edited text is being scored."), gr.skip()
-        yield on_edit(services, desk, event._data)
+        yield on_edit_text(services, desk, event._data)
 
     return edit
 
 
-def on_edit(services: Services, desk: Desk, sent: Any) -> tuple[Update, ...]:
+def on_edit_text(services: Services, desk: CapFiltSession, sent: Any) -> tuple[Update, ...]:
     """An edited text is a text of its own, scored as the others; then it may be accepted."""
     try:
         card = desk.card(sent.get("card"))
@@ -115,51 +117,51 @@ def on_edit(services: Services, desk: Desk, sent: Any) -> tuple[Update, ...]:
         scored = services.engine.call(score_edited, model, features, words)
         card = replace(desk.card(card.number), features=features)  # judged meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
-        desk.put(with_text(card, Text(number=number, scored=scored, parent=parent.number)))
+        desk.put(with_text(card, JudgedText(number=number, scored=scored, parent=parent.number)))
     except Exception as error:
-        return _drawn(desk, explain(error, "Not scored"))
+        return _drawn(desk, error_message(error, "Not scored"))
     return _drawn(desk)
 
 
-def on_why(visit: Visit, desk: Desk, event: gr.EventData) -> tuple[Update, ...]:
+def on_why(visit: ChatSession, desk: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """The picture becomes the visitor's, and the tab that looks inside gets the text."""
     try:
         card = desk.card(event._data.get("card"))
         text = text_of(card, event._data.get("text"))
         picture = picture_from(card.data, card.name)
     except Blip2Error as error:
-        return (*show(visit, str(error)), gr.skip(), gr.skip())
+        return (*show_panel(visit, str(error)), gr.skip(), gr.skip())
     visit.receive(picture)
     if not visit.is_about(picture):  # it is offered, and the visitor asked about it at the left
-        return (*show(visit), gr.skip(), gr.skip())
+        return (*show_panel(visit), gr.skip(), gr.skip())
     visit.probe = text.words
-    return (*show(visit), visit.probe, gr.Tabs(selected="inside"))
+    return (*show_panel(visit), visit.probe, gr.Tabs(selected="inside"))
 
 
 def keep_of(services: Services) -> Any:
     """The listener that puts pairs into the database."""
 
-    def keep(desk: Desk, dataset: str, request: gr.Request) -> tuple[Desk, str]:
-        return desk, on_keep(services, desk, dataset, request.username or "workbench")
+    def keep(desk: CapFiltSession, dataset: str, request: gr.Request) -> tuple[CapFiltSession, str]:
+        return desk, on_save_pairs(services, desk, dataset, request.username or "workbench")
 
     return keep
 
 
-def on_keep(services: Services, desk: Desk, dataset: str, handle: str) -> str:
+def on_save_pairs(services: Services, desk: CapFiltSession, dataset: str, handle: str) -> str:
     """Pictures, texts, scores and verdicts go to the curator's database; HTML of what was done."""
     from app.inference.pair_keeping import keep_pairs  # the workbench alone needs no database
 
     try:
         kept = keep_pairs(services, desk, dataset=dataset.strip(), handle=handle)
     except Exception as error:
-        return tables.status(explain(error, "Not kept"), problem=True)
+        return tables.status(error_message(error, "Not kept"), problem=True)
     return tables.status(
         f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.pictures} pictures "
         f"are in the dataset {dataset.strip()}."
     )
 
 
-def _drawn(desk: Desk, problem: str = "") -> tuple[Update, ...]:
+def _drawn(desk: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
     """The desk, what is said of it, and the cards."""
     said = tables.status(problem, problem=True) if problem else ""
     if desk.is_running:

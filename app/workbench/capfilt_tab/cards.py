@@ -11,8 +11,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.inference.batches import Job
-from app.inference.capfilt_tasks import Card, Desk, Text, judged
+from app.inference.batches import BatchItem
+from app.inference.capfilt_tasks import CapFiltSession, JudgedImage, JudgedText, filtered_texts
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
@@ -36,12 +36,12 @@ def build_cards() -> gr.HTML:
     )
 
 
-def summary(desk: Desk) -> str:
+def summary(desk: CapFiltSession) -> str:
     """HTML of how many texts the filter keeps, by where they come from."""
     counts = {"web": [0, 0], "synthetic": [0, 0]}
     accepted = 0
     for card in desk.cards:
-        for text, decision in judged(card, desk.rules):
+        for text, decision in filtered_texts(card, desk.rules):
             kind = "web" if text.scored.candidate.source == "web" else "synthetic"
             counts[kind][0] += decision.kept
             counts[kind][1] += 1
@@ -55,14 +55,14 @@ def summary(desk: Desk) -> str:
     )
 
 
-def cards_html(desk: Desk) -> str:
+def cards_html(desk: CapFiltSession) -> str:
     """HTML of all pictures of a desk, those still waiting too."""
     body = "".join(_job(job, desk.rules) for job in desk.jobs)
     return f'<div class="pairs">{body}</div>' if body else ""
 
 
-def _job(job: Job, rules: FilterConfig) -> str:
-    if isinstance(job.result, Card):
+def _job(job: BatchItem, rules: FilterConfig) -> str:
+    if isinstance(job.result, JudgedImage):
         return card_html(job.result, rules)
     state = job.problem or {"waiting": "waiting", "working": "writing …"}.get(job.state, "stopped")
     return (
@@ -71,9 +71,9 @@ def _job(job: Job, rules: FilterConfig) -> str:
     )
 
 
-def card_html(card: Card, rules: FilterConfig) -> str:
+def card_html(card: JudgedImage, rules: FilterConfig) -> str:
     """HTML of one picture with its texts."""
-    pairs = judged(card, rules)
+    pairs = filtered_texts(card, rules)
     web = [pair for pair in pairs if pair[0].scored.candidate.source == "web"]
     written = [pair for pair in pairs if pair[0].scored.candidate.source != "web"]
     return (
@@ -85,14 +85,14 @@ def card_html(card: Card, rules: FilterConfig) -> str:
 
 
 def _side(
-    title: str, pairs: Sequence[tuple[Text, Decision]], rules: FilterConfig, empty: str
+    title: str, pairs: Sequence[tuple[JudgedText, Decision]], rules: FilterConfig, empty: str
 ) -> str:
     rows = "".join(_row(text, decision, rules) for text, decision in pairs)
     body = f"<ul>{rows}</ul>" if rows else f'<p class="none">({empty})</p>'
     return f"<section><h4>{title}</h4>{body}</section>"
 
 
-def _row(text: Text, decision: Decision, rules: FilterConfig) -> str:
+def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
     scored, words = text.scored, escape(text.words)
     state = "kept" if decision.kept else "dropped"
     notes = [SOURCES[scored.candidate.source]] if scored.candidate.source == "edited" else []
@@ -109,7 +109,7 @@ def _row(text: Text, decision: Decision, rules: FilterConfig) -> str:
     )
 
 
-def _button(act: str, verdict: str, label: str, text: Text) -> str:
+def _button(act: str, verdict: str, label: str, text: JudgedText) -> str:
     pressed = "true" if text.verdict == verdict else "false"
     return (
         f'<button type="button" data-act="{act}" data-verdict="{verdict}" aria-pressed="{pressed}"'
@@ -126,7 +126,7 @@ def _bar(scored: Scored, threshold: float | None) -> str:
     )
 
 
-def pair_links(desk: Desk, made_by: dict[str, object]) -> str:
+def pair_links(desk: CapFiltSession, made_by: dict[str, object]) -> str:
     """HTML of the links that save all pairs with scores and verdicts."""
     rows = [
         {
@@ -141,7 +141,7 @@ def pair_links(desk: Desk, made_by: dict[str, object]) -> str:
             "itc": text.scored.itc,
         }
         for card in desk.cards
-        for text, decision in judged(card, desk.rules)
+        for text, decision in filtered_texts(card, desk.rules)
     ]
     if not rows:
         return ""

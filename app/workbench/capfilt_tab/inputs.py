@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from app.inference.capfilt_tasks import Given
+from app.inference.capfilt_tasks import InputImage
 from app.workbench.image.uploaded_files import uploaded_path
 from app.workbench.image.uploads import Upload
 from blip2core.errors import ImageError, IntakeError
@@ -28,7 +28,7 @@ LIMITS = Limits(
     table_bytes=10_000_000,
     members=2_000,
 )
-Found = tuple[list[Given], list[tuple[str, str]]]
+Found = tuple[list[InputImage], list[tuple[str, str]]]
 """Pictures, and what could not be used: name and reason."""
 
 
@@ -58,8 +58,8 @@ def read_samples() -> Found:
     return [_given(one) for one in found if isinstance(one, WebPicture)], []
 
 
-def _given(picture: WebPicture) -> Given:
-    return Given(name=picture.name, data=picture.data, texts=picture.texts)
+def _given(picture: WebPicture) -> InputImage:
+    return InputImage(name=picture.name, data=picture.data, texts=picture.texts)
 
 
 def _too_much() -> str:
@@ -69,7 +69,7 @@ def _too_much() -> str:
     )
 
 
-def place_texts(given: Sequence[Given], typed: str) -> Found:
+def place_texts(given: Sequence[InputImage], typed: str) -> Found:
     """Typed texts go to their pictures: a line `name | text` to the picture of that name, any
     other line to the next picture in order. Lines too many are problems."""
     pictures, problems = list(given), []

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.chat.session import Picture, Visit
-from app.inference.cancellable import Errand
+from app.chat.session import ChatImage, ChatSession
+from app.inference.cancellable import CancellableTask
 from app.inference.capfilt_tasks import caption_config
-from app.inference.captions import Order
+from app.inference.captions import CaptionRequest
 from app.inference.features import matched
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
-from app.workbench.events import MODEL_LANE, Update
+from app.workbench.events import MODEL_EVENT, Update
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import wire_probe
+from app.workbench.inside_tab.probe import connect_look_inside
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import ITC, ITM
@@ -33,7 +33,9 @@ from blip2core.texts import clean_text
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
-ORDER = Order(num=4, decode=DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=40))
+ORDER = CaptionRequest(
+    num=4, decode=DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=40)
+)
 """Fixed, so that the lesson is the same each time."""
 LONGEST_TEXT = 1000
 WORDS = Words(waiting="The model is loading; the lesson will begin by itself.", sorry="No lesson")
@@ -49,7 +51,7 @@ ABOUT = """<p>With the picture at the left, and a text as the web might have put
 
 def build_lesson(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(Errand()))
+    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.text = gr.Textbox(
         label="Text from the web",
@@ -67,18 +69,18 @@ def build_lesson(services: Services, panel: SimpleNamespace) -> None:
         partial(teach, services),
         [*given, ui.text],
         screen,
-        **MODEL_LANE,
+        **MODEL_EVENT,
     )
     wire_run(ui, panel, taught)
-    wire_probe(ui.table, panel)
+    connect_look_inside(ui.table, panel)
 
 
 def teach(
-    services: Services, visit: Visit, errand: Errand, typed: str
+    services: Services, visit: ChatSession, errand: CancellableTask, typed: str
 ) -> Iterator[tuple[Update, ...]]:
     """The steps as they happen; yields what is said, the table and the two buttons."""
 
-    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
         web = clean_text(typed or "")[:LONGEST_TEXT]
         return _steps(services, visit, picture, web, stop)
 
@@ -86,7 +88,7 @@ def teach(
 
 
 def _steps(
-    services: Services, visit: Visit, picture: Picture, web: str, stop: Event
+    services: Services, visit: ChatSession, picture: ChatImage, web: str, stop: Event
 ) -> Iterator[Shown]:
     pair = services.engine.pair(visit.model)
     known = picture.features is not None
@@ -124,7 +126,7 @@ def _steps(
 
 
 def caption_and_filter(
-    pair: Pair,
+    pair: ModelPair,
     features: ImageFeatures,
     for_matcher: ImageFeatures,
     key: str,

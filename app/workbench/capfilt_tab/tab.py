@@ -12,16 +12,23 @@ from typing import Any
 import gradio as gr
 
 from app.chat.generation_settings import decode_from
-from app.chat.session import Visit
-from app.inference.batches import take_turn
-from app.inference.capfilt_tasks import Card, Desk, Plan, Text, judge_picture, sha256_of
-from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, order_from
+from app.chat.session import ChatSession
+from app.inference.batches import process_turn
+from app.inference.capfilt_tasks import (
+    CapFiltRequest,
+    CapFiltSession,
+    JudgedImage,
+    JudgedText,
+    judge_picture,
+    sha256_of,
+)
+from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
 from app.services import Services
 from app.workbench.capfilt_tab.actions import build_acts, wire_acts
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary
 from app.workbench.capfilt_tab.inputs import Found, read_samples, read_uploads
 from app.workbench.capfilt_tab.lesson import build_lesson
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
 from app.workbench.image.uploads import uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -43,7 +50,7 @@ sea-1.png | a yellow car and an octopus"""
 
 def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, desk=gr.State(Desk()), turn=gr.State(0))
+    ui = SimpleNamespace(visit=panel.visit, desk=gr.State(CapFiltSession()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     with gr.Accordion("One pair, step by step", open=False):
         build_lesson(services, panel)
@@ -99,19 +106,22 @@ def _wire(ui: SimpleNamespace, services: Services) -> None:
     ui.screen = [ui.said, ui.cards, ui.below, ui.begin, ui.stop]
     begun = [ui.desk, ui.turn, *ui.screen]
     given = [ui.visit, ui.desk, ui.turn]
-    quiet = QUIET | {"preprocess": False}
+    quiet = PRIVATE_EVENT | {"preprocess": False}
     ui.begin.click(on_begin, [*given, ui.files, ui.typed, *ui.ordered], begun, **quiet)
     ui.samples.click(on_samples, [*given, *ui.ordered], begun, **quiet)
     going = ui.turn.change(
-        partial(go_on, services), [ui.desk, ui.turn], [ui.turn, *ui.screen], **MODEL_LANE
+        partial(continue_capfilt, services),
+        [ui.desk, ui.turn],
+        [ui.turn, *ui.screen],
+        **MODEL_EVENT,
     )
-    going.failure(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **QUIET)
-    ui.stop.click(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **QUIET)
+    going.failure(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **PRIVATE_EVENT)
+    ui.stop.click(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **PRIVATE_EVENT)
 
 
 def on_begin(
-    visit: Visit,
-    desk: Desk,
+    visit: ChatSession,
+    desk: CapFiltSession,
     turn: int,
     files: Sequence[dict[str, Any]] | None,
     typed: str | None,
@@ -124,48 +134,52 @@ def on_begin(
     return _begin(visit, desk, turn, read_uploads(uploads, str(typed or "")), ordered)
 
 
-def on_samples(visit: Visit, desk: Desk, turn: int, *ordered: Any) -> tuple[Update, ...]:
+def on_samples(
+    visit: ChatSession, desk: CapFiltSession, turn: int, *ordered: Any
+) -> tuple[Update, ...]:
     """Begins with the pictures and noisy texts that come with the project."""
     return _begin(visit, desk, turn, read_samples(), ordered)
 
 
 def _begin(
-    visit: Visit, desk: Desk, turn: int, found: Found, ordered: Sequence[Any]
+    visit: ChatSession, desk: CapFiltSession, turn: int, found: Found, ordered: Sequence[Any]
 ) -> tuple[Update, ...]:
     num, prompt, *decoding = ordered
     given, problems = found
     try:
-        order = order_from(num, prompt, decode_from(*decoding))
+        order = caption_request_from(num, prompt, decode_from(*decoding))
         if not given:
             raise ImageError("There is no picture in these files.")
     except Blip2Error as error:
         return _refuse(desk, turn, str(error), tables.problems(problems))
-    desk.begin_with(Plan(model=visit.model, order=order, given=tuple(given)), problems)
-    return desk, turn + 1, *show(desk)
+    desk.begin_with(CapFiltRequest(model=visit.model, order=order, given=tuple(given)), problems)
+    return desk, turn + 1, *show_capfilt(desk)
 
 
-def _refuse(desk: Desk, turn: int, why: str, more: str = "") -> tuple[Update, ...]:
+def _refuse(desk: CapFiltSession, turn: int, why: str, more: str = "") -> tuple[Update, ...]:
     said = tables.status(why, problem=True) + more
     return desk, turn, said, gr.skip(), gr.skip(), *buttons(running=False)
 
 
-def go_on(services: Services, desk: Desk, turn: int) -> Iterator[tuple[Update, ...]]:
+def continue_capfilt(
+    services: Services, desk: CapFiltSession, turn: int
+) -> Iterator[tuple[Update, ...]]:
     """One turn of captioning and scoring; the next is asked for where pictures are left."""
     try:
         pair = services.engine.pair(desk.order.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), *(gr.skip(),) * 4
-        for _ in take_turn(desk, partial(_work, services, desk)):
-            yield gr.skip(), *show(desk)
+        for _ in process_turn(desk, partial(_work, services, desk)):
+            yield gr.skip(), *show_capfilt(desk)
     except Exception as error:
         desk.give_up()
-        said = tables.status(explain(error, "No captions"), problem=True)
-        yield gr.skip(), said, *show(desk, services)[1:]
+        said = tables.status(error_message(error, "No captions"), problem=True)
+        yield gr.skip(), said, *show_capfilt(desk, services)[1:]
         return
-    yield turn + 1 if desk.is_left else gr.skip(), *show(desk, services)
+    yield turn + 1 if desk.is_left else gr.skip(), *show_capfilt(desk, services)
 
 
-def _work(services: Services, desk: Desk, run: Event, index: int) -> Iterator[None]:
+def _work(services: Services, desk: CapFiltSession, run: Event, index: int) -> Iterator[None]:
     """One picture: checked, encoded once, captioned, its texts scored."""
     plan = desk.order
     given = plan.given[index]
@@ -173,7 +187,7 @@ def _work(services: Services, desk: Desk, run: Event, index: int) -> Iterator[No
     yield
     try:
         clean = check_picture(given.data)
-        card = Card(
+        card = JudgedImage(
             number=index,
             name=given.name,
             data=clean.data,
@@ -182,20 +196,20 @@ def _work(services: Services, desk: Desk, run: Event, index: int) -> Iterator[No
         )
         asked = (given.texts, card.data, card.sha256, plan.order)
         for scored in services.engine.each(judge_picture, plan.model, *asked, stop=run):
-            texts = tuple(Text(number=place, scored=one) for place, one in enumerate(scored))
+            texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
             desk.change(run, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
-        desk.change(run, index, state="failed", problem=explain(error, "Left out"))
+        desk.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
-def on_stop(services: Services, desk: Desk) -> tuple[Update, ...]:
+def on_stop(services: Services, desk: CapFiltSession) -> tuple[Update, ...]:
     """Nobody waits for the rest; what is done stays."""
     desk.give_up()
-    return desk, *show(desk, services)
+    return desk, *show_capfilt(desk, services)
 
 
-def show(desk: Desk, services: Services | None = None) -> tuple[Update, ...]:
+def show_capfilt(desk: CapFiltSession, services: Services | None = None) -> tuple[Update, ...]:
     """What is said, the cards, what can be taken along, and the two buttons.
 
     `services` where the work is over, so that the models can be named.
@@ -212,7 +226,7 @@ def show(desk: Desk, services: Services | None = None) -> tuple[Update, ...]:
     return said, cards_html(desk), below, *buttons(running=False)
 
 
-def _made_by(services: Services, desk: Desk) -> dict[str, Any]:
+def _made_by(services: Services, desk: CapFiltSession) -> dict[str, Any]:
     pair = services.engine.pair(desk.order.model)
     return {
         "captioner": pair.generator.spec.name,

@@ -13,12 +13,25 @@ from typing import Any
 import gradio as gr
 
 from app.chat.generation_settings import decode_from
-from app.chat.session import Visit
-from app.inference.batches import Batch, Job, take_turn
-from app.inference.captions import Caption, Order, captions_of, order_from, words_for
+from app.chat.session import ChatSession
+from app.inference.batches import BatchItem, ImageBatch, process_turn
+from app.inference.captions import (
+    CaptionRequest,
+    ScoredCaption,
+    caption_request_from,
+    captions_of,
+    words_for,
+)
 from app.inference.features import look_at
 from app.services import Services
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain, paced, until_done
+from app.workbench.events import (
+    MODEL_EVENT,
+    PRIVATE_EVENT,
+    Update,
+    error_message,
+    paced,
+    until_done,
+)
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -40,10 +53,10 @@ ABOUT = "<h2>Several pictures at once</h2><p>Captioned as set above, each pictur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CaptionBatchRequest:
     """What a batch is for, and with which model."""
 
-    order: Order
+    order: CaptionRequest
     model: str
 
 
@@ -52,7 +65,7 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
 
     `ordered` are the components that say what is to be written.
     """
-    ui = SimpleNamespace(visit=panel.visit, batch=gr.State(Batch()), turn=gr.State(0))
+    ui = SimpleNamespace(visit=panel.visit, batch=gr.State(ImageBatch()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.files = build_drop_area(label="Pictures to caption", elem_id="caption-files")
     ui.begin, ui.stop = build_buttons("Caption all", "caption-many", ready=True)
@@ -65,18 +78,20 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
         [*given, ui.files, *ordered],
         [ui.batch, ui.turn, *screen],
         preprocess=False,
-        **QUIET,
+        **PRIVATE_EVENT,
     )
-    going = ui.turn.change(partial(go_on, services), given, [ui.turn, *screen], **MODEL_LANE)
+    going = ui.turn.change(
+        partial(continue_captions, services), given, [ui.turn, *screen], **MODEL_EVENT
+    )
     stopped = [ui.batch, *screen]
-    going.failure(partial(on_stop, services), ui.batch, stopped, **QUIET)
-    ui.stop.click(partial(on_stop, services), ui.batch, stopped, **QUIET)
+    going.failure(partial(on_stop, services), ui.batch, stopped, **PRIVATE_EVENT)
+    ui.stop.click(partial(on_stop, services), ui.batch, stopped, **PRIVATE_EVENT)
 
 
 def on_begin(
     services: Services,
-    visit: Visit,
-    batch: Batch,
+    visit: ChatSession,
+    batch: ImageBatch,
     turn: int,
     files: Sequence[dict[str, Any]] | None,
     num: Any,
@@ -87,35 +102,35 @@ def on_begin(
     uploads = uploads_from(files)
     problem = too_many(uploads) if uploads else "Add some pictures first."
     try:
-        order = order_from(num, prompt, decode_from(*decoding))
+        order = caption_request_from(num, prompt, decode_from(*decoding))
     except Blip2Error as error:
         problem = problem or str(error)
     if problem:
         said = tables.status(problem, problem=True)
         return batch, turn, said, gr.skip(), *buttons(running=False)
-    batch.start(uploads, Plan(order=order, model=visit.model))
-    return batch, turn + 1, *show(services, batch)
+    batch.start(uploads, CaptionBatchRequest(order=order, model=visit.model))
+    return batch, turn + 1, *show_captions(services, batch)
 
 
-def go_on(
-    services: Services, visit: Visit, batch: Batch, turn: int
+def continue_captions(
+    services: Services, visit: ChatSession, batch: ImageBatch, turn: int
 ) -> Iterator[tuple[Update, ...]]:
     """One turn of a batch; the next is asked for where pictures are left."""
     try:
         pair = services.engine.pair(batch.order.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
-        for _ in take_turn(batch, partial(_caption, services, batch)):
-            yield gr.skip(), *show(services, batch)
+        for _ in process_turn(batch, partial(_caption, services, batch)):
+            yield gr.skip(), *show_captions(services, batch)
     except Exception as error:
         batch.give_up()
-        said = tables.status(explain(error, "No captions"), problem=True)
+        said = tables.status(error_message(error, "No captions"), problem=True)
         yield gr.skip(), said, "", *buttons(running=False)
         return
-    yield turn + 1 if batch.is_left else gr.skip(), *show(services, batch)
+    yield turn + 1 if batch.is_left else gr.skip(), *show_captions(services, batch)
 
 
-def _caption(services: Services, batch: Batch, run: Event, index: int) -> Iterator[None]:
+def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
     """One picture: opened, encoded once, captioned, scored."""
     plan, upload = batch.order, batch.jobs[index].upload
     batch.change(run, index, state="working")
@@ -132,17 +147,17 @@ def _caption(services: Services, batch: Batch, run: Event, index: int) -> Iterat
             yield
         batch.change(run, index, state="done")
     except Exception as error:
-        batch.change(run, index, state="failed", problem=explain(error, "Not captioned"))
+        batch.change(run, index, state="failed", problem=error_message(error, "Not captioned"))
     yield
 
 
-def on_stop(services: Services, batch: Batch) -> tuple[Update, ...]:
+def on_stop(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
     """Nobody waits for the rest; what is done stays."""
     batch.give_up()
-    return batch, *show(services, batch)
+    return batch, *show_captions(services, batch)
 
 
-def show(services: Services, batch: Batch) -> tuple[Update, ...]:
+def show_captions(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
     """What is said, the table so far, and the two buttons."""
     if not batch.jobs:
         return "", "", *buttons(running=False)
@@ -161,11 +176,11 @@ def show(services: Services, batch: Batch) -> tuple[Update, ...]:
     return said, tables.table(COLUMNS, rows, title=title, below=links), *buttons(running=False)
 
 
-def _taken_along(job: Job) -> Captioned:
+def _taken_along(job: BatchItem) -> Captioned:
     return job.result or Captioned(name=job.upload.name, problem=job.problem)
 
 
-def _row(job: Job) -> list[tables.Cell]:
+def _row(job: BatchItem) -> list[tables.Cell]:
     picture = tables.picture_cell(job.thumbnail, job.upload.name)
     nothing = tables.score_cell(None)
     if job.result is None or not job.result.captions:
@@ -190,7 +205,7 @@ STATES = {
 }
 
 
-def _others(captions: Sequence[Caption]) -> str:
+def _others(captions: Sequence[ScoredCaption]) -> str:
     """HTML of the captions below the best one, folded away."""
     if not captions:
         return ""

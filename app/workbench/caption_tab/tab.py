@@ -12,23 +12,23 @@ from typing import Any
 import gradio as gr
 
 from app.chat.generation_settings import decode_from
-from app.chat.session import Picture, Visit
-from app.inference.cancellable import Errand
+from app.chat.session import ChatImage, ChatSession
+from app.inference.cancellable import CancellableTask
 from app.inference.captions import (
     LONGEST_PROMPT,
     MOST_CAPTIONS,
-    Order,
+    CaptionRequest,
+    caption_request_from,
     captions_of,
-    order_from,
     progress_of,
     words_for,
 )
 from app.inference.features import matched
 from app.services import Services
 from app.workbench.caption_tab.several import build_many
-from app.workbench.events import MODEL_LANE, Update, paced
+from app.workbench.events import MODEL_EVENT, Update, paced
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import wire_probe
+from app.workbench.inside_tab.probe import connect_look_inside
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
@@ -46,7 +46,7 @@ WORDS = Words(
 
 def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(Errand()))
+    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
     ready = bool(panel.topic.value)
     gr.HTML(ABOUT, elem_classes="about", container=False)
     with gr.Row():
@@ -67,26 +67,31 @@ def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
     ui.table = tables.build_table(elem_id="captions")
     screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.visit, ui.errand]
     ordered = [ui.num, ui.prompt, *decoding.all]
-    written = ui.begin.click(partial(write, services), [*given, *ordered], screen, **MODEL_LANE)
+    written = ui.begin.click(partial(write, services), [*given, *ordered], screen, **MODEL_EVENT)
     wire_run(ui, panel, written)
-    wire_probe(ui.table, panel)
+    connect_look_inside(ui.table, panel)
     build_many(services, panel, ordered)
 
 
 def write(
-    services: Services, visit: Visit, errand: Errand, num: Any, prompt: Any, *decoding: Any
+    services: Services,
+    visit: ChatSession,
+    errand: CancellableTask,
+    num: Any,
+    prompt: Any,
+    *decoding: Any,
 ) -> Iterator[tuple[Update, ...]]:
     """Writes captions and scores them; yields what is said, the table and the two buttons."""
 
-    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
-        order = order_from(num, prompt, decode_from(*decoding))
+    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
+        order = caption_request_from(num, prompt, decode_from(*decoding))
         return paced(_written(services, visit, picture, order, stop))
 
     yield from run(services, visit, errand, work, WORDS)
 
 
 def _written(
-    services: Services, visit: Visit, picture: Picture, order: Order, stop: Event
+    services: Services, visit: ChatSession, picture: ChatImage, order: CaptionRequest, stop: Event
 ) -> Iterator[Shown]:
     pair, captions = services.engine.pair(visit.model), []
     picture = matched(services, visit, picture)

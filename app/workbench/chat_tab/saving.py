@@ -16,10 +16,10 @@ import gradio as gr
 from app.chat.archive import pack, unpack
 from app.chat.archive_schema import saved
 from app.chat.markdown import as_markdown
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.services import Services
-from app.workbench.events import MODEL_LANE, QUIET, Update, notice
-from app.workbench.image.panel import look, show
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, alert_html
+from app.workbench.image.panel import caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
 from blip2core.errors import Blip2Error
 
@@ -41,18 +41,22 @@ def build_saving(services: Services, panel: SimpleNamespace) -> SimpleNamespace:
     ui.notice = gr.HTML(container=False, elem_classes="notice")
     ui.download = gr.DownloadButton("Download", visible="hidden", elem_id="download")
     for button, write in ((ui.export, on_export), (ui.markdown, on_markdown)):
-        written = button.click(write, panel.visit, [ui.download, ui.notice], **QUIET)
-        written.success(None, js=PRESS_DOWNLOAD, **QUIET)
+        written = button.click(write, panel.visit, [ui.download, ui.notice], **PRIVATE_EVENT)
+        written.success(None, js=PRESS_DOWNLOAD, **PRIVATE_EVENT)
     loaded = ui.load.upload(
-        on_import, [panel.visit, ui.load], [*panel.screen, ui.notice], preprocess=False, **QUIET
+        on_import,
+        [panel.visit, ui.load],
+        [*panel.screen, ui.notice],
+        preprocess=False,
+        **PRIVATE_EVENT,
     )
     loaded.success(
-        partial(look, services), panel.visit, [panel.caption, panel.notice], **MODEL_LANE
+        partial(caption_image, services), panel.visit, [panel.caption, panel.notice], **MODEL_EVENT
     )
     return ui
 
 
-def on_export(visit: Visit) -> Iterator[tuple[Update, str]]:
+def on_export(visit: ChatSession) -> Iterator[tuple[Update, str]]:
     """The conversation as a ZIP file."""
     picture = visit.picture
     if picture is None or not visit.entries:
@@ -61,7 +65,7 @@ def on_export(visit: Visit) -> Iterator[tuple[Update, str]]:
     yield from _offer(visit, ".zip", pack(picture, visit.entries))
 
 
-def on_markdown(visit: Visit) -> Iterator[tuple[Update, str]]:
+def on_markdown(visit: ChatSession) -> Iterator[tuple[Update, str]]:
     """The conversation to read."""
     picture = visit.picture
     if picture is None or not visit.entries:
@@ -74,7 +78,7 @@ def on_markdown(visit: Visit) -> Iterator[tuple[Update, str]]:
 NOTHING = (None, '<p role="status">There is no conversation to save yet.</p>')
 
 
-def _offer(visit: Visit, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
+def _offer(visit: ChatSession, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
     """A file for the download button; Gradio has its own copy when this goes on."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(visit.picture.name).stem).strip("-")[:40]
     name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
@@ -84,13 +88,13 @@ def _offer(visit: Visit, suffix: str, content: bytes) -> Iterator[tuple[Update, 
         yield str(path), ""
 
 
-def on_import(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+def on_import(visit: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
     """A file came from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
-        return (*show(visit), "")
+        return (*show_panel(visit), "")
     try:
         visit.receive_talk(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
-        return (*show(visit), notice(f"{name}: {error}"))
-    return (*show(visit), "")
+        return (*show_panel(visit), alert_html(f"{name}: {error}"))
+    return (*show_panel(visit), "")

@@ -10,17 +10,24 @@ from typing import Any
 import gradio as gr
 
 from app.chat.answer import answer
-from app.chat.context_usage import measure, meter_html, trouble_html
-from app.chat.conversation import Verdict
+from app.chat.context_usage import measure_context, meter_html, trouble_html
+from app.chat.conversation import AnswerRating
 from app.chat.feedback import LONGEST_REASON, feedback_on
-from app.chat.generation_settings import Asking, asking_from, with_seed
+from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
 from app.chat.replay import replay
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.chat.transcript import as_typed, entry_at, transcript
 from app.services import Services
 from app.workbench.chat_tab.saving import build_saving
 from app.workbench.chat_tab.view import chat_of, origin_html, question_box, show_talk, suggestions
-from app.workbench.events import MODEL_LANE, QUIET, WAITING, Update, explain, notice
+from app.workbench.events import (
+    MODEL_EVENT,
+    PRIVATE_EVENT,
+    WAITING,
+    Update,
+    alert_html,
+    error_message,
+)
 from app.workbench.widgets.generation_controls import build_controls, seed_hint
 from blip2core.errors import Blip2Error, ConfigError
 
@@ -47,7 +54,7 @@ def build_chat_tab(services: Services, panel: SimpleNamespace) -> None:
 
 
 def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
-    arrival: Visit = panel.visit.value
+    arrival: ChatSession = panel.visit.value
     with gr.Row(elem_id="origin-bar"):
         ui.origin = gr.HTML(origin_html(arrival), elem_id="origin", container=False, scale=4)
         ui.replay = gr.Button(
@@ -106,67 +113,67 @@ def _draw(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
 def _wire_asking(ui: SimpleNamespace, services: Services) -> None:
     problem = [ui.trouble, ui.notice]
     outputs = [*ui.screen, *problem]
-    asked = [ui.question.submit(on_ask, ui.asking, outputs, **QUIET)]
+    asked = [ui.question.submit(on_ask, ui.asking, outputs, **PRIVATE_EVENT)]
     for button in ui.suggestions:
         inputs = [ui.visit, button, *ui.controls.all]
-        asked.append(button.click(on_ask, inputs, outputs, **QUIET))
+        asked.append(button.click(on_ask, inputs, outputs, **PRIVATE_EVENT))
     again = [ui.visit, *ui.controls.all]
-    asked.append(ui.chat.retry(on_retry, again, outputs, **QUIET))
-    asked.append(ui.chat.edit(on_edit, again, outputs, **QUIET))
+    asked.append(ui.chat.retry(on_retry, again, outputs, **PRIVATE_EVENT))
+    asked.append(ui.chat.edit(on_edit, again, outputs, **PRIVATE_EVENT))
     for event in asked:
         answered = event.success(
             partial(respond, services),
             ui.visit,
             [ui.chat, *ui.reading, ui.controls.seed],
-            **MODEL_LANE | WAITING,
+            **MODEL_EVENT | WAITING,
             show_progress_on=ui.question,
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
-        answered.success(show_talk, ui.visit, ui.screen, **QUIET)
-        answered.failure(on_refused, ui.visit, ui.screen, **QUIET)
-    ui.question.stop(on_stop, ui.visit, ui.screen, **QUIET)
+        answered.success(show_talk, ui.visit, ui.screen, **PRIVATE_EVENT)
+        answered.failure(on_refused, ui.visit, ui.screen, **PRIVATE_EVENT)
+    ui.question.stop(on_stop, ui.visit, ui.screen, **PRIVATE_EVENT)
 
 
 def _wire_messages(ui: SimpleNamespace, services: Services) -> None:
-    liked = ui.chat.like(on_like, ui.visit, [ui.chat, ui.why], **QUIET)
-    said = ui.why.submit(on_reason, [ui.visit, ui.why], [ui.chat, ui.why], **QUIET)
+    liked = ui.chat.like(on_like, ui.visit, [ui.chat, ui.why], **PRIVATE_EVENT)
+    said = ui.why.submit(on_reason, [ui.visit, ui.why], [ui.chat, ui.why], **PRIVATE_EVENT)
     for event in (liked, said):
-        event.success(partial(keep_feedback, services), ui.visit, ui.trouble, **QUIET)
+        event.success(partial(keep_feedback, services), ui.visit, ui.trouble, **PRIVATE_EVENT)
 
 
 def _wire_around(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
     replayed = ui.replay.click(
-        partial(on_replay, services), ui.visit, [ui.question, ui.replayed], **MODEL_LANE
+        partial(on_replay, services), ui.visit, [ui.question, ui.replayed], **MODEL_EVENT
     )
-    replayed.failure(on_stop, ui.visit, ui.screen, **QUIET)
+    replayed.failure(on_stop, ui.visit, ui.screen, **PRIVATE_EVENT)
     measured = partial(on_type, services)
     typing = [ui.question.input, *(control.change for control in ui.controls.all)]
-    gr.on(typing, measured, ui.asking, ui.reading, trigger_mode="always_last", **QUIET)
-    chosen = panel.chip.change(on_model, ui.visit, ui.suggestions, **QUIET)
+    gr.on(typing, measured, ui.asking, ui.reading, trigger_mode="always_last", **PRIVATE_EVENT)
+    chosen = panel.chip.change(on_model, ui.visit, ui.suggestions, **PRIVATE_EVENT)
     # The conversation of another picture is another one, mostly empty.
-    moved = panel.topic.change(show_talk, ui.visit, ui.screen, **QUIET)
-    fresh = gr.on([ui.fresh.click, ui.chat.clear], on_fresh, ui.visit, ui.screen, **QUIET)
-    undone = ui.chat.undo(on_undo, [ui.visit, ui.question], ui.screen, **QUIET)
+    moved = panel.topic.change(show_talk, ui.visit, ui.screen, **PRIVATE_EVENT)
+    fresh = gr.on([ui.fresh.click, ui.chat.clear], on_fresh, ui.visit, ui.screen, **PRIVATE_EVENT)
+    undone = ui.chat.undo(on_undo, [ui.visit, ui.question], ui.screen, **PRIVATE_EVENT)
     decided = [panel.accept.click, panel.keep.click]
-    gr.on(decided, lambda: "", None, ui.trouble, **QUIET)
+    gr.on(decided, lambda: "", None, ui.trouble, **PRIVATE_EVENT)
     for event in (chosen, moved, fresh, undone):
-        event.success(measured, ui.asking, ui.reading, **QUIET)
+        event.success(measured, ui.asking, ui.reading, **PRIVATE_EVENT)
 
 
-def on_ask(visit: Visit, question: str, *values: Any) -> tuple[Update, ...]:
+def on_ask(visit: ChatSession, question: str, *values: Any) -> tuple[Update, ...]:
     """A question was sent: it appears at once, `respond` answers it."""
     problem = _obstacle(visit) or ("" if question.strip() else "Type a question first.")
     return _ask(visit, question, values, problem)
 
 
-def on_retry(visit: Visit, data: gr.RetryData, *values: Any) -> tuple[Update, ...]:
+def on_retry(visit: ChatSession, data: gr.RetryData, *values: Any) -> tuple[Update, ...]:
     """The latest question once more, with the settings of now."""
     entry = entry_at(visit, data.index)
     problem = "" if entry else "There is nothing to try again."
     return _ask(visit, entry.question if entry else "", values, problem, entry and entry.number)
 
 
-def on_edit(visit: Visit, data: gr.EditData, *values: Any) -> tuple[Update, ...]:
+def on_edit(visit: ChatSession, data: gr.EditData, *values: Any) -> tuple[Update, ...]:
     """A past question in other words; what was said after it goes."""
     entry, question = entry_at(visit, data.index), as_typed(str(data.value))
     problem = "" if entry else "There is nothing to change."
@@ -175,7 +182,7 @@ def on_edit(visit: Visit, data: gr.EditData, *values: Any) -> tuple[Update, ...]
     return _ask(visit, question, values, problem, entry and entry.number)
 
 
-def _obstacle(visit: Visit) -> str:
+def _obstacle(visit: ChatSession) -> str:
     """Why nothing can be asked now."""
     if visit.offered is not None:
         return OFFERED
@@ -185,20 +192,24 @@ def _obstacle(visit: Visit) -> str:
 
 
 def _ask(
-    visit: Visit, question: str, values: tuple[Any, ...], problem: str, number: int | None = None
+    visit: ChatSession,
+    question: str,
+    values: tuple[Any, ...],
+    problem: str,
+    number: int | None = None,
 ) -> tuple[Update, ...]:
     """Opens a question in place of entry `number`, if any, unless there is a problem."""
-    asking = Asking()
+    asking = GenerationSettings()
     if visit.offered is not None:
         problem = OFFERED
     try:
-        asking = with_seed(asking_from(*values)) if values else asking
+        asking = with_seed(settings_from(*values)) if values else asking
     except ConfigError as error:
         problem = problem or f"Settings: {str(error).rstrip('.')}."
     if len(question) > LONGEST_QUESTION:
         problem = problem or f"A question may have at most {LONGEST_QUESTION} characters."
     if problem:
-        return (*show_talk(visit), notice(problem), "")
+        return (*show_talk(visit), alert_html(problem), "")
     if number is not None:
         visit.cut(number)
     visit.ask(question.strip(), asking)
@@ -207,7 +218,7 @@ def _ask(
     return (chat, question_box(visit, **box), *rest, "", "")
 
 
-def respond(services: Services, visit: Visit) -> Iterator[tuple[Update, ...]]:
+def respond(services: Services, visit: ChatSession) -> Iterator[tuple[Update, ...]]:
     """Answer the open question; yields conversation, prompt, meter and seed."""
     entry = visit.open_entry
     if entry is not None:
@@ -215,22 +226,24 @@ def respond(services: Services, visit: Visit) -> Iterator[tuple[Update, ...]]:
             for _ in answer(services, visit, entry):
                 yield chat_of(visit), gr.skip(), gr.skip(), gr.skip()
         except Exception as error:
-            visit.change(entry.number, state="failed", answer=explain(error, "No answer"))
+            visit.change(entry.number, state="failed", answer=error_message(error, "No answer"))
     seed = entry.asking.decode.seed if entry else None
-    asking = entry.asking if entry else Asking()
+    asking = entry.asking if entry else GenerationSettings()
     yield chat_of(visit), *reading_of(services, visit, "", asking), seed_hint(seed)
 
 
-def on_type(services: Services, visit: Visit, question: str, *values: Any) -> tuple[Update, Update]:
+def on_type(
+    services: Services, visit: ChatSession, question: str, *values: Any
+) -> tuple[Update, Update]:
     """What the model would read, and how much room that takes. Runs no model."""
     try:
-        return reading_of(services, visit, question, asking_from(*values))
+        return reading_of(services, visit, question, settings_from(*values))
     except ConfigError as error:
         return gr.skip(), trouble_html(f"Settings: {str(error).rstrip('.')}.")
 
 
 def reading_of(
-    services: Services, visit: Visit, question: str, asking: Asking
+    services: Services, visit: ChatSession, question: str, asking: GenerationSettings
 ) -> tuple[Update, Update]:
     """The prompt, of the latest question where none is typed; and the meter."""
     pair = services.engine.pair(visit.model)
@@ -239,7 +252,7 @@ def reading_of(
     if visit.picture is None or not pair.loading.done() or pair.loading.exception():
         return prompt, ""
     try:
-        taken = measure(pair.generator, visit.conversation, question, asking)
+        taken = measure_context(pair.generator, visit.conversation, question, asking)
     except Blip2Error as error:
         return prompt, trouble_html(str(error))
     if taken.prompt:
@@ -247,7 +260,7 @@ def reading_of(
     return prompt, meter_html(taken)
 
 
-def on_undo(visit: Visit, question: str, data: gr.UndoData) -> tuple[Update, ...]:
+def on_undo(visit: ChatSession, question: str, data: gr.UndoData) -> tuple[Update, ...]:
     """The latest question and its answer go; the question is in the box again, if there is room."""
     entry = entry_at(visit, data.index)
     if entry is not None:
@@ -258,26 +271,26 @@ def on_undo(visit: Visit, question: str, data: gr.UndoData) -> tuple[Update, ...
     return (chat, box, *rest)
 
 
-def on_like(visit: Visit, data: gr.LikeData) -> tuple[Update, Update]:
+def on_like(visit: ChatSession, data: gr.LikeData) -> tuple[Update, Update]:
     """A thumb was pressed, or pressed again to take it back; asks for the reason."""
     entry = entry_at(visit, data.index)
-    verdict = Verdict(liked=data.liked) if isinstance(data.liked, bool) else None
+    verdict = AnswerRating(liked=data.liked) if isinstance(data.liked, bool) else None
     judged = visit.judge(entry.number, verdict) if entry else None
     visit.judged = judged.number if judged else None
     label = "What is good about it? (optional)" if data.liked else "What is wrong? (optional)"
     return chat_of(visit), gr.update(value="", label=label, visible=bool(judged and verdict))
 
 
-def on_reason(visit: Visit, reason: str) -> tuple[Update, Update]:
+def on_reason(visit: ChatSession, reason: str) -> tuple[Update, Update]:
     """The reason of the latest verdict."""
     entry = next((e for e in visit.entries if e.number == visit.judged and e.verdict), None)
     if entry is not None:
-        verdict = Verdict(liked=entry.verdict.liked, reason=reason.strip()[:LONGEST_REASON])
+        verdict = AnswerRating(liked=entry.verdict.liked, reason=reason.strip()[:LONGEST_REASON])
         visit.judge(entry.number, verdict)
     return chat_of(visit), gr.update(visible=False)
 
 
-def keep_feedback(services: Services, visit: Visit) -> str:
+def keep_feedback(services: Services, visit: ChatSession) -> str:
     """Hands the latest verdict to where such things are kept, if there is such a place."""
     entry = next((e for e in visit.entries if e.number == visit.judged), None)
     if entry is None or services.feedback is None:
@@ -285,14 +298,14 @@ def keep_feedback(services: Services, visit: Visit) -> str:
     try:
         services.feedback(feedback_on(visit, entry))
     except Exception as error:
-        return notice(explain(error, "Your feedback was not stored"))
+        return alert_html(error_message(error, "Your feedback was not stored"))
     return ""
 
 
-def on_replay(services: Services, visit: Visit) -> Iterator[tuple[Update, Update]]:
+def on_replay(services: Services, visit: ChatSession) -> Iterator[tuple[Update, Update]]:
     """The questions again as they were asked; says which answers differ."""
     if problem := _obstacle(visit):
-        yield gr.skip(), notice(problem)
+        yield gr.skip(), alert_html(problem)
         return
     words = ""
     for words in replay(services, visit):
@@ -300,13 +313,13 @@ def on_replay(services: Services, visit: Visit) -> Iterator[tuple[Update, Update
     yield question_box(visit), words
 
 
-def on_stop(visit: Visit) -> tuple[Update, ...]:
+def on_stop(visit: ChatSession) -> tuple[Update, ...]:
     """Nobody waits for the answer any more: what there is of it stays."""
     visit.stop()
     return show_talk(visit)
 
 
-def on_refused(visit: Visit) -> tuple[Update, ...]:
+def on_refused(visit: ChatSession) -> tuple[Update, ...]:
     """The question never reached the model, for too many wait; or the way back broke off."""
     entry = visit.open_entry
     if entry is not None and entry.state == "asked":
@@ -314,12 +327,12 @@ def on_refused(visit: Visit) -> tuple[Update, ...]:
     return on_stop(visit)
 
 
-def on_fresh(visit: Visit) -> tuple[Update, ...]:
+def on_fresh(visit: ChatSession) -> tuple[Update, ...]:
     """Start again with the same picture."""
     visit.clear()
     return show_talk(visit)
 
 
-def on_model(visit: Visit) -> list[Update]:
+def on_model(visit: ChatSession) -> list[Update]:
     """Another model answers: it knows other things."""
     return [gr.update(**state) for state in suggestions(visit.model)]

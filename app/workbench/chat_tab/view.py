@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.chat.transcript import thumbs, transcript
 from app.workbench.events import Update
 from blip2core.models.specs import find_spec
@@ -23,7 +23,7 @@ def suggestions(model: str) -> list[dict[str, Any]]:
     return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
 
 
-def show_talk(visit: Visit) -> tuple[Update, ...]:
+def show_talk(visit: ChatSession) -> tuple[Update, ...]:
     """The conversation, the question box, and what stands around them."""
     return (
         chat_of(visit),
@@ -35,18 +35,18 @@ def show_talk(visit: Visit) -> tuple[Update, ...]:
     )
 
 
-def chat_of(visit: Visit) -> Update:
+def chat_of(visit: ChatSession) -> Update:
     return gr.update(value=transcript(visit), feedback_value=thumbs(visit))
 
 
-def question_box(visit: Visit, **changes: Any) -> Update:
+def question_box(visit: ChatSession, **changes: Any) -> Update:
     """The box with the button that applies: Ask or Stop."""
     if not visit.is_busy:
         return gr.update(submit_btn="Ask", stop_btn=False, **changes)
     return gr.update(submit_btn=False, stop_btn="Stop", **changes)
 
 
-def origin_html(visit: Visit) -> str:
+def origin_html(visit: ChatSession) -> str:
     """Where the conversation began, unless it began here."""
     if visit.opening is None:
         return ""

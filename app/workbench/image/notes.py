@@ -12,7 +12,7 @@ ORIENTATION = 0x112
 """The EXIF tag that says how the camera was held; 1 is upright."""
 
 
-def remarks(data: bytes) -> str:
+def image_notes(data: bytes) -> str:
     """Sentences about the bytes of a picture that `open_image` took; empty where it was taken as
     it is. Reads the file's head alone."""
     formats = [name for name in FORMATS if name in Image.OPEN]

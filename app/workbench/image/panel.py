@@ -12,11 +12,18 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.session import Picture, Visit
+from app.chat.session import ChatImage, ChatSession
 from app.inference.features import encoded, write_caption
 from app.services import Services
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain, notice, until_done
-from app.workbench.image.notes import remarks
+from app.workbench.events import (
+    MODEL_EVENT,
+    PRIVATE_EVENT,
+    Update,
+    alert_html,
+    error_message,
+    until_done,
+)
+from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
 from blip2core.config import DecodeConfig
 from blip2core.errors import ImageError
@@ -38,7 +45,7 @@ def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
     with, after `visit.probe`. `.caption` is the caption's text box; `.screen` are the components
     that `show` fills, for a tab that brings another picture.
     """
-    arrival: Visit = visit.value
+    arrival: ChatSession = visit.value
     ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic), probe=gr.State(""))
     ui.picture = gr.Image(
         arrival.picture.shown if arrival.picture else None,
@@ -85,86 +92,88 @@ def _wire(ui: SimpleNamespace, services: Services) -> None:
     # The visit is an output although it stays the same: what was set is deleted after the visit.
     screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
     ui.screen = screen
-    ui.choose.click(None, js=CHOOSE_SCRIPT, **QUIET)
+    ui.choose.click(None, js=CHOOSE_SCRIPT, **PRIVATE_EVENT)
     upload = ui.picture.upload(
         on_upload,
         [ui.visit, ui.picture],
         screen,
         preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
-        **QUIET,
+        **PRIVATE_EVENT,
     )
     decided = [
-        ui.accept.click(on_accept, ui.visit, screen, **QUIET),
-        ui.keep.click(on_keep, ui.visit, screen, **QUIET),
+        ui.accept.click(on_accept, ui.visit, screen, **PRIVATE_EVENT),
+        ui.keep.click(on_keep_image, ui.visit, screen, **PRIVATE_EVENT),
     ]
     chosen = [
-        button.click(partial(on_example, path), ui.visit, screen, **QUIET)
+        button.click(partial(on_example, path), ui.visit, screen, **PRIVATE_EVENT)
         for path, button in ui.examples.items()
     ]
     for event in (upload, *chosen, *decided):
-        event.success(partial(look, services), ui.visit, [ui.caption, ui.notice], **MODEL_LANE)
+        event.success(
+            partial(caption_image, services), ui.visit, [ui.caption, ui.notice], **MODEL_EVENT
+        )
     # Not .clear(), which says nothing when a file that is too large empties the field.
-    ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **QUIET)
+    ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **PRIVATE_EVENT)
 
 
-def on_upload(visit: Visit, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+def on_upload(visit: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
     """A file came from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
-        return show(visit)
+        return show_panel(visit)
     name = str(upload.get("orig_name") or "This file")
     try:
         return _receive(visit, read_upload(upload["path"]), name)
     except ImageError as error:
-        return show(visit, f"{name}: {error}")
+        return show_panel(visit, f"{name}: {error}")
 
 
-def on_example(path: Path, visit: Visit) -> tuple[Update, ...]:
+def on_example(path: Path, visit: ChatSession) -> tuple[Update, ...]:
     """A sample card was pressed."""
     return _receive(visit, path.read_bytes(), path.name)
 
 
-def _receive(visit: Visit, data: bytes, name: str) -> tuple[Update, ...]:
+def _receive(visit: ChatSession, data: bytes, name: str) -> tuple[Update, ...]:
     try:
         picture = picture_from(data, name)
     except ImageError as error:
-        return show(visit, f"{name}: {error}")
+        return show_panel(visit, f"{name}: {error}")
     visit.receive(picture)
-    return show(visit, remarks(picture.data))
+    return show_panel(visit, image_notes(picture.data))
 
 
-def picture_from(data: bytes, name: str, caption: str = "") -> Picture:
+def picture_from(data: bytes, name: str, caption: str = "") -> ChatImage:
     """The bytes of a picture file -> a picture for a visit. ImageError says what is wrong."""
     image = open_image(data)  # bytes have no path that a message could show
     shown = image.copy()
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     key = content_hash(image)
-    return Picture(key=key, name=name, data=data, shown=shown, caption=caption)
+    return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption)
 
 
-def on_accept(visit: Visit) -> tuple[Update, ...]:
+def on_accept(visit: ChatSession) -> tuple[Update, ...]:
     """The visitor lets the new picture end the conversation."""
     visit.accept()
-    return show(visit)
+    return show_panel(visit)
 
 
-def on_keep(visit: Visit) -> tuple[Update, ...]:
+def on_keep_image(visit: ChatSession) -> tuple[Update, ...]:
     """The visitor stays with the old picture."""
     visit.keep()
-    return show(visit)
+    return show_panel(visit)
 
 
-def on_change(visit: Visit, upload: dict[str, Any] | None) -> Update:
+def on_change(visit: ChatSession, upload: dict[str, Any] | None) -> Update:
     """The picture on screen is another one, or none any more."""
     if upload is not None or visit.picture is None:
         return gr.skip()
     visit.remove()
     left = "You still talk about the picture that was here, until there is a new one."
-    visit, _, *rest = show(visit, left if visit.picture else "")
+    visit, _, *rest = show_panel(visit, left if visit.picture else "")
     # The field itself is left alone: dropping a picture on another one empties it first.
     return (visit, gr.skip(), *rest)
 
 
-def look(services: Services, visit: Visit) -> Iterator[tuple[Update, Update]]:
+def caption_image(services: Services, visit: ChatSession) -> Iterator[tuple[Update, Update]]:
     """Encode the picture and caption it, each once; yields the caption and a notice."""
     picture = visit.picture
     if picture is None or picture.caption or visit.offered:
@@ -185,10 +194,10 @@ def look(services: Services, visit: Visit) -> Iterator[tuple[Update, Update]]:
         visit.learn(replace(picture, caption=caption))
         yield _caption_of(visit), gr.skip()
     except Exception as error:
-        yield "", notice(explain(error, "No caption"))
+        yield "", alert_html(error_message(error, "No caption"))
 
 
-def show(visit: Visit, words: str = "") -> tuple[Update, ...]:
+def show_panel(visit: ChatSession, words: str = "") -> tuple[Update, ...]:
     """Everything in the panel, with a message; last the topic, which the tabs listen to."""
     picture = visit.offered or visit.picture
     return (
@@ -196,10 +205,10 @@ def show(visit: Visit, words: str = "") -> tuple[Update, ...]:
         picture.shown if picture else None,
         _caption_of(visit),
         gr.update(visible=visit.offered is not None),
-        notice(words),
+        alert_html(words),
         visit.topic,
     )
 
 
-def _caption_of(visit: Visit) -> str:
+def _caption_of(visit: ChatSession) -> str:
     return visit.picture.caption if visit.picture and not visit.offered else ""

@@ -13,18 +13,18 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from app.chat.session import Picture, Visit
-from app.inference.cancellable import Errand
+from app.chat.session import ChatImage, ChatSession
+from app.inference.cancellable import CancellableTask
 from app.inference.features import picture_of
 from app.services import Services
-from app.workbench.events import QUIET, Update, explain, until_done
+from app.workbench.events import PRIVATE_EVENT, Update, error_message, until_done
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import buttons
 
 NO_PICTURE = "There is no picture yet: drop one at the left, or take an example."
 Shown = tuple[str, str]
 """What is said, and the table so far; both HTML."""
-Work = Callable[[Picture, Event], Iterator[Shown]]
+Work = Callable[[ChatImage, Event], Iterator[Shown]]
 """What it raises when called is said at once; what it returns runs when the models are there,
 yields whenever there is something to show, and ends early where the event is set."""
 
@@ -49,13 +49,13 @@ def build_saying(*, ready: bool) -> gr.HTML:
 def wire_run(ui: SimpleNamespace, panel: SimpleNamespace, begun: gr.events.Dependency) -> None:
     """What ends the run that an event of the page begins: Stop, another picture, an error."""
     given, screen = [ui.visit, ui.errand], [ui.said, ui.table, ui.begin, ui.stop]
-    begun.failure(on_picture, given, screen, **QUIET)
-    ui.stop.click(on_stop, ui.errand, [ui.errand, ui.stop], **QUIET)
-    panel.topic.change(on_picture, given, screen, **QUIET)
+    begun.failure(on_picture, given, screen, **PRIVATE_EVENT)
+    ui.stop.click(on_stop, ui.errand, [ui.errand, ui.stop], **PRIVATE_EVENT)
+    panel.topic.change(on_picture, given, screen, **PRIVATE_EVENT)
 
 
 def run(
-    services: Services, visit: Visit, errand: Errand, work: Work, words: Words
+    services: Services, visit: ChatSession, errand: CancellableTask, work: Work, words: Words
 ) -> Iterator[tuple[Update, ...]]:
     """Does the work; yields what is said, the table and the two buttons."""
     picture, said, shown = visit.picture, "", ""
@@ -68,7 +68,7 @@ def run(
         if stop.is_set():
             said = tables.status(words.stopped)
     except Exception as error:
-        said = tables.status(explain(error, words.sorry), problem=True)
+        said = tables.status(error_message(error, words.sorry), problem=True)
     errand.end(stop)
     if picture is not None and not visit.is_about(picture):
         yield on_picture(visit, errand)
@@ -77,7 +77,7 @@ def run(
 
 
 def _when_loaded(
-    services: Services, visit: Visit, steps: Iterator[Shown], stop: Event, words: Words
+    services: Services, visit: ChatSession, steps: Iterator[Shown], stop: Event, words: Words
 ) -> Iterator[Shown]:
     pair = services.engine.pair(visit.model)
     for _ in until_done(pair.loading, pair.loading_matcher()):
@@ -87,13 +87,13 @@ def _when_loaded(
     yield from steps
 
 
-def on_stop(errand: Errand) -> tuple[Update, ...]:
+def on_stop(errand: CancellableTask) -> tuple[Update, ...]:
     """Nobody waits for the rest; `run` says what became of it."""
     errand.stop()
     return errand, gr.update(visible=False)
 
 
-def on_picture(visit: Visit, errand: Errand) -> tuple[Update, ...]:
+def on_picture(visit: ChatSession, errand: CancellableTask) -> tuple[Update, ...]:
     """Another picture, or none: what is on screen is about another."""
     there = visit.picture is not None
     if not errand.turn_to(visit.picture.key if there else ""):

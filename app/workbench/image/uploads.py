@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.session import Picture
+from app.chat.session import ChatImage
 from app.workbench.image.panel import picture_from
 from app.workbench.image.uploaded_files import read_upload
 
@@ -56,6 +56,6 @@ def too_many(uploads: Sequence[Upload]) -> str:
     )
 
 
-def open_upload(upload: Upload) -> Picture:
+def open_upload(upload: Upload) -> ChatImage:
     """The picture in a file. ImageError says what is wrong with it."""
     return picture_from(read_upload(upload.path), upload.name)

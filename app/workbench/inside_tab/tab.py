@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.conversation import Entry
-from app.chat.session import Visit
+from app.chat.conversation import ChatTurn
+from app.chat.session import ChatSession
 from app.inference.explain_tasks import (
     Asked,
     Seen,
@@ -27,7 +27,7 @@ from app.inference.explain_tasks import (
 )
 from app.inference.features import encoded
 from app.services import Services
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
 from app.workbench.inside_tab.explorer import build_explorer
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
@@ -61,38 +61,38 @@ def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
 
 
 def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
-    panel.caption.change(follow, panel.caption, ui.text, queue=False, **QUIET)
-    panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **QUIET)
-    ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **QUIET)
+    panel.caption.change(follow, panel.caption, ui.text, queue=False, **PRIVATE_EVENT)
+    panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **PRIVATE_EVENT)
+    ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **PRIVATE_EVENT)
     shown = [ui.text, ui.explorer]
-    probed = panel.probe.change(take_probe, ui.visit, ui.text, **QUIET)
+    probed = panel.probe.change(take_probe, ui.visit, ui.text, **PRIVATE_EVENT)
     looked = []
     for started in (
-        ui.text.submit(on_start, ui.visit, shown, **QUIET),
-        probed.success(on_start, ui.visit, shown, **QUIET),
+        ui.text.submit(on_start, ui.visit, shown, **PRIVATE_EVENT),
+        probed.success(on_start, ui.visit, shown, **PRIVATE_EVENT),
     ):
         looks = started.success(
-            partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_LANE
+            partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_EVENT
         )
-        looks.success(idle, None, ui.text, **QUIET)
-        looks.failure(idle, None, ui.text, **QUIET)
+        looks.success(idle, None, ui.text, **PRIVATE_EVENT)
+        looks.failure(idle, None, ui.text, **PRIVATE_EVENT)
         looked.append(looks)
 
-    def test(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+    def test(visit: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
         yield from on_test(services, visit, seen, event._data)
 
-    def mask(visit: Visit, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+    def mask(visit: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
         yield from on_mask(services, visit, seen, event._data)
 
     def export(seen: Seen | None, event: gr.EventData) -> Update:
         return on_export(seen, event._data.get("kind") if event._data else None)
 
     known = [ui.visit, ui.seen]
-    tested = ui.explorer.test(test, known, ui.explorer, **MODEL_LANE)
-    masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_LANE)
-    ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **QUIET)
-    ui.text.stop(halted, None, [ui.text, ui.explorer], cancels=looked, **QUIET)
-    ui.explorer.export(export, ui.seen, ui.explorer, **QUIET)
+    tested = ui.explorer.test(test, known, ui.explorer, **MODEL_EVENT)
+    masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_EVENT)
+    ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **PRIVATE_EVENT)
+    ui.text.stop(halted, None, [ui.text, ui.explorer], cancels=looked, **PRIVATE_EVENT)
+    ui.explorer.export(export, ui.seen, ui.explorer, **PRIVATE_EVENT)
 
 
 def example() -> dict[str, Any] | None:
@@ -110,13 +110,13 @@ def follow(caption: str) -> Update:
     return gr.update(placeholder=f"{TEXT_HINT}, {caption}" if caption else TEXT_HINT)
 
 
-def take_answer(visit: Visit, text: str) -> str:
+def take_answer(visit: ChatSession, text: str) -> str:
     """The latest answer as the text to look for; what was there where there is none."""
     answered = latest(visit)
     return answered.answer if answered else text
 
 
-def latest(visit: Visit) -> Entry | None:
+def latest(visit: ChatSession) -> ChatTurn | None:
     """The latest question that has an answer."""
     return next((entry for entry in reversed(visit.entries) if entry.is_told), None)
 
@@ -124,32 +124,32 @@ def latest(visit: Visit) -> Entry | None:
 # Looking
 
 
-def problem_of(visit: Visit) -> str:
+def problem_of(visit: ChatSession) -> str:
     """Why there is nothing to look into yet."""
     if visit.offered is not None:
         return "First say whether the new picture may start a new conversation."
     return "" if visit.picture else "Choose a picture first."
 
 
-def take_probe(visit: Visit) -> Update:
+def take_probe(visit: ChatSession) -> Update:
     """A text that came from a table of another tab."""
     return gr.update(value=visit.probe)
 
 
-def on_topic(visit: Visit) -> tuple[None, Update]:
+def on_topic(visit: ChatSession) -> tuple[None, Update]:
     """Another picture or talk: what was seen belongs to the one before."""
     arrived = visit.opening is not None and visit.opening.kind == "example"
     return None, gr.update(value=example() if arrived else None, findings=ENDED)
 
 
-def on_start(visit: Visit) -> tuple[Update, Update]:
+def on_start(visit: ChatSession) -> tuple[Update, Update]:
     """The button was pressed: something happens at once, also while others use the model."""
     if problem := problem_of(visit):
         return idle(), failed("look", problem)
     return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
 
 
-def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
+def on_look(services: Services, visit: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
     """Trace picture and text, and send everything that can be drawn of it.
 
     No text means the caption: writing it came before in the same lane.
@@ -160,10 +160,10 @@ def on_look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Updat
     try:
         yield from _look(services, visit, clean_text(text))
     except Exception as error:
-        yield gr.skip(), failed("look", explain(error, "Could not look inside"))
+        yield gr.skip(), failed("look", error_message(error, "Could not look inside"))
 
 
-def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update, Update]]:
+def _look(services: Services, visit: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
     pair = services.engine.pair(visit.model)
     for _ in until_done(pair.loading, pair.loading_matcher()):
         yield gr.skip(), running("look", "The model is loading")
@@ -185,7 +185,7 @@ def _look(services: Services, visit: Visit, text: str) -> Iterator[tuple[Update,
                 yield seen, gr.update(value=stack, findings=ENDED)
 
 
-def asked_of(services: Services, visit: Visit) -> Asked:
+def asked_of(services: Services, visit: ChatSession) -> Asked:
     """The latest question with its answer, as the model read it; else the caption."""
     template = services.engine.pair(visit.model).generator.spec.template
     entry = latest(visit)
@@ -199,7 +199,9 @@ def asked_of(services: Services, visit: Visit) -> Asked:
 # Testing a map, asking without patches
 
 
-def on_test(services: Services, visit: Visit, seen: Seen | None, shown: Any) -> Iterator[Update]:
+def on_test(
+    services: Services, visit: ChatSession, seen: Seen | None, shown: Any
+) -> Iterator[Update]:
     """Measure the map on screen against chance, step by step."""
 
     def begin(seen: Seen) -> Iterator[Step]:
@@ -209,7 +211,9 @@ def on_test(services: Services, visit: Visit, seen: Seen | None, shown: Any) -> 
     yield from _steps("test", "Not tested", visit, seen, begin)
 
 
-def on_mask(services: Services, visit: Visit, seen: Seen | None, sent: Any) -> Iterator[Update]:
+def on_mask(
+    services: Services, visit: ChatSession, seen: Seen | None, sent: Any
+) -> Iterator[Update]:
     """Ask for answer and scores again, without the patches that were hidden."""
 
     def begin(seen: Seen) -> Iterator[Step]:
@@ -220,7 +224,9 @@ def on_mask(services: Services, visit: Visit, seen: Seen | None, sent: Any) -> I
     yield from _steps("mask", "Not asked", visit, seen, begin)
 
 
-def _steps(kind: str, sorry: str, visit: Visit, seen: Seen | None, begin: Any) -> Iterator[Update]:
+def _steps(
+    kind: str, sorry: str, visit: ChatSession, seen: Seen | None, begin: Any
+) -> Iterator[Update]:
     """What the explorer is told while a piece of work goes on."""
     try:
         if seen is None or visit.picture is None or visit.picture.key != seen.key:
@@ -229,7 +235,7 @@ def _steps(kind: str, sorry: str, visit: Visit, seen: Seen | None, begin: Any) -
             for step in steps:
                 yield progress(kind, step)
     except Exception as error:
-        yield failed(kind, explain(error, sorry))
+        yield failed(kind, error_message(error, sorry))
 
 
 def _decode(services: Services) -> DecodeConfig:

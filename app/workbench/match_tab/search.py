@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.chat.session import Visit
-from app.inference.batches import Batch, take_turn
+from app.chat.session import ChatSession
+from app.inference.batches import ImageBatch, process_turn
 from app.inference.features import encode_for_matcher
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from app.services import Services
-from app.workbench.events import MODEL_LANE, QUIET, Update, explain, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -40,7 +40,7 @@ ABOUT = f"""<h2>Which picture fits a text?</h2>
 <p>ITC compares the text with all your pictures, and ITM reads the {SHORTLIST} nearest again.</p>"""
 
 
-class Shelf(Batch):
+class ImageGallery(ImageBatch):
     """The pictures that one visitor searches in; each is encoded once."""
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Shelf(Batch):
         self.kept: dict[tuple[str, str], ImageFeatures] = {}
         """Key of a picture and fingerprint of an encoder -> features."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Shelf:
-        return Shelf()
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageGallery:
+        return ImageGallery()
 
 
 def build_search(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, shelf=gr.State(Shelf()), turn=gr.State(0))
+    ui = SimpleNamespace(visit=panel.visit, shelf=gr.State(ImageGallery()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.files = build_drop_area(label="Pictures to search in", elem_id="search-files")
     ui.text = gr.Textbox(
@@ -71,16 +71,18 @@ def build_search(services: Services, panel: SimpleNamespace) -> None:
     screen = [ui.said, ui.table, ui.begin, ui.stop]
     begun = [ui.shelf, ui.turn, *screen]
     given = [ui.shelf, ui.turn, ui.text, ui.files]
-    gr.on([ui.begin.click, ui.text.submit], on_search, given, begun, preprocess=False, **QUIET)
-    searching = ui.turn.change(
-        partial(search, services), [ui.visit, ui.shelf, ui.turn], [ui.turn, *screen], **MODEL_LANE
+    gr.on(
+        [ui.begin.click, ui.text.submit], on_search, given, begun, preprocess=False, **PRIVATE_EVENT
     )
-    searching.failure(on_stop, ui.shelf, begun, **QUIET)
-    ui.stop.click(on_stop, ui.shelf, [ui.shelf, *screen], **QUIET)
+    searching = ui.turn.change(
+        partial(search, services), [ui.visit, ui.shelf, ui.turn], [ui.turn, *screen], **MODEL_EVENT
+    )
+    searching.failure(on_stop, ui.shelf, begun, **PRIVATE_EVENT)
+    ui.stop.click(on_stop, ui.shelf, [ui.shelf, *screen], **PRIVATE_EVENT)
 
 
 def on_search(
-    shelf: Shelf, turn: int, text: str, files: Sequence[dict[str, Any]] | None
+    shelf: ImageGallery, turn: int, text: str, files: Sequence[dict[str, Any]] | None
 ) -> tuple[Update, ...]:
     """Begins a search, or says why it cannot."""
     uploads = uploads_from(files)
@@ -94,11 +96,11 @@ def on_search(
         return shelf, turn, said, gr.skip(), *buttons(running=False)
     shelf.start(uploads, text.strip())
     shelf.found = None
-    return shelf, turn + 1, *show(shelf)
+    return shelf, turn + 1, *show_search(shelf)
 
 
 def search(
-    services: Services, visit: Visit, shelf: Shelf, turn: int
+    services: Services, visit: ChatSession, shelf: ImageGallery, turn: int
 ) -> Iterator[tuple[Update, ...]]:
     """One turn of encoding the pictures; after the last of them, the search itself."""
     run = shelf.run
@@ -106,20 +108,20 @@ def search(
         pair = services.engine.pair(visit.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
-        for _ in take_turn(shelf, partial(_encode, services, visit, shelf)):
-            yield gr.skip(), *show(shelf)
+        for _ in process_turn(shelf, partial(_encode, services, visit, shelf)):
+            yield gr.skip(), *show_search(shelf)
         if not (shelf.is_left or run.is_set()):
             shelf.found = _found(services, visit, shelf)
     except Exception as error:
         shelf.give_up()
-        said = tables.status(explain(error, "Nothing found"), problem=True)
+        said = tables.status(error_message(error, "Nothing found"), problem=True)
         yield gr.skip(), said, "", *buttons(running=False)
         return
-    yield turn + 1 if shelf.is_left else gr.skip(), *show(shelf)
+    yield turn + 1 if shelf.is_left else gr.skip(), *show_search(shelf)
 
 
 def _encode(
-    services: Services, visit: Visit, shelf: Shelf, run: Event, index: int
+    services: Services, visit: ChatSession, shelf: ImageGallery, run: Event, index: int
 ) -> Iterator[None]:
     """One picture of the search, opened and encoded, once however often it is searched."""
     shelf.change(run, index, state="working")
@@ -133,11 +135,11 @@ def _encode(
         shown = tables.thumbnail(picture.shown)
         shelf.change(run, index, state="done", thumbnail=shown, result=key)
     except Exception as error:
-        shelf.change(run, index, state="failed", problem=explain(error, "Left out"))
+        shelf.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
-def _found(services: Services, visit: Visit, shelf: Shelf) -> list[tuple[int, Match]]:
+def _found(services: Services, visit: ChatSession, shelf: ImageGallery) -> list[tuple[int, Match]]:
     encoded = [(index, job.result) for index, job in enumerate(shelf.jobs) if job.result]
     shelf.kept = {key: shelf.kept[key] for _, key in encoded}
     if not encoded:
@@ -148,19 +150,19 @@ def _found(services: Services, visit: Visit, shelf: Shelf) -> list[tuple[int, Ma
 
 
 def rank_pictures(
-    pair: Pair, features: Sequence[ImageFeatures], text: str
+    pair: ModelPair, features: Sequence[ImageFeatures], text: str
 ) -> list[tuple[int, Match]]:
     """Done by the engine: the pictures that fit a text best, as (index, match), best first."""
     return pair.matcher.rank(text, features[0].join(features), shortlist=SHORTLIST)
 
 
-def on_stop(shelf: Shelf) -> tuple[Update, ...]:
+def on_stop(shelf: ImageGallery) -> tuple[Update, ...]:
     """Nobody waits for the search any more."""
     shelf.give_up()
-    return shelf, *show(shelf)
+    return shelf, *show_search(shelf)
 
 
-def show(shelf: Shelf) -> tuple[Update, ...]:
+def show_search(shelf: ImageGallery) -> tuple[Update, ...]:
     """What is said, the table, and the two buttons."""
     bad = [job for job in shelf.jobs if job.state == "failed"]
     problems = tables.problems([(job.upload.name, job.problem) for job in bad])
@@ -176,7 +178,7 @@ def show(shelf: Shelf) -> tuple[Update, ...]:
     return problems, tables.table(COLUMNS, rows, title=title, sorted_by=1), *buttons(running=False)
 
 
-def _row(shelf: Shelf, index: int, match: Match) -> list[tables.Cell]:
+def _row(shelf: ImageGallery, index: int, match: Match) -> list[tables.Cell]:
     job = shelf.jobs[index]
     picture = tables.picture_cell(job.thumbnail, job.upload.name)
     return [picture, tables.score_cell(match.itm), tables.score_cell(match.itc)]

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from app.chat.session import Picture, Visit
-from app.inference.cancellable import Errand
+from app.chat.session import ChatImage, ChatSession
+from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
 from app.inference.features import matched
 from app.services import Services
-from app.workbench.events import MODEL_LANE, Update
+from app.workbench.events import MODEL_EVENT, Update
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import wire_probe
+from app.workbench.inside_tab.probe import connect_look_inside
 from app.workbench.match_tab.search import build_search
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
@@ -40,7 +40,7 @@ WORDS = Words(
 
 def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(Errand()))
+    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.texts = gr.Textbox(
         label="Texts, one on each line",
@@ -56,24 +56,24 @@ def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
     ui.table = tables.build_table(elem_id="matches")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
     given = [ui.visit, ui.errand, ui.texts]
-    wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_LANE))
-    wire_probe(ui.table, panel)
+    wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_EVENT))
+    connect_look_inside(ui.table, panel)
     build_search(services, panel)
 
 
 def score(
-    services: Services, visit: Visit, errand: Errand, typed: str
+    services: Services, visit: ChatSession, errand: CancellableTask, typed: str
 ) -> Iterator[tuple[Update, ...]]:
     """Scores the texts for the picture; yields what is said, the table and the two buttons."""
 
-    def work(picture: Picture, stop: Event) -> Iterator[Shown]:
+    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
         return _scores(services, visit, picture, texts_from(typed), stop)
 
     yield from run(services, visit, errand, work, WORDS)
 
 
 def _scores(
-    services: Services, visit: Visit, picture: Picture, texts: Sequence[str], stop: Event
+    services: Services, visit: ChatSession, picture: ChatImage, texts: Sequence[str], stop: Event
 ) -> Iterator[Shown]:
     features = matched(services, visit, picture).scored
     title = f"Scored by {services.engine.pair(visit.model).matcher.spec.name}, best first"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.inference.captions import Caption, Order
-from app.inference.pool import Pair
+from app.inference.captions import CaptionRequest, ScoredCaption
+from app.inference.pool import ModelPair
 from app.workbench.widgets import downloads, tables
 
 ITM = tables.Column(
@@ -62,18 +62,18 @@ class Captioned:
     """Name of its file. Hostile text."""
     sha256: str = ""
     """Of its pixels; empty where it could not be opened."""
-    captions: Sequence[Caption] = ()
+    captions: Sequence[ScoredCaption] = ()
     problem: str = ""
 
 
-def caption_table(captions: Sequence[Caption], title: str, below: str = "") -> str:
+def caption_table(captions: Sequence[ScoredCaption], title: str, below: str = "") -> str:
     """HTML of the captions of one picture, with their scores where there are any."""
     falling = 1 if captions and captions[0].itm is not None else None
     rows = [_row(caption) for caption in captions]
     return tables.table(COLUMNS, rows, title=title, sorted_by=falling, below=below)
 
 
-def _row(caption: Caption) -> list[tables.Cell]:
+def _row(caption: ScoredCaption) -> list[tables.Cell]:
     return [
         tables.text_cell(caption.text, *notes(caption)),
         tables.score_cell(caption.itm),
@@ -84,7 +84,7 @@ def _row(caption: Caption) -> list[tables.Cell]:
     ]
 
 
-def notes(caption: Caption) -> list[str]:
+def notes(caption: ScoredCaption) -> list[str]:
     """What is to be said of a caption beside its words."""
     return [
         f"×{caption.times}" if caption.times > 1 else "",
@@ -93,7 +93,7 @@ def notes(caption: Caption) -> list[str]:
     ]
 
 
-def caption_links(pair: Pair, order: Order, pictures: Sequence[Captioned]) -> str:
+def caption_links(pair: ModelPair, order: CaptionRequest, pictures: Sequence[Captioned]) -> str:
     """HTML of the links that save captions with all that is needed to make them again."""
     made = _made_by(pair, order)
     same = {name: made[name] for name in ("model", "revision", "matcher", "matcher_revision")}
@@ -109,7 +109,7 @@ def caption_links(pair: Pair, order: Order, pictures: Sequence[Captioned]) -> st
     return downloads.links("captions", FIELDS, rows, about)
 
 
-def _made_by(pair: Pair, order: Order) -> dict[str, Any]:
+def _made_by(pair: ModelPair, order: CaptionRequest) -> dict[str, Any]:
     return {
         "model": pair.generator.spec.name,
         "revision": pair.generator.revision,
@@ -125,7 +125,7 @@ def _records(one: Captioned) -> list[Mapping[str, Any]]:
     return [record(caption) for caption in one.captions]
 
 
-def record(caption: Caption) -> dict[str, Any]:
+def record(caption: ScoredCaption) -> dict[str, Any]:
     """A caption as plain values."""
     return {
         "caption": caption.text,

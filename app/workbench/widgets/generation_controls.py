@@ -7,8 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.generation_settings import DECODING, LIMITS, LONGEST_CUSTOM, NAMES, WORDS
-from app.workbench.events import QUIET, Update
+from app.chat.generation_settings import (
+    DECODING,
+    LONGEST_CUSTOM,
+    NAMES,
+    PROMPT_STYLES,
+    SETTING_LIMITS,
+)
+from app.workbench.events import PRIVATE_EVENT, Update
 
 HINTS = {
     "greedy": "The likeliest word each time: the same question has the same answer.",
@@ -31,8 +37,8 @@ def build_controls(max_new_tokens: int) -> SimpleNamespace:
         [
             ("The model's own", "own"),
             ("Plain", "plain"),
-            (WORDS["answer"].replace("{question}", "…"), "answer"),
-            (WORDS["short"].replace("{question}", "…"), "short"),
+            (PROMPT_STYLES["answer"].replace("{question}", "…"), "answer"),
+            (PROMPT_STYLES["short"].replace("{question}", "…"), "short"),
             ("Your own words", "custom"),
         ],
         value="own",
@@ -48,7 +54,7 @@ def build_controls(max_new_tokens: int) -> SimpleNamespace:
         visible=False,
     )
     ui.all = [getattr(ui, name) for name in NAMES]
-    ui.style.change(on_style, ui.style, ui.custom, **QUIET)
+    ui.style.change(on_style, ui.style, ui.custom, **PRIVATE_EVENT)
     return ui
 
 
@@ -75,18 +81,18 @@ def build_decoding(
         ui.beams = _slider("beams", "Beams", 5, 1, applies=beam)
         ui.length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=beam)
     with gr.Row():
-        most = min(max_new_tokens, int(LIMITS["max_new_tokens"][1]))
+        most = min(max_new_tokens, int(SETTING_LIMITS["max_new_tokens"][1]))
         ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", most, 1)
         ui.min_new_tokens = _slider("min_new_tokens", "Min new tokens", 0, 1)
         ui.repetition_penalty = _slider("repetition_penalty", "Repetition penalty", 1.0, 0.05)
     ui.all = [getattr(ui, name) for name in DECODING]
     dependent = [getattr(ui, name) for names in APPLIES.values() for name in names]
-    ui.mode.change(on_mode, ui.mode, [ui.mode, *dependent], **QUIET)
+    ui.mode.change(on_mode, ui.mode, [ui.mode, *dependent], **PRIVATE_EVENT)
     return ui
 
 
 def _slider(name: str, label: str, value: float, step: float, *, applies: bool = True) -> gr.Slider:
-    least, most = LIMITS[name]
+    least, most = SETTING_LIMITS[name]
     return gr.Slider(
         least, most, value, step=step, label=label, interactive=applies, buttons=[], min_width=160
     )

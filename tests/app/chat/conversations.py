@@ -4,9 +4,9 @@ import io
 
 from PIL import Image
 
-from app.chat.conversation import Entry, Verdict
-from app.chat.generation_settings import Asking
-from app.chat.session import Visit
+from app.chat.conversation import AnswerRating, ChatTurn
+from app.chat.generation_settings import GenerationSettings
+from app.chat.session import ChatSession
 from app.workbench.image.panel import picture_from
 from blip2core.config import DecodeConfig
 from blip2core.records import Turn
@@ -23,27 +23,29 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def talked(*entries: Entry) -> Visit:
+def talked(*entries: ChatTurn) -> ChatSession:
     """A visit in which this was said about a picture."""
-    visit = Visit()
+    visit = ChatSession()
     visit.receive(picture_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
     visit.entries = entries
     return visit
 
 
-ANSWERED = Entry(
+ANSWERED = ChatTurn(
     number=1,
     question="Who?",
     answer="a small dog",
     state="answered",
-    asking=Asking(decode=DecodeConfig(mode="sample", seed=7), style="custom", custom="{question}:"),
+    asking=GenerationSettings(
+        decode=DecodeConfig(mode="sample", seed=7), style="custom", custom="{question}:"
+    ),
     prompt="Who?:",
     model="stickers-opt",
     revision="0" * 64,
     seconds=0.25,
-    verdict=Verdict(liked=False, reason=HOSTILE),
+    verdict=AnswerRating(liked=False, reason=HOSTILE),
 )
-STOPPED = Entry(
+STOPPED = ChatTurn(
     number=2,
     question=HOSTILE,
     answer="a sma",
@@ -54,5 +56,5 @@ STOPPED = Entry(
     dropped=(Turn(question="Who?", answer="a small dog"),),
     note="The memory was too small for 5 beams, so this is greedy.",
 )
-FAILED = Entry(number=3, question="Why?", answer="No answer (reference 12ab).", state="failed")
-OPEN = Entry(number=4, question="And?", state="answering")
+FAILED = ChatTurn(number=3, question="Why?", answer="No answer (reference 12ab).", state="failed")
+OPEN = ChatTurn(number=4, question="And?", state="answering")

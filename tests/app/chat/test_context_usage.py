@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from app.chat.context_usage import Measure, measure, meter_html
-from app.chat.generation_settings import Asking
+from app.chat.context_usage import ContextUsage, measure_context, meter_html
+from app.chat.generation_settings import GenerationSettings
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.records import Conversation, Turn
 from tests.fakes import FakeGenerator
 
 TALK = Conversation().add("What animal is there?", "a dog").add("What colour is it?", "red")
-TAKEN = Measure(prompt="", picture=16, history=10, question=4, answer=40, total=200)
+TAKEN = ContextUsage(prompt="", picture=16, history=10, question=4, answer=40, total=200)
 
 
 def test_parts_add_up_to_what_the_model_reads() -> None:
     generator = FakeGenerator(context_limit=100)
-    taken = measure(generator, TALK, "Where is it?", Asking())
+    taken = measure_context(generator, TALK, "Where is it?", GenerationSettings())
     assert taken.question == 5  # Question: Where is it? Answer:
     assert taken.history + taken.question == generator.count_tokens(taken.prompt)
     assert (taken.picture, taken.answer, taken.total) == (16, 40, 116)
@@ -26,21 +26,23 @@ def test_parts_add_up_to_what_the_model_reads() -> None:
 
 def test_an_empty_box_measures_the_history() -> None:
     generator = FakeGenerator(context_limit=100)
-    full = measure(generator, TALK, "Where is it?", Asking())
-    empty = measure(generator, TALK, " ", Asking())
+    full = measure_context(generator, TALK, "Where is it?", GenerationSettings())
+    empty = measure_context(generator, TALK, " ", GenerationSettings())
     assert (empty.prompt, empty.question, empty.history) == ("", 0, full.history)
 
 
 def test_turns_without_room_are_named() -> None:
     generator = FakeGenerator(context_limit=56)
-    taken = measure(generator, TALK, "Where is it?", Asking())
+    taken = measure_context(generator, TALK, "Where is it?", GenerationSettings())
     assert taken.dropped == TALK.turns[:1]
     html = meter_html(taken)
     assert "no longer know: “What animal is there?”" in html and "amber" in html
 
 
 def test_a_style_takes_its_own_room() -> None:
-    plain = measure(FakeGenerator(), TALK, "Where is it?", Asking(style="plain"))
+    plain = measure_context(
+        FakeGenerator(), TALK, "Where is it?", GenerationSettings(style="plain")
+    )
     assert (plain.question, plain.prompt[-13:]) == (3, "\nWhere is it?")
 
 
@@ -59,7 +61,7 @@ def test_questions_cannot_bring_markup() -> None:
 
 def test_what_cannot_be_asked_is_said() -> None:
     with pytest.raises(TextError, match="fewer words"):
-        measure(FakeGenerator(context_limit=45), TALK, "Is it " * 30, Asking())
+        measure_context(FakeGenerator(context_limit=45), TALK, "Is it " * 30, GenerationSettings())
     with pytest.raises(TextError, match="allow fewer"):
         decode = DecodeConfig(max_new_tokens=200)
-        measure(FakeGenerator(), TALK, "Is it?", Asking(decode=decode))
+        measure_context(FakeGenerator(), TALK, "Is it?", GenerationSettings(decode=decode))

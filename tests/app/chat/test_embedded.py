@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.chat.example import EXAMPLE_NAME, make_example, shipped_example
-from app.chat.generation_settings import Asking
-from app.chat.session import Visit
+from app.chat.generation_settings import GenerationSettings
+from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.workbench.chat_tab.tab import on_replay, on_stop, respond
@@ -49,7 +49,7 @@ def test_example_is_what_the_model_says(services: Services) -> None:
 
 
 def test_example_can_be_asked_again_and_gone_on_with(services: Services) -> None:
-    visit = Visit(opening=shipped_example())
+    visit = ChatSession(opening=shipped_example())
     assert "all 3 answers are the same" in [*on_replay(services, visit)][-1][1]
     visit.ask("What animal is there?")
     assert answered(visit, services)[-1]["content"] == "a snail"
@@ -61,7 +61,7 @@ def test_stop_costs_one_more_step_and_frees_the_lane(
     services: Services, steps: list[int], mode: str
 ) -> None:
     visit = talked()
-    visit.ask("What animal is there?", Asking(decode=replace(LONG, mode=mode)))
+    visit.ask("What animal is there?", GenerationSettings(decode=replace(LONG, mode=mode)))
     answering = respond(services, visit)
     while len(steps) < 4:
         next(answering)
@@ -89,7 +89,7 @@ def test_a_seed_gives_the_answer_again(services: Services) -> None:
     answers = []
     for seed in (1, 1, 2, 3):
         visit = talked()
-        visit.ask("What animal is there?", Asking(decode=replace(decode, seed=seed)))
+        visit.ask("What animal is there?", GenerationSettings(decode=replace(decode, seed=seed)))
         answers.append(answered(visit, services)[-1]["content"])
     assert answers[0] == answers[1]
     assert len(set(answers)) > 1

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from app.chat.generation_settings import NAMES, Asking, asking_from, describe, with_seed
+from app.chat.generation_settings import (
+    NAMES,
+    GenerationSettings,
+    describe,
+    settings_from,
+    with_seed,
+)
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.models.specs import PromptTemplate, find_spec
@@ -25,9 +31,9 @@ PAGE = {
 }
 
 
-def send(**changes: Any) -> Asking:
+def send(**changes: Any) -> GenerationSettings:
     """What the server makes of the controls."""
-    return asking_from(*((PAGE | changes)[name] for name in NAMES))
+    return settings_from(*((PAGE | changes)[name] for name in NAMES))
 
 
 def test_every_setting_arrives() -> None:

@@ -4,18 +4,18 @@ import copy
 
 from PIL import Image
 
-from app.chat.conversation import Entry, Opening, Verdict
-from app.chat.session import REMEMBERED, Picture, Visit
+from app.chat.conversation import AnswerRating, ChatTurn, StoredConversation
+from app.chat.session import REMEMBERED, ChatImage, ChatSession
 from blip2core.records import Turn
 
 
-def picture(key: str, **known: object) -> Picture:
-    return Picture(key=key, shown=Image.new("RGB", (4, 4)), **known)
+def picture(key: str, **known: object) -> ChatImage:
+    return ChatImage(key=key, shown=Image.new("RGB", (4, 4)), **known)
 
 
-def talking(*questions: str) -> Visit:
+def talking(*questions: str) -> ChatSession:
     """A visit with a picture and answered questions."""
-    visit = Visit()
+    visit = ChatSession()
     visit.receive(picture("old"))
     for question in questions:
         visit.ask(question)
@@ -79,7 +79,7 @@ def test_what_comes_late_does_not_bring_a_picture_back() -> None:
 
 
 def test_few_pictures_are_remembered() -> None:
-    visit = Visit()
+    visit = ChatSession()
     for number in range(REMEMBERED + 1):
         visit.receive(picture(str(number)))
         visit.learn(picture(str(number), caption="seen"))
@@ -131,13 +131,13 @@ def test_each_visitor_starts_with_nothing() -> None:
     assert copy.deepcopy(talking("Who?")).entries == ()
 
 
-def opening(kind: str = "import", key: str = "elsewhere") -> Opening:
-    entries = (Entry(question="Who?", answer="a dog", state="answered"),)
-    return Opening(picture=picture(key), entries=entries, kind=kind)
+def opening(kind: str = "import", key: str = "elsewhere") -> StoredConversation:
+    entries = (ChatTurn(question="Who?", answer="a dog", state="answered"),)
+    return StoredConversation(picture=picture(key), entries=entries, kind=kind)
 
 
 def test_each_visitor_finds_the_example() -> None:
-    first = copy.deepcopy(Visit(opening=opening("example")))
+    first = copy.deepcopy(ChatSession(opening=opening("example")))
     second = copy.deepcopy(first)
     first.ask("Where?")
     assert (len(first.entries), len(second.entries)) == (2, 1)
@@ -166,7 +166,7 @@ def test_another_talk_about_the_same_picture_is_another_topic() -> None:
 
 
 def test_example_whose_picture_is_chosen_begins_anew() -> None:
-    visit = Visit(opening=opening("example"))
+    visit = ChatSession(opening=opening("example"))
     topic = visit.topic
     visit.receive(picture("elsewhere"))
     assert visit.entries == () and visit.topic != topic
@@ -193,6 +193,6 @@ def test_only_answers_are_judged() -> None:
     visit = talking("Who?")
     visit.ask("Where?")
     answered, waiting = visit.entries
-    assert visit.judge(waiting.number, Verdict(liked=True)) is None
-    assert visit.judge(answered.number, Verdict(liked=True)).verdict.liked
+    assert visit.judge(waiting.number, AnswerRating(liked=True)) is None
+    assert visit.judge(answered.number, AnswerRating(liked=True)).verdict.liked
     assert visit.judge(answered.number, None).verdict is None

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from app.chat.conversation import Verdict
-from app.chat.session import Visit
+from app.chat.conversation import AnswerRating
+from app.chat.session import ChatSession
 from app.chat.transcript import as_typed, entry_at, thumbs, transcript
 from blip2core.records import Turn
 
 
-def visit_with(**changes: Any) -> Visit:
+def visit_with(**changes: Any) -> ChatSession:
     """A visit whose one question came to this."""
-    visit = Visit()
+    visit = ChatSession()
     visit.ask("Who?")
     visit.change(visit.open_entry.number, **changes)
     return visit
@@ -47,7 +47,7 @@ def test_dropped_turns_stand_before_the_answer() -> None:
 
 
 def test_nothing_said_is_nothing_shown() -> None:
-    assert transcript(Visit()) == []
+    assert transcript(ChatSession()) == []
 
 
 def test_messages_belong_to_their_questions() -> None:
@@ -56,7 +56,7 @@ def test_messages_belong_to_their_questions() -> None:
     first, second = visit.entries
     assert [entry_at(visit, index) for index in range(5)] == [first] * 3 + [second] * 2
     assert entry_at(visit, 5) is None and entry_at(visit, -1) is None
-    visit.judge(first.number, Verdict(liked=True))
+    visit.judge(first.number, AnswerRating(liked=True))
     assert thumbs(visit) == ["Like", "Like", None]
 
 
@@ -64,7 +64,7 @@ HOSTILE = '<img src="https://example.org/x.png"> a &lt;b&gt; < c'
 
 
 def test_markup_is_shown_as_it_was_typed() -> None:
-    visit = Visit()
+    visit = ChatSession()
     visit.ask(HOSTILE)
     visit.change(visit.open_entry.number, state="answered", answer=HOSTILE)
     for message in transcript(visit):

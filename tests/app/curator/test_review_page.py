@@ -7,7 +7,7 @@ from sqlalchemy import select
 from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
-from app.curator.context import Desk
+from app.curator.context import PageContext
 from app.curator.review_session import keep_draft
 from app.services import Services
 from blip2core.errors import ConflictError
@@ -138,7 +138,9 @@ def test_double_click_is_one_decision(open_page: Open, database: Database) -> No
 
     with database.read() as session:
         old = card(session, item_id=7, annotator_id=1)
-    review_session.decide(page.session_state["desk"], review_session.Rules(), walk, old, "accept")
+    review_session.decide(
+        page.session_state["desk"], review_session.ReviewRules(), walk, old, "accept"
+    )
     assert len(acts(database)) == 1  # the second press came after the next picture: for neither
 
 
@@ -224,7 +226,7 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         ada, bob = (get_or_create_annotator(session, handle=name).id for name in ("ada", "bob"))
         take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
         shown = card(session, item_id=7, annotator_id=ada)
-    desk = Desk(
+    desk = PageContext(
         services=services,
         database=database,
         annotator_id=ada,

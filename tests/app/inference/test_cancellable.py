@@ -2,11 +2,11 @@
 
 import copy
 
-from app.inference.cancellable import Errand
+from app.inference.cancellable import CancellableTask
 
 
 def test_new_work_ends_the_one_before() -> None:
-    errand = Errand()
+    errand = CancellableTask()
     first = errand.begin()
     second = errand.begin()
     assert first.is_set() and not second.is_set() and errand.is_running
@@ -17,7 +17,7 @@ def test_new_work_ends_the_one_before() -> None:
 
 
 def test_stop_reaches_the_work() -> None:
-    errand = Errand()
+    errand = CancellableTask()
     errand.stop()
     event = errand.begin()
     errand.stop()
@@ -25,14 +25,14 @@ def test_stop_reaches_the_work() -> None:
 
 
 def test_every_visitor_has_their_own() -> None:
-    errand = Errand()
+    errand = CancellableTask()
     event = errand.begin()
     copy.deepcopy(errand).stop()
     assert not event.is_set()
 
 
 def test_another_picture_ends_what_is_about_the_last_one() -> None:
-    errand = Errand()
+    errand = CancellableTask()
     event = errand.begin("red")
     assert not errand.turn_to("red") and not event.is_set()
     assert errand.turn_to("blue") and event.is_set()

@@ -6,12 +6,12 @@ import pytest
 
 from app.inference.captions import (
     MOST_CAPTIONS,
-    Caption,
-    Order,
+    CaptionRequest,
+    ScoredCaption,
+    caption_request_from,
     captions_of,
     goes_on,
-    merged,
-    order_from,
+    merge_equal,
     progress_of,
     scored,
 )
@@ -31,35 +31,35 @@ def written(text: str, *logprobs: float) -> Generated:
 
 def test_equal_captions_are_merged_with_their_mean_log_probability() -> None:
     texts = [written("a dog", -1, -2), written("a cat", -3.0), written("a dog", -1, -2)]
-    assert merged(texts) == [
-        Caption(text="a dog", times=2, tokens=2, logprob=-1.5),
-        Caption(text="a cat", times=1, tokens=1, logprob=-3.0),
+    assert merge_equal(texts) == [
+        ScoredCaption(text="a dog", times=2, tokens=2, logprob=-1.5),
+        ScoredCaption(text="a cat", times=1, tokens=1, logprob=-3.0),
     ]
 
 
 def test_words_a_caption_goes_on_from_are_part_of_it() -> None:
-    assert merged([written("a dog", -1)], "a photo of")[0].text == "a photo of a dog"
+    assert merge_equal([written("a dog", -1)], "a photo of")[0].text == "a photo of a dog"
     assert goes_on(find_spec("stickers-opt")) and not goes_on(find_spec("stickers-t5"))
     assert not goes_on(find_spec("instructblip-vicuna-7b"))
 
 
 def test_scores_go_to_captions_with_words_likeliest_first() -> None:
-    captions = [Caption(text="a"), Caption(text=""), Caption(text="b")]
+    captions = [ScoredCaption(text="a"), ScoredCaption(text=""), ScoredCaption(text="b")]
     fits = [
         Match(text="a", itm=0.2, itc=0.9, query=0),
         Match(text="b", itm=0.7, itc=0.1, query=0, truncated=True),
     ]
     assert scored(captions, fits) == [
-        Caption(text="b", itm=0.7, itc=0.1, truncated=True),
-        Caption(text="a", itm=0.2, itc=0.9),
-        Caption(text=""),
+        ScoredCaption(text="b", itm=0.7, itc=0.1, truncated=True),
+        ScoredCaption(text="a", itm=0.2, itc=0.9),
+        ScoredCaption(text=""),
     ]
 
 
 def test_captions_grow_and_the_last_are_scored() -> None:
     matcher = FakeMatcher()
     services = fake_services(FakeGenerator(), matcher)
-    *growing, last = captions_of(services, "", SEEN, Order(num=3, decode=SAMPLE), Event())
+    *growing, last = captions_of(services, "", SEEN, CaptionRequest(num=3, decode=SAMPLE), Event())
     assert [caption.text for caption in growing[0]] == ["a", "a", "a"]
     assert [(c.text, c.times, c.itm) for c in last] == [
         ("a red bird on the beach", 2, 1.0),
@@ -71,7 +71,7 @@ def test_captions_grow_and_the_last_are_scored() -> None:
 def test_what_is_stopped_is_not_scored() -> None:
     matcher, stop = FakeMatcher(), Event()
     services = fake_services(FakeGenerator(), matcher)
-    steps = captions_of(services, "", SEEN, Order(num=2, decode=SAMPLE), stop)
+    steps = captions_of(services, "", SEEN, CaptionRequest(num=2, decode=SAMPLE), stop)
     next(steps)
     stop.set()
     *_, last = steps
@@ -82,21 +82,21 @@ def test_what_is_stopped_is_not_scored() -> None:
 @pytest.mark.parametrize("num", [0, MOST_CAPTIONS + 1, None])
 def test_number_has_limits(num: object) -> None:
     with pytest.raises(ConfigError, match="from 1 to 8"):
-        order_from(num, "", SAMPLE)
+        caption_request_from(num, "", SAMPLE)
 
 
 def test_order_is_what_the_mode_can_fill() -> None:
-    assert order_from(5, "", DecodeConfig()).num == 1
-    assert order_from(8, "", DecodeConfig(mode="beam", beams=5)).decode.beams == 8
-    drawn = order_from(3, "", DecodeConfig(mode="sample")).decode.seed
+    assert caption_request_from(5, "", DecodeConfig()).num == 1
+    assert caption_request_from(8, "", DecodeConfig(mode="beam", beams=5)).decode.beams == 8
+    drawn = caption_request_from(3, "", DecodeConfig(mode="sample")).decode.seed
     assert drawn is not None
-    assert order_from(3, " a \n photo ", SAMPLE).prompt == "a photo"
+    assert caption_request_from(3, " a \n photo ", SAMPLE).prompt == "a photo"
     with pytest.raises(TextError, match="at most"):
-        order_from(3, "a" * 400, SAMPLE)
+        caption_request_from(3, "a" * 400, SAMPLE)
 
 
 def test_progress_counts_tokens_of_the_longest() -> None:
-    order = Order(decode=DecodeConfig(max_new_tokens=20))
-    growing = [Caption(text="a", tokens=3), Caption(text="b", tokens=7)]
+    order = CaptionRequest(decode=DecodeConfig(max_new_tokens=20))
+    growing = [ScoredCaption(text="a", tokens=3), ScoredCaption(text="b", tokens=7)]
     assert progress_of(growing, order) == (7, 20, "Writing: 7 of at most 20 tokens")
-    assert progress_of([Caption(text="a", logprob=-1.0)], order)[2] == "Scoring"
+    assert progress_of([ScoredCaption(text="a", logprob=-1.0)], order)[2] == "Scoring"

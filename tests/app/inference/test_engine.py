@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.inference.engine import Engine, gpu_lender, keep_as_it_is
-from app.inference.pool import Pair
+from app.inference.pool import ModelPair
 from tests.fakes import FakeGenerator, FakeModels
 
 
@@ -16,7 +16,7 @@ def engine() -> Engine:
     return Engine(FakeModels(FakeGenerator(), None))
 
 
-def count(pair: Pair, last: int, *, stop: threading.Event | None) -> Iterator[int]:
+def count(pair: ModelPair, last: int, *, stop: threading.Event | None) -> Iterator[int]:
     for number in range(last):
         if stop is not None and stop.is_set():
             return
@@ -34,7 +34,7 @@ def test_work_gets_the_models_and_its_arguments() -> None:
 def test_one_piece_of_work_at_a_time() -> None:
     lane, running, most = engine(), [], []
 
-    def work(pair: Pair, number: int) -> None:
+    def work(pair: ModelPair, number: int) -> None:
         running.append(number)
         most.append(len(running))
         threading.Event().wait(0.02)

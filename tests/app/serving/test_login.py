@@ -9,7 +9,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.serving.login import Login, credentials
+from app.serving.login import BasicLogin, credentials
 from app.serving.users import add_user, read_users
 
 
@@ -22,7 +22,7 @@ def client(tmp_path: Path) -> TestClient:
 
     routes = [Route("/", lambda _: PlainTextResponse("inside")), WebSocketRoute("/talk", greet)]
     add_user(tmp_path / "users", "ada", "correct horse")
-    return TestClient(Login(Starlette(routes=routes), read_users(tmp_path / "users")))
+    return TestClient(BasicLogin(Starlette(routes=routes), read_users(tmp_path / "users")))
 
 
 def test_page(client: TestClient) -> None:

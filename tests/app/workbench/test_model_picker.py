@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.workbench.model_picker import choices, chooser_html, describe_model, on_choose
 from blip2core.errors import ModelUnavailableError
 from tests.fakes import FakeGenerator, fake_services
@@ -33,7 +33,7 @@ def test_what_is_not_here_is_greyed_with_the_reason() -> None:
 
 
 def test_only_what_is_offered_can_be_chosen() -> None:
-    services, visit = fake_services(FakeGenerator()), Visit("stickers-opt")
+    services, visit = fake_services(FakeGenerator()), ChatSession("stickers-opt")
     on_choose(services, visit, "stickers-t5")
     for name in ("blip2-opt-2.7b", "../secret", "stickers-itm"):
         on_choose(services, visit, name)

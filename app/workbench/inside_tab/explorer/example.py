@@ -8,7 +8,7 @@ It looks inside the picture of the shipped conversation, as a visitor would.
 import json
 
 from app.chat.example import shipped_example
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.workbench.inside_tab.tab import EXAMPLE, on_look
@@ -16,7 +16,7 @@ from app.workbench.inside_tab.tab import EXAMPLE, on_look
 
 def make_example(services: Services) -> str:
     """The stack of the shipped conversation's picture: the text of EXAMPLE."""
-    visit = Visit(services.settings.model, shipped_example())
+    visit = ChatSession(services.settings.model, shipped_example())
     *_, (_, update) = on_look(services, visit, "")
     return json.dumps(update["value"], ensure_ascii=False) + "\n"
 

@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.inference import batches, pair_keeping
-from app.inference.cancellable import Errand
-from app.inference.capfilt_tasks import Card, Desk, Given
+from app.inference.cancellable import CancellableTask
+from app.inference.capfilt_tasks import CapFiltSession, InputImage, JudgedImage
 from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
 from app.workbench.capfilt_tab import tab as capfilt
 from app.workbench.capfilt_tab.actions import (
     on_accept_kept,
-    on_edit,
+    on_edit_text,
     on_judge,
-    on_keep,
+    on_save_pairs,
     on_threshold,
     on_why,
 )
@@ -71,16 +71,16 @@ def files(folder: Path, *names: str) -> list[dict[str, str]]:
     ]
 
 
-def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) -> Desk:
-    desk = Desk()
-    capfilt.on_begin(Visit(), desk, 0, given, typed, *ordered)
+def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) -> CapFiltSession:
+    desk = CapFiltSession()
+    capfilt.on_begin(ChatSession(), desk, 0, given, typed, *ordered)
     return desk
 
 
-def done(services: Services, desk: Desk) -> tuple[Any, ...]:
+def done(services: Services, desk: CapFiltSession) -> tuple[Any, ...]:
     turn = 1
     while True:
-        last = final(capfilt.go_on(services, desk, turn))
+        last = final(capfilt.continue_capfilt(services, desk, turn))
         if last[0] == {"__type__": "update"}:
             return last[1:]
         turn = last[0]
@@ -91,7 +91,7 @@ def event(**data: Any) -> Any:
 
 
 @pytest.fixture
-def desk(services: Services, tmp_path: Path) -> Desk:
+def desk(services: Services, tmp_path: Path) -> CapFiltSession:
     """Two pictures with a web text each, captioned and scored."""
     desk = begun(files(tmp_path, "a.png", "b.png"), f"a dog\n{HOSTILE}")
     done(services, desk)
@@ -111,7 +111,7 @@ def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
 
 
 def test_a_typed_text_that_nobody_would_see_is_none() -> None:
-    given = [Given(name="a.png", data=b""), Given(name="b.png", data=b"")]
+    given = [InputImage(name="a.png", data=b""), InputImage(name="b.png", data=b"")]
     found, problems = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
     assert [one.texts for one in found] == [("a cat",), ("a dog",)] and problems == []
 
@@ -132,7 +132,7 @@ def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Pat
     assert [card.name.rpartition("/")[2] for card in desk.cards] == ["a.png", "b.png"]
 
 
-def test_threshold_decides_again_without_a_model(desk: Desk, seen: Seen) -> None:
+def test_threshold_decides_again_without_a_model(desk: CapFiltSession, seen: Seen) -> None:
     highest = max(text.scored.itm for card in desk.cards for text in card.texts)
     texts = sum(len(card.texts) for card in desk.cards)
     _, said, shown = on_threshold(desk, 0)
@@ -144,7 +144,7 @@ def test_threshold_decides_again_without_a_model(desk: Desk, seen: Seen) -> None
     assert seen.pictures == 0
 
 
-def test_verdicts_are_given_taken_back_and_given_to_all_kept(desk: Desk) -> None:
+def test_verdicts_are_given_taken_back_and_given_to_all_kept(desk: CapFiltSession) -> None:
     def verdicts() -> list[str]:
         return [text.verdict for card in desk.cards for text in card.texts]
 
@@ -159,37 +159,37 @@ def test_verdicts_are_given_taken_back_and_given_to_all_kept(desk: Desk) -> None
 
 @pytest.mark.parametrize("sent", [{"card": 9}, {"card": 0, "text": 99}, {"card": "x"}, {}])
 def test_what_a_browser_makes_up_changes_nothing(
-    services: Services, desk: Desk, sent: dict[str, Any]
+    services: Services, desk: CapFiltSession, sent: dict[str, Any]
 ) -> None:
     before = desk.cards
     assert "not here any more" in on_judge(desk, event(verdict="accepted", **sent))[1]
-    assert "not here any more" in on_edit(services, desk, sent | {"words": "a"})[1]
+    assert "not here any more" in on_edit_text(services, desk, sent | {"words": "a"})[1]
     on_judge(desk, event(card=0, text=0, verdict="stolen"))
     assert desk.cards == before
 
 
 def test_edited_text_is_scored_before_it_can_be_accepted(
-    services: Services, desk: Desk, seen: Seen
+    services: Services, desk: CapFiltSession, seen: Seen
 ) -> None:
     for words in (" a big\x00 dog ", "a small dog"):
-        on_edit(services, desk, {"card": 0, "text": 0, "words": words})
+        on_edit_text(services, desk, {"card": 0, "text": 0, "words": words})
     added = desk.cards[0].texts[-2:]
     assert [text.words for text in added] == ["a big dog", "a small dog"]
     assert all(0 <= text.scored.itm <= 1 and not text.verdict for text in added)
     assert added[0].parent == 0 and seen.pictures == 1, "encoded once for both"
-    on_edit(services, desk, {"card": 0, "text": 0, "words": "  "})
+    on_edit_text(services, desk, {"card": 0, "text": 0, "words": "  "})
     assert len(desk.cards[0].texts) == added[-1].number + 1
 
 
-def test_why_brings_picture_and_text(desk: Desk) -> None:
-    visit = Visit()
+def test_why_brings_picture_and_text(desk: CapFiltSession) -> None:
+    visit = ChatSession()
     *_, probe, tabs = on_why(visit, desk, event(card=1, text=0))
     assert (visit.picture.name, visit.probe, probe) == ("b.png", HOSTILE, HOSTILE)
     assert tabs.selected == "inside"
 
 
-def test_why_waits_where_a_conversation_would_end(desk: Desk) -> None:
-    visit = Visit()
+def test_why_waits_where_a_conversation_would_end(desk: CapFiltSession) -> None:
+    visit = ChatSession()
     on_why(visit, desk, event(card=0, text=0))
     visit.ask("Who?")
     *_, tabs = on_why(visit, desk, event(card=1, text=0))
@@ -201,33 +201,42 @@ def test_stop_and_long_work_take_turns(
 ) -> None:
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
     desk = begun(files(tmp_path, "a.png", "b.png", "c.png"))
-    assert final(capfilt.go_on(services, desk, 1))[0] == 2
+    assert final(capfilt.continue_capfilt(services, desk, 1))[0] == 2
     _, said, shown, *_ = capfilt.on_stop(services, desk)
     assert "Stopped after 1 of 3" in said and shown.count("stopped") >= 2
-    assert final(capfilt.go_on(services, desk, 2))[0] == {"__type__": "update"}
+    assert final(capfilt.continue_capfilt(services, desk, 2))[0] == {"__type__": "update"}
 
 
 def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
-    assert "Add some pictures" in capfilt.on_begin(Visit(), Desk(), 0, None, "", *ORDERED)[2]
+    assert (
+        "Add some pictures"
+        in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, None, "", *ORDERED)[2]
+    )
     note = [upload(tmp_path, "note.txt", b"Dear diary")]
-    assert "no picture" in capfilt.on_begin(Visit(), Desk(), 0, note, "", *ORDERED)[2]
-    wrong = capfilt.on_begin(Visit(), Desk(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:])
+    assert (
+        "no picture" in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, note, "", *ORDERED)[2]
+    )
+    wrong = capfilt.on_begin(
+        ChatSession(), CapFiltSession(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:]
+    )
     assert "from 1 to 8" in wrong[2]
 
 
 def test_judged_pairs_are_kept_once_however_often(
-    services: Services, desk: Desk, tmp_path: Path
+    services: Services, desk: CapFiltSession, tmp_path: Path
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    assert "Accept or reject" in on_keep(kept, desk, "mine", "ada")
+    assert "Accept or reject" in on_save_pairs(kept, desk, "mine", "ada")
     on_judge(desk, event(card=0, text=0, verdict="rejected"))
     on_judge(desk, event(card=0, text=1, verdict="accepted"))
-    on_edit(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
+    on_edit_text(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
     number = desk.cards[0].texts[-1].number
     on_judge(desk, event(card=0, text=number, verdict="accepted"))
     for _ in range(2):
-        assert "2 accepted and 1 rejected texts of 1 pictures" in on_keep(kept, desk, "mine", "ada")
+        assert "2 accepted and 1 rejected texts of 1 pictures" in on_save_pairs(
+            kept, desk, "mine", "ada"
+        )
     with database.read() as session:
         find_dataset(session, name="mine")
         found = session.execute(select(Caption.source, Caption.text)).all()
@@ -240,7 +249,7 @@ def test_judged_pairs_are_kept_once_however_often(
 
 
 def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
-    services: Services, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, desk: CapFiltSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
@@ -254,11 +263,11 @@ def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
 
     with monkeypatch.context() as broken:
         broken.setattr(pair_keeping, "add_scores", breaks)
-        assert "The disk is full" in on_keep(kept, desk, "mine", "ada")
+        assert "The disk is full" in on_save_pairs(kept, desk, "mine", "ada")
     with database.write() as session:
         assert claim_run(session, kinds=("capfilt",), stale_after=0.0) is None
         assert session.scalars(select(DecisionEvent)).all() == []
-    assert "accepted" in on_keep(kept, desk, "mine", "ada")
+    assert "accepted" in on_save_pairs(kept, desk, "mine", "ada")
     with database.read() as session:
         runs = session.scalars(select(Run).where(Run.kind == "capfilt")).all()
         assert [run.status for run in runs] == ["done"]
@@ -266,38 +275,38 @@ def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
 
 
 def test_an_edited_text_that_was_rejected_is_not_kept(
-    services: Services, desk: Desk, tmp_path: Path
+    services: Services, desk: CapFiltSession, tmp_path: Path
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    on_edit(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
+    on_edit_text(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
     number = desk.cards[0].texts[-1].number
     on_judge(desk, event(card=0, text=number, verdict="rejected"))
     on_judge(desk, event(card=0, text=1, verdict="accepted"))
-    assert "1 accepted and 0 rejected" in on_keep(kept, desk, "mine", "ada")
+    assert "1 accepted and 0 rejected" in on_save_pairs(kept, desk, "mine", "ada")
     with database.read() as session:
         assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
         assert "a big dog" not in session.scalars(select(Caption.text)).all()
 
 
-def test_dataset_needs_a_name(services: Services, desk: Desk, tmp_path: Path) -> None:
+def test_dataset_needs_a_name(services: Services, desk: CapFiltSession, tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
     on_judge(desk, event(card=0, text=0, verdict="accepted"))
-    assert "Name the dataset" in on_keep(kept, desk, "  ", "ada")
+    assert "Name the dataset" in on_save_pairs(kept, desk, "  ", "ada")
 
 
-def test_lesson_explains_each_step(services: Services, visit: Visit, seen: Seen) -> None:
-    said, shown, begin, _ = final(teach(services, visit, Errand(), HOSTILE))
+def test_lesson_explains_each_step(services: Services, visit: ChatSession, seen: Seen) -> None:
+    said, shown, begin, _ = final(teach(services, visit, CancellableTask(), HOSTILE))
     assert said.count("<li>") == 4 and "The filter" in said
     assert "from the web" in shown and "<img src=x" not in shown
     assert begin["interactive"] and seen.pictures == 1
-    final(teach(services, visit, Errand(), ""))
+    final(teach(services, visit, CancellableTask(), ""))
     assert seen.pictures == 1
 
 
-def test_visitors_share_nothing(desk: Desk) -> None:
+def test_visitors_share_nothing(desk: CapFiltSession) -> None:
     import copy
 
     assert copy.deepcopy(desk).cards == []
-    assert all(isinstance(card, Card) for card in desk.cards)
+    assert all(isinstance(card, JudgedImage) for card in desk.cards)

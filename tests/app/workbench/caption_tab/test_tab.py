@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.inference import batches
-from app.inference.batches import Batch
-from app.inference.cancellable import Errand
+from app.inference.batches import ImageBatch
+from app.inference.cancellable import CancellableTask
 from app.services import Services
 from app.workbench import events
 from app.workbench.caption_tab import several
@@ -53,36 +53,36 @@ def both(**matcher: Any) -> Services:
     return fake_services(FakeGenerator(), FakeMatcher(**matcher))
 
 
-def test_captions_come_with_scores_and_one_encoding(visit: Visit) -> None:
+def test_captions_come_with_scores_and_one_encoding(visit: ChatSession) -> None:
     generator, matcher = FakeGenerator(), FakeMatcher()
     services = fake_services(generator, matcher)
-    said, shown, begin, stop = final(write(services, visit, Errand(), *ORDER))
+    said, shown, begin, stop = final(write(services, visit, CancellableTask(), *ORDER))
     assert "a red bird on the beach" in shown and "×2" in shown and "1.000" in shown
     assert said == "" and begin["interactive"] and not stop["visible"]
-    final(write(services, visit, Errand(), *ORDER))
+    final(write(services, visit, CancellableTask(), *ORDER))
     assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
 
 
-def test_matcher_with_its_own_encoder_runs_it_once(visit: Visit) -> None:
+def test_matcher_with_its_own_encoder_runs_it_once(visit: ChatSession) -> None:
     matcher = FakeMatcher()
     matcher.vision.fingerprint = "other"
     services = fake_services(FakeGenerator(), matcher)
     for _ in range(2):
-        final(write(services, visit, Errand(), *ORDER))
+        final(write(services, visit, CancellableTask(), *ORDER))
     assert matcher.vision_calls == 1
 
 
-def test_settings_reach_the_model(visit: Visit) -> None:
+def test_settings_reach_the_model(visit: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    shown = final(write(services, visit, Errand(), 2, "a photo of", *DECODING))[1]
+    shown = final(write(services, visit, CancellableTask(), 2, "a photo of", *DECODING))[1]
     assert generator.prompts == ["a photo of"]
     assert generator.decodes[0].seed == 7
     assert "a photo of a red bird" in shown and "seed 7" in shown
 
 
-def test_download_has_all_that_is_needed_to_make_them_again(visit: Visit) -> None:
-    shown = final(write(both(), visit, Errand(), *ORDER))[1]
+def test_download_has_all_that_is_needed_to_make_them_again(visit: ChatSession) -> None:
+    shown = final(write(both(), visit, CancellableTask(), *ORDER))[1]
     files = downloads(shown)
     rows = list(csv.DictReader(io.StringIO(files["captions.csv"].removeprefix("\ufeff"))))
     assert tuple(rows[0]) == FIELDS
@@ -97,8 +97,8 @@ def test_download_has_all_that_is_needed_to_make_them_again(visit: Visit) -> Non
     ]
 
 
-def test_stop_keeps_what_there_is_without_scores(visit: Visit) -> None:
-    matcher, errand = FakeMatcher(), Errand()
+def test_stop_keeps_what_there_is_without_scores(visit: ChatSession) -> None:
+    matcher, errand = FakeMatcher(), CancellableTask()
     steps = write(fake_services(FakeGenerator(), matcher), visit, errand, *ORDER)
     assert next(steps)[3]["visible"]
     on_stop(errand)
@@ -108,8 +108,10 @@ def test_stop_keeps_what_there_is_without_scores(visit: Visit) -> None:
     assert matcher.scored == []
 
 
-def test_captions_of_a_picture_that_was_replaced_are_given_up(visit: Visit, tmp_path: Path) -> None:
-    errand = Errand()
+def test_captions_of_a_picture_that_was_replaced_are_given_up(
+    visit: ChatSession, tmp_path: Path
+) -> None:
+    errand = CancellableTask()
     steps = write(both(), visit, errand, *ORDER)
     next(steps)
     on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
@@ -118,9 +120,9 @@ def test_captions_of_a_picture_that_was_replaced_are_given_up(visit: Visit, tmp_
 
 
 def test_no_picture_is_said_and_the_button_waits() -> None:
-    said, shown, begin, _ = final(write(both(), Visit(), Errand(), *ORDER))
+    said, shown, begin, _ = final(write(both(), ChatSession(), CancellableTask(), *ORDER))
     assert "Choose a picture first" in said and shown == "" and not begin["interactive"]
-    assert not on_picture(Visit(), Errand())[2]["interactive"]
+    assert not on_picture(ChatSession(), CancellableTask())[2]["interactive"]
 
 
 @pytest.mark.parametrize(
@@ -131,29 +133,29 @@ def test_no_picture_is_said_and_the_button_waits() -> None:
         ((3, "a" * 999, *DECODING), "at most 300"),
     ],
 )
-def test_wrong_order_is_explained(visit: Visit, order: tuple[Any, ...], message: str) -> None:
-    said, _, begin, _ = final(write(both(), visit, Errand(), *order))
+def test_wrong_order_is_explained(visit: ChatSession, order: tuple[Any, ...], message: str) -> None:
+    said, _, begin, _ = final(write(both(), visit, CancellableTask(), *order))
     assert message in said and "alert" in said and begin["interactive"]
 
 
-def test_failure_keeps_secrets_and_the_next_captions_come(visit: Visit) -> None:
+def test_failure_keeps_secrets_and_the_next_captions_come(visit: ChatSession) -> None:
     generator = FakeGenerator(captions=("!",))
     services = fake_services(generator, FakeMatcher())
-    said = final(write(services, visit, Errand(), *ORDER))[0]
+    said = final(write(services, visit, CancellableTask(), *ORDER))[0]
     assert "reference" in said and "secret" not in said
     generator.captions = ("a dog",)
-    assert "a dog" in final(write(services, visit, Errand(), *ORDER))[1]
+    assert "a dog" in final(write(services, visit, CancellableTask(), *ORDER))[1]
 
 
-def test_matcher_that_is_not_there_is_explained(visit: Visit) -> None:
+def test_matcher_that_is_not_there_is_explained(visit: ChatSession) -> None:
     services = fake_services(FakeGenerator(), ModelUnavailableError("Run this and that."))
-    assert "Run this and that." in final(write(services, visit, Errand(), *ORDER))[0]
+    assert "Run this and that." in final(write(services, visit, CancellableTask(), *ORDER))[0]
 
 
-def test_closed_page_ends_the_writing(visit: Visit) -> None:
+def test_closed_page_ends_the_writing(visit: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    steps = write(services, visit, Errand(), *ORDER)
+    steps = write(services, visit, CancellableTask(), *ORDER)
     next(steps)
     steps.close()
     assert services.engine.call(lambda pair: "free", "") == "free"
@@ -169,16 +171,16 @@ def files(tmp_path: Path, *sizes: tuple[int, int]) -> list[dict[str, str]]:
     ]
 
 
-def begin(services: Services, given: list[dict[str, str]], *order: Any) -> Batch:
-    batch = Batch()
-    several.on_begin(services, Visit(), batch, 0, given, *(order or ORDER))
+def begin(services: Services, given: list[dict[str, str]], *order: Any) -> ImageBatch:
+    batch = ImageBatch()
+    several.on_begin(services, ChatSession(), batch, 0, given, *(order or ORDER))
     return batch
 
 
-def all_turns(services: Services, batch: Batch) -> tuple[Any, ...]:
+def all_turns(services: Services, batch: ImageBatch) -> tuple[Any, ...]:
     turn, last = 1, None
     while True:
-        last = final(several.go_on(services, Visit(), batch, turn))
+        last = final(several.continue_captions(services, ChatSession(), batch, turn))
         if last[0] == {"__type__": "update"}:
             return last[1:]
         turn = last[0]
@@ -204,7 +206,7 @@ def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
     services = both()
     batch = begin(services, files(tmp_path, (4, 4), (8, 8), (9, 9)))
-    first = final(several.go_on(services, Visit(), batch, 1))
+    first = final(several.continue_captions(services, ChatSession(), batch, 1))
     assert first[0] == 2, "asks for another turn"
     assert batch.done == 1
     all_turns(services, batch)
@@ -214,7 +216,7 @@ def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_stopped_batch_keeps_what_is_done(tmp_path: Path) -> None:
     services = both()
     batch = begin(services, files(tmp_path, (4, 4), (8, 8)))
-    steps = several.go_on(services, Visit(), batch, 1)
+    steps = several.continue_captions(services, ChatSession(), batch, 1)
     while batch.done == 0:
         next(steps)
     _, said, shown, start, stop = several.on_stop(services, batch)
@@ -227,7 +229,7 @@ def test_stopped_batch_keeps_what_is_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "message"), [(0, "Add some pictures"), (51, "at most 50")])
 def test_wrong_number_of_files_is_said(tmp_path: Path, count: int, message: str) -> None:
     given = files(tmp_path, (4, 4)) * count
-    _, turn, said, *_ = several.on_begin(both(), Visit(), Batch(), 0, given, *ORDER)
+    _, turn, said, *_ = several.on_begin(both(), ChatSession(), ImageBatch(), 0, given, *ORDER)
     assert message in said and turn == 0
 
 

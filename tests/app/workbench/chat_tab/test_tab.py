@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.chat.conversation import Opening, Verdict
+from app.chat.conversation import AnswerRating, StoredConversation
 from app.chat.feedback import Feedback
 from app.chat.generation_settings import NAMES
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.chat.transcript import inert
 from app.workbench import events
 from app.workbench.chat_tab.tab import (
@@ -30,7 +30,7 @@ from app.workbench.chat_tab.tab import (
     on_undo,
     respond,
 )
-from app.workbench.image.panel import look, on_upload
+from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
 from tests.app.chat.test_generation_settings import PAGE
 from tests.app.visitor import answered, ask, contents, upload
@@ -39,7 +39,7 @@ from tests.fakes import FakeGenerator, fake_services
 CONTROLS = [PAGE[name] for name in NAMES]
 
 
-def test_answers_stream_and_history_reaches_the_model(visit: Visit) -> None:
+def test_answers_stream_and_history_reaches_the_model(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small dog", "Where?": "there"})
     on_ask(visit, " Who? ")
     steps = [contents(chat["value"])[-1] for chat, *_ in respond(fake_services(generator), visit)]
@@ -48,7 +48,7 @@ def test_answers_stream_and_history_reaches_the_model(visit: Visit) -> None:
     assert generator.prompts[-1] == "Question: Who? Answer: a small dog\nQuestion: Where? Answer:"
 
 
-def test_prompt_is_shown_as_it_was_read(visit: Visit) -> None:
+def test_prompt_is_shown_as_it_was_read(visit: ChatSession) -> None:
     generator = FakeGenerator()
     on_ask(visit, "Who?")
     *_, (_, prompt, _, _) = respond(fake_services(generator), visit)
@@ -56,7 +56,7 @@ def test_prompt_is_shown_as_it_was_read(visit: Visit) -> None:
     assert prompt["value"] == generator.prompts[-1] == "Question: Who? Answer:"
 
 
-def test_dropped_turns_are_shown(visit: Visit) -> None:
+def test_dropped_turns_are_shown(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a dog"}, context_limit=50)  # 40 are the answer's
     ask(visit, generator, "Who?")
     messages = ask(visit, generator, "And where is it now?")
@@ -68,20 +68,20 @@ def test_dropped_turns_are_shown(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("question", "notice"), [("  ", "Type a question"), ("Who?", "Choose a picture")]
 )
-def test_what_cannot_be_asked_is_said(question: str, notice: str, visit: Visit) -> None:
-    asking = Visit() if question.strip() else visit
+def test_what_cannot_be_asked_is_said(question: str, notice: str, visit: ChatSession) -> None:
+    asking = ChatSession() if question.strip() else visit
     _, box, *_, said, _ = on_ask(asking, question)
     assert notice in said
     assert "value" not in box  # what was typed stays
     assert asking.entries == ()
 
 
-def test_second_question_waits_for_the_first(visit: Visit) -> None:
+def test_second_question_waits_for_the_first(visit: ChatSession) -> None:
     on_ask(visit, "Who?")
     assert "Wait for the answer" in on_ask(visit, "Where?")[-2]
 
 
-def test_undecided_picture_comes_first(visit: Visit, tmp_path: Path) -> None:
+def test_undecided_picture_comes_first(visit: ChatSession, tmp_path: Path) -> None:
     ask(visit, FakeGenerator(), "Who?")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
     _, _, _, decision, *_ = on_upload(visit, file)
@@ -90,7 +90,7 @@ def test_undecided_picture_comes_first(visit: Visit, tmp_path: Path) -> None:
 
 
 def test_failure_keeps_secrets_and_the_next_question_works(
-    visit: Visit, caplog: pytest.LogCaptureFixture
+    visit: ChatSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     generator = FakeGenerator(answers={"Who?": "!", "Where?": "there"})
     failed = contents(ask(visit, generator, "Who?"))[-1]
@@ -101,12 +101,12 @@ def test_failure_keeps_secrets_and_the_next_question_works(
     assert "Who?" not in generator.prompts[-1]
 
 
-def test_question_too_long_is_explained(visit: Visit) -> None:
+def test_question_too_long_is_explained(visit: ChatSession) -> None:
     generator = FakeGenerator(context_limit=45)
     assert "fewer words" in contents(ask(visit, generator, "Is it " * 50))[-1]
 
 
-def test_stop_keeps_what_there_is(visit: Visit) -> None:
+def test_stop_keeps_what_there_is(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     on_ask(visit, "Who?")
     answering = respond(fake_services(generator), visit)
@@ -119,7 +119,7 @@ def test_stop_keeps_what_there_is(visit: Visit) -> None:
     assert generator.running == 0
 
 
-def test_closed_page_ends_the_answer(visit: Visit) -> None:
+def test_closed_page_ends_the_answer(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     on_ask(visit, "Who?")
     answering = respond(fake_services(generator), visit)
@@ -129,7 +129,7 @@ def test_closed_page_ends_the_answer(visit: Visit) -> None:
     assert generator.running == 0
 
 
-def test_question_that_found_no_room_in_the_queue_can_be_tried_again(visit: Visit) -> None:
+def test_question_that_found_no_room_in_the_queue_can_be_tried_again(visit: ChatSession) -> None:
     on_ask(visit, "Who?")
     chat, box, *_ = on_refused(visit)
     assert "Too many" in contents(chat["value"])[-1] and box["submit_btn"] == "Ask"
@@ -137,7 +137,7 @@ def test_question_that_found_no_room_in_the_queue_can_be_tried_again(visit: Visi
     assert contents(answered(visit, fake_services(FakeGenerator()))) == ["Who?", "Who?"]
 
 
-def test_lost_connection_keeps_what_there_is(visit: Visit) -> None:
+def test_lost_connection_keeps_what_there_is(visit: ChatSession) -> None:
     on_ask(visit, "Who?")
     answering = respond(fake_services(FakeGenerator(answers={"Who?": "a small dog"})), visit)
     for _ in range(3):
@@ -145,7 +145,7 @@ def test_lost_connection_keeps_what_there_is(visit: Visit) -> None:
     assert contents(on_refused(visit)[0]["value"])[-1] == "a small … (stopped)"
 
 
-def test_new_conversation_forgets(visit: Visit) -> None:
+def test_new_conversation_forgets(visit: ChatSession) -> None:
     generator = FakeGenerator()
     ask(visit, generator, "Who?")
     assert on_fresh(visit)[0]["value"] == []
@@ -153,13 +153,13 @@ def test_new_conversation_forgets(visit: Visit) -> None:
     assert generator.prompts[-1] == "Question: Where? Answer:"
 
 
-def test_visitors_share_nothing(visit: Visit) -> None:
-    generator, other = FakeGenerator(), Visit()
+def test_visitors_share_nothing(visit: ChatSession) -> None:
+    generator, other = FakeGenerator(), ChatSession()
     ask(visit, generator, "Who?")
     assert other.entries == () and other.picture is None
 
 
-def test_question_waits_for_the_model(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_waits_for_the_model(visit: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "POLL_SECONDS", 0)
     services = fake_services(None)
     on_ask(visit, "Who?")
@@ -169,11 +169,11 @@ def test_question_waits_for_the_model(visit: Visit, monkeypatch: pytest.MonkeyPa
     assert contents([*answering][-1][0]["value"])[-1] == "a dog"
 
 
-def test_model_that_could_not_be_loaded_is_explained(visit: Visit) -> None:
+def test_model_that_could_not_be_loaded_is_explained(visit: ChatSession) -> None:
     services = fake_services(ModelUnavailableError("Run this and that."))
     on_ask(visit, "Who?")
     assert "Run this and that." in contents(answered(visit, services))[-1]
-    *_, (caption, notice) = look(services, visit)
+    *_, (caption, notice) = caption_image(services, visit)
     assert caption == "" and "Run this and that." in notice
 
 
@@ -182,12 +182,12 @@ def on(index: int, **data: Any) -> SimpleNamespace:
     return SimpleNamespace(index=index, **data)
 
 
-def talking(visit: Visit, generator: FakeGenerator) -> None:
+def talking(visit: ChatSession, generator: FakeGenerator) -> None:
     for question in ("Who?", "Where?"):
         ask(visit, generator, question)
 
 
-def test_settings_decide_how_it_is_asked(visit: Visit) -> None:
+def test_settings_decide_how_it_is_asked(visit: ChatSession) -> None:
     generator = FakeGenerator()
     on_ask(visit, "Who?", *CONTROLS)
     *_, (_, _, meter, seed) = respond(fake_services(generator), visit)
@@ -199,19 +199,19 @@ def test_settings_decide_how_it_is_asked(visit: Visit) -> None:
     assert "7" in seed["info"] and "Room" in meter
 
 
-def test_a_drawn_seed_is_kept_with_the_answer(visit: Visit) -> None:
+def test_a_drawn_seed_is_kept_with_the_answer(visit: ChatSession) -> None:
     on_ask(visit, "Who?", *(PAGE[n] if n != "seed" else "" for n in NAMES))
     *_, (*_, seed) = respond(fake_services(FakeGenerator()), visit)
     assert str(visit.entries[-1].asking.decode.seed) in seed["info"]
 
 
-def test_settings_that_cannot_be_are_said_and_the_question_stays(visit: Visit) -> None:
+def test_settings_that_cannot_be_are_said_and_the_question_stays(visit: ChatSession) -> None:
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
     _, box, *_, said, _ = on_ask(visit, "Who?", *wrong)
     assert "min_new_tokens (40)" in said and "value" not in box and visit.entries == ()
 
 
-def test_retry_asks_the_latest_question_again(visit: Visit) -> None:
+def test_retry_asks_the_latest_question_again(visit: ChatSession) -> None:
     generator = FakeGenerator()
     talking(visit, generator)
     on_retry(visit, on(2), *CONTROLS)
@@ -220,7 +220,7 @@ def test_retry_asks_the_latest_question_again(visit: Visit) -> None:
     assert len(generator.prompts) == 3 and generator.prompts[-1].endswith("Short answer:")
 
 
-def test_retry_after_a_failure_works(visit: Visit) -> None:
+def test_retry_after_a_failure_works(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "!"})
     ask(visit, generator, "Who?")
     generator.answers["Who?"] = "a dog"
@@ -229,7 +229,7 @@ def test_retry_after_a_failure_works(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("index", [99, -1, [7, 0]])
-def test_messages_that_are_not_there_change_nothing(visit: Visit, index: Any) -> None:
+def test_messages_that_are_not_there_change_nothing(visit: ChatSession, index: Any) -> None:
     talking(visit, FakeGenerator())
     before = visit.entries
     assert "nothing" in on_retry(visit, on(index))[-2]
@@ -239,7 +239,7 @@ def test_messages_that_are_not_there_change_nothing(visit: Visit, index: Any) ->
     assert visit.entries == before
 
 
-def test_undo_gives_the_question_back(visit: Visit) -> None:
+def test_undo_gives_the_question_back(visit: ChatSession) -> None:
     talking(visit, FakeGenerator())
     chat, box, *_ = on_undo(visit, "", on(2))
     assert contents(chat["value"]) == ["Who?", "Who?"] and box["value"] == "Where?"
@@ -247,7 +247,7 @@ def test_undo_gives_the_question_back(visit: Visit) -> None:
     assert visit.entries == ()
 
 
-def test_edited_question_takes_the_later_turns_with_it(visit: Visit) -> None:
+def test_edited_question_takes_the_later_turns_with_it(visit: ChatSession) -> None:
     generator = FakeGenerator()
     talking(visit, generator)
     on_edit(visit, on(0, value="What?"))
@@ -255,21 +255,21 @@ def test_edited_question_takes_the_later_turns_with_it(visit: Visit) -> None:
     assert generator.prompts[-1] == "Question: What? Answer:"
 
 
-def test_markup_in_a_question_is_edited_as_it_was_typed(visit: Visit) -> None:
+def test_markup_in_a_question_is_edited_as_it_was_typed(visit: ChatSession) -> None:
     ask(visit, FakeGenerator(), "Who?")
     on_edit(visit, on(0, value=inert("<b>Who</b> & what?")))
     assert visit.open_entry.question == "<b>Who</b> & what?"
 
 
 @pytest.mark.parametrize("words", ["  ", "x" * 2001])
-def test_question_is_not_edited_away(visit: Visit, words: str) -> None:
+def test_question_is_not_edited_away(visit: ChatSession, words: str) -> None:
     talking(visit, FakeGenerator())
     before = visit.entries
     assert "role" in on_edit(visit, on(0, value=words))[-2]
     assert visit.entries == before
 
 
-def test_retry_during_an_answer_stops_it(visit: Visit) -> None:
+def test_retry_during_an_answer_stops_it(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     services = fake_services(generator)
     on_ask(visit, "Who?")
@@ -282,7 +282,7 @@ def test_retry_during_an_answer_stops_it(visit: Visit) -> None:
     assert generator.running == 0
 
 
-def test_thumb_and_reason_are_kept(visit: Visit) -> None:
+def test_thumb_and_reason_are_kept(visit: ChatSession) -> None:
     kept: list[Feedback] = []
     services = replace(fake_services(FakeGenerator()), feedback=kept.append)
     talking(visit, FakeGenerator())
@@ -291,7 +291,7 @@ def test_thumb_and_reason_are_kept(visit: Visit) -> None:
     assert keep_feedback(services, visit) == ""
     on_reason(visit, " wrong animal ")
     keep_feedback(services, visit)
-    assert visit.entries[0].verdict == Verdict(liked=False, reason="wrong animal")
+    assert visit.entries[0].verdict == AnswerRating(liked=False, reason="wrong animal")
     assert [(f.liked, f.reason, f.question) for f in kept] == [
         (False, "", "Who?"),
         (False, "wrong animal", "Who?"),
@@ -304,7 +304,7 @@ def test_thumb_and_reason_are_kept(visit: Visit) -> None:
 
 
 def test_feedback_that_cannot_be_stored_is_said(
-    visit: Visit, caplog: pytest.LogCaptureFixture
+    visit: ChatSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(feedback: Feedback) -> None:
         raise OSError("/home/someone/disk full")
@@ -314,10 +314,10 @@ def test_feedback_that_cannot_be_stored_is_said(
     services = replace(fake_services(FakeGenerator()), feedback=broken)
     said = keep_feedback(services, visit)
     assert "not stored" in said and "reference" in said and "someone" not in said
-    assert visit.entries[0].verdict == Verdict(liked=True)
+    assert visit.entries[0].verdict == AnswerRating(liked=True)
 
 
-def test_typing_shows_prompt_and_room_without_the_model(visit: Visit) -> None:
+def test_typing_shows_prompt_and_room_without_the_model(visit: ChatSession) -> None:
     generator = FakeGenerator()
     talking(visit, generator)
     before = (len(generator.prompts), generator.vision_calls)
@@ -334,7 +334,7 @@ def test_typing_shows_prompt_and_room_without_the_model(visit: Visit) -> None:
     assert on_type(fake_services(None), visit, "Why?", *CONTROLS)[1] == ""
 
 
-def test_typed_prompt_is_the_one_that_is_read(visit: Visit) -> None:
+def test_typed_prompt_is_the_one_that_is_read(visit: ChatSession) -> None:
     generator = FakeGenerator()
     talking(visit, generator)
     prompt, _ = on_type(fake_services(generator), visit, "Why?", *CONTROLS)
@@ -343,7 +343,7 @@ def test_typed_prompt_is_the_one_that_is_read(visit: Visit) -> None:
     assert prompt["value"] == generator.prompts[-1]
 
 
-def test_replay_says_which_answers_differ(visit: Visit) -> None:
+def test_replay_says_which_answers_differ(visit: ChatSession) -> None:
     generator = FakeGenerator()
     talking(visit, generator)
     services = fake_services(generator)
@@ -356,7 +356,7 @@ def test_replay_says_which_answers_differ(visit: Visit) -> None:
     assert box["submit_btn"] == "Ask" and not visit.is_busy
 
 
-def test_replay_stops(visit: Visit) -> None:
+def test_replay_stops(visit: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     talking(visit, generator)
     replaying = on_replay(fake_services(generator), visit)
@@ -369,13 +369,13 @@ def test_replay_stops(visit: Visit) -> None:
     assert generator.running == 0 and not visit.is_busy
 
 
-def test_other_weights_are_said(visit: Visit) -> None:
+def test_other_weights_are_said(visit: ChatSession) -> None:
     talking(visit, FakeGenerator(revision="1" * 64))
     words = [*on_replay(fake_services(FakeGenerator()), visit)][-1][1]
     assert "weights are not those of then" in words
 
 
-def test_no_replay_of_what_fails(visit: Visit) -> None:
+def test_no_replay_of_what_fails(visit: ChatSession) -> None:
     talking(visit, FakeGenerator())
     services = fake_services(FakeGenerator(answers={"Who?": "!"}))
     assert "No replay (reference" in [*on_replay(services, visit)][-1][1]
@@ -383,15 +383,17 @@ def test_no_replay_of_what_fails(visit: Visit) -> None:
 
 
 def test_suggestions_are_what_the_model_knows() -> None:
-    assert [state["value"] for state in on_model(Visit("stickers-opt"))][
+    assert [state["value"] for state in on_model(ChatSession("stickers-opt"))][
         0
     ] == "What animal is there?"
-    photos = on_model(Visit("blip2-opt-2.7b"))
+    photos = on_model(ChatSession("blip2-opt-2.7b"))
     assert "animal" not in str(photos) and all(state["visible"] for state in photos)
-    assert not any(state["visible"] for state in on_model(Visit("blip-image-captioning-base")))
+    assert not any(
+        state["visible"] for state in on_model(ChatSession("blip-image-captioning-base"))
+    )
 
 
-def test_too_many_beams_for_the_memory_become_none(visit: Visit) -> None:
+def test_too_many_beams_for_the_memory_become_none(visit: ChatSession) -> None:
     class OutOfMemoryError(RuntimeError):
         """As torch names it."""
 
@@ -407,11 +409,13 @@ def test_too_many_beams_for_the_memory_become_none(visit: Visit) -> None:
     assert visit.entries[0].asking.decode.mode == "greedy"
 
 
-def test_example_makes_room_unasked_until_it_is_talked_with(visit: Visit, tmp_path: Path) -> None:
+def test_example_makes_room_unasked_until_it_is_talked_with(
+    visit: ChatSession, tmp_path: Path
+) -> None:
     talking(visit, FakeGenerator())
-    example = Opening(picture=visit.picture, entries=visit.entries, kind="example")
+    example = StoredConversation(picture=visit.picture, entries=visit.entries, kind="example")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
-    untouched, touched = Visit(opening=example), Visit(opening=example)
+    untouched, touched = ChatSession(opening=example), ChatSession(opening=example)
     on_upload(untouched, file)
     assert (untouched.offered, untouched.entries, untouched.opening) == (None, (), None)
     generator = FakeGenerator()

@@ -7,7 +7,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from app.workbench.image.notes import remarks
+from app.workbench.image.notes import image_notes
 
 GRADIENT = Image.linear_gradient("L").resize((40, 30)).convert("RGB")
 
@@ -42,10 +42,10 @@ FRAMES = {"save_all": True, "append_images": [GRADIENT.rotate(180)]}
     ],
 )
 def test_what_was_changed_is_said(data: bytes, word: str) -> None:
-    assert word in remarks(data)
-    assert remarks(data).count(".") == 1
+    assert word in image_notes(data)
+    assert image_notes(data).count(".") == 1
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 def test_nothing_is_said_of_a_plain_picture(format: str) -> None:
-    assert remarks(packed(GRADIENT, format)) == ""
+    assert image_notes(packed(GRADIENT, format)) == ""

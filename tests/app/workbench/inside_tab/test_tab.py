@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from app.chat.example import shipped_example
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.inference.explain_tasks import focus_of, patches_of
 from app.services import Services
-from app.workbench.image.panel import look, on_upload
+from app.workbench.image.panel import caption_image, on_upload
 from app.workbench.inside_tab.tab import (
     ENDED,
     EXAMPLE,
@@ -66,12 +66,12 @@ def finding(update: dict[str, Any]) -> dict[str, Any]:
     return update["findings"]
 
 
-def seen_by(services: Services, visit: Visit, text: str = TEXT) -> Any:
+def seen_by(services: Services, visit: ChatSession, text: str = TEXT) -> Any:
     """What a visitor has on screen after a look."""
     return last(on_look(services, visit, text))[0]
 
 
-def test_one_look_sends_everything(services: Services, visit: Visit) -> None:
+def test_one_look_sends_everything(services: Services, visit: ChatSession) -> None:
     updates = list(on_look(services, visit, TEXT))
     whats = [finding(update)["what"] for _, update in updates[:-1]]
     assert whats == sorted(set(whats), key=whats.index) and len(whats) == 3
@@ -83,10 +83,10 @@ def test_one_look_sends_everything(services: Services, visit: Visit) -> None:
 
 
 def test_picture_is_encoded_once_whatever_is_asked(
-    pair: tuple[Generator, Matcher], services: Services, visit: Visit
+    pair: tuple[Generator, Matcher], services: Services, visit: ChatSession
 ) -> None:
     before = pair[0].vision_calls
-    list(look(services, visit))
+    list(caption_image(services, visit))
     seen = seen_by(services, visit)
     last(on_test(services, visit, seen, {"signal": "gradcam"}))
     last(on_mask(services, visit, seen, {"patches": [1]}))
@@ -95,39 +95,39 @@ def test_picture_is_encoded_once_whatever_is_asked(
 
 
 def test_without_a_picture_the_visitor_is_told(services: Services) -> None:
-    box, update = on_start(Visit())
+    box, update = on_start(ChatSession())
     assert "Choose a picture first" in finding(update)["message"]
     assert box == idle()
-    assert len(list(on_look(services, Visit(), TEXT))) == 1
+    assert len(list(on_look(services, ChatSession(), TEXT))) == 1
 
 
-def test_button_becomes_stop_at_once(visit: Visit) -> None:
+def test_button_becomes_stop_at_once(visit: ChatSession) -> None:
     box, update = on_start(visit)
     assert box["stop_btn"] == "Stop" and box["submit_btn"] is False
     assert finding(update)["state"] == "running"
 
 
-def test_no_text_means_the_caption(services: Services, visit: Visit) -> None:
+def test_no_text_means_the_caption(services: Services, visit: ChatSession) -> None:
     said = finding(last(on_look(services, visit, " "))[1])
     assert "no caption yet" in said["message"]
-    list(look(services, visit))
+    list(caption_image(services, visit))
     stack = last(on_look(services, visit, ""))[1]["value"]
     assert stack["text"] == visit.picture.caption
 
 
-def test_loading_is_said(visit: Visit) -> None:
+def test_loading_is_said(visit: ChatSession) -> None:
     _, update = next(on_look(fake_services(None), visit, TEXT))
     assert finding(update)["what"] == "The model is loading"
 
 
-def test_trouble_has_a_reference_and_no_path(visit: Visit) -> None:
+def test_trouble_has_a_reference_and_no_path(visit: ChatSession) -> None:
     services = fake_services(RuntimeError("/home/someone/secret"), RuntimeError())
     message = finding(last(on_look(services, visit, TEXT))[1])["message"]
     assert message.startswith("Could not look inside (reference ") and "secret" not in message
 
 
 def test_matcher_without_queries_is_named(
-    pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, visit: Visit
+    pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, visit: ChatSession
 ) -> None:
     services = fake_services(pair[0], tiny_blip_matcher)
     message = finding(last(on_look(services, visit, TEXT))[1])["message"]
@@ -135,7 +135,7 @@ def test_matcher_without_queries_is_named(
 
 
 def test_look_at_a_replaced_picture_is_given_up(
-    services: Services, visit: Visit, tmp_path: Path
+    services: Services, visit: ChatSession, tmp_path: Path
 ) -> None:
     looking = on_look(services, visit, TEXT)
     next(looking)
@@ -143,7 +143,7 @@ def test_look_at_a_replaced_picture_is_given_up(
     assert list(looking) == []
 
 
-def test_map_is_measured_against_chance(services: Services, visit: Visit) -> None:
+def test_map_is_measured_against_chance(services: Services, visit: ChatSession) -> None:
     seen = seen_by(services, visit)
     updates = list(on_test(services, visit, seen, {"signal": "attention", **whole(), "query": 1}))
     done = [finding(update)["done"] for update in updates[:-1]]
@@ -155,9 +155,9 @@ def test_map_is_measured_against_chance(services: Services, visit: Visit) -> Non
 
 
 def test_answers_with_and_without_patches(
-    pair: tuple[Generator, Matcher], services: Services, visit: Visit
+    pair: tuple[Generator, Matcher], services: Services, visit: ChatSession
 ) -> None:
-    list(look(services, visit))
+    list(caption_image(services, visit))
     seen = seen_by(services, visit)
     result = finding(last(on_mask(services, visit, seen, {"patches": [0, 1, 2]})))["result"]
     assert result["before"]["answer"] == visit.picture.caption
@@ -168,14 +168,16 @@ def test_answers_with_and_without_patches(
 
 
 @pytest.mark.parametrize("sent", [None, {}, {"patches": []}, {"patches": [4]}, {"patches": ["0"]}])
-def test_wrong_patches_are_refused_in_words(services: Services, visit: Visit, sent: Any) -> None:
+def test_wrong_patches_are_refused_in_words(
+    services: Services, visit: ChatSession, sent: Any
+) -> None:
     update = last(on_mask(services, visit, seen_by(services, visit), sent))
     assert finding(update)["message"].startswith("Not asked: ")
     assert "reference" not in finding(update)["message"]
 
 
 def test_what_was_seen_of_another_picture_is_not_tested(
-    services: Services, visit: Visit, tmp_path: Path
+    services: Services, visit: ChatSession, tmp_path: Path
 ) -> None:
     seen = seen_by(services, visit)
     on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
@@ -186,14 +188,14 @@ def test_what_was_seen_of_another_picture_is_not_tested(
         assert "Press “Look inside” first" in finding(update)["message"]
 
 
-def test_another_topic_ends_what_was_seen(visit: Visit) -> None:
+def test_another_topic_ends_what_was_seen(visit: ChatSession) -> None:
     seen, update = on_topic(visit)
     assert seen is None and update["value"] is None and update["findings"] == ENDED
 
 
 @pytest.mark.skipif(not EXAMPLE.is_file(), reason="there is no example")
 def test_shipped_conversation_comes_with_its_look() -> None:
-    arrived = Visit("stickers-opt", shipped_example())
+    arrived = ChatSession("stickers-opt", shipped_example())
     stack = on_topic(arrived)[1]["value"]
     assert stack["text"] == arrived.picture.caption
     assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
@@ -206,7 +208,7 @@ def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
     }
 
 
-def test_latest_answer_is_followed(services: Services, visit: Visit) -> None:
+def test_latest_answer_is_followed(services: Services, visit: ChatSession) -> None:
     read = "Question: What animal is there? Answer: a cow\nQuestion: Where? Answer:"
     for question, answer, prompt in (
         ("What animal is there?", "a cow", ""),
@@ -222,15 +224,15 @@ def test_latest_answer_is_followed(services: Services, visit: Visit) -> None:
     assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
 
 
-def test_without_an_answer_the_caption_is_followed(services: Services, visit: Visit) -> None:
+def test_without_an_answer_the_caption_is_followed(services: Services, visit: ChatSession) -> None:
     assert take_answer(visit, "my words") == "my words"
-    list(look(services, visit))
+    list(caption_image(services, visit))
     template = services.engine.pair(visit.model).generator.spec.template
     asked = asked_of(services, visit)
     assert (asked.prompt, asked.answer) == (template.caption, visit.picture.caption)
 
 
-def test_numbers_can_be_taken_along(services: Services, visit: Visit) -> None:
+def test_numbers_can_be_taken_along(services: Services, visit: ChatSession) -> None:
     seen = seen_by(services, visit)
     files = {}
     for kind in ("npz", "json"):

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from app.chat.session import Visit
+from app.chat.session import ChatSession
 from app.inference import batches
-from app.inference.cancellable import Errand
+from app.inference.cancellable import CancellableTask
 from app.workbench.image.task import on_picture, on_stop
 from app.workbench.match_tab import search
-from app.workbench.match_tab.search import Shelf, on_search
+from app.workbench.match_tab.search import ImageGallery, on_search
 from app.workbench.match_tab.tab import MOST_TEXTS, score, texts_from
 from blip2core.errors import TextError
 from tests.app.visitor import upload
@@ -26,23 +26,23 @@ def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
     return last
 
 
-def test_texts_are_ranked_and_the_picture_is_encoded_once(visit: Visit) -> None:
+def test_texts_are_ranked_and_the_picture_is_encoded_once(visit: ChatSession) -> None:
     generator, matcher = FakeGenerator(), FakeMatcher()
     services = fake_services(generator, matcher)
     typed = f"a blue dog\n\n  a red bird  \na blue dog\n{HOSTILE}"
-    said, shown, begin, stop = final(score(services, visit, Errand(), typed))
+    said, shown, begin, stop = final(score(services, visit, CancellableTask(), typed))
     places = [shown.index(text) for text in ("a red bird", "a blue dog", "&lt;img")]
     assert places == sorted(places)
     assert "<img" not in shown and said == ""
     assert begin["interactive"] and not stop["visible"]
     assert matcher.scored == ["a blue dog", "a red bird", HOSTILE]
-    final(score(services, visit, Errand(), "a dog"))
+    final(score(services, visit, CancellableTask(), "a dog"))
     assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
 
 
-def test_truncation_is_said(visit: Visit) -> None:
+def test_truncation_is_said(visit: ChatSession) -> None:
     services = fake_services(FakeGenerator(), FakeMatcher(text_limit=3))
-    shown = final(score(services, visit, Errand(), "a red bird on\na bird"))[1]
+    shown = final(score(services, visit, CancellableTask(), "a red bird on\na bird"))[1]
     assert shown.count("only its beginning is read") == 1
 
 
@@ -55,22 +55,22 @@ def test_truncation_is_said(visit: Visit) -> None:
         (f"a\n{'b' * 1001}", "Text 2 has 1001"),
     ],
 )
-def test_what_cannot_be_scored_is_explained(visit: Visit, typed: str, message: str) -> None:
+def test_what_cannot_be_scored_is_explained(visit: ChatSession, typed: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         texts_from(typed)
     services = fake_services(FakeGenerator(), FakeMatcher())
-    assert message in final(score(services, visit, Errand(), typed))[0]
+    assert message in final(score(services, visit, CancellableTask(), typed))[0]
 
 
 def test_no_picture_is_said() -> None:
     services = fake_services(FakeGenerator(), FakeMatcher())
-    said, _, begin, _ = final(score(services, Visit(), Errand(), "a dog"))
+    said, _, begin, _ = final(score(services, ChatSession(), CancellableTask(), "a dog"))
     assert "Choose a picture first" in said and not begin["interactive"]
-    assert "no picture yet" in on_picture(Visit(), Errand())[0]
+    assert "no picture yet" in on_picture(ChatSession(), CancellableTask())[0]
 
 
-def test_stop_keeps_the_scores_there_are(visit: Visit) -> None:
-    matcher, errand = FakeMatcher(), Errand()
+def test_stop_keeps_the_scores_there_are(visit: ChatSession) -> None:
+    matcher, errand = FakeMatcher(), CancellableTask()
     services = fake_services(FakeGenerator(), matcher)
     steps = score(services, visit, errand, "\n".join(f"text {number}" for number in range(40)))
     next(steps)
@@ -87,17 +87,17 @@ def files(tmp_path: Path, *widths: int) -> list[dict[str, str]]:
     return [upload(tmp_path, f"{width}.png", Image.new("RGB", (width, 5))) for width in widths]
 
 
-def found(services: Any, shelf: Shelf) -> tuple[Any, ...]:
+def found(services: Any, shelf: ImageGallery) -> tuple[Any, ...]:
     turn = 1
     while True:
-        last = final(search.search(services, Visit(), shelf, turn))
+        last = final(search.search(services, ChatSession(), shelf, turn))
         if last[0] == {"__type__": "update"}:
             return last[1:]
         turn = last[0]
 
 
 def test_pictures_are_ranked_and_encoded_once_however_often_searched(tmp_path: Path) -> None:
-    matcher, shelf = FakeMatcher(), Shelf()
+    matcher, shelf = FakeMatcher(), ImageGallery()
     services = fake_services(FakeGenerator(), matcher)
     given = [*files(tmp_path, 10, 30, 20), upload(tmp_path, "note.png", b"Dear diary")]
     for text in ("a red bird", "a dog"):
@@ -112,12 +112,12 @@ def test_pictures_are_ranked_and_encoded_once_however_often_searched(tmp_path: P
 
 def test_search_takes_turns_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
-    services, shelf = fake_services(FakeGenerator(), FakeMatcher()), Shelf()
+    services, shelf = fake_services(FakeGenerator(), FakeMatcher()), ImageGallery()
     on_search(shelf, 0, "a dog", files(tmp_path, 10, 30, 20))
-    assert final(search.search(services, Visit(), shelf, 1))[0] == 2
+    assert final(search.search(services, ChatSession(), shelf, 1))[0] == 2
     said = search.on_stop(shelf)[1]
     assert "Stopped" in said
-    assert final(search.search(services, Visit(), shelf, 2))[2] == ""
+    assert final(search.search(services, ChatSession(), shelf, 2))[2] == ""
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,12 @@ def test_search_takes_turns_and_stops(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_cannot_be_searched_is_said(
     tmp_path: Path, text: str, count: int, message: str
 ) -> None:
-    said = on_search(Shelf(), 0, text, files(tmp_path, 5) * count)[2]
+    said = on_search(ImageGallery(), 0, text, files(tmp_path, 5) * count)[2]
     assert message in said
 
 
 def test_hostile_text_and_name_stay_text(tmp_path: Path) -> None:
-    services, shelf = fake_services(FakeGenerator(), FakeMatcher()), Shelf()
+    services, shelf = fake_services(FakeGenerator(), FakeMatcher()), ImageGallery()
     on_search(shelf, 0, HOSTILE, [files(tmp_path, 5)[0] | {"orig_name": HOSTILE}])
     shown = found(services, shelf)[1]
     assert "<img src=x" not in shown and "&lt;img" in shown

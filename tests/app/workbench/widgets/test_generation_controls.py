@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.chat.generation_settings import LIMITS, NAMES
+from app.chat.generation_settings import NAMES, SETTING_LIMITS
 from app.workbench.widgets.generation_controls import APPLIES, on_mode, on_style, seed_hint
 
 
@@ -36,4 +36,4 @@ def test_the_seed_that_was_used_is_shown() -> None:
 
 
 def test_limits_are_those_of_the_settings() -> None:
-    assert LIMITS["repetition_penalty"][0] >= 1, "transformers refuses what is not positive"
+    assert SETTING_LIMITS["repetition_penalty"][0] >= 1, "transformers refuses what is not positive"
