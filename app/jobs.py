@@ -19,7 +19,7 @@ from app.inference.engine import Engine
 from app.inference.pair_keeping import BY_HAND
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
-from blip2core.curation import import_pictures
+from blip2core.curation import import_images
 from blip2core.errors import Blip2Error, IntakeError
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
@@ -102,7 +102,7 @@ class Jobs:
         self._waiting.put(job)
 
     def new_folder(self) -> Path:
-        """An empty folder for uploaded files, beside the pictures and served to nobody."""
+        """An empty folder for uploaded files, beside the images and served to nobody."""
         folder = self._incoming() / uuid.uuid4().hex
         folder.mkdir(parents=True, mode=0o700)
         return folder
@@ -154,7 +154,7 @@ class Jobs:
         source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
         try:
             with self._stoppable() as stop:
-                steps = import_pictures(
+                steps = import_images(
                     self._database,
                     dataset=job.dataset,
                     inputs=_found(source, job.label, download),

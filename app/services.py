@@ -26,7 +26,7 @@ class Services:
     engine: Engine
     """Runs the models."""
     database: Database | None = None
-    """Where pictures, texts and decisions are kept; None where the workbench runs alone."""
+    """Where images, texts and decisions are kept; None where the workbench runs alone."""
     jobs: Jobs | None = None
     """Imports and runs in the background; there where there is a database."""
     feedback: KeepFeedback | None = None

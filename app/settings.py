@@ -32,9 +32,9 @@ class AppSettings(BaseSettings):
     open_browser: bool = True
     """Show the page in a browser at start, where there is a screen."""
     max_upload: Annotated[int, Field(ge=1)] = 20
-    """Largest picture file taken, in megabytes."""
+    """Largest image file taken, in megabytes."""
     max_import: Annotated[int, Field(ge=1)] = 2_000
-    """Largest file the curator takes, such as a zip of pictures, in megabytes."""
+    """Largest file the curator takes, such as a zip of images, in megabytes."""
     curator: bool = True
     """Serve the curator, with its database, beside the workbench."""
     import_root: Path | None = None
@@ -43,7 +43,7 @@ class AppSettings(BaseSettings):
     users: Path | None = None
     """File of the people who may come in, see `python -m app.users`; None: everybody."""
     downloads: bool = False
-    """Whether an import may fetch pictures from the addresses it names."""
+    """Whether an import may fetch images from the addresses it names."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 40
     """Longest caption or answer, in tokens of the language model."""
     queue_size: Annotated[int, Field(ge=1)] = 50

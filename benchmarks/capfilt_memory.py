@@ -1,8 +1,8 @@
-"""Memory of CapFilt over many pictures: it must not grow with their number.
+"""Memory of CapFilt over many images: it must not grow with their number.
 
     python -m benchmarks.capfilt_memory 20000
 
-Pictures are small PNG files made on the way, the models random and tiny: what is measured is the
+Images are small PNG files made on the way, the models random and tiny: what is measured is the
 pipeline, not the models. Resident memory is read along the way through the pipeline alone, and then
 through a whole curation (import; captions and scores into SQLite) of as many. The result goes to
 capfilt_memory.json beside this file.
@@ -23,9 +23,9 @@ from PIL import Image
 
 from blip2core.capfilt import CapFilt, Task, judge
 from blip2core.config import CaptionConfig, DecodeConfig
-from blip2core.curation import import_pictures, start_capfilt, work
+from blip2core.curation import import_images, start_capfilt, work
 from blip2core.models.vision import share_encoder
-from blip2core.records import Candidate, WebPicture
+from blip2core.records import Candidate, WebImage
 from blip2core.storage import open_database
 from blip2core.storage.datasets import find_dataset
 from tests import tiny
@@ -63,7 +63,7 @@ def over_pipeline(models: CapFilt, count: int) -> list[dict[str, float]]:
         Task(
             key=number,
             name=str(number),
-            data=picture(number),
+            data=image(number),
             sha256=f"{number:064x}",
             texts=(Candidate(text=f"picture {number}", source="web"),),
         )
@@ -75,12 +75,12 @@ def over_pipeline(models: CapFilt, count: int) -> list[dict[str, float]]:
 def over_curation(models: CapFilt, count: int) -> list[dict[str, float]]:
     """The first points are those of the import."""
     inputs = (
-        WebPicture(name=f"{number}.png", data=picture(number), texts=(f"picture {number}",))
+        WebImage(name=f"{number}.png", data=image(number), texts=(f"picture {number}",))
         for number in range(count)
     )
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(str(Path(folder) / "studio.db"))
-        imported = import_pictures(database, dataset="many", inputs=inputs)
+        imported = import_images(database, dataset="many", inputs=inputs)
         points = watch((one.item for one in imported), count)
         with database.read() as session:
             dataset = find_dataset(session, name="many").id
@@ -106,7 +106,7 @@ def watch(results: Iterator[object], count: int) -> list[dict[str, float]]:
     return points
 
 
-def picture(number: int) -> bytes:
+def image(number: int) -> bytes:
     """A PNG of noise, another one for each number, in one of several sizes."""
     noise = numpy.random.default_rng(number)
     pixels = noise.integers(0, 256, (32 + number % 7, 40, 3), dtype=numpy.uint8)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.capfilt_shared
 
-The embedded models on the sample pictures, one thread, the two ways in turn and in random order,
+The embedded models on the sample images, one thread, the two ways in turn and in random order,
 with a control: the first way against itself. Arithmetic (FLOPs) is counted beside the time of the
 processor, because time depends on the machine. The result goes to capfilt_shared.json beside this
 file.

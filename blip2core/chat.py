@@ -57,7 +57,7 @@ def prompt_for(
     decode: DecodeConfig,
     template: PromptTemplate | None = None,
 ) -> Prompt:
-    """`build_prompt` for a model: the picture and the answer to come take their room first.
+    """`build_prompt` for a model: the image and the answer to come take their room first.
 
     Without a template, in the words the model was trained with.
     """

@@ -87,9 +87,9 @@ class CaptionConfig:
     which is 1 there."""
 
     num: int = 3
-    """Texts written for each picture; those that come out the same count once."""
+    """Texts written for each image; those that come out the same count once."""
     decode: DecodeConfig = DecodeConfig(mode="sample", top_p=0.9, seed=0)
-    """Nucleus sampling; its seed is mixed with the picture's hash, so that no batch changes a
+    """Nucleus sampling; its seed is mixed with the image's hash, so that no batch changes a
     text."""
     prompt: str | None = None
     """How each text shall begin; None is the model's own way to ask for a caption."""
@@ -100,7 +100,7 @@ class CaptionConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterConfig:
-    """Which texts of a picture are kept. A rule that is None is off.
+    """Which texts of an image are kept. A rule that is None is off.
 
     The rules in their order: length, duplicates, threshold, margin, top_k.
     """
@@ -113,7 +113,7 @@ class FilterConfig:
     """Least lead over the best other text: above 0 only a clear winner is kept, below 0 all that
     come near the best."""
     top_k: int | None = None
-    """Most texts kept of a picture, the best ones."""
+    """Most texts kept of an image, the best ones."""
     shortest: int = 1
     """Fewest words of a text."""
     longest: int | None = None
@@ -155,9 +155,9 @@ class QFormerSize:
     feed_forward: int = 512
     """Width inside the feed-forward parts."""
     cross_attention_every: int = 2
-    """One layer in so many looks at the picture, the first included."""
+    """One layer in so many looks at the image, the first included."""
     queries: int = 16
-    """Learned query tokens, and soft words the language model gets for a picture."""
+    """Learned query tokens, and soft words the language model gets for an image."""
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers", "heads", "feed_forward", "queries"):
@@ -176,7 +176,7 @@ class TrainConfig:
     warmup_steps: int = 200
     """Steps of linear warm-up, counted in `steps`."""
     batch: int = 64
-    """Pictures (or texts) per step and per process."""
+    """Images (or texts) per step and per process."""
     learning_rate: float = 1e-3
     """Peak learning rate, reached at the end of the warm-up."""
     floor: float = 3e-5
@@ -198,7 +198,7 @@ class TrainConfig:
     eval_every: int = 500
     """Steps between two validations."""
     eval_items: int = 256
-    """Validation scenes looked at each time, 0 for none; of a file always all pictures."""
+    """Validation scenes looked at each time, 0 for none; of a file always all images."""
     checkpoint_every: int = 500
     """Steps between two checkpoints of the run."""
     keep: int = 2
@@ -245,10 +245,10 @@ RESUME_MAY_CHANGE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage1Config(TrainConfig):
-    """The Q-Former learns to read pictures, without a language model."""
+    """The Q-Former learns to read images, without a language model."""
 
     source: str = "stickers"
-    """'stickers', or a JSONL or CSV file of pictures and texts."""
+    """'stickers', or a JSONL or CSV file of images and texts."""
     validation: str | None = None
     """The same for validation; None takes unseen sticker scenes, or nothing for a file."""
     scenes: int = 70_000
@@ -262,7 +262,7 @@ class Stage1Config(TrainConfig):
     qformer: QFormerSize = QFormerSize()
     """Shape of the Q-Former; where `bert` is given, only its queries and cross-attention count."""
     embedding: int = 128
-    """Width of the space in which pictures and texts are compared."""
+    """Width of the space in which images and texts are compared."""
     max_text: int = 32
     """Tokens of a text, [CLS] and [SEP] included; the rest is cut."""
     temperature: float = 0.07
@@ -276,7 +276,7 @@ class Stage1Config(TrainConfig):
     anchor_grid: int = 0
     """Queries start by looking at one cell each of a grid with so many a side; 0 is the paper."""
     cache: str | None = None
-    """File of the picture features; None keeps it in the output folder."""
+    """File of the image features; None keeps it in the output folder."""
 
     def __post_init__(self) -> None:
         TrainConfig.__post_init__(self)
@@ -296,7 +296,7 @@ class Stage2Config(TrainConfig):
     """The Q-Former learns to speak to a frozen language model."""
 
     source: str = "stickers"
-    """'stickers', or a JSONL or CSV file of pictures and texts."""
+    """'stickers', or a JSONL or CSV file of images and texts."""
     validation: str | None = None
     """The same for validation; None takes unseen sticker scenes, or nothing for a file."""
     scenes: int = 70_000
@@ -314,11 +314,11 @@ class Stage2Config(TrainConfig):
     max_text: int = 96
     """Tokens of a passage, end included; the rest is cut."""
     whole_caption_share: float = 0.0
-    """Share of captions an encoder-decoder writes from the picture alone; 0 is the paper."""
+    """Share of captions an encoder-decoder writes from the image alone; 0 is the paper."""
     length_window: int = 8
     """Batches drawn together and cut by length, so that less padding is computed; 1 is off."""
     cache: str | None = None
-    """File of the picture features; None keeps it in the output folder."""
+    """File of the image features; None keeps it in the output folder."""
 
     def __post_init__(self) -> None:
         TrainConfig.__post_init__(self)
@@ -359,14 +359,14 @@ class FinetuneConfig(TrainConfig):
     """Tokens of a text, special ones included; the rest is cut. None is what the model reads, and
     96 for one that writes."""
     whole_caption_share: float = 1.0
-    """Share of captions an encoder-decoder writes from the picture alone; the others are cut in
+    """Share of captions an encoder-decoder writes from the image alone; the others are cut in
     two, and it goes on with the first part."""
     label_smoothing: float = 0.1
     """Share of the target spread over all classes; of a model that scores only."""
     length_window: int = 8
     """Batches drawn together and cut by length, so that less padding is computed; 1 is off."""
     cache: str | None = None
-    """File of the picture features; None keeps it in the output folder."""
+    """File of the image features; None keeps it in the output folder."""
 
     def __post_init__(self) -> None:
         TrainConfig.__post_init__(self)
@@ -419,7 +419,7 @@ class ExportConfig:
     """Choices of an export that its format leaves open."""
 
     captions: Literal["rows", "lists"] = "rows"
-    """rows: one row per text; lists: one per picture, with all its texts."""
+    """rows: one row per text; lists: one per image, with all its texts."""
     shard_pairs: int = 1_000
     """Rows in each file of a format that is cut into several."""
     instruction: str = "Provide a brief description."

@@ -1,7 +1,7 @@
 """Everything that can go wrong for a reason a user can act on.
 
 Blip2Error
-├── ImageError              a picture cannot be read
+├── ImageError              an image cannot be read
 ├── ConfigError             a setting is out of its range
 ├── TextError               a text cannot be used (empty, too long for the model)
 ├── ModelError              a checkpoint does not fit what is asked of it
@@ -22,7 +22,7 @@ class Blip2Error(Exception):
 
 
 class ImageError(Blip2Error):
-    """A picture cannot be read."""
+    """An image cannot be read."""
 
 
 class ConfigError(Blip2Error):

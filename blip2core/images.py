@@ -1,4 +1,4 @@
-"""Pictures from anywhere, safely: always RGB, upright, first frame; and their identity."""
+"""Images from anywhere, safely: always RGB, upright, first frame; and their identity."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ MAX_PIXELS = 80_000_000
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
 )
-"""Names that `find_images` takes for pictures."""
+"""Names that `find_images` takes for images."""
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
 """What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
 SIGNATURES = (
@@ -28,44 +28,44 @@ SIGNATURES = (
     (b"ID3", "a sound"),
     (b"8BPS", "a Photoshop document"),
 )
-"""First bytes of files that people mistake for pictures."""
+"""First bytes of files that people mistake for images."""
 
 
 def open_image(
     source: str | Path | bytes | BinaryIO | Image.Image, *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """A picture from a path, from the bytes of a file, or from an open file -> RGB.
+    """An image from a path, from the bytes of a file, or from an open file -> RGB.
 
     Turned upright by its EXIF data; the first frame where it moves; transparency on white.
     ImageError says what is wrong, or what the file is instead.
     """
     if isinstance(source, Image.Image):
-        return _decoded(source, "The picture", max_pixels)
+        return _decoded(source, "The image", max_pixels)
     data, name = _read(source)
     if not data:
         raise ImageError(f"{name} is empty.")
     try:
         Image.init()
-        picture = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+        image = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not a picture but {_guess(data)}.") from error
+        raise ImageError(f"{name} is not an image but {_guess(data)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_large(name, max_pixels)) from error
     except Exception as error:  # a decoder given hostile bytes may raise anything
-        raise ImageError(f"{name} is a damaged picture: {error}.") from error
-    with picture:
-        return _decoded(picture, name, max_pixels)
+        raise ImageError(f"{name} is a damaged image: {error}.") from error
+    with image:
+        return _decoded(image, name, max_pixels)
 
 
 def content_hash(image: Image.Image) -> str:
-    """SHA-256 (64 hex digits) of the pixels: the same picture, whatever file it came in."""
+    """SHA-256 (64 hex digits) of the pixels: the same image, whatever file it came in."""
     digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
 
 
 def find_images(path: str | Path) -> list[Path]:
-    """A file -> itself; a folder -> the pictures in it and below, sorted, hidden ones left out.
+    """A file -> itself; a folder -> the images in it and below, sorted, hidden ones left out.
 
     ImageError where there is nothing.
     """
@@ -82,7 +82,7 @@ def find_images(path: str | Path) -> list[Path]:
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
     if not found:
-        raise ImageError(f"There are no pictures in {path}.")
+        raise ImageError(f"There are no images in {path}.")
     return found
 
 
@@ -98,43 +98,43 @@ def _read(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path}.") from error
     except IsADirectoryError as error:
-        raise ImageError(f"{path} is a folder, not a picture.") from error
+        raise ImageError(f"{path} is a folder, not an image.") from error
     except (OSError, ValueError) as error:
         raise ImageError(f"{path} cannot be read: {error}.") from error
 
 
-def _decoded(picture: Image.Image, name: str, max_pixels: int) -> Image.Image:
-    if picture.width * picture.height > max_pixels:
-        raise ImageError(_too_large(name, max_pixels, picture.size))
+def _decoded(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
+    if image.width * image.height > max_pixels:
+        raise ImageError(_too_large(name, max_pixels, image.size))
     try:
-        picture.load()
-        return _rgb(_upright(picture))
+        image.load()
+        return _rgb(_upright(image))
     except Exception as error:  # as above: truncated data, broken tables, wrong sizes
-        raise ImageError(f"{name} is a damaged picture: {error}.") from error
+        raise ImageError(f"{name} is a damaged image: {error}.") from error
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
+        return ImageOps.exif_transpose(image)
     except Exception:  # broken EXIF data is no reason to refuse good pixels
-        return picture
+        return image
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):
-        picture = _eight_bits(picture)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """One channel of 16 or 32 bits -> 8 bits; Pillow itself would clip at 255."""
-    values = numpy.nan_to_num(numpy.asarray(picture).astype(numpy.float64))
-    if picture.mode.startswith("I") and values.min() >= 0 and values.max() <= 65_535:
-        low, high = 0.0, 65_535.0  # 16-bit pictures, however dark, keep their brightness
+    values = numpy.nan_to_num(numpy.asarray(image).astype(numpy.float64))
+    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65_535:
+        low, high = 0.0, 65_535.0  # 16-bit images, however dark, keep their brightness
     else:
         low, high = float(values.min()), float(values.max())
     scaled = (values - low) / max(high - low, 1e-12) * 255
@@ -147,7 +147,7 @@ def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) 
 
 
 def _guess(data: bytes) -> str:
-    """What bytes that are no picture seem to be."""
+    """What bytes that are no image seem to be."""
     for signature, kind in SIGNATURES:
         if data.startswith(signature):
             return kind

@@ -14,7 +14,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """The turns spoken so far about one picture, oldest first."""
+    """The turns spoken so far about one image, oldest first."""
 
     turns: tuple[Turn, ...] = ()
 
@@ -39,7 +39,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """How well one text fits one picture."""
+    """How well one text fits one image."""
 
     text: str
     itm: float
@@ -66,12 +66,12 @@ Passage = tuple[Segment, ...]
 
 
 CaptionSource = Literal["web", "synthetic", "edited", "human"]
-"""Where a text about a picture comes from; all are judged as equals."""
+"""Where a text about an image comes from; all are judged as equals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerIdentity:
-    """Everything that decides a score besides the picture and the text."""
+    """Everything that decides a score besides the image and the text."""
 
     model: str
     """Name or Hub id of the matcher."""
@@ -87,7 +87,7 @@ class ScorerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A text that may describe a picture."""
+    """A text that may describe an image."""
 
     text: str
     source: CaptionSource
@@ -119,13 +119,13 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebPicture:
-    """One picture as it comes in, with the texts that stood beside it."""
+class WebImage:
+    """One image as it comes in, with the texts that stood beside it."""
 
     name: str
     """Where it was: a file name, a member of an archive, a row of a table. Hostile text."""
     data: bytes = field(repr=False)
-    """The bytes of the picture file, as they came."""
+    """The bytes of the image file, as they came."""
     texts: tuple[str, ...] = ()
     """Alternative texts, cleaned by `clean_text`; may be none."""
     url: str | None = None
@@ -154,7 +154,7 @@ class ExportPair:
     text: str
     source: CaptionSource
     image_sha256: str
-    """Identity of the picture's bytes, 64 hex digits; also its file name."""
+    """Identity of the image's bytes, 64 hex digits; also its file name."""
     image_path: str
     """Where the stored bytes lie."""
     format: str

@@ -1,4 +1,4 @@
-"""What tests share: tiny random models of every kind, and pictures. No network, no GPU."""
+"""What tests share: tiny random models of every kind, and images. No network, no GPU."""
 
 import os
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[Image.Image]:
-    """Three different pictures of noise, not square."""
+def images() -> list[Image.Image]:
+    """Three different images of noise, not square."""
     noise = numpy.random.default_rng(0)
     return [
         Image.fromarray(noise.integers(0, 256, (40, 50, 3), dtype=numpy.uint8)) for _ in range(3)

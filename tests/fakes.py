@@ -48,7 +48,7 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class FakeFeatures:
-    """Stands for the encoded form of some pictures."""
+    """Stands for the encoded form of some images."""
 
     sizes: tuple[tuple[int, int], ...]
     encoder: str = "fake"
@@ -73,7 +73,7 @@ class FakeGenerator:
     """What `stream_captions` writes, over and over; a caption of "!" fails."""
     seconds_per_word: float = 0.0
     context_limit: int = 200
-    picture_tokens: int = 16
+    image_tokens: int = 16
     revision: str = "0" * 64
     device: str = "cpu"
     dtype: str = "float32"
@@ -206,7 +206,7 @@ class FakeMatcher:
     def rank(
         self, text: str, features: FakeFeatures, *, shortlist: int = 16
     ) -> list[tuple[int, Match]]:
-        """The widest pictures come first."""
+        """The widest images come first."""
         order = sorted(range(len(features.sizes)), key=lambda index: -features.sizes[index][0])
         return [(index, self._match(text)) for index in order[:shortlist]]
 

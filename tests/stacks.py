@@ -25,10 +25,10 @@ def peak(query: int) -> int:
 
 
 def striped(width: int = 96, height: int = 96) -> Image.Image:
-    """A quiet grey picture, so that colour on the screen comes from the map alone."""
-    picture = Image.new("RGB", (width, height), (120, 120, 120))
-    ImageDraw.Draw(picture).rectangle((0, 0, width // 2, height // 2), fill=(128, 128, 128))
-    return picture
+    """A quiet grey image, so that colour on the screen comes from the map alone."""
+    image = Image.new("RGB", (width, height), (120, 120, 120))
+    ImageDraw.Draw(image).rectangle((0, 0, width // 2, height // 2), fill=(128, 128, 128))
+    return image
 
 
 def make_trace() -> Trace:
@@ -79,14 +79,14 @@ def make_answer() -> AnswerTrace:
         pieces=("an", " octopus"),
         grid=(ROWS, COLS),
         slots=torch.eye(4)[:2],
-        picture_share=torch.tensor([0.4, 0.6]),
+        image_share=torch.tensor([0.4, 0.6]),
         looks=looks,
     )
 
 
 def make_stack(
-    picture: Image.Image | None = None, trace: Trace | None = None, **changes: Any
+    image: Image.Image | None = None, trace: Trace | None = None, **changes: Any
 ) -> dict[str, Any]:
     """What the server sends of it."""
-    stack = explorer_stack(trace or make_trace(), picture or striped(), answer=make_answer())
+    stack = explorer_stack(trace or make_trace(), image or striped(), answer=make_answer())
     return {**stack, "default_map": None, **changes}

@@ -13,7 +13,7 @@ from tests.fakes import FakeFeatures, FakeGenerator
 
 PLAIN = SimpleNamespace(question="Question: {question} Answer:", separator=". ")
 LINES = SimpleNamespace(question="Question: {question} Answer:", separator="\n")
-PICTURE = FakeFeatures(sizes=((112, 112),))
+IMAGE = FakeFeatures(sizes=((112, 112),))
 TALK = Conversation().add("What animal is there?", "a dog").add("What colour is it?", "red")
 
 
@@ -83,13 +83,13 @@ def test_template_of_a_visitor_takes_the_place_of_the_models_own() -> None:
     own = SimpleNamespace(question="{question} {0} {question.__class__} ->", separator="\n")
     prompt = prompt_for(generator, Conversation(), "Where?", DecodeConfig(), own)
     assert prompt.text == "Where? {0} {question.__class__} ->"
-    list(reply(generator, PICTURE, Conversation(), "Where?", template=own))
+    list(reply(generator, IMAGE, Conversation(), "Where?", template=own))
     assert generator.prompts == [prompt.text]
 
 
 def test_reply_streams_from_the_whole_prompt() -> None:
     generator = FakeGenerator(answers={"Where is it?": "on the beach"})
-    answer = list(reply(generator, PICTURE, TALK, "Where is it?"))
+    answer = list(reply(generator, IMAGE, TALK, "Where is it?"))
     assert answer == ["on", "on the", "on the beach"]
     assert generator.prompts[-1].startswith("Question: What animal is there? Answer: a dog")
 
@@ -98,4 +98,4 @@ def test_reply_passes_stop_on() -> None:
     generator = FakeGenerator(answers={"Where is it?": "on the beach"})
     stop = threading.Event()
     stop.set()
-    assert list(reply(generator, PICTURE, TALK, "Where is it?", stop=stop)) == []
+    assert list(reply(generator, IMAGE, TALK, "Where is it?", stop=stop)) == []

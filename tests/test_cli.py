@@ -26,7 +26,7 @@ NEEDED = {"stage1": "a", "language_model": "b", "vision": "c"}
 
 
 class FakeMatcher:
-    """Scores texts by their length and pictures by their width."""
+    """Scores texts by their length and images by their width."""
 
     def encode(self, images: list[Image.Image]) -> FakeFeatures:
         return FakeFeatures(sizes=tuple(image.size for image in images))
@@ -50,7 +50,7 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two pictures of different widths."""
+    """Two images of different widths."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, width in (("a.png", 10), ("b.png", 20)):
@@ -67,7 +67,7 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("generator")
-def test_caption_of_one_picture_is_just_text(
+def test_caption_of_one_image_is_just_text(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("caption", folder / "a.png") == 0
@@ -93,26 +93,24 @@ def test_caption_of_standard_input(
 
 
 @pytest.mark.usefixtures("generator")
-def test_bad_picture_is_a_row_and_the_others_go_on(
+def test_bad_image_is_a_row_and_the_others_go_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "a.png").write_text("no picture")
+    (folder / "a.png").write_text("no image")
     assert run("caption", folder, folder / "missing.png", "--json") == 2
     bad, good, missing = rows(capsys)
-    assert "not a picture but a text" in bad["error"]
+    assert "not an image but a text" in bad["error"]
     assert good["caption"] == "a red bird"
     assert "missing.png" in missing["error"]
 
 
 @pytest.mark.usefixtures("generator")
-def test_bad_picture_is_one_line_of_errors(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "a.png").write_text("no picture")
+def test_bad_image_is_one_line_of_errors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.png").write_text("no image")
     assert run("caption", folder) == 2
     output = capsys.readouterr()
     assert output.out == f"{folder / 'b.png'}\ta red bird\n"
-    assert output.err == f"blip2: {folder / 'a.png'} is not a picture but a text.\n"
+    assert output.err == f"blip2: {folder / 'a.png'} is not an image but a text.\n"
 
 
 def test_questions_make_a_conversation(
@@ -154,10 +152,10 @@ def test_explain_says_shows_and_writes(
 
 @pytest.mark.usefixtures("looked_into")
 def test_explain_takes_every_method_and_tests_it(
-    pictures: list[Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    images: list[Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "map.png"
-    pictures[0].save(tmp_path / "a.png")
+    images[0].save(tmp_path / "a.png")
     call = ("explain", tmp_path / "a.png", "a red car", "--method", "all", "--test", "--out", out)
     assert run(*call, "--json") == 0
     found = rows(capsys)
@@ -167,13 +165,13 @@ def test_explain_takes_every_method_and_tests_it(
 
 
 @pytest.mark.usefixtures("looked_into")
-def test_explain_writes_a_map_for_each_picture(folder: Path, tmp_path: Path) -> None:
+def test_explain_writes_a_map_for_each_image(folder: Path, tmp_path: Path) -> None:
     assert run("explain", folder, "a car", "--out", tmp_path / "map.png") == 0
     assert {file.name for file in tmp_path.glob("*.png")} == {"map-a.png", "map-b.png"}
 
 
 @pytest.mark.usefixtures("looked_into")
-def test_explain_of_a_picture_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_of_a_image_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain", folder / "a.png", "", "--query", "2", "--json") == 0
     (row,) = rows(capsys)
     assert (row["method"], row["itm"]) == ("cross-attention", None)

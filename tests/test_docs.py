@@ -62,7 +62,7 @@ def test_readme_targets_exist(line: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 
-def test_pictures_of_the_guide_are_there_and_small() -> None:
+def test_images_of_the_guide_are_there_and_small() -> None:
     for name in re.findall(r"]\((\S+\.png)\)", GUIDE):
         assert (ROOT / "docs" / name).stat().st_size < 150_000
 

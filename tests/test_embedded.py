@@ -1,6 +1,6 @@
-"""The embedded checkpoints on the sample pictures: what they mean, not only their shapes.
+"""The embedded checkpoints on the sample images: what they mean, not only their shapes.
 
-None of them was trained on these pictures. The shares asked for lie well below what was measured
+None of them was trained on these images. The shares asked for lie well below what was measured
 on 1,000 scenes (the model cards), so that they fail for a broken model and not for bad luck.
 """
 
@@ -67,7 +67,7 @@ def test_questions_in_a_row_are_answered(encoded: Encoded) -> None:
     assert generator.vision_calls == 1
 
 
-def test_matcher_finds_each_picture_by_its_caption(matcher: Matcher) -> None:
+def test_matcher_finds_each_image_by_its_caption(matcher: Matcher) -> None:
     features = matcher.encode([open_image(SAMPLES / row["file"]) for row in ROWS])
     captions = [row["caption"] for row in ROWS]
     first = [matcher.rank(text, features, shortlist=5)[0][0] for text in captions]

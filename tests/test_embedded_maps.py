@@ -1,4 +1,4 @@
-"""Where the embedded models look on the sample pictures, whose stickers have known places.
+"""Where the embedded models look on the sample images, whose stickers have known places.
 
 The shares asked for lie well below what was measured (docs/explaining.md) and well above chance.
 """
@@ -92,7 +92,7 @@ def test_what_is_hidden_is_not_found_again(matcher: Matcher) -> None:
     """Hiding a sticker's patches costs the texts about it more than hiding as many others."""
     generator: Generator = load_generator("stickers-opt")
     row = next(row for row in ROWS if row["file"] == "beach-1.png")
-    picture = open_image(SAMPLES / row["file"])
+    image = open_image(SAMPLES / row["file"])
     key = groups(row)[0]
     inside = {
         patch
@@ -101,7 +101,7 @@ def test_what_is_hidden_is_not_found_again(matcher: Matcher) -> None:
     }
     elsewhere = set(range(64 - len(inside), 64))
     assert not inside & elsewhere
-    features = matcher.encode([picture])
+    features = matcher.encode([image])
     whole, hidden, other = (
         float(matcher.itm(seen, ["a pink key"]))
         for seen in (
@@ -112,7 +112,7 @@ def test_what_is_hidden_is_not_found_again(matcher: Matcher) -> None:
     )
     assert hidden < other
     assert hidden < whole / 2
-    written = generator.encode([picture])
+    written = generator.encode([image])
     captions = [
         generator.caption(seen)[0][0].text
         for seen in (written, hide_patches(written, inside, (8, 8)))

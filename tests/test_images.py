@@ -1,4 +1,4 @@
-"""Pictures of every sort come out as upright RGB, and what is none is told apart."""
+"""Images of every sort come out as upright RGB, and what is none is told apart."""
 
 import io
 import struct
@@ -12,9 +12,9 @@ from blip2core.errors import ImageError
 from blip2core.images import content_hash, find_images, open_image
 
 
-def saved(picture: Image.Image, kind: str, **options) -> bytes:
+def saved(image: Image.Image, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -23,27 +23,27 @@ def red() -> Image.Image:
     return Image.new("RGB", (6, 4), (200, 30, 20))
 
 
-def test_a_picture_from_path_text_bytes_and_open_file(red, tmp_path):
+def test_a_image_from_path_text_bytes_and_open_file(red, tmp_path):
     path = tmp_path / "red.png"
     red.save(path)
     for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), red):
-        picture = open_image(source)
-        assert picture.mode == "RGB" and picture.tobytes() == red.tobytes()
+        image = open_image(source)
+        assert image.mode == "RGB" and image.tobytes() == red.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
 def test_common_formats(kind, red):
-    picture = open_image(saved(red, kind))
-    assert picture.size == (6, 4)
-    assert numpy.abs(numpy.asarray(picture).astype(int) - numpy.asarray(red)).max() < 20
+    image = open_image(saved(red, kind))
+    assert image.size == (6, 4)
+    assert numpy.abs(numpy.asarray(image).astype(int) - numpy.asarray(red)).max() < 20
 
 
-def test_exif_turns_the_picture_upright():
-    picture = Image.new("RGB", (20, 10), "white")
-    picture.paste("black", (0, 0, 10, 10))  # left half dark
+def test_exif_turns_the_image_upright():
+    image = Image.new("RGB", (20, 10), "white")
+    image.paste("black", (0, 0, 10, 10))  # left half dark
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn clockwise makes it upright
-    upright = open_image(saved(picture, "JPEG", exif=exif))
+    upright = open_image(saved(image, "JPEG", exif=exif))
     assert upright.size == (10, 20)
     assert upright.getpixel((5, 2))[0] < 50 and upright.getpixel((5, 17))[0] > 200
 
@@ -53,25 +53,25 @@ def test_broken_exif_does_not_matter(red):
     assert open_image(bytes(data)).size == (6, 4)
 
 
-def test_first_frame_of_a_moving_picture(red):
+def test_first_frame_of_a_moving_image(red):
     blue = Image.new("RGB", red.size, "blue")
-    picture = open_image(saved(red, "GIF", save_all=True, append_images=[blue]))
-    assert picture.getpixel((0, 0))[0] > 150
+    image = open_image(saved(red, "GIF", save_all=True, append_images=[blue]))
+    assert image.getpixel((0, 0))[0] > 150
 
 
 def test_cmyk_becomes_rgb(red):
-    picture = open_image(saved(red.convert("CMYK"), "JPEG", quality=95))
-    assert picture.mode == "RGB" and picture.getpixel((2, 2))[0] > 150
+    image = open_image(saved(red.convert("CMYK"), "JPEG", quality=95))
+    assert image.mode == "RGB" and image.getpixel((2, 2))[0] > 150
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 def test_transparency_lies_on_white(mode):
-    picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
-    picture.putpixel((1, 0), (0, 0, 0, 255))
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (0, 0, 0, 255))
     if mode == "PA":
-        source = saved(picture.quantize(4), "PNG")
+        source = saved(image.quantize(4), "PNG")
     else:
-        source = saved(picture.convert(mode), "PNG")
+        source = saved(image.convert(mode), "PNG")
     opened = open_image(source)
     assert opened.getpixel((0, 0)) == (255, 255, 255) and opened.getpixel((1, 0)) == (0, 0, 0)
 
@@ -82,7 +82,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
     assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 100, 255]
 
 
-def test_floating_point_pictures_use_their_range():
+def test_floating_point_images_use_their_range():
     values = numpy.array([[-1.0, 0.0, 1.0]], dtype=numpy.float32)
     opened = open_image(saved(Image.fromarray(values), "TIFF"))
     assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]
@@ -102,12 +102,12 @@ def test_floating_point_pictures_use_their_range():
         (bytes(range(256)), "unknown"),
     ],
 )
-def test_what_is_no_picture_is_named(data, message):
+def test_what_is_no_image_is_named(data, message):
     with pytest.raises(ImageError, match=message):
         open_image(data)
 
 
-def test_a_truncated_picture():
+def test_a_truncated_image():
     noise = numpy.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=numpy.uint8)
     data = saved(Image.fromarray(noise), "JPEG")
     with pytest.raises(ImageError, match="damaged"):
@@ -178,7 +178,7 @@ def test_find_images(red, tmp_path):
         (tmp_path / name).write_bytes(b"x")
     assert find_images(tmp_path) == [tmp_path / "b/a.png", tmp_path / "c.JPG"]
     assert find_images(str(tmp_path / "notes.txt")) == [tmp_path / "notes.txt"]
-    with pytest.raises(ImageError, match="no pictures"):
+    with pytest.raises(ImageError, match="no images"):
         find_images(empty)
     with pytest.raises(ImageError, match="no file or folder"):
         find_images(tmp_path / "absent")

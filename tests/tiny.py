@@ -1,7 +1,7 @@
 """Random models with a few thousand weights, one of each kind, with processors made in memory.
 
 The weights are drawn wide on purpose: with the usual 0.02 a random model says the same about
-every picture, and an equality test on it would prove nothing.
+every image, and an equality test on it would prove nothing.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from blip2core.models import Generator, Matcher, ModelSpec
 from blip2core.models.specs import Family, Kind
 
 IMAGE_SIZE = 28
-"""Pixels along each side of a tiny model's picture."""
+"""Pixels along each side of a tiny model's image."""
 QUERIES = 4
 PAD, BOS, EOS, IMAGE = 1, 0, 2, 4
 
@@ -266,7 +266,7 @@ def _spec(kind: Kind, family: Family, **settings: Any) -> ModelSpec:
 
 
 class InMemory:
-    """Features of pictures that lie in memory, read as those of a `FeatureCache`."""
+    """Features of images that lie in memory, read as those of a `FeatureCache`."""
 
     def __init__(self, vision: Tensor) -> None:
         self._vision = vision

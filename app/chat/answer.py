@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
-def answer(services: Services, visit: ChatSession, entry: ChatTurn) -> Iterator[None]:
+def answer(services: Services, session: ChatSession, entry: ChatTurn) -> Iterator[None]:
     """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
-    model = visit.model  # another one may be chosen meanwhile, for the next question
+    model = session.model  # another one may be chosen meanwhile, for the next question
     pair = services.engine.pair(model)
     for _ in until_done(pair.loading):
-        if not visit.change(entry.number, state="loading"):
+        if not session.change(entry.number, state="loading"):
             return
         yield
-    generator, talk = pair.generator, visit.conversation
-    features = encoded(services, visit, visit.picture, model).features
-    template = entry.asking.template(generator.spec.template)
-    prompt = prompt_for(generator, talk, entry.question, entry.asking.decode, template)
-    if not visit.change(
+    generator, talk = pair.generator, session.conversation
+    features = encoded(services, session, session.image, model).features
+    template = entry.settings.template(generator.spec.template)
+    prompt = prompt_for(generator, talk, entry.question, entry.settings.decode, template)
+    if not session.change(
         entry.number,
         state="answering",
         dropped=prompt.dropped,
@@ -45,20 +45,20 @@ def answer(services: Services, visit: ChatSession, entry: ChatTurn) -> Iterator[
     ):
         return
     yield
-    for asking in attempts(entry.asking):
-        visit.change(entry.number, asking=asking, note=_note(entry.asking, asking))
-        words = write(services, model, features, talk, replace(entry, asking=asking))
+    for settings in attempts(entry.settings):
+        session.change(entry.number, settings=settings, note=_note(entry.settings, settings))
+        words = write(services, model, features, talk, replace(entry, settings=settings))
         try:
             with closing(words):
                 for text, seconds in words:
-                    if not visit.change(entry.number, answer=text, seconds=seconds):
+                    if not session.change(entry.number, answer=text, seconds=seconds):
                         return
                     yield
             break
         except Exception as error:
-            if not is_out_of_memory(error) or asking.decode.mode != "beam":
+            if not is_out_of_memory(error) or settings.decode.mode != "beam":
                 raise
-    visit.change(entry.number, state="answered")
+    session.change(entry.number, state="answered")
 
 
 def write(
@@ -70,7 +70,7 @@ def write(
 ) -> Iterator[tuple[str, float]]:
     """What a model answers, as it grows, and the seconds so far."""
     started = time.monotonic()
-    asked = (features, talk, entry.question, entry.asking)
+    asked = (features, talk, entry.question, entry.settings)
     words = services.engine.each(write_answer, model, *asked, stop=entry.stop)
     with closing(words):
         for text in words:
@@ -82,15 +82,15 @@ def write_answer(
     features: ImageFeatures,
     talk: Conversation,
     question: str,
-    asking: GenerationSettings,
+    settings: GenerationSettings,
     *,
     stop: threading.Event | None,
 ) -> Iterator[str]:
     """Done by the engine: the answer as it grows."""
     generator = pair.generator
-    template = asking.template(generator.spec.template)
+    template = settings.template(generator.spec.template)
     answers = reply(
-        generator, features, talk, question, decode=asking.decode, template=template, stop=stop
+        generator, features, talk, question, decode=settings.decode, template=template, stop=stop
     )
     try:
         with closing(answers):
@@ -101,11 +101,11 @@ def write_answer(
         raise
 
 
-def attempts(asking: GenerationSettings) -> Iterator[GenerationSettings]:
+def attempts(settings: GenerationSettings) -> Iterator[GenerationSettings]:
     """As asked; and, should the memory not suffice for that many beams, without them."""
-    yield asking
-    if asking.decode.mode == "beam":
-        yield replace(asking, decode=replace(asking.decode, mode="greedy"))
+    yield settings
+    if settings.decode.mode == "beam":
+        yield replace(settings, decode=replace(settings.decode, mode="greedy"))
 
 
 def _note(asked: GenerationSettings, used: GenerationSettings) -> str:

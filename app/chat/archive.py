@@ -1,4 +1,4 @@
-"""A conversation as one ZIP file: conversation.json, the picture, and Markdown to read."""
+"""A conversation as one ZIP file: conversation.json, the image, and Markdown to read."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pydantic import ValidationError
 from app.chat.archive_schema import SavedConversation, entries_of, saved
 from app.chat.conversation import ChatImage, ChatTurn, StoredConversation
 from app.chat.markdown import as_markdown
-from app.workbench.image.panel import picture_from
+from app.workbench.image.panel import image_from
 from blip2core.errors import ConfigError, ImageError, IntakeError
 from blip2core.images import FORMATS
 
 JSON_NAME, MARKDOWN_NAME = "conversation.json", "conversation.md"
 JSON_BYTES = 5_000_000
 """Largest conversation.json that is read."""
-PICTURE_BYTES = 100_000_000
-"""Largest picture that is unpacked."""
+IMAGE_BYTES = 100_000_000
+"""Largest image that is unpacked."""
 SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
 """Format as Pillow names it -> end of a file's name, where it is not the format itself."""
 
 
-def pack(picture: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
+def pack(image: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
     """A ZIP file with the whole conversation. What has no answer yet is left out."""
     formats = [name for name in FORMATS if name in Image.OPEN]
-    with Image.open(io.BytesIO(picture.data), formats=formats) as image:
-        kind = image.format or "PNG"
+    with Image.open(io.BytesIO(image.data), formats=formats) as opened:
+        kind = opened.format or "PNG"
     file = f"picture.{SUFFIXES.get(kind, kind.lower())}"
-    conversation = saved(picture, file, entries)
+    conversation = saved(image, file, entries)
     packed = io.BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
         archive.writestr(JSON_NAME, conversation.model_dump_json(indent=2))
         archive.writestr(MARKDOWN_NAME, as_markdown(conversation, file))
-        archive.writestr(file, picture.data)
+        archive.writestr(file, image.data)
     return packed.getvalue()
 
 
@@ -49,14 +49,14 @@ def unpack(data: bytes) -> StoredConversation:
     try:
         with ZipFile(io.BytesIO(data)) as archive:
             conversation = parse_conversation(_member(archive, JSON_NAME, JSON_BYTES))
-            picture = _member(archive, conversation.picture.file, PICTURE_BYTES)
+            image = _member(archive, conversation.picture.file, IMAGE_BYTES)
     except IntakeError:
         raise
     except Exception as error:  # a decoder given hostile bytes may raise anything
         raise IntakeError(
             "The file is no ZIP archive, or a damaged or encrypted one. Choose an export."
         ) from error
-    return opening(conversation, picture, "import")
+    return opening(conversation, image, "import")
 
 
 def parse_conversation(text: bytes) -> SavedConversation:
@@ -73,15 +73,15 @@ def parse_conversation(text: bytes) -> SavedConversation:
 
 
 def opening(conversation: SavedConversation, data: bytes, kind: str) -> StoredConversation:
-    """A checked conversation with the bytes of its picture -> what a visit opens with."""
+    """A checked conversation with the bytes of its image -> what a visit opens with."""
     if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
-        raise IntakeError("The picture is not the one that was talked about.")
+        raise IntakeError("The image is not the one that was talked about.")
     try:
-        picture = picture_from(data, conversation.picture.name, conversation.picture.caption)
+        image = image_from(data, conversation.picture.name, conversation.picture.caption)
         entries = entries_of(conversation)
     except (ImageError, ConfigError) as error:
         raise IntakeError(str(error)) from error
-    return StoredConversation(picture=picture, entries=entries, kind=kind)  # type: ignore[arg-type]
+    return StoredConversation(image=image, entries=entries, kind=kind)  # type: ignore[arg-type]
 
 
 def _member(archive: ZipFile, name: str, most: int) -> bytes:

@@ -54,7 +54,7 @@ class SavedTurn(_Part):
     style: Style
     custom: Annotated[str, Field(max_length=LONGEST_CUSTOM)] = ""
     prompt: BoundedText
-    """The exact text the model read after the picture."""
+    """The exact text the model read after the image."""
     dropped: Annotated[int, Field(ge=0, le=MOST_TURNS)] = 0
     """How many of the earliest turns had no room in the prompt."""
     note: Annotated[str, Field(max_length=1000)] = ""
@@ -62,7 +62,7 @@ class SavedTurn(_Part):
     feedback: SavedFeedback | None = None
 
 
-class SavedPicture(_Part):
+class SavedImage(_Part):
     file: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}\.[a-z]{3,4}$")]
     """Its name beside conversation.json; a plain name, no path."""
     name: Name
@@ -76,26 +76,27 @@ class SavedConversation(_Part):
     format: Literal["blip2-conversation"] = "blip2-conversation"
     version: Literal[1] = 1
     saved_at: datetime
-    picture: SavedPicture
+    picture: SavedImage
+    """The image; its name in the file is that of version 0.1."""
     turns: Annotated[list[SavedTurn], Field(max_length=MOST_TURNS)]
 
 
-def saved(picture: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedConversation:
-    """A conversation about a picture that is stored as `file`; open questions are left out."""
+def saved(image: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedConversation:
+    """A conversation about an image that is stored as `file`; open questions are left out."""
     return SavedConversation(
         saved_at=datetime.now().astimezone(),
-        picture=SavedPicture(
+        picture=SavedImage(
             file=file,
-            name=picture.name[:255],
-            sha256=hashlib.sha256(picture.data).hexdigest(),
-            caption=picture.caption,
+            name=image.name[:255],
+            sha256=hashlib.sha256(image.data).hexdigest(),
+            caption=image.caption,
         ),
         turns=[_turn(entry) for entry in entries if not entry.is_open][-MOST_TURNS:],
     )
 
 
 def _turn(entry: ChatTurn) -> SavedTurn:
-    decode = {name: getattr(entry.asking.decode, name) for name in SavedDecode.model_fields}
+    decode = {name: getattr(entry.settings.decode, name) for name in SavedDecode.model_fields}
     verdict = entry.verdict
     return SavedTurn(
         question=entry.question,
@@ -104,8 +105,8 @@ def _turn(entry: ChatTurn) -> SavedTurn:
         model=entry.model,
         revision=entry.revision,
         decode=SavedDecode(**decode),
-        style=entry.asking.style,
-        custom=entry.asking.custom,
+        style=entry.settings.style,
+        custom=entry.settings.custom,
         prompt=entry.prompt,
         dropped=len(entry.dropped),
         note=entry.note,
@@ -124,7 +125,7 @@ def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
             question=turn.question,
             answer=turn.answer,
             state=turn.state,
-            asking=GenerationSettings(decode=decode, style=turn.style, custom=turn.custom),
+            settings=GenerationSettings(decode=decode, style=turn.style, custom=turn.custom),
             prompt=turn.prompt,
             dropped=conversation_of(entries).turns[: turn.dropped],
             note=turn.note,

@@ -22,8 +22,8 @@ class ContextUsage:
     """Tokens of the language model's context, by what takes them."""
 
     prompt: str
-    """What the model reads after the picture; empty while there is no question."""
-    picture: int
+    """What the model reads after the image; empty while there is no question."""
+    image: int
     history: int
     question: int
     answer: int
@@ -34,25 +34,25 @@ class ContextUsage:
 
     @property
     def used(self) -> int:
-        return self.picture + self.history + self.question + self.answer
+        return self.image + self.history + self.question + self.answer
 
 
 def measure_context(
-    generator: Generator, talk: Conversation, question: str, asking: GenerationSettings
+    generator: Generator, talk: Conversation, question: str, settings: GenerationSettings
 ) -> ContextUsage:
     """What asking this would take. TextError where it cannot be asked."""
-    template, decode = asking.template(generator.spec.template), asking.decode
+    template, decode = settings.template(generator.spec.template), settings.decode
     text = question.strip()
     prompt = prompt_for(generator, talk, text or "?", decode, template)
     alone = prompt_for(generator, Conversation(), text or "?", decode, template)
     asked = generator.count_tokens(alone.text)
     return ContextUsage(
         prompt=prompt.text if text else "",
-        picture=generator.picture_tokens,
+        image=generator.image_tokens,
         history=generator.count_tokens(prompt.text) - asked,
         question=asked if text else 0,
         answer=generator.context_limit - generator.prompt_room(decode.max_new_tokens),
-        total=generator.picture_tokens + generator.context_limit,
+        total=generator.image_tokens + generator.context_limit,
         dropped=prompt.dropped,
     )
 
@@ -60,7 +60,7 @@ def measure_context(
 def meter_html(taken: ContextUsage) -> str:
     """The bar and what it means in words."""
     parts = {
-        "picture": taken.picture,
+        "picture": taken.image,
         "history": taken.history,
         "question": taken.question,
         "answer": taken.answer,

@@ -1,4 +1,4 @@
-"""The values a conversation is made of: a picture, questions about it, and what became of them."""
+"""The values a conversation is made of: an image, questions about it, and what became of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatImage:
-    """A picture on its way from a file to what the model keeps of it."""
+    """An image on its way from a file to what the model keeps of it."""
 
     key: str
     """Hash of its content."""
@@ -27,7 +27,7 @@ class ChatImage:
     name: str = "picture"
     """Name of its file. Hostile text."""
     data: bytes = field(default=b"", repr=False)
-    """The file as it came; kept for the picture on screen alone."""
+    """The file as it came; kept for the image on screen alone."""
     features: ImageFeatures | None = None
     scored: ImageFeatures | None = None
     """Features that the matcher reads, where it cannot read the generator's."""
@@ -49,14 +49,14 @@ class ChatTurn:
     number: int = -1
     """Unique within a visit; -1 outside of one."""
     question: str
-    asking: GenerationSettings = GenerationSettings()
+    settings: GenerationSettings = GenerationSettings()
     answer: str = ""
     """The answer so far, or the message of a failure."""
     state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
     dropped: tuple[Turn, ...] = ()
     """Earlier turns that the model did not read, for lack of room."""
     prompt: str = ""
-    """What the model read after the picture."""
+    """What the model read after the image."""
     model: str = ""
     revision: str = ""
     """Names its weights exactly, see `Generator.revision`."""
@@ -83,7 +83,7 @@ class ChatTurn:
 class StoredConversation:
     """A conversation that was held elsewhere."""
 
-    picture: ChatImage
+    image: ChatImage
     entries: tuple[ChatTurn, ...]
     kind: Literal["example", "import"]
     """example: comes with the page, and makes room without being asked."""

@@ -12,14 +12,14 @@ from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.workbench.image import panel
-from app.workbench.image.panel import caption_image, picture_from
+from app.workbench.image.panel import caption_image, image_from
 from blip2core.errors import Blip2Error
 
 log = logging.getLogger(__name__)
 
 EXAMPLE_NAME = "example.json"
-"""Beside the sample pictures; in the form of an export, so that it can be asked again."""
-PICTURE = "city-1.png"
+"""Beside the sample images; in the form of an export, so that it can be asked again."""
+IMAGE = "city-1.png"
 QUESTIONS = ("What animal is there?", "What is to its left?", "What colour is it?")
 
 
@@ -38,15 +38,15 @@ def shipped_example() -> StoredConversation | None:
 
 def make_example(services: Services) -> str:
     """The example as the model of these services gives it: the text of EXAMPLE_NAME."""
-    visit = ChatSession(services.settings.model)
-    visit.receive(picture_from((panel.SAMPLES / PICTURE).read_bytes(), PICTURE))
-    for _ in caption_image(services, visit):
+    session = ChatSession(services.settings.model)
+    session.receive(image_from((panel.SAMPLES / IMAGE).read_bytes(), IMAGE))
+    for _ in caption_image(services, session):
         pass
     for question in QUESTIONS:
-        visit.ask(question)
-        for _ in answer(services, visit, visit.open_entry):
+        session.ask(question)
+        for _ in answer(services, session, session.open_entry):
             pass
-    return saved(visit.picture, PICTURE, visit.entries).model_dump_json(indent=1) + "\n"
+    return saved(session.image, IMAGE, session.entries).model_dump_json(indent=1) + "\n"
 
 
 if __name__ == "__main__":

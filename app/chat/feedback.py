@@ -29,7 +29,7 @@ class Feedback:
     model: str
     revision: str
     image_sha256: str
-    """Of the bytes of the picture's file, 64 hex digits."""
+    """Of the bytes of the image's file, 64 hex digits."""
 
 
 class KeepFeedback(Protocol):
@@ -38,10 +38,10 @@ class KeepFeedback(Protocol):
     def __call__(self, feedback: Feedback) -> None: ...
 
 
-def feedback_on(visit: ChatSession, entry: ChatTurn) -> Feedback:
+def feedback_on(session: ChatSession, entry: ChatTurn) -> Feedback:
     """The visitor's verdict on an entry, complete enough to be understood elsewhere."""
     return Feedback(
-        event_id=f"{visit.uid}-{entry.number}",
+        event_id=f"{session.uid}-{entry.number}",
         liked=entry.verdict.liked if entry.verdict else None,
         reason=entry.verdict.reason if entry.verdict else "",
         question=entry.question,
@@ -49,5 +49,5 @@ def feedback_on(visit: ChatSession, entry: ChatTurn) -> Feedback:
         prompt=entry.prompt,
         model=entry.model,
         revision=entry.revision,
-        image_sha256=hashlib.sha256(visit.picture.data if visit.picture else b"").hexdigest(),
+        image_sha256=hashlib.sha256(session.image.data if session.image else b"").hexdigest(),
     )

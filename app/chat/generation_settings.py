@@ -102,9 +102,9 @@ def within_limits(decode: DecodeConfig) -> DecodeConfig:
     return decode
 
 
-def with_seed(asking: GenerationSettings) -> GenerationSettings:
+def with_seed(settings: GenerationSettings) -> GenerationSettings:
     """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
-    return replace(asking, decode=seeded(asking.decode))
+    return replace(settings, decode=seeded(settings.decode))
 
 
 def seeded(decode: DecodeConfig) -> DecodeConfig:

@@ -15,11 +15,11 @@ ICON, WORD_JOINER = r"\:material/", "\u2060"
 """Streamlit makes an icon of it, escaped or not: something that nobody sees stands between."""
 
 
-def as_markdown(conversation: SavedConversation, picture: str = "") -> str:
-    """The whole conversation; `picture` names its file where it lies beside."""
+def as_markdown(conversation: SavedConversation, image: str = "") -> str:
+    """The whole conversation; `image` names its file where it lies beside."""
     lines = [f"# About {escape_markdown(conversation.picture.name)}", ""]
-    if picture:
-        lines += [f"![The picture]({picture})", ""]
+    if image:
+        lines += [f"![The image]({image})", ""]
     if conversation.picture.caption:
         lines += [f"Caption: {escape_markdown(conversation.picture.caption)}", ""]
     for number, turn in enumerate(conversation.turns, 1):

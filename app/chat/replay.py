@@ -13,7 +13,7 @@ from app.chat.conversation import ChatTurn, conversation_of
 from app.chat.session import ChatSession
 from app.inference.features import encoded
 from app.services import Services
-from app.workbench.events import until_done
+from app.workbench.events import error_message, until_done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,29 +31,29 @@ class Replayed:
         return self.answer == self.entry.answer
 
 
-def replay(services: Services, visit: ChatSession) -> Iterator[str]:
+def replay(services: Services, session: ChatSession) -> Iterator[str]:
     """Yields HTML of how far it is, and last of what came of it.
 
     Each question has the history of then before it, so that one answer that differs does not make
     the next ones differ.
     """
-    stop = visit.begin_replay()
+    stop = session.begin_replay()
     try:
-        yield from _replay(services, visit, stop)
+        yield from _replay(services, session, stop)
     except Exception as error:
         yield f"<p>{escape(error_message(error, 'No replay'))}</p>"
     finally:
-        visit.end_replay()
+        session.end_replay()
 
 
-def _replay(services: Services, visit: ChatSession, stop: threading.Event) -> Iterator[str]:
-    entries = [entry for entry in visit.entries if entry.is_told]
-    model = visit.model
+def _replay(services: Services, session: ChatSession, stop: threading.Event) -> Iterator[str]:
+    entries = [entry for entry in session.entries if entry.is_told]
+    model = session.model
     pair = services.engine.pair(model)
     for _ in until_done(pair.loading):
         yield "<p>The model is loading; the replay waits.</p>"
     results: list[Replayed] = []
-    features = encoded(services, visit, visit.picture, model).features
+    features = encoded(services, session, session.image, model).features
     for number, entry in enumerate(entries):
         progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
         yield progress

@@ -20,7 +20,7 @@ from app.chat.generation_settings import GenerationSettings
 from blip2core.records import Conversation
 
 REMEMBERED = 4
-"""Pictures of a visit that keep their features, so that going back to one costs nothing."""
+"""Images of a visit that keep their features, so that going back to one costs nothing."""
 
 
 class ChatSession:
@@ -34,10 +34,10 @@ class ChatSession:
         """`opening` is what a visitor finds on arrival."""
         self.model = model
         """Name of the model that answers this visitor."""
-        self.picture: ChatImage | None = None
+        self.image: ChatImage | None = None
         self.offered: ChatImage | None = None
-        """A new picture, until the visitor says whether it may end the conversation."""
-        self.probe = ""
+        """A new image, until the visitor says whether it may end the conversation."""
+        self.inspected_text = ""
         """The text with which the visitor wants to look inside the model."""
         self.entries: tuple[ChatTurn, ...] = ()
         self.opening: StoredConversation | None = None
@@ -61,8 +61,8 @@ class ChatSession:
 
     @property
     def topic(self) -> str:
-        """Names what is talked about; another picture, or another talk, has another name."""
-        return f"{self.picture.key} {self._talk}" if self.picture else ""
+        """Names what is talked about; another image, or another talk, has another name."""
+        return f"{self.image.key} {self._talk}" if self.image else ""
 
     @property
     def is_busy(self) -> bool:
@@ -85,14 +85,14 @@ class ChatSession:
         """The question that still waits for the end of its answer."""
         return next((entry for entry in reversed(self.entries) if entry.is_open), None)
 
-    def is_about(self, picture: ChatImage) -> bool:
-        """Whether this is the picture that is talked about."""
-        return self.picture is not None and self.picture.key == picture.key
+    def is_about(self, image: ChatImage) -> bool:
+        """Whether this is the image that is talked about."""
+        return self.image is not None and self.image.key == image.key
 
-    def receive(self, picture: ChatImage) -> None:
-        """A new picture: taken at once, or only offered where it would end a conversation."""
+    def receive(self, image: ChatImage) -> None:
+        """A new image: taken at once, or only offered where it would end a conversation."""
         with self._lock:
-            known = self._known(picture)
+            known = self._known(image)
             self._offered_opening = None
             if self.is_untouched:
                 self._start(known)
@@ -100,12 +100,12 @@ class ChatSession:
                 self.offered = known
 
     def receive_talk(self, opening: StoredConversation) -> None:
-        """A conversation from a file: taken, or offered, as a picture is."""
+        """A conversation from a file: taken, or offered, as an image is."""
         with self._lock:
             if self.is_untouched:
                 self._open(opening)
             else:
-                self.offered, self._offered_opening = opening.picture, opening
+                self.offered, self._offered_opening = opening.image, opening
 
     def accept(self) -> None:
         """What was offered comes, the conversation so far goes."""
@@ -123,43 +123,43 @@ class ChatSession:
             self.offered = self._offered_opening = None
 
     def remove(self) -> None:
-        """The picture on screen goes; a picture that was talked about stays the topic."""
+        """The image on screen goes; an image that was talked about stays the topic."""
         with self._lock:
             if self.offered is None and self.is_untouched:
                 self._start(None)
             self.offered = self._offered_opening = None
 
-    def _start(self, picture: ChatImage | None) -> None:
-        """Nothing said yet about a picture."""
+    def _start(self, image: ChatImage | None) -> None:
+        """Nothing said yet about an image."""
         if self.entries:
             self._talk = next(self._talks)
-        self.picture, self.entries, self.opening = picture, (), None
+        self.image, self.entries, self.opening = image, (), None
 
     def _open(self, opening: StoredConversation) -> None:
         self._talk = next(self._talks)
         entries = tuple(replace(e, number=next(self._numbers)) for e in opening.entries)
         self.opening = replace(opening, entries=entries)
-        self.picture, self.entries = self._known(opening.picture), entries
+        self.image, self.entries = self._known(opening.image), entries
 
-    def _known(self, picture: ChatImage) -> ChatImage:
-        """A picture with what was learned of it before."""
-        known = next((old for old in self._remembered if old.key == picture.key), picture)
-        return replace(known, name=picture.name, data=picture.data)
+    def _known(self, image: ChatImage) -> ChatImage:
+        """An image with what was learned of it before."""
+        known = next((old for old in self._remembered if old.key == image.key), image)
+        return replace(known, name=image.name, data=image.data)
 
-    def learn(self, picture: ChatImage) -> bool:
-        """Features or a caption of a picture came; False where it is no longer the current one."""
+    def learn(self, image: ChatImage) -> bool:
+        """Features or a caption of an image came; False where it is no longer the current one."""
         with self._lock:
-            others = (old for old in self._remembered if old.key != picture.key)
-            self._remembered = (replace(picture, data=b""), *others)[:REMEMBERED]
-            if is_topic := self.is_about(picture):
-                self.picture = picture
+            others = (old for old in self._remembered if old.key != image.key)
+            self._remembered = (replace(image, data=b""), *others)[:REMEMBERED]
+            if is_topic := self.is_about(image):
+                self.image = image
             return is_topic
 
-    def ask(self, question: str, asking: GenerationSettings = GenerationSettings()) -> None:  # noqa: B008 - frozen
+    def ask(self, question: str, settings: GenerationSettings = GenerationSettings()) -> None:  # noqa: B008 - frozen
         """One more question, open until it is answered, stopped or failed."""
         with self._lock:
             number = next(self._numbers)
-            self.entries += (ChatTurn(number=number, question=question, asking=asking),)
+            self.entries += (ChatTurn(number=number, question=question, settings=settings),)
 
     def change(self, number: int, **changes: Any) -> bool:
         """An open entry goes on; False, and no change, where it is closed or gone."""
@@ -212,7 +212,7 @@ class ChatSession:
             self.change(entry.number, state="stopped")
 
     def clear(self) -> None:
-        """An empty conversation about the same picture."""
+        """An empty conversation about the same image."""
         self.stop()
         with self._lock:
             self.entries, self.opening = (), None

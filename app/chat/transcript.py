@@ -26,29 +26,29 @@ def as_typed(text: str) -> str:
     return text.replace(JOINER, "")
 
 
-def transcript(visit: ChatSession) -> list[Message]:
+def transcript(session: ChatSession) -> list[Message]:
     """The conversation as chat messages."""
-    return [message | {"content": inert(message["content"])} for _, message in _lines(visit)]
+    return [message | {"content": inert(message["content"])} for _, message in _lines(session)]
 
 
-def entry_at(visit: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
+def entry_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
     """The question that a message belongs to; None where the browser shows an older state."""
-    entries = [entry for entry, _ in _lines(visit)]
+    entries = [entry for entry, _ in _lines(session)]
     number = index if isinstance(index, int) else index[0]
     return entries[number] if 0 <= number < len(entries) else None
 
 
-def thumbs(visit: ChatSession) -> list[str | None]:
+def thumbs(session: ChatSession) -> list[str | None]:
     """Like, Dislike or None for each message of the model."""
     return [
         entry.verdict and ("Like" if entry.verdict.liked else "Dislike")
-        for entry, message in _lines(visit)
+        for entry, message in _lines(session)
         if message["role"] == "assistant"
     ]
 
 
-def _lines(visit: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
-    for entry in visit.entries:
+def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
+    for entry in session.entries:
         yield entry, {"role": "user", "content": entry.question}
         if entry.dropped:
             yield entry, _left_out(entry)

@@ -79,23 +79,23 @@ def build_context(services: Services) -> PageContext:
     return found
 
 
-def draw_progress(desk: PageContext) -> None:
+def draw_progress(context: PageContext) -> None:
     """How far the dataset is, in the sidebar; the review page calls it after each key, too.
 
     No clock does: beside a fragment with `run_every`, Streamlit 1.67 leaves buttons of earlier
     items on the page when a key and the clock meet.
     """
-    if desk.dataset_id is None:
+    if context.dataset_id is None:
         return
-    with desk.database.read() as session:
-        counts = status_counts(session, dataset_id=desk.dataset_id)
+    with context.database.read() as session:
+        counts = status_counts(session, dataset_id=context.dataset_id)
     left = sum(counts.get(status, 0) for status in UNDONE)
     decided = counts.get("decided", 0)
-    desk.slot.progress(decided / max(decided + left, 1), text=in_words(counts, decided, left))
+    context.slot.progress(decided / max(decided + left, 1), text=in_words(counts, decided, left))
 
 
 def in_words(counts: dict[str, int], decided: int, left: int) -> str:
-    """Every picture is somewhere: what was skipped, say, is neither decided nor left."""
+    """Every image is somewhere: what was skipped, say, is neither decided nor left."""
     named = [status for status in ITEM_STATUS if status not in (*UNDONE, "decided")]
     apart = [f"{counts[status]:,} {status}" for status in named if status in counts]
     return ", ".join([f"{decided:,} decided", f"{left:,} left", *apart])
@@ -118,7 +118,7 @@ def _number_of(database: Database, handle: str) -> int:
 
 def page_context() -> PageContext:
     """The desk of the page that is being drawn; see `app/curator/main.py`."""
-    found: PageContext = streamlit.session_state["desk"]
+    found: PageContext = streamlit.session_state["context"]
     return found
 
 
@@ -126,7 +126,7 @@ def context_with_dataset() -> PageContext:
     """The desk; a page that needs a dataset says so, and stops, where there is none."""
     found = page_context()
     if found.dataset_id is None:
-        streamlit.info("There is no dataset yet. Import pictures first.", icon=None)
+        streamlit.info("There is no dataset yet. Import images first.", icon=None)
         streamlit.page_link("views/inbox.py", label="Open the inbox")
         streamlit.stop()
     return found

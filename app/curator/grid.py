@@ -1,4 +1,4 @@
-"""Many pictures at once: choose some, accept their best texts or reject all of them, undo it."""
+"""Many images at once: choose some, accept their best texts or reject all of them, undo it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.chat.markdown import escape_markdown
 from app.curator.context import PageContext
 from app.curator.formatting import count_of
 from app.curator.review_session import ReviewRules, as_plain, new_event, why_empty
-from app.curator.thumbnails import shown_picture
+from app.curator.thumbnails import shown_image
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
     Choice,
@@ -28,27 +28,29 @@ from blip2core.storage.review import QueueEntry, review_queue
 TILES, ACROSS, SIDE = 24, 6, 260
 
 
-def draw_grid(desk: PageContext, rules: ReviewRules) -> None:
+def draw_grid(context: PageContext, rules: ReviewRules) -> None:
     """One page of the queue as tiles, with what can be done to the chosen ones."""
     state = st.session_state
-    if state.get("grid-rules") != (desk.dataset_id, rules):
-        state["grid-rules"], state["grid-pages"] = (desk.dataset_id, rules), [None]
+    if state.get("grid-rules") != (context.dataset_id, rules):
+        state["grid-rules"], state["grid-pages"] = (context.dataset_id, rules), [None]
     if message := state.pop("grid-message", ""):
         st.info(escape_markdown(message))
     pages = state["grid-pages"]
     try:
-        with desk.database.read() as session:
+        with context.database.read() as session:
             page = review_queue(
                 session,
-                dataset_id=desk.dataset_id,
+                dataset_id=context.dataset_id,
                 order=rules.order,
                 where=replace(rules.where, free_for=None),  # a batch disturbs nobody's screen
-                seed=desk.annotator_id,
+                seed=context.annotator_id,
                 after=pages[-1],
                 limit=TILES,
             )
             cards = {
-                entry.item_id: card(session, item_id=entry.item_id, annotator_id=desk.annotator_id)
+                entry.item_id: card(
+                    session, item_id=entry.item_id, annotator_id=context.annotator_id
+                )
                 for entry in page.entries
             }
     except StorageError as error:
@@ -56,9 +58,9 @@ def draw_grid(desk: PageContext, rules: ReviewRules) -> None:
         return
     if not page.entries:
         st.info(why_empty(rules.where))
-    _draw_tiles(desk, page.entries, cards)
+    _draw_tiles(context, page.entries, cards)
     chosen = [one for item, one in cards.items() if state.get(f"tile-{item}")]
-    _draw_acts(desk, rules, chosen, list(cards))
+    _draw_acts(context, rules, chosen, list(cards))
     back, forth, _ = st.columns([1, 1, 4])
     back.button("Back", disabled=len(pages) < 2, on_click=pages.pop, key="grid-back")
     forth.button(
@@ -67,18 +69,18 @@ def draw_grid(desk: PageContext, rules: ReviewRules) -> None:
         on_click=partial(pages.append, page.next),
         key="grid-next",
     )
-    _draw_batches(desk)
+    _draw_batches(context)
 
 
-def _draw_tiles(desk: PageContext, entries: tuple[QueueEntry, ...], cards: dict[int, Card]) -> None:
+def _draw_tiles(
+    context: PageContext, entries: tuple[QueueEntry, ...], cards: dict[int, Card]
+) -> None:
     for start in range(0, len(entries), ACROSS):
         for column, entry in zip(st.columns(ACROSS), entries[start : start + ACROSS], strict=False):
             with column, st.container(border=True):
-                picture = shown_picture(
-                    desk.database.images, entry.image_sha256, entry.format, SIDE
-                )
-                if isinstance(picture, bytes):
-                    st.image(picture, width="stretch", alt=f"Picture {entry.item_id}")
+                image = shown_image(context.database.images, entry.image_sha256, entry.format, SIDE)
+                if isinstance(image, bytes):
+                    st.image(image, width="stretch", alt=f"Image {entry.item_id}")
                 best = best_text(cards[entry.item_id])
                 st.text(best[1] if best else "(no text)")
                 st.checkbox(
@@ -108,7 +110,9 @@ def choices_for(cards: list[Card], action: str) -> list[Choice]:
     ]
 
 
-def _draw_acts(desk: PageContext, rules: ReviewRules, chosen: list[Card], shown: list[int]) -> None:
+def _draw_acts(
+    context: PageContext, rules: ReviewRules, chosen: list[Card], shown: list[int]
+) -> None:
     whole, accept, reject = st.columns([2, 3, 3])
     whole.button(
         "Choose all" if len(chosen) < len(shown) else "Choose none",
@@ -119,12 +123,12 @@ def _draw_acts(desk: PageContext, rules: ReviewRules, chosen: list[Card], shown:
         f"Accept the best text of {len(chosen)}",
         type="primary",
         disabled=not chosen,
-        on_click=partial(decide_chosen, desk, rules, chosen, "accept"),
+        on_click=partial(decide_chosen, context, rules, chosen, "accept"),
     )
     reject.button(
         f"Reject every text of {len(chosen)}",
         disabled=not chosen,
-        on_click=partial(decide_chosen, desk, rules, chosen, "reject"),
+        on_click=partial(decide_chosen, context, rules, chosen, "reject"),
     )
 
 
@@ -133,13 +137,15 @@ def _choose(item_ids: list[int], chosen: bool) -> None:
         st.session_state[f"tile-{item_id}"] = chosen
 
 
-def decide_chosen(desk: PageContext, rules: ReviewRules, chosen: list[Card], action: str) -> None:
+def decide_chosen(
+    context: PageContext, rules: ReviewRules, chosen: list[Card], action: str
+) -> None:
     """One batch; on disk when this returns."""
     choices = choices_for(chosen, action)
     new = NewBatch(
         uid=new_event(),
-        dataset_id=desk.dataset_id,
-        annotator_id=desk.annotator_id,
+        dataset_id=context.dataset_id,
+        annotator_id=context.annotator_id,
         settings=as_plain(rules) | {"action": action},
     )
 
@@ -148,7 +154,7 @@ def decide_chosen(desk: PageContext, rules: ReviewRules, chosen: list[Card], act
         decide_many(session, new, choices=choices, expected=len(choices))
 
     try:
-        desk.database.run_write(unit)
+        context.database.run_write(unit)
         decided = f"{count_of(len(choices), 'text')}: {action}."
         message = f"{decided} Undo it below, or with Z in the other view."
     except StorageError as error:
@@ -157,10 +163,10 @@ def decide_chosen(desk: PageContext, rules: ReviewRules, chosen: list[Card], act
     _choose([one.item_id for one in chosen], False)
 
 
-def _draw_batches(desk: PageContext) -> None:
+def _draw_batches(context: PageContext) -> None:
     """What was decided in one go, and its undo."""
-    with desk.database.read() as session:
-        batches = list_batches(session, dataset_id=desk.dataset_id, limit=10)
+    with context.database.read() as session:
+        batches = list_batches(session, dataset_id=context.dataset_id, limit=10)
     if not batches:
         return
     with st.expander("Batches"):
@@ -174,17 +180,17 @@ def _draw_batches(desk: PageContext) -> None:
                 "Undo the batch",
                 key=f"undo-batch-{one.batch.id}",
                 disabled=one.undone,
-                on_click=partial(undo_one, desk, one.batch.id),
+                on_click=partial(undo_one, context, one.batch.id),
             )
 
 
-def undo_one(desk: PageContext, batch_id: int) -> None:
+def undo_one(context: PageContext, batch_id: int) -> None:
     """The whole batch is taken back."""
     uid = new_event()
     try:
-        undone = desk.database.run_write(
+        undone = context.database.run_write(
             lambda session: undo_batch(
-                session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
+                session, batch_id=batch_id, annotator_id=context.annotator_id, uid=uid
             )
         )
         st.session_state["grid-message"] = f"Undone: {count_of(undone.decisions, 'decision')}."

@@ -9,9 +9,9 @@ from typing import Any
 import streamlit
 
 KEYMAP = {
-    "A": "accept the chosen text, next picture",
+    "A": "accept the chosen text, next image",
     "Shift+A": "accept the chosen text and stay: several may be right",
-    "X": "reject the chosen text; then the next text, or the next picture",
+    "X": "reject the chosen text; then the next text, or the next image",
     "1 … 9": "choose a text",
     "E": "edit the chosen text",
     "Ctrl+Enter": "in the text box: save and accept",
@@ -19,7 +19,7 @@ KEYMAP = {
     "S": "skip",
     "F, then 1 … 9": "flag, with a reason",
     "Z": "undo, also after a restart",
-    "J": "next picture that nobody has decided",
+    "J": "next image that nobody has decided",
     "← →": "back and forth",
     "?": "this help",
 }
@@ -54,7 +54,7 @@ def _listener() -> Callable[..., Any]:
 
 def listen_to_keys() -> None:
     """Lets ? open the help, as Streamlit's own shortcuts know no punctuation, and keeps
-    Streamlit's from counting a key that is held down, or pressed while the help hides the picture:
+    Streamlit's from counting a key that is held down, or pressed while the help hides the image:
     nobody decides about what they do not see."""
     pressed = _listener()(key="help-key", on_pressed_change=lambda: None)
     if pressed.pressed:

@@ -38,7 +38,7 @@ def main() -> None:
     ]
     page = streamlit.navigation(pages, position="top")
     streamlit.html(STATIC / "curator.css")
-    streamlit.session_state["desk"] = build_context(shared())
+    streamlit.session_state["context"] = build_context(shared())
     page.run()
 
 

@@ -21,11 +21,11 @@ REASONS = (
     "not safe",
     "watermark",
     "person who can be recognised",
-    "broken picture",
+    "broken image",
     "duplicate",
     "licence",
     "cannot tell",
-    "text in picture",
+    "text in image",
     "other",
 )
 """Why an item is flagged; keys 1 to 9 after F."""
@@ -71,21 +71,21 @@ class ReviewRules:
 def why_empty(where: QueueFilter) -> str:
     """What is said of a queue that has nothing to show."""
     if where.search or where.source or (where.lowest, where.highest) != (None, None):
-        return "No picture of this queue fits the search and the filters."
+        return "No image of this queue fits the search and the filters."
     return "Nothing is left in this queue, but for what others have on screen."
 
 
-def review_session_of(desk: PageContext, rules: ReviewRules) -> ReviewSession:
+def review_session_of(context: PageContext, rules: ReviewRules) -> ReviewSession:
     """The walk of this tab, begun anew where dataset, person or rules changed."""
-    key = (desk.dataset_id, desk.annotator_id, rules)
-    walk: ReviewSession | None = streamlit.session_state.get("walk")
-    if walk is None or walk.rules != key:
-        first = walk is None and streamlit.query_params.get("item", "")
-        walk = ReviewSession(rules=key, event=new_event())
+    key = (context.dataset_id, context.annotator_id, rules)
+    review: ReviewSession | None = streamlit.session_state.get("review")
+    if review is None or review.rules != key:
+        first = review is None and streamlit.query_params.get("item", "")
+        review = ReviewSession(rules=key, event=new_event())
         if first and first.isdecimal():  # a reload, or somebody's link, comes back to its item
-            walk.item_id = int(first)
-        streamlit.session_state["walk"] = walk
-    return walk
+            review.item_id = int(first)
+        streamlit.session_state["review"] = review
+    return review
 
 
 def new_event() -> str:
@@ -93,95 +93,98 @@ def new_event() -> str:
     return uuid.uuid4().hex
 
 
-def show_item(walk: ReviewSession, item_id: int | None) -> None:
+def show_item(review: ReviewSession, item_id: int | None) -> None:
     """Put another item on screen."""
-    walk.item_id, walk.chosen, walk.editing = item_id, None, None
-    walk.typing = walk.flagging = False
-    walk.version = 0
-    walk.event = new_event()
+    review.item_id, review.chosen, review.editing = item_id, None, None
+    review.typing = review.flagging = False
+    review.version = 0
+    review.event = new_event()
 
 
-def current(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> Card | None:
+def current(context: PageContext, rules: ReviewRules, review: ReviewSession) -> Card | None:
     """The item on screen, or the next one; None where the queue is empty.
 
     A draft of this person opens the editor again, after a reload too.
     """
-    if walk.item_id is None and not advance(desk, rules, walk):
+    if review.item_id is None and not advance(context, rules, review):
         return None
     try:
-        with desk.database.read() as session:
+        with context.database.read() as session:
             found = card(
-                session, item_id=walk.item_id, annotator_id=desk.annotator_id, blind=rules.second
+                session,
+                item_id=review.item_id,
+                annotator_id=context.annotator_id,
+                blind=rules.second,
             )
     except StorageError as error:  # the number came from the address of the page
-        walk.item_id, walk.message = None, str(error)
+        review.item_id, review.message = None, str(error)
         return None
-    if found.dataset_id != desk.dataset_id:
-        walk.item_id, walk.message = None, "That picture is in another dataset."
+    if found.dataset_id != context.dataset_id:
+        review.item_id, review.message = None, "That image is in another dataset."
         return None
-    if found.draft is not None and walk.editing is None:
-        walk.editing = found.draft.caption_id or 0
-    if walk.chosen not in {text.caption_id for text in found.texts}:
-        walk.chosen = _first_undecided(found, desk.handle)
+    if found.draft is not None and review.editing is None:
+        review.editing = found.draft.caption_id or 0
+    if review.chosen not in {text.caption_id for text in found.texts}:
+        review.chosen = _first_undecided(found, context.handle)
     return found
 
 
-def advance(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> bool:
+def advance(context: PageContext, rules: ReviewRules, review: ReviewSession) -> bool:
     """The next item of the queue comes on screen; False, and none, at its end."""
     queue = _second_queue if rules.second else _queue
-    page = queue(desk, rules, walk.cursor)
-    if not page.entries and walk.cursor is not None:  # what was left out may have come back
-        page = queue(desk, rules, None)
-    following = [entry for entry in page.entries if entry.item_id != walk.item_id]
-    left = walk.item_id
+    page = queue(context, rules, review.cursor)
+    if not page.entries and review.cursor is not None:  # what was left out may have come back
+        page = queue(context, rules, None)
+    following = [entry for entry in page.entries if entry.item_id != review.item_id]
+    left = review.item_id
     if left is not None:
-        walk.visited.append(left)
-    show_item(walk, following[0].item_id if following else None)
-    walk.cursor = page.next
-    _hold(desk, walk, left)
-    return walk.item_id is not None
+        review.visited.append(left)
+    show_item(review, following[0].item_id if following else None)
+    review.cursor = page.next
+    _hold(context, review, left)
+    return review.item_id is not None
 
 
-def go_back(walk: ReviewSession) -> None:
+def go_back(review: ReviewSession) -> None:
     """Left: the item that was on screen before."""
-    if walk.visited:
-        if walk.item_id is not None:
-            walk.ahead.append(walk.item_id)
-        show_item(walk, walk.visited.pop())
+    if review.visited:
+        if review.item_id is not None:
+            review.ahead.append(review.item_id)
+        show_item(review, review.visited.pop())
 
 
-def go_forward(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
+def go_forward(context: PageContext, rules: ReviewRules, review: ReviewSession) -> None:
     """Right: back to where Left came from, else the next item of the queue."""
-    walk.message = ""
-    if walk.ahead:
-        if walk.item_id is not None:
-            walk.visited.append(walk.item_id)
-        show_item(walk, walk.ahead.pop())
+    review.message = ""
+    if review.ahead:
+        if review.item_id is not None:
+            review.visited.append(review.item_id)
+        show_item(review, review.ahead.pop())
     else:
-        advance(desk, rules, walk)
+        advance(context, rules, review)
 
 
-def next_undone(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
+def next_undone(context: PageContext, rules: ReviewRules, review: ReviewSession) -> None:
     """J: the next item that nobody has decided, whatever Left and the filters left behind."""
-    walk.message, walk.cursor = "", None
-    walk.ahead.clear()
-    advance(desk, rules, walk)
+    review.message, review.cursor = "", None
+    review.ahead.clear()
+    advance(context, rules, review)
 
 
-def pick(walk: ReviewSession, caption_id: int) -> None:
+def pick(review: ReviewSession, caption_id: int) -> None:
     """1 to 9: the text that A, X and E mean."""
-    walk.chosen = caption_id
+    review.chosen = caption_id
 
 
-def begin_edit(walk: ReviewSession, caption_id: int | None) -> None:
+def begin_edit(review: ReviewSession, caption_id: int | None) -> None:
     """E: the text goes into the editor; without one, an empty box."""
-    walk.editing, walk.typing, walk.flagging = caption_id or 0, True, False
+    review.editing, review.typing, review.flagging = caption_id or 0, True, False
 
 
 def decide(
-    desk: PageContext,
+    context: PageContext,
     rules: ReviewRules,
-    walk: ReviewSession,
+    review: ReviewSession,
     shown: Card,
     action: Action,
     *,
@@ -195,122 +198,124 @@ def decide(
     says so. A key that comes after the next item has taken the place of `shown` was meant for
     neither, and does nothing.
     """
-    if shown.item_id != walk.item_id:
+    if shown.item_id != review.item_id:
         return
-    caption_id = walk.editing or None if action == "edit" else walk.chosen
+    caption_id = review.editing or None if action == "edit" else review.chosen
     new = NewDecision(
-        client_event_id=walk.event,
+        client_event_id=review.event,
         item_id=shown.item_id,
-        annotator_id=desk.annotator_id,
+        annotator_id=context.annotator_id,
         action=action,
         caption_id=caption_id if action in ("accept", "reject", "edit") else None,
         text=text,
-        row_version=max(shown.row_version, walk.version),
+        row_version=max(shown.row_version, review.version),
         round=2 if rules.second else 1,
         reason=reason,
-        seen=_seen(desk, shown),
+        seen=_seen(context, shown),
     )
     try:
-        stored = desk.database.run_write(lambda session: record_decision(session, new))
+        stored = context.database.run_write(lambda session: record_decision(session, new))
     except (ConflictError, StorageError) as error:
-        walk.message, walk.event = str(error), new_event()
+        review.message, review.event = str(error), new_event()
         return
-    walk.message, walk.event, walk.editing = "", new_event(), None
-    walk.version = stored.row_version
+    review.message, review.event, review.editing = "", new_event(), None
+    review.version = stored.row_version
     if stay:
-        walk.flagging = False
-    elif action == "reject" and (rest := _others_undecided(shown, caption_id, desk.handle)):
-        walk.chosen = rest[0]
+        review.flagging = False
+    elif action == "reject" and (rest := _others_undecided(shown, caption_id, context.handle)):
+        review.chosen = rest[0]
     else:
-        advance(desk, rules, walk)
+        advance(context, rules, review)
 
 
-def undo(desk: PageContext, walk: ReviewSession) -> Undone | None:
+def undo(context: PageContext, review: ReviewSession) -> Undone | None:
     """Z: this person's newest act in the dataset is taken back, also one before a restart."""
     event = new_event()
     try:
-        undone = desk.database.run_write(
+        undone = context.database.run_write(
             lambda session: undo_last(
                 session,
-                annotator_id=desk.annotator_id,
+                annotator_id=context.annotator_id,
                 client_event_id=event,
-                dataset_id=desk.dataset_id,
+                dataset_id=context.dataset_id,
             )
         )
     except StorageError as error:
-        walk.message = str(error)
+        review.message = str(error)
         return None
     if undone is None:
-        walk.message = "There is nothing to undo."
+        review.message = "There is nothing to undo."
         return None
-    if walk.item_id is not None and walk.item_id not in undone.item_ids:
-        walk.ahead.append(walk.item_id)
-    show_item(walk, undone.item_ids[0])
+    if review.item_id is not None and review.item_id not in undone.item_ids:
+        review.ahead.append(review.item_id)
+    show_item(review, undone.item_ids[0])
     many = f"a batch of {undone.decisions:,}" if undone.batch_uid else undone.action
-    walk.message = f"Undone: {many}."
+    review.message = f"Undone: {many}."
     return undone
 
 
-def keep_draft(desk: PageContext, shown: Card, draft: dict[str, Any] | None) -> None:
+def keep_draft(context: PageContext, shown: Card, draft: dict[str, Any] | None) -> None:
     """What was typed so far, under the item and text it belongs to; who types keeps the item."""
     if not draft or draft.get("item") != shown.item_id or not isinstance(draft.get("text"), str):
         return
-    mine = {"item_id": shown.item_id, "annotator_id": desk.annotator_id}
+    mine = {"item_id": shown.item_id, "annotator_id": context.annotator_id}
 
     def unit(session: Session) -> None:
         save_draft(session, **mine, text=draft["text"], caption_id=draft.get("caption") or None)
         with suppress(ConflictError):
             take_lease(session, **mine)
 
-    desk.database.run_write(unit)
+    context.database.run_write(unit)
 
 
-def drop_edit(desk: PageContext, walk: ReviewSession, shown: Card) -> None:
+def drop_edit(context: PageContext, review: ReviewSession, shown: Card) -> None:
     """The editor closes, and what was typed goes."""
-    walk.editing = None
-    desk.database.run_write(
-        lambda session: drop_draft(session, item_id=shown.item_id, annotator_id=desk.annotator_id)
+    review.editing = None
+    context.database.run_write(
+        lambda session: drop_draft(
+            session, item_id=shown.item_id, annotator_id=context.annotator_id
+        )
     )
 
 
-def _queue(desk: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
-    with desk.database.read() as session:
+def _queue(context: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
+    with context.database.read() as session:
         return review_queue(
             session,
-            dataset_id=desk.dataset_id,
+            dataset_id=context.dataset_id,
             order=rules.order,
             where=rules.where,
-            seed=desk.annotator_id,
+            seed=context.annotator_id,
             after=cursor,
             limit=2,
         )
 
 
-def _second_queue(desk: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
-    with desk.database.read() as session:
+def _second_queue(context: PageContext, rules: ReviewRules, cursor: str | None) -> Any:
+    with context.database.read() as session:
         return second_review_queue(
             session,
-            dataset_id=desk.dataset_id,
-            annotator_id=desk.annotator_id,
+            dataset_id=context.dataset_id,
+            annotator_id=context.annotator_id,
             after=cursor,
             limit=2,
         )
 
 
-def _hold(desk: PageContext, walk: ReviewSession, left: int | None) -> None:
+def _hold(context: PageContext, review: ReviewSession, left: int | None) -> None:
     """Others get the item that was left, and not this one. Where one has it, deciding is safe."""
-    who = desk.annotator_id
+    who = context.annotator_id
 
     def unit(session: Session) -> None:
         if left is not None:
             release_lease(session, item_id=left, annotator_id=who)
-        if walk.item_id is not None:
-            take_lease(session, item_id=walk.item_id, annotator_id=who)
+        if review.item_id is not None:
+            take_lease(session, item_id=review.item_id, annotator_id=who)
 
     try:
-        desk.database.run_write(unit)
+        context.database.run_write(unit)
     except ConflictError as error:
-        walk.message = str(error)
+        review.message = str(error)
 
 
 def _first_undecided(shown: Card, handle: str) -> int | None:
@@ -329,7 +334,7 @@ def _others_undecided(shown: Card, but: int | None, handle: str) -> list[int]:
     ]
 
 
-def _seen(desk: PageContext, shown: Card) -> dict[str, Any]:
+def _seen(context: PageContext, shown: Card) -> dict[str, Any]:
     """What was on screen, kept with the decision."""
     scores = {
         str(text.caption_id): {
@@ -339,7 +344,7 @@ def _seen(desk: PageContext, shown: Card) -> dict[str, Any]:
         }
         for text in shown.texts
     }
-    return {"threshold": desk.threshold, "scores": scores}
+    return {"threshold": context.threshold, "scores": scores}
 
 
 def as_plain(rules: ReviewRules) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stored pictures as the curator's pages show them: always decoded and written anew."""
+"""Stored images as the curator's pages show them: always decoded and written anew."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from blip2core.images import open_image
 from blip2core.storage.images import ImageStore
 
 KEPT = 300
-"""Pictures kept in memory at each size."""
+"""Images kept in memory at each size."""
 QUALITY = 90
 """Of the JPEG that is shown."""
 
 
-def shown_picture(store: ImageStore, sha256: str, format: str, side: int) -> bytes | str:
+def shown_image(store: ImageStore, sha256: str, format: str, side: int) -> bytes | str:
     """A JPEG no longer than `side` pixels, or the sentence that says why there is none.
 
-    What was uploaded is never sent to a browser: a file may be a picture and something else.
+    What was uploaded is never sent to a browser: a file may be an image and something else.
     """
     try:
         return _jpeg(str(store.root), sha256, format, side)

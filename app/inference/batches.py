@@ -1,4 +1,4 @@
-"""Work on several pictures, one after the other, in turns that leave the model to others."""
+"""Work on several images, one after the other, in turns that leave the model to others."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ TURN_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem:
-    """One picture of a batch."""
+    """One image of a batch."""
 
     upload: Upload
     state: Literal["waiting", "working", "done", "failed", "stopped"] = "waiting"
     thumbnail: str = ""
-    """Data address of the picture in small, once it is opened."""
+    """Data address of the image in small, once it is opened."""
     result: Any = None
     problem: str = ""
     """What went wrong, for the visitor."""
 
 
 class ImageBatch(CancellableTask):
-    """The pictures that one visitor lets a tab work on."""
+    """The images that one visitor lets a tab work on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,12 +52,12 @@ class ImageBatch(CancellableTask):
 
     @property
     def done(self) -> int:
-        """Pictures that nothing more will be done with."""
+        """Images that nothing more will be done with."""
         return sum(job.state not in ("waiting", "working") for job in self.jobs)
 
     @property
     def is_left(self) -> bool:
-        """Whether pictures are left for another turn."""
+        """Whether images are left for another turn."""
         return self.is_running and any(job.state == "waiting" for job in self.jobs)
 
     def change(self, run: Event, index: int, **changes: Any) -> None:
@@ -80,7 +80,7 @@ class ImageBatch(CancellableTask):
 
 
 def process_turn(batch: ImageBatch, work: Callable[[Event, int], Iterator[None]]) -> Iterator[None]:
-    """Works on the pictures that wait, `work(run, index)` on each, for one turn.
+    """Works on the images that wait, `work(run, index)` on each, for one turn.
 
     Yields whenever there is something to show. A turn ends early where the batch is stopped or
     begun anew; `batch.is_left` says whether another one is needed.

@@ -11,7 +11,7 @@ class CancellableTask:
 
     def __init__(self) -> None:
         self.about = ""
-        """Key of the picture that what is done, or was done last, is about."""
+        """Key of the image that what is done, or was done last, is about."""
         self._stop: threading.Event | None = None
         self._lock = threading.Lock()
 
@@ -39,7 +39,7 @@ class CancellableTask:
                 self._stop.set()
 
     def turn_to(self, about: str) -> bool:
-        """Whether the visitor turned to another picture; what was done about the last one ends."""
+        """Whether the visitor turned to another image; what was done about the last one ends."""
         if about and about == self.about:
             return False
         self.stop()

@@ -1,4 +1,4 @@
-"""Pictures with the texts that compete for them: what a visitor filters and judges.
+"""Images with the texts that compete for them: what a visitor filters and judges.
 
 The engine's part of it is below; the filter itself needs no model.
 """
@@ -29,7 +29,7 @@ TextVerdict = Literal["", "accepted", "rejected"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedText:
-    """One text about a picture, with its score and what the visitor thinks of it."""
+    """One text about an image, with its score and what the visitor thinks of it."""
 
     number: int
     """Its place in its card, which it keeps."""
@@ -45,13 +45,13 @@ class JudgedText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedImage:
-    """One picture and all its texts, which are judged as equals."""
+    """One image and all its texts, which are judged as equals."""
 
     number: int
     name: str
     """Name of its file. Hostile text."""
     data: bytes = field(repr=False)
-    """A clean picture file."""
+    """A clean image file."""
     sha256: str
     thumbnail: str
     texts: tuple[JudgedText, ...] = ()
@@ -71,7 +71,7 @@ class CapFiltRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputImage:
-    """A picture as it came, not opened yet."""
+    """An image as it came, not opened yet."""
 
     name: str
     data: bytes = field(repr=False)
@@ -79,7 +79,7 @@ class InputImage:
 
 
 class CapFiltSession(ImageBatch):
-    """The pairs of one visitor. Jobs are the pictures; each that is done has a card."""
+    """The pairs of one visitor. Jobs are the images; each that is done has a card."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,13 +93,13 @@ class CapFiltSession(ImageBatch):
         return CapFiltSession()
 
     def begin_with(self, plan: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
-        """New pictures; what was on the desk goes."""
+        """New images; what was on the desk goes."""
         self.problems, self.runs = tuple(problems), {}
         self.start([Upload(path="", name=one.name) for one in plan.given], plan)
 
     @property
     def cards(self) -> list[JudgedImage]:
-        """Those that are done, in the order of the pictures."""
+        """Those that are done, in the order of the images."""
         return [job.result for job in self.jobs if isinstance(job.result, JudgedImage)]
 
     def card(self, number: Any) -> JudgedImage:
@@ -107,7 +107,7 @@ class CapFiltSession(ImageBatch):
         for card in self.cards:
             if card.number == number:
                 return card
-        raise ConfigError("This picture is not here any more.")
+        raise ConfigError("This image is not here any more.")
 
     def put(self, card: JudgedImage) -> None:
         """A card that changed."""
@@ -154,7 +154,7 @@ def filtered_texts(card: JudgedImage, rules: FilterConfig) -> list[tuple[JudgedT
     return sorted(pairs, key=lambda pair: (not pair[1].kept, -pair[0].scored.itm))
 
 
-def judge_picture(
+def judge_image(
     pair: ModelPair,
     texts: Sequence[str],
     data: bytes,
@@ -163,7 +163,7 @@ def judge_picture(
     *,
     stop: Event | None,
 ) -> Iterator[tuple[Scored, ...]]:
-    """Done by the engine: one picture captioned, all its texts scored, encoded once.
+    """Done by the engine: one image captioned, all its texts scored, encoded once.
 
     Yields the scores once, or nothing where it was stopped. ImageError says what is wrong.
     """
@@ -198,5 +198,5 @@ def score_edited(pair: ModelPair, features: ImageFeatures, text: str) -> Scored:
 
 
 def sha256_of(data: bytes) -> str:
-    """Identity of a picture's bytes, as the store names them."""
+    """Identity of an image's bytes, as the store names them."""
     return hashlib.sha256(data).hexdigest()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 MOST_CAPTIONS = 8
-"""Captions of one picture that can be asked for at once."""
+"""Captions of one image that can be asked for at once."""
 LONGEST_PROMPT = 300
 """Characters that a caption can be asked to begin with."""
 TEXTS_AT_ONCE = 16
@@ -32,7 +32,7 @@ class CaptionRequest:
     """What a visitor wants written."""
 
     num: int = 1
-    """Captions of a picture; those that come out equal are merged."""
+    """Captions of an image; those that come out equal are merged."""
     prompt: str = ""
     """How each caption shall begin; empty is the model's own way to ask for one."""
     decode: DecodeConfig = DecodeConfig()
@@ -40,7 +40,7 @@ class CaptionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredCaption:
-    """A text about a picture, perhaps written several times, perhaps not scored yet."""
+    """A text about an image, perhaps written several times, perhaps not scored yet."""
 
     text: str
     times: int = 1
@@ -64,7 +64,7 @@ def captions_of(
     order: CaptionRequest,
     stop: Event,
 ) -> Iterator[list[ScoredCaption]]:
-    """The captions of one picture as they grow, then merged, then with scores, likeliest first.
+    """The captions of one image as they grow, then merged, then with scores, likeliest first.
 
     `seen` are its features, for the captioner and for the matcher. What is stopped is not scored.
     """
@@ -125,7 +125,7 @@ def words_for(order: CaptionRequest) -> str:
 def write_captions(
     pair: ModelPair, features: ImageFeatures, order: CaptionRequest, *, stop: Event | None
 ) -> Iterator[list[Generated]]:
-    """Done by the engine: the captions of one picture as they grow; the prompt is read once."""
+    """Done by the engine: the captions of one image as they grow; the prompt is read once."""
     writing = pair.generator.stream_captions(
         features, prompt=order.prompt or None, num=order.num, decode=order.decode, stop=stop
     )
@@ -136,7 +136,7 @@ def write_captions(
 def score_texts(
     pair: ModelPair, features: ImageFeatures, texts: Sequence[str], *, stop: Event | None
 ) -> Iterator[list[Match]]:
-    """Done by the engine: how well each text fits one picture, in their order; all so far."""
+    """Done by the engine: how well each text fits one image, in their order; all so far."""
     found: list[Match] = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         if stop is not None and stop.is_set():

@@ -53,7 +53,7 @@ class Seen:
     """What is on screen in the explorer of one visitor, for further questions about it."""
 
     key: str
-    """Of the picture."""
+    """Of the image."""
     trace: Trace
     features: ImageFeatures
     """As the matcher reads them."""
@@ -63,33 +63,33 @@ class Seen:
 def look_inside(
     pair: ModelPair,
     features: ImageFeatures,
-    picture: Image.Image,
+    image: Image.Image,
     key: str,
     text: str,
     asked: Asked,
     *,
     stop: threading.Event | None,
 ) -> Iterator[Step]:
-    """What the queries did with a picture and a text; the result is a `Seen` and its stack."""
+    """What the queries did with an image and a text; the result is a `Seen` and its stack."""
     from blip2core.explain import trace
     from blip2core.explain.stack import explorer_stack
 
-    yield Step(done=0, total=3, what="The queries look at the picture")
-    read = matched(pair, features, picture)
+    yield Step(done=0, total=3, what="The queries look at the image")
+    read = matched(pair, features, image)
     traced = trace(pair.matcher, read, text, gradients=True)
     yield Step(done=1, total=3, what="The answer is followed word by word")
     answer = _answer_part(pair, features, asked)
     yield Step(done=2, total=3, what="The maps are packed")
-    stack = explorer_stack(traced, picture, answer=answer)
+    stack = explorer_stack(traced, image, answer=answer)
     seen = Seen(key=key, trace=traced, features=read.to("cpu"), asked=asked)
     yield Step(done=3, total=3, result=(seen, stack))
 
 
-def matched(pair: ModelPair, features: ImageFeatures, picture: Image.Image) -> ImageFeatures:
+def matched(pair: ModelPair, features: ImageFeatures, image: Image.Image) -> ImageFeatures:
     """Features for the matcher: the generator's where both share an image encoder."""
     if features.encoder == pair.matcher.vision.fingerprint:
         return features
-    return pair.matcher.encode([picture])
+    return pair.matcher.encode([image])
 
 
 def _answer_part(pair: ModelPair, features: ImageFeatures, asked: Asked) -> AnswerTrace | None:
@@ -156,13 +156,13 @@ def ask_without(
     *,
     stop: threading.Event | None,
 ) -> Iterator[Step]:
-    """Answer and scores with the whole picture, then without some patches of it."""
+    """Answer and scores with the whole image, then without some patches of it."""
     from blip2core.explain.occlusion import hide_patches
 
     grid, text = seen.trace.grid, seen.trace.text or ""
     sides = []
     for at, patches in enumerate([(), hidden]):
-        what = "The whole picture is asked" if at == 0 else "The rest of the picture is asked"
+        what = "The whole image is asked" if at == 0 else "The rest of the image is asked"
         yield Step(done=at, total=2, what=what)
         left = hide_patches(features, patches, grid) if patches else features
         with closing(

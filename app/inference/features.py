@@ -1,4 +1,4 @@
-"""Work on one picture that every tab needs, done by the engine: encode it, caption it."""
+"""Work on one image that every tab needs, done by the engine: encode it, caption it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
-def encode_picture(pair: ModelPair, image: Image.Image) -> ImageFeatures:
+def encode_image(pair: ModelPair, image: Image.Image) -> ImageFeatures:
     """Runs the image encoder once; the features are kept on the CPU."""
     return pair.generator.encode([image]).to("cpu")
 
@@ -36,20 +36,20 @@ def write_caption(
 
 
 def encoded(
-    services: Services, visit: ChatSession, picture: ChatImage, model: str | None = None
+    services: Services, session: ChatSession, image: ChatImage, model: str | None = None
 ) -> ChatImage:
-    """The picture with features that a model reads; without a name, the visitor's.
+    """The image with features that a model reads; without a name, the visitor's.
 
-    The image encoder runs once for each picture of a visit, and again only where the visitor
+    The image encoder runs once for each image of a visit, and again only where the visitor
     changed to a model with another encoder. The model must be loaded.
     """
-    model = model or visit.model
+    model = model or session.model
     known = services.engine.pair(model).generator.vision.fingerprint
-    if picture.features is None or picture.features.encoder != known:
-        features = services.engine.call(encode_picture, model, open_image(picture.data))
-        picture = replace(picture, features=features)
-        visit.learn(picture)
-    return picture
+    if image.features is None or image.features.encoder != known:
+        features = services.engine.call(encode_image, model, open_image(image.data))
+        image = replace(image, features=features)
+        session.learn(image)
+    return image
 
 
 def encode_for_matcher(pair: ModelPair, image: Image.Image) -> ImageFeatures:
@@ -57,35 +57,35 @@ def encode_for_matcher(pair: ModelPair, image: Image.Image) -> ImageFeatures:
     return pair.matcher.encode([image]).to("cpu")
 
 
-def matched(services: Services, visit: ChatSession, picture: ChatImage) -> ChatImage:
-    """The picture with `scored`: features that the matcher reads.
+def matched(services: Services, session: ChatSession, image: ChatImage) -> ChatImage:
+    """The image with `scored`: features that the matcher reads.
 
     They are the generator's where the two share an image encoder, which then does not run again.
     Both models must be loaded.
     """
-    picture = encoded(services, visit, picture)
-    known = services.engine.pair(visit.model).matcher.vision.fingerprint
-    for features in (picture.features, picture.scored):
+    image = encoded(services, session, image)
+    known = services.engine.pair(session.model).matcher.vision.fingerprint
+    for features in (image.features, image.scored):
         if features is not None and features.encoder == known:
-            return replace(picture, scored=features)
-    features = services.engine.call(encode_for_matcher, visit.model, open_image(picture.data))
-    picture = replace(picture, scored=features)
-    visit.learn(picture)
-    return picture
+            return replace(image, scored=features)
+    features = services.engine.call(encode_for_matcher, session.model, open_image(image.data))
+    image = replace(image, scored=features)
+    session.learn(image)
+    return image
 
 
 def look_at(services: Services, model: str, image: Image.Image) -> tuple[ImageFeatures, ...]:
-    """Features of a picture that is no visit's: for the captioner, and for the matcher."""
-    features = services.engine.call(encode_picture, model, image)
+    """Features of an image that is no visit's: for the captioner, and for the matcher."""
+    features = services.engine.call(encode_image, model, image)
     if services.engine.pair(model).matcher.vision.fingerprint == features.encoder:
         return features, features
     return features, services.engine.call(encode_for_matcher, model, image)
 
 
-def picture_of(visit: ChatSession) -> ChatImage:
-    """The picture that the visitor means. ImageError where they must say so first."""
-    if visit.offered is not None:
-        raise ImageError("First say whether the new picture may start a new conversation.")
-    if visit.picture is None:
-        raise ImageError("Choose a picture first.")
-    return visit.picture
+def image_of(session: ChatSession) -> ChatImage:
+    """The image that the visitor means. ImageError where they must say so first."""
+    if session.offered is not None:
+        raise ImageError("First say whether the new image may start a new conversation.")
+    if session.image is None:
+        raise ImageError("Choose an image first.")
+    return session.image

@@ -1,4 +1,4 @@
-"""From judged pairs to the curator's database: pictures, texts, scores, decisions."""
+"""From judged pairs to the curator's database: images, texts, scores, decisions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from app.inference.capfilt_tasks import CapFiltSession, JudgedImage, JudgedText, caption_config
 from app.inference.pool import ModelPair
 from app.services import Services
-from blip2core.curation import import_pictures
+from blip2core.curation import import_images
 from blip2core.curation.jobs import code_version
 from blip2core.errors import StorageError
-from blip2core.records import ScorerIdentity, WebPicture
+from blip2core.records import ScorerIdentity, WebImage
 from blip2core.storage import Database
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.datasets import find_dataset
@@ -29,19 +29,19 @@ BY_HAND = {"in": "workbench"}
 class Kept:
     """What is in the database now."""
 
-    pictures: int
+    images: int
     accepted: int
     rejected: int
 
 
-def keep_pairs(services: Services, desk: CapFiltSession, *, dataset: str, handle: str) -> Kept:
-    """Stores every picture of which a text was judged, with all its texts and scores.
+def keep_pairs(services: Services, pairs: CapFiltSession, *, dataset: str, handle: str) -> Kept:
+    """Stores every image of which a text was judged, with all its texts and scores.
 
-    All of it or, where it fails, nothing but the pictures. Doing it twice changes nothing.
+    All of it or, where it fails, nothing but the images. Doing it twice changes nothing.
     StorageError where nothing was judged, or the name is empty.
     """
     database = services.database
-    cards = [card for card in desk.cards if any(text.verdict for text in card.texts)]
+    cards = [card for card in pairs.cards if any(text.verdict for text in card.texts)]
     if database is None or not cards:
         raise StorageError("Accept or reject a text first.")
     if not dataset:
@@ -49,11 +49,11 @@ def keep_pairs(services: Services, desk: CapFiltSession, *, dataset: str, handle
     from blip2core.capfilt import scorer_identity  # loads torch, which the models did already
 
     items = _import(database, dataset, cards)
-    pair = services.engine.pair(desk.order.model)
-    new, identity = _new_run(pair, desk), scorer_identity(pair.matcher)
+    pair = services.engine.pair(pairs.order.model)
+    new, identity = _new_run(pair, pairs), scorer_identity(pair.matcher)
 
     def unit(session: Session) -> tuple[int, list[str]]:
-        run_id = desk.runs.get(dataset) or _done_run(session, new, dataset)
+        run_id = pairs.runs.get(dataset) or _done_run(session, new, dataset)
         person = get_or_create_annotator(session, handle=handle).id
         verdicts: list[str] = []
         for card in cards:
@@ -62,32 +62,32 @@ def keep_pairs(services: Services, desk: CapFiltSession, *, dataset: str, handle
 
     # One unit: a run that were seen before it is done would be taken for a lost one, and the
     # worker in the background would caption the whole dataset for it.
-    desk.runs[dataset], verdicts = database.run_write(unit)
+    pairs.runs[dataset], verdicts = database.run_write(unit)
     accepted = verdicts.count("accepted")
-    return Kept(pictures=len(cards), accepted=accepted, rejected=len(verdicts) - accepted)
+    return Kept(images=len(cards), accepted=accepted, rejected=len(verdicts) - accepted)
 
 
 def _import(database: Database, dataset: str, cards: Iterable[JudgedImage]) -> dict[int, int]:
     """Number of a card -> number of its item."""
-    pictures = []
+    images = []
     for card in cards:
         texts = [text for text in card.texts if text.scored.candidate.source == "web"]
         words = tuple(text.words for text in texts)
-        pictures.append(WebPicture(name=card.name, data=card.data, texts=words))
-    found = list(import_pictures(database, dataset=dataset, inputs=pictures, label="workbench"))
+        images.append(WebImage(name=card.name, data=card.data, texts=words))
+    found = list(import_images(database, dataset=dataset, inputs=images, label="workbench"))
     items = {}
     for card, one in zip(cards, found, strict=True):
         if one.item is None:
-            raise StorageError(one.problem.reason if one.problem else "A picture was refused.")
+            raise StorageError(one.problem.reason if one.problem else "An image was refused.")
         items[card.number] = one.item.item_id
     return items
 
 
-def _new_run(pair: ModelPair, desk: CapFiltSession) -> NewRun:
+def _new_run(pair: ModelPair, pairs: CapFiltSession) -> NewRun:
     """The run that stands for the work on a desk."""
     from blip2core.models.identity import dtype_of
 
-    order = desk.order.order
+    order = pairs.order.order
     return NewRun(
         kind="capfilt",
         code_version=code_version(),
@@ -116,7 +116,7 @@ def _keep(
     identity: ScorerIdentity,
     person: int,
 ) -> list[str]:
-    """One picture's texts, scores and verdicts -> the verdicts, as stored."""
+    """One image's texts, scores and verdicts -> the verdicts, as stored."""
     written = [text.words for text in card.texts if _source(text) == "synthetic"]
     stored = add_captions(session, run_id=run_id, item_id=item_id, texts=written)
     stored += [one for one in texts_of(session, item_id=item_id) if one.source == "web"]

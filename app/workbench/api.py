@@ -14,7 +14,7 @@ from PIL import Image
 
 from app.chat.generation_settings import decode_from
 from app.inference.captions import caption_request_from, captions_of, score_texts
-from app.inference.features import encode_for_matcher, encode_picture, look_at
+from app.inference.features import encode_for_matcher, encode_image, look_at
 from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_QUEUE, error_message
@@ -50,10 +50,10 @@ class Endpoints:
         max_new_tokens: int = 40,
         beams: int = 5,
     ) -> list[dict[str, Any]]:
-        """Captions of a picture with their scores, likeliest first.
+        """Captions of an image with their scores, likeliest first.
 
         Args:
-            image: The picture, as a file.
+            image: The image, as a file.
             num: How many captions, 1 to 8; equal ones are merged, and "times" counts them.
             mode: greedy has one caption to give; sample draws words; beam searches.
             prompt: Words that the captions begin with.
@@ -67,7 +67,7 @@ class Endpoints:
         with told("No captions"):
             decode = decoding(mode, max_new_tokens, seed, beams)
             order, model = caption_request_from(num, prompt, decode), self._services.settings.model
-            seen = look_at(self._services, model, picture(image))
+            seen = look_at(self._services, model, open_uploaded(image))
             growing = captions_of(self._services, model, seen, order, Event())
             *_, captions = growing
         return [record(caption) for caption in captions]
@@ -81,10 +81,10 @@ class Endpoints:
         seed: int | None = None,
         max_new_tokens: int = 40,
     ) -> dict[str, Any]:
-        """The answer to a question about a picture.
+        """The answer to a question about an image.
 
         Args:
-            image: The picture, as a file.
+            image: The image, as a file.
             question: What to ask.
             history: Earlier questions with their answers, oldest first, which it builds on.
             mode: How words are chosen: greedy, sample or beam.
@@ -98,14 +98,14 @@ class Endpoints:
             decode = decoding(mode, max_new_tokens, seed)
             talk, model = conversation(history), self._services.settings.model
             asked = (short(question), talk, decode)
-            features = self._services.engine.call(encode_picture, model, picture(image))
+            features = self._services.engine.call(encode_image, model, open_uploaded(image))
             return self._services.engine.call(answer_question, model, features, *asked)
 
     def match(self, image: gr.FileData, texts: list[str]) -> list[dict[str, Any]]:
-        """How well texts fit a picture.
+        """How well texts fit an image.
 
         Args:
-            image: The picture, as a file.
+            image: The image, as a file.
             texts: At most 100 texts; equal ones are scored once.
 
         Returns:
@@ -114,7 +114,7 @@ class Endpoints:
         """
         with told("No scores"):
             words, model = texts_from("\n".join(one_line(text) for text in texts)), self._model
-            features = self._services.engine.call(encode_for_matcher, model, picture(image))
+            features = self._services.engine.call(encode_for_matcher, model, open_uploaded(image))
             found = self._services.engine.each(score_texts, model, features, words)
             *_, matches = found
         return [asdict(match) for match in matches]
@@ -126,21 +126,23 @@ class Endpoints:
         method: Method = "winner",
         word: int | None = None,
     ) -> dict[str, Any]:
-        """What the Q-Former looked at in a picture, given a text.
+        """What the Q-Former looked at in an image, given a text.
 
         Args:
-            image: The picture, as a file.
+            image: The image, as a file.
             text: A text about it.
             method: How the map is made.
             word: Place of one word of the text, from 0; for the methods that follow words.
 
         Returns:
             map, rows of columns of shares of the largest value; peak, its row and column and its
-            centre x and y in shares of the picture; alt, the map in words; flat, whether no part
+            centre x and y in shares of the image; alt, the map in words; flat, whether no part
             stands out; itm, the matching score; words, those of the text.
         """
         with told("No map"):
-            features = self._services.engine.call(encode_for_matcher, self._model, picture(image))
+            features = self._services.engine.call(
+                encode_for_matcher, self._model, open_uploaded(image)
+            )
             asked = (features, short(text), method, word)
             return self._services.engine.call(map_attention, self._model, *asked)
 
@@ -199,8 +201,8 @@ def told(what: str) -> Iterator[None]:
         raise gr.Error(error_message(error, what), print_exception=False) from error
 
 
-def picture(file: Any) -> Image.Image:
-    """The picture in an upload. ImageError where it is none, or was not uploaded.
+def open_uploaded(file: Any) -> Image.Image:
+    """The image in an upload. ImageError where it is none, or was not uploaded.
 
     Gradio checks the path of what says it is a file, but nothing makes a program say so.
     """

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 POLL_SECONDS = 0.2
 """How often something that waits for the model looks whether it is there."""
 PACE_SECONDS = 0.1
-"""Least time between two pictures of something that grows."""
+"""Least time between two images of something that grows."""
 PRIVATE_EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """Every event that uses the model shares one lane, page and API alike."""

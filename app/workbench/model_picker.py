@@ -33,14 +33,16 @@ class ModelChoice:
     """Why it cannot be chosen; empty where it can."""
 
 
-def build_model_picker(services: Services, visit: gr.State, page: gr.Blocks) -> gr.HTML:
+def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> gr.HTML:
     """Draws and wires the line inside the page that is being built.
 
     What it returns changes with the visitor's model and with its state: a tab that shows something
     of the model listens to its `.change`.
     """
     with gr.Row(elem_id="model"):
-        chip = gr.HTML(describe_model(services, services.settings.model), container=False, scale=4)
+        model_line = gr.HTML(
+            describe_model(services, services.settings.model), container=False, scale=4
+        )
         chooser = gr.HTML(
             services.settings.model,
             html_template=chooser_html(choices(services.settings.model), services.settings.model),
@@ -52,20 +54,20 @@ def build_model_picker(services: Services, visit: gr.State, page: gr.Blocks) -> 
         )
     timer = gr.Timer(1.0)
     changed = chooser.input(
-        lambda visit, name: on_choose(services, visit, name),
-        [visit, chooser],
-        visit,
+        lambda session, name: on_choose(services, session, name),
+        [session, chooser],
+        session,
         **PRIVATE_EVENT,
     )
     for event in (page.load, timer.tick, changed.success):
         event(
-            lambda visit: refresh_model_line(services, visit),
-            visit,
-            [chip, timer],
+            lambda session: refresh_model_line(services, session),
+            session,
+            [model_line, timer],
             queue=False,
             **PRIVATE_EVENT,
         )
-    return chip
+    return model_line
 
 
 def choices(default: str) -> list[ModelChoice]:
@@ -104,19 +106,19 @@ def chooser_html(models: list[ModelChoice], chosen: str) -> str:
     return f'<label>Model <select aria-label="Model">{"".join(options)}</select></label>'
 
 
-def on_choose(services: Services, visit: ChatSession, name: str) -> ChatSession:
+def on_choose(services: Services, session: ChatSession, name: str) -> ChatSession:
     """Another model for this visitor; a name that may not be chosen changes nothing."""
     allowed = {model.spec.name for model in choices(services.settings.model) if not model.obstacle}
     if name in allowed:
-        visit.model = name
+        session.model = name
         services.engine.pair(name)
-    return visit
+    return session
 
 
-def refresh_model_line(services: Services, visit: ChatSession) -> tuple[str, Update]:
+def refresh_model_line(services: Services, session: ChatSession) -> tuple[str, Update]:
     """The line as it is now, and whether it may still change by itself."""
-    still_loading = not services.engine.pair(visit.model).loading.done()
-    return describe_model(services, visit.model), gr.Timer(active=still_loading)
+    still_loading = not services.engine.pair(session.model).loading.done()
+    return describe_model(services, session.model), gr.Timer(active=still_loading)
 
 
 def describe_model(services: Services, name: str) -> str:

@@ -34,7 +34,7 @@ from app.workbench.match_tab.tab import build_match_tab
 from app.workbench.model_picker import build_model_picker
 from blip2core.errors import ConfigError
 
-HEADER = """<h1>Ask a picture</h1>
+HEADER = """<h1>Ask an image</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS = {
     "chat": ("Chat", build_chat_tab),
@@ -43,9 +43,9 @@ TABS = {
     "inside": ("Look inside", build_inside_tab),
     "capfilt": ("CapFilt", build_capfilt_tab),
 }
-"""Name (as in `?tab=`) -> label, and what draws it beside the picture panel."""
+"""Name (as in `?tab=`) -> label, and what draws it beside the image panel."""
 SESSIONS = 100
-"""Visitors whose pictures are kept in memory; the longest absent is forgotten first."""
+"""Visitors whose images are kept in memory; the longest absent is forgotten first."""
 CACHE_SECONDS = (3600, 24 * 3600)
 """How often uploads are swept away, and at what age."""
 
@@ -55,13 +55,13 @@ def build_workbench(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
     ) as page:
-        visit = gr.State(ChatSession(services.settings.model, shipped_example()))
+        session = gr.State(ChatSession(services.settings.model, shipped_example()))
         gr.HTML(HEADER, elem_id="header", container=False)
-        chip = build_model_picker(services, visit, page)
+        model_line = build_model_picker(services, session, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
-                panel = build_panel(services, visit)
-                panel.chip = chip
+                panel = build_panel(services, session)
+                panel.model_line = model_line
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     panel.tabs = tabs

@@ -1,4 +1,4 @@
-"""CapFilt (section 3.3 of the BLIP paper): caption pictures, score all texts alike, keep the good.
+"""CapFilt (section 3.3 of the BLIP paper): caption images, score all texts alike, keep the good.
 
 `decide` and what it takes come at once; what needs torch is imported when it is first asked for,
 so that a page may move a threshold without a model.

@@ -1,4 +1,4 @@
-"""The captioner: from encoded pictures to candidate texts."""
+"""The captioner: from encoded images to candidate texts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ def write_captions(
     *,
     stop: Event | None = None,
 ) -> list[list[Candidate]]:
-    """Up to `config.num` different texts for each of B pictures, from one pass over the prompt.
+    """Up to `config.num` different texts for each of B images, from one pass over the prompt.
 
     Empty texts are left out, and of texts that differ only in case, punctuation and spaces the
-    first stays. `hashes` are those of the pictures: with the seed they decide what is drawn, so a
-    picture gets the same texts in every batch and run. After `stop` texts may be cut short.
+    first stays. `hashes` are those of the images: with the seed they decide what is drawn, so a
+    image gets the same texts in every batch and run. After `stop` texts may be cut short.
     """
     seed = config.decode.seed
     sampled = config.decode.mode == "sample" and seed is not None
-    seeds = [picture_seed(seed or 0, key) for key in hashes] if sampled else None
+    seeds = [image_seed(seed or 0, key) for key in hashes] if sampled else None
     written = generator.caption(
         features,
         prompt=config.prompt,
@@ -38,8 +38,8 @@ def write_captions(
     return [_different(config.prompt, [text.text for text in texts]) for texts in written]
 
 
-def picture_seed(seed: int, key: str) -> int:
-    """Seed of one picture's draws, from that of the run and the picture's hash."""
+def image_seed(seed: int, key: str) -> int:
+    """Seed of one image's draws, from that of the run and the image's hash."""
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:7], "big")
 
 

@@ -1,4 +1,4 @@
-"""Which texts of a picture are kept. Pure: scores and rules in, decisions out, no model."""
+"""Which texts of an image are kept. Pure: scores and rules in, decisions out, no model."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Reasons = dict[int, str]
 
 
 def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
-    """A decision for each text of one picture, in their order. All of them, some or none are kept.
+    """A decision for each text of one image, in their order. All of them, some or none are kept.
 
     Web and written texts are judged alike. Duplicates and texts of a wrong length are no rivals
     of the others; texts below the threshold are.

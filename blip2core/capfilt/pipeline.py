@@ -1,6 +1,6 @@
-"""From picture files and web texts to scored texts: decoded by threads, judged in batches.
+"""From image files and web texts to scored texts: decoded by threads, judged in batches.
 
-Memory does not grow with the number of pictures: inputs are read as they are needed, a bounded
+Memory does not grow with the number of images: inputs are read as they are needed, a bounded
 number is decoded ahead, and each result is handed over before the next batch is begun.
 """
 
@@ -30,23 +30,23 @@ from blip2core.records import Candidate, Problem, Scored
 logger = logging.getLogger(__name__)
 
 BATCH = 32
-"""Pictures that go through the models together."""
+"""Images that go through the models together."""
 WORKERS = 4
-"""Threads that decode and resize picture files."""
+"""Threads that decode and resize image files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A picture to be captioned and scored."""
+    """An image to be captioned and scored."""
 
     key: int
     """What the caller knows it by; comes back with the result."""
     name: str
     """What to call it where it cannot be used. Hostile text."""
     data: bytes | Path = field(repr=False)
-    """The picture file, or where it lies; read by a worker thread."""
+    """The image file, or where it lies; read by a worker thread."""
     sha256: str
-    """Identity of the picture: decides, with the seed, what is drawn for it."""
+    """Identity of the image: decides, with the seed, what is drawn for it."""
     texts: tuple[Candidate, ...] = ()
     """Texts it has already, to be scored beside those that are written."""
     write: bool = True
@@ -95,7 +95,7 @@ def judge(
 ) -> Yielding[Judged, None, None]:
     """A result for each task, in their order.
 
-    A file that is no picture, or a picture on which a model fails, becomes a problem; the others
+    A file that is no image, or an image on which a model fails, becomes a problem; the others
     go on. `tasks` is read by this thread only as far as results are taken. After `stop` is set
     what is under way is dropped and the results end.
     """
@@ -118,14 +118,14 @@ def judge(
 
 
 def _prepare(task: Task, models: CapFilt) -> _Ready:
-    """In a worker thread: file -> pixels. Small, however large the picture is."""
+    """In a worker thread: file -> pixels. Small, however large the image is."""
     try:
-        picture = open_image(task.data)
-        pixels = tuple(encoder.prepare([picture]) for encoder in _encoders(models))
+        image = open_image(task.data)
+        pixels = tuple(encoder.prepare([image]) for encoder in _encoders(models))
     except ImageError as error:
         return _Ready(task, problem=Problem(name=task.name, reason=str(error)))
     except Exception as error:  # one hostile file must not end a run
-        logger.warning("A picture failed unexpectedly.", exc_info=True)
+        logger.warning("An image failed unexpectedly.", exc_info=True)
         return _Ready(task, problem=_unexpected(task, error))
     return _Ready(task, pixels)
 
@@ -139,7 +139,7 @@ def _encoders(models: CapFilt) -> list[VisionEncoder]:
 
 
 def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:
-    """A batch; where a model fails, its halves, down to the one picture that is to blame."""
+    """A batch; where a model fails, its halves, down to the one image that is to blame."""
     if not ready:
         return []
     try:
@@ -147,7 +147,7 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
     except Exception as error:
         if len(ready) == 1:
             task = ready[0].task
-            logger.warning("A model failed on a picture.", exc_info=True)
+            logger.warning("A model failed on an image.", exc_info=True)
             return [Judged(task=task, problem=_unexpected(task, error))]
     middle = len(ready) // 2
     return _safely(ready[:middle], models, stop) + _safely(ready[middle:], models, stop)
@@ -177,12 +177,12 @@ def _judge_batch(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[
 
 def _judged(task: Task, scored: Sequence[Scored]) -> Judged:
     if any(math.isnan(one.itm) or math.isnan(one.itc) for one in scored):
-        reason = "The model gave no number for this picture; try another number type."
+        reason = "The model gave no number for this image; try another number type."
         return Judged(task=task, problem=Problem(name=task.name, reason=reason))
     return Judged(task=task, scored=tuple(scored))
 
 
 def _unexpected(task: Task, error: Exception) -> Problem:
     known = isinstance(error, Blip2Error)
-    reason = str(error) if known else f"The picture could not be processed: {error}."
+    reason = str(error) if known else f"The image could not be processed: {error}."
     return Problem(name=task.name, reason=" ".join(reason.split()))

@@ -1,4 +1,4 @@
-"""The scorer: how well texts of any source fit their pictures, all judged alike."""
+"""The scorer: how well texts of any source fit their images, all judged alike."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from blip2core.records import Candidate, Scored, ScorerIdentity
 def score(
     matcher: Matcher, features: ImageFeatures, texts: Sequence[Sequence[Candidate]]
 ) -> list[list[Scored]]:
-    """ITM and ITC of each text with its picture, in batches across pictures and texts.
+    """ITM and ITC of each text with its image, in batches across images and texts.
 
-    Takes the features of B pictures, from a generator's pass where the image encoder is shared,
+    Takes the features of B images, from a generator's pass where the image encoder is shared,
     and B lists of texts; returns B lists in the same order.
     """
     if len(features) != len(texts):
@@ -48,7 +48,7 @@ def score(
 
 
 def scorer_identity(matcher: Matcher) -> ScorerIdentity:
-    """Everything that decides this matcher's scores besides picture and text."""
+    """Everything that decides this matcher's scores besides image and text."""
     return ScorerIdentity(
         model=matcher.spec.name,
         revision=revision_of(matcher),

@@ -24,13 +24,13 @@ from blip2core.errors import StorageError
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
     from blip2core.curation import Step
-    from blip2core.records import Problem, WebPicture
+    from blip2core.records import Problem, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
 FILTER = "stickers-itm"
 capfilt = typer.Typer(
-    help="Caption web pictures and filter their texts (BLIP, section 3.3).", no_args_is_help=True
+    help="Caption web images and filter their texts (BLIP, section 3.3).", no_args_is_help=True
 )
 Captioner = Annotated[str, typer.Option(help="Writes; a name of `blip2 models`.")]
 Filter = Annotated[
@@ -41,7 +41,7 @@ Filter = Annotated[
         show_default=FILTER,
     ),
 ]
-Batch = Annotated[int, typer.Option(min=1, help="Pictures that are worked on together.")]
+Batch = Annotated[int, typer.Option(min=1, help="Images that are worked on together.")]
 
 
 @capfilt.command()
@@ -51,13 +51,13 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[INPUT]...",
-            help="Folders, pictures, zip and tar archives, tables (CSV, TSV, JSONL, Parquet); "
+            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet); "
             "none works on what is in the dataset.",
         ),
     ] = None,
     captioner: Captioner = "stickers-opt",
     matcher: Filter = None,
-    num: Annotated[int, typer.Option(min=1, help="Texts written for each picture.")] = 3,
+    num: Annotated[int, typer.Option(min=1, help="Texts written for each image.")] = 3,
     mode: Mode = "sample",
     seed: Annotated[int | None, typer.Option(help="Same seed, same texts; sample only.")] = 0,
     prompt: Annotated[str | None, typer.Option(help="How each text shall begin.")] = None,
@@ -75,7 +75,7 @@ def run(
     database: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Import pictures with their texts, write texts for each, score all of them alike.
+    """Import images with their texts, write texts for each, score all of them alike.
 
     The same call goes on where it was interrupted; nothing is computed twice. Nothing is accepted
     or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
@@ -136,7 +136,7 @@ def rescore(
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
         words = f"of {preview.decisions} texts {preview.accept} would be kept"
-        write(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} pictures")
+        write(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} images")
 
 
 @capfilt.command()
@@ -166,7 +166,7 @@ def status(
                 _write_run(each, numbers[each.dataset_id], killed, as_json)
 
 
-def _read(inputs: list[str], download: bool) -> "Iterator[WebPicture | Problem]":
+def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
     """IntakeError where there is one input and it cannot be read."""
     from blip2core.intake import Downloads, read
 
@@ -178,14 +178,14 @@ def _import(
     database: "Database",
     dataset: str,
     inputs: list[str],
-    found: "Iterator[WebPicture | Problem]",
+    found: "Iterator[WebImage | Problem]",
     as_json: bool,
 ) -> None:
-    from blip2core.curation import import_pictures
+    from blip2core.curation import import_images
 
     label = ", ".join(Path(name).name for name in inputs)
     counts = {"imported": 0, "known": 0, "problems": 0}
-    with closing(import_pictures(database, dataset=dataset, inputs=found, label=label)) as results:
+    with closing(import_images(database, dataset=dataset, inputs=found, label=label)) as results:
         for one in results:
             if one.problem is not None:
                 counts["problems"] += 1
@@ -247,7 +247,7 @@ def _load(
 def _work(
     database: "Database", run_id: int, models: "CapFilt", rules: FilterConfig, as_json: bool
 ) -> None:
-    """Do what the run has still to do, and tell of each picture as soon as it is stored."""
+    """Do what the run has still to do, and tell of each image as soon as it is stored."""
     from blip2core.curation import work
 
     with closing(work(database, run_id, models)) as steps:
@@ -256,7 +256,7 @@ def _work(
 
 
 def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
-    """The texts of a picture that were scored now, with what the rules make of them."""
+    """The texts of an image that were scored now, with what the rules make of them."""
     from blip2core.capfilt import decide
 
     if step.problem is not None:
@@ -294,7 +294,7 @@ def _write_end(
         ended = get_run(session, run_id=run_id)
     row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
     row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
-    words = f"run {run_id} is {ended.status}: {ended.done} pictures, {ended.failed} problems"
+    words = f"run {run_id} is {ended.status}: {ended.done} images, {ended.failed} problems"
     write(row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}")
 
 

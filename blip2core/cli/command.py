@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="blip2",
-    help="Caption pictures, ask about them, match texts, train and measure BLIP-2.",
+    help="Caption images, ask about them, match texts, train and measure BLIP-2.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -101,7 +101,7 @@ def apply(
             rules = rules_of(get_dataset(session, dataset_id=number))
             rules = rules if threshold is None else replace(rules, threshold=threshold)
             seen = preview(session, dataset_id=number, rules=rules)
-        asked = f"Accept {seen.accept} and reject {seen.reject} texts of {seen.items} pictures?"
+        asked = f"Accept {seen.accept} and reject {seen.reject} texts of {seen.items} images?"
         if not yes:
             typer.confirm(asked, abort=True, err=True)
         batch = NewBatch(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blip2core.cli.options import Device, Json, MatcherName, OneImage
-from blip2core.cli.output import Pictures, write
+from blip2core.cli.output import NamedImages, write
 
 commands = typer.Typer()
 
@@ -21,31 +21,31 @@ def explain(
     head: Annotated[int | None, typer.Option(help="One head; else the mean.")] = None,
     word: Annotated[int | None, typer.Option(help="One word of the text, counted from 0.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Also measure if the map counts.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the map over the picture, PNG.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the map over the opened, PNG.")] = None,
     npz: Annotated[Path | None, typer.Option(help="Write all attention as numbers.")] = None,
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Show where the matcher looked for a text: in words, as a picture, as numbers."""
+    """Show where the matcher looked for a text: in words, as a opened, as numbers."""
     from blip2core.explain import Focus
-    from blip2core.explain.report import explain_picture
+    from blip2core.explain.report import explain_image
     from blip2core.models.loading import load_matcher
 
     focus = Focus(query=query, layer=layer, head=head, word=word)
-    pictures = Pictures([image], as_json)
+    named = NamedImages([image], as_json)
     matcher = load_matcher(model, device=device)
-    for name, picture in pictures:
-        label = pictures.label(name)
+    for name, opened in named:
+        label = named.label(name)
         files = (_beside(out, label), _beside(npz, label))
-        for row in explain_picture(
-            matcher, picture, text, method=method, focus=focus, test=test, files=files
+        for row in explain_image(
+            matcher, opened, text, method=method, focus=focus, test=test, files=files
         ):
             words = [row["method"], row["description"], row.get("verdict", "")]
             write({"image": name, **row}, as_json, label, *words)
-    pictures.finish()
+    named.finish()
 
 
 def _beside(file: Path | None, label: str) -> Path | None:
-    """The file to write; with several pictures, each has its name in it."""
+    """The file to write; with several images, each has its name in it."""
     return file if file is None or not label else file.with_stem(f"{file.stem}-{Path(label).stem}")

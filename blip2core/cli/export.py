@@ -34,7 +34,7 @@ def export(
     ],
     out: Annotated[Path, typer.Option(help="A new folder for it.")],
     captions: Annotated[
-        Literal["rows", "lists"], typer.Option(help="A row per text, or one per picture.")
+        Literal["rows", "lists"], typer.Option(help="A row per text, or one per image.")
     ] = "rows",
     decided: Annotated[
         Literal["both", "people", "threshold"], typer.Option(help="Who must have accepted a text.")
@@ -44,9 +44,9 @@ def export(
         typer.Option(help="Kind of text that is taken: web, synthetic, edited, human; all."),
     ] = None,
     lowest_itm: Annotated[float | None, typer.Option(help="Least ITM score of a text.")] = None,
-    per_item: Annotated[int | None, typer.Option(min=1, help="Most texts of a picture.")] = None,
-    validation: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.0,
-    test: Annotated[float, typer.Option(help="Share of the pictures.")] = 0.0,
+    per_item: Annotated[int | None, typer.Option(min=1, help="Most texts of an image.")] = None,
+    validation: Annotated[float, typer.Option(help="Share of the images.")] = 0.0,
+    test: Annotated[float, typer.Option(help="Share of the images.")] = 0.0,
     snapshot: Annotated[str | None, typer.Option(help="What to call a new snapshot.")] = None,
     person: Person = "command line",
     database: DatabaseUrl = None,
@@ -110,7 +110,7 @@ def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool)
         "content_sha256": manifest.data["content_sha256"],
         "manifest_sha256": manifest.sha256,
         "pairs": manifest.pairs,
-        "pictures": manifest.pictures,
+        "pictures": manifest.images,
     }
-    words = f"{out}: {manifest.pairs} pairs of {manifest.pictures} pictures, snapshot {snapshot}"
+    words = f"{out}: {manifest.pairs} pairs of {manifest.images} images, snapshot {snapshot}"
     write(row, as_json, words)

@@ -1,4 +1,4 @@
-"""Commands that look at pictures: caption, ask, match, retrieve."""
+"""Commands that look at named: caption, ask, match, retrieve."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -16,7 +16,7 @@ from blip2core.cli.options import (
     OneImage,
     Seed,
 )
-from blip2core.cli.output import Pictures, write
+from blip2core.cli.output import NamedImages, write
 from blip2core.config import DecodeConfig
 from blip2core.records import Conversation
 
@@ -26,7 +26,7 @@ commands = typer.Typer()
 @commands.command()
 def caption(
     images: Images,
-    num: Annotated[int, typer.Option(help="Captions of each picture.")] = 1,
+    num: Annotated[int, typer.Option(help="Captions of each image.")] = 1,
     mode: Mode = "greedy",
     prompt: Annotated[str | None, typer.Option(help="How the caption shall begin.")] = None,
     seed: Seed = None,
@@ -35,17 +35,17 @@ def caption(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Say what is in each picture."""
+    """Say what is in each image."""
     from blip2core.models.loading import load_generator
 
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
-    pictures = Pictures(images, as_json)
+    named = NamedImages(images, as_json)
     generator = load_generator(model, device=device)
-    for name, picture in pictures:
-        features = generator.encode([picture])
+    for name, opened in named:
+        features = generator.encode([opened])
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            write({"image": name, "caption": text.text}, as_json, pictures.label(name), text.text)
-    pictures.finish()
+            write({"image": name, "caption": text.text}, as_json, named.label(name), text.text)
+    named.finish()
 
 
 @commands.command()
@@ -61,22 +61,22 @@ def ask(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Ask about a picture; later questions know the earlier ones and their answers."""
+    """Ask about an image; later questions know the earlier ones and their answers."""
     from blip2core.chat import prompt_for
     from blip2core.models.loading import load_generator
 
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
-    pictures = Pictures([image], as_json)
+    named = NamedImages([image], as_json)
     generator = load_generator(model, device=device)
-    for name, picture in pictures:
-        features, talk = generator.encode([picture]), Conversation()
+    for name, opened in named:
+        features, talk = generator.encode([opened]), Conversation()
         for question in questions:
             prompt = prompt_for(generator, talk, question, decode)
             answer = generator.answer(features, [prompt.text], decode=decode)[0].text
             talk = talk.add(question, answer)
             row = {"image": name, "question": question, "answer": answer}
-            write(row | {"dropped": len(prompt.dropped)}, as_json, pictures.label(name), answer)
-    pictures.finish()
+            write(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
+    named.finish()
 
 
 @commands.command()
@@ -87,38 +87,38 @@ def match(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """How well each text fits a picture: matching probability and contrastive cosine."""
+    """How well each text fits an image: matching probability and contrastive cosine."""
     from blip2core.models.loading import load_matcher
 
-    pictures = Pictures([image], as_json)
+    named = NamedImages([image], as_json)
     matcher = load_matcher(model, device=device)
-    for name, picture in pictures:
-        for fit in matcher.match(matcher.encode([picture]), texts):
+    for name, opened in named:
+        for fit in matcher.match(matcher.encode([opened]), texts):
             scores = f"{fit.itm:.3f}\t{fit.itc:+.3f}"
-            label = pictures.label(name)
+            label = named.label(name)
             write({"image": name} | asdict(fit), as_json, label, scores, fit.text)
-    pictures.finish()
+    named.finish()
 
 
 @commands.command()
 def retrieve(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the pictures are.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the images are.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
     top: Annotated[int, typer.Option(min=1, help="Results shown.")] = 10,
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """The pictures of a folder that fit a text best."""
+    """The images of a folder that fit a text best."""
     from blip2core.models.loading import load_matcher
 
-    pictures = Pictures([folder], as_json)
+    named = NamedImages([folder], as_json)
     matcher = load_matcher(model, device=device)
-    found = [(name, matcher.encode([picture])) for name, picture in pictures]
+    found = [(name, matcher.encode([opened])) for name, opened in named]
     if found:
         names, features = zip(*found, strict=True)
         joined = features[0].join(features)
         for index, fit in matcher.rank(text, joined, shortlist=max(128, top))[:top]:
             row = {"image": names[index], "itm": fit.itm, "itc": fit.itc}
             write(row, as_json, f"{fit.itm:.3f}\t{fit.itc:+.3f}", names[index])
-    pictures.finish()
+    named.finish()

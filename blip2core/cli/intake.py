@@ -1,4 +1,4 @@
-"""Commands on pictures from outside: intake."""
+"""Commands on images from outside: intake."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from blip2core.cli.options import Json
 from blip2core.cli.output import write
 
 if TYPE_CHECKING:
-    from blip2core.intake import CheckedPicture
+    from blip2core.intake import CheckedImage
 
 commands = typer.Typer()
 
@@ -22,7 +22,7 @@ def intake(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Folders, pictures, zip and tar archives, tables (CSV, TSV, JSONL, Parquet).",
+            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet).",
         ),
     ],
     download: Annotated[
@@ -33,27 +33,27 @@ def intake(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What an import would bring: pictures, texts, problems, duplicates. Nothing is kept."""
+    """What an import would bring: images, texts, problems, duplicates. Nothing is kept."""
     from blip2core.errors import ImageError
-    from blip2core.intake import Downloads, check_picture, read, safe_name
+    from blip2core.intake import Downloads, check_image, read, safe_name
     from blip2core.records import Problem
 
     one = sources[0] if len(sources) == 1 else sources
     names: list[str] = []
-    checked: list[CheckedPicture] = []
+    checked: list[CheckedImage] = []
     problems = 0
     for found in read(one, download=Downloads() if download else None, root=root):
         try:
             if isinstance(found, Problem):
                 raise ImageError(found.reason)
-            facts = check_picture(found.data)
+            facts = check_image(found.data)
         except ImageError as error:
             problems += 1
             row: dict[str, object] = {"name": found.name, "problem": str(error)}
             write(row, as_json, safe_name(found.name), f"problem: {error}")
             continue
         names.append(found.name)
-        checked.append(replace(facts, data=b""))  # memory does not grow with the pictures
+        checked.append(replace(facts, data=b""))  # memory does not grow with the images
         row = _row(found.name, facts) | {"texts": found.texts, "url": found.url}
         texts = " | ".join(safe_name(text) for text in found.texts)
         size = f"{facts.width} x {facts.height} {facts.format}"
@@ -67,13 +67,13 @@ def intake(
     write(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
-def _row(name: str, facts: "CheckedPicture") -> dict[str, object]:
+def _row(name: str, facts: "CheckedImage") -> dict[str, object]:
     fields = ("sha256", "width", "height", "format", "bytes", "changed")
     return {"name": name} | {field: getattr(facts, field) for field in fields}
 
 
-def _alike(checked: "Sequence[CheckedPicture]") -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Groups of pictures that are the same or look alike, and which of these it is."""
+def _alike(checked: "Sequence[CheckedImage]") -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Groups of images that are the same or look alike, and which of these it is."""
     from blip2core.intake import clusters, near_pairs
 
     for group in clusters(near_pairs([facts.phash for facts in checked])):

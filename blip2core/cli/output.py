@@ -1,4 +1,4 @@
-"""What commands read and write: pictures that are named, and results line by line."""
+"""What commands read and write: images that are named, and results line by line."""
 
 import json
 import sys
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 BAD_CALL = 2
 
 
-class Pictures:
-    """The pictures a call names, opened one by one. One that cannot be read is reported and
+class NamedImages:
+    """The images a call names, opened one by one. One that cannot be read is reported and
     skipped; `finish` then ends the command with an exit code.
     """
 
@@ -38,11 +38,11 @@ class Pictures:
                     print(f"blip2: {error}", file=sys.stderr)
 
     def label(self, name: str) -> str:
-        """What a line begins with: the name, where there are several pictures."""
+        """What a line begins with: the name, where there are several named."""
         return name if len(self._names) > 1 else ""
 
     def finish(self) -> None:
-        """Ends the command with exit code 2 where a picture could not be read."""
+        """Ends the command with exit code 2 where an image could not be read."""
         if self._failed:
             raise typer.Exit(BAD_CALL)
 
@@ -63,6 +63,6 @@ def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
 
 
 def _names(source: str) -> list[str]:
-    """A folder -> the pictures in it; all else stands for itself."""
+    """A folder -> the images in it; all else stands for itself."""
     is_folder = source != "-" and Path(source).is_dir()
     return [str(path) for path in find_images(source)] if is_folder else [source]

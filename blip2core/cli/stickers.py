@@ -16,15 +16,15 @@ stickers = typer.Typer(help="The synthetic sticker world.", no_args_is_help=True
 
 @stickers.command()
 def paint(
-    out: Annotated[Path, typer.Option(help="Folder for the pictures and truth.jsonl.")],
-    seed: Annotated[int, typer.Option(min=0, help="Of the first picture.")] = SPLITS["test"].start,
-    count: Annotated[int, typer.Option(min=1, help="Number of pictures.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the images and truth.jsonl.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the first image.")] = SPLITS["test"].start,
+    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 1,
     heldout: Annotated[
         bool, typer.Option("--heldout", help="Only scenes with combinations kept from training.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Paint pictures of the sticker world, with what is in them as JSON beside them."""
+    """Paint images of the sticker world, with what is in them as JSON beside them."""
     from blip2core.stickers.paint import paint as paint_scene
     from blip2core.stickers.scene import draw_scene
 

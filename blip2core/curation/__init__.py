@@ -1,12 +1,12 @@
 """The hub of curation: intake, captioner, scorer, filter and storage in a row. The one unit that
 sees them all; each of them knows none of the others.
 
-    importing   import_pictures: what intake reads becomes items with sources and web texts
-    working     start_capfilt, start_rescore, work: captions and scores, resumed where they ended
-    filtering   rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
+    imports     import_images: what intake reads becomes items with sources and web texts
+    capfilt_run start_capfilt, start_rescore, work: captions and scores, resumed where they ended
+    filter_rules rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
     jobs        running: a run with its heartbeat, paused and cancelled through the runs table
 
-    for imported in import_pictures(database, dataset="web", inputs=read("pictures.zip")):
+    for imported in import_images(database, dataset="web", inputs=read("images.zip")):
         ...
     run_id = start_capfilt(database, dataset_id=number, models=CapFilt(generator=..., matcher=...))
     for step in work(database, run_id, models):     # on disk when it is handed over
@@ -29,7 +29,7 @@ from blip2core.curation.filter_rules import (
     rules_of,
     set_rules,
 )
-from blip2core.curation.imports import Imported, import_pictures
+from blip2core.curation.imports import Imported, import_images
 
 if TYPE_CHECKING:
     from blip2core.curation.capfilt_run import Step, start_capfilt, start_rescore, work
@@ -41,7 +41,7 @@ __all__ = [
     "Step",
     "apply_rules",
     "decided_items",
-    "import_pictures",
+    "import_images",
     "preview",
     "rules_of",
     "set_rules",
@@ -55,4 +55,4 @@ _WORKING = ("Step", "start_capfilt", "start_rescore", "work")
 def __getattr__(name: str) -> Any:
     if name not in _WORKING:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.working"), name)
+    return getattr(import_module(f"{__name__}.capfilt_run"), name)

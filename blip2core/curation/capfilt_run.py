@@ -193,7 +193,7 @@ def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> 
     if item.needs_captions:
         stored = _stored_numbers(session, run_id, item.item_id, new)
         if not stored:
-            reason = "The captioner wrote nothing about this picture."
+            reason = "The captioner wrote nothing about this image."
             add_problem(
                 session,
                 run_id=run_id,

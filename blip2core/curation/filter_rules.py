@@ -30,7 +30,7 @@ class Preview:
     reject: int
     """Texts."""
     items: int
-    """Pictures with scored texts."""
+    """Images with scored texts."""
     items_kept: int
     """Of these, those that keep at least one text."""
 

@@ -1,4 +1,4 @@
-"""What intake reads becomes pictures in the store and items in a dataset. No torch here."""
+"""What intake reads becomes images in the store and items in a dataset. No torch here."""
 
 from collections.abc import Generator as Yielding
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from blip2core.capfilt.prefetch import ahead
 from blip2core.curation.jobs import code_version, running
 from blip2core.errors import ImageError, StorageError
-from blip2core.intake import CheckedPicture, Limits, check_picture
-from blip2core.records import Problem, WebPicture
+from blip2core.intake import CheckedImage, Limits, check_image
+from blip2core.records import Problem, WebImage
 from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
@@ -20,9 +20,9 @@ from blip2core.storage.items import AddedItem, ImageFacts, add_item
 from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
 
 UNIT = 32
-"""Pictures committed together."""
+"""Images committed together."""
 WORKERS = 2
-"""Threads that check picture files."""
+"""Threads that check image files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +38,25 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    picture: WebPicture | None
+    image: WebImage | None
     """Without its bytes: those lie in `safe`, or are useless."""
-    safe: CheckedPicture | None = None
+    safe: CheckedImage | None = None
     problem: Problem | None = None
 
 
-def import_pictures(
+def import_images(
     database: Database,
     *,
     dataset: str,
-    inputs: Iterable[WebPicture | Problem],
+    inputs: Iterable[WebImage | Problem],
     label: str = "",
     limits: Limits | None = None,
     started_by: int | None = None,
     stop: Event | None = None,
 ) -> Yielding[Imported, None, None]:
-    """Check, store and list pictures with their sources and texts; a result for each input.
+    """Check, store and list images with their sources and texts; a result for each input.
 
-    Each picture is on disk before its row is. What is in the dataset already stays as it is, so an
+    Each image is on disk before its row is. What is in the dataset already stays as it is, so an
     import that was killed is simply run again. `label` says in the list of runs what was imported.
     """
     stop = stop or Event()
@@ -94,22 +94,22 @@ def _create(
         return create_run(session, new).id, dataset_id
 
 
-def _check(one: WebPicture | Problem, limits: Limits | None) -> _Checked:
-    """In a worker thread: decode, hash, and cut off what is not the picture."""
+def _check(one: WebImage | Problem, limits: Limits | None) -> _Checked:
+    """In a worker thread: decode, hash, and cut off what is not the image."""
     if isinstance(one, Problem):
         return _Checked(None, problem=one)
     bare = replace(one, data=b"")
     try:
-        return _Checked(bare, check_picture(one.data, limits=limits))
+        return _Checked(bare, check_image(one.data, limits=limits))
     except ImageError as error:
         return _Checked(bare, problem=Problem(name=one.name, reason=str(error)))
     except Exception as error:  # one hostile file must not end an import
-        reason = f"The picture could not be checked: {error}."
+        reason = f"The image could not be checked: {error}."
         return _Checked(bare, problem=Problem(name=one.name, reason=reason))
 
 
 def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Imported:
-    if one.picture is None or one.safe is None:
+    if one.image is None or one.safe is None:
         return _problem(session, run_id, one.problem or Problem(name="", reason="Unknown."))
     try:
         item = add_item(
@@ -117,11 +117,11 @@ def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Impor
             dataset_id=dataset_id,
             run_id=run_id,
             image=_facts(one.safe),
-            picture=one.picture,
+            web=one.image,
         )
     except StorageError as error:  # taken down before
-        return _problem(session, run_id, Problem(name=one.picture.name, reason=str(error)))
-    return Imported(run_id=run_id, name=one.picture.name, item=item)
+        return _problem(session, run_id, Problem(name=one.image.name, reason=str(error)))
+    return Imported(run_id=run_id, name=one.image.name, item=item)
 
 
 def _problem(session: Session, run_id: int, problem: Problem) -> Imported:
@@ -129,7 +129,7 @@ def _problem(session: Session, run_id: int, problem: Problem) -> Imported:
     return Imported(run_id=run_id, name=problem.name, problem=problem)
 
 
-def _facts(safe: CheckedPicture) -> ImageFacts:
+def _facts(safe: CheckedImage) -> ImageFacts:
     return ImageFacts(
         sha256=safe.sha256,
         pixel_sha256=safe.pixel_sha256,

@@ -15,7 +15,7 @@ from blip2core.stickers.captions import noun_of
 
 def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
     """Hit rate of the nouns with its 95 % interval, and of chance; `picture_share` is the mean
-    part of a noun's attention that lay on the picture rather than on words."""
+    part of a noun's attention that lay on the image rather than on words."""
     hits: list[bool] = []
     areas: list[float] = []
     shares: list[float] = []
@@ -30,7 +30,7 @@ def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
                 right = patches_inside(group, seen.grid)
                 hits.append(seen.token_map(token).peak in right)
                 areas.append(len(right) / (seen.grid[0] * seen.grid[1]))
-                shares.append(float(seen.picture_share[token]))
+                shares.append(float(seen.image_share[token]))
     if not hits:
         return {"nouns": 0}
     low, high = wilson(sum(hits), len(hits))
@@ -45,7 +45,7 @@ def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
 
 
 def _captions(generator: Generator, gallery: Gallery) -> list[Generated]:
-    """The greedy caption of each picture."""
+    """The greedy caption of each image."""
     captions: list[Generated] = []
     for start in range(0, len(gallery.scenes), BATCH):
         part = gallery.features[start : start + BATCH]

@@ -1,7 +1,7 @@
-"""CapFilt on pictures whose truth is known: what the filter keeps, and what the captioner writes.
+"""CapFilt on images whose truth is known: what the filter keeps, and what the captioner writes.
 
 After Tables 2 and 4 of the BLIP paper (2201.12086), which report a model trained on the outcome;
-here the outcome itself is judged, because every fact of a sticker picture is known.
+here the outcome itself is judged, because every fact of a sticker image is known.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from blip2core.capfilt import decide, score, write_captions
-from blip2core.capfilt.captioner import picture_seed
+from blip2core.capfilt.captioner import image_seed
 from blip2core.config import BLIP2_RANKING, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.evaluation.captions import is_exact, is_true
 from blip2core.evaluation.gallery import BATCH, Figures, mean
@@ -24,9 +24,9 @@ from blip2core.stickers.scene import Scene
 
 Value = TypeVar("Value")
 Listed = list[list[Scored]]
-"""Scored texts of each picture."""
+"""Scored texts of each image."""
 Write = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
-"""Features of some pictures and a name for each -> texts."""
+"""Features of some images and a name for each -> texts."""
 
 RULES = FilterConfig()
 """The paper's: ITM of at least 0.5."""
@@ -42,7 +42,7 @@ SEVERAL = CaptionConfig(num=5, decode=NUCLEUS.decode)
 
 
 def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> Figures:
-    """All of the below, from one pass of the image encoder over the pictures."""
+    """All of the below, from one pass of the image encoder over the images."""
     beside = _score_all(matcher, web, lambda _, names: _web_texts(web, names))
     written = {
         way: _score_all(matcher, web, _writer(generator, config)) for way, config in WAYS.items()
@@ -58,7 +58,7 @@ def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> 
 
 
 def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
-    """The filter on the texts that stand beside the pictures, by kind of noise.
+    """The filter on the texts that stand beside the images, by kind of noise.
 
     recall: right texts that are kept. precision: kept texts that are right; by kind, as if all
     wrong texts were of that one kind. The areas under ROC compare right texts, junk around them or
@@ -157,7 +157,7 @@ def measure_arrangements(
 def measure_sets(
     web: WebGallery, beside: Listed, written: dict[str, Listed], several: Listed
 ) -> Figures:
-    """The data set that each way of bootstrapping gives: texts, share that is right, and pictures
+    """The data set that each way of bootstrapping gives: texts, share that is right, and images
     with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC."""
     figures: dict[str, Figures] = {
         "web": _set(web, beside, None),
@@ -174,13 +174,13 @@ def measure_sets(
 
 def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures:
     rules = rules or FilterConfig(threshold=None, drop_duplicates=False)
-    right, pictures = [], 0
+    right, images = [], 0
     for scene, text, texts in zip(web.gallery.scenes, web.texts, listed, strict=True):
         kept = [one.scored.candidate for one in decide(texts, rules) if one.kept]
-        pictures += bool(kept)
+        images += bool(kept)
         for one in kept:
             right.append(text.right if one.source == "web" else is_true(one.text, scene))
-    return {"texts": len(right), "right": _mean(right), "pictures": pictures}
+    return {"texts": len(right), "right": _mean(right), "pictures": images}
 
 
 def _score_all(matcher: Matcher, web: WebGallery, write: Write) -> Listed:
@@ -202,7 +202,7 @@ def _shared(matcher: Matcher) -> Write:
     writer = Stage1Writer(matcher)
 
     def write(features: ImageFeatures, names: list[str]) -> list[list[Candidate]]:
-        texts = writer.write(features, seeds=[picture_seed(0, name) for name in names])
+        texts = writer.write(features, seeds=[image_seed(0, name) for name in names])
         return [[Candidate(text=text, source="synthetic")] if text else [] for text in texts]
 
     return write
@@ -225,7 +225,7 @@ def _by_likelihood(generator: Generator, web: WebGallery, written: Listed) -> Li
         texts = generator.caption(
             web.gallery.features[list(rows)],
             decode=NUCLEUS.decode,
-            seeds=[picture_seed(0, str(row)) for row in rows],
+            seeds=[image_seed(0, str(row)) for row in rows],
             logprobs=True,
         )
         for row, (text,) in zip(rows, texts, strict=True):

@@ -55,9 +55,9 @@ def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
         ]
         if not asked:
             continue
-        pictures = [index for index, _, _ in asked]
+        images = [index for index, _, _ in asked]
         prompts = [prompt for _, prompt, _ in asked]
-        texts = write_all(generator, gallery.features, pictures, prompts)
+        texts = write_all(generator, gallery.features, images, prompts)
         right[kind] = mean(
             is_true(f"{prompt} {text}", gallery.scenes[index], anchor)
             for (index, prompt, anchor), text in zip(asked, texts, strict=True)

@@ -17,7 +17,7 @@ from blip2core.models import ImageFeatures, Matcher
 from blip2core.stickers.captions import claim_of
 
 ORDERS, STEPS = 10, 8
-"""Random orders of each map, and steps from the whole picture to none of it."""
+"""Random orders of each map, and steps from the whole image to none of it."""
 STRANGERS = 3
 """Q-Formers with random weights that each map is compared with."""
 SCORES: tuple[Score, ...] = ("itm", "itc")

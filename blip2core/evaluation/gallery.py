@@ -1,4 +1,4 @@
-"""What a model is measured on: scenes that no training saw, their pictures encoded once."""
+"""What a model is measured on: scenes that no training saw, their images encoded once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from blip2core.stickers.paint import paint
 from blip2core.stickers.scene import SPLITS, Scene, draw_scene
 
 BATCH = 64
-"""Pictures or prompts that go through a model together."""
+"""Images or prompts that go through a model together."""
 SCENES_PER_SEED = 10_000
 """Scenes of the test split that belong to one seed; no two seeds share a scene."""
 DECODE = DecodeConfig(mode="greedy", max_new_tokens=48)
@@ -22,7 +22,7 @@ Figures = Mapping[str, "float | Figures"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """Scenes and the encoded form of their pictures, in the same order."""
+    """Scenes and the encoded form of their images, in the same order."""
 
     scenes: tuple[Scene, ...]
     features: ImageFeatures
@@ -47,28 +47,28 @@ def build_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> Gall
     """Paint and encode each scene once. FontError where the emoji font is missing."""
     parts = []
     for start in range(0, len(scenes), BATCH):
-        pictures = [paint(scene) for scene in scenes[start : start + BATCH]]
-        parts.append(encoder.encode(pictures).to("cpu"))
+        images = [paint(scene) for scene in scenes[start : start + BATCH]]
+        parts.append(encoder.encode(images).to("cpu"))
     return Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
 
 
 def write_all(
     generator: Generator,
     features: ImageFeatures,
-    pictures: Sequence[int],
+    images: Sequence[int],
     prompts: Sequence[str],
 ) -> list[str]:
-    """What the model writes after each prompt, looking at the picture of the same position.
+    """What the model writes after each prompt, looking at the image of the same position.
 
     Args:
-        features: Encoded pictures.
-        pictures: N indices into `features`.
+        features: Encoded images.
+        images: N indices into `features`.
         prompts: N prompts.
     """
     texts: list[str] = []
     for start in range(0, len(prompts), BATCH):
         part = slice(start, start + BATCH)
-        written = generator.answer(features[list(pictures[part])], prompts[part], decode=DECODE)
+        written = generator.answer(features[list(images[part])], prompts[part], decode=DECODE)
         texts.extend(generated.text for generated in written)
     return texts
 

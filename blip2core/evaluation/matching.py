@@ -1,4 +1,4 @@
-"""Image-text matching: true captions against those of other pictures and against one-word lies."""
+"""Image-text matching: true captions against those of other images and against one-word lies."""
 
 import random
 from bisect import bisect_left, bisect_right
@@ -10,7 +10,7 @@ from blip2core.stickers.captions import CHANGES, Caption, full_caption
 from blip2core.stickers.scene import Scene
 
 Pairs = list[tuple[int, str]]
-"""Index of a scene, and a text to score against its picture."""
+"""Index of a scene, and a text to score against its image."""
 
 
 def measure_matching(matcher: Matcher, gallery: Gallery) -> Figures:

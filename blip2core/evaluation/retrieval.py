@@ -1,4 +1,4 @@
-"""Retrieval by ITC cosine: the text of a picture, and the picture of a text, in a pool."""
+"""Retrieval by ITC cosine: the text of an image, and the image of a text, in a pool."""
 
 import random
 
@@ -10,7 +10,7 @@ from blip2core.models import Matcher
 from blip2core.stickers.captions import full_caption
 
 POOL = 500
-"""Pictures, and as many texts, that are searched together."""
+"""Images, and as many texts, that are searched together."""
 DEPTHS = (1, 5)
 """How many of the best are looked at."""
 
@@ -19,8 +19,8 @@ def measure_retrieval(matcher: Matcher, gallery: Gallery) -> Figures:
     """Recall@1 and @5 in both directions, the mean over pools of 500 scenes; scenes that fill no
     pool are left out, but fewer than 500 make one smaller pool.
 
-    Each scene gives its picture and one caption of everything in it. What counts is truth: a hit
-    is a text that is true of the picture, be it drawn from this scene or from a like one.
+    Each scene gives its image and one caption of everything in it. What counts is truth: a hit
+    is a text that is true of the image, be it drawn from this scene or from a like one.
     """
     size = min(POOL, len(gallery.scenes))
     starts = range(0, len(gallery.scenes) - size + 1, size)

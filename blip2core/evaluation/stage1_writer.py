@@ -38,7 +38,7 @@ class Stage1Writer:
     def write(
         self, features: ImageFeatures, *, seeds: Sequence[int] | None = None, top_p: float = 0.9
     ) -> list[str]:
-        """One text for each of B pictures: the likeliest words, or drawn with `seeds`."""
+        """One text for each of B images: the likeliest words, or drawn with `seeds`."""
         memory = self.qformer.remember(self.norm(features.vision.to(self.qformer.itg_bias.device)))
         end = self.tokenizer.sep_token_id
         ids = torch.full(

@@ -45,7 +45,7 @@ LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
 LOOKING_BACK: dict[str, Callable[[Generator, Gallery], Figures]] = {"answers": measure_answers}
 """The same of a generator."""
 CAPFILT = "capfilt"
-"""Takes a generator, a matcher and pictures of its own, and minutes: not a part of "all"."""
+"""Takes a generator, a matcher and images of its own, and minutes: not a part of "all"."""
 
 EMBEDDED_MATCHER = "stickers-itm"
 """Has the same image encoder as the embedded generators, and does their scoring."""
@@ -85,7 +85,7 @@ def measure(
     generator: Generator | None = None,
     matcher: Matcher | None = None,
 ) -> dict[str, Figures]:
-    """Figures by task, for models that are loaded. The pictures are encoded once where both models
+    """Figures by task, for models that are loaded. The images are encoded once where both models
     have the same image encoder. Tasks without a model for them are left out."""
     figures: dict[str, Figures] = {}
     gallery = None
@@ -102,7 +102,7 @@ def measure(
 
 
 def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
-    """Captioner and embedded matcher on noisy web pictures, encoded once for both."""
+    """Captioner and embedded matcher on noisy web images, encoded once for both."""
     generator = load_generator(spec)
     matcher = load_matcher(EMBEDDED_MATCHER, share_with=generator)
     if not matcher.sharing.shared:

@@ -1,4 +1,4 @@
-"""Single questions: accuracy for each kind, and what is right without looking at the picture."""
+"""Single questions: accuracy for each kind, and what is right without looking at the image."""
 
 import random
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def measure_vqa(generator: Generator, gallery: Gallery) -> Figures:
     """Accuracy over `KINDS` in equal parts (the mean of their accuracies), of the worst kind, of
     each kind, and of "list", which is apart: right where the nouns are, in any order.
 
-    `without_picture` has the same questions answered from the average of all pictures' features:
+    `without_picture` has the same questions answered from the average of all images' features:
     what the questions alone give away.
     """
     asked = {kind: _questions(gallery.scenes, kind) for kind in (*KINDS, "list")}
@@ -30,7 +30,7 @@ def measure_vqa(generator: Generator, gallery: Gallery) -> Figures:
         if questions
     }
     listed = right.pop("list")
-    average = average_picture(gallery.features)
+    average = average_image(gallery.features)
     blind = {kind: _accuracy(generator, gallery, average, asked[kind]) for kind in right}
     return {
         "accuracy": mean(right.values()),
@@ -49,8 +49,8 @@ def is_right(said: str, question: Question, scene: Scene) -> bool:
     return normal_answer(said) == normal_answer(question.answer)
 
 
-def average_picture(features: ImageFeatures) -> ImageFeatures:
-    """B encoded pictures -> one that tells nothing: the mean over them."""
+def average_image(features: ImageFeatures) -> ImageFeatures:
+    """B encoded images -> one that tells nothing: the mean over them."""
     queries = features.queries
     return replace(
         features,
@@ -68,12 +68,12 @@ def _questions(scenes: Sequence[Scene], kind: str) -> Asked:
 def _accuracy(
     generator: Generator, gallery: Gallery, features: ImageFeatures, asked: Asked
 ) -> float:
-    """Share of right answers; `features` has a picture for each scene, or one for all of them."""
-    pictures = [index if len(features) > 1 else 0 for index, _ in asked]
+    """Share of right answers; `features` has an image for each scene, or one for all of them."""
+    images = [index if len(features) > 1 else 0 for index, _ in asked]
     prompts = [
         prompt_for(generator, Conversation(), question.text, DECODE).text for _, question in asked
     ]
-    said = write_all(generator, features, pictures, prompts)
+    said = write_all(generator, features, images, prompts)
     return mean(
         is_right(text, question, gallery.scenes[index])
         for text, (index, question) in zip(said, asked, strict=True)

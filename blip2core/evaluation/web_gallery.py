@@ -1,4 +1,4 @@
-"""Fresh pictures with noisy texts beside them, as the web has them, and the kind of each noise."""
+"""Fresh images with noisy texts beside them, as the web has them, and the kind of each noise."""
 
 import io
 import random
@@ -18,7 +18,7 @@ from blip2core.stickers.scene import SPLITS, Scene, draw_scene
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebGallery:
-    """Scenes, their encoded pictures and their texts, in the same order."""
+    """Scenes, their encoded images and their texts, in the same order."""
 
     gallery: Gallery
     texts: tuple[WebText, ...]
@@ -28,7 +28,7 @@ def draw_web_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[S
     """The first `count` scenes of a seed, all from the web split, which no training sees.
 
     Seed s owns the scene seeds from SPLITS["web"].start + s * SCENES_PER_SEED on; those of seed 0
-    begin with the pictures of data/samples/web. ConfigError where there is no such seed.
+    begin with the images of data/samples/web. ConfigError where there is no such seed.
     """
     seeds = len(SPLITS["web"]) // SCENES_PER_SEED
     if not 0 <= seed < seeds:
@@ -43,14 +43,14 @@ def build_web_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> 
     """Paint each scene, pack it as a JPEG as the web does, and encode it once."""
     parts = []
     for start in range(0, len(scenes), BATCH):
-        pictures = [_as_jpeg(paint(scene)) for scene in scenes[start : start + BATCH]]
-        parts.append(encoder.encode(pictures).to("cpu"))
+        images = [_as_jpeg(paint(scene)) for scene in scenes[start : start + BATCH]]
+        parts.append(encoder.encode(images).to("cpu"))
     texts = tuple(web_text(scene, random.Random(f"web {scene.seed}")) for scene in scenes)
     gallery = Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
     return WebGallery(gallery=gallery, texts=texts)
 
 
-def _as_jpeg(picture: Image.Image) -> Image.Image:
+def _as_jpeg(image: Image.Image) -> Image.Image:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90, subsampling=0)
+    image.save(file, "JPEG", quality=90, subsampling=0)
     return open_image(file.getvalue())

@@ -1,6 +1,6 @@
-"""From a word the generator wrote to the picture: token -> soft prompt slot -> patch.
+"""From a word the generator wrote to the image: token -> soft prompt slot -> patch.
 
-The language model reads the picture as Q slots, the outputs of the queries, and what a slot is
+The language model reads the image as Q slots, the outputs of the queries, and what a slot is
 made of shows in the Q-Former's cross-attention. T tokens of the answer, S positions the language
 model reads (slots first), P patches without the class token.
 """
@@ -23,7 +23,7 @@ from blip2core.models.prompt_inputs import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerTrace:
-    """One answer about one picture, and where each of its tokens came from."""
+    """One answer about one image, and where each of its tokens came from."""
 
     model: str
     prompt: str
@@ -32,8 +32,8 @@ class AnswerTrace:
     """What each token adds to the text, white space included."""
     grid: tuple[int, int]
     slots: Tensor
-    """(T, Q): share of each slot in what the token took from the picture; rows sum to 1."""
-    picture_share: Tensor
+    """(T, Q): share of each slot in what the token took from the image; rows sum to 1."""
+    image_share: Tensor
     """(T,): how much of the token's attention lay on the slots, the prompt's words having the
     rest."""
     looks: Tensor
@@ -53,7 +53,7 @@ def trace_answer(
 ) -> AnswerTrace:
     """Read an answer once more, `Generated.tokens` to `prompt`, and see what each token looked at.
 
-    Takes one image's features; no text is generated and no picture encoded. Raises ModelError
+    Takes one image's features; no text is generated and no image encoded. Raises ModelError
     (a generator without a Q-Former, features of several images or of another encoder), ConfigError
     (an answer without tokens), TextError (a prompt too long).
     """
@@ -82,7 +82,7 @@ def trace_answer(
         pieces=split_pieces(generator.tokenizer, tokens),
         grid=grid,
         slots=slots / slots.sum(dim=1, keepdim=True).clamp(min=1e-30),
-        picture_share=slots.sum(dim=1),
+        image_share=slots.sum(dim=1),
         looks=looks,
     )
 

@@ -112,12 +112,12 @@ def faithfulness(
     """Measure a map of one image and text; one `Progress` for each step, `stop` ends it early.
 
     `orders` random orders, the same for the same seed, in `steps` equal steps from the whole
-    picture to none of it. ConfigError where these are too few, or the map is flat.
+    image to none of it. ConfigError where these are too few, or the map is flat.
     """
     if orders < 2 or steps < 2:
         raise ConfigError(f"orders ({orders}) and steps ({steps}) must be at least 2")
     if found.is_flat:
-        raise ConfigError("a flat map has no order to measure: no part of the picture stands out")
+        raise ConfigError("a flat map has no order to measure: no part of the image stands out")
     rows, columns = found.values.shape
     total = rows * columns
     ranked = found.values.flatten().argsort(descending=True).tolist()

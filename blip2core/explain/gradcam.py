@@ -11,7 +11,7 @@ from blip2core.explain.trace import Trace
 def gradcam(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """Cross-attention times the positive part of its gradient, mean over heads.
 
-    Of the last layer that looks at the picture, where none is named; the mean over all queries,
+    Of the last layer that looks at the image, where none is named; the mean over all queries,
     where none is.
     """
     layer = trace.layers[-1] if focus.layer is None else focus.layer

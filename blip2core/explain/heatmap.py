@@ -1,4 +1,4 @@
-"""A heat map over the patches of a picture, and what one may ask it.
+"""A heat map over the patches of an image, and what one may ask it.
 
 R rows and C columns of patches, P = R * C.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 FLAT = 1e-3
 """A map whose values differ by less than this share of the largest one shows nothing."""
 SMALL_PART = 0.05
-"""Part of the picture that `describe` tells the share of."""
+"""Part of the image that `describe` tells the share of."""
 PLACES = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
@@ -64,7 +64,7 @@ class Heatmap:
 
     @property
     def peak_point(self) -> tuple[float, float]:
-        """Centre of the peak as (x, y), in shares of the picture's width and height."""
+        """Centre of the peak as (x, y), in shares of the image's width and height."""
         row, column = self.peak
         rows, columns = self.values.shape
         return (column + 0.5) / columns, (row + 0.5) / rows
@@ -79,12 +79,12 @@ class Heatmap:
     def describe(self) -> str:
         """One line for those who do not see the map: where it is strongest, and how much so."""
         if self.is_flat:
-            return f"{self.title}: a flat map, no part of the picture stands out"
+            return f"{self.title}: a flat map, no part of the image stands out"
         x, y = self.peak_point
         place = PLACES[min(2, int(y * 3))][min(2, int(x * 3))]
         share, part = self.share_of_top()
         strongest = f"strongest at the {place}" if " " not in place else f"strongest at {place}"
-        inside = f"{share * 100:.0f} % of {self.kind} inside {part * 100:.0f} % of the picture"
+        inside = f"{share * 100:.0f} % of {self.kind} inside {part * 100:.0f} % of the image"
         return f"{self.title}: {strongest}, {inside}"
 
 

@@ -1,6 +1,6 @@
 """Mask and ask again: what would the model say if it could not look at some patches?
 
-The picture is not encoded again. The encoder's output for the hidden patches is taken away, which
+The image is not encoded again. The encoder's output for the hidden patches is taken away, which
 for the Q-Former is exactly the same as an attention mask over them: it knows no order among the
 patches. Putting an average in their place would leave something to look at, and nothing of what
 the encoder ever makes.
@@ -19,10 +19,10 @@ from blip2core.models import ImageFeatures
 def hide_patches(
     features: ImageFeatures, hidden: Collection[int], grid: tuple[int, int]
 ) -> ImageFeatures:
-    """The same pictures without some patches, for `Generator.answer` and `Matcher.match`.
+    """The same images without some patches, for `Generator.answer` and `Matcher.match`.
 
     `hidden` counts row by row from the upper left, from 0 to R * C - 1; `grid` is (R, C), as
-    `Trace.grid` has it. What a Q-Former had read of the pictures is dropped, so that a generator
+    `Trace.grid` has it. What a Q-Former had read of the images is dropped, so that a generator
     reads again what is left. Takes features as `encode` gave them: name all hidden patches at
     once. Raises ConfigError (no such patch, or none left), ModelError (features of another grid).
     """
@@ -34,12 +34,12 @@ def hide_patches(
 def keep_patches(
     features: ImageFeatures, kept: Collection[int], grid: tuple[int, int]
 ) -> ImageFeatures:
-    """The pictures as if they had the patches `kept` only; the class token stays in any case."""
+    """The images as if they had the patches `kept` only; the class token stays in any case."""
     total = grid[0] * grid[1]
     before = features.vision.shape[1] - total
     if before not in (0, 1):
         raise ModelError(
-            f"These features have {features.vision.shape[1]} patches, a whole picture has {total}: "
+            f"These features have {features.vision.shape[1]} patches, a whole image has {total}: "
             "hide patches of the features that encode() gave."
         )
     _check_patches(kept, range(total))

@@ -1,6 +1,6 @@
-"""A heat map over its picture, as an image: colours, a bar with numbers, a line of words.
+"""A heat map over its image, as an image: colours, a bar with numbers, a line of words.
 
-The picture keeps its shape: the encoder sees it squashed to a square, so the grid of patches
+The image keeps its shape: the encoder sees it squashed to a square, so the grid of patches
 stretches over all of it, whatever its width and height.
 """
 
@@ -17,7 +17,7 @@ from blip2core.explain.heatmap import Heatmap
 from blip2core.explain.viridis import viridis
 
 SMALLEST, LARGEST = 448, 1600
-"""Pixels of the longer side of a drawn picture."""
+"""Pixels of the longer side of a drawn image."""
 BAR, GAP, LINE = 18, 10, 18
 """Pixels: width of the colour bar, free space, height of a line of words."""
 LABEL = 64
@@ -32,11 +32,11 @@ class Look:
     smooth: bool = True
     """Bicubic between the patches; False shows the patches as they are."""
     opacity: float = 0.6
-    """Of the map over the grey picture, 0 to 1."""
+    """Of the map over the grey image, 0 to 1."""
     scale: float | None = None
     """Value of the brightest colour, to compare maps; None: the map's own largest."""
     words: bool = True
-    """A line under the picture that says what it shows."""
+    """A line under the image that says what it shows."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1:
@@ -48,9 +48,9 @@ class Look:
 PLAIN = Look()
 
 
-def render(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
-    """The map over its picture, with a colour bar and what it shows in words. RGB."""
-    seen = overlay(picture, found, look)
+def render(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
+    """The map over its image, with a colour bar and what it shows in words. RGB."""
+    seen = overlay(image, found, look)
     words = _lines(found.describe(), max(20, seen.width // 7)) if look.words else []
     height = seen.height + (GAP + LINE * len(words) if words else 0)
     page = Image.new("RGB", (seen.width + GAP + BAR + LABEL, height), "white")
@@ -69,16 +69,16 @@ def _lines(said: str, width: int) -> list[str]:
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
 
 
-def render_png(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> bytes:
+def render_png(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> bytes:
     """The same as a PNG file."""
     file = io.BytesIO()
-    render(picture, found, look).save(file, "PNG")
+    render(image, found, look).save(file, "PNG")
     return file.getvalue()
 
 
-def overlay(picture: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
-    """The map's colours over the grey picture, in the picture's shape; a flat map has none."""
-    grey = ImageOps.grayscale(_sized(picture)).convert("RGB")
+def overlay(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
+    """The map's colours over the grey image, in the image's shape; a flat map has none."""
+    grey = ImageOps.grayscale(_sized(image)).convert("RGB")
     if found.is_flat:
         return grey
     levels = stretched(found, grey.size, smooth=look.smooth) / brightest(found, look)
@@ -99,14 +99,14 @@ def brightest(found: Heatmap, look: Look) -> float:
     return float(found.values.max()) if look.scale is None else look.scale
 
 
-def _sized(picture: Image.Image) -> Image.Image:
-    """The picture large enough to read and small enough to keep; its shape stays."""
-    longer = max(picture.size)
+def _sized(image: Image.Image) -> Image.Image:
+    """The image large enough to read and small enough to keep; its shape stays."""
+    longer = max(image.size)
     target = min(max(longer, SMALLEST), LARGEST)
     if target == longer:
-        return picture
-    width, height = (max(1, round(side * target / longer)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BICUBIC)
+        return image
+    width, height = (max(1, round(side * target / longer)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _draw_bar(page: Image.Image, left: int, height: int, most: float) -> None:

@@ -1,4 +1,4 @@
-"""One picture and a text explained from end to end: what the command line and scripts want."""
+"""One image and a text explained from end to end: what the command line and scripts want."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +16,9 @@ from blip2core.explain.trace import Trace, trace
 from blip2core.models import ImageFeatures, Matcher
 
 
-def explain_picture(
+def explain_image(
     matcher: Matcher,
-    picture: Image.Image,
+    image: Image.Image,
     text: str,
     *,
     method: str | None = None,
@@ -28,14 +28,14 @@ def explain_picture(
 ) -> Iterator[Mapping[str, Any]]:
     """A row for each method asked for: one by name, the default (None), or "all" that can be.
 
-    An empty text explains the picture alone. `test` measures deletion and insertion. `files` are
+    An empty text explains the image alone. `test` measures deletion and insertion. `files` are
     where the map goes as PNG, and all attention as NPZ; with several maps, the method joins the
     name of the PNG.
     Raises ConfigError (no such method, query, layer, head or word), ExportError.
     """
     out, npz = files
     names = chosen_methods(method, has_text=bool(text.strip()))
-    features = matcher.encode([picture])
+    features = matcher.encode([image])
     known = text if text.strip() else None
     seen = trace(matcher, features, known, gradients=known is not None)
     if npz is not None:
@@ -44,7 +44,7 @@ def explain_picture(
         found = METHODS[name](seen, focus)
         if out is not None:
             file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{name}")
-            write_file(file, render_png(picture, found))
+            write_file(file, render_png(image, found))
         yield _row(seen, name, found) | (_tested(matcher, features, known, found) if test else {})
 
 

@@ -9,14 +9,14 @@ from blip2core.explain.trace import Attention, Cosines, Trace
 def cosines_of(trace: Trace) -> Cosines:
     """ConfigError where the trace has no text."""
     if trace.cosines is None:
-        raise ConfigError("this map needs a text: trace the picture with one")
+        raise ConfigError("this map needs a text: trace the image with one")
     return trace.cosines
 
 
 def pair_of(trace: Trace) -> Attention:
-    """The pass of picture and text. ConfigError where there was no text."""
+    """The pass of image and text. ConfigError where there was no text."""
     if trace.together is None:
-        raise ConfigError("this map needs a text: trace the picture with one")
+        raise ConfigError("this map needs a text: trace the image with one")
     return trace.together
 
 

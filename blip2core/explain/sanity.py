@@ -1,7 +1,7 @@
 """Does a map depend on what the Q-Former learned? It is made again with random weights.
 
 After Adebayo et al., "Sanity Checks for Saliency Maps" (2018): a map that looks the same with
-random weights shows the picture, or the method, and not the model.
+random weights shows the image, or the method, and not the model.
 """
 
 import copy
@@ -84,7 +84,7 @@ def randomised(matcher: Matcher, seed: int) -> Matcher:
     source = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in (*model.qformer.parameters(), model.query_tokens):
-            if weight.dim() > 1:  # biases and norms stay: they hold no picture
+            if weight.dim() > 1:  # biases and norms stay: they hold no image
                 drawn = torch.randn(weight.shape, generator=source) * weight.float().std().cpu()
                 weight.copy_(drawn + weight.float().mean().cpu())
     stranger = copy.copy(matcher)

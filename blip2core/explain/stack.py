@@ -2,16 +2,16 @@
 
 `explorer_stack` gives a dict of plain JSON values. "bytes" below are base64 of unsigned 8-bit
 numbers, 0 to 255, in the order of the brackets (last index fastest); byte b stands for the value
-b / 255 * scale. Patches run row by row from the upper left; the grid covers the whole picture,
+b / 255 * scale. Patches run row by row from the upper left; the grid covers the whole image,
 whatever its shape: patch p is row p // cols, column p % cols, and a cell is width / cols by
-height / rows of the picture. The class token, which belongs to no patch, is in none of the maps.
+height / rows of the image. The class token, which belongs to no patch, is in none of the maps.
 
     version       1
     model         name of the matcher
     text          the text, or null
     itm           matching probability 0..1, or null without text
     truncated     true: only the beginning of the text was read
-    picture       {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
+    picture     {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
                   same shape, at most 1024 pixels on its longer side}
     rows, cols    the grid
     layers        real numbers of the layers with cross-attention, such as [0, 2]: L of them
@@ -49,9 +49,9 @@ height / rows of the picture. The class token, which belongs to no patch, is in 
                   {"model", "prompt", "rows", "cols", "slots": Q' of the generator,
                   "tokens": list of {"text": with its white space, "token": id},
                   "scale", "values": bytes [token, slot]: share of each slot (one soft word of the
-                  picture) in what the token took from the picture,
+                  image) in what the token took from the image,
                   "picture_share": list of numbers 0..1 for each token: how much of its attention
-                  lay on the picture's slots at all,
+                  lay on the image's slots at all,
                   "maps": one for each token, in order, as in `maps`, kind "answer"}
 """
 
@@ -80,7 +80,7 @@ from blip2core.explain.viridis import viridis
 from blip2core.explain.word_maps import heard_by_then
 
 LONGEST_SIDE = 1024
-"""Pixels of the picture that travels with the stack."""
+"""Pixels of the image that travels with the stack."""
 DIGITS = 4
 """Behind the point, of numbers that are not bytes."""
 DEFAULT_KIND = "winner"
@@ -88,9 +88,9 @@ DEFAULT_KIND = "winner"
 
 
 def explorer_stack(
-    trace: Trace, picture: Image.Image, *, answer: AnswerTrace | None = None
+    trace: Trace, image: Image.Image, *, answer: AnswerTrace | None = None
 ) -> dict[str, Any]:
-    """The payload above, of one trace and its original picture; `answer` adds that of a generator.
+    """The payload above, of one trace and its original image; `answer` adds that of a generator.
 
     JSON has no NaN: none is in it.
     """
@@ -104,7 +104,7 @@ def explorer_stack(
         "text": trace.text,
         "itm": trace.itm,
         "truncated": trace.truncated,
-        "picture": picture_part(picture),
+        "picture": image_part(image),
         "rows": trace.grid[0],
         "cols": trace.grid[1],
         "layers": list(trace.layers),
@@ -149,7 +149,7 @@ def answer_stack(answer: AnswerTrace) -> dict[str, Any]:
         "slots": answer.slots.shape[1],
         "tokens": [{"text": piece, "token": token} for piece, token in tokens],
         **quantised(answer.slots),
-        "picture_share": _numbers(answer.picture_share),
+        "picture_share": _numbers(answer.image_share),
         "maps": [
             map_part("answer", answer.token_map(token)) for token in range(len(answer.tokens))
         ],
@@ -179,14 +179,14 @@ def quantised(values: Tensor) -> dict[str, Any]:
     return {"scale": scale, "values": base64.b64encode(raw).decode()}
 
 
-def picture_part(picture: Image.Image) -> dict[str, Any]:
+def image_part(image: Image.Image) -> dict[str, Any]:
     """The original's size, and a JPEG of it small enough to travel."""
-    small = picture.convert("RGB")
+    small = image.convert("RGB")
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=88)
     source = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-    return {"width": picture.width, "height": picture.height, "src": source}
+    return {"width": image.width, "height": image.height, "src": source}
 
 
 def _statistics_part(trace: Trace, numbers: Statistics) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`trace`: what the matcher's Q-Former did with one picture and one text, kept as plain tensors.
+"""`trace`: what the matcher's Q-Former did with one image and one text, kept as plain tensors.
 
 Takes features, so the image encoder is never run again. L layers with cross-attention, S layers,
 H heads, Q queries, T text tokens, N = Q + T, P patches (the class token, if any, first).
@@ -60,18 +60,18 @@ class Cosines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One picture, and one text where one was given, through the Q-Former."""
+    """One image, and one text where one was given, through the Q-Former."""
 
     model: str
     revision: str
     grid: tuple[int, int]
-    """Rows and columns of patches; they cover the whole picture, whatever its shape."""
+    """Rows and columns of patches; they cover the whole image, whatever its shape."""
     class_token: bool
     """Whether column 0 of `cross` is the encoder's class token, which belongs to no patch."""
     layers: tuple[int, ...]
     """Real numbers of the layers with cross-attention."""
     alone: Attention
-    """The picture's pass, without text: what ITC reads."""
+    """The image's pass, without text: what ITC reads."""
     text: str | None = None
     truncated: bool = False
     """The text was longer than the model reads: `tokens` has its beginning."""
@@ -79,14 +79,14 @@ class Trace:
     """The text's tokens by place, special ones included."""
     words: tuple[Word, ...] = ()
     together: Attention | None = None
-    """The pass of picture and text together: what ITM reads."""
+    """The pass of image and text together: what ITM reads."""
     cosines: Cosines | None = None
     itm: float | None = None
     """Matching probability."""
 
     @property
     def shown(self) -> Attention:
-        """The pass with the text where there is one, else the picture's own."""
+        """The pass with the text where there is one, else the image's own."""
         return self.alone if self.together is None else self.together
 
     @property
@@ -155,7 +155,7 @@ def _with_text(
     ids, mask = matcher.tokens([text])
     matching = QFormerMatching(capture.model)
     embedded = matching.embed_texts(ids, mask)[0].float().detach()
-    capture.take()  # the text's own pass, which knows nothing of the picture
+    capture.take()  # the text's own pass, which knows nothing of the image
     if gradients:  # the weights are frozen, so the graph has to start at the queries
         start = capture.model.query_tokens.detach().clone().requires_grad_()
         capture.model.query_tokens = torch.nn.Parameter(start)
@@ -208,13 +208,13 @@ def stacked(maps: Any) -> Tensor:
 def patch_grid(vision_model: Any, patches: int) -> tuple[tuple[int, int], bool]:
     """Rows and columns of an image encoder, and whether a class token comes first.
 
-    ModelError where the number of patches is not that of a whole picture.
+    ModelError where the number of patches is not that of a whole image.
     """
     side = vision_model.config.image_size // vision_model.config.patch_size
     class_token = hasattr(vision_model.embeddings, "class_embedding")
     if patches != side * side + class_token:
         raise ModelError(
-            f"These features have {patches - class_token} patches where a whole picture has "
+            f"These features have {patches - class_token} patches where a whole image has "
             f"{side * side}: look into the features as they were before patches were hidden."
         )
     return (side, side), class_token

@@ -9,9 +9,9 @@ from blip2core.explain.trace import Trace
 
 
 def winner(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """Attention of the winner (or of `focus.query`) in the picture's own pass, which ITC reads.
+    """Attention of the winner (or of `focus.query`) in the image's own pass, which ITC reads.
 
-    Of the last layer that looks at the picture, where none is named: what comes before is a
+    Of the last layer that looks at the image, where none is named: what comes before is a
     search, and its mean points less well (docs/explaining.md).
     """
     cosines = cosines_of(trace)

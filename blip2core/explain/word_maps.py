@@ -1,6 +1,6 @@
-"""Two hops from a word to the picture: which queries heard it, and where those looked then.
+"""Two hops from a word to the image: which queries heard it, and where those looked then.
 
-Words never see the picture themselves; they reach it through the queries. Both hops are weighted
+Words never see the image themselves; they reach it through the queries. Both hops are weighted
 by the gradient of the ITM logit, and they are taken in the order of the layers: a look counts as
 much as the query had heard of the word by then. Q queries, P patches.
 """

@@ -50,10 +50,10 @@ def export_pairs(
     subject: Subject,
     config: ExportConfig | None = None,
 ) -> Manifest:
-    """Write pairs to the new folder `out`; they are read once, and one picture at a time is held.
+    """Write pairs to the new folder `out`; they are read once, and one image at a time is held.
 
     Args:
-        pairs: They come picture by picture, in the order of the pictures' hashes.
+        pairs: They come image by image, in the order of the images' hashes.
         out: Must not exist; until all is written it is `out.partial`.
         format: One of `FORMATS`.
         subject: What the card and the manifest say of the pairs.
@@ -61,7 +61,7 @@ def export_pairs(
 
     Raises:
         ConfigError: There is no such format, or it does not have what `config` asks for.
-        ExportError: `out` is taken or cannot be written, a picture is gone, or nothing is there.
+        ExportError: `out` is taken or cannot be written, an image is gone, or nothing is there.
     """
     config = config or ExportConfig()
     layout = FORMATS.get(format)
@@ -97,7 +97,7 @@ def export_pairs(
                 "sha256sums": sums,
             },
             pairs=tally.pairs.total() - output.left_out.total(),
-            pictures=tally.pictures.total(),
+            images=tally.images.total(),
             files=output.files,
         )
         output.write_manifest(manifest.content)

@@ -17,7 +17,7 @@ from blip2core.config import ExportConfig
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
-from blip2core.exports.rows import KINDS, OF_PICTURE, OF_TEXT
+from blip2core.exports.rows import KINDS, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 
@@ -38,11 +38,11 @@ def card(
     subject: Subject, tally: ExportStatistics, output: Output, layout: Format, config: ExportConfig
 ) -> str:
     """The whole README.md of what was written so far."""
-    pairs, pictures = tally.pairs.total(), tally.pictures.total()
+    pairs, images = tally.pairs.total(), tally.images.total()
     parts = [
         _front_matter(subject, tally, layout, lists=config.captions == "lists"),
         f"# {escape(subject.dataset)}",
-        f"{pairs} accepted picture-text pairs of {pictures} pictures: the snapshot "
+        f"{pairs} accepted picture-text pairs of {images} pictures: the snapshot "
         f"{escape(subject.snapshot)}, written by {tool_version()}.",
         f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
         "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
@@ -108,8 +108,8 @@ def _features(*, lists: bool) -> list[dict[str, Any]]:
     if lists:
         captions = {"name": "captions", "list": "string"}
         details = {"name": "details", "list": _typed(OF_TEXT)}
-        return [image, captions, details, *_typed(OF_PICTURE)]
-    return [image, {"name": "text", "dtype": "string"}, *_typed((*OF_TEXT, *OF_PICTURE))]
+        return [image, captions, details, *_typed(OF_IMAGE)]
+    return [image, {"name": "text", "dtype": "string"}, *_typed((*OF_TEXT, *OF_IMAGE))]
 
 
 def _typed(names: Iterable[str]) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def _splits(tally: ExportStatistics) -> list[str]:
 
 def _split_rows(tally: ExportStatistics) -> Iterator[tuple[str, str, str]]:
     for split in _splits(tally):
-        yield split, str(tally.pairs[split]), str(tally.pictures[split])
+        yield split, str(tally.pairs[split]), str(tally.images[split])
 
 
 def _not_taken(subject: Subject, output: Output) -> str:

@@ -1,4 +1,4 @@
-"""COCO captions: a JSON file per split that pycocotools reads, and the pictures beside it."""
+"""COCO captions: a JSON file per split that pycocotools reads, and the images beside it."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit
 from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
-from blip2core.exports.rows import about_text, by_picture
+from blip2core.exports.rows import about_text, by_image
 from blip2core.records import ExportPair
 
 
@@ -24,7 +24,7 @@ class Annotations:
         self._first_image = self._first_annotation = True
 
     def add(self, group: list[ExportPair], file_name: str) -> None:
-        """A picture with its texts."""
+        """An image with its texts."""
         pair = group[0]
         image: dict[str, Any] = {
             "id": pair.item_id,
@@ -77,8 +77,8 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
             annotations.finish()
 
     with PerSplit(opened) as splits:
-        for group in by_picture(pairs):
-            name = output.add_picture(group[0], group[0].split)
+        for group in by_image(pairs):
+            name = output.add_image(group[0], group[0].split)
             splits[group[0].split].add(group, name)
 
 

@@ -1,4 +1,4 @@
-"""CSV: a table per split, with the pictures beside it; safe to open in a spreadsheet."""
+"""CSV: a table per split, with the images beside it; safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -9,22 +9,22 @@ from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit
 from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
-from blip2core.exports.rows import OF_PICTURE, OF_TEXT, about
+from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
 
-COLUMNS = ("image", "text", *OF_TEXT, *OF_PICTURE)
+COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet would compute, wide forms included."""
 
 
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """Each row of `train.csv` names its picture as `images/ab/ab12….jpg`."""
+    """Each row of `train.csv` names its image as `images/ab/ab12….jpg`."""
     changed = 0
     with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
         for pair in pairs:
             if pair.split not in files:
                 files[pair.split].write(csv_line(COLUMNS))
-            name = f"images/{output.add_picture(pair, 'images')}"
+            name = f"images/{output.add_image(pair, 'images')}"
             cells = [name, pair.text, *about(pair).values()]
             safe = [safe_cell(cell) for cell in cells]
             changed += sum(

@@ -1,4 +1,4 @@
-"""Hugging Face imagefolder: a folder per split with pictures and a metadata.jsonl."""
+"""Hugging Face imagefolder: a folder per split with images and a metadata.jsonl."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
     """`train/metadata.jsonl` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
     with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
-            name = output.add_picture(pair, pair.split)
+            name = output.add_image(pair, pair.split)
             files[pair.split].write(json_line({"file_name": name, **filled(row)}))
     output.notes.append(
         "Every column has one type in all rows, because the loader needs it: where nothing is "

@@ -1,4 +1,4 @@
-"""JSON lines: a file per split, with the pictures beside it."""
+"""JSON lines: a file per split, with the images beside it."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,10 @@ from blip2core.records import ExportPair
 
 
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """Each line of `train.jsonl` names its picture as `images/ab/ab12….jpg`."""
+    """Each line of `train.jsonl` names its image as `images/ab/ab12….jpg`."""
     with PerSplit(lambda split: output.open(f"{split}.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
-            name = f"images/{output.add_picture(pair, 'images')}"
+            name = f"images/{output.add_image(pair, 'images')}"
             files[pair.split].write(json_line({"image": name, **row}))
 
 

@@ -13,7 +13,7 @@ class Format:
     """One way to write pairs to files."""
 
     write: Callable[[Iterable[ExportPair], Output, ExportConfig], None]
-    """Writes the pairs, which come picture by picture, under the folder of the output."""
+    """Writes the pairs, which come image by image, under the folder of the output."""
     what: str
     """One sentence of what lies where."""
     reading: str
@@ -23,4 +23,4 @@ class Format:
     typed: bool = False
     """Whether the card must tell the loader the types of the columns: nulls hide them."""
     lists: bool = False
-    """Whether it can hold one row per picture with a list of captions."""
+    """Whether it can hold one row per image with a list of captions."""

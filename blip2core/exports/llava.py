@@ -13,7 +13,7 @@ from blip2core.exports.rows import about, json_line
 from blip2core.records import ExportPair
 
 CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
-"""Words that LLaVA reads as a place for a picture, wherever they stand."""
+"""Words that LLaVA reads as a place for an image, wherever they stand."""
 LEFT_OUT = "left_out.jsonl"
 
 
@@ -37,10 +37,10 @@ class Conversations:
 
 
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`train.json` names its pictures as `images/ab/ab12….jpg`.
+    """`train.json` names its images as `images/ab/ab12….jpg`.
 
     A text with a control word of LLaVA's is left out and named in `left_out.jsonl`: written as it
-    is, it would ask for a picture that is not there, and changed it would no longer be the text
+    is, it would ask for an image that is not there, and changed it would no longer be the text
     that was accepted.
     """
 
@@ -59,7 +59,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
                 refused = refused or stack.enter_context(output.open(LEFT_OUT))
                 refused.write(json_line({"caption_id": pair.caption_id, "reason": reason}))
                 continue
-            image = f"images/{output.add_picture(pair, 'images')}"
+            image = f"images/{output.add_image(pair, 'images')}"
             splits[pair.split].add(pair, image)
 
 

@@ -18,7 +18,7 @@ class Manifest:
     """The contents of manifest.json."""
     pairs: int
     """Pairs written; those that the format cannot hold are not among them."""
-    pictures: int
+    images: int
     files: int
     """Files written, SHA256SUMS and the manifest not counted."""
 

@@ -17,7 +17,7 @@ SUMS = "SHA256SUMS"
 """Every file but itself and the manifest, in the order of writing; `sha256sum -c` reads it."""
 MANIFEST = "manifest.json"
 SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
-"""Format of a stored picture -> how its name ends."""
+"""Format of a stored image -> how its name ends."""
 
 
 class Output:
@@ -51,15 +51,15 @@ class Output:
         with tempfile.TemporaryFile(dir=self._folder) as file:
             yield file
 
-    def add_picture(self, pair: ExportPair, under: str, *, flat: bool = False) -> str:
-        """Copy the picture of a pair below `under`, once; returns its name from `under` on.
+    def add_image(self, pair: ExportPair, under: str, *, flat: bool = False) -> str:
+        """Copy the image of a pair below `under`, once; returns its name from `under` on.
 
         Named by its hash, and spread over 256 folders unless `flat`.
         """
         name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
         name = name if flat else f"{pair.image_sha256[:2]}/{name}"
         if not (self._folder / under / name).exists():
-            data = read_picture(pair)
+            data = read_image(pair)
             with self.open(f"{under}/{name}") as file:
                 file.write(data)
         return name
@@ -105,8 +105,8 @@ def new_folder(out: Path) -> Iterator[Output]:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
-def read_picture(pair: ExportPair) -> bytes:
-    """The stored bytes of a picture. ExportError where they are gone or not what they were."""
+def read_image(pair: ExportPair) -> bytes:
+    """The stored bytes of an image. ExportError where they are gone or not what they were."""
     try:
         data = Path(pair.image_path).read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Parquet for the Hub: pictures inside the table, and the features named in its schema."""
+"""Parquet for the Hub: images inside the table, and the features named in its schema."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,8 @@ from pyarrow import parquet
 from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit, Shards
 from blip2core.exports.layout import Format
-from blip2core.exports.output import SUFFIXES, Output, read_picture
-from blip2core.exports.rows import KINDS, OF_PICTURE, OF_TEXT, rows
+from blip2core.exports.output import SUFFIXES, Output, read_image
+from blip2core.exports.rows import KINDS, OF_IMAGE, OF_TEXT, rows
 from blip2core.records import ExportPair
 
 GROUP_ROWS = 1_000
@@ -30,7 +30,7 @@ class Table:
         self._bytes = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """One more row, with its picture as `image`."""
+        """One more row, with its image as `image`."""
         self._rows.append(row)
         self._bytes += len(row["image"]["bytes"])
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
@@ -53,7 +53,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
     with PerSplit(shards) as splits:
         for pair, row in rows(pairs, lists=lists):
             name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
-            image = {"bytes": read_picture(pair), "path": name}
+            image = {"bytes": read_image(pair), "path": name}
             splits[pair.split].next().add({"image": image, **row})
 
 
@@ -70,7 +70,7 @@ def _table(output: Output, split: str, lists: bool, number: int) -> Iterator[Tab
 
 def schema(*, lists: bool) -> pa.Schema:
     """The columns, and in the metadata the features as `datasets` writes them in its own files."""
-    picture, text = _kinds(OF_PICTURE), _kinds(OF_TEXT)
+    image, text = _kinds(OF_IMAGE), _kinds(OF_TEXT)
     fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     if lists:
@@ -79,9 +79,9 @@ def schema(*, lists: bool) -> pa.Schema:
             ("details", pa.list_(pa.struct(_arrow(text)))),
         ]
         features |= {"captions": [_value("string")], "details": [_values(text)]}
-        plain = picture
+        plain = image
     else:
-        plain = {"text": "string"} | text | picture
+        plain = {"text": "string"} | text | image
     features |= _values(plain)
     return pa.schema(
         [*fields, *_arrow(plain)],

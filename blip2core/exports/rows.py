@@ -1,4 +1,4 @@
-"""What every format says of a pair besides picture and text: where both come from."""
+"""What every format says of a pair besides image and text: where both come from."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from blip2core.records import ExportPair
 
-OF_PICTURE = ("item_id", "image_sha256", "width", "height", "url", "page_url", "license")
+OF_IMAGE = ("item_id", "image_sha256", "width", "height", "url", "page_url", "license")
 OF_TEXT = (
     "caption_id",
     "source",
@@ -21,7 +21,7 @@ OF_TEXT = (
     "decided_by",
 )
 
-KINDS = {name: "string" for name in (*OF_PICTURE, *OF_TEXT)} | {
+KINDS = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
     "itm": "float64",
     "itc": "float64",
     "caption_id": "int64",
@@ -33,9 +33,9 @@ KINDS = {name: "string" for name in (*OF_PICTURE, *OF_TEXT)} | {
 """Type of each of them, as pyarrow and `datasets` name it."""
 
 
-def about_picture(pair: ExportPair) -> dict[str, Any]:
-    """The fields of a pair that its picture has."""
-    return {name: getattr(pair, name) for name in OF_PICTURE}
+def about_image(pair: ExportPair) -> dict[str, Any]:
+    """The fields of a pair that its image has."""
+    return {name: getattr(pair, name) for name in OF_IMAGE}
 
 
 def about_text(pair: ExportPair) -> dict[str, Any]:
@@ -45,11 +45,11 @@ def about_text(pair: ExportPair) -> dict[str, Any]:
 
 def about(pair: ExportPair) -> dict[str, Any]:
     """All provenance of a pair; no path of this machine is in it."""
-    return about_text(pair) | about_picture(pair)
+    return about_text(pair) | about_image(pair)
 
 
-def by_picture(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
-    """The pairs of each picture together; they come one after the other."""
+def by_image(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
+    """The pairs of each image together; they come one after the other."""
     for _, group in groupby(pairs, key=attrgetter("image_sha256")):
         yield list(group)
 
@@ -57,17 +57,17 @@ def by_picture(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
 def rows(
     pairs: Iterable[ExportPair], *, lists: bool
 ) -> Iterator[tuple[ExportPair, dict[str, Any]]]:
-    """A row per pair with `text`, or with `lists` one per picture with `captions`.
+    """A row per pair with `text`, or with `lists` one per image with `captions`.
 
-    With each row comes a pair that has its picture.
+    With each row comes a pair that has its image.
     """
     if not lists:
         for pair in pairs:
             yield pair, {"text": pair.text, **about(pair)}
         return
-    for group in by_picture(pairs):
+    for group in by_image(pairs):
         texts = {"captions": [pair.text for pair in group]}
-        yield group[0], texts | {"details": list(map(about_text, group))} | about_picture(group[0])
+        yield group[0], texts | {"details": list(map(about_text, group))} | about_image(group[0])
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:

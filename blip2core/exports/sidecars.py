@@ -1,25 +1,25 @@
-"""Pictures with a text file of the same name each, as trainers of image generators read them."""
+"""Images with a text file of the same name each, as trainers of image generators read them."""
 
 from collections.abc import Iterable
 
 from blip2core.config import ExportConfig
 from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
-from blip2core.exports.rows import about, by_picture, json_line
+from blip2core.exports.rows import about, by_image, json_line
 from blip2core.records import ExportPair
 
 
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train/ab12….jpg` with `train/ab12….txt`; `manifest.jsonl` holds what has no room there.
 
-    Named by hash, because a.jpg and a.png would share a.txt. Several captions of a picture are
+    Named by hash, because a.jpg and a.png would share a.txt. Several captions of an image are
     lines of its file, so a line break inside a caption becomes a space there.
     """
     joined = 0
     with output.open("manifest.jsonl") as manifest:
-        for group in by_picture(pairs):
+        for group in by_image(pairs):
             folder = group[0].split
-            name = output.add_picture(group[0], folder, flat=True)
+            name = output.add_image(group[0], folder, flat=True)
             lines = [" ".join(pair.text.splitlines()) for pair in group]
             joined += sum(line != pair.text for line, pair in zip(lines, group, strict=True))
             with output.open(f"{folder}/{name.partition('.')[0]}.txt") as file:

@@ -14,16 +14,16 @@ NOT_GIVEN = "(not given)"
 
 
 class ExportStatistics:
-    """Counts of one export. Pairs come picture by picture, in the order of their hashes."""
+    """Counts of one export. Pairs come image by image, in the order of their hashes."""
 
     def __init__(self) -> None:
         self.pairs: Counter[str] = Counter()
         """Pairs by split."""
-        self.pictures: Counter[str] = Counter()
-        """Pictures by split."""
+        self.images: Counter[str] = Counter()
+        """Images by split."""
         self.sources: Counter[str] = Counter()
         self.licenses: Counter[str] = Counter()
-        """Pairs by the licence of their picture."""
+        """Pairs by the licence of their image."""
         self.captioners: Counter[str] = Counter()
         self.scorers: Counter[str] = Counter()
         self.deciders: Counter[str] = Counter()
@@ -42,7 +42,7 @@ class ExportStatistics:
         if last is None or last.image_sha256 != pair.image_sha256:
             if last is not None and last.image_sha256 > pair.image_sha256:
                 raise ExportError(f"The pairs of item {pair.item_id} do not come together.")
-            self.pictures[pair.split] += 1
+            self.images[pair.split] += 1
         elif last.split != pair.split:
             raise ExportError(
                 f"Item {pair.item_id} is in {last.split} and in {pair.split}: a model would be "

@@ -1,4 +1,4 @@
-"""WebDataset: tar files of samples, each a picture, its text and its origin under one key."""
+"""WebDataset: tar files of samples, each an image, its text and its origin under one key."""
 
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from io import BytesIO
 from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit, Shards
 from blip2core.exports.layout import Format
-from blip2core.exports.output import SUFFIXES, Output, read_picture
+from blip2core.exports.output import SUFFIXES, Output, read_image
 from blip2core.exports.rows import about, json_line
 from blip2core.records import ExportPair
 
@@ -17,7 +17,7 @@ from blip2core.records import ExportPair
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train-00000.tar` and so on, `config.shard_pairs` samples each.
 
-    Readers cut a name at its first dot, so keys are numbers. A picture is repeated for each of its
+    Readers cut a name at its first dot, so keys are numbers. An image is repeated for each of its
     texts.
     """
 
@@ -28,7 +28,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
         for pair in pairs:
             tar = splits[pair.split].next()
             key = f"{splits[pair.split].entries - 1:09d}"
-            _add(tar, f"{key}.{SUFFIXES[pair.format]}", read_picture(pair))
+            _add(tar, f"{key}.{SUFFIXES[pair.format]}", read_image(pair))
             _add(tar, f"{key}.txt", pair.text.encode())
             _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair)}))
 

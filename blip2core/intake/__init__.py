@@ -1,22 +1,22 @@
-"""Pictures with texts from outside: read, checked, compared. Everything here may be hostile."""
+"""Images with texts from outside: read, checked, compared. Everything here may be hostile."""
 
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
 from blip2core.intake.files import NamedFile
-from blip2core.intake.image_check import CheckedPicture, check_picture, perceptual_hash, thumbnail
+from blip2core.intake.image_check import CheckedImage, check_image, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.reader import read
 
 __all__ = [
-    "CheckedPicture",
+    "CheckedImage",
     "Columns",
     "Downloads",
     "Limits",
     "NamedFile",
     "NearPair",
-    "check_picture",
+    "check_image",
     "clusters",
     "near_pairs",
     "perceptual_hash",

@@ -1,4 +1,4 @@
-"""Which Internet addresses may be asked for a picture: public ones, and no other."""
+"""Which Internet addresses may be asked for an image: public ones, and no other."""
 
 import socket
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The pictures of a shelf, with the texts of the files beside them and of the tables among them."""
+"""The images of a shelf, with the texts of the files beside them and of the tables among them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,17 +9,17 @@ from blip2core.errors import IntakeError
 from blip2core.intake.archives import Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
-from blip2core.intake.entries import EntriesByName, Entry, picture
-from blip2core.intake.files import ARCHIVES, PICTURES, TABLES, NamedFile, looks_like_picture
+from blip2core.intake.entries import EntriesByName, Entry, image
+from blip2core.intake.files import ARCHIVES, IMAGES, TABLES, NamedFile, looks_like_image
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
 from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
 from blip2core.intake.tables import table_entries
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 
-Found = WebPicture | Problem
+Found = WebImage | Problem
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
-"""Files that lie beside pictures and mean nothing here."""
+"""Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
 ANY = 1 << 50
 """No limit: the file is read as a stream."""
@@ -40,7 +40,7 @@ def read_archive(
     *,
     archives: Callable[[NamedFile], Iterator[Found]] | None = None,
 ) -> Iterator[Found]:
-    """Every picture once, in the order of names; then what tables name besides.
+    """Every image once, in the order of names; then what tables name besides.
 
     `archives` reads archives among the files, where that is allowed.
     """
@@ -50,7 +50,7 @@ def read_archive(
 def read_entries(
     entries: Iterable[Entry | Problem], shelf: Archive, plan: ReadPlan
 ) -> Iterator[Found]:
-    """The picture of each entry: its own bytes, a file of the shelf, or downloaded; in order."""
+    """The image of each entry: its own bytes, a file of the shelf, or downloaded; in order."""
 
     def local(entry: Entry | Problem) -> Found | Entry:
         """What needs no network; an entry that has only an address comes back."""
@@ -58,10 +58,10 @@ def read_entries(
             return entry
         try:
             if entry.data is not None:
-                return picture(entry.name, entry.data, entry)
+                return image(entry.name, entry.data, entry)
             if entry.path:
-                data = shelf.file(entry.path, plan.limits.picture_bytes)
-                return picture(entry.path, data.read(plan.limits.picture_bytes), entry)
+                data = shelf.file(entry.path, plan.limits.image_bytes)
+                return image(entry.path, data.read(plan.limits.image_bytes), entry)
         except IntakeError as error:
             if not entry.url:
                 return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
@@ -112,8 +112,8 @@ class _ShelfReading:
         for table in _tables(self._names):
             yield from self._read_table(table)
         for name in self._names:
-            if suffix(name) in PICTURES:
-                yield self._read_picture(name)
+            if suffix(name) in IMAGES:
+                yield self._read_image(name)
         yield from read_entries(self._rows.rest(), self._shelf, self._plan)
         for name in self._names:
             if name not in self._used:
@@ -132,23 +132,23 @@ class _ShelfReading:
             if isinstance(found, Problem):
                 yield found
             elif found.data is not None:
-                yield picture(found.name, found.data, found)
+                yield image(found.name, found.data, found)
             else:
                 self._rows.add(found)
 
-    def _read_picture(self, name: str) -> Found:
+    def _read_image(self, name: str) -> Found:
         self._used.add(name)
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
         try:
-            limit = self._limits.picture_bytes
+            limit = self._limits.image_bytes
             data = self._shelf.file(name, limit).read(limit)
             beside = side_entry(name, self._sides(name), self._limits)
         except IntakeError as error:
             return Problem(name=name, reason=str(error))
-        return picture(name, data, beside, *([row] if row else []))
+        return image(name, data, beside, *([row] if row else []))
 
     def _sides(self, name: str) -> dict[str, bytes]:
-        """The side files of a picture by their ends: a.txt and a.jpg.txt are both of a.jpg."""
+        """The side files of an image by their ends: a.txt and a.jpg.txt are both of a.jpg."""
         sides = {}
         for end in TEXTS:
             for side in (name + end, stem(name) + end):
@@ -159,13 +159,13 @@ class _ShelfReading:
         return sides
 
     def _read_other(self, name: str) -> Iterator[Found]:
-        """A file that is no picture by its name, and that nothing has asked for."""
+        """A file that is no image by its name, and that nothing has asked for."""
         base = base_name(name).lower()
         if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLES:
             return
         try:
             if suffix(name) not in ARCHIVES:
-                limit = self._limits.picture_bytes
+                limit = self._limits.image_bytes
                 yield _told(name, self._shelf.file(name, limit).read(limit))
             elif self._archives is None:
                 yield Problem(name=name, reason="An archive in an archive is not opened.")
@@ -176,8 +176,8 @@ class _ShelfReading:
 
 
 def _told(name: str, data: bytes) -> Found:
-    """A picture whose name does not say so, or what is wrong."""
-    if looks_like_picture(data[:512]):
-        return picture(name, data)
-    reason = "The file is neither a picture, nor a text beside one, nor a table."
+    """An image whose name does not say so, or what is wrong."""
+    if looks_like_image(data[:512]):
+        return image(name, data)
+    reason = "The file is neither an image, nor a text beside one, nor a table."
     return Problem(name=name, reason=reason)

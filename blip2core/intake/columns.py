@@ -26,7 +26,7 @@ class Columns:
     """Names of columns as the table spells them; None for what it does not have."""
 
     path: str | None = None
-    """Path of the picture relative to the table, or the picture itself in Parquet."""
+    """Path of the image relative to the table, or the image itself in Parquet."""
     url: str | None = None
     texts: tuple[str, ...] = ()
     page_url: str | None = None
@@ -41,7 +41,7 @@ class Columns:
 def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:
     """What each column of `header` is, by its usual names; `wanted` says it instead.
 
-    IntakeError where no column tells of pictures, or a wanted one is missing.
+    IntakeError where no column tells of images, or a wanted one is missing.
     """
     columns = wanted or guess_columns(header)
     missing = [name for name in columns.named() if name not in header]
@@ -50,7 +50,7 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
         raise IntakeError(f"There is no column {', '.join(missing)}; there are: {has}.")
     if not columns.path and not columns.url:
         raise IntakeError(
-            "No column tells where the pictures are (file_name, path, image, url ...); "
+            "No column tells where the images are (file_name, path, image, url ...); "
             f"there are: {has}. Rename one, or name it."
         )
     return columns
@@ -74,8 +74,8 @@ def guess_columns(header: Sequence[str]) -> Columns:
 
 
 def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
-    """One row as an entry, which may name no picture. IntakeError says what is wrong with it."""
-    path, data = _picture(row.get(columns.path)) if columns.path else (None, None)
+    """One row as an entry, which may name no image. IntakeError says what is wrong with it."""
+    path, data = _image(row.get(columns.path)) if columns.path else (None, None)
     url = _word(row.get(columns.url)) if columns.url else None
     if path and URL.match(path):
         path, url = None, url or path
@@ -90,7 +90,7 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
     )
 
 
-def _picture(value: object) -> tuple[str | None, bytes | None]:
+def _image(value: object) -> tuple[str | None, bytes | None]:
     """A path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare bytes."""
     if isinstance(value, bytes):
         return None, value or None

@@ -1,4 +1,4 @@
-"""What lies in a picture file besides its pixels: metadata, comments, other files glued to it.
+"""What lies in an image file besides its pixels: metadata, comments, other files glued to it.
 
 JPEG and PNG are rebuilt from the parts that pixels need, without touching these; of other formats
 it is told whether they are clean. All offsets are checked: ValueError where they do not fit.
@@ -16,7 +16,7 @@ PNG_KEPT = frozenset(
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"})
 GIF_IMAGE, GIF_EXTENSION, GIF_END, GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 BMP_HEADERS = 14 + 124 + 1024
-"""Bytes before the pixels of a BMP: file header, largest picture header, palette."""
+"""Bytes before the pixels of a BMP: file header, largest image header, palette."""
 
 
 def plain_jpeg(data: bytes) -> bytes:
@@ -59,7 +59,7 @@ def plain_png(data: bytes) -> bytes:
 
 
 def is_plain_webp(data: bytes) -> bool:
-    """One still picture, and nothing else."""
+    """One still image, and nothing else."""
     if len(data) != 8 + int.from_bytes(data[4:8], "little"):
         return False
     at = 12
@@ -72,17 +72,17 @@ def is_plain_webp(data: bytes) -> bool:
 
 
 def is_plain_gif(data: bytes) -> bool:
-    """One still picture, and nothing else."""
-    at, pictures = 13 + _palette(data[10]), 0
+    """One still image, and nothing else."""
+    at, images = 13 + _palette(data[10]), 0
     while data[at] != GIF_END:
         if data[at] == GIF_IMAGE:
-            pictures += 1
+            images += 1
             at = _after_blocks(data, at + 11 + _palette(data[at + 9]))
         elif data[at] == GIF_EXTENSION and data[at + 1] == GIF_CONTROL:
             at = _after_blocks(data, at + 2)
         else:
             return False
-    return pictures == 1 and at + 1 == len(data)
+    return images == 1 and at + 1 == len(data)
 
 
 def is_plain_bmp(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures by their addresses, so that nobody can use us to look into a network.
+"""Images by their addresses, so that nobody can use us to look into a network.
 
 Only http and https on their own ports. Each host is resolved once, all its addresses must be
 public, and the connection goes to one of these, while the name stays in the request and in the
@@ -19,9 +19,9 @@ import httpx
 
 from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake.addresses import Resolve, resolve
-from blip2core.intake.entries import Entry, picture
+from blip2core.intake.entries import Entry, image
 from blip2core.intake.guarded_network import GuardedBackend
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 
 PORTS = {"http": 80, "https": 443}
 HEADERS = (
@@ -33,7 +33,7 @@ HEADERS = (
 OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
 """Words of the X-Robots-Tag header by which a site asks to be left out of data sets."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-OFF = "Downloads are off; switch them on, or give the picture as a file."
+OFF = "Downloads are off; switch them on, or give the image as a file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,15 @@ class Downloads:
     """That and how addresses are fetched; handing one to `read` switches downloads on."""
 
     max_bytes: int = 20_000_000
-    """Largest picture file."""
+    """Largest image file."""
     seconds: float = 20.0
-    """For one picture in all, with redirects."""
+    """For one image in all, with redirects."""
     connect_seconds: float = 5.0
     """For one connection to be made, and for each wait on the other side."""
     redirects: int = 3
     """Most redirects of one address."""
     workers: int = 4
-    """Pictures fetched at the same time."""
+    """Images fetched at the same time."""
     respect_opt_out: bool = True
     """Leave out what the site marks as not for data sets (X-Robots-Tag: noai)."""
     resolve: Resolve = field(default=resolve, repr=False, compare=False)
@@ -67,14 +67,14 @@ class Downloads:
 
 
 def fetch_all(
-    items: Iterable[WebPicture | Problem | Entry], downloads: Downloads | None
-) -> Iterator[WebPicture | Problem]:
-    """Entries become their pictures, fetched by some threads; all else passes. Order is kept."""
+    items: Iterable[WebImage | Problem | Entry], downloads: Downloads | None
+) -> Iterator[WebImage | Problem]:
+    """Entries become their images, fetched by some threads; all else passes. Order is kept."""
     if downloads is None:
         for item in items:
             yield item if not isinstance(item, Entry) else _problem(item, OFF)
         return
-    waiting: deque[WebPicture | Problem | Future[WebPicture | Problem]] = deque()
+    waiting: deque[WebImage | Problem | Future[WebImage | Problem]] = deque()
     with ThreadPoolExecutor(downloads.workers, thread_name_prefix="download") as pool:
         try:
             for item in items:
@@ -148,7 +148,7 @@ def _body(response: httpcore.Response, downloads: Downloads) -> bytes | str:
     if response.status in REDIRECTS and "location" in headers:
         return headers["location"]
     if response.status != 200:
-        raise IntakeError(f"The server answers {response.status} instead of a picture.")
+        raise IntakeError(f"The server answers {response.status} instead of an image.")
     tags = headers.get("x-robots-tag", "").lower().replace(":", ",").split(",")
     if downloads.respect_opt_out and OPT_OUT.intersection(tag.strip() for tag in tags):
         raise IntakeError("The site asks not to be used for data sets (X-Robots-Tag).")
@@ -173,15 +173,15 @@ def _certificates() -> SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _fetched(entry: Entry, downloads: Downloads) -> WebPicture | Problem:
+def _fetched(entry: Entry, downloads: Downloads) -> WebImage | Problem:
     assert entry.url is not None
     try:
-        return picture(entry.url, fetch(entry.url, downloads), entry)
+        return image(entry.url, fetch(entry.url, downloads), entry)
     except IntakeError as error:
         return _problem(entry, str(error))
 
 
-def _ready(item: WebPicture | Problem | Future[WebPicture | Problem]) -> WebPicture | Problem:
+def _ready(item: WebImage | Problem | Future[WebImage | Problem]) -> WebImage | Problem:
     return item.result() if isinstance(item, Future) else item
 
 

@@ -1,4 +1,4 @@
-"""Which pictures are the same, and which look alike: pure functions over hashes."""
+"""Which images are the same, and which look alike: pure functions over hashes."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from blip2core.errors import ConfigError
 BANDS = 4
 BAND_BITS = 16
 NEAR = BANDS - 1
-"""Bits in which alike pictures may differ: so few cannot touch all four bands of a hash."""
+"""Bits in which alike images may differ: so few cannot touch all four bands of a hash."""
 
 Group = tuple[int, ...]
-"""Places of pictures that belong together, ascending."""
+"""Places of images that belong together, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearPair:
-    """Two pictures that look alike, by their places; `distance` in bits."""
+    """Two images that look alike, by their places; `distance` in bits."""
 
     first: int
     second: int
@@ -37,7 +37,7 @@ def same(keys: Sequence[Hashable]) -> list[Group]:
 def near_pairs(hashes: Sequence[int], *, distance: int = NEAR) -> Iterator[NearPair]:
     """All pairs of different 64-bit hashes that differ in at most `distance` bits, 0 to 3.
 
-    Pictures with one hash are paired with the first of them only, so that a thousand copies are a
+    Images with one hash are paired with the first of them only, so that a thousand copies are a
     thousand pairs and not half a million; that first one stands for them in all other pairs.
     """
     if not 0 <= distance <= NEAR:
@@ -54,7 +54,7 @@ def near_pairs(hashes: Sequence[int], *, distance: int = NEAR) -> Iterator[NearP
 
 
 def clusters(pairs: Iterable[NearPair]) -> list[Group]:
-    """Pictures that hang together by pairs, also over others; each is in at most one cluster."""
+    """Images that hang together by pairs, also over others; each is in at most one cluster."""
     parent: dict[int, int] = {}
 
     def root(place: int) -> int:

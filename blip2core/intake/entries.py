@@ -1,4 +1,4 @@
-"""What stands beside a picture: texts, address, licence; from a row of a table or a side file."""
+"""What stands beside an image: texts, address, licence; from a row of a table or a side file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -6,28 +6,28 @@ from dataclasses import dataclass, field, replace
 from blip2core.errors import IntakeError
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 from blip2core.texts import clean_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One picture as a table tells of it."""
+    """One image as a table tells of it."""
 
     where: str
     """Which row of which table, for messages."""
     path: str | None = None
-    """Where the picture is, relative to the table."""
+    """Where the image is, relative to the table."""
     url: str | None = None
     data: bytes | None = field(default=None, repr=False)
-    """The picture itself, where the table carries it."""
+    """The image itself, where the table carries it."""
     texts: tuple[str, ...] = ()
     page_url: str | None = None
     license: str | None = None
 
     @property
     def name(self) -> str:
-        """What the picture is called."""
+        """What the image is called."""
         return clean_text(self.path or self.url or self.where)
 
 
@@ -46,21 +46,21 @@ def clean_texts(texts: Iterable[str], limits: Limits) -> tuple[str, ...]:
     return tuple(found)
 
 
-def picture(name: str, data: bytes, *entries: Entry) -> WebPicture:
-    """A picture with what all `entries` know of it; the first that knows an address wins."""
+def image(name: str, data: bytes, *entries: Entry) -> WebImage:
+    """An image with what all `entries` know of it; the first that knows an address wins."""
     texts = dict.fromkeys(text for entry in entries for text in entry.texts)
     url, page_url, license = (
         next((value for entry in entries if (value := getattr(entry, field))), None)
         for field in ("url", "page_url", "license")
     )
     name = clean_text(name) or "(no name)"
-    return WebPicture(
+    return WebImage(
         name=name, data=data, texts=tuple(texts), url=url, page_url=page_url, license=license
     )
 
 
-def with_entry(found: WebPicture, entry: Entry | None) -> WebPicture:
-    """A picture with what a table adds to it."""
+def with_entry(found: WebImage, entry: Entry | None) -> WebImage:
+    """An image with what a table adds to it."""
     if entry is None:
         return found
     own = Entry(
@@ -70,13 +70,13 @@ def with_entry(found: WebPicture, entry: Entry | None) -> WebPicture:
         page_url=found.page_url,
         license=found.license,
     )
-    return picture(found.name, found.data, own, entry)
+    return image(found.name, found.data, own, entry)
 
 
 def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry | Problem]:
-    """Rows that tell of one picture become one, in the order of their first.
+    """Rows that tell of one image become one, in the order of their first.
 
-    Rows that carry their picture are merged where they stand together and pass by; the others wait
+    Rows that carry their image are merged where they stand together and pass by; the others wait
     for the last row of the table.
     """
     rows: dict[str, Entry] = {}
@@ -98,7 +98,7 @@ def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry
 
 
 class EntriesByName:
-    """Rows of tables, looked up by the names of pictures that come from elsewhere."""
+    """Rows of tables, looked up by the names of images that come from elsewhere."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._by_name: dict[str, Entry] = {}

@@ -11,10 +11,10 @@ from blip2core.intake.names import safe_name, suffix
 
 Kind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
-PICTURES = SUFFIXES | {".jfif", ".jpe", ".ico"}
+IMAGES = SUFFIXES | {".jfif", ".jpe", ".ico"}
 TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"})
-PICTURE_STARTS = (
+IMAGE_STARTS = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
     b"GIF87a",
@@ -83,7 +83,7 @@ def kind_of(file: NamedFile) -> Kind:
         return "tar"
     if head.startswith(b"PAR1"):
         return "parquet"
-    if looks_like_picture(head):
+    if looks_like_image(head):
         return "picture"
     ending = suffix(file.name)
     if ending in {".jsonl", ".ndjson"}:
@@ -92,12 +92,12 @@ def kind_of(file: NamedFile) -> Kind:
         return "csv"
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
-    return "picture" if ending in PICTURES else "other"
+    return "picture" if ending in IMAGES else "other"
 
 
-def looks_like_picture(head: bytes) -> bool:
+def looks_like_image(head: bytes) -> bool:
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith(PICTURE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
+    return webp or head.startswith(IMAGE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
 
 
 def _megabytes(count: int) -> str:

@@ -83,5 +83,5 @@ def _remaining(
     """Seconds that the next wait may take. IntakeError where none are left."""
     left = deadline - now()
     if left <= 0:
-        raise IntakeError("The server is too slow; the time for one picture is over.")
+        raise IntakeError("The server is too slow; the time for one image is over.")
     return left if timeout is None else min(left, timeout)

@@ -1,4 +1,4 @@
-"""A picture file from outside, checked before anything keeps it: what may be stored and served."""
+"""An image file from outside, checked before anything keeps it: what may be stored and served."""
 
 import hashlib
 import io
@@ -16,22 +16,22 @@ LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
 """Formats that become JPEG where they have to be encoded again; all others become PNG."""
 QUALITY = 95
 """Of a JPEG that has to be encoded again."""
-REMOVED = "Metadata, or data that is no part of the picture, was removed."
-UPRIGHT = "The picture was turned upright and encoded again."
+REMOVED = "Metadata, or data that is no part of the image, was removed."
+UPRIGHT = "The image was turned upright and encoded again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedPicture:
-    """A picture that is safe to store and to serve, and what is to be known of it."""
+class CheckedImage:
+    """An image that is safe to store and to serve, and what is to be known of it."""
 
     data: bytes = field(repr=False)
-    """A JPEG, PNG, WEBP, GIF or BMP with one picture in it and nothing else."""
+    """A JPEG, PNG, WEBP, GIF or BMP with one image in it and nothing else."""
     sha256: str
     """Of `data`, 64 hex digits."""
     pixel_sha256: str
-    """Of the pixels: the same picture, whatever file it came in."""
+    """Of the pixels: the same image, whatever file it came in."""
     phash: int
-    """Perceptual hash, 64 bits, unsigned: alike pictures differ in few bits."""
+    """Perceptual hash, 64 bits, unsigned: alike images differ in few bits."""
     width: int
     height: int
     format: str
@@ -42,22 +42,22 @@ class CheckedPicture:
     """What was changed, in one sentence; empty where the file is as it came."""
 
 
-def check_picture(data: bytes, *, limits: Limits | None = None) -> CheckedPicture:
-    """The file as it came where that is clean; else without what is not the picture: EXIF data with
+def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
+    """The file as it came where that is clean; else without what is not the image: EXIF data with
     places in it, comments, whatever is glued to it. Where that cannot be cut out, it is encoded
-    again. Of moving pictures the first frame stays. ImageError where it is no picture, damaged, or
+    again. Of moving images the first frame stays. ImageError where it is no image, damaged, or
     too large: that is seen in its header, before anything is decoded.
     """
     limits = limits or Limits()
-    if len(data) > limits.picture_bytes:
+    if len(data) > limits.image_bytes:
         raise ImageError(
-            f"The file has {len(data):,} bytes; at most {limits.picture_bytes:,} are read."
+            f"The file has {len(data):,} bytes; at most {limits.image_bytes:,} are read."
         )
     image = open_image(data, max_pixels=limits.pixels)
     kept, format, changed = _cleaned(data, image)
     if changed and format == "JPEG":
         image = open_image(kept)  # coded again, the pixels may differ a little
-    return CheckedPicture(
+    return CheckedImage(
         data=kept,
         sha256=hashlib.sha256(kept).hexdigest(),
         pixel_sha256=content_hash(image),
@@ -71,14 +71,14 @@ def check_picture(data: bytes, *, limits: Limits | None = None) -> CheckedPictur
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    """A copy whose longer side has at most `side` pixels; small pictures are not enlarged."""
+    """A copy whose longer side has at most `side` pixels; small images are not enlarged."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """64 bits of the coarse structure, unsigned; pictures of one colour all have the same."""
+    """64 bits of the coarse structure, unsigned; images of one colour all have the same."""
     return int(str(imagehash.phash(image)), 16)
 
 
@@ -98,7 +98,7 @@ def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
 
 
 def _plain(data: bytes, format: str) -> bytes | None:
-    """The file without what is not the picture; None where it has to be encoded again."""
+    """The file without what is not the image; None where it has to be encoded again."""
     is_plain = {
         "WEBP": containers.is_plain_webp,
         "GIF": containers.is_plain_gif,

@@ -7,16 +7,16 @@ from blip2core.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Caps on hostile input; the defaults fit any picture set that one machine curates."""
+    """Caps on hostile input; the defaults fit any image set that one machine curates."""
 
-    picture_bytes: int = 50_000_000
-    """Largest picture file."""
+    image_bytes: int = 50_000_000
+    """Largest image file."""
     pixels: int = 50_000_000
     """Largest width x height, read off the header before anything is decoded."""
     text_characters: int = 20_000
     """Longest text."""
     texts: int = 100
-    """Most texts beside one picture."""
+    """Most texts beside one image."""
     rows: int = 1_000_000
     """Most rows of one table."""
     table_bytes: int = 200_000_000

@@ -1,4 +1,4 @@
-"""Parquet: paths and addresses, or the pictures themselves, as `datasets` and img2dataset write."""
+"""Parquet: paths and addresses, or the images themselves, as `datasets` and img2dataset write."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from blip2core.intake.csv_table import Row
 from blip2core.intake.files import NamedFile
 
 BATCH = 64
-"""Rows that are in memory at once, with their pictures."""
+"""Rows that are in memory at once, with their images."""
 MAX_GROUP = 2_000_000_000
 """Bytes that one column of a row group may unpack to, since Arrow reads it in large pieces."""
 

@@ -1,4 +1,4 @@
-"""read(): pictures with their texts out of whatever somebody has, one at a time."""
+"""read(): images with their texts out of whatever somebody has, one at a time."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from blip2core.intake.archive_reader import Found, ReadPlan, placed, read_archiv
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
-from blip2core.intake.entries import EntriesByName, Entry, clean_texts, picture, with_entry
+from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
 from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
@@ -33,11 +33,11 @@ def read(
     limits: Limits | None = None,
     root: str | Path | None = None,
 ) -> Iterator[Found]:
-    """A folder, a picture, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or several of
-    these -> its pictures, and a Problem for each that cannot be used. What a file is is told from
-    its bytes. The pictures' own bytes are not looked at: `check_picture` does that.
+    """A folder, an image, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or several of
+    these -> its images, and a Problem for each that cannot be used. What a file is is told from
+    its bytes. The images' own bytes are not looked at: `check_image` does that.
 
-    `texts`: more texts by the names of pictures, or a table of them. `columns`: which column is
+    `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
     the paths of a table may reach into, instead of the table's own. Tables among several files
     reach the others by name, and nothing else. IntakeError where the only source cannot be read.
@@ -53,21 +53,21 @@ def read(
 
 
 def _with_rows(found: Iterable[Found], rows: EntriesByName, plan: ReadPlan) -> Iterator[Found]:
-    """Pictures with the texts that were given apart; then what is left of these."""
+    """Images with the texts that were given apart; then what is left of these."""
     for one in found:
         yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
     yield from read_entries(rows.rest(), NOTHING, plan)
 
 
 def _read_one(source: Source, plan: ReadPlan, root: str | Path | None = None) -> Iterator[Found]:
-    """What is wrong with the source as a whole is raised here, not at the first picture."""
+    """What is wrong with the source as a whole is raised here, not at the first image."""
     if not isinstance(source, NamedFile) and _is_folder(source):
         return _read_folder(Path(source).expanduser(), plan)
     file = _named(source)
     kind = kind_of(file)
     if kind == "picture":
-        data = file.read(plan.limits.picture_bytes)
-        return iter([picture(file.name, data)])
+        data = file.read(plan.limits.image_bytes)
+        return iter([image(file.name, data)])
     if kind in KINDS:
         return _read_table(file, plan, root)
     return _read_archive(file, plan)
@@ -85,7 +85,7 @@ def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
     if kind == "tar":
         return read_tar(file, plan.limits)
     raise IntakeError(
-        f"{safe_name(file.name)} is neither a picture, nor a zip or tar archive, nor a table "
+        f"{safe_name(file.name)} is neither an image, nor a zip or tar archive, nor a table "
         "(CSV, TSV, JSONL, Parquet)."
     )
 
@@ -96,7 +96,7 @@ def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
 
 
 def _read_table(file: NamedFile, plan: ReadPlan, root: str | Path | None) -> Iterator[Found]:
-    """The pictures that a table names; its paths start at its folder and end inside `root`."""
+    """The images that a table names; its paths start at its folder and end inside `root`."""
     shelf: Archive = NOTHING
     folder = ""
     if isinstance(file.content, Path):
@@ -135,7 +135,7 @@ def _read_several(
 
 
 def _add_texts(rows: EntriesByName, texts: Texts | None, plan: ReadPlan) -> Iterator[Found]:
-    """Keeps texts under the names of their pictures; what a table carries itself comes at once."""
+    """Keeps texts under the names of their images; what a table carries itself comes at once."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():
             rows.add(Entry(where=name, path=name, texts=clean_texts(several, plan.limits)))
@@ -145,7 +145,7 @@ def _add_texts(rows: EntriesByName, texts: Texts | None, plan: ReadPlan) -> Iter
             if isinstance(entry, Problem):
                 yield entry
             elif entry.data is not None:
-                yield picture(entry.name, entry.data, entry)
+                yield image(entry.name, entry.data, entry)
             else:
                 rows.add(entry)
 

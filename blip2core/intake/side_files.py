@@ -1,4 +1,4 @@
-"""Texts in files beside a picture: name.txt, name.caption, and the name.json of img2dataset."""
+"""Texts in files beside an image: name.txt, name.caption, and the name.json of img2dataset."""
 
 import json
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ def side_entry(where: str, files: Mapping[str, bytes], limits: Limits) -> Entry:
     try:
         row = json.loads(_text(files[".json"], ".json"))
     except (ValueError, RecursionError) as error:
-        raise IntakeError("The .json beside the picture is not JSON.") from error
+        raise IntakeError("The .json beside the image is not JSON.") from error
     if not isinstance(row, dict):
-        raise IntakeError("The .json beside the picture is not a JSON object.")
+        raise IntakeError("The .json beside the image is not a JSON object.")
     said = entry_of(row, replace(guess_columns(list(row)), path=None), where, limits)
     return replace(said, texts=clean_texts(entry.texts + said.texts, limits))
 
@@ -40,4 +40,4 @@ def _text(data: bytes, end: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise IntakeError(f"The {end} beside the picture is not UTF-8; save it as such.") from error
+        raise IntakeError(f"The {end} beside the image is not UTF-8; save it as such.") from error

@@ -1,4 +1,4 @@
-"""A table of pictures -> its entries, whatever format it has."""
+"""A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -20,7 +20,7 @@ KINDS: tuple[Kind, ...] = ("csv", "jsonl", "parquet")
 def table_entries(
     file: NamedFile, columns: Columns | None, limits: Limits
 ) -> Iterator[Entry | Problem]:
-    """One entry for each picture of a table, and a Problem for each row that cannot be used.
+    """One entry for each image of a table, and a Problem for each row that cannot be used.
 
     What is wrong with the table as a whole is a Problem too.
     """
@@ -43,7 +43,7 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
             if entry.path or entry.url or entry.data:
                 yield entry
             else:
-                yield Problem(name=where, reason="The row names no picture.")
+                yield Problem(name=where, reason="The row names no image.")
         if next(rows, None) is not None:
             yield Problem(
                 name=file.name,
@@ -63,4 +63,4 @@ def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[Row], Colum
         return parquet_rows(file, columns.named()), columns
     if kind == "csv":
         return csv_rows(file), find_columns(csv_header(file), wanted)
-    raise IntakeError(f"{safe_name(file.name)} is no table of pictures (CSV, JSONL or Parquet).")
+    raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")

@@ -1,6 +1,6 @@
 """Tar archives, also compressed: plain ones, and samples as img2dataset and webdataset write them.
 
-Read once from front to back; nothing is unpacked to disk, nothing but pictures and texts is read.
+Read once from front to back; nothing is unpacked to disk, nothing but images and texts is read.
 """
 
 import bz2
@@ -15,13 +15,13 @@ from posixpath import dirname
 from typing import BinaryIO, cast
 
 from blip2core.errors import IntakeError
-from blip2core.intake.entries import picture
-from blip2core.intake.files import ARCHIVES, COMPRESSED, PICTURES, TABLES, NamedFile, within
+from blip2core.intake.entries import image
+from blip2core.intake.files import ARCHIVES, COMPRESSED, IMAGES, TABLES, NamedFile, within
 from blip2core.intake.limited_stream import LimitedStream
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, safe_name, suffix
 from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 
 HEADERS = 4_000_000
 """Bytes that the headers before one member may take; long names make them grow."""
@@ -34,12 +34,12 @@ class _Sample:
     """Members that stand together and share their name up to its first dot."""
 
     key: str
-    pictures: list[tuple[str, bytes]] = field(default_factory=list)
+    images: list[tuple[str, bytes]] = field(default_factory=list)
     sides: dict[str, bytes] = field(default_factory=dict)
 
 
-def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebPicture | Problem]:
-    """The pictures with the texts of their samples. IntakeError where it is no tar archive."""
+def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
+    """The images with the texts of their samples. IntakeError where it is no tar archive."""
     sample = _Sample("")
     for found in _members(file, limits):
         if isinstance(found, Problem):
@@ -48,17 +48,17 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebPicture | Problem]:
         name, data = found
         key, end = _key(name)
         if key != sample.key:
-            yield from _pictures(sample, limits)
+            yield from _images(sample, limits)
             sample = _Sample(key)
-        if suffix(name) in PICTURES:
-            sample.pictures.append((name, data))
+        if suffix(name) in IMAGES:
+            sample.images.append((name, data))
         else:
             sample.sides[end] = data
-    yield from _pictures(sample, limits)
+    yield from _images(sample, limits)
 
 
 def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Problem]:
-    """Names and bytes of pictures and side files, in their order."""
+    """Names and bytes of images and side files, in their order."""
     with ExitStack() as stack:
         stream = LimitedStream(_unpacked(stack.enter_context(file.open()), stack))
         stream.allow(HEADERS)
@@ -118,7 +118,7 @@ def _member(
             raise IntakeError(f"The file has {member.size:,} bytes; at most {limit:,} are read.")
         opened = archive.extractfile(member)
         data = within(opened.read(limit + 1) if opened else b"", limit)
-        if not data and suffix(name) in PICTURES:
+        if not data and suffix(name) in IMAGES:
             raise IntakeError("The file is empty.")
         return name, data
     except IntakeError as error:
@@ -128,8 +128,8 @@ def _member(
 def _limit(name: str, limits: Limits) -> int | None:
     """How large a member may be; None where it is not read at all."""
     ending = suffix(name)
-    if ending in PICTURES:
-        return limits.picture_bytes
+    if ending in IMAGES:
+        return limits.image_bytes
     if ending in ARCHIVES:
         raise IntakeError("An archive in an archive is not opened.")
     if ending in TABLES:
@@ -143,13 +143,13 @@ def _key(name: str) -> tuple[str, str]:
     return f"{dirname(name)}/{key}", (dot + end).lower()
 
 
-def _pictures(sample: _Sample, limits: Limits) -> Iterator[WebPicture | Problem]:
-    """The pictures of a sample with its texts. Where one is called key.jpg, others such as
-    key.seg.png are maps that belong to it and no pictures of their own.
+def _images(sample: _Sample, limits: Limits) -> Iterator[WebImage | Problem]:
+    """The images of a sample with its texts. Where one is called key.jpg, others such as
+    key.seg.png are maps that belong to it and no images of their own.
     """
-    plain = [(name, data) for name, data in sample.pictures if _key(name)[1] in PICTURES]
-    for name, data in plain or sample.pictures:
+    plain = [(name, data) for name, data in sample.images if _key(name)[1] in IMAGES]
+    for name, data in plain or sample.images:
         try:
-            yield picture(name, data, side_entry(name, sample.sides, limits))
+            yield image(name, data, side_entry(name, sample.sides, limits))
         except IntakeError as error:
             yield Problem(name=name, reason=str(error))

@@ -1,4 +1,4 @@
-"""BLIP-2 wrapped: pictures are encoded once, then captioned, asked about and matched.
+"""BLIP-2 wrapped: images are encoded once, then captioned, asked about and matched.
 
 The specs come at once; what needs torch is imported when it is first asked for, so that a page or
 a command that only names models does not wait for it.

@@ -1,14 +1,14 @@
-"""Start every query at its own place in the picture.
+"""Start every query at its own place in the image.
 
 Freshly drawn queries look everywhere at once, and a small Q-Former spends much of a short training
-on dividing the picture among them. Where the features of the image encoder tell by themselves
+on dividing the image among them. Where the features of the image encoder tell by themselves
 where a patch lies, a linear map that finds the patches of one cell of a grid can be computed from
-a few hundred pictures, in closed form, and written into the cross-attention. Training is free to
+a few hundred images, in closed form, and written into the cross-attention. Training is free to
 leave this start. This is ours, not the paper's.
 
 An encoder that nobody asked for positions may hardly tell them; the reached shares show it.
 
-Letters: N pictures, P vision tokens ([CLS] and s x s patches, row by row), V vision width,
+Letters: N images, P vision tokens ([CLS] and s x s patches, row by row), V vision width,
 Q queries, D width, C = grid * grid cells.
 """
 
@@ -36,11 +36,11 @@ SHARPNESS = tuple(1.2**power for power in range(45))
 def anchor_queries(
     model: Stage1QFormer, vision: Tensor, grid: int, *, mass: float = 0.9
 ) -> dict[int, float]:
-    """Let query k look at cell k (row by row) of a `grid` x `grid` division of the picture.
+    """Let query k look at cell k (row by row) of a `grid` x `grid` division of the image.
 
     Args:
         model: A fresh Q-Former; its cross-attention is overwritten.
-        vision: (N, P, V) features of some hundred pictures, two at least. The maps are computed
+        vision: (N, P, V) features of some hundred images, two at least. The maps are computed
             from one half of them, and judged on the other.
         grid: Cells along each side; queries beyond `grid * grid` look everywhere alike.
         mass: Share of its attention that a query shall give to its cell, on average. Less is

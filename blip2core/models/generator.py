@@ -1,4 +1,4 @@
-"""A loaded BLIP-2, InstructBLIP or BLIP that turns pictures and prompts into text."""
+"""A loaded BLIP-2, InstructBLIP or BLIP that turns images and prompts into text."""
 
 from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ Growing = Yielding[tuple[list[Generated], bool], None, None]
 
 
 class Generator:
-    """Encode a picture once, ask many times. Holds no per-user state: threads may share it."""
+    """Encode an image once, ask many times. Holds no per-user state: threads may share it."""
 
     def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
         """`model` is on its device, frozen, in evaluation mode, as `load_generator` leaves it."""
@@ -56,14 +56,14 @@ class Generator:
     @property
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt),
-        the picture's own already taken off."""
+        the image's own already taken off."""
         return self.reader.context_limit
 
     @property
-    def picture_tokens(self) -> int:
-        """Soft words that a picture takes in front of the prompt; BLIP, which looks at the picture
+    def image_tokens(self) -> int:
+        """Soft words that an image takes in front of the prompt; BLIP, which looks at the image
         by cross-attention, has none."""
-        return self.reader.picture_tokens
+        return self.reader.image_tokens
 
     @cached_property
     def revision(self) -> str:
@@ -80,7 +80,7 @@ class Generator:
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
-        """RGB pictures, or what `vision.prepare` made of them -> features of B images.
+        """RGB images, or what `vision.prepare` made of them -> features of B images.
 
         Image encoder and Q-Former run once.
         """
@@ -107,7 +107,7 @@ class Generator:
         """`num` texts that continue `prompt`, for each of B images; one pass over the prompt.
 
         `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
-        replaces `decode.seed`: a picture gets the same texts in whatever batch it comes.
+        replaces `decode.seed`: an image gets the same texts in whatever batch it comes.
         """
         text = self.spec.template.caption if prompt is None else prompt
         writing = self._writing(decode, num=num, logprobs=logprobs, stop=stop, seeds=seeds)

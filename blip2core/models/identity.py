@@ -1,4 +1,4 @@
-"""Which weights and which preparation of pictures exactly: what makes a result repeatable."""
+"""Which weights and which preparation of images exactly: what makes a result repeatable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dtype_of(model: Generator | Matcher) -> str:
 
 
 def preprocessing_hash(model: Generator | Matcher) -> str:
-    """SHA-256 of the settings that turn a picture into the encoder's input."""
+    """SHA-256 of the settings that turn an image into the encoder's input."""
     settings = model.vision.image_processor.to_dict()
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 

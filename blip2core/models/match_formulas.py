@@ -26,7 +26,7 @@ class Matching(Protocol):
 
 
 class QFormerMatching:
-    """`Blip2ForImageTextRetrieval`: the text meets the picture through the queries."""
+    """`Blip2ForImageTextRetrieval`: the text meets the image through the queries."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -73,7 +73,7 @@ class QFormerMatching:
 
 
 class BlipMatching:
-    """`BlipForImageTextRetrieval`: one embedding for a picture, its text encoder looks at it."""
+    """`BlipForImageTextRetrieval`: one embedding for an image, its text encoder looks at it."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

@@ -1,4 +1,4 @@
-"""How well texts fit pictures: ITC cosine, ITM probability, retrieval.
+"""How well texts fit images: ITC cosine, ITM probability, retrieval.
 
 B images, P patches, V vision width, Q queries, E embedding width, N texts, T tokens.
 """
@@ -20,11 +20,11 @@ from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
 from blip2core.records import Match
 
 CHUNK = 64
-"""Pictures, texts or pairs that go through the Q-Former together."""
+"""Images, texts or pairs that go through the Q-Former together."""
 
 
 class Matcher:
-    """A loaded stage-1 model. Encode a picture once, score any number of texts. Holds no state."""
+    """A loaded stage-1 model. Encode an image once, score any number of texts. Holds no state."""
 
     def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
         """`model` is on its device, frozen and in evaluation mode, as `load_matcher` leaves it."""
@@ -57,7 +57,7 @@ class Matcher:
         return revision_of(self)
 
     def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
-        """RGB pictures, or what `vision.prepare` made of them -> features of B images.
+        """RGB images, or what `vision.prepare` made of them -> features of B images.
 
         The image encoder runs once.
 
@@ -111,14 +111,14 @@ class Matcher:
 
     @torch.no_grad()
     def embed_images(self, features: ImageFeatures) -> Tensor:
-        """(B, Q, E), each of length 1: the picture's side of ITC, in float32."""
+        """(B, Q, E), each of length 1: the image's side of ITC, in float32."""
         vision = self.vision_of(features)
         parts = [vision[start : start + CHUNK] for start in range(0, len(vision), CHUNK)]
         return torch.cat([self.matching.embed_images(part).float() for part in parts])
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no picture."""
+        """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no image."""
         parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
         return torch.cat([self.matching.embed_texts(*self.tokens(p)).float() for p in parts])
 

@@ -1,4 +1,4 @@
-"""What the language model continues: a picture as the Q-Former reads it, and a prompt's words.
+"""What the language model continues: an image as the Q-Former reads it, and a prompt's words.
 
 B images, P patches, V vision width, Q queries, D language-model width, T tokens.
 """
@@ -44,12 +44,12 @@ class Reader:
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt)."""
         if self.is_encoder_decoder:
-            return ENCODER_TOKENS - self.picture_tokens
+            return ENCODER_TOKENS - self.image_tokens
         positions: int = self.language_model.config.max_position_embeddings
-        return positions - self.picture_tokens
+        return positions - self.image_tokens
 
     @property
-    def picture_tokens(self) -> int:
+    def image_tokens(self) -> int:
         """Soft words in front of a prompt."""
         return 0 if self.is_blip else int(self.model.config.num_query_tokens)
 
@@ -79,7 +79,7 @@ class Reader:
         return ids
 
     def queries(self, vision: Tensor, instructions: Sequence[str] = ()) -> Tensor:
-        """(B, P, V) -> (B, Q, D): what the Q-Former reads in the pictures, for the language model.
+        """(B, P, V) -> (B, Q, D): what the Q-Former reads in the images, for the language model.
 
         InstructBLIP's Q-Former also reads the B instructions.
         """
@@ -109,7 +109,7 @@ class Reader:
         """B images and as many prompts -> the input of the language model."""
         rows = [self.fitting_ids(text, new_tokens) for text in texts]
         if self.is_blip:
-            return self._words_beside_picture(features, rows)
+            return self._words_beside_image(features, rows)
         queries = features.queries
         if queries is None or features.reader != self.fingerprint:
             queries = self.queries(features.vision, texts)
@@ -130,8 +130,8 @@ class Reader:
         outputs = BaseModelOutput(last_hidden_state=hidden)
         return Prompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
 
-    def _words_beside_picture(self, features: ImageFeatures, rows: Sequence[list[int]]) -> Prompt:
-        """BLIP: the decoder looks at the picture by cross-attention."""
+    def _words_beside_image(self, features: ImageFeatures, rows: Sequence[list[int]]) -> Prompt:
+        """BLIP: the decoder looks at the image by cross-attention."""
         ids, mask = pad_rows(rows, self.pad_token, "left", features.vision.device)
         inputs = {
             "input_ids": ids,

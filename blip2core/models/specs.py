@@ -41,7 +41,7 @@ class ModelSpec:
     parameters: int
     """Weights in all, rounded; 0 where not known before loading."""
     image_size: int
-    """Pixels along each side of the picture the encoder sees."""
+    """Pixels along each side of the image the encoder sees."""
     knows: str
     """One sentence: what the model was trained on, so what it can answer about."""
     questions: tuple[str, ...] = (

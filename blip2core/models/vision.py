@@ -1,4 +1,4 @@
-"""The frozen image encoder: run once per picture, shared where two models hold the same one.
+"""The frozen image encoder: run once per image, shared where two models hold the same one.
 
 B images, P patches (class token included), V vision width, Q queries, D language-model width.
 """
@@ -24,7 +24,7 @@ a short finetuning rather than another model."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFeatures:
-    """What encoding left of some pictures. Everything else is asked of these, never of pixels."""
+    """What encoding left of some images. Everything else is asked of these, never of pixels."""
 
     vision: Tensor
     """(B, P, V) encoder output before `post_layernorm`, which each model applies itself."""
@@ -40,7 +40,7 @@ class ImageFeatures:
         return self.vision.shape[0]
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "ImageFeatures":
-        """Some of the pictures, in the order asked for; one index gives a batch of one."""
+        """Some of the images, in the order asked for; one index gives a batch of one."""
         rows = [index] if isinstance(index, int) else index
         queries = None if self.queries is None else self.queries[rows]
         return replace(self, vision=self.vision[rows], queries=queries)
@@ -83,7 +83,7 @@ class VisionEncoder:
         return cast(torch.dtype, self.model.embeddings.patch_embedding.weight.dtype)
 
     def prepare(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB pictures of any size -> (B, 3, H, W) on the CPU, as the encoder takes them.
+        """RGB images of any size -> (B, 3, H, W) on the CPU, as the encoder takes them.
 
         Runs no network and keeps no state: worker threads may call it.
         """
@@ -92,7 +92,7 @@ class VisionEncoder:
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image] | Tensor) -> Tensor:
-        """Pictures, or what `prepare` made of them -> (B, P, V). One run, counted in `calls`."""
+        """Images, or what `prepare` made of them -> (B, P, V). One run, counted in `calls`."""
         pixels = images if isinstance(images, Tensor) else self.prepare(images)
         self.calls += 1
         hidden = self.model.embeddings(pixels.to(self.device, self.dtype))

@@ -1,7 +1,7 @@
 """Captions with exact meaning: what they claim, whether it is true of a scene, and one-word lies.
 
 A `Caption` is a set of claims and a sentence form; its words follow from them. So a false caption
-has just the words and forms of a true one, and "the same text" or "also true of that picture" is
+has just the words and forms of a true one, and "the same text" or "also true of that image" is
 decided exactly. `parse` reads claims back from any text, for evaluation.
 """
 
@@ -60,7 +60,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """A sentence about a picture."""
+    """A sentence about an image."""
 
     claims: tuple[Claim, ...]
     place: str | None
@@ -156,7 +156,7 @@ _CHANGERS = {"noun": _other_noun, "colour": _other_colour, "count": _other_count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What some cells of a picture hold: a dense caption, for training only."""
+    """What some cells of an image hold: a dense caption, for training only."""
 
     cells: tuple[tuple[str, str], ...]
     """Name of a cell ("b2") and its words ("small red car"), each."""

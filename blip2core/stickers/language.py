@@ -1,5 +1,5 @@
 """The texts of the sticker world: training passages, descriptions for the language model, and the
-noisy texts that stand beside pictures on the web.
+noisy texts that stand beside images on the web.
 
 Every text is drawn again each time from a scene and a random state; nothing is stored.
 """
@@ -116,7 +116,7 @@ def talk(questions: tuple[Question, ...]) -> Passage:
 def description(scene: Scene, *, counted: bool = False) -> tuple[tuple[str, ...], ...]:
     """The scene in words, GRID * GRID tuples: the words of a cell between its name and the place.
 
-    The small language model is pre-trained on these, as a reader of pictures it never saw.
+    The small language model is pre-trained on these, as a reader of images it never saw.
     """
     return tuple((name, *words, scene.place) for name, words in read_cells(scene, counted=counted))
 
@@ -173,7 +173,7 @@ class WebText:
 
     @property
     def right(self) -> bool:
-        """True where the text, junk aside, is true of its picture."""
+        """True where the text, junk aside, is true of its image."""
         return self.kind in ("right", "wordy")
 
 
@@ -201,12 +201,12 @@ def in_junk(text: str, rng: random.Random) -> str:
 
 
 def furniture(rng: random.Random) -> str:
-    """A text of the web that says nothing of any picture."""
+    """A text of the web that says nothing of any image."""
     return _filled(rng.choice(_UNRELATED), rng, "")
 
 
 def _unrelated(rng: random.Random) -> str:
-    """Web furniture, or the caption of quite another picture."""
+    """Web furniture, or the caption of quite another image."""
     if rng.random() < 0.5:
         return furniture(rng)
     other = draw_scene(rng.randrange(90_000_000, 99_000_000))

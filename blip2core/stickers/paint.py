@@ -45,17 +45,17 @@ def find_font() -> Path:
 
 
 def paint(scene: Scene) -> Image.Image:
-    """The picture of a scene: RGB, SIDE x SIDE pixels, the same for the same scene.
+    """The image of a scene: RGB, SIDE x SIDE pixels, the same for the same scene.
 
     Raises FontError where the emoji font is missing.
     """
     rng = random.Random(f"paint {scene.seed}")
-    picture = paint_place(scene.place, rng)
+    image = paint_place(scene.place, rng)
     for group in scene.groups:
         for box in group.boxes:
             glyph = _glyph(group.noun, group.colour, box.side, rng.random() < 0.3)
-            picture.paste(glyph, _corner(box, glyph), glyph)
-    return Image.fromarray(_photograph(np.asarray(picture), rng))
+            image.paste(glyph, _corner(box, glyph), glyph)
+    return Image.fromarray(_photograph(np.asarray(image), rng))
 
 
 def _corner(box: Box, glyph: Image.Image) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def _corner(box: Box, glyph: Image.Image) -> tuple[int, int]:
 
 
 def _photograph(pixels: Pixels, rng: random.Random) -> Pixels:
-    """Brightness and sensor noise, so that no two pictures share their exact values."""
+    """Brightness and sensor noise, so that no two images share their exact values."""
     noise = np.random.default_rng(rng.getrandbits(32)).standard_normal(
         (SIDE, SIDE, 3), dtype=np.float32
     )

@@ -14,9 +14,9 @@ Draw = ImageDraw.ImageDraw
 
 def paint_place(place: str, rng: random.Random) -> Image.Image:
     """RGB background, SIDE x SIDE pixels."""
-    picture = Image.new("RGB", (SIDE, SIDE))
-    PAINTERS[place](ImageDraw.Draw(picture), rng)
-    return picture
+    image = Image.new("RGB", (SIDE, SIDE))
+    PAINTERS[place](ImageDraw.Draw(image), rng)
+    return image
 
 
 def _vary(rng: random.Random, colour: Colour, spread: int = 14) -> Colour:

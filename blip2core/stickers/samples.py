@@ -1,4 +1,4 @@
-"""Sample pictures with their truth, and a small noisy "web" set, as files.
+"""Sample images with their truth, and a small noisy "web" set, as files.
 
     python -m blip2core.stickers.samples data/samples
 
@@ -24,7 +24,7 @@ from blip2core.stickers.words import NOUNS, PLACES
 Dialogue = tuple[tuple[str, str], ...]
 """Questions and their right answers."""
 
-WEB_PICTURES = 200
+WEB_IMAGES = 200
 _FIRST_SEED = SPLITS["test"].stop - 1_000_000
 _TURNS = 4
 _NEAR = 21
@@ -37,7 +37,7 @@ Everything here is painted by this project and can be painted again, pixel for p
 
     python -m blip2core.stickers.samples data/samples
 
-- `*.png`: {pictures} pictures of the sticker world, 112 x 112 pixels, three of each place. No model
+- `*.png`: {images} pictures of the sticker world, 112 x 112 pixels, three of each place. No model
   was trained on them.
 - `manifest.jsonl`: for each picture its `file`, the `seed` of its scene, a true `caption`, the
   exact `truth` (place; groups with noun, colour, size and the centre and side of each sticker in
@@ -54,7 +54,7 @@ texts are made by `blip2core/stickers`.
 
 
 def write_samples(folder: Path) -> None:
-    """Fill `folder` with pictures, manifest, web set and README.
+    """Fill `folder` with images, manifest, web set and README.
 
     Raises FontError where the emoji font is missing.
     """
@@ -77,7 +77,7 @@ def write_samples(folder: Path) -> None:
     (folder / "manifest.jsonl").write_text(lines, encoding="utf-8")
     _write_web(folder / "web")
     readme = README.format(
-        pictures=len(rows), web=WEB_PICTURES, animal=_ANIMAL, left=_LEFT, colour=_COLOUR
+        images=len(rows), web=WEB_IMAGES, animal=_ANIMAL, left=_LEFT, colour=_COLOUR
     )
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
@@ -87,7 +87,7 @@ def _write_web(folder: Path) -> None:
     with (folder / "web.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("file", "text", "kind", "truth"))
-        for number, seed in enumerate(SPLITS["web"][:WEB_PICTURES], start=1):
+        for number, seed in enumerate(SPLITS["web"][:WEB_IMAGES], start=1):
             scene = draw_scene(seed)
             text = web_text(scene, _rng(scene))
             name = f"{number:03d}.jpg"

@@ -1,4 +1,4 @@
-"""A `Scene` is the exact truth of one picture: where it is, and which stickers stand where.
+"""A `Scene` is the exact truth of one image: where it is, and which stickers stand where.
 
 Scenes are drawn from a seed alone. The seed ranges in `SPLITS` keep training, validation and test
 apart, and a fixed tenth of the (noun, colour) and (noun, place) combinations never occurs in an
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES, SIZES
 
 SIDE = 112
-"""Width and height of a picture, in pixels."""
+"""Width and height of an image, in pixels."""
 GRID = 4
-"""A picture is thought of as GRID x GRID cells; no two stickers have their centre in one cell."""
+"""An image is thought of as GRID x GRID cells; no two stickers have their centre in one cell."""
 CELL = SIDE // GRID
 MARGIN = 10
 """Pixels by which all of one group must clear another before it counts as left of it, or above."""
@@ -39,7 +39,7 @@ _COUNT_WEIGHTS = {"small": (0.50, 0.22, 0.16, 0.12), "big": (0.75, 0.25, 0.0, 0.
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A square sticker: its centre and its side, in pixels of the picture."""
+    """A square sticker: its centre and its side, in pixels of the image."""
 
     x: int
     y: int
@@ -90,7 +90,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What is in a picture."""
+    """What is in an image."""
 
     seed: int
     place: str
@@ -134,7 +134,7 @@ def draw_scene(seed: int, *, held_out: bool = False) -> Scene:
 
 
 def draw_crowd(seed: int) -> Scene:
-    """A picture full of different stickers, to teach an image encoder; never a held-out pair."""
+    """An image full of different stickers, to teach an image encoder; never a held-out pair."""
     rng = random.Random(f"crowd {seed}")
     place = NOWHERE if rng.random() < 0.6 else rng.choice(tuple(PLACES))
     boxes = _packed(rng) if rng.random() < 0.7 else _scattered(rng)

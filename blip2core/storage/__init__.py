@@ -1,4 +1,4 @@
-"""The curator's database and picture store. Start with `open_database`; the rest are functions.
+"""The curator's database and image store. Start with `open_database`; the rest are functions.
 
     database = open_database()                    # or a URL, or the path of an SQLite file
     with database.write() as session:             # one unit: on disk when the block ends

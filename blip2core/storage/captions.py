@@ -37,7 +37,7 @@ class StoredText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingItem:
-    """What a run has still to do for one picture: one vision pass serves both."""
+    """What a run has still to do for one image: one vision pass serves both."""
 
     item_id: int
     image_sha256: str
@@ -93,7 +93,7 @@ def scorer_ids(session: Session, *, identity: ScorerIdentity) -> dict[str, int]:
 
 
 def fingerprint(identity: ScorerIdentity, head: str) -> str:
-    """SHA-256 of everything that decides a score besides picture and text."""
+    """SHA-256 of everything that decides a score besides image and text."""
     parts = (
         identity.model,
         identity.revision,

@@ -48,7 +48,7 @@ class ShownVerdict:
     """accept, reject, or edit: replaced by another."""
     when: datetime
     by_threshold: bool
-    """A batch decided it, not a look at the picture."""
+    """A batch decided it, not a look at the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class ShownText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownSource:
-    """Where the picture was found. Hostile texts."""
+    """Where the image was found. Hostile texts."""
 
     name: str
     url: str | None

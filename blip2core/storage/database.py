@@ -32,7 +32,7 @@ SERIALIZATION = {"40001", "40P01"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """Sessions on one database, and the pictures that belong to it."""
+    """Sessions on one database, and the images that belong to it."""
 
     url: URL
     images: ImageStore
@@ -116,7 +116,7 @@ def open_database(
     """Opens a database, makes it where there is none, and brings its tables up to date.
 
     `url` is a database URL or the path of an SQLite file; without one BLIP2_DATABASE_URL, else
-    studio.db in the data folder. Pictures go to `data`; without it BLIP2_DATA, else beside the
+    studio.db in the data folder. Images go to `data`; without it BLIP2_DATA, else beside the
     SQLite file, else the user's data folder. Without `owner` it is only read, also while another
     process owns it. StorageError says what to do where it cannot be opened.
     """

@@ -1,4 +1,4 @@
-"""Pictures under the hash of their bytes. Names that people gave them never become paths."""
+"""Images under the hash of their bytes. Names that people gave them never become paths."""
 
 import hashlib
 import os
@@ -20,14 +20,14 @@ PARTIAL = ".partial"
 
 @dataclass(frozen=True, slots=True)
 class ImageStore:
-    """A folder of pictures: ab/ab12...ef.jpg. The bytes come first, the row in the tables second:
+    """A folder of images: ab/ab12...ef.jpg. The bytes come first, the row in the tables second:
     a crash in between leaves bytes that nothing refers to, which `sweep` takes away.
     """
 
     root: Path
 
     def put(self, data: bytes, *, format: str) -> str:
-        """Stores the bytes of a picture file -> their SHA-256. They are on disk when it returns."""
+        """Stores the bytes of an image file -> their SHA-256. They are on disk when it returns."""
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, format=format)
         if target.is_file() and target.stat().st_size == len(data):
@@ -37,15 +37,15 @@ class ImageStore:
             _write_synced(target, data)
         except OSError as error:
             raise StorageError(
-                f"The picture cannot be stored in {self.root} ({error.strerror}); free some space "
+                f"The image cannot be stored in {self.root} ({error.strerror}); free some space "
                 "or set BLIP2_DATA to another folder."
             ) from error
         return sha256
 
     def path(self, sha256: str, *, format: str) -> Path:
-        """Where a picture lies. StorageError where `sha256`, perhaps from outside, is no hash."""
+        """Where an image lies. StorageError where `sha256`, perhaps from outside, is no hash."""
         if not SHA256.fullmatch(sha256) or format not in SUFFIX:
-            raise StorageError("This is not the name of a stored picture.")
+            raise StorageError("This is not the name of a stored image.")
         return self.root / sha256[:2] / f"{sha256}.{SUFFIX[format]}"
 
     def read(self, sha256: str, *, format: str) -> bytes:
@@ -53,11 +53,9 @@ class ImageStore:
         try:
             data = self.path(sha256, format=format).read_bytes()
         except FileNotFoundError as error:
-            raise StorageError(
-                f"The picture {sha256[:12]} is not in the store any more."
-            ) from error
+            raise StorageError(f"The image {sha256[:12]} is not in the store any more.") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StorageError(f"The stored picture {sha256[:12]} is damaged; import it again.")
+            raise StorageError(f"The stored image {sha256[:12]} is damaged; import it again.")
         return data
 
     def delete(self, sha256: str, *, format: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in datasets: adding them, finding what looks alike, taking them down."""
+"""Images in datasets: adding them, finding what looks alike, taking them down."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.records import WebPicture
+from blip2core.records import WebImage
 from blip2core.storage.bulk_insert import chunks, insert_missing
 from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
@@ -22,7 +22,7 @@ MAX_TEXT = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFacts:
-    """What the tables keep of a picture whose bytes are in the store."""
+    """What the tables keep of an image whose bytes are in the store."""
 
     sha256: str
     pixel_sha256: str
@@ -36,7 +36,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedItem:
-    """What became of one imported picture."""
+    """What became of one imported image."""
 
     item_id: int
     image_id: int
@@ -47,17 +47,17 @@ class AddedItem:
 
 
 def add_item(
-    session: Session, *, dataset_id: int, run_id: int, image: ImageFacts, picture: WebPicture
+    session: Session, *, dataset_id: int, run_id: int, image: ImageFacts, web: WebImage
 ) -> AddedItem:
-    """A picture with its source and texts; what is there already is left as it is.
+    """An image with its source and texts; what is there already is left as it is.
 
-    StorageError where the picture has been taken down.
+    StorageError where the image has been taken down.
     """
     row = _image_row(image)
     insert_missing(session, Image, [row], unique=["sha256"])
     stored = session.scalars(select(Image).where(Image.sha256 == image.sha256)).one()
     if stored.state == "purged":
-        raise StorageError("This picture has been taken down and cannot be imported again.")
+        raise StorageError("This image has been taken down and cannot be imported again.")
     found = select(Item.id).where(Item.dataset_id == dataset_id, Item.image_id == stored.id)
     is_new = session.scalar(found) is None
     if is_new:
@@ -68,8 +68,8 @@ def add_item(
         }
         insert_missing(session, Item, [item], unique=["dataset_id", "image_id"])
     item_id = session.scalars(found).one()
-    source_id = _add_source(session, item_id, run_id, picture)
-    _add_web_texts(session, item_id, source_id, picture.texts)
+    source_id = _add_source(session, item_id, run_id, web)
+    _add_web_texts(session, item_id, source_id, web.texts)
     near: tuple[int, ...] = ()
     if is_new:
         near = _note_duplicates(session, dataset_id, stored)
@@ -77,12 +77,12 @@ def add_item(
 
 
 def find_image(session: Session, *, sha256: str) -> Image | None:
-    """The picture of this hash, also one that was taken down."""
+    """The image of this hash, also one that was taken down."""
     return session.scalar(select(Image).where(Image.sha256 == sha256))
 
 
 def image_of(session: Session, *, item_id: int) -> Image:
-    """The picture of an item. StorageError where there is no such item."""
+    """The image of an item. StorageError where there is no such item."""
     query = select(Image).join(Item, Item.image_id == Image.id).where(Item.id == item_id)
     found = session.scalar(query)
     if found is None:
@@ -93,7 +93,7 @@ def image_of(session: Session, *, item_id: int) -> Image:
 def near_duplicates(
     session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR
 ) -> list[tuple[Image, int]]:
-    """Pictures that look alike, with the bits in which they differ (0: the same pixels), nearest
+    """Images that look alike, with the bits in which they differ (0: the same pixels), nearest
     first. `distance` is at most 3: hashes that differ in more bits may share no band.
     """
     if distance > NEAR:
@@ -135,13 +135,13 @@ def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
 
 
 def purge_image(session: Session, *, sha256: str) -> list[int]:
-    """Takes a picture down -> the items that showed it. It cannot be imported again.
+    """Takes an image down -> the items that showed it. It cannot be imported again.
 
     The row stays as the block; delete the bytes from the image store after the commit.
     """
     image = session.scalar(select(Image).where(Image.sha256 == sha256))
     if image is None:
-        raise StorageError(f"There is no picture {sha256[:12]}.")
+        raise StorageError(f"There is no image {sha256[:12]}.")
     image.state = "purged"
     item_ids = list(session.scalars(select(Item.id).where(Item.image_id == image.id)))
     exclude_items(session, item_ids=item_ids)
@@ -149,7 +149,7 @@ def purge_image(session: Session, *, sha256: str) -> list[int]:
 
 
 def stored_images(session: Session) -> set[str]:
-    """Hashes of the pictures whose bytes are wanted; the image store may sweep all others."""
+    """Hashes of the images whose bytes are wanted; the image store may sweep all others."""
     return set(session.scalars(select(Image.sha256).where(Image.state == "ok")))
 
 
@@ -178,8 +178,8 @@ def _image_row(image: ImageFacts) -> dict[str, object]:
     }
 
 
-def _add_source(session: Session, item_id: int, run_id: int, picture: WebPicture) -> int:
-    name, url = clean_text(picture.name), picture.url and clean_text(picture.url)
+def _add_source(session: Session, item_id: int, run_id: int, image: WebImage) -> int:
+    name, url = clean_text(image.name), image.url and clean_text(image.url)
     key = hashlib.sha256(f"{url or ''}\n{name}".encode()).hexdigest()
     row = {
         "item_id": item_id,
@@ -187,9 +187,9 @@ def _add_source(session: Session, item_id: int, run_id: int, picture: WebPicture
         "origin_key": key,
         "name": name,
         "url": url,
-        "page_url": picture.page_url and clean_text(picture.page_url),
-        "license": picture.license and clean_text(picture.license),
-        "alt_text": "\n".join(clean_text(text) for text in picture.texts),
+        "page_url": image.page_url and clean_text(image.page_url),
+        "license": image.license and clean_text(image.license),
+        "alt_text": "\n".join(clean_text(text) for text in image.texts),
     }
     insert_missing(session, Source, [row], unique=["item_id", "origin_key"])
     query = select(Source.id).where(Source.item_id == item_id, Source.origin_key == key)

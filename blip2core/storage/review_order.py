@@ -22,7 +22,7 @@ class _Scores:
 
 
 def shuffle_place(sha256: str) -> float:
-    """The place of a picture in a random order that never changes, in [0, 1)."""
+    """The place of an image in a random order that never changes, in [0, 1)."""
     digest = hashlib.sha256(f"shuffle {sha256}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 

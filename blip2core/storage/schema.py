@@ -1,6 +1,6 @@
 """The tables. What a curator does is only ever added to: captions and decisions never change.
 
-datasets ── items ──┬── sources      where a picture was found
+datasets ── items ──┬── sources      where an image was found
 images ─────┘       ├── captions ──── scores ──── scorers
                     ├── decisions ─── batches     the log of all acts
                     └── verdicts                  what the log amounts to; can be rebuilt
@@ -67,7 +67,7 @@ class Annotator(Base):
 
 
 class Dataset(Base):
-    """A collection of pictures that is curated together."""
+    """A collection of images that is curated together."""
 
     __tablename__ = "datasets"
     __table_args__ = (
@@ -93,7 +93,7 @@ class Dataset(Base):
 
 
 class Image(Base):
-    """A picture by its content; the bytes lie in the image store."""
+    """An image by its content; the bytes lie in the image store."""
 
     __tablename__ = "images"
     __table_args__ = (
@@ -110,7 +110,7 @@ class Image(Base):
     sha256: Mapped[Sha256]
     """Of the bytes that are kept."""
     pixel_sha256: Mapped[Sha256]
-    """Of the decoded pixels: the same picture, whatever file it came in."""
+    """Of the decoded pixels: the same image, whatever file it came in."""
     phash: Mapped[int]
     """Perceptual hash, 64 bits, as a signed number."""
     band0: Mapped[int]
@@ -123,12 +123,12 @@ class Image(Base):
     format: Mapped[str] = mapped_column(String(8))
     bytes: Mapped[int]
     state: Mapped[str] = mapped_column(String(8), default="ok")
-    """purged: taken down; the bytes are gone, and the picture cannot be imported again."""
+    """purged: taken down; the bytes are gone, and the image cannot be imported again."""
     created_at: Mapped[Moment]
 
 
 class Item(Base):
-    """A picture in a dataset, with all that is said of it."""
+    """An image in a dataset, with all that is said of it."""
 
     __tablename__ = "items"
     __table_args__ = (
@@ -160,7 +160,7 @@ class Item(Base):
 
 
 class Source(Base):
-    """Where a picture was found; one picture may have several."""
+    """Where an image was found; one image may have several."""
 
     __tablename__ = "sources"
     __table_args__ = (UniqueConstraint("item_id", "origin_key"), NUMBERED)
@@ -178,7 +178,7 @@ class Source(Base):
 
 
 class Caption(Base):
-    """A text about a picture. Never changes: an edit is a new one with its parent."""
+    """A text about an image. Never changes: an edit is a new one with its parent."""
 
     __tablename__ = "captions"
     __table_args__ = (
@@ -277,7 +277,7 @@ class RunProblem(Base):
 
 
 class Scorer(Base):
-    """Everything that decides a score besides picture and text."""
+    """Everything that decides a score besides image and text."""
 
     __tablename__ = "scorers"
     __table_args__ = (
@@ -441,7 +441,7 @@ class Lease(Base):
 
 
 class DuplicatePair(Base):
-    """Two pictures that look alike."""
+    """Two images that look alike."""
 
     __tablename__ = "duplicate_pairs"
     __table_args__ = (

@@ -13,7 +13,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredItem:
-    """The scored texts of one picture, oldest first."""
+    """The scored texts of one image, oldest first."""
 
     item_id: int
     texts: tuple[tuple[int, Scored], ...]

@@ -24,7 +24,7 @@ from blip2core.storage.schema import (
 from blip2core.texts import normalised
 
 PAGE = 1_000
-"""Pictures read in one go."""
+"""Images read in one go."""
 DECIDED = ("both", "people", "threshold")
 
 
@@ -43,9 +43,9 @@ class SnapshotPolicy:
     """At most so many texts of an item, best ITM first."""
     validation: float = 0.0
     test: float = 0.0
-    """Shares of the pictures. A picture is always in the same split, in every snapshot."""
+    """Shares of the images. An image is always in the same split, in every snapshot."""
     split_seed: int = 0
-    """Another number deals the pictures out anew."""
+    """Another number deals the images out anew."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.validation + self.test < 1 or min(self.validation, self.test) < 0:
@@ -59,7 +59,7 @@ class SnapshotPolicy:
 def chosen_rows(
     session: Session, dataset_id: int, policy: SnapshotPolicy
 ) -> Iterator[dict[str, Any]]:
-    """Rows for `snapshot_pairs` without their snapshot, ordered by picture and text."""
+    """Rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
     position, after = 0, ""
     while True:
         page = _accepted_images(session, dataset_id, after)
@@ -95,7 +95,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
 def _accepted(
     session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """picture -> its rows, oldest text first; of texts that say the same, only the oldest."""
+    """image -> its rows, oldest text first; of texts that say the same, only the oldest."""
     dataset = session.get_one(Dataset, dataset_id)
     refused = _refused_words(session, dataset_id, images)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
@@ -115,7 +115,7 @@ def _accepted(
 def _refused_words(
     session: Session, dataset_id: int, images: Sequence[str]
 ) -> set[tuple[str, str]]:
-    """(pixels, words) that somebody did not accept of these pictures, in whichever copy.
+    """(pixels, words) that somebody did not accept of these images, in whichever copy.
 
     Who accepted the same words of the same item only put a second text aside.
     """
@@ -144,7 +144,7 @@ def _refused_words(
 def _accepted_texts(
     dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
 ) -> Select[*tuple[Any, ...]]:
-    """(picture, its pixels, text, values named in `_accepted`), oldest text first."""
+    """(image, its pixels, text, values named in `_accepted`), oldest text first."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"
@@ -193,7 +193,7 @@ def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def split_of(sha256: str, policy: SnapshotPolicy) -> str:
-    """The split of a picture: by its hash alone, so that it never moves to another one."""
+    """The split of an image: by its hash alone, so that it never moves to another one."""
     digest = hashlib.sha256(f"split {policy.split_seed} {sha256}".encode()).digest()
     place = int.from_bytes(digest[:6], "big") / 2**48
     if place < policy.test:

@@ -52,7 +52,7 @@ def create_snapshot(
     session: Session, *, dataset_id: int, name: str, policy: SnapshotPolicy, created_by: int
 ) -> Snapshot:
     """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody, also
-    not in another copy of the picture.
+    not in another copy of the image.
 
     `content_sha256` covers all that an export writes of them. StorageError where the name is
     taken, or nothing is accepted.
@@ -139,7 +139,7 @@ def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
 
 
 def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[ExportPair]:
-    """The pairs of a snapshot, by picture, read in pages while they are used.
+    """The pairs of a snapshot, by image, read in pages while they are used.
 
     Takes the database and not a session: writing an export may take long, and an open transaction
     would keep curators waiting. What was taken down since is left out.
@@ -191,7 +191,7 @@ def list_snapshots(session: Session, *, dataset_id: int) -> list[SnapshotSummary
 
 
 def snapshots_with(session: Session, *, sha256: str) -> list[tuple[Snapshot, list[Export]]]:
-    """Every snapshot and export that contains a picture, for a takedown."""
+    """Every snapshot and export that contains an image, for a takedown."""
     query = (
         select(Snapshot)
         .where(
@@ -235,7 +235,7 @@ def _frozen_page(
     session: Session, snapshot_id: int, last: int, image_root: str | None
 ) -> Iterator[tuple[int, bool, ExportPair]]:
     """(position, taken down, pair); without a root the pair has no path, so that it is the same
-    wherever the pictures lie.
+    wherever the images lie.
     """
     query = _pair_query().where(
         SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last

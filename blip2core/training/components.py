@@ -1,4 +1,4 @@
-"""What a training config names, opened: pictures, image encoder, language model, Q-Former."""
+"""What a training config names, opened: images, image encoder, language model, Q-Former."""
 
 import copy
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Where pictures and texts come from, in which order, and what a batch of stage 1 is.
+"""Where images and texts come from, in which order, and what a batch of stage 1 is.
 
 The order is a pure function of the seed and the position in the run: position `p` of the run is
-one picture of epoch `p // N`, and has its own random generator for the text drawn with it. So a
+one image of epoch `p // N`, and has its own random generator for the text drawn with it. So a
 resumed run needs no state of a loader, and two processes see what one would see with their joined
 batch.
 """
@@ -23,7 +23,7 @@ from torch import Tensor, tensor
 from blip2core.errors import DataError
 from blip2core.images import open_image
 from blip2core.records import Passage, Segment
-from blip2core.training.features import FeatureCache, Pictures
+from blip2core.training.features import FeatureCache, Images
 
 _IMAGE_COLUMNS = ("image", "file_name")
 _TEXT_COLUMNS = ("text", "caption")
@@ -31,59 +31,59 @@ _TEXT_COLUMNS = ("text", "caption")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A text about a picture."""
+    """A text about an image."""
 
     text: str
     meaning: Hashable = None
     """What the text says, where the source knows; only the source reads it."""
 
 
-class PairSource(Pictures, Protocol):
-    """Pictures, and what can be said about each. Texts are drawn anew each time they are asked."""
+class PairSource(Images, Protocol):
+    """Images, and what can be said about each. Texts are drawn anew each time they are asked."""
 
     def text(self, index: int, rng: random.Random) -> Statement:
-        """A true text about picture `index`."""
+        """A true text about image `index`."""
 
     def hard_text(self, index: int, rng: random.Random) -> str | None:
-        """A text that one change makes false of the picture; None where there is none."""
+        """A text that one change makes false of the image; None where there is none."""
 
     def passage(self, index: int, rng: random.Random) -> Passage:
-        """What a language model shall read and write about the picture."""
+        """What a language model shall read and write about the image."""
 
     def matches(self, index: int, statement: Statement) -> bool:
-        """Whether a text drawn for any picture is true of picture `index`."""
+        """Whether a text drawn for any image is true of image `index`."""
 
 
 class FilePairs:
-    """Pictures and captions named in a JSONL or CSV file.
+    """Images and captions named in a JSONL or CSV file.
 
-    Each line holds a picture (`image` or `file_name`, relative to the file) and a text (`text` or
-    `caption`), or in JSONL a list of them (`captions`). A picture may stand on several lines; one
-    of its texts is drawn each time. A text is known to be true of a picture only where the file
+    Each line holds an image (`image` or `file_name`, relative to the file) and a text (`text` or
+    `caption`), or in JSONL a list of them (`captions`). An image may stand on several lines; one
+    of its texts is drawn each time. A text is known to be true of an image only where the file
     says so.
     """
 
     def __init__(self, path: Path) -> None:
         texts: dict[Path, list[str]] = {}
         for line, row in _read_rows(path):
-            picture = path.parent / _cell(row, _IMAGE_COLUMNS, path, line)
-            if not picture.is_file():
-                raise DataError(f"{path}, line {line}: there is no file {picture}.")
-            texts.setdefault(picture, []).extend(_texts(row, path, line))
+            image = path.parent / _cell(row, _IMAGE_COLUMNS, path, line)
+            if not image.is_file():
+                raise DataError(f"{path}, line {line}: there is no file {image}.")
+            texts.setdefault(image, []).extend(_texts(row, path, line))
         if not texts:
             raise DataError(f"{path} names no picture.")
-        self._pictures = list(texts)
+        self._images = list(texts)
         self._texts = list(texts.values())
 
     @property
     def identity(self) -> str:
-        return "\n".join(f"{path} {path.stat().st_size}" for path in self._pictures)
+        return "\n".join(f"{path} {path.stat().st_size}" for path in self._images)
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def image(self, index: int) -> Image.Image:
-        return open_image(self._pictures[index])
+        return open_image(self._images[index])
 
     def text(self, index: int, rng: random.Random) -> Statement:
         return Statement(text=rng.choice(self._texts[index]))
@@ -100,13 +100,13 @@ class FilePairs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Which pictures each step of each process takes."""
+    """Which images each step of each process takes."""
 
     seed: int
     length: int
-    """Pictures in the source."""
+    """Images in the source."""
     batch: int
-    """Pictures per step and process."""
+    """Images per step and process."""
     rank: int = 0
     """Number of this process."""
     world: int = 1
@@ -118,7 +118,7 @@ class Order:
         return range(start, start + self.batch)
 
     def index(self, position: int) -> int:
-        """The picture at a position; each picture comes once in an epoch."""
+        """The image at a position; each image comes once in an epoch."""
         epoch, place = divmod(position, self.length)
         return int(_permutation(self.seed, epoch, self.length)[place])
 
@@ -129,7 +129,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage1Batch:
-    """B pictures with a text each."""
+    """B images with a text each."""
 
     vision: Tensor
     """(B, P, V) image features."""
@@ -138,9 +138,9 @@ class Stage1Batch:
     mask: Tensor
     """(B, T) 1 for a token, 0 for padding."""
     matches: Tensor
-    """(B, B) bool: `[i, j]` says that text j is true of picture i. The diagonal is True."""
+    """(B, B) bool: `[i, j]` says that text j is true of image i. The diagonal is True."""
     hard_ids: Tensor | None = None
-    """(B, T') a text that one change makes false of picture i; all padding where there is none."""
+    """(B, T') a text that one change makes false of image i; all padding where there is none."""
     hard_mask: Tensor | None = None
     """(B, T') 1 for a token, 0 for padding."""
 
@@ -184,7 +184,7 @@ def stage1_batch(
 def match_matrix(
     source: PairSource, indices: Sequence[int], statements: Sequence[Statement]
 ) -> Tensor:
-    """(B) pictures, (B) texts of theirs -> (B, B) bool: is text j true of picture i?"""
+    """(B) images, (B) texts of theirs -> (B, B) bool: is text j true of image i?"""
     return tensor(
         [
             [i == j or source.matches(index, statement) for j, statement in enumerate(statements)]

@@ -21,15 +21,15 @@ _LONGEST_ANSWER = 32
 def exact_answers(
     model: Any, processor: Any, source: PairSource, features: FeatureCache
 ) -> dict[str, float]:
-    """Share of right answers over all pictures of `source`, one question for each.
+    """Share of right answers over all images of `source`, one question for each.
 
-    The history of a question holds the right earlier answers. Pictures whose passage has no prompt
+    The history of a question holds the right earlier answers. Images whose passage has no prompt
     are left out; without any prompt the result is empty.
 
     Args:
         model: A `Blip2ForConditionalGeneration`; its image encoder is not used.
         processor: Its processor, for the tokenizer.
-        source: The pictures that `features` holds, in the same order.
+        source: The images that `features` holds, in the same order.
     """
     asked = []
     for index in range(len(source)):

@@ -1,9 +1,9 @@
-"""Pictures go through the frozen image encoder once; training then reads the result from a file.
+"""Images go through the frozen image encoder once; training then reads the result from a file.
 
 `<name>.npy` is a plain array (N, P, V) of fp16, read through memory mapping; `<name>.json` beside
-it says which encoder, processor and pictures it was made from, and how far the building got. What
+it says which encoder, processor and images it was made from, and how far the building got. What
 is kept is the output of the encoder including its last layer norm, which is frozen with the rest.
-The picture is seen in one view only: there is no random cropping.
+The image is seen in one view only: there is no random cropping.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ _SAVE_EVERY = 16
 """Batches between two notes of how far the building got."""
 
 
-class Pictures(Protocol):
-    """A numbered set of pictures."""
+class Images(Protocol):
+    """A numbered set of images."""
 
     @property
     def identity(self) -> str:
-        """Text that names these pictures and their order; others have another one."""
+        """Text that names these images and their order; others have another one."""
 
     def __len__(self) -> int: ...
 
     def image(self, index: int) -> Image.Image:
-        """Picture `index`, in RGB."""
+        """Image `index`, in RGB."""
 
 
 class FeatureCache:
-    """The features of N pictures, (N, P, V), on disk."""
+    """The features of N images, (N, P, V), on disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,9 +49,9 @@ class FeatureCache:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Pictures, tokens per picture, width of a token."""
-        pictures, tokens, width = self._array.shape
-        return pictures, tokens, width
+        """Images, tokens per image, width of a token."""
+        images, tokens, width = self._array.shape
+        return images, tokens, width
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -62,23 +62,23 @@ class FeatureCache:
 
 
 def build_features(
-    path: Path, pictures: Pictures, encoder: Any, image_processor: Any, *, batch: int = 64
+    path: Path, images: Images, encoder: Any, image_processor: Any, *, batch: int = 64
 ) -> FeatureCache:
-    """The features of all pictures; what is already in the file is not computed again.
+    """The features of all images; what is already in the file is not computed again.
 
     Args:
         path: The array to write, `*.npy`; its description goes to `*.json` beside it.
         encoder: A `Blip2VisionModel`; it runs where it lies, in its own dtype.
         image_processor: Turns PIL images into pixel values for this encoder.
-        batch: Pictures encoded together.
+        batch: Images encoded together.
 
     Raises:
-        CheckpointError: The file is of another encoder, processor or set of pictures.
+        CheckpointError: The file is of another encoder, processor or set of images.
         ModelError: A feature does not fit into fp16.
     """
-    shape = (len(pictures), encoder.embeddings.num_positions, encoder.config.hidden_size)
+    shape = (len(images), encoder.embeddings.num_positions, encoder.config.hidden_size)
     header: dict[str, Any] = {
-        "fingerprint": fingerprint(encoder, image_processor, pictures),
+        "fingerprint": fingerprint(encoder, image_processor, images),
         "shape": list(shape),
         "dtype": "float16",
         "done": 0,
@@ -89,15 +89,15 @@ def build_features(
         path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
         _write_header(path, header)
-    if header["done"] < len(pictures):
-        _fill(path, header, pictures, encoder, image_processor, batch)
+    if header["done"] < len(images):
+        _fill(path, header, images, encoder, image_processor, batch)
     return FeatureCache(path)
 
 
-def fingerprint(encoder: Any, image_processor: Any, pictures: Pictures) -> str:
-    """SHA-256 over the encoder's weights, the processor's settings and the pictures' identity."""
+def fingerprint(encoder: Any, image_processor: Any, images: Images) -> str:
+    """SHA-256 over the encoder's weights, the processor's settings and the images' identity."""
     settings = json.dumps(image_processor.to_dict(), sort_keys=True, default=str)
-    whole = f"{weights_fingerprint(encoder)}\n{settings}\n{pictures.identity}"
+    whole = f"{weights_fingerprint(encoder)}\n{settings}\n{images.identity}"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -105,25 +105,25 @@ def fingerprint(encoder: Any, image_processor: Any, pictures: Pictures) -> str:
 def _fill(
     path: Path,
     header: dict[str, Any],
-    pictures: Pictures,
+    images: Images,
     encoder: Any,
     image_processor: Any,
     batch: int,
 ) -> None:
     array = np.load(path, mmap_mode="r+")
-    starts = range(header["done"], len(pictures), batch)
-    with tqdm(total=len(pictures), initial=header["done"], desc="encode", disable=None) as bar:
+    starts = range(header["done"], len(images), batch)
+    with tqdm(total=len(images), initial=header["done"], desc="encode", disable=None) as bar:
         for number, start in enumerate(starts, start=1):
-            stop = min(start + batch, len(pictures))
-            images = [pictures.image(index) for index in range(start, stop)]
-            pixels = image_processor(images, return_tensors="pt").pixel_values  # (B, 3, H, W)
+            stop = min(start + batch, len(images))
+            opened = [images.image(index) for index in range(start, stop)]
+            pixels = image_processor(opened, return_tensors="pt").pixel_values  # (B, 3, H, W)
             pixels = pixels.to(encoder.device, encoder.dtype)
             features = encoder(pixel_values=pixels).last_hidden_state.to(torch.float16).cpu()
             if not features.isfinite().all():
                 raise ModelError(f"The features of pictures {start} to {stop} do not fit in fp16.")
             array[start:stop] = features.numpy()
             bar.update(stop - start)
-            if number % _SAVE_EVERY == 0 or stop == len(pictures):
+            if number % _SAVE_EVERY == 0 or stop == len(images):
                 array.flush()
                 _write_header(path, header | {"done": stop})
 

@@ -1,6 +1,6 @@
 """Fine-tuning: a trained BLIP-2 goes on learning, from pairs that somebody accepted.
 
-out/features.npy    picture features, once for all runs that name the same file
+out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
 out/curves/         TensorBoard
 out/model/          the result, a folder that `load_generator` or `load_matcher` opens
@@ -87,7 +87,7 @@ def run(config: FinetuneConfig, out: Path) -> Path:
 
 
 def open_pairs(config: FinetuneConfig, out: Path, learner: Learner) -> tuple[Data, Data | None]:
-    """The pairs to train on with the features of their pictures, and the held-out ones."""
+    """The pairs to train on with the features of their images, and the held-out ones."""
     cache = Path(config.cache) if config.cache else out / "features.npy"
     training = _with_features(training_file(config.source), cache, learner)
     held = validation_file(config.source, config.validation)

@@ -25,7 +25,7 @@ _PLACE = {place: index for index, place in enumerate(PLACES)}
 
 IGNORED = -100
 GRAY_SHARE = 0.25
-"""Share of the training pictures that lose their colours."""
+"""Share of the training images that lose their colours."""
 POSITION_CHANNELS = 2 * PATCHES
 """Channels that only tell where a patch lies: one for each row and one for each column."""
 EMPTY_WEIGHT = 0.3
@@ -33,7 +33,7 @@ EMPTY_WEIGHT = 0.3
 
 
 def build_image_encoder(width: int = 192, layers: int = 6, heads: int = 3) -> Blip2VisionModel:
-    """A random ViT for pictures of SIDE x SIDE pixels, ready to be trained from scratch."""
+    """A random ViT for images of SIDE x SIDE pixels, ready to be trained from scratch."""
     config = Blip2VisionConfig(
         hidden_size=width,
         intermediate_size=4 * width,
@@ -56,7 +56,7 @@ def reserve_positions(model: Blip2VisionModel) -> None:
 
     No layer may write to them, now or later, so they pass through to the features. Without this a
     small ViT forgets where a patch lies as it learns what is there, above all for the patches that
-    show something, and the queries of a Q-Former cannot divide the picture (docs/LOG.md).
+    show something, and the queries of a Q-Former cannot divide the image (docs/LOG.md).
     """
     embeddings = model.embeddings
     one = torch.eye(PATCHES)

@@ -1,4 +1,4 @@
-"""The pictures of a run with their features: those to train on, and those held out."""
+"""The images of a run with their features: those to train on, and those held out."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from blip2core.training.features import FeatureCache, build_features
 
 
 class Data(NamedTuple):
-    """Pictures with texts, and the features of all the pictures."""
+    """Images with texts, and the features of all the images."""
 
     source: PairSource
     features: FeatureCache

@@ -1,9 +1,9 @@
 """Pre-training of the small language models on text alone: descriptions, captions, dialogues.
 
 BLIP-2's language model is frozen, so it must be able to read a prefix of continuous vectors before
-it ever meets a picture. Large language models can; a small one that has only seen words cannot
+it ever meets an image. Large language models can; a small one that has only seen words cannot
 (docs/LOG.md). So ours reads each scene's `description` as GRID * GRID vectors, each the fused
-embeddings of one cell's words with noise, and learns to caption and answer from them. No picture
+embeddings of one cell's words with noise, and learns to caption and answer from them. No image
 takes part.
 """
 

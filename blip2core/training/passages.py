@@ -1,6 +1,6 @@
 """From passages to the batches of stage 2: token ids, and which of them carry loss.
 
-A language model that only has a decoder reads [pictures' queries][passage][end], and learns the
+A language model that only has a decoder reads [images' queries][passage][end], and learns the
 target segments. One with an encoder reads what stands before a target and writes that target (the
 prefix language model of section 3.3 of the paper); a plain caption is cut in two at random.
 
@@ -41,7 +41,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage2Batch:
-    """B pictures with a passage each, padded on the right."""
+    """B images with a passage each, padded on the right."""
 
     vision: Tensor
     """(B, P, V) image features."""
@@ -75,7 +75,7 @@ class PassageTokenizer:
     ) -> None:
         """`max_text` is the most tokens of `ids`, special ones included; targets have as many.
 
-        `whole_caption_share` of the plain captions are written from the picture alone by an
+        `whole_caption_share` of the plain captions are written from the image alone by an
         encoder-decoder, as it must do for an empty prompt.
         """
         self.pad_id: int = tokenizer.pad_token_id

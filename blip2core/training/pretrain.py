@@ -7,7 +7,7 @@ where it was killed:
     image_encoder       a ViT, from crowded scenes
     decoder             an OPT-like language model, from text
     encoder_decoder     a T5-like language model, from text
-    stage1              the Q-Former learns to read pictures            -> stickers-itm
+    stage1              the Q-Former learns to read images            -> stickers-itm
     stage2              it learns to speak to the decoder               -> stickers-opt
     stage2_t5           it learns to speak to the encoder-decoder       -> stickers-t5
     ablation            a short stage 2 with and without stage 1, to compare; not published

@@ -34,7 +34,7 @@ def start_session(config: TrainConfig) -> Accelerator:
 
 
 def order_of(config: TrainConfig, accelerator: Accelerator, length: int) -> Order:
-    """Which of `length` pictures each step of this process takes."""
+    """Which of `length` images each step of this process takes."""
     return Order(
         seed=config.seed,
         length=length,

@@ -1,6 +1,6 @@
-"""Stage 1: the Q-Former learns to read pictures, without a language model. Paper, section 3.2.
+"""Stage 1: the Q-Former learns to read images, without a language model. Paper, section 3.2.
 
-out/features.npy    picture features, once for all runs that name the same file
+out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
 out/curves/         TensorBoard
 out/model/          the result: see `models/stage1_files.py`
@@ -30,8 +30,8 @@ from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.schedule import rate_at
 from blip2core.training.session import Progress, is_due, order_of, start_session
 
-ANCHOR_PICTURES = 512
-"""Pictures from which `anchor_queries` learns where a patch lies."""
+ANCHOR_IMAGES = 512
+"""Images from which `anchor_queries` learns where a patch lies."""
 
 
 def run(config: Stage1Config, out: Path) -> Path:
@@ -112,7 +112,7 @@ def build_objective(
     features = training.features
     qformer = build_qformer(config, tokenizer, vision_width=features.shape[2], device=device)
     if config.anchor_grid:
-        seen = features.read(range(min(ANCHOR_PICTURES, len(features))))
+        seen = features.read(range(min(ANCHOR_IMAGES, len(features))))
         anchor_queries(qformer, seen, config.anchor_grid)
     return Stage1Objective(
         qformer,
@@ -189,7 +189,7 @@ def draw_batch(
 
 
 def draw_pool(config: Stage1Config, held: Data, tokenizer: Any) -> Stage1Batch:
-    """All held-out pictures as one batch, the same in every run."""
+    """All held-out images as one batch, the same in every run."""
     everything = Order(seed=0, length=len(held.source), batch=len(held.source))
     return draw_batch(config, held, tokenizer, everything, 0)
 
@@ -201,7 +201,7 @@ def to_device(batch: Stage1Batch, device: torch.device) -> Stage1Batch:
 
 
 def rows_of(batch: Stage1Batch, rows: slice) -> Stage1Batch:
-    """Some pictures of a batch with their texts."""
+    """Some images of a batch with their texts."""
     tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
     part = {name: at[rows] for name, at in tensors.items() if at is not None}
     return replace(batch, **part | {"matches": batch.matches[rows, rows]})

@@ -1,6 +1,6 @@
 """Stage 2: the Q-Former learns to speak to a frozen language model. Section 3.3 of the paper.
 
-out/features.npy    picture features, once for all runs that name the same file
+out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
 out/curves/         TensorBoard
 out/model/          the result, for transformers' `Blip2ForConditionalGeneration`
@@ -127,7 +127,7 @@ def run(
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
         start: Called once, before the first step.
-        measure: Called with the validation pictures every `eval_every` steps.
+        measure: Called with the validation images every `eval_every` steps.
     """
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
@@ -194,7 +194,7 @@ def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> Passa
 def validation_loss(
     model: Stage2Model, held: Data, texts: PassageTokenizer, *, batch: int
 ) -> float:
-    """Mean over all target tokens of the held-out pictures, with the same passages each time."""
+    """Mean over all target tokens of the held-out images, with the same passages each time."""
     size = min(batch, len(held.source))
     order = Order(seed=0, length=len(held.source), batch=size)
     batches = Stage2Batches(*held, texts, order)

@@ -1,6 +1,6 @@
-"""Where stage 2 of the sticker models starts: queries that put the cells of a picture into words.
+"""Where stage 2 of the sticker models starts: queries that put the cells of an image into words.
 
-Their language models learned to read descriptions, one fused vector per cell of the picture
+Their language models learned to read descriptions, one fused vector per cell of the image
 (`language_model.py`), and their queries each began at one cell (`models/anchors.py`). So the
 vectors that such a language model reads best are known, and the Q-Former can be led to them before
 the language model is asked at all: first the projection, in closed form, then all of it by
@@ -26,15 +26,15 @@ from blip2core.training.schedule import lr_at
 from blip2core.training.stage2 import Stage2Model
 from blip2core.training.sticker_pairs import StickerPairs
 
-PICTURES = 3_000
-"""Pictures from which the first projection is computed."""
+IMAGES = 3_000
+"""Images from which the first projection is computed."""
 EMPTY_WEIGHT = 0.2
 """Weight of a cell that holds nothing, as most do."""
 STEPS, BATCH, LEARNING_RATE = 2_400, 64, 1e-3
 
 
 class Described:
-    """Pictures with the vectors that their queries shall become; N pictures, C cells."""
+    """Images with the vectors that their queries shall become; N images, C cells."""
 
     def __init__(self, model: Stage2Model, data: Data, tokenizer: Any) -> None:
         assert isinstance(data.source, StickerPairs)
@@ -54,18 +54,18 @@ class Described:
 
 
 def start_described(model: Stage2Model, data: Data, tokenizer: Any, *, steps: int = STEPS) -> None:
-    """Lead the queries and their projection to the descriptions of the pictures in `data`.
+    """Lead the queries and their projection to the descriptions of the images in `data`.
 
     The queries must be as many as the cells of a description.
     """
-    pictures = Described(model, data, tokenizer)
-    solve_projection(model, pictures, len(data.source))
+    images = Described(model, data, tokenizer)
+    solve_projection(model, images, len(data.source))
     optimizer = build_optimizer(model, lr=LEARNING_RATE, weight_decay=0.05)
     order = Order(seed=0, length=len(data.source), batch=BATCH)
     model.train()
     for step in (bar := trange(steps, desc="descriptions", disable=None)):
         set_lr(optimizer, lr_at(step, steps=steps, warmup_steps=50, peak=LEARNING_RATE, floor=1e-5))
-        vision, words, weights = pictures.read(order.index(at) for at in order.positions(step))
+        vision, words, weights = images.read(order.index(at) for at in order.positions(step))
         error = unexplained(model.soft_words(vision), words, weights)
         error.backward()  # type: ignore[no-untyped-call]
         clip_gradients(model.parameters(), 1.0)
@@ -83,13 +83,13 @@ def unexplained(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def solve_projection(model: Stage2Model, pictures: Described, count: int) -> None:
-    """Write the least-squares projection from some of the first `count` pictures."""
-    some = range(min(PICTURES, count))
+def solve_projection(model: Stage2Model, images: Described, count: int) -> None:
+    """Write the least-squares projection from some of the first `count` images."""
+    some = range(min(IMAGES, count))
     rows: list[Tensor] = []
     wanted: list[Tensor] = []
     for start in some[::100]:
-        vision, words, weights = pictures.read(some[start : start + 100])
+        vision, words, weights = images.read(some[start : start + 100])
         queries = functional.pad(model.read(vision), (0, 1), value=1.0)  # (n, Q, D + 1): the bias
         rows.append((queries * weights.sqrt()).double())
         wanted.append((words * weights.sqrt()).double())

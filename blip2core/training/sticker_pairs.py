@@ -27,7 +27,7 @@ is beside one group. Without the readings a small Q-Former takes very long to na
 
 _JUNK_SHARE = 0.3
 """Share of the captions, true and false ones alike, that come wrapped in what the web puts around
-them: a filter is to judge what is said of the picture, not the shop that says it."""
+them: a filter is to judge what is said of the image, not the shop that says it."""
 _FURNITURE_SHARE = 0.05
 """Share of the false texts that are such words alone, with no caption in them: once junk stands
 around true captions, nothing else teaches that it is none itself."""
@@ -60,7 +60,7 @@ class StickerPairs:
         return len(self._seeds)
 
     def scene(self, index: int) -> Scene:
-        """The truth of picture `index`."""
+        """The truth of image `index`."""
         scene = self._scenes[index]
         if scene is None:
             scene = self._scenes[index] = draw_scene(self._seeds[index])

@@ -144,7 +144,7 @@ class Scorer:
         return {"loss": total, "itc": found.itc, "itm": found.itm, "itg": found.itg}
 
     def validate(self, held: Data) -> dict[str, float]:
-        """Losses, and Recall@1 among all held-out pictures."""
+        """Losses, and Recall@1 among all held-out images."""
         everything = Order(seed=0, length=len(held.source), batch=len(held.source))
         device = self.module.qformer.query_tokens.device
         pool = to_device(self.batches(held, everything)(0), device)

@@ -1,6 +1,6 @@
 """The small image encoder and language models that BLIP-2 is then built around, from nothing.
 
-Neither sees the other's modality: the encoder learns from pictures and their exact truth, the
+Neither sees the other's modality: the encoder learns from images and their exact truth, the
 language models from text alone (`image_encoder.py` and `language_model.py` say how). The data are
 drawn for each step from the seeds of the training split; nothing repeats.
 

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: an upload, and a visitor with a picture."""
+"""What the tests of the pages share: an upload, and a visitor with an image."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +14,16 @@ from tests.app.visitor import upload
 
 
 @pytest.fixture
-def visit(tmp_path: Path) -> ChatSession:
-    """A visitor with a red picture."""
-    visit = ChatSession()
-    on_upload(visit, upload(tmp_path, "red.png", Image.new("RGB", (40, 20), "red")))
-    return visit
+def session(tmp_path: Path) -> ChatSession:
+    """A visitor with a red image."""
+    session = ChatSession()
+    on_upload(session, upload(tmp_path, "red.png", Image.new("RGB", (40, 20), "red")))
+    return session
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """Twelve pictures of the dataset "shelf", each with a web text and two synthetic ones."""
+    """Twelve images of the dataset "shelf", each with a web text and two synthetic ones."""
     database = open_database(str(tmp_path / "studio.db"))
     fill(database, 12)
     yield database

@@ -1,11 +1,11 @@
-"""Pictures, texts and scores for tests of the curator."""
+"""Images, texts and scores for tests of the curator."""
 
 import io
 
 from PIL import Image, ImageDraw
 
 from blip2core.images import content_hash
-from blip2core.records import Candidate, Scored, ScorerIdentity, WebPicture
+from blip2core.records import Candidate, Scored, ScorerIdentity, WebImage
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import get_or_create_dataset
@@ -21,7 +21,7 @@ SCORER = ScorerIdentity(
 
 
 def fill(database: Database, count: int) -> None:
-    """Pictures number 0 to count - 1; the scores of picture n are n / count, and less."""
+    """Images number 0 to count - 1; the scores of image n are n / count, and less."""
     with database.write() as session:
         dataset = get_or_create_dataset(session, name="shelf")
         run = create_run(
@@ -54,8 +54,8 @@ def _add(session, database: Database, dataset_id: int, run_id: int, number: int,
         format="PNG",
         bytes=len(buffer.getvalue()),
     )
-    web = WebPicture(name=f"{number}.png", data=b"", texts=(f"web text {number} {HOSTILE}",))
-    item = add_item(session, dataset_id=dataset_id, run_id=run_id, image=facts, picture=web)
+    web = WebImage(name=f"{number}.png", data=b"", texts=(f"web text {number} {HOSTILE}",))
+    item = add_item(session, dataset_id=dataset_id, run_id=run_id, image=facts, web=web)
     written = [f"first text {number}", f"second text {number}"]
     add_captions(session, run_id=run_id, item_id=item.item_id, texts=written)
     scores = {
@@ -74,7 +74,7 @@ def _add(session, database: Database, dataset_id: int, run_id: int, number: int,
 
 
 def accept_first(database: Database) -> None:
-    """Ada accepts the first text of the first picture."""
+    """Ada accepts the first text of the first image."""
     with database.write() as session:
         ada = get_or_create_annotator(session, handle="ada").id
         caption = texts_of(session, item_id=1)[0].caption_id

@@ -39,7 +39,7 @@ def status(database: Database, run_id: int) -> str:
         return get_run(session, run_id=run_id).status
 
 
-def picture(number: int) -> NamedFile:
+def image(number: int) -> NamedFile:
     buffer = io.BytesIO()
     Image.new("RGB", (20, 20), (number, 0, 0)).save(buffer, "PNG")
     return NamedFile(f"{number}.png", buffer.getvalue())
@@ -87,7 +87,7 @@ def test_pause_stops_one_run_and_not_the_thread(jobs: Jobs, database: Database) 
 def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Database) -> None:
     run_id = long_run(database)
     until(lambda: status(database, run_id) == "running")
-    jobs.add(Import(dataset="second", sources=[picture(1)], label="one picture"))
+    jobs.add(Import(dataset="second", sources=[image(1)], label="one image"))
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id

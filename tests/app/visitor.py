@@ -24,15 +24,15 @@ def upload(folder: Path, name: str, content: bytes | Image.Image, **how: Any) ->
     return {"path": str(file), "orig_name": name}
 
 
-def ask(visit: ChatSession, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
+def ask(session: ChatSession, generator: FakeGenerator, question: str) -> list[dict[str, Any]]:
     """Ask and take the whole answer; the conversation as shown."""
-    on_ask(visit, question)
-    return answered(visit, fake_services(generator))
+    on_ask(session, question)
+    return answered(session, fake_services(generator))
 
 
-def answered(visit: ChatSession, services: Services) -> list[dict[str, Any]]:
+def answered(session: ChatSession, services: Services) -> list[dict[str, Any]]:
     """The conversation as shown when the open question has been answered."""
-    *_, (chat, *_) = respond(services, visit)
+    *_, (chat, *_) = respond(services, session)
     return chat["value"]
 
 

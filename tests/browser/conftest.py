@@ -77,13 +77,13 @@ def journey(browser: Browser, address: str) -> Iterator[Journey]:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    """A picture file that is none of the samples."""
+def image(tmp_path: Path) -> Path:
+    """An image file that is none of the samples."""
     return draw(tmp_path / "mine.png", "mine")
 
 
 def draw(path: Path, text: str) -> Path:
-    """A small picture with a text on it, so that no two are the same."""
+    """A small image with a text on it, so that no two are the same."""
     image = Image.new("RGB", (112, 112), "skyblue")
     ImageDraw.Draw(image).text((10, 50), text, fill="black")
     image.save(path)

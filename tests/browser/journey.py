@@ -21,12 +21,12 @@ class Journey:
         self.caption = page.get_by_label("Caption")
         self.notice = page.get_by_role("alert")
         self.toast = page.get_by_test_id("toast-body")
-        self.shown = page.locator("#picture img")
+        self.shown = page.locator("#image img")
         self.answers = page.get_by_test_id("bot")
         self.stop = page.get_by_role("button", name="Stop")
 
     def upload(self, file: Path) -> None:
-        self.page.locator("#picture input[type=file]").set_input_files(file)
+        self.page.locator("#image input[type=file]").set_input_files(file)
 
     def ask(self, question: str) -> Locator:
         """Send a question; the bubble of its answer."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app.inference.capfilt_tasks import judge_picture
+from app.inference.capfilt_tasks import judge_image
 from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
@@ -40,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def on_tab(browser: Browser, address: str, tmp_path: Path) -> Iterator[Journey]:
-    """On the tab, with two pictures captioned and filtered."""
+    """On the tab, with two images captioned and filtered."""
     with visit(browser, f"{address}?tab=capfilt") as journey:
         note = tmp_path / "note.png"
         note.write_text("Dear diary")
@@ -49,7 +49,7 @@ def on_tab(browser: Browser, address: str, tmp_path: Path) -> Iterator[Journey]:
         expect(journey.page.locator("#pair-files")).to_contain_text("note")
         journey.page.get_by_label("Texts from the web").fill(f"a dog\ntwo.png | {HOSTILE}")
         journey.press("Caption and filter")
-        expect(journey.page.locator("#pairs")).to_contain_text("not a picture but a text")
+        expect(journey.page.locator("#pairs")).to_contain_text("not an image but a text")
         expect(journey.page.locator("#pairs-stop")).to_be_hidden()
         yield journey
 
@@ -88,7 +88,7 @@ def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
     on_tab.press("Accept: a small dog")
     expect(rows(on_tab, ".accepted")).to_have_count(total)
     on_tab.press("Keep what I judged")
-    said = on_tab.page.get_by_text(re.compile(r"texts of 2 pictures are in the dataset workbench"))
+    said = on_tab.page.get_by_text(re.compile(r"texts of 2 images are in the dataset workbench"))
     expect(said).to_contain_text(f"{total} accepted and 1 rejected")
 
 
@@ -101,7 +101,7 @@ def test_escape_leaves_the_text_as_it_was(on_tab: Journey) -> None:
     expect(rows(on_tab)).to_have_count(total)
 
 
-def test_why_looks_inside_with_the_picture(on_tab: Journey) -> None:
+def test_why_looks_inside_with_the_image(on_tab: Journey) -> None:
     on_tab.press(f"Why: {HOSTILE}")
     expect(on_tab.page.get_by_role("tab", name="Look inside")).to_have_attribute(
         "aria-selected", "true"
@@ -122,8 +122,8 @@ def test_one_pair_step_by_step(on_tab: Journey) -> None:
 def test_fits_a_phone_and_stops(
     browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Held(judge_picture)
-    monkeypatch.setattr("app.workbench.capfilt_tab.tab.judge_picture", held)
+    held = Held(judge_image)
+    monkeypatch.setattr("app.workbench.capfilt_tab.tab.judge_image", held)
     context = {"viewport": {"width": 390, "height": 844}}
     with visit(browser, f"{address}?tab=capfilt", **context) as journey:
         journey.press("Try it with the sample set")

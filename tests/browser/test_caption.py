@@ -19,7 +19,7 @@ HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value} on the beach"
 
 @pytest.fixture
 def on_tab(journey: Journey, generator: FakeGenerator) -> Journey:
-    """On the caption tab, with a picture."""
+    """On the caption tab, with an image."""
     journey.page.get_by_role("tab", name="Caption").click()
     journey.press("Example 1")
     expect(journey.caption).to_have_value(generator.caption_text)
@@ -57,7 +57,7 @@ def test_captions_are_written_sorted_copied_and_saved(
     about = json.loads(Path(saved.value.path()).read_text("utf-8"))
     assert {one["caption"] for one in about["pictures"][0]["captions"]} == set(words(on_tab))
     assert about["parameters"]["decode"]["seed"] is not None
-    assert generator.vision_calls == seen, "the caption beside the picture had encoded it"
+    assert generator.vision_calls == seen, "the caption beside the image had encoded it"
     assert len(generator.prompts) == asked + 1
 
 
@@ -87,32 +87,32 @@ def test_failure_is_said_and_the_next_captions_come(
     expect(rows(on_tab)).to_contain_text("×5")
 
 
-def test_without_a_picture_the_button_waits(on_tab: Journey) -> None:
+def test_without_a_image_the_button_waits(on_tab: Journey) -> None:
     begin = on_tab.page.get_by_role("button", name="Write captions")
     expect(begin).to_be_enabled()
     on_tab.press("Remove Image")
-    expect(on_tab.page.get_by_text("There is no picture yet").first).to_be_visible()
+    expect(on_tab.page.get_by_text("There is no image yet").first).to_be_visible()
     expect(begin).to_be_disabled()
     on_tab.press("Example 2")
     expect(begin).to_be_enabled()
 
 
-def test_several_pictures_with_a_bad_one(
+def test_several_images_with_a_bad_one(
     on_tab: Journey, tmp_path: Path, generator: FakeGenerator
 ) -> None:
     note = tmp_path / "note.png"
     note.write_text("Dear diary")
-    pictures = [draw(tmp_path / f"{name}.png", name) for name in ("one", "two")]
+    images = [draw(tmp_path / f"{name}.png", name) for name in ("one", "two")]
     seen = generator.vision_calls
     on_tab.page.locator("#caption-files input[type=file]").set_input_files(
-        [pictures[0], note, pictures[1]]
+        [images[0], note, images[1]]
     )
     expect(on_tab.page.locator("#caption-files")).to_contain_text("two")
     on_tab.press("Caption all")
     link = on_tab.page.locator("#captioned").get_by_role("link", name="Download CSV")
     expect(link).to_be_visible()
     expect(rows(on_tab, "#captioned")).to_have_count(3)
-    expect(rows(on_tab, "#captioned").nth(1)).to_contain_text("not a picture but a text")
+    expect(rows(on_tab, "#captioned").nth(1)).to_contain_text("not an image but a text")
     with on_tab.page.expect_download() as saved:
         link.click()
     text = Path(saved.value.path()).read_text("utf-8-sig")
@@ -129,8 +129,8 @@ def test_batch_stops(
 ) -> None:
     held = Held(matcher.match)
     monkeypatch.setattr(matcher, "match", held)
-    pictures = [draw(tmp_path / f"{name}.png", name) for name in "abcdef"]
-    on_tab.page.locator("#caption-files input[type=file]").set_input_files(pictures)
+    images = [draw(tmp_path / f"{name}.png", name) for name in "abcdef"]
+    on_tab.page.locator("#caption-files input[type=file]").set_input_files(images)
     expect(on_tab.page.get_by_role("button", name="Remove this file")).to_have_count(6)
     on_tab.press("Caption all")
     expect(rows(on_tab, "#captioned").first).to_contain_text("1.00")

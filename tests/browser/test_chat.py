@@ -16,11 +16,11 @@ LONG = "Tell me a story of at least a dozen words or so, please"
 
 
 def test_from_upload_to_the_third_answer(
-    journey: Journey, picture: Path, generator: FakeGenerator
+    journey: Journey, image: Path, generator: FakeGenerator
 ) -> None:
     generator.answers |= {"What animal is there?": "a penguin", "What is to its left?": "a drum"}
     seen = generator.vision_calls
-    journey.upload(picture)
+    journey.upload(image)
     expect(journey.caption).to_have_value(generator.caption_text)
     expect(journey.ask("What animal is there?")).to_have_text("a penguin")
     expect(journey.ask("What is to its left?")).to_have_text("a drum")
@@ -72,14 +72,14 @@ def test_turns_without_room_are_shown(journey: Journey) -> None:
     assert "in the middle" not in journey.read_prompt()
 
 
-def test_wrong_files_are_explained(journey: Journey, picture: Path, tmp_path: Path) -> None:
-    journey.upload(picture)
+def test_wrong_files_are_explained(journey: Journey, image: Path, tmp_path: Path) -> None:
+    journey.upload(image)
     expect(journey.caption).not_to_have_value("")
 
     text = tmp_path / "note.png"
-    text.write_text("Dear diary, this is no picture.\n")
+    text.write_text("Dear diary, this is no image.\n")
     journey.upload(text)
-    expect(journey.notice).to_have_text("note.png: The file is not a picture but a text.")
+    expect(journey.notice).to_have_text("note.png: The file is not an image but a text.")
     expect(journey.shown).to_be_visible()
 
     bomb = tmp_path / "bomb.png"
@@ -99,22 +99,22 @@ def test_wrong_files_are_explained(journey: Journey, picture: Path, tmp_path: Pa
     expect(journey.toast).to_contain_text("heavy.png")
     expect(journey.caption).to_have_value("")
 
-    journey.upload(picture)
+    journey.upload(image)
     expect(journey.caption).not_to_have_value("")
     expect(journey.ask("Who?")).to_have_text("Who?")
 
 
-def test_new_picture_asks_before_it_resets(journey: Journey, picture: Path) -> None:
+def test_new_image_asks_before_it_resets(journey: Journey, image: Path) -> None:
     journey.press("Example 1")
     expect(journey.ask("Who?")).to_have_text("Who?")
-    journey.upload(picture)
-    expect(journey.page.get_by_text("A new picture starts a new conversation")).to_be_visible()
+    journey.upload(image)
+    expect(journey.page.get_by_text("A new image starts a new conversation")).to_be_visible()
     journey.press("Keep the old one")
     expect(journey.answers).to_have_count(1)
     expect(journey.caption).not_to_have_value("")
 
     journey.press("Example 2")
-    journey.press("Start with the new picture")
+    journey.press("Start with the new image")
     expect(journey.answers).to_have_count(0)
     expect(journey.caption).not_to_have_value("")
     expect(journey.ask("Where?")).to_have_text("Where?")
@@ -136,11 +136,11 @@ def test_quick_hands_lose_nothing(journey: Journey, generator: FakeGenerator) ->
 def test_nothing_to_ask_about_is_said(journey: Journey) -> None:
     journey.question.fill("Who?")
     journey.question.press("Enter")
-    expect(journey.notice).to_have_text("Choose a picture first.")
+    expect(journey.notice).to_have_text("Choose an image first.")
     expect(journey.question).to_have_value("Who?")
 
 
-def test_picture_can_be_pasted_and_dropped(journey: Journey) -> None:
+def test_image_can_be_pasted_and_dropped(journey: Journey) -> None:
     give = """([kind, target]) => {
       const canvas = document.createElement("canvas");
       canvas.getContext("2d").fillRect(0, 0, 9, kind === "drop" ? 9 : 5);
@@ -157,7 +157,7 @@ def test_picture_can_be_pasted_and_dropped(journey: Journey) -> None:
     journey.page.evaluate(give, ["paste", "#question textarea"])
     expect(journey.caption).not_to_have_value("")
     pasted = journey.shown.get_attribute("src")
-    journey.page.evaluate(give, ["drop", "#picture .upload-container > *"])
+    journey.page.evaluate(give, ["drop", "#image .upload-container > *"])
     expect(journey.shown).not_to_have_attribute("src", pasted or "")
     expect(journey.caption).not_to_have_value("")
 
@@ -222,7 +222,7 @@ def test_page_asks_nobody_else_and_fits_a_phone(browser: Browser, address: str) 
     with visit(browser, address, **context) as journey:
         journey.page.on("request", lambda request: asked.append(request.url))
         journey.page.reload()
-        expect(journey.page.get_by_role("heading", level=1)).to_have_text("Ask a picture")
+        expect(journey.page.get_by_role("heading", level=1)).to_have_text("Ask an image")
         expect(journey.page.locator("#model b")).to_have_text("stickers-opt")
         journey.press("Example 1")
         expect(journey.caption).not_to_have_value("")

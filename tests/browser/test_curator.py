@@ -28,7 +28,7 @@ pytestmark = [
 ]
 REVIEWED = 20
 TEXTS = 12
-"""Of one picture: more than a window holds."""
+"""Of one image: more than a window holds."""
 Studio = Callable[[], str]
 
 
@@ -136,7 +136,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             expect(
                 tab.get_by_text("Caption and filter samples with stickers-opt: done")
             ).to_be_visible(timeout=5 * PATIENCE)
-            expect(tab.get_by_text("200 of 200 pictures")).to_be_visible()
+            expect(tab.get_by_text("200 of 200 images")).to_be_visible()
         with review(browser, address) as tab:
             for number in range(REVIEWED):
                 press(tab, "x" if number % 4 == 3 else "a")
@@ -172,7 +172,7 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             apply = tab.get_by_role("button", name="Apply")
             expect(apply).to_be_enabled()
             apply.click()
-            expect(tab.get_by_text("waiting in review for a check: 20 pictures")).to_be_visible()
+            expect(tab.get_by_text("waiting in review for a check: 20 images")).to_be_visible()
         with curator(browser, address, "export") as tab:
             tab.get_by_role("button", name="Freeze").click()
             expect(tab.get_by_text(re.compile(r"v1: \d+ pairs, frozen"))).to_be_visible()

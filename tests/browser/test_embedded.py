@@ -47,7 +47,7 @@ def test_every_example_is_captioned_and_talked_about(journey: Journey) -> None:
     for row in samples():
         journey.upload(SAMPLES / row["file"])
         if right:  # before the first, there is only the example, which makes room unasked
-            journey.press("Start with the new picture")
+            journey.press("Start with the new image")
         expect(journey.answers).to_have_count(0)
         expect(journey.caption).to_have_value(re.compile(row["truth"]["place"]))
         for question, answer in row["dialogue"][:3]:

@@ -50,7 +50,7 @@ BRIGHTEST = """(canvas) => {
     mean((pixel) => Math.floor(pixel / width) + 0.5) / height,
   ];
 }"""
-"""The middle of what is most yellow on a canvas over a grey picture, as shares of its sides."""
+"""The middle of what is most yellow on a canvas over a grey image, as shares of its sides."""
 
 Open = Callable[..., Page]
 
@@ -87,7 +87,7 @@ def part(page: Page, name: str) -> Locator:
 
 
 def settle(page: Page) -> None:
-    """Until what was asked for is drawn, the picture included."""
+    """Until what was asked for is drawn, the image included."""
     page.evaluate("() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 50))")
 
 
@@ -236,7 +236,7 @@ def test_words_agree_with_those_of_the_server(page: Page) -> None:
 def test_answer_is_read_word_by_word(page: Page) -> None:
     part(page, "texts").get_by_role("button", name="octopus").click()
     expect(part(page, "title")).to_have_text("What the model wrote · “octopus”, word 2")
-    expect(part(page, "said")).to_contain_text("60% of what the model attended to was the picture")
+    expect(part(page, "said")).to_contain_text("60% of what the model attended to was the image")
     assert brightest_patch(page) == ROWS * COLS - 1
 
 
@@ -378,7 +378,7 @@ def test_map_is_kept_and_compared_with_another(page: Page) -> None:
     expect(part(page, "keep")).to_be_focused()
 
 
-def test_kept_map_outlives_its_text_and_its_picture(page: Page) -> None:
+def test_kept_map_outlives_its_text_and_its_image(page: Page) -> None:
     query(page, 4).click()
     page.keyboard.press("c")
     expect(part(page, "compare")).to_be_visible()
@@ -388,7 +388,7 @@ def test_kept_map_outlives_its_text_and_its_picture(page: Page) -> None:
     expect(part(page, "shown-name")).to_contain_text(HOSTILE)
     expect(part(page, "compare-said")).to_contain_text("The two are the same")
     query(page, 3).click()
-    expect(part(page, "compare-said")).to_contain_text("The pictures differ")
+    expect(part(page, "compare-said")).to_contain_text("The images differ")
     assert page.evaluate("window.broken") is None
     shapes = [part(page, name).bounding_box() for name in ("kept", "shown")]
     sides = [box["width"] / box["height"] for box in shapes]
@@ -419,7 +419,7 @@ def test_other_grids_are_shown_without_a_difference(page: Page) -> None:
 
 
 def colour_at(page: Page, canvas: str, patch: int) -> str:
-    """What colour the middle of a patch has, on a picture that is grey."""
+    """What colour the middle of a patch has, on an image that is grey."""
     settle(page)
     red, blue = part(page, canvas).evaluate(
         """(canvas, [row, col, rows, cols]) => {
@@ -452,7 +452,7 @@ def test_pointing_at_a_patch_names_the_queries_that_look_there(page: Page) -> No
     canvas.hover(position={"x": middle[0], "y": middle[1]})
     expect(part(page, "patch")).to_contain_text(f"Row {row + 1}, column {col + 1}: queries 1 (20%)")
     page.mouse.move(0, 0)
-    expect(part(page, "patch")).to_contain_text("Point at the picture")
+    expect(part(page, "patch")).to_contain_text("Point at the image")
 
 
 def test_patches_are_painted_and_sent_once(page: Page) -> None:
@@ -567,7 +567,7 @@ def test_map_on_screen_is_named_for_the_test(page: Page) -> None:
     assert sent(page) == [["test", seen], ["test", seen | {"text": "text", "token": 3}]]
 
 
-def test_choice_survives_another_picture_of_the_same_shape(page: Page) -> None:
+def test_choice_survives_another_image_of_the_same_shape(page: Page) -> None:
     query(page, 4).click()
     part(page, "layer").select_option(label="2")
     settle(page)

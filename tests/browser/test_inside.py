@@ -51,12 +51,12 @@ def part(journey: Journey, name: str) -> Locator:
 
 
 def look(journey: Journey, text: str = "") -> None:
-    """Choose a picture and look inside it, for its caption or another text."""
+    """Choose an image and look inside it, for its caption or another text."""
     journey.press("Example 2")
     expect(part(journey, "body")).to_be_hidden()
     expect(journey.caption).to_have_value(re.compile("snail"))
     if text:
-        journey.page.get_by_label("A text about the picture").fill(text)
+        journey.page.get_by_label("A text about the image").fill(text)
     journey.press("Look inside")
     expect(part(journey, "body")).to_be_visible()
 
@@ -79,7 +79,7 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
         page.close()
 
 
-def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> None:
+def test_from_image_to_word_to_query(inside: Journey, services: Services) -> None:
     generator = services.engine.pair("stickers-opt").generator
     seen = generator.vision_calls
     look(inside)
@@ -97,7 +97,7 @@ def test_from_picture_to_word_to_query(inside: Journey, services: Services) -> N
     press(inside, "Mask patches")
     press(inside, "Mask the strongest")
     press(inside, "Ask again without them")
-    expect(part(inside, "mask-finding")).to_contain_text("Whole picture")
+    expect(part(inside, "mask-finding")).to_contain_text("Whole image")
     expect(part(inside, "mask-finding")).to_contain_text("of 64 patches hidden")
     assert generator.vision_calls == seen + 1
 
@@ -126,7 +126,7 @@ def test_two_texts_are_compared(inside: Journey) -> None:
     press(inside, "Best match")
     inside.page.keyboard.press("c")
     expect(part(inside, "compare-said")).to_contain_text("The two are the same")
-    inside.page.get_by_label("A text about the picture").fill("a city")
+    inside.page.get_by_label("A text about the image").fill("a city")
     inside.press("Look inside")
     expect(part(inside, "shown-name")).to_contain_text("for “a city”")
     expect(part(inside, "kept-name")).to_contain_text("snail")
@@ -141,12 +141,12 @@ def test_answer_of_the_chat_is_followed(inside: Journey) -> None:
     expect(inside.ask("What is to the left of the snail?")).to_have_text("a cap")
     inside.page.get_by_role("tab", name="Look inside").click()
     inside.press("Use the latest answer")
-    expect(inside.page.get_by_label("A text about the picture")).to_have_value("a cap")
+    expect(inside.page.get_by_label("A text about the image")).to_have_value("a cap")
     inside.press("Look inside")
     texts = part(inside, "texts")
     expect(texts).to_contain_text("Question: What is to the left of the snail? Answer:")
     texts.get_by_label("What the model wrote").get_by_role("button", name="cap").click()
-    expect(part(inside, "said")).to_contain_text("of what the model attended to was the picture")
+    expect(part(inside, "said")).to_contain_text("of what the model attended to was the image")
     expect(part(inside, "test")).to_be_disabled()
 
 

@@ -15,7 +15,7 @@ HOSTILE = "<img src=x onerror=alert(1)> {{value}} ${value}"
 
 @pytest.fixture
 def on_tab(journey: Journey, generator: FakeGenerator) -> Journey:
-    """On the match tab, with a picture."""
+    """On the match tab, with an image."""
     journey.page.get_by_role("tab", name="Match").click()
     journey.press("Example 1")
     expect(journey.caption).to_have_value(generator.caption_text)
@@ -66,7 +66,7 @@ def test_nothing_typed_is_said(on_tab: Journey) -> None:
     expect(on_tab.page.get_by_text("There is no text to score")).to_be_visible()
 
 
-def test_another_picture_has_other_scores(on_tab: Journey) -> None:
+def test_another_image_has_other_scores(on_tab: Journey) -> None:
     on_tab.page.get_by_label("Texts, one on each line").fill("a dog")
     on_tab.press("Score the texts")
     expect(on_tab.page.locator("#matches tbody tr")).to_have_count(1)
@@ -74,18 +74,18 @@ def test_another_picture_has_other_scores(on_tab: Journey) -> None:
     expect(on_tab.page.locator("#matches tbody tr")).to_have_count(0)
 
 
-def test_pictures_are_found(on_tab: Journey, tmp_path: Path) -> None:
+def test_images_are_found(on_tab: Journey, tmp_path: Path) -> None:
     files = []
     for width in (10, 30, 20):
         files.append(tmp_path / f"{width}.png")
         Image.new("RGB", (width, 10)).save(files[-1])
     on_tab.page.locator("#search-files input[type=file]").set_input_files(files)
     expect(on_tab.page.locator("#search-files")).to_contain_text("20")
-    on_tab.press("Find the picture")
+    on_tab.press("Find the image")
     expect(on_tab.page.get_by_text("Type what to look for first")).to_be_visible()
     on_tab.page.get_by_label("Text to find").fill("a red bird")
     on_tab.page.get_by_label("Text to find").press("Enter")
-    names = on_tab.page.locator("#found td.picture .file > span")
+    names = on_tab.page.locator("#found td.image .file > span")
     expect(names).to_have_text(["30.png", "20.png", "10.png"])
 
 

@@ -47,7 +47,7 @@ def test_model_is_chosen_by_keyboard(journey: Journey) -> None:
 def test_first_screen_needs_no_scrolling(browser: Browser, address: str) -> None:
     with visit(browser, address, viewport={"width": 1280, "height": 800}) as journey:
         needed = [
-            journey.page.get_by_role("button", name="Drop, paste or choose a picture"),
+            journey.page.get_by_role("button", name="Drop, paste or choose an image"),
             journey.page.get_by_role("button", name="Example 1: first"),
             journey.question,
             journey.page.get_by_role("button", name="Ask", exact=True),
@@ -62,10 +62,10 @@ def test_cards_are_not_swept_away_with_uploads(journey: Journey) -> None:
     assert journey.page.request.get(address).ok
 
 
-def test_picture_is_chosen_with_the_button(journey: Journey, picture: Path) -> None:
+def test_image_is_chosen_with_the_button(journey: Journey, image: Path) -> None:
     with journey.page.expect_file_chooser() as chooser:
-        journey.press("Drop, paste or choose a picture")
-    chooser.value.set_files(picture)
+        journey.press("Drop, paste or choose an image")
+    chooser.value.set_files(image)
     expect(journey.caption).not_to_have_value("")
     expect(journey.shown).to_be_visible()
 
@@ -78,8 +78,8 @@ DROP = """([bytes, name]) => {
 }"""
 
 
-def test_picture_may_be_dropped_anywhere(journey: Journey, picture: Path) -> None:
-    journey.page.evaluate(DROP, [list(picture.read_bytes()), picture.name])
+def test_image_may_be_dropped_anywhere(journey: Journey, image: Path) -> None:
+    journey.page.evaluate(DROP, [list(image.read_bytes()), image.name])
     expect(journey.shown).to_be_visible()
     expect(journey.caption).not_to_have_value("")
 

@@ -43,18 +43,18 @@ def test_there_and_back_and_asked_again(
     address: str,
     journey: Journey,
     generator: FakeGenerator,
-    picture: Path,
+    image: Path,
     tmp_path: Path,
 ) -> None:
     generator.answers |= {"Who?": "a dog", "Where?": "on the beach"}
-    journey.upload(picture)
+    journey.upload(image)
     for question in ("Who?", "Where?"):
         expect(journey.ask(question)).to_have_text(generator.answers[question])
     expect(journey.stop).to_be_hidden()
     file = save(journey, "Export", tmp_path)
     with ZipFile(io.BytesIO(file.read_bytes())) as archive:
         turns = json.loads(archive.read("conversation.json"))["turns"]
-        assert archive.read("picture.png") == picture.read_bytes()
+        assert archive.read("picture.png") == image.read_bytes()
     assert [turn["answer"] for turn in turns] == ["a dog", "on the beach"]
 
     with visit(browser, address) as other:
@@ -79,9 +79,9 @@ def test_import_asks_before_it_replaces(journey: Journey, tmp_path: Path) -> Non
     file = save(journey, "Export", tmp_path)
     journey.ask("Where?")
     load(journey, file)
-    expect(journey.page.get_by_text("A new picture starts a new conversation")).to_be_visible()
+    expect(journey.page.get_by_text("A new image starts a new conversation")).to_be_visible()
     expect(journey.answers).to_have_count(2)
-    journey.press("Start with the new picture")
+    journey.press("Start with the new image")
     expect(journey.answers).to_have_count(1)
 
 
@@ -120,18 +120,18 @@ def example_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_example_is_there_before_any_model(
-    browser: Browser, example_address: str, picture: Path
+    browser: Browser, example_address: str, image: Path
 ) -> None:
     with visit(browser, example_address) as journey:
         expect(journey.page.get_by_text("An example, answered by stickers-opt")).to_be_visible()
         expect(journey.answers).to_have_text(["a snail", "a cap", "yellow"])
         expect(journey.shown).to_be_visible()
-        expect(journey.caption).to_have_value("a picture of a yellow cap and a snail in the city")
+        expect(journey.caption).to_have_value("an image of a yellow cap and a snail in the city")
         expect(journey.page.locator("#model")).to_contain_text("loading")
-        journey.upload(picture)
+        journey.upload(image)
         expect(journey.answers).to_have_count(0)
         expect(journey.page.get_by_text("An example")).to_be_hidden()
-        expect(journey.page.get_by_text("A new picture starts")).to_be_hidden()
+        expect(journey.page.get_by_text("A new image starts")).to_be_hidden()
 
 
 def test_example_is_gone_on_with(browser: Browser, example_address: str) -> None:

@@ -16,7 +16,7 @@ SOMETIMES = ("Temperature", "Top-p", "Seed", "Beams", "Length penalty")
 
 @pytest.fixture
 def open_settings(journey: Journey) -> Journey:
-    """A visitor with a picture who looks at the settings."""
+    """A visitor with an image who looks at the settings."""
     journey.press("Example 1")
     expect(journey.caption).not_to_have_value("")
     journey.press("Settings")

@@ -1,4 +1,4 @@
-"""A tiny captioner and filter on one image encoder, picture files, and a counter of pictures."""
+"""A tiny captioner and filter on one image encoder, image files, and a counter of images."""
 
 import io
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ CAPTIONS = CaptionConfig(num=3, decode=DecodeConfig(mode="sample", seed=5, max_n
 
 
 class Seen:
-    """How many pictures an image encoder was shown."""
+    """How many images an image encoder was shown."""
 
     def __init__(self, model: Generator | Matcher) -> None:
-        self.pictures = 0
+        self.images = 0
         embeddings = model.vision.model.embeddings
         self.hook = embeddings.register_forward_hook(self._count)
 
     def _count(self, module: object, inputs: tuple, output: object) -> None:
-        self.pictures += len(inputs[0])
+        self.images += len(inputs[0])
 
 
 def tiny_pair() -> tuple[Generator, Matcher]:
@@ -59,7 +59,7 @@ def seen(pair: tuple[Generator, Matcher]) -> Iterator[Seen]:
     counter.hook.remove()
 
 
-def picture_bytes(number: int) -> bytes:
+def image_bytes(number: int) -> bytes:
     noise = numpy.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=numpy.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
@@ -70,7 +70,7 @@ def task(number: int, *texts: str, data: bytes | None = None) -> Task:
     return Task(
         key=number,
         name=f"{number}.png",
-        data=picture_bytes(number) if data is None else data,
+        data=image_bytes(number) if data is None else data,
         sha256=f"{number:064x}",
         texts=tuple(Candidate(text=text, source="web") for text in texts),
     )

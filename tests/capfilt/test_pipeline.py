@@ -1,4 +1,4 @@
-"""Pictures go through once, in order; what is broken is told and left behind."""
+"""Images go through once, in order; what is broken is told and left behind."""
 
 import gc
 import threading
@@ -13,13 +13,13 @@ from PIL import Image
 
 from blip2core.capfilt import judge
 from tests import tiny
-from tests.capfilt.conftest import CAPTIONS, Seen, picture_bytes, task
+from tests.capfilt.conftest import CAPTIONS, Seen, image_bytes, task
 
 
-def test_each_picture_is_encoded_once_for_captions_and_scores(models, seen):
+def test_each_image_is_encoded_once_for_captions_and_scores(models, seen):
     results = list(judge((task(n, "a cat") for n in range(5)), models))
     assert [one.task.key for one in results] == [0, 1, 2, 3, 4]
-    assert seen.pictures == 5
+    assert seen.images == 5
     for one in results:
         sources = [text.candidate.source for text in one.scored]
         assert one.problem is None and sources[0] == "web"
@@ -53,7 +53,7 @@ def test_an_encoder_for_each_where_weights_differ(models, tiny_matcher):
     counters = Seen(apart.generator), Seen(apart.matcher)
     assert models.shared and not apart.shared
     assert all(one.scored for one in judge([task(n) for n in range(3)], apart))
-    assert [counter.pictures for counter in counters] == [3, 3]
+    assert [counter.images for counter in counters] == [3, 3]
     for counter in counters:
         counter.hook.remove()
 
@@ -61,14 +61,14 @@ def test_an_encoder_for_each_where_weights_differ(models, tiny_matcher):
 def test_texts_alone_need_no_captioner(models, seen):
     results = list(judge([task(1, "a cat", "  "), task(2)], replace(models, generator=None)))
     assert [[s.candidate.text for s in one.scored] for one in results] == [["a cat"], []]
-    assert seen.pictures == 2
+    assert seen.images == 2
 
 
 HOSTILE = {
     "empty": b"",
     "text": b"hello",
     "script": b"<svg onload=alert(1)>",
-    "cut": picture_bytes(1)[:200],
+    "cut": image_bytes(1)[:200],
     "zip": b"PK\x03\x04" + b"\0" * 100,
 }
 
@@ -79,7 +79,7 @@ def test_a_bad_file_is_a_problem_and_the_others_go_on(data, models, seen):
     results = list(judge(tasks, models))
     assert [bool(one.scored) for one in results] == [True, False, True]
     assert results[1].problem.name == "1.png" and results[1].problem.reason
-    assert seen.pictures == 2
+    assert seen.images == 2
 
 
 def test_a_bomb_is_a_problem(models, tmp_path):
@@ -91,7 +91,7 @@ def test_a_bomb_is_a_problem(models, tmp_path):
     assert "There is no file" in results[1].problem.reason
 
 
-def test_a_picture_on_which_a_model_fails_is_found_in_its_batch(models, monkeypatch):
+def test_a_image_on_which_a_model_fails_is_found_in_its_batch(models, monkeypatch):
     matcher = models.matcher
     count_tokens = type(matcher).count_tokens
 
@@ -120,7 +120,7 @@ def test_stop_ends_the_run_between_batches(models, seen):
         results.append(one)
         if len(results) == 3:
             stop.set()
-    assert len(results) == 4 and seen.pictures == 4
+    assert len(results) == 4 and seen.images == 4
 
 
 def test_stop_while_captions_are_written_drops_the_batch(models, monkeypatch):
@@ -161,7 +161,7 @@ def test_closing_leaves_no_thread(models):
 
 def test_a_path_is_read_by_the_worker(models, tmp_path: Path):
     file = tmp_path / "picture.png"
-    file.write_bytes(picture_bytes(7))
+    file.write_bytes(image_bytes(7))
     by_path = list(judge([replace(task(7, "a"), data=file)], models))
     by_bytes = list(judge([task(7, "a")], models))
     assert by_path[0].scored == by_bytes[0].scored
@@ -174,7 +174,7 @@ def test_a_task_may_have_its_captions_already(models, seen):
     assert [one.candidate.text for one in results[1].scored] == ["b", "c"]
     alone = list(judge([tasks[2]], models))
     assert [s.candidate for s in results[2].scored] == [s.candidate for s in alone[0].scored]
-    assert seen.pictures == 4
+    assert seen.images == 4
 
 
 def test_what_is_not_a_number_is_a_problem(models, monkeypatch):

@@ -16,8 +16,8 @@ def candidates(*texts: str) -> list[Candidate]:
     return [Candidate(text=text, source="web") for text in texts]
 
 
-def test_a_batch_gives_the_scores_of_each_pair(any_matcher, pictures):
-    features = any_matcher.encode(pictures)
+def test_a_batch_gives_the_scores_of_each_pair(any_matcher, images):
+    features = any_matcher.encode(images)
     texts = [candidates("a cat", "two dogs"), [], candidates("a much longer text of a bird")]
     found = score(any_matcher, features, texts)
     assert [len(listed) for listed in found] == [2, 0, 1]
@@ -31,18 +31,18 @@ def test_a_batch_gives_the_scores_of_each_pair(any_matcher, pictures):
             assert scored.itc == pytest.approx(expected.itc, abs=1e-5)
 
 
-def test_more_pairs_than_go_through_at_once(tiny_matcher, pictures):
+def test_more_pairs_than_go_through_at_once(tiny_matcher, images):
     words = [f"cat {number}" for number in range(CHUNK // 2 + 3)]
-    features = tiny_matcher.encode(pictures[:2])
+    features = tiny_matcher.encode(images[:2])
     found = score(tiny_matcher, features, [candidates(*words)] * 2)
     assert [[one.candidate.text for one in listed] for listed in found] == [words, words]
     last = tiny_matcher.match(features[1], words[-1:])[0]
     assert found[1][-1].itm == pytest.approx(last.itm, abs=1e-5)
 
 
-def test_the_end_of_a_long_text_is_not_read_and_that_is_said(pictures):
+def test_the_end_of_a_long_text_is_not_read_and_that_is_said(images):
     matcher = tiny.matcher(tiny.retrieval(), text_limit=8)
-    features = matcher.encode(pictures[:1])
+    features = matcher.encode(images[:1])
     short, long, longer = score(matcher, features, [candidates("abcdef", "abcdefg", "abcdefzzz")])[
         0
     ]
@@ -51,9 +51,9 @@ def test_the_end_of_a_long_text_is_not_read_and_that_is_said(pictures):
     assert longer.truncated and longer.itm == pytest.approx(short.itm)
 
 
-def test_lists_must_fit_the_pictures(tiny_matcher, pictures):
+def test_lists_must_fit_the_images(tiny_matcher, images):
     with pytest.raises(ModelError, match="1 lists of texts do not fit 3 images"):
-        score(tiny_matcher, tiny_matcher.encode(pictures), [[]])
+        score(tiny_matcher, tiny_matcher.encode(images), [[]])
 
 
 def test_identity_of_a_folder_is_its_weights(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from blip2core import cli
 from blip2core.models import loading
 from tests.capfilt.conftest import tiny_pair
-from tests.curation.conftest import web_picture
+from tests.curation.conftest import web_image
 
 
 class Shell:
@@ -61,11 +61,11 @@ def loaded(pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two pictures with texts beside them, one without, and a file that is no picture."""
+    """Two images with texts beside them, one without, and a file that is no image."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(3):
-        (folder / f"{number}.png").write_bytes(web_picture(number).data)
+        (folder / f"{number}.png").write_bytes(web_image(number).data)
     (folder / "0.txt").write_text("a cat")
     (folder / "1.txt").write_text("=cmd() <script>\x1b[31m")
     (folder / "broken.png").write_bytes(b"<svg onload=alert(1)>")

@@ -48,7 +48,7 @@ def test_hostile_texts_are_shown_on_one_harmless_line(
     lines = shell.lines(*RUN, folder)
     assert not [line for line in lines if "\x1b" in line]
     assert [line for line in lines if "=cmd() <script>" in line]
-    assert lines[-1].startswith("run 2 is done: 3 pictures, 0 problems")
+    assert lines[-1].startswith("run 2 is done: 3 images, 0 problems")
 
 
 def test_an_interrupted_run_is_resumed_as_it_was(

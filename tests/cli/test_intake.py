@@ -17,11 +17,11 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 def test_the_sample_web_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intake", str(WEB), "--json"]) == 0
-    *pictures, counts = rows(capsys)
+    *images, counts = rows(capsys)
     assert counts == {"pictures": 200, "problems": 0, "groups_alike": 0}
-    assert pictures[0]["name"] == "001.jpg"
-    assert pictures[0]["texts"] == ["PixMart logo banner 5920"]
-    assert (pictures[0]["width"], pictures[0]["format"]) == (112, "JPEG")
+    assert images[0]["name"] == "001.jpg"
+    assert images[0]["texts"] == ["PixMart logo banner 5920"]
+    assert (images[0]["width"], images[0]["format"]) == (112, "JPEG")
 
 
 def test_problems_and_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

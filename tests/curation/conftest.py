@@ -1,4 +1,4 @@
-"""A database with pictures and texts, and the tiny captioner and filter of the CapFilt tests."""
+"""A database with images and texts, and the tiny captioner and filter of the CapFilt tests."""
 
 import io
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from blip2core.capfilt import CapFilt
-from blip2core.curation import import_pictures
+from blip2core.curation import import_images
 from blip2core.models import Generator
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
 from tests.capfilt.conftest import CAPTIONS, Seen, tiny_pair
@@ -43,17 +43,17 @@ def seen(pair: tuple[Generator, object]) -> Iterator[Seen]:
     counter.hook.remove()
 
 
-def web_picture(number: int, *texts: str) -> WebPicture:
+def web_image(number: int, *texts: str) -> WebImage:
     """Noise of its own for each number; no two are near duplicates."""
     noise = numpy.random.default_rng(number).integers(0, 256, (24, 30, 3), dtype=numpy.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     url = f"https://example.org/{number}.png"
-    return WebPicture(name=f"{number}.png", data=file.getvalue(), texts=texts, url=url)
+    return WebImage(name=f"{number}.png", data=file.getvalue(), texts=texts, url=url)
 
 
-def filled(database: Database, inputs: list[WebPicture | Problem], name: str = "web") -> int:
+def filled(database: Database, inputs: list[WebImage | Problem], name: str = "web") -> int:
     """Imports -> the number of the dataset."""
-    list(import_pictures(database, dataset=name, inputs=inputs))
+    list(import_images(database, dataset=name, inputs=inputs))
     with database.read() as session:
         return find_dataset(session, name=name).id

@@ -1,4 +1,4 @@
-"""Each picture is looked at once, whatever happens in between."""
+"""Each image is looked at once, whatever happens in between."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from blip2core.storage.captions import texts_of
 from blip2core.storage.runs import get_run, list_problems, list_runs, request_cancel, request_pause
 from blip2core.storage.schema import Caption, Image, Run, Score, Scorer
 from tests import tiny
-from tests.curation.conftest import filled, web_picture
+from tests.curation.conftest import filled, web_image
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,10 +45,10 @@ def everything(database: Any) -> list[tuple[Any, ...]]:
 
 
 def test_captions_and_scores_from_one_look(database, models, seen):
-    dataset = filled(database, [web_picture(n, "a cat") for n in range(5)])
+    dataset = filled(database, [web_image(n, "a cat") for n in range(5)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     steps = list(work(database, run_id, models))
-    assert seen.pictures == 5 and len(steps) == 5
+    assert seen.images == 5 and len(steps) == 5
     run = run_of(database, run_id)
     assert (run.kind, run.status, run.done, run.failed, run.total) == ("capfilt", "done", 5, 0, 5)
     assert (run.model, run.seed) == (models.generator.spec.name, 5)
@@ -61,19 +61,19 @@ def test_captions_and_scores_from_one_look(database, models, seen):
 
 
 def test_the_same_again_looks_at_nothing(database, models, seen):
-    dataset = filled(database, [web_picture(n) for n in range(3)])
+    dataset = filled(database, [web_image(n) for n in range(3)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     list(work(database, run_id, models))
-    before, seen.pictures = everything(database), 0
+    before, seen.images = everything(database), 0
     assert start_capfilt(database, dataset_id=dataset, models=models) == run_id
     assert list(work(database, run_id, models)) == []
-    assert seen.pictures == 0 and everything(database) == before
-    filled(database, [web_picture(9, "new")])
-    assert len(list(work(database, run_id, models))) == 1 and seen.pictures == 1
+    assert seen.images == 0 and everything(database) == before
+    filled(database, [web_image(9, "new")])
+    assert len(list(work(database, run_id, models))) == 1 and seen.images == 1
 
 
 def test_other_settings_are_another_run(database, models):
-    dataset = filled(database, [web_picture(1)])
+    dataset = filled(database, [web_image(1)])
     first = start_capfilt(database, dataset_id=dataset, models=models)
     other = CaptionConfig(num=1, decode=DecodeConfig(max_new_tokens=4))
     changed = replace(models, captions=other)
@@ -84,7 +84,7 @@ def test_other_settings_are_another_run(database, models):
 def test_without_a_seed_a_done_run_is_not_taken_up(database, models):
     decode = replace(models.captions.decode, seed=None)
     unseeded = replace(models, captions=replace(models.captions, decode=decode))
-    dataset = filled(database, [web_picture(1)])
+    dataset = filled(database, [web_image(1)])
     first = start_capfilt(database, dataset_id=dataset, models=unseeded)
     assert start_capfilt(database, dataset_id=dataset, models=unseeded) == first
     list(work(database, first, unseeded))
@@ -92,15 +92,15 @@ def test_without_a_seed_a_done_run_is_not_taken_up(database, models):
 
 
 def test_a_run_left_early_goes_on(database, models, seen):
-    dataset = filled(database, [web_picture(n, "a") for n in range(6)])
+    dataset = filled(database, [web_image(n, "a") for n in range(6)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     steps = work(database, run_id, models)
     done = [next(steps).item_id for _ in range(2)]
     steps.close()
     assert run_of(database, run_id).status == "paused"
-    seen.pictures = 0
+    seen.images = 0
     rest = [step.item_id for step in work(database, run_id, models)]
-    assert seen.pictures == 4 and not set(done) & set(rest)
+    assert seen.images == 4 and not set(done) & set(rest)
     assert run_of(database, run_id).done == 6
 
 
@@ -108,7 +108,7 @@ def test_a_run_left_early_goes_on(database, models, seen):
     ("ask", "status"), [(request_pause, "paused"), (request_cancel, "cancelled")]
 )
 def test_a_run_does_what_it_is_asked(database, models, seen, ask, status):
-    dataset = filled(database, [web_picture(n) for n in range(10)])
+    dataset = filled(database, [web_image(n) for n in range(10)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     results = []
     for step in work(database, run_id, models):
@@ -118,13 +118,13 @@ def test_a_run_does_what_it_is_asked(database, models, seen, ask, status):
                 ask(session, run_id=run_id)
     assert 2 <= len(results) <= 4
     assert run_of(database, run_id).status == status and run_of(database, run_id).request == ""
-    seen.pictures = 0
+    seen.images = 0
     list(work(database, run_id, models))
-    assert seen.pictures == 10 - len(results) and run_of(database, run_id).status == "done"
+    assert seen.images == 10 - len(results) and run_of(database, run_id).status == "done"
 
 
 def test_stop_pauses(database, models):
-    dataset = filled(database, [web_picture(1)])
+    dataset = filled(database, [web_image(1)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     stop = Event()
     stop.set()
@@ -132,8 +132,8 @@ def test_stop_pauses(database, models):
     assert run_of(database, run_id).status == "paused"
 
 
-def test_a_lost_picture_is_a_problem_and_not_tried_again(database, models):
-    dataset = filled(database, [web_picture(n, "a") for n in range(3)])
+def test_a_lost_image_is_a_problem_and_not_tried_again(database, models):
+    dataset = filled(database, [web_image(n, "a") for n in range(3)])
     with database.read() as session:
         lost = session.scalars(select(Image).order_by(Image.id)).all()[1]
     database.images.delete(lost.sha256, format=lost.format)
@@ -147,7 +147,7 @@ def test_a_lost_picture_is_a_problem_and_not_tried_again(database, models):
 
 
 def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
-    dataset = filled(database, [web_picture(1, "a")])
+    dataset = filled(database, [web_image(1, "a")])
     monkeypatch.setattr(
         "blip2core.capfilt.pipeline.write_captions", lambda *args, **_: [[] for _ in args[2]]
     )
@@ -161,7 +161,7 @@ def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
 
 
 def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch):
-    dataset = filled(database, [web_picture(1)])
+    dataset = filled(database, [web_image(1)])
     run_id = start_capfilt(database, dataset_id=dataset, models=models)
     monkeypatch.setattr("blip2core.curation.capfilt_run.add_scores", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -172,15 +172,15 @@ def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch)
 
 
 def test_another_filter_scores_what_is_there(database, models, seen):
-    dataset = filled(database, [web_picture(n, "a cat") for n in range(3)])
+    dataset = filled(database, [web_image(n, "a cat") for n in range(3)])
     list(work(database, start_capfilt(database, dataset_id=dataset, models=models), models))
     captions, scores = count(database, Caption), count(database, Score)
     other = tiny.matcher(tiny.retrieval(seed=4), revision="b" * 40)
     filter_only = replace(models, matcher=other, generator=None)
     run_id = start_rescore(database, dataset_id=dataset, models=filter_only)
-    seen.pictures = 0
+    seen.images = 0
     assert len(list(work(database, run_id, filter_only))) == 3
-    assert seen.pictures == 0  # the captioner's encoder has nothing to do with it
+    assert seen.images == 0  # the captioner's encoder has nothing to do with it
     assert (count(database, Caption), count(database, Score)) == (captions, scores + 2 * captions)
     assert list(work(database, run_id, filter_only)) == []
     with database.read() as session:
@@ -190,14 +190,14 @@ def test_another_filter_scores_what_is_there(database, models, seen):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_killed_anywhere_it_goes_on_and_computes_nothing_twice(tmp_path, models, seen):
     whole = open_database(str(tmp_path / "whole" / "studio.db"))
-    dataset = filled(whole, [web_picture(n, "a cat", f"text {n}") for n in range(12)])
+    dataset = filled(whole, [web_image(n, "a cat", f"text {n}") for n in range(12)])
     list(work(whole, start_capfilt(whole, dataset_id=dataset, models=models), models))
     expected = everything(whole)
     whole.close()
 
     file = tmp_path / "killed" / "studio.db"
     started = open_database(str(file))
-    filled(started, [web_picture(n, "a cat", f"text {n}") for n in range(12)])
+    filled(started, [web_image(n, "a cat", f"text {n}") for n in range(12)])
     started.close()
     script = [sys.executable, "-m", "tests.curation.killed_run", str(file)]
     killed = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -207,11 +207,11 @@ def test_killed_anywhere_it_goes_on_and_computes_nothing_twice(tmp_path, models,
     assert run.status == "running"  # nobody could say otherwise
     done = run.done
     assert done == 2 + 4  # a batch before the torn one, then two
-    seen.pictures = 0
+    seen.images = 0
     run_id = start_capfilt(again, dataset_id=run.dataset_id, models=models)
     assert run_id == run.id
     rest = list(work(again, run_id, models))
-    assert len(rest) == seen.pictures == 12 - done
+    assert len(rest) == seen.images == 12 - done
     assert everything(again) == [(*row[:3], pytest.approx(row[3], abs=1e-6)) for row in expected]
     again.close()
 

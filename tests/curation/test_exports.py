@@ -12,7 +12,7 @@ def test_the_list_is_what_is_exported() -> None:
 
 def test_importing_and_deciding_load_no_torch() -> None:
     code = (
-        "import sys; from blip2core.curation import apply_rules, import_pictures, set_rules; "
+        "import sys; from blip2core.curation import apply_rules, import_images, set_rules; "
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,13 +16,13 @@ from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.scored_items import scored_items
-from tests.curation.conftest import filled, web_picture
+from tests.curation.conftest import filled, web_image
 
 IDENTITY = ScorerIdentity(
     model="m", revision="r", dtype="float32", preprocessing="p" * 64, text_limit=32
 )
 SCORES = [(0.9, 0.1), (0.4, 0.5), (0.2, 0.3), (0.7, 0.2)]
-"""ITM and ITC of the web text of each picture; its written text has one minus ITM."""
+"""ITM and ITC of the web text of each image; its written text has one minus ITM."""
 
 
 def test_a_threshold_of_the_dataset_is_the_filters_too(database: Any, dataset: int) -> None:
@@ -40,8 +40,8 @@ def test_a_threshold_of_the_dataset_is_the_filters_too(database: Any, dataset: i
 
 @pytest.fixture
 def dataset(database: Any) -> int:
-    """Four pictures with a web and a written text each, and one picture without texts."""
-    number = filled(database, [*(web_picture(n, f"web {n}") for n in range(4)), web_picture(4)])
+    """Four images with a web and a written text each, and one image without texts."""
+    number = filled(database, [*(web_image(n, f"web {n}") for n in range(4)), web_image(4)])
     with database.write() as session:
         new = NewRun(kind="capfilt", code_version="x", dataset_id=number, model="c", revision="r")
         run_id = create_run(session, new).id
@@ -145,7 +145,7 @@ def test_what_changed_since_it_was_shown_is_not_decided(database, dataset, perso
 
 
 def test_nothing_to_decide_is_told(database, person):
-    empty = filled(database, [web_picture(1)], name="empty")
+    empty = filled(database, [web_image(1)], name="empty")
     with pytest.raises(StorageError, match="nothing to decide"):
         apply_rules(database, batch(empty, person), rules=FilterConfig(), expected=0)
     with pytest.raises(StorageError, match="no dataset number 99"):

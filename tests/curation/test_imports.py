@@ -1,4 +1,4 @@
-"""Pictures come in once, with all their texts; what is bad is told; memory stays flat."""
+"""Images come in once, with all their texts; what is bad is told; memory stays flat."""
 
 from dataclasses import replace
 from threading import Event
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from blip2core.curation import import_pictures
+from blip2core.curation import import_images
 from blip2core.errors import StorageError
 from blip2core.records import Problem
 from blip2core.storage.items import purge_image
 from blip2core.storage.runs import list_problems, list_runs
 from blip2core.storage.schema import Caption, Image, Item, Source
-from tests.curation.conftest import web_picture
+from tests.curation.conftest import web_image
 
 
 def count(database: Any, table: Any) -> int:
@@ -21,9 +21,9 @@ def count(database: Any, table: Any) -> int:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def test_pictures_texts_and_sources_are_stored(database):
-    inputs = [web_picture(1, "a cat", "the same cat"), web_picture(2)]
-    results = list(import_pictures(database, dataset="web", inputs=inputs, label="pets.zip"))
+def test_images_texts_and_sources_are_stored(database):
+    inputs = [web_image(1, "a cat", "the same cat"), web_image(2)]
+    results = list(import_images(database, dataset="web", inputs=inputs, label="pets.zip"))
     assert [one.item.is_new for one in results] == [True, True]
     tables = (Image, Item, Source, Caption)
     assert [count(database, table) for table in tables] == [2, 2, 2, 2]
@@ -36,35 +36,35 @@ def test_pictures_texts_and_sources_are_stored(database):
 
 
 def test_again_adds_only_what_is_new(database):
-    first = [web_picture(1, "a cat")]
-    list(import_pictures(database, dataset="web", inputs=first))
-    again = [web_picture(1, "a cat", "a new text"), web_picture(2)]
-    results = list(import_pictures(database, dataset="web", inputs=again))
+    first = [web_image(1, "a cat")]
+    list(import_images(database, dataset="web", inputs=first))
+    again = [web_image(1, "a cat", "a new text"), web_image(2)]
+    results = list(import_images(database, dataset="web", inputs=again))
     assert [one.item.is_new for one in results] == [False, True]
     assert [count(database, table) for table in (Image, Item, Caption)] == [2, 2, 2]
 
 
 def test_bad_inputs_are_problems_of_the_run(database):
     inputs = [
-        Problem(name="row 3", reason="There is no picture in this row."),
-        replace(web_picture(1), data=b"<svg onload=alert(1)>", name="../../x.png"),
-        web_picture(2, "a cat"),
+        Problem(name="row 3", reason="There is no image in this row."),
+        replace(web_image(1), data=b"<svg onload=alert(1)>", name="../../x.png"),
+        web_image(2, "a cat"),
     ]
-    results = list(import_pictures(database, dataset="web", inputs=inputs))
+    results = list(import_images(database, dataset="web", inputs=inputs))
     assert [one.problem is None for one in results] == [False, False, True]
     with database.read() as session:
         (run,) = list_runs(session)
         assert (run.done, run.failed, run.status) == (1, 2, "done")
         told = [(one.name, one.reason) for one in list_problems(session, run_id=run.id)]
-    assert told[0] == ("row 3", "There is no picture in this row.")
+    assert told[0] == ("row 3", "There is no image in this row.")
     assert told[1][0] == "../../x.png" and "SVG" in told[1][1]
 
 
 def test_what_was_taken_down_stays_away(database):
-    (result,) = import_pictures(database, dataset="web", inputs=[web_picture(1)])
+    (result,) = import_images(database, dataset="web", inputs=[web_image(1)])
     with database.write() as session:
         purge_image(session, sha256=session.get_one(Image, result.item.image_id).sha256)
-    (again,) = import_pictures(database, dataset="web", inputs=[web_picture(1)])
+    (again,) = import_images(database, dataset="web", inputs=[web_image(1)])
     assert "taken down" in again.problem.reason
 
 
@@ -74,9 +74,9 @@ def test_inputs_are_read_as_they_are_needed(database):
     def inputs() -> Any:
         for number in range(200):
             read.append(number)
-            yield web_picture(number)
+            yield web_image(number)
 
-    results = import_pictures(database, dataset="web", inputs=inputs())
+    results = import_images(database, dataset="web", inputs=inputs())
     next(results)
     assert len(read) < 100
     results.close()
@@ -87,14 +87,14 @@ def test_inputs_are_read_as_they_are_needed(database):
 def test_stop_and_failure_are_noted(database):
     stop = Event()
     stop.set()
-    assert not list(import_pictures(database, dataset="web", inputs=[web_picture(1)], stop=stop))
+    assert not list(import_images(database, dataset="web", inputs=[web_image(1)], stop=stop))
 
     def broken() -> Any:
-        yield web_picture(1)
+        yield web_image(1)
         raise StorageError("The disk is full.")
 
     with pytest.raises(StorageError):
-        list(import_pictures(database, dataset="web", inputs=broken()))
+        list(import_images(database, dataset="web", inputs=broken()))
     with database.read() as session:
         failed, paused = list_runs(session)
     assert (paused.status, failed.status, failed.error) == ("paused", "failed", "The disk is full.")

@@ -1,7 +1,7 @@
 """Models that know the truth, and models that say the same of everything.
 
 Features are real `ImageFeatures` whose numbers are only the index of a scene and its square, so
-that an oracle recognises one picture and sees nothing in an average of several.
+that an oracle recognises one image and sees nothing in an average of several.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def gallery_of(scenes: Sequence[Scene]) -> Gallery:
 
 
 def seen(features: ImageFeatures, scenes: Sequence[Scene]) -> list[Scene | None]:
-    """The scene of each picture, None for an average of several."""
+    """The scene of each image, None for an average of several."""
     pairs = [(int(i), i * i == square) for i, square in features.vision[:, 0].tolist()]
     return [scenes[index] if single else None for index, single in pairs]
 
@@ -100,8 +100,8 @@ class Scorer:
         return ImageFeatures(vision=vision, encoder=self.vision.fingerprint)
 
     def itc(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
-        pictures = seen(features, self.scenes)
-        return torch.tensor([[self._score(scene, text) for text in texts] for scene in pictures])
+        images = seen(features, self.scenes)
+        return torch.tensor([[self._score(scene, text) for text in texts] for scene in images])
 
     def itm(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
         pairs = zip(seen(features, self.scenes), texts, strict=True)

@@ -110,7 +110,7 @@ def test_scenes_of_a_seed_are_of_the_web_split() -> None:
     assert all(scene.seed in SPLITS["web"] for scene in (*first, *second))
 
 
-def test_pictures_are_packed_and_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_packed_and_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_gallery, "paint", lambda _: Image.new("RGB", (112, 112), "red"))
     seen: list[int] = []
 
@@ -126,7 +126,7 @@ def test_pictures_are_packed_and_encoded_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 class FakeStage1Writer:
-    """Says the same of each picture."""
+    """Says the same of each image."""
 
     def __init__(self, matcher: Any) -> None:
         pass
@@ -146,9 +146,9 @@ def test_real_models_give_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capfilt, "NUCLEUS", short["nucleus"])
     monkeypatch.setattr(capfilt, "SEVERAL", replace(short["nucleus"], num=2))
     scenes = SCENES[:5]
-    pictures = [Image.new("RGB", (28, 28), (40 * n, 0, 0)) for n in range(5)]
+    images = [Image.new("RGB", (28, 28), (40 * n, 0, 0)) for n in range(5)]
     web = WebGallery(
-        gallery=Gallery(scenes=scenes, features=captioner.encode(pictures)),
+        gallery=Gallery(scenes=scenes, features=captioner.encode(images)),
         texts=tuple(WebText(text=f"text {n}", kind="right") for n in range(5)),
     )
     before = captioner.vision_calls

@@ -1,4 +1,4 @@
-"""Evaluation scenes are fresh, and prompts go through a model in batches with their pictures."""
+"""Evaluation scenes are fresh, and prompts go through a model in batches with their images."""
 
 import pytest
 from PIL import Image
@@ -29,7 +29,7 @@ def test_settings_out_of_range_are_named(seed: int, count: int, setting: str) ->
         draw_scenes(0, 10_001)
 
 
-def test_pictures_are_painted_and_encoded_once(
+def test_images_are_painted_and_encoded_once(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "paint", lambda scene: Image.new("RGB", (4, 4)))
@@ -38,9 +38,9 @@ def test_pictures_are_painted_and_encoded_once(
     assert writer.encoded == len(built.features) == len(built.scenes) == len(gallery.scenes)
 
 
-def test_each_prompt_meets_its_picture_in_any_batch(gallery: Gallery) -> None:
-    pictures = [5, 3, *range(BATCH), 5]
+def test_each_prompt_meets_its_image_in_any_batch(gallery: Gallery) -> None:
+    images = [5, 3, *range(BATCH), 5]
     writer = Writer(scenes=gallery.scenes)
-    texts = write_all(writer, gallery.features, pictures, [""] * len(pictures))
+    texts = write_all(writer, gallery.features, images, [""] * len(images))
     assert texts[0] == texts[-1] != texts[1]
     assert texts[2:-1] == write_all(writer, gallery.features, range(BATCH), [""] * BATCH)

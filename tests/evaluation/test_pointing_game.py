@@ -27,7 +27,7 @@ SCENES = draw_scenes(7, 12)
 
 
 @pytest.fixture
-def pictures_of_scenes(tiny_matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> Gallery:
+def images_of_scenes(tiny_matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> Gallery:
     """The emoji font is not needed here."""
     monkeypatch.setattr(
         painting, "paint", lambda scene: Image.new("RGB", (28, 28), (scene.seed % 256,) * 3)
@@ -55,12 +55,12 @@ def test_boxes_hold_the_patches_whose_centre_they_cover() -> None:
     assert inside == {(0, 1), (0, 2), (1, 1), (1, 2), (7, 7)}
 
 
-def test_known_maps_hit_and_miss(tiny_matcher: Matcher, pictures_of_scenes: Gallery) -> None:
+def test_known_maps_hit_and_miss(tiny_matcher: Matcher, images_of_scenes: Gallery) -> None:
     calls = tiny_matcher.vision_calls
     full = [scene for scene in SCENES if not 0 < len(inside_of(scene)) < 4]
     flat = len(full)  # a group in all or none of the four patches leaves a flat map
     methods = {"right": truth(True), "wrong": truth(False)}
-    figures = measure_pointing(tiny_matcher, pictures_of_scenes, methods)
+    figures = measure_pointing(tiny_matcher, images_of_scenes, methods)
     assert figures["right"]["hits"] == pytest.approx(1 - flat / len(SCENES))
     assert figures["wrong"]["hits"] == 0
     expected = sum(len(inside_of(scene)) for scene in SCENES) / 4 / len(SCENES)
@@ -72,8 +72,8 @@ def inside_of(scene: object) -> frozenset[tuple[int, int]]:
     return patches_inside(named_group(scene), (2, 2))
 
 
-def test_every_method_plays(tiny_matcher: Matcher, pictures_of_scenes: Gallery) -> None:
-    figures = measure_pointing(tiny_matcher, pictures_of_scenes)
+def test_every_method_plays(tiny_matcher: Matcher, images_of_scenes: Gallery) -> None:
+    figures = measure_pointing(tiny_matcher, images_of_scenes)
     assert set(figures) == {"chance", "best_constant_point", *METHODS}
     for name in METHODS:
         rates = figures[name]

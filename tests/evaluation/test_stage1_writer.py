@@ -21,8 +21,8 @@ def matcher(tmp_path: Path) -> Matcher:
     return load_matcher(str(tmp_path), device="cpu", dtype="float32")
 
 
-def test_the_likeliest_words(matcher, pictures):
-    features = matcher.encode(pictures)
+def test_the_likeliest_words(matcher, images):
+    features = matcher.encode(images)
     found = Stage1Writer(matcher).write(features)
     qformer = read_stage1(matcher.spec.checkpoint).eval()
     vision = matcher.model.vision_model.post_layernorm(features.vision)
@@ -39,9 +39,9 @@ def test_the_likeliest_words(matcher, pictures):
         assert text == tokenizer.decode(ids[1:], skip_special_tokens=True).strip()
 
 
-def test_drawn_words_come_from_the_seed_of_each_picture(matcher, pictures):
+def test_drawn_words_come_from_the_seed_of_each_image(matcher, images):
     writer = Stage1Writer(matcher)
-    features = matcher.encode(pictures)
+    features = matcher.encode(images)
     together = writer.write(features, seeds=[1, 2, 3])
     assert writer.write(features[1], seeds=[2]) == [together[1]]
     assert writer.write(features, seeds=[4, 5, 6]) != together

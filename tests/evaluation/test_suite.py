@@ -1,4 +1,4 @@
-"""`evaluate` loads the right models for a task and encodes each picture once."""
+"""`evaluate` loads the right models for a task and encodes each image once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ SCENES = draw_scenes(7, 6)
 
 
 @pytest.fixture(autouse=True)
-def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def blank_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """The emoji font is not needed here; each scene has a grey of its own."""
     monkeypatch.setattr(
         gallery, "paint", lambda scene: Image.new("RGB", (28, 28), (scene.seed % 256,) * 3)

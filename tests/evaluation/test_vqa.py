@@ -1,9 +1,9 @@
-"""Answers are counted by kind; without its picture an oracle knows nothing."""
+"""Answers are counted by kind; without its image an oracle knows nothing."""
 
 import pytest
 
 from blip2core.evaluation.gallery import Gallery
-from blip2core.evaluation.vqa import average_picture, is_right, measure_vqa
+from blip2core.evaluation.vqa import average_image, is_right, measure_vqa
 from blip2core.stickers.questions import KINDS, Question
 from tests.evaluation.oracle import Writer, gallery_of
 
@@ -43,9 +43,9 @@ def test_list_is_right_in_any_order(gallery: Gallery) -> None:
     assert not is_right(f"a {first}", question, scene)
 
 
-def test_average_picture_is_one_picture() -> None:
+def test_average_image_is_one_image() -> None:
     features = gallery_of([None, None, None]).features
-    average = average_picture(features)
+    average = average_image(features)
     assert len(average) == 1
     assert average.vision.tolist() == [[[1.0, 5 / 3]]]
     assert average.queries is None

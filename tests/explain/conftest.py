@@ -1,4 +1,4 @@
-"""One traced picture and text of the tiny matcher, and maps and traces made by hand."""
+"""One traced image and text of the tiny matcher, and maps and traces made by hand."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,8 +15,8 @@ TEXT = "a car, a red car"
 
 
 @pytest.fixture
-def features(tiny_matcher: Matcher, pictures: list[Image.Image]) -> ImageFeatures:
-    return tiny_matcher.encode(pictures[:1])
+def features(tiny_matcher: Matcher, images: list[Image.Image]) -> ImageFeatures:
+    return tiny_matcher.encode(images[:1])
 
 
 @pytest.fixture

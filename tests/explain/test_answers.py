@@ -21,15 +21,15 @@ def writer(request: pytest.FixtureRequest) -> Generator:
     return request.getfixturevalue(request.param)
 
 
-def test_each_token_has_a_map(writer: Generator, pictures: list[Image.Image]) -> None:
-    features = writer.encode(pictures[:1])
+def test_each_token_has_a_map(writer: Generator, images: list[Image.Image]) -> None:
+    features = writer.encode(images[:1])
     said = writer.answer(features, [PROMPT], decode=SHORT)[0]
     calls = writer.vision_calls
     seen = trace_answer(writer, features, PROMPT, said.tokens)
     assert writer.vision_calls == calls
     assert seen.slots.shape == (5, tiny.QUERIES)
     torch.testing.assert_close(seen.slots.sum(dim=1), torch.ones(5))
-    assert (seen.picture_share > 0).all() and (seen.picture_share < 1).all()
+    assert (seen.image_share > 0).all() and (seen.image_share < 1).all()
     assert seen.looks.shape == (tiny.QUERIES, 4)
     assert seen.token_map(4).values.shape == (2, 2)
     assert "".join(seen.pieces) == writer.tokenizer.decode(list(said.tokens))
@@ -37,9 +37,9 @@ def test_each_token_has_a_map(writer: Generator, pictures: list[Image.Image]) ->
 
 
 def test_decoder_rows_are_those_that_wrote_the_tokens(
-    tiny_generator: Generator, pictures: list[Image.Image]
+    tiny_generator: Generator, images: list[Image.Image]
 ) -> None:
-    features = tiny_generator.encode(pictures[:1])
+    features = tiny_generator.encode(images[:1])
     tokens = (20, 30, 40)
     seen = trace_answer(tiny_generator, features, PROMPT, tokens)
     model, processor = tiny.blip2()  # the same weights again
@@ -51,14 +51,14 @@ def test_decoder_rows_are_those_that_wrote_the_tokens(
     )
     first = tiny.QUERIES + ids.shape[1] - len(tokens) - 1  # where the last word of the prompt is
     mean = torch.stack(output.attentions).mean(dim=(0, 1, 2))[first : first + 3, : tiny.QUERIES]
-    torch.testing.assert_close(seen.picture_share, mean.sum(dim=1))
+    torch.testing.assert_close(seen.image_share, mean.sum(dim=1))
     torch.testing.assert_close(seen.slots, mean / mean.sum(dim=1, keepdim=True))
 
 
 def test_encoder_decoder_rows_are_those_of_the_decoder(
-    tiny_t5_generator: Generator, pictures: list[Image.Image]
+    tiny_t5_generator: Generator, images: list[Image.Image]
 ) -> None:
-    features = tiny_t5_generator.encode(pictures[:1])
+    features = tiny_t5_generator.encode(images[:1])
     tokens = (20, 30, 40)
     seen = trace_answer(tiny_t5_generator, features, PROMPT, tokens)
     model, processor = tiny.blip2(tiny.T5)
@@ -71,13 +71,13 @@ def test_encoder_decoder_rows_are_those_of_the_decoder(
         output_attentions=True,
     )
     mean = torch.stack(output.cross_attentions).mean(dim=(0, 1, 2))[:, : tiny.QUERIES]
-    torch.testing.assert_close(seen.picture_share, mean.sum(dim=1))
+    torch.testing.assert_close(seen.image_share, mean.sum(dim=1))
 
 
 def test_the_generator_is_left_as_it_was(
-    tiny_generator: Generator, pictures: list[Image.Image]
+    tiny_generator: Generator, images: list[Image.Image]
 ) -> None:
-    features = tiny_generator.encode(pictures[:1])
+    features = tiny_generator.encode(images[:1])
     before = tiny_generator.answer(features, [PROMPT], decode=SHORT)
     trace_answer(tiny_generator, features, PROMPT, before[0].tokens)
     assert tiny_generator.language_model.config._attn_implementation == "sdpa"
@@ -86,13 +86,13 @@ def test_the_generator_is_left_as_it_was(
 
 
 def test_mistakes_are_told(
-    tiny_generator: Generator, tiny_blip: Generator, pictures: list[Image.Image]
+    tiny_generator: Generator, tiny_blip: Generator, images: list[Image.Image]
 ) -> None:
-    features = tiny_generator.encode(pictures[:1])
+    features = tiny_generator.encode(images[:1])
     with pytest.raises(ModelError, match="no Q-Former"):
-        trace_answer(tiny_blip, tiny_blip.encode(pictures[:1]), "", [5])
+        trace_answer(tiny_blip, tiny_blip.encode(images[:1]), "", [5])
     with pytest.raises(ModelError, match="features of one image"):
-        trace_answer(tiny_generator, tiny_generator.encode(pictures), PROMPT, [5])
+        trace_answer(tiny_generator, tiny_generator.encode(images), PROMPT, [5])
     with pytest.raises(ConfigError, match="answer is empty"):
         trace_answer(tiny_generator, features, PROMPT, [])
     with pytest.raises(ConfigError, match=r"token \(1\) must be from 0 to 0"):

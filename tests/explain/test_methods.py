@@ -23,13 +23,13 @@ def test_every_method_maps_the_whole_grid(name: str, traced: Trace) -> None:
 def test_a_method_says_what_it_lacks(
     name: str, tiny_matcher: Matcher, features: ImageFeatures
 ) -> None:
-    picture_only = trace(tiny_matcher, features)
+    image_only = trace(tiny_matcher, features)
     without_gradients = trace(tiny_matcher, features, "a car")
     if name in (WITHOUT_TEXT, "rollout"):
-        assert METHODS[name](picture_only, Focus()).values.sum() > 0
+        assert METHODS[name](image_only, Focus()).values.sum() > 0
         return
     with pytest.raises(ConfigError, match="needs a text"):
-        METHODS[name](picture_only, Focus())
+        METHODS[name](image_only, Focus())
     if name != "winner":
         with pytest.raises(ConfigError, match="needs gradients"):
             METHODS[name](without_gradients, Focus())

@@ -30,10 +30,10 @@ def test_hiding_is_an_attention_mask(tiny_matcher: Matcher, features: ImageFeatu
 
 
 def test_matcher_and_generator_answer_again(
-    any_generator: Generator, tiny_matcher: Matcher, pictures: list[Image.Image]
+    any_generator: Generator, tiny_matcher: Matcher, images: list[Image.Image]
 ) -> None:
     decode = DecodeConfig(max_new_tokens=8)
-    features = any_generator.encode(pictures[:1])
+    features = any_generator.encode(images[:1])
     calls = any_generator.vision_calls
     said = [
         any_generator.answer(seen, ["Who?"], decode=decode, logprobs=True)[0].logprobs
@@ -42,7 +42,7 @@ def test_matcher_and_generator_answer_again(
     assert any_generator.vision_calls == calls
     assert said[0] == pytest.approx(said[1])
     assert said[0] != pytest.approx(said[2], abs=1e-3)
-    seen = tiny_matcher.encode(pictures[:1])
+    seen = tiny_matcher.encode(images[:1])
     scores = [
         tiny_matcher.itm(keep_patches(seen, kept, GRID), ["a"]) for kept in ([0, 1, 2, 3], [2])
     ]
@@ -51,9 +51,9 @@ def test_matcher_and_generator_answer_again(
 
 
 def test_what_was_read_before_is_forgotten(
-    tiny_generator: Generator, pictures: list[Image.Image]
+    tiny_generator: Generator, images: list[Image.Image]
 ) -> None:
-    features = tiny_generator.encode(pictures[:1])
+    features = tiny_generator.encode(images[:1])
     hidden = hide_patches(features, {0, 3}, GRID)
     assert features.queries is not None
     assert (hidden.queries, hidden.reader) == (None, None)
@@ -77,5 +77,5 @@ def test_mistakes_are_told(features: ImageFeatures) -> None:
         keep_patches(features, [4], GRID)
     with pytest.raises(ConfigError, match=r"patch \(-1\)"):
         hide_patches(features, [-1], GRID)
-    with pytest.raises(ModelError, match="a whole picture has 9"):
+    with pytest.raises(ModelError, match="a whole image has 9"):
         hide_patches(features, [0], (3, 3))

@@ -1,4 +1,4 @@
-"""Maps as pictures: in the right place whatever the shape, in the right colours."""
+"""Maps as images: in the right place whatever the shape, in the right colours."""
 
 import io
 from collections.abc import Callable
@@ -44,48 +44,48 @@ def test_smoothing_never_goes_below_zero(map_of: Build) -> None:
     assert pixels.max() > 0.9
 
 
-def test_opacity_mixes_with_the_grey_picture(map_of: Build) -> None:
-    picture, found = Image.new("RGB", (500, 500), (200, 0, 0)), map_of(spot(0, 0))
+def test_opacity_mixes_with_the_grey_image(map_of: Build) -> None:
+    image, found = Image.new("RGB", (500, 500), (200, 0, 0)), map_of(spot(0, 0))
     for opacity in (0.0, 0.5, 1.0):
-        corner = overlay(picture, found, Look(opacity=opacity, smooth=False)).getpixel((499, 499))
+        corner = overlay(image, found, Look(opacity=opacity, smooth=False)).getpixel((499, 499))
         grey, dark = numpy.array([60] * 3), viridis()[0].astype(int)
         expected = grey * (1 - opacity) + dark * opacity
         assert numpy.abs(numpy.array(corner) - expected).max() <= 1
 
 
 def test_a_shared_scale_keeps_weak_maps_dark(map_of: Build) -> None:
-    picture, found = Image.new("RGB", (500, 500)), map_of([[0.0, 0.1]])
+    image, found = Image.new("RGB", (500, 500)), map_of([[0.0, 0.1]])
     own, shared = (
-        overlay(picture, found, Look(opacity=1, smooth=False, scale=scale)).getpixel((499, 0))
+        overlay(image, found, Look(opacity=1, smooth=False, scale=scale)).getpixel((499, 0))
         for scale in (None, 1.0)
     )
     assert own == tuple(viridis()[255])
     assert shared == tuple(viridis()[26])
 
 
-def test_a_flat_map_leaves_the_picture_grey(map_of: Build) -> None:
-    picture = Image.effect_noise((460, 500), 50).convert("RGB")
-    seen = overlay(picture, map_of([[0.3, 0.3]]), Look(opacity=1))
-    assert numpy.array_equal(numpy.asarray(seen), numpy.asarray(picture))
+def test_a_flat_map_leaves_the_image_grey(map_of: Build) -> None:
+    image = Image.effect_noise((460, 500), 50).convert("RGB")
+    seen = overlay(image, map_of([[0.3, 0.3]]), Look(opacity=1))
+    assert numpy.array_equal(numpy.asarray(seen), numpy.asarray(image))
 
 
 @pytest.mark.parametrize(
     ("size", "drawn"),
     [((40, 20), (448, 224)), ((1000, 10), (1000, 10)), ((4000, 2000), (1600, 800))],
 )
-def test_pictures_keep_their_shape(
+def test_images_keep_their_shape(
     map_of: Build, size: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
     assert overlay(Image.new("RGB", size), map_of(spot(0, 0))).size == drawn
 
 
-def test_bar_and_words_stand_beside_the_picture(map_of: Build) -> None:
-    picture = Image.new("RGB", (500, 300))
-    page = render(picture, map_of(spot(0, 0)))
+def test_bar_and_words_stand_beside_the_image(map_of: Build) -> None:
+    image = Image.new("RGB", (500, 300))
+    page = render(image, map_of(spot(0, 0)))
     assert page.width > 500 and page.height > 300
     assert page.getpixel((511, 0)) == tuple(viridis()[255])
     assert page.getpixel((511, 299)) == tuple(viridis()[0])
-    assert render(picture, map_of(spot(0, 0)), Look(words=False)).height == 300
+    assert render(image, map_of(spot(0, 0)), Look(words=False)).height == 300
 
 
 def test_words_have_only_glyphs_of_the_font(map_of: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,10 +47,10 @@ def test_one_result_for_each_round(tiny_matcher: Matcher, features: ImageFeature
     assert tiny_matcher.vision_calls == calls
 
 
-def test_a_map_of_the_picture_alone_can_be_checked(
-    tiny_matcher: Matcher, pictures: list[Image.Image]
+def test_a_map_of_the_image_alone_can_be_checked(
+    tiny_matcher: Matcher, images: list[Image.Image]
 ) -> None:
-    features = tiny_matcher.encode(pictures[:1])
+    features = tiny_matcher.encode(images[:1])
     (found,) = sanity_check(tiny_matcher, features, None, METHODS["rollout"], rounds=1)
     assert found.finished
 

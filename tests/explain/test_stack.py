@@ -18,7 +18,7 @@ from blip2core.explain.viridis import viridis
 from blip2core.explain.word_maps import word_map
 from blip2core.models import Generator, ImageFeatures, Matcher
 
-PICTURE = Image.new("RGB", (3000, 1000), "red")
+IMAGE = Image.new("RGB", (3000, 1000), "red")
 
 
 def levels(part: dict[str, Any]) -> numpy.ndarray:
@@ -27,7 +27,7 @@ def levels(part: dict[str, Any]) -> numpy.ndarray:
 
 @pytest.fixture
 def payload(traced: Trace) -> dict[str, Any]:
-    return explorer_stack(traced, PICTURE)
+    return explorer_stack(traced, IMAGE)
 
 
 def test_keys_are_those_described(payload: dict[str, Any]) -> None:
@@ -77,26 +77,26 @@ def test_texts_and_numbers(payload: dict[str, Any], traced: Trace) -> None:
     assert base64.b64decode(payload["palette"]) == viridis().tobytes()
 
 
-def test_the_picture_travels_small_and_in_shape(payload: dict[str, Any]) -> None:
+def test_the_image_travels_small_and_in_shape(payload: dict[str, Any]) -> None:
     part = payload["picture"]
     assert (part["width"], part["height"]) == (3000, 1000)
     sent = Image.open(io.BytesIO(base64.b64decode(part["src"].partition(",")[2])))
     assert (sent.format, sent.size) == ("JPEG", (1024, 341))
-    assert PICTURE.size == (3000, 1000)  # it was not shrunk itself
+    assert IMAGE.size == (3000, 1000)  # it was not shrunk itself
 
 
-def test_a_picture_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
-    payload = explorer_stack(trace(tiny_matcher, features), PICTURE)
+def test_a_image_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
+    payload = explorer_stack(trace(tiny_matcher, features), IMAGE)
     nothing = ("text", "itm", "cosines", "winner", "from_words", "heard", "default_map", "answer")
     assert [payload[name] for name in nothing] == [None] * len(nothing)
     assert {one["kind"] for one in payload["maps"]} == {"rollout"}
 
 
 def test_an_answer_joins(
-    tiny_generator: Generator, traced: Trace, pictures: list[Image.Image]
+    tiny_generator: Generator, traced: Trace, images: list[Image.Image]
 ) -> None:
-    seen = trace_answer(tiny_generator, tiny_generator.encode(pictures[:1]), "Who?", [20, 30])
-    part = explorer_stack(traced, PICTURE, answer=seen)["answer"]
+    seen = trace_answer(tiny_generator, tiny_generator.encode(images[:1]), "Who?", [20, 30])
+    part = explorer_stack(traced, IMAGE, answer=seen)["answer"]
     assert [token["token"] for token in part["tokens"]] == [20, 30]
     assert len(levels(part)) == 2 * part["slots"]
     assert [one["kind"] for one in part["maps"]] == ["answer", "answer"]

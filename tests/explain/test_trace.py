@@ -14,7 +14,7 @@ from tests import tiny
 from tests.explain.conftest import TEXT
 
 
-def test_the_picture_is_never_encoded_again(tiny_matcher: Matcher, features: ImageFeatures) -> None:
+def test_the_image_is_never_encoded_again(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     before = tiny_matcher.vision_calls
     trace(tiny_matcher, features, TEXT, gradients=True)
     assert tiny_matcher.vision_calls == before
@@ -134,27 +134,27 @@ def test_a_long_text_has_the_words_that_were_read(features: ImageFeatures) -> No
     assert len(seen.tokens) == 6
 
 
-def test_without_text_there_is_the_picture(tiny_matcher: Matcher, features: ImageFeatures) -> None:
+def test_without_text_there_is_the_image(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     seen = trace(tiny_matcher, features)
     assert (seen.together, seen.cosines, seen.itm, seen.words) == (None, None, None, ())
     assert seen.shown is seen.alone
 
 
-def test_works_inside_inference_mode(tiny_matcher: Matcher, pictures: list[Image.Image]) -> None:
+def test_works_inside_inference_mode(tiny_matcher: Matcher, images: list[Image.Image]) -> None:
     with torch.inference_mode():
-        features = tiny_matcher.encode(pictures[:1])
+        features = tiny_matcher.encode(images[:1])
         seen = trace(tiny_matcher, features, "a car", gradients=True)
     assert seen.together.cross_gradients.abs().max() > 0
 
 
 def test_mistakes_are_told(
-    tiny_matcher: Matcher, tiny_blip_matcher: Matcher, pictures: list[Image.Image]
+    tiny_matcher: Matcher, tiny_blip_matcher: Matcher, images: list[Image.Image]
 ) -> None:
-    features = tiny_matcher.encode(pictures)
+    features = tiny_matcher.encode(images)
     with pytest.raises(ModelError, match="one image, not of 3"):
         trace(tiny_matcher, features)
     with pytest.raises(ModelError, match="no Q-Former"):
-        trace(tiny_blip_matcher, tiny_blip_matcher.encode(pictures[:1]))
+        trace(tiny_blip_matcher, tiny_blip_matcher.encode(images[:1]))
     with pytest.raises(ConfigError, match="gradients need a text"):
         trace(tiny_matcher, features[0], gradients=True)
     for empty in ("", "  "):

@@ -1,4 +1,4 @@
-"""The winner of ITC, in the picture's own pass."""
+"""The winner of ITC, in the image's own pass."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Accepted pairs as a snapshot hands them out, with real picture files and hostile texts."""
+"""Accepted pairs as a snapshot hands them out, with real image files and hostile texts."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ HOSTILE = (
     "true",
 )
 """Captions that one format or another is known to spoil."""
-FORMATS_OF_PICTURES = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+FORMATS_OF_IMAGES = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SUBJECT = Subject(
     dataset="stickers | <b>web</b>",
     snapshot="first",
@@ -44,7 +44,7 @@ SUBJECT = Subject(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Where the pictures of `make_pairs` lie."""
+    """Where the images of `make_pairs` lie."""
     folder = tmp_path / "store-of-this-machine"
     folder.mkdir()
     return folder
@@ -52,16 +52,16 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_pairs(store: Path) -> Callable[..., list[ExportPair]]:
-    """(number of pictures) -> two texts for each, one in five pictures held out."""
+    """(number of images) -> two texts for each, one in five images held out."""
 
     def make(count: int = 10, *, texts: tuple[str, ...] = HOSTILE, **changes: Any) -> Any:
         noise = numpy.random.default_rng(0)
         pairs = []
         for number in range(count):
-            kind = FORMATS_OF_PICTURES[number % 5]
-            picture = Image.fromarray(noise.integers(0, 256, (9, 7, 3), dtype=numpy.uint8))
+            kind = FORMATS_OF_IMAGES[number % 5]
+            image = Image.fromarray(noise.integers(0, 256, (9, 7, 3), dtype=numpy.uint8))
             file = io.BytesIO()
-            picture.save(file, kind)
+            image.save(file, kind)
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             (store / digest).write_bytes(file.getvalue())
             web = dict(

@@ -19,8 +19,8 @@ def test_pycocotools_reads_it(written: Callable[..., Any]) -> None:
             assert (annotation["caption"], annotation["image_id"]) == (pair.text, pair.item_id)
             assert annotation["extra"]["scorer"] == pair.scorer
             image = coco.loadImgs([pair.item_id])[0]
-            with Image.open(out / split / image["file_name"]) as picture:
-                assert picture.size == (image["width"], image["height"])
+            with Image.open(out / split / image["file_name"]) as opened:
+                assert opened.size == (image["width"], image["height"])
 
 
 def test_licences_are_numbered(written: Callable[..., Any], make_pairs: Any) -> None:

@@ -64,7 +64,7 @@ def test_sums_and_manifest_cover_every_file(name: str, written: Callable[..., An
     assert told["counts"]["pairs"] == {"train": 12, "validation": 4, "test": 4}
     assert told["counts"]["captioners"] == {pairs[1].captioner: 10}
     assert told["policy"]["threshold"] == 0.5
-    assert (manifest.pairs, manifest.pictures) == (20, 10)
+    assert (manifest.pairs, manifest.images) == (20, 10)
 
 
 @EACH
@@ -140,9 +140,7 @@ def test_a_kill_leaves_only_partial(
     assert os.listdir(out.parent) == ["mine"]
 
 
-def test_a_licence_of_its_own_for_each_picture(
-    written: Callable[..., Any], make_pairs: Any
-) -> None:
+def test_a_licence_of_its_own_for_each_image(written: Callable[..., Any], make_pairs: Any) -> None:
     pairs = [replace(pair, license=f"mine {pair.item_id}") for pair in make_pairs(150)]
     _, manifest, _ = written("jsonl", pairs)
     licenses = manifest.data["counts"]["licenses"]
@@ -163,7 +161,7 @@ def test_what_is_there_is_never_overwritten(written: Callable[..., Any], tmp_pat
     assert (tmp_path / "new.partial" / "diary.txt").read_text() == "mine"
 
 
-def test_a_picture_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_image_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
     pairs = make_pairs(2)
     item = pairs[2].item_id
     Path(pairs[2].image_path).write_bytes(b"other")
@@ -175,7 +173,7 @@ def test_a_picture_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_p
     assert not (tmp_path / "a").exists()
 
 
-def test_a_picture_in_two_splits_is_refused(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_image_in_two_splits_is_refused(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
     first, second = make_pairs(1)
     with pytest.raises(ExportError, match="in train and in test"):
         export_pairs(

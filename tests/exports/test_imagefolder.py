@@ -23,7 +23,7 @@ def test_datasets_reads_it(written: Callable[..., Any], tmp_path: Path, by_card:
         expected = of_split(pairs, split)
         assert list(loaded[split]["text"]) == texts_of(expected)
         with left_open():
-            assert [picture.size for picture in loaded[split]["image"]] == [(7, 9)] * len(expected)
+            assert [image.size for image in loaded[split]["image"]] == [(7, 9)] * len(expected)
         assert list(loaded[split]["caption_id"]) == [pair.caption_id for pair in expected]
         assert list(loaded[split]["captioner"]) == [pair.captioner or "" for pair in expected]
         assert list(loaded[split]["itm"]) == [
@@ -44,7 +44,7 @@ def test_a_column_that_one_split_does_not_have(
     assert set(loaded["test"]["run_uid"]) == {"run-1"}
 
 
-def test_one_row_per_picture(written: Callable[..., Any], tmp_path: Path) -> None:
+def test_one_row_per_image(written: Callable[..., Any], tmp_path: Path) -> None:
     out, manifest, pairs = written("imagefolder", config=ExportConfig(captions="lists"))
     train = of_split(pairs, "train")
     loaded = load("imagefolder", tmp_path / "cache", data_dir=str(out))["train"]
@@ -54,7 +54,7 @@ def test_one_row_per_picture(written: Callable[..., Any], tmp_path: Path) -> Non
     assert manifest.pairs == len(pairs)
 
 
-def test_pictures_are_the_stored_bytes_under_their_hash(written: Callable[..., Any]) -> None:
+def test_images_are_the_stored_bytes_under_their_hash(written: Callable[..., Any]) -> None:
     out, _, pairs = written("imagefolder")
     for row in json_lines(out / "train/metadata.jsonl"):
         data = (out / "train" / row["file_name"]).read_bytes()

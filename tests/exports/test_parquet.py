@@ -14,7 +14,7 @@ from tests.exports.reading import load, of_split, texts_of
 
 
 @pytest.mark.parametrize("by_card", [False, True], ids=["data_dir", "card"])
-def test_datasets_reads_pictures_and_origin(
+def test_datasets_reads_images_and_origin(
     written: Callable[..., Any], tmp_path: Path, by_card: bool
 ) -> None:
     out, _, pairs = written("parquet")
@@ -23,7 +23,7 @@ def test_datasets_reads_pictures_and_origin(
     for split in ("train", "validation", "test"):
         expected = of_split(pairs, split)
         assert list(loaded[split]["text"]) == texts_of(expected)
-        assert [picture.size for picture in loaded[split]["image"]] == [(7, 9)] * len(expected)
+        assert [image.size for image in loaded[split]["image"]] == [(7, 9)] * len(expected)
         for column in ("scorer", "license", "url", "decided_by", "itc", "decision_id"):
             assert list(loaded[split][column]) == [getattr(pair, column) for pair in expected]
 
@@ -55,7 +55,7 @@ def test_shards_and_row_groups(
     assert rows == texts_of(of_split(pairs, "train"))
 
 
-def test_a_row_group_ends_where_its_pictures_are_large(
+def test_a_row_group_ends_where_its_images_are_large(
     written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parquet, "GROUP_BYTES", 1)

@@ -6,15 +6,15 @@ from PIL import Image
 from tests.exports.reading import json_lines, of_split, texts_of
 
 
-def test_each_picture_has_its_texts_beside_it(written: Callable[..., Any]) -> None:
+def test_each_image_has_its_texts_beside_it(written: Callable[..., Any]) -> None:
     out, _, pairs = written("sidecars")
     train = of_split(pairs, "train")
-    assert len(list((out / "train").iterdir())) == len(train)  # a picture and a text for two pairs
+    assert len(list((out / "train").iterdir())) == len(train)  # an image and a text for two pairs
     for web, synthetic in zip(train[::2], train[1::2], strict=True):
         lines = (out / f"train/{web.image_sha256}.txt").read_bytes().decode().split("\n")
         assert lines == [" ".join(web.text.splitlines()), synthetic.text]
-        picture = next((out / "train").glob(f"{web.image_sha256}.[!t]*"))
-        with Image.open(picture) as opened:
+        image = next((out / "train").glob(f"{web.image_sha256}.[!t]*"))
+        with Image.open(image) as opened:
             assert opened.size == (7, 9)
 
 

@@ -17,7 +17,7 @@ from blip2core.cli import export
 from blip2core.errors import ExportError, StorageError
 from blip2core.exports import FORMATS
 from blip2core.exports.snapshots import export_snapshot, write_snapshot
-from blip2core.records import Candidate, Scored, ScorerIdentity, WebPicture
+from blip2core.records import Candidate, Scored, ScorerIdentity, WebImage
 from blip2core.storage import Database, open_database
 from blip2core.storage.batches import (
     NewBatch,
@@ -44,7 +44,7 @@ ITEMS = 12
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Database]:
-    """A dataset of twelve pictures; each has a web text at 0.3 and a synthetic one at 0.8."""
+    """A dataset of twelve images; each has a web text at 0.3 and a synthetic one at 0.8."""
     database = open_database(str(tmp_path / "studio.db"))
     with database.write() as session:
         dataset = get_or_create_dataset(session, name="birds")
@@ -78,8 +78,8 @@ def _add(database: Database, session: Any, dataset_id: int, run_id: int, number:
         format="PNG",
         bytes=len(file.getvalue()),
     )
-    picture = WebPicture(name=f"{number}.png", data=b"", texts=(f"a bird {number}",), license="CC0")
-    item = add_item(session, dataset_id=dataset_id, run_id=run_id, image=facts, picture=picture)
+    image = WebImage(name=f"{number}.png", data=b"", texts=(f"a bird {number}",), license="CC0")
+    item = add_item(session, dataset_id=dataset_id, run_id=run_id, image=facts, web=image)
     add_captions(session, run_id=run_id, item_id=item.item_id, texts=[f"a drawn bird {number}"])
     texts = texts_of(session, item_id=item.item_id)
     scores = {

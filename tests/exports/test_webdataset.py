@@ -19,10 +19,10 @@ def test_webdataset_reads_it(written: Callable[..., Any]) -> None:
     train = of_split(pairs, "train")
     assert [text for _, text, _ in samples] == texts_of(train)
     assert [origin["captioner"] for _, _, origin in samples] == [pair.captioner for pair in train]
-    assert {picture.size for picture, _, _ in samples} == {(7, 9)}
+    assert {image.size for image, _, _ in samples} == {(7, 9)}
 
 
-def test_every_kind_of_picture_is_decoded(written: Callable[..., Any]) -> None:
+def test_every_kind_of_image_is_decoded(written: Callable[..., Any]) -> None:
     out, _, _ = written("webdataset")
     with left_open():
         shards = sorted(str(path) for path in out.glob("*.tar"))

@@ -1,4 +1,4 @@
-"""Small pictures and archives, and what was read of them."""
+"""Small images and archives, and what was read of them."""
 
 import io
 import tarfile
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from PIL import Image
 
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 
 
 def png(shade: int = 0, size: tuple[int, int] = (4, 3)) -> bytes:
-    """A picture of one shade; another shade, other bytes."""
+    """An image of one shade; another shade, other bytes."""
     return encoded(Image.new("RGB", size, (shade, shade, 0)), "PNG")
 
 
@@ -40,17 +40,17 @@ def tarred(members: Iterable[tuple[str | tarfile.TarInfo, bytes]], mode: str = "
     return file.getvalue()
 
 
-def pictures(found: Iterable[WebPicture | Problem]) -> list[WebPicture]:
+def images(found: Iterable[WebImage | Problem]) -> list[WebImage]:
     """All of them; none of `found` is a problem."""
     read = list(found)
     assert [one for one in read if isinstance(one, Problem)] == []
-    return [one for one in read if isinstance(one, WebPicture)]
+    return [one for one in read if isinstance(one, WebImage)]
 
 
-def texts(found: Iterable[WebPicture | Problem]) -> dict[str, tuple[str, ...]]:
-    return {one.name: one.texts for one in pictures(found)}
+def texts(found: Iterable[WebImage | Problem]) -> dict[str, tuple[str, ...]]:
+    return {one.name: one.texts for one in images(found)}
 
 
-def reasons(found: Iterable[WebPicture | Problem]) -> dict[str, str]:
-    """Names of the problems and what they say; pictures are passed by."""
+def reasons(found: Iterable[WebImage | Problem]) -> dict[str, str]:
+    """Names of the problems and what they say; images are passed by."""
     return {one.name: one.reason for one in found if isinstance(one, Problem)}

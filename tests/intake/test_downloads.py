@@ -9,7 +9,7 @@ import pytest
 from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake import Downloads, NamedFile, read
 from blip2core.intake.downloads import fetch
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 from tests.intake.local_web import PUBLIC, Names, Web, local_web
 from tests.intake.making import png, reasons
 
@@ -54,7 +54,7 @@ def refused(url: str, downloads: Downloads) -> str:
     return str(error.value)
 
 
-def test_a_picture_comes_from_the_address_that_was_checked(web: Web, downloads: Downloads) -> None:
+def test_a_image_comes_from_the_address_that_was_checked(web: Web, downloads: Downloads) -> None:
     assert fetch("http://example.com/picture.png?a=b#c", downloads) == png()
     assert web.network.asked == [(PUBLIC, 80)]
     [(path, headers)] = web.requests
@@ -230,8 +230,8 @@ def test_downloads_are_off_unless_switched_on(web: Web) -> None:
 
 def test_a_table_of_addresses_keeps_its_order(web: Web, downloads: Downloads) -> None:
     found = list(read(TABLE, download=downloads))
-    assert [type(one) for one in found] == [WebPicture, Problem, Problem, Problem, WebPicture]
-    assert found[0] == WebPicture(
+    assert [type(one) for one in found] == [WebImage, Problem, Problem, Problem, WebImage]
+    assert found[0] == WebImage(
         name="http://one.example/1.png",
         data=png(),
         texts=("one",),

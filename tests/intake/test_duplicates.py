@@ -9,7 +9,7 @@ from PIL import Image
 
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
-from blip2core.intake import check_picture, clusters, near_pairs, perceptual_hash, same
+from blip2core.intake import check_image, clusters, near_pairs, perceptual_hash, same
 from tests.intake.making import encoded
 
 SAMPLES = Path(__file__).parents[2] / "data/samples"
@@ -60,7 +60,7 @@ def test_nothing_is_near_nothing() -> None:
 def test_the_same_bytes_and_the_same_pixels() -> None:
     assert same(["a", "b", "a", "c", "b", "a"]) == [(0, 2, 5), (1, 4)]
     image = open_image(SAMPLES / "beach-1.png")
-    png, bmp = (check_picture(encoded(image, format)) for format in ("PNG", "BMP"))
+    png, bmp = (check_image(encoded(image, format)) for format in ("PNG", "BMP"))
     assert png.sha256 != bmp.sha256
     assert (png.pixel_sha256, png.phash) == (bmp.pixel_sha256, bmp.phash)
 
@@ -68,7 +68,7 @@ def test_the_same_bytes_and_the_same_pixels() -> None:
 def test_copies_of_sticker_scenes_are_near_and_other_scenes_are_not() -> None:
     files = sorted(SAMPLES.glob("*.png"))
     scenes = [open_image(file) for file in files]
-    copies = [check_picture(encoded(scene, "JPEG", quality=85)).phash for scene in scenes] + [
+    copies = [check_image(encoded(scene, "JPEG", quality=85)).phash for scene in scenes] + [
         perceptual_hash(scene.resize((80, 80), Image.Resampling.LANCZOS)) for scene in scenes
     ]
     hashes = [perceptual_hash(scene) for scene in scenes]

@@ -1,4 +1,4 @@
-"""The check of a picture: clean ones stay as they are, all else is cut out or encoded again."""
+"""The check of an image: clean ones stay as they are, all else is cut out or encoded again."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from blip2core.errors import ImageError
 from blip2core.images import content_hash, open_image
-from blip2core.intake import Limits, check_picture, thumbnail
+from blip2core.intake import Limits, check_image, thumbnail
 from tests.intake.making import encoded, png, zipped
 
 SCRIPT = b"<script>alert(1)</script>"
@@ -36,7 +36,7 @@ def with_place(orientation: int = 1) -> Image.Exif:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
 def test_clean_files_stay_as_they_are(photo: Image.Image, format: str) -> None:
     data = encoded(photo, format)
-    checked = check_picture(data)
+    checked = check_image(data)
     assert checked.data == data and checked.changed == ""
     assert checked.sha256 == hashlib.sha256(data).hexdigest()
     assert checked.pixel_sha256 == content_hash(open_image(data))
@@ -52,14 +52,14 @@ def test_progressive_grey_and_cmyk_jpegs_stay_too(photo: Image.Image) -> None:
         encoded(photo.convert("CMYK"), "JPEG"),
         encoded(photo, "JPEG", restart_marker_blocks=2),
     ):
-        assert check_picture(data).data == data
+        assert check_image(data).data == data
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_places_and_notes_are_not_kept(photo: Image.Image, format: str) -> None:
     data = encoded(photo, format, exif=with_place())
     assert SCRIPT in data
-    checked = check_picture(data)
+    checked = check_image(data)
     assert SCRIPT not in checked.data and b"Exif" not in checked.data
     assert len(Image.open(io.BytesIO(checked.data)).getexif()) == 0
     assert checked.changed
@@ -68,8 +68,8 @@ def test_places_and_notes_are_not_kept(photo: Image.Image, format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_pictures_are_stored_upright(photo: Image.Image, format: str) -> None:
-    checked = check_picture(encoded(photo, format, exif=with_place(6)))
+def test_images_are_stored_upright(photo: Image.Image, format: str) -> None:
+    checked = check_image(encoded(photo, format, exif=with_place(6)))
     assert (checked.width, checked.height) == (48, 80)
     assert Image.open(io.BytesIO(checked.data)).size == (48, 80)
     assert SCRIPT not in checked.data
@@ -79,10 +79,10 @@ def test_pictures_are_stored_upright(photo: Image.Image, format: str) -> None:
 @pytest.mark.parametrize("tail", [SCRIPT, zipped({"a.html": SCRIPT})], ids=["script", "zip"])
 def test_polyglots_lose_their_tail(photo: Image.Image, format: str, tail: bytes) -> None:
     data = encoded(photo, format)
-    checked = check_picture(data + tail)
+    checked = check_image(data + tail)
     assert tail not in checked.data
     assert checked.pixel_sha256 == content_hash(open_image(data))
-    assert check_picture(checked.data).changed == ""
+    assert check_image(checked.data).changed == ""
 
 
 def test_comments_and_other_parts_are_not_kept(photo: Image.Image) -> None:
@@ -99,7 +99,7 @@ def test_comments_and_other_parts_are_not_kept(photo: Image.Image) -> None:
         encoded(photo, "GIF", save_all=True, append_images=frames[1:]),
         encoded(photo, "WEBP", save_all=True, append_images=frames[1:], lossless=True),
     ):
-        checked = check_picture(data)
+        checked = check_image(data)
         assert SCRIPT not in checked.data
         assert getattr(Image.open(io.BytesIO(checked.data)), "n_frames", 1) == 1
         assert checked.pixel_sha256 == content_hash(open_image(data))
@@ -108,7 +108,7 @@ def test_comments_and_other_parts_are_not_kept(photo: Image.Image) -> None:
 def test_colour_profiles_stay(photo: Image.Image) -> None:
     for format in ("JPEG", "PNG"):
         data = encoded(photo, format, icc_profile=b"profile" * 30, exif=with_place())
-        kept = Image.open(io.BytesIO(check_picture(data).data))
+        kept = Image.open(io.BytesIO(check_image(data).data))
         assert kept.info["icc_profile"] == b"profile" * 30
 
 
@@ -117,7 +117,7 @@ def test_other_formats_become_jpeg_or_png(photo: Image.Image, format: str) -> No
     options = {"save_all": True, "append_images": [photo]} if format == "MPO" else {}
     if format == "ICO":
         options = {"sizes": [(80, 48)]}
-    checked = check_picture(encoded(photo, format, **options))
+    checked = check_image(encoded(photo, format, **options))
     assert checked.format == ("JPEG" if format in ("AVIF", "MPO") else "PNG")
     assert Image.open(io.BytesIO(checked.data)).format == checked.format
     assert checked.changed
@@ -145,19 +145,19 @@ def test_bombs_are_refused_on_their_header(
 
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
     with pytest.raises(ImageError, match="pixels"):
-        check_picture(bomb(*size))
+        check_image(bomb(*size))
 
 
 def test_the_limits_are_exact() -> None:
     data = png(size=(10, 10))
-    assert check_picture(data, limits=Limits(pixels=100, picture_bytes=len(data))).width == 10
+    assert check_image(data, limits=Limits(pixels=100, image_bytes=len(data))).width == 10
     with pytest.raises(ImageError, match="pixels"):
-        check_picture(data, limits=Limits(pixels=99))
+        check_image(data, limits=Limits(pixels=99))
     with pytest.raises(ImageError, match="bytes"):
-        check_picture(data, limits=Limits(picture_bytes=len(data) - 1))
+        check_image(data, limits=Limits(image_bytes=len(data) - 1))
 
 
-def test_what_is_no_picture(photo: Image.Image) -> None:
+def test_what_is_no_image(photo: Image.Image) -> None:
     flood = PngImagePlugin.PngInfo()
     for number in range(80):
         flood.add_text(f"t{number}", "x" * 1_000_000, zip=True)
@@ -166,12 +166,12 @@ def test_what_is_no_picture(photo: Image.Image) -> None:
     data = encoded(photo, "JPEG")
     for bad in (b"", svg, eps, b"<html>", b"\x89PNG\r\n\x1a\n", data[: len(data) // 2], b"GIF89a"):
         with pytest.raises(ImageError):
-            check_picture(bad)
+            check_image(bad)
     with pytest.raises(ImageError):
-        check_picture(encoded(photo, "PNG", pnginfo=flood))
+        check_image(encoded(photo, "PNG", pnginfo=flood))
 
 
-def test_damaged_pictures_are_refused_or_made_sound(photo: Image.Image) -> None:
+def test_damaged_images_are_refused_or_made_sound(photo: Image.Image) -> None:
     chance = numpy.random.default_rng(1)
     for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
         whole = encoded(photo, format)
@@ -180,7 +180,7 @@ def test_damaged_pictures_are_refused_or_made_sound(photo: Image.Image) -> None:
             for place in chance.integers(0, len(data), 3):
                 data[place] = chance.integers(256)
             try:
-                checked = check_picture(bytes(data), limits=Limits(pixels=100_000))
+                checked = check_image(bytes(data), limits=Limits(pixels=100_000))
             except ImageError:
                 continue
             assert checked.pixel_sha256 == content_hash(open_image(checked.data))
@@ -191,6 +191,6 @@ def test_thumbnails_fit_and_do_not_grow(photo: Image.Image) -> None:
     assert thumbnail(photo, 500).size == photo.size == (80, 48)
 
 
-def test_the_sample_pictures_are_clean() -> None:
+def test_the_sample_images_are_clean() -> None:
     for file in (Path(__file__).parents[2] / "data/samples/web").glob("00?.jpg"):
-        assert check_picture(file.read_bytes()).changed == ""
+        assert check_image(file.read_bytes()).changed == ""

@@ -8,7 +8,7 @@ import pytest
 from blip2core.errors import IntakeError
 from blip2core.intake import NamedFile, read
 from blip2core.intake.names import inner_path, safe_name
-from blip2core.records import WebPicture
+from blip2core.records import WebImage
 from tests.intake.making import png, tarred, zipped
 
 PIECES = [
@@ -74,7 +74,7 @@ def test_hostile_names_write_nothing_anywhere(
     table = "path\n" + "\n".join(n.replace("\n", " ") for n in storable)
     for file in (NamedFile("a.zip", archive), NamedFile("a.tar", tar)):
         found = list(read(file))
-        assert any(isinstance(one, WebPicture) for one in found)
+        assert any(isinstance(one, WebImage) for one in found)
         for one in found:
             assert safe_name(one.name).isprintable()
     (tmp_path / "t.csv").write_text(table, "utf-8")

@@ -9,15 +9,15 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Columns, NamedFile, read
-from blip2core.records import WebPicture
-from tests.intake.making import pictures, png, reasons, tarred, texts, zipped
+from blip2core.records import WebImage
+from tests.intake.making import images, png, reasons, tarred, texts, zipped
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
 
 
 @pytest.mark.parametrize("source", [WEB, WEB / "web.csv"], ids=["folder", "table"])
 def test_the_sample_web_set(source: Path) -> None:
-    found = pictures(read(source))
+    found = images(read(source))
     assert [one.name for one in found] == [f"{number:03}.jpg" for number in range(1, 201)]
     assert found[0].texts == ("PixMart logo banner 5920",)
     assert found[0].data == (WEB / "001.jpg").read_bytes()
@@ -33,7 +33,7 @@ def test_a_folder_with_side_files(tmp_path: Path) -> None:
     (tmp_path / "c.png").write_bytes(png(3))
     (tmp_path / "c.png.txt").write_text("", "utf-8")
     (tmp_path / ".hidden.png").write_bytes(png(4))
-    (tmp_path / "README.md").write_text("not a text of a picture", "utf-8")
+    (tmp_path / "README.md").write_text("not a text of an image", "utf-8")
     assert texts(read(tmp_path)) == {
         "a.jpg": ("a red ball", "a ball"),
         "c.png": (),
@@ -41,15 +41,15 @@ def test_a_folder_with_side_files(tmp_path: Path) -> None:
     }
 
 
-def test_a_picture_is_told_from_its_bytes(tmp_path: Path) -> None:
+def test_a_image_is_told_from_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "noname").write_bytes(png())
     (tmp_path / "list.doc").write_bytes(b"\xd0\xcf\x11\xe0 something else")
     found = list(read(tmp_path))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["noname"]
-    assert "neither a picture" in reasons(found)["list.doc"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["noname"]
+    assert "neither an image" in reasons(found)["list.doc"]
 
 
-def test_a_table_in_a_folder_reaches_pictures_below_it(tmp_path: Path) -> None:
+def test_a_table_in_a_folder_reaches_images_below_it(tmp_path: Path) -> None:
     (tmp_path / "train/img").mkdir(parents=True)
     (tmp_path / "train/img/1.png").write_bytes(png(1))
     (tmp_path / "train/2.png").write_bytes(png(2))
@@ -60,7 +60,7 @@ def test_a_table_in_a_folder_reaches_pictures_below_it(tmp_path: Path) -> None:
         "utf-8",
     )
     found = list(read(tmp_path))
-    known = [one for one in found if isinstance(one, WebPicture)]
+    known = [one for one in found if isinstance(one, WebImage)]
     assert {one.name: one.texts for one in known} == {
         "train/img/1.png": ("one", "uno"),
         "train/2.png": ("two",),
@@ -101,7 +101,7 @@ def test_a_table_beside_an_archive() -> None:
         NamedFile("z.zip", zipped({"in/1.png": png(1)})),
         NamedFile("t.tar", tarred([("2.png", png(2))])),
     ]
-    found = pictures(read(files))
+    found = images(read(files))
     assert [(one.name, one.texts) for one in found] == [("in/1.png", ("one",)), ("2.png", ())]
     assert found[0].url == "https://example.com/1.png"
 
@@ -109,7 +109,7 @@ def test_a_table_beside_an_archive() -> None:
 def test_typed_texts_and_a_table_of_texts(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     found = list(read(tmp_path, texts={"a.png": ["typed", " "], "b.png": ["nobody's"]}))
-    assert [one.texts for one in found if isinstance(one, WebPicture)] == [("typed",)]
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("typed",)]
     assert list(reasons(found)) == ["b.png: b.png"]
     table = NamedFile("t.tsv", b"file\tcaption\na.png\t=SUM(A1)\n")
     assert texts(read(tmp_path, texts=table)) == {"a.png": ("=SUM(A1)",)}
@@ -121,7 +121,7 @@ def test_a_folder_of_shards_with_their_index(tmp_path: Path) -> None:
     (tmp_path / "00000.tar").write_bytes(shard)
     (tmp_path / "00000.parquet").write_bytes(b"PAR1 is only the index and is left alone")
     (tmp_path / "00000_stats.json").write_text("{}", "utf-8")
-    [found] = pictures(read(tmp_path))
+    [found] = images(read(tmp_path))
     assert (found.name, found.texts) == ("0.jpg", ("a cat",))
     assert (found.url, found.license) == ("https://example.com/x", "CC-BY")
 
@@ -130,7 +130,7 @@ def test_a_broken_source_among_others_is_a_problem(tmp_path: Path) -> None:
     found = list(
         read([NamedFile("bad.zip", b"PK\x03\x04"), tmp_path / "none.png", NamedFile("a", png())])
     )
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["a"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["a"]
     assert "not a whole zip" in reasons(found)["bad.zip"]
     assert reasons(found)[str(tmp_path / "none.png")].startswith("There is no file or folder")
 
@@ -141,8 +141,8 @@ def test_a_single_source_that_cannot_be_read_is_an_error(tmp_path: Path) -> None
         tmp_path / ("long" * 100): "There is no file or folder /.*longlong",
         NamedFile("bad.zip", b"PK\x03\x04"): "not a whole zip archive",
         NamedFile("bad.tar", b"nothing"): "no whole tar archive",
-        NamedFile("a.doc", b"words"): "neither a picture",
-        NamedFile("", b""): "neither a picture",
+        NamedFile("a.doc", b"words"): "neither an image",
+        NamedFile("", b""): "neither an image",
     }.items():
         with pytest.raises(IntakeError, match=message):
             list(read(source))
@@ -197,5 +197,5 @@ def test_a_file_that_opens_and_cannot_be_read_is_a_problem(
 
     monkeypatch.setattr(Path, "open", open_)
     good, sick = sorted(read(tmp_path), key=lambda one: one.name)
-    assert isinstance(good, WebPicture)
+    assert isinstance(good, WebImage)
     assert sick.reason == "sick.jpg cannot be read: Input/output error."

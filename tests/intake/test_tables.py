@@ -1,4 +1,4 @@
-"""Tables of pictures: CSV, TSV, JSON Lines, Parquet; and rows that cannot be used."""
+"""Tables of images: CSV, TSV, JSON Lines, Parquet; and rows that cannot be used."""
 
 import csv
 import io
@@ -14,8 +14,8 @@ from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.intake.columns import find_columns
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
-from blip2core.records import Problem, WebPicture
-from tests.intake.making import pictures, png, reasons
+from blip2core.records import Problem, WebImage
+from tests.intake.making import images, png, reasons
 
 
 def entries(name: str, data: bytes, **limits: int) -> list[Entry | Problem]:
@@ -53,7 +53,7 @@ def test_columns_that_are_missing() -> None:
         find_columns(["file"], Columns(path="file", texts=("c",)))
 
 
-def test_rows_of_one_picture_become_one() -> None:
+def test_rows_of_one_image_become_one() -> None:
     table = b"path,text,text\na.png,one,two\nb.png,three,\n./a.png,two,four\na.png,two,four\n"
     [a, b, other] = entries("t.csv", table)
     assert isinstance(a, Entry) and isinstance(b, Entry) and isinstance(other, Entry)
@@ -121,7 +121,7 @@ def test_what_is_no_table(data: bytes) -> None:
 def test_json_lines() -> None:
     deep = "[" * 100_000
     rows = ['{"file_name": "a.png", "captions": ["one", 2, "two"]}', "nonsense", "[1]", deep, ""]
-    rows += ['{"url": "https://e.org/b", "alt": "b"}', '{"text": "no picture"}', '{"path": 3}']
+    rows += ['{"url": "https://e.org/b", "alt": "b"}', '{"text": "no image"}', '{"path": 3}']
     rows += ['{"path": "c.png", "text": "\\ud800 half"}', '{"path": "d.png", "text": null}']
     found = entries("t.jsonl", "\n".join(rows).encode() + b'\n{"path": "\xff"}\n')
     known = [one for one in found if isinstance(one, Entry)]
@@ -135,11 +135,11 @@ def test_parquet_as_datasets_writes_it() -> None:
     image = [{"bytes": png(1), "path": "a.png"}, {"bytes": png(2), "path": None}, None]
     data = parquet_bytes({"image": image, "text": ["one", "two", "three"], "idle": [1, 2, 3]})
     found = list(read(NamedFile("t.parquet", data)))
-    assert [(one.name, one.texts) for one in found if isinstance(one, WebPicture)] == [
+    assert [(one.name, one.texts) for one in found if isinstance(one, WebImage)] == [
         ("a.png", ("one",)),
         ("t.parquet, row 2", ("two",)),
     ]
-    assert [one.data for one in found if isinstance(one, WebPicture)] == [png(1), png(2)]
+    assert [one.data for one in found if isinstance(one, WebImage)] == [png(1), png(2)]
     assert list(reasons(found)) == ["t.parquet, row 3"]
 
 
@@ -151,7 +151,7 @@ def test_parquet_as_img2dataset_writes_it() -> None:
         "license": ["CC0", None, None, None],
     }
     found = list(read(NamedFile("t.parquet", parquet_bytes(columns))))
-    known = [one for one in found if isinstance(one, WebPicture)]
+    known = [one for one in found if isinstance(one, WebImage)]
     assert [(one.texts, one.url, one.license) for one in known] == [
         (("one", "uno"), "https://e.org/0", "CC0"),
         (("two",), "https://e.org/3", None),
@@ -164,7 +164,7 @@ def test_parquet_of_paths(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(
         parquet_bytes({"file_name": ["a.png"], "captions": [["one", "two"]]})
     )
-    assert [one.texts for one in pictures(read(tmp_path / "t.parquet"))] == [("one", "two")]
+    assert [one.texts for one in images(read(tmp_path / "t.parquet"))] == [("one", "two")]
 
 
 def test_damaged_parquet() -> None:

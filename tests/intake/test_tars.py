@@ -1,4 +1,4 @@
-"""Tar archives: samples of webdataset, plain pictures, and those that mean harm."""
+"""Tar archives: samples of webdataset, plain images, and those that mean harm."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.records import WebPicture
+from blip2core.records import WebImage
 from tests.intake.making import png, reasons, tarred, texts
 
 
@@ -32,7 +32,7 @@ def test_samples_as_img2dataset_writes_them(mode: str) -> None:
         mode=mode,
     )
     one, two = read(file)
-    assert isinstance(one, WebPicture) and isinstance(two, WebPicture)
+    assert isinstance(one, WebImage) and isinstance(two, WebImage)
     assert (one.texts, one.url, one.license) == (("one",), "https://e.org/1", "CC0")
     assert (two.name, two.texts, two.url) == ("000000002.webp", (), None)
 
@@ -49,7 +49,7 @@ def test_the_key_ends_at_the_first_dot() -> None:
     assert texts(read(file)) == {"x/1.jpg": ("one", "uno"), "y/1.png": ("another",)}
 
 
-def test_a_plain_archive_of_pictures() -> None:
+def test_a_plain_archive_of_images() -> None:
     file = tar(("my.first.jpg", png(1)), ("my.second.jpg", png(2)), ("b.png", png(3)))
     assert list(texts(read(file))) == ["my.first.jpg", "my.second.jpg", "b.png"]
 
@@ -79,7 +79,7 @@ def test_members_that_are_no_files_are_refused() -> None:
         members.append((member, b""))
     found = list(read(tar(*members, ("fine.png", png()))))
     assert set(reasons(found)) == {"s.png", "h.png", "f.png"}
-    assert isinstance(found[-1], WebPicture)
+    assert isinstance(found[-1], WebImage)
 
 
 def test_names_that_lead_outside_or_come_twice_are_refused() -> None:
@@ -87,7 +87,7 @@ def test_names_that_lead_outside_or_come_twice_are_refused() -> None:
     members = [("b.png", png(1)), *((name, png(2)) for name in bad[:-1]), ("e.png", b"")]
     found = list(read(tar(*members)))
     assert set(reasons(found)) == set(bad)
-    assert [one.data for one in found if isinstance(one, WebPicture)] == [png(1)]
+    assert [one.data for one in found if isinstance(one, WebImage)] == [png(1)]
 
 
 def test_names_that_are_not_utf8() -> None:
@@ -96,7 +96,7 @@ def test_names_that_are_not_utf8() -> None:
     header[148:156] = b" " * 8
     header[148:156] = f"{sum(header):06o}\0 ".encode()
     [found] = read(NamedFile("a.tar", bytes(header) + data[512:]))
-    assert isinstance(found, WebPicture)
+    assert isinstance(found, WebImage)
     found.name.encode("utf-8")
 
 
@@ -113,7 +113,7 @@ def test_an_archive_that_unpacks_to_far_more_than_its_size_ends() -> None:
     bomb = gzip.compress(tarred([("1.png", png()), ("2.png", bytes(20_000_000)), ("3.png", png())]))
     limits = Limits(unpacked_floor=1_000_000, unpacked_ratio=10)
     found = list(read(NamedFile("a.tar.gz", bomb), limits=limits))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["1.png"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["1.png"]
     assert "far more than its size" in reasons(found)["a.tar.gz"]
 
 
@@ -132,12 +132,12 @@ def test_a_header_that_never_ends() -> None:
 def test_what_comes_before_a_break_is_kept() -> None:
     whole = tarred([(f"{number}.png", png(number)) for number in range(4)])
     found = list(read(NamedFile("a.tar", whole[: 512 * 5])))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["0.png", "1.png"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["0.png", "1.png"]
     assert "breaks off after 2.png" in reasons(found)["a.tar"]
     noise = random.Random(0).randbytes(100_000)
     packed = gzip.compress(tarred([(f"{number}.png", noise[number:]) for number in range(4)]))
     found = list(read(NamedFile("a.tar.gz", packed[: len(packed) // 2])))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["0.png"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["0.png"]
     assert "breaks off after 1.png" in reasons(found)["a.tar.gz"]
 
 

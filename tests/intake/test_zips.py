@@ -12,15 +12,15 @@ import pytest
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.zips import ZipShelf
-from blip2core.records import WebPicture
-from tests.intake.making import pictures, png, reasons, texts, zipped
+from blip2core.records import WebImage
+from tests.intake.making import images, png, reasons, texts, zipped
 
 
 def test_traversal_names_are_refused_one_by_one() -> None:
     bad = ["../a.png", "/etc/a.png", "x/../../a.png", "C:\\a.png", "..\\a.png", "\\\\host\\a.png"]
     members = {**dict.fromkeys(bad, png()), "fine.png": png(), "x/../also.png": png()}
     found = list(read(NamedFile("z.zip", zipped(members))))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["fine.png", "also.png"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["fine.png", "also.png"]
     assert len(reasons(found)) == len(bad)
 
 
@@ -42,7 +42,7 @@ def test_the_first_of_two_members_of_one_name_is_taken() -> None:
         archive.writestr("a.png", png(2))
         archive.writestr("./a.png", png(3))
     found = list(read(NamedFile("z.zip", file.getvalue())))
-    assert [one.data for one in found if isinstance(one, WebPicture)] == [png(1)]
+    assert [one.data for one in found if isinstance(one, WebImage)] == [png(1)]
     assert len(found) == 3
 
 
@@ -56,11 +56,11 @@ def test_encrypted_members_are_refused() -> None:
 def test_archives_inside_are_not_opened() -> None:
     inner = zipped({"a.png": png()})
     found = read(NamedFile("z.zip", zipped({"b.zip": inner, "c.tar.gz": inner, "d.PNG": inner})))
-    assert list(reasons(found)) == ["b.zip", "c.tar.gz"]  # d is left to the check of the picture
+    assert list(reasons(found)) == ["b.zip", "c.tar.gz"]  # d is left to the check of the image
 
 
-def test_a_member_larger_than_a_picture_may_be_is_not_unpacked() -> None:
-    limits = Limits(picture_bytes=1_000)
+def test_a_member_larger_than_a_image_may_be_is_not_unpacked() -> None:
+    limits = Limits(image_bytes=1_000)
     found = list(
         read(
             NamedFile("z.zip", zipped({"a.png": bytes(1_001), "b.png": bytes(1_000)})),
@@ -76,7 +76,7 @@ def test_an_archive_that_unpacks_to_far_more_than_its_size_ends() -> None:
     bomb = zipped({f"{number}.png": bytes(400_000) for number in range(10)})
     assert len(bomb) < 10_000
     found = list(read(NamedFile("z.zip", bomb), limits=limits))
-    assert [one.name for one in found if isinstance(one, WebPicture)] == ["0.png", "1.png"]
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["0.png", "1.png"]
     assert all("far more than its size" in reason for reason in reasons(found).values())
 
 
@@ -135,12 +135,12 @@ def test_a_table_in_an_archive_reaches_only_its_members() -> None:
     table = b"path,text\na.png,one\n../a.png,two\n/etc/passwd,three\nnone.png,four\n"
     found = list(read(NamedFile("z.zip", zipped({"t.csv": table, "a.png": png()}))))
     assert len(reasons(found)) == 3
-    assert texts(one for one in found if isinstance(one, WebPicture)) == {"a.png": ("one",)}
+    assert texts(one for one in found if isinstance(one, WebImage)) == {"a.png": ("one",)}
 
 
 def test_script_in_names_and_texts_is_kept_as_text() -> None:
     script = "<script>alert(1)</script>"
     members = {f"{script}.png".replace("/", ""): png()}
     members |= {f"{script}.txt".replace("/", ""): script.encode()}
-    [found] = pictures(read(NamedFile("z.zip", zipped(members))))
+    [found] = images(read(NamedFile("z.zip", zipped(members))))
     assert found.texts == (script,)

@@ -27,7 +27,7 @@ def build(queries: int) -> Stage1QFormer:
     ).train()
 
 
-def features(pictures: int, seed: int) -> Tensor:
+def features(images: int, seed: int) -> Tensor:
     """Random content plus a smooth part that depends on the position only."""
     random = torch.Generator().manual_seed(7)
     at = torch.linspace(-1, 1, SIDE)
@@ -38,12 +38,12 @@ def features(pictures: int, seed: int) -> Tensor:
     position = waves @ torch.randn(waves.shape[1], WIDTH, generator=random)
     position = torch.cat([torch.randn(1, WIDTH, generator=random), position])
     noise = torch.randn(
-        pictures, SIDE * SIDE + 1, WIDTH, generator=torch.Generator().manual_seed(seed)
+        images, SIDE * SIDE + 1, WIDTH, generator=torch.Generator().manual_seed(seed)
     )
     return position + 0.3 * noise + torch.ones(WIDTH)
 
 
-def test_each_query_looks_at_its_cell_in_every_layer_also_of_new_pictures() -> None:
+def test_each_query_looks_at_its_cell_in_every_layer_also_of_new_images() -> None:
     model = build(queries=9)
     reached = anchor_queries(model, features(200, seed=1), grid=3)
     assert list(reached) == [0, 2]

@@ -34,50 +34,50 @@ def saved(loaded: tuple[Any, Any], folder: Path) -> str:
     ],
     ids=["opt", "t5", "instructblip", "blip"],
 )
-def test_a_generator_from_a_folder(build, family, language, pictures, tmp_path):
+def test_a_generator_from_a_folder(build, family, language, images, tmp_path):
     loaded = load_generator(saved(build(), tmp_path), device="cpu", dtype="float32")
     assert (loaded.spec.family, loaded.spec.language) == (family, language)
     assert loaded.device.type == "cpu"
     assert loaded.dtype == torch.float32 and not loaded.model.training
     assert not any(weight.requires_grad for weight in loaded.model.parameters())
     original = tiny.generator(build(), family=family)
-    features = loaded.encode(pictures)
-    expected = original.answer(original.encode(pictures), ["ab"] * 3, decode=SHORT)
+    features = loaded.encode(images)
+    expected = original.answer(original.encode(images), ["ab"] * 3, decode=SHORT)
     assert loaded.answer(features, ["ab"] * 3, decode=SHORT) == expected
 
 
 @pytest.mark.parametrize(
     ("build", "family"), [(tiny.retrieval, "blip2"), (tiny.blip_matcher, "blip")]
 )
-def test_a_matcher_from_a_folder(build, family, pictures, tmp_path):
+def test_a_matcher_from_a_folder(build, family, images, tmp_path):
     loaded = load_matcher(saved(build(), tmp_path), device="cpu", dtype="float32")
     original = tiny.matcher(build(), family=family)
-    expected = original.match(original.encode(pictures[:1]), TEXTS)
-    for one, other in zip(loaded.match(loaded.encode(pictures[:1]), TEXTS), expected, strict=True):
+    expected = original.match(original.encode(images[:1]), TEXTS)
+    for one, other in zip(loaded.match(loaded.encode(images[:1]), TEXTS), expected, strict=True):
         # Sums may be taken in another order, as the weights lie elsewhere in memory.
         assert (one.itm, one.itc) == pytest.approx((other.itm, other.itc), abs=1e-6)
         assert replace(one, itm=0, itc=0) == replace(other, itm=0, itc=0)
     assert not loaded.sharing.shared
 
 
-def test_a_matcher_shares_the_encoder_of_a_generator(pictures, tmp_path):
+def test_a_matcher_shares_the_encoder_of_a_generator(images, tmp_path):
     captioner, filter_ = tiny.blip2(), tiny.retrieval()
     filter_[0].vision_model.load_state_dict(captioner[0].vision_model.state_dict())
     generator = load_generator(saved(captioner, tmp_path / "a"), dtype="float32")
     matcher = load_matcher(saved(filter_, tmp_path / "b"), share_with=generator)
     assert matcher.sharing.shared
     assert matcher.model.vision_model.encoder is generator.model.vision_model.encoder
-    assert len(matcher.match(generator.encode(pictures[:1]), ["a"])) == 1
+    assert len(matcher.match(generator.encode(images[:1]), ["a"])) == 1
     assert generator.vision_calls == matcher.vision_calls == 1
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("build", [tiny.blip2, tiny.instructblip], ids=["blip2", "instructblip"])
-def test_half_precision_gives_text(build, dtype, pictures, tmp_path):
+def test_half_precision_gives_text(build, dtype, images, tmp_path):
     generator = load_generator(saved(build(), tmp_path), dtype=dtype)
     assert generator.dtype == getattr(torch, dtype)
     (texts,) = generator.caption(
-        generator.encode(pictures[:1]),
+        generator.encode(images[:1]),
         num=2,
         decode=DecodeConfig(mode="sample", seed=1, max_new_tokens=5),
         logprobs=True,
@@ -86,10 +86,10 @@ def test_half_precision_gives_text(build, dtype, pictures, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_gives_scores(dtype, pictures, tmp_path):
+def test_half_precision_gives_scores(dtype, images, tmp_path):
     path = saved(tiny.retrieval(), tmp_path)
     exact, half = (load_matcher(path, dtype=dtype) for dtype in ("float32", dtype))
-    one, other = (m.match(m.encode(pictures[:1]), ["a cat"])[0] for m in (exact, half))
+    one, other = (m.match(m.encode(images[:1]), ["a cat"])[0] for m in (exact, half))
     assert other.itm == pytest.approx(one.itm, abs=0.05)
     assert other.itc == pytest.approx(one.itc, abs=0.05)
 

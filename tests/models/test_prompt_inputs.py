@@ -1,4 +1,4 @@
-"""Prompts become what each kind of language model reads; the words come after the picture."""
+"""Prompts become what each kind of language model reads; the words come after the image."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def test_context_of_the_other_kinds(tiny_generator, tiny_instructblip, tiny_blip
 
 
 def test_room_of_a_prompt(tiny_generator, tiny_t5_generator, tiny_blip):
-    assert tiny_generator.picture_tokens == tiny.QUERIES and tiny_blip.picture_tokens == 0
+    assert tiny_generator.image_tokens == tiny.QUERIES and tiny_blip.image_tokens == 0
     assert tiny_generator.prompt_room(40) == 128 - tiny.QUERIES - 40
     assert tiny_t5_generator.prompt_room(40) == 512 - tiny.QUERIES, "its answer lies elsewhere"
 
@@ -34,28 +34,28 @@ def test_start_tokens(tiny_generator, tiny_t5_generator, tiny_blip):
 
 
 def test_padding_never_comes_between_queries_and_the_words_of_t5(
-    tiny_generator, tiny_t5_generator, pictures
+    tiny_generator, tiny_t5_generator, images
 ):
     texts = ["a", "abc"]
-    features = tiny_generator.encode(pictures[:2])
+    features = tiny_generator.encode(images[:2])
     mask = tiny_generator.reader.prompt(features, texts, 5).inputs["attention_mask"]
     assert mask[0].tolist() == [1, 1, 1, 1, 0, 0, 1, 1]
-    features = tiny_t5_generator.encode(pictures[:2])
+    features = tiny_t5_generator.encode(images[:2])
     prompt = tiny_t5_generator.reader.prompt(features, texts, 5)
     assert prompt.inputs["attention_mask"][0].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
     assert prompt.inputs["encoder_outputs"].last_hidden_state.shape == (2, 8, 32)
 
 
-def test_queries_equal_transformers(tiny_generator, pictures):
-    pixels = tiny_generator.processor.image_processor(pictures, return_tensors="pt")
+def test_queries_equal_transformers(tiny_generator, images):
+    pixels = tiny_generator.processor.image_processor(images, return_tensors="pt")
     expected = tiny_generator.model.get_image_features(pixels["pixel_values"]).pooler_output
-    assert torch.allclose(tiny_generator.encode(pictures).queries, expected, atol=1e-5)
+    assert torch.allclose(tiny_generator.encode(images).queries, expected, atol=1e-5)
 
 
-def test_the_instruction_changes_what_instructblip_reads(tiny_instructblip, pictures):
-    vision = tiny_instructblip.encode(pictures[:2]).vision
+def test_the_instruction_changes_what_instructblip_reads(tiny_instructblip, images):
+    vision = tiny_instructblip.encode(images[:2]).vision
     reader = tiny_instructblip.reader
-    assert reader.fingerprint is None and tiny_instructblip.encode(pictures).queries is None
+    assert reader.fingerprint is None and tiny_instructblip.encode(images).queries is None
     one, other = reader.queries(vision[[0, 0]], ["what is it?", "how many?"])
     assert not torch.allclose(one, other, atol=1e-3)
 

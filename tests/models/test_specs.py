@@ -39,7 +39,7 @@ VICUNA_7B = LLAMA | dict(
 VICUNA_13B = LLAMA | dict(
     hidden_size=5120, intermediate_size=13824, num_hidden_layers=40, num_attention_heads=40
 )
-LARGE_PICTURE = dict(image_size=364)
+LARGE_IMAGE = dict(image_size=364)
 BERT = dict(vocab_size=30523)
 
 
@@ -84,17 +84,17 @@ def blip(model_class: Any, width: int, layers: int) -> Any:
 ARCHITECTURES = {
     "blip2-opt-2.7b": lambda: blip2(OPT_2_7B),
     "blip2-opt-6.7b": lambda: blip2(OPT_6_7B),
-    "blip2-opt-2.7b-coco": lambda: blip2(OPT_2_7B, LARGE_PICTURE),
-    "blip2-opt-6.7b-coco": lambda: blip2(OPT_6_7B, LARGE_PICTURE),
+    "blip2-opt-2.7b-coco": lambda: blip2(OPT_2_7B, LARGE_IMAGE),
+    "blip2-opt-6.7b-coco": lambda: blip2(OPT_6_7B, LARGE_IMAGE),
     "blip2-flan-t5-xl": lambda: blip2(T5_XL),
-    "blip2-flan-t5-xl-coco": lambda: blip2(T5_XL, LARGE_PICTURE),
+    "blip2-flan-t5-xl-coco": lambda: blip2(T5_XL, LARGE_IMAGE),
     "blip2-flan-t5-xxl": lambda: blip2(T5_XXL),
     "instructblip-flan-t5-xl": lambda: instructblip(T5_XL),
     "instructblip-flan-t5-xxl": lambda: instructblip(T5_XXL),
     "instructblip-vicuna-7b": lambda: instructblip(VICUNA_7B),
     "instructblip-vicuna-13b": lambda: instructblip(VICUNA_13B),
     "blip2-itm-vit-g": retrieval,
-    "blip2-itm-vit-g-coco": lambda: retrieval(LARGE_PICTURE),
+    "blip2-itm-vit-g-coco": lambda: retrieval(LARGE_IMAGE),
     "blip-image-captioning-base": lambda: blip(BlipForConditionalGeneration, 768, 12),
     "blip-image-captioning-large": lambda: blip(BlipForConditionalGeneration, 1024, 24),
     "blip-itm-base-coco": lambda: blip(BlipForImageTextRetrieval, 768, 12),
@@ -109,7 +109,7 @@ def test_every_official_model_has_its_architecture_here():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_parameter_counts(name):
-    """Built without memory for the weights. Pictures have the size the spec says."""
+    """Built without memory for the weights. Images have the size the spec says."""
     spec = SPECS[name]
     with torch.device("meta"):
         model = ARCHITECTURES[name]()

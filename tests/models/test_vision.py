@@ -22,9 +22,9 @@ def pair(**settings: Any) -> tuple[Generator, Matcher]:
     return captioner, tiny.matcher((model, processor))
 
 
-def test_equal_encoders_are_kept_once_and_run_once(pictures):
+def test_equal_encoders_are_kept_once_and_run_once(images):
     captioner, filter_ = pair()
-    own = captioner.encode(pictures), filter_.encode(pictures)
+    own = captioner.encode(images), filter_.encode(images)
     expected = filter_.match(own[1][0], ["a cat"])
     sharing = share_encoder(captioner, filter_)
     assert sharing.shared and not sharing.own_norm and "once" in sharing.reason
@@ -35,18 +35,18 @@ def test_equal_encoders_are_kept_once_and_run_once(pictures):
     ]
     assert sharing.saved_bytes == 4 * sum(weight.numel() for weight in weights)
     before = captioner.vision_calls
-    features = captioner.encode(pictures)
+    features = captioner.encode(images)
     assert filter_.match(features[0], ["a cat"]) == expected
-    assert captioner.caption(filter_.encode(pictures)) == captioner.caption(own[0])
+    assert captioner.caption(filter_.encode(images)) == captioner.caption(own[0])
     assert captioner.vision_calls == filter_.vision_calls == before + 2
 
 
-def test_a_norm_of_its_own_is_kept(pictures):
+def test_a_norm_of_its_own_is_kept(images):
     captioner, filter_ = pair(post_layernorm__weight=lambda weight: weight * 1.5)
-    alone = filter_.itm(filter_.encode(pictures), ["a", "b", "c"])
+    alone = filter_.itm(filter_.encode(images), ["a", "b", "c"])
     sharing = share_encoder(captioner, filter_)
     assert sharing.shared and sharing.own_norm and "own last LayerNorm" in sharing.reason
-    assert torch.equal(filter_.itm(captioner.encode(pictures), ["a", "b", "c"]), alone)
+    assert torch.equal(filter_.itm(captioner.encode(images), ["a", "b", "c"]), alone)
     norms = captioner.model.vision_model.post_layernorm, filter_.model.vision_model.post_layernorm
     assert not torch.equal(norms[0].weight, norms[1].weight)
 
@@ -58,7 +58,7 @@ def test_a_norm_of_its_own_is_kept(pictures):
         (lambda weight: weight.flip(0), "different weights"),
     ],
 )
-def test_other_weights_are_refused(change, message, pictures, caplog):
+def test_other_weights_are_refused(change, message, images, caplog):
     name = "encoder__layers__1__mlp__fc1__weight"
     captioner, filter_ = pair(**{name: change})
     with caplog.at_level("INFO"):
@@ -87,10 +87,10 @@ def test_other_number_types_and_other_preparation_are_refused():
     assert "number type" in share_encoder(captioner, filter_).reason
 
 
-def test_the_encoder_output_is_before_the_last_norm(tiny_generator, pictures):
+def test_the_encoder_output_is_before_the_last_norm(tiny_generator, images):
     model = tiny_generator.model.vision_model
-    vision = tiny_generator.encode(pictures).vision
-    pixels = tiny_generator.processor.image_processor(pictures, return_tensors="pt")
+    vision = tiny_generator.encode(images).vision
+    pixels = tiny_generator.processor.image_processor(images, return_tensors="pt")
     assert torch.allclose(
         model.post_layernorm(vision), model(pixels["pixel_values"]).last_hidden_state, atol=1e-6
     )
@@ -103,8 +103,8 @@ def test_fingerprints_tell_weights_apart():
     assert len(fingerprint(other)) == 16
 
 
-def test_what_a_thread_prepared_gives_the_same_features(pictures):
+def test_what_a_thread_prepared_gives_the_same_features(images):
     captioner, filter_ = pair()
     for model in (captioner, filter_):
-        prepared = torch.cat([model.vision.prepare([picture]) for picture in pictures])
-        assert torch.equal(model.encode(prepared).vision, model.encode(pictures).vision)
+        prepared = torch.cat([model.vision.prepare([image]) for image in images])
+        assert torch.equal(model.encode(prepared).vision, model.encode(images).vision)

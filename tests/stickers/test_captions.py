@@ -82,7 +82,7 @@ def test_text_gives_back_the_claims(scenes: list[Scene], draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("draw", DRAWS)
-def test_truth_of_other_pictures_too(scenes: list[Scene], draw: Draw) -> None:
+def test_truth_of_other_images_too(scenes: list[Scene], draw: Draw) -> None:
     for own, caption in drawn(scenes[:40], draw):
         meaning = parse(caption.text)
         for scene in (own, *scenes[:200]):
@@ -181,7 +181,7 @@ def test_false_claims_of_each_sort() -> None:
     assert not Claim(noun="dog").is_true_of(SHORE)
 
 
-def test_readings_hold_for_their_picture(scenes: list[Scene]) -> None:
+def test_readings_hold_for_their_image(scenes: list[Scene]) -> None:
     for scene in scenes:
         reading = draw_reading(scene, random.Random(scene.seed))
         assert reading.is_true_of(scene)

@@ -1,4 +1,4 @@
-"""Pictures show what the scene says."""
+"""Images show what the scene says."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def middle(scene: Scene) -> np.ndarray:
 
 
 def evenly_lit(scene: Scene) -> np.ndarray:
-    """The picture, as bright as any other whose upper rows show the same sky."""
+    """The image, as bright as any other whose upper rows show the same sky."""
     pixels = np.asarray(paint(scene), float)
     return pixels / pixels[:30].mean()
 

@@ -1,4 +1,4 @@
-"""The sample files say of each picture what is true; none of this needs the font."""
+"""The sample files say of each image what is true; none of this needs the font."""
 
 import csv
 import json
@@ -30,12 +30,12 @@ def read_web(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_pictures_are_those_of_the_manifest(manifest: list[dict[str, Any]]) -> None:
+def test_images_are_those_of_the_manifest(manifest: list[dict[str, Any]]) -> None:
     assert {row["file"] for row in manifest} == {path.name for path in FOLDER.glob("*.png")}
     assert len(manifest) == 24
     for row in manifest:
-        with Image.open(FOLDER / row["file"]) as picture:
-            assert (picture.mode, picture.size) == ("RGB", (112, 112))
+        with Image.open(FOLDER / row["file"]) as image:
+            assert (image.mode, image.size) == ("RGB", (112, 112))
 
 
 def test_all_places_and_numbers_of_groups_occur(manifest: list[dict[str, Any]]) -> None:
@@ -64,7 +64,7 @@ def test_dialogues_are_right(manifest: list[dict[str, Any]]) -> None:
             assert said == right, (row["file"], question)
 
 
-def test_the_first_questions_fit_a_picture_of_each_place(manifest: list[dict[str, Any]]) -> None:
+def test_the_first_questions_fit_a_image_of_each_place(manifest: list[dict[str, Any]]) -> None:
     fitting = [row for row in manifest if [q for q, _ in row["dialogue"][:3]] == FIRST_QUESTIONS]
     assert {row["truth"]["place"] for row in fitting} == set(PLACES)
 
@@ -97,7 +97,7 @@ def test_writing_makes_all_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     chosen = [("one.png", scene, (("Where is this?", "in the city"),))]
     monkeypatch.setattr(samples, "_choose", lambda: iter(chosen))
     monkeypatch.setattr(samples, "paint", lambda scene: Image.new("RGB", (112, 112)))
-    monkeypatch.setattr(samples, "WEB_PICTURES", 3)
+    monkeypatch.setattr(samples, "WEB_IMAGES", 3)
     samples.write_samples(tmp_path / "new")
     row = json.loads((tmp_path / "new" / "manifest.jsonl").read_text("utf-8"))
     assert (row["file"], row["seed"]) == ("one.png", scene.seed)

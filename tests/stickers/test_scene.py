@@ -74,7 +74,7 @@ def test_all_sorts_of_scenes_occur(ordinary: list[Scene]) -> None:
     assert {group.colour for group in groups} == {None, *COLOURS}
 
 
-def test_stickers_lie_apart_inside_the_picture(scenes: list[Scene]) -> None:
+def test_stickers_lie_apart_inside_the_image(scenes: list[Scene]) -> None:
     for scene in scenes:
         assert_apart(boxes(scene))
         for box in boxes(scene):

@@ -1,4 +1,4 @@
-"""Pictures by the hash of their bytes: whole or not at all, and no name leads outside."""
+"""Images by the hash of their bytes: whole or not at all, and no name leads outside."""
 
 import os
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_damaged_bytes_are_not_given_out(store: ImageStore) -> None:
         store.read(sha256, format="PNG")
 
 
-def test_a_crash_leaves_no_half_of_a_picture(
+def test_a_crash_leaves_no_half_of_a_image(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in datasets: twice is once, likeness is found, what was taken down stays away."""
+"""Images in datasets: twice is once, likeness is found, what was taken down stays away."""
 
 import random
 
@@ -48,7 +48,7 @@ def test_another_place_adds_its_source_and_new_texts(database: Database) -> None
             dataset_id=world.dataset_id,
             run_id=world.run_id,
             image=facts(1),
-            picture=found(1, "a bird", "a finch", url="https://elsewhere.org/x.png"),
+            web=found(1, "a bird", "a finch", url="https://elsewhere.org/x.png"),
         )
         assert second.item_id == first.item_id
         texts = [text.text for text in texts_of(session, item_id=first.item_id)]
@@ -88,7 +88,7 @@ def test_near_duplicates_are_found_and_kept_in_mind(database: Database, base: in
                 dataset_id=world.dataset_id,
                 run_id=world.run_id,
                 image=facts(number, phash=base ^ flipped << 40),
-                picture=found(number),
+                web=found(number),
             )
             places[flipped] = added
         alike = near_duplicates(session, phash=base)
@@ -117,13 +117,13 @@ def test_the_same_pixels_in_another_file_are_a_duplicate(database: Database) -> 
             dataset_id=world.dataset_id,
             run_id=world.run_id,
             image=other,
-            picture=found(2),
+            web=found(2),
         )
         assert second.near == (first.image_id,)
         assert duplicates_of(session, item_id=first.item_id) == [(second.item_id, 0)]
 
 
-def test_a_picture_that_was_taken_down_stays_away(database: Database) -> None:
+def test_a_image_that_was_taken_down_stays_away(database: Database) -> None:
     world = fill(database, items=2)
     sha256 = facts(0).sha256
     with database.write() as session:

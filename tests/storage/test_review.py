@@ -144,7 +144,7 @@ FILTERS: list[tuple[dict[str, object], Sequence[int]]] = [
     ({"search": "red", "annotator_id": 1}, [0]),
     ({"statuses": ("skipped",)}, [5]),
 ]
-"""A filter, and the numbers of the pictures it leaves."""
+"""A filter, and the numbers of the images it leaves."""
 
 
 @pytest.mark.parametrize("few", [0, 2_000])

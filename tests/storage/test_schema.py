@@ -98,10 +98,10 @@ NONSENSE = {
     ),
     "SVG": (add(schema.Image, IMAGE, format="SVG"), "format"),
     "a short hash": (add(schema.Image, IMAGE, sha256="abc"), "sha256_length"),
-    "a flat picture": (add(schema.Image, IMAGE, height=0), "size"),
+    "a flat image": (add(schema.Image, IMAGE, height=0), "size"),
     "a threshold above 1": (run("UPDATE datasets SET threshold = 1.5"), "threshold_range"),
     "an overlap of nobody": (run("UPDATE datasets SET overlap = 0"), "overlap_positive"),
-    "a picture that is like itself": (
+    "an image that is like itself": (
         add(schema.DuplicatePair, {"first_id": 1, "second_id": 1, "distance": 0}),
         "ordered",
     ),

@@ -56,14 +56,14 @@ def accept(
 
 
 def add_copy(database: Database, world: World, *texts: str) -> int:
-    """Picture 0 in another file -> the number of the first of its texts."""
+    """Image 0 in another file -> the number of the first of its texts."""
     with database.write() as session:
         added = add_item(
             session,
             dataset_id=world.dataset_id,
             run_id=world.run_id,
             image=facts(0, sha256="c" * 64),
-            picture=found(100, *texts),
+            web=found(100, *texts),
         )
         return texts_of(session, item_id=added.item_id)[0].caption_id
 
@@ -79,7 +79,7 @@ def pairs(database: Database, snapshot: Snapshot) -> list[ExportPair]:
     return list(snapshot_pairs(database, snapshot_id=snapshot.id))
 
 
-def test_a_text_is_taken_once_for_a_picture(database: Database, world: World) -> None:
+def test_a_text_is_taken_once_for_a_image(database: Database, world: World) -> None:
     with database.write() as session:
         add_captions(session, run_id=world.run_id, item_id=1, texts=["A drawn bird 0!"])
         added = texts_of(session, item_id=1)[-1]
@@ -98,7 +98,7 @@ def test_a_text_is_taken_once_for_a_picture(database: Database, world: World) ->
     ]
 
 
-def test_a_rejection_counts_for_every_copy_of_the_picture(database: Database, world: World) -> None:
+def test_a_rejection_counts_for_every_copy_of_the_image(database: Database, world: World) -> None:
     first = add_copy(database, world, "A bird 0!", "a bird 99")
     accept(database, first, world.ann, item=ITEMS + 1)
     assert freeze(database, "both").pairs == 2 * ITEMS
@@ -185,7 +185,7 @@ def test_rules(database: Database, world: World) -> None:
         find_snapshot(session, dataset_id=1, name="e")
 
 
-def test_a_picture_stays_in_its_split() -> None:
+def test_a_image_stays_in_its_split() -> None:
     policy = SnapshotPolicy(validation=0.1, test=0.2)
     splits = {number: split_of(facts(number).sha256, policy) for number in range(2_000)}
     shares = {name: list(splits.values()).count(name) / 2_000 for name in splits.values()}

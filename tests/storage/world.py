@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from blip2core.records import Candidate, Scored, ScorerIdentity, WebPicture
+from blip2core.records import Candidate, Scored, ScorerIdentity, WebImage
 from blip2core.storage import Database
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.datasets import get_or_create_dataset
@@ -57,8 +57,8 @@ def captioning(dataset_id: int, **changes: object) -> NewRun:
 
 
 def facts(number: int, **changes: object) -> ImageFacts:
-    """A picture that looks like no other below number 65,536."""
-    sha256 = hashlib.sha256(f"picture {number}".encode()).hexdigest()
+    """An image that looks like no other below number 65,536."""
+    sha256 = hashlib.sha256(f"image {number}".encode()).hexdigest()
     phash = int.from_bytes(hashlib.sha256(f"looks {number}".encode()).digest()[:8], "big")
     settings: dict[str, object] = {
         "sha256": sha256,
@@ -72,8 +72,8 @@ def facts(number: int, **changes: object) -> ImageFacts:
     return ImageFacts(**settings | changes)
 
 
-def found(number: int, *texts: str, **changes: object) -> WebPicture:
-    """Where picture `number` was, with its alternative texts."""
+def found(number: int, *texts: str, **changes: object) -> WebImage:
+    """Where image `number` was, with its alternative texts."""
     settings: dict[str, object] = {
         "name": f"{number}.png",
         "data": b"",
@@ -81,7 +81,7 @@ def found(number: int, *texts: str, **changes: object) -> WebPicture:
         "url": f"https://example.org/{number}.png",
         "license": "CC0",
     }
-    return WebPicture(**settings | changes)
+    return WebImage(**settings | changes)
 
 
 def import_one(session: Session, world: World, number: int, *texts: str) -> AddedItem:
@@ -90,7 +90,7 @@ def import_one(session: Session, world: World, number: int, *texts: str) -> Adde
         dataset_id=world.dataset_id,
         run_id=world.run_id,
         image=facts(number),
-        picture=found(number, *(texts or (f"a bird {number}",))),
+        web=found(number, *(texts or (f"a bird {number}",))),
     )
 
 

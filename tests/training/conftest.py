@@ -1,4 +1,4 @@
-"""Parts that training starts from, tiny and random, and pictures whose colour is the answer."""
+"""Parts that training starts from, tiny and random, and images whose colour is the answer."""
 
 import random
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ COLOURS = ("red", "green", "blue", "white")
 
 
 class ColourPairs:
-    """A `PairSource` of plain pictures; `painted` counts how often one was asked for."""
+    """A `PairSource` of plain images; `painted` counts how often one was asked for."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -105,5 +105,5 @@ def features(tmp_path: Path, pairs: ColourPairs, encoder: Any) -> FeatureCache:
 
 @pytest.fixture
 def make_pairs() -> Any:
-    """Number -> `ColourPairs` of that many pictures."""
+    """Number -> `ColourPairs` of that many images."""
     return SimpleNamespace(of=ColourPairs)

@@ -16,7 +16,7 @@ from tests import tiny
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Write a data file beside two pictures."""
+    """Write a data file beside two images."""
     for name in ("red", "blue"):
         Image.new("RGB", (4, 4), name).save(tmp_path / f"{name}.png")
 
@@ -75,7 +75,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         FilePairs(tmp_path / "none.csv")
 
 
-def test_order_shows_every_picture_once_in_an_epoch() -> None:
+def test_order_shows_every_image_once_in_an_epoch() -> None:
     order = Order(seed=1, length=10, batch=4)
     seen = [order.index(position) for step in range(5) for position in order.positions(step)]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))

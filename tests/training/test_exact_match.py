@@ -13,16 +13,16 @@ from tests import tiny
 @pytest.mark.parametrize("language", [tiny.OPT, tiny.T5])
 def test_greedy_says_what_generate_says(language: dict[str, Any]) -> None:
     model, processor = tiny.blip2(language)
-    pictures = [Image.new("RGB", (28, 28), colour) for colour in ("red", "navy")]
+    images = [Image.new("RGB", (28, 28), colour) for colour in ("red", "navy")]
     prompts = ["what is this?", "how many?"]
     expected = []
-    for picture, prompt in zip(pictures, prompts, strict=True):
-        inputs = processor(images=picture, text=prompt, return_tensors="pt")
+    for image, prompt in zip(images, prompts, strict=True):
+        inputs = processor(images=image, text=prompt, return_tensors="pt")
         tokens = model.generate(**inputs, max_new_tokens=32, do_sample=False)
         if model.config.use_decoder_only_language_model:
             tokens = tokens[:, inputs.input_ids.shape[1] :]
         expected += processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-    pixels = processor.image_processor(pictures, return_tensors="pt").pixel_values
+    pixels = processor.image_processor(images, return_tensors="pt").pixel_values
     with torch.no_grad():
         vision = model.vision_model(pixel_values=pixels).last_hidden_state
     assert greedy(model, processor, vision, prompts) == expected

@@ -55,7 +55,7 @@ def test_a_killed_build_goes_on_where_it_stopped(
     assert torch.equal(resumed.read(range(7)), whole.read(range(7)))
 
 
-def test_other_weights_processor_or_pictures_are_refused(
+def test_other_weights_processor_or_images_are_refused(
     tmp_path: Path, make_pairs: Any, encoder: Any
 ) -> None:
     pairs, path = make_pairs.of(4), tmp_path / "f.npy"

@@ -1,4 +1,4 @@
-"""Fine-tuning of tiny models on an export of one-coloured pictures."""
+"""Fine-tuning of tiny models on an export of one-coloured images."""
 
 import csv
 import hashlib
@@ -185,7 +185,7 @@ def test_killed_and_resumed_gives_the_weights_of_never_killed(
         finetune.run(replace(config, seed=3), tmp_path / "killed")
 
 
-def test_pictures_are_encoded_once(
+def test_images_are_encoded_once(
     settings: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []

@@ -69,7 +69,7 @@ def test_heads_can_read_features_that_hold_the_truth() -> None:
     assert reading_accuracy(heads, features, truth)["noun"] == 1.0
 
 
-def test_position_channels_hold_row_and_column_whatever_the_picture_shows() -> None:
+def test_position_channels_hold_row_and_column_whatever_the_image_shows() -> None:
     torch.manual_seed(0)
     model = build_image_encoder(64, 2, heads=2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)

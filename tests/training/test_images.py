@@ -12,7 +12,7 @@ from tests.training.conftest import Start
 
 @pytest.fixture
 def config(tmp_path: Path, start: Start) -> Stage1Config:
-    """Three pictures with a text each."""
+    """Three images with a text each."""
     for name in ("red", "green", "blue"):
         Image.new("RGB", (28, 28), name).save(tmp_path / f"{name}.png")
     lines = [f'{{"image": "{name}.png", "text": "{name}"}}' for name in ("red", "green", "blue")]
@@ -28,12 +28,12 @@ def config(tmp_path: Path, start: Start) -> Stage1Config:
 
 def test_features_lie_in_the_folder_of_the_run(config: Stage1Config, tmp_path: Path) -> None:
     training, held = open_data(config, tmp_path / "out", *load(config))
-    assert held is None  # a file says nothing about pictures that it does not name
+    assert held is None  # a file says nothing about images that it does not name
     assert len(training.source) == len(training.features) == 3
     assert (tmp_path / "out" / "features.npy").is_file()
 
 
-def test_held_out_pictures_have_features_of_their_own(config: Stage1Config, tmp_path: Path) -> None:
+def test_held_out_images_have_features_of_their_own(config: Stage1Config, tmp_path: Path) -> None:
     cache = tmp_path / "shared" / "all.npy"
     config = dataclasses.replace(config, cache=str(cache), validation=config.source)
     _, held = open_data(config, tmp_path / "out", *load(config))

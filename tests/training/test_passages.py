@@ -108,7 +108,7 @@ def test_encoder_decoder_cuts_a_caption_between_position_1_and_its_middle() -> N
     assert lengths == {1, 2, 3, 4}
 
 
-def test_whole_captions_are_written_from_the_picture_alone() -> None:
+def test_whole_captions_are_written_from_the_image_alone() -> None:
     cutter, tokenizer = encoder_decoder(share=1.0)
     example = one(cutter, CAPTION)
     assert tokenizer.decode(example.ids) == "</s>"

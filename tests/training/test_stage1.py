@@ -1,4 +1,4 @@
-"""The recipe of stage 1 on eight one-coloured pictures."""
+"""The recipe of stage 1 on eight one-coloured images."""
 
 import csv
 import dataclasses
@@ -43,7 +43,7 @@ def own_accelerator() -> None:
 
 
 def make_world(folder: Path) -> Path:
-    """An image encoder, a tokenizer, and pictures with a text each."""
+    """An image encoder, a tokenizer, and images with a text each."""
     model, processor = tiny.retrieval()
     model.vision_model.save_pretrained(folder / "eyes")
     processor.image_processor.save_pretrained(folder / "eyes")
@@ -181,8 +181,8 @@ def test_the_result_is_a_plain_retrieval_folder(config: Stage1Config, tmp_path: 
     assert model.config.image_token_index is None
     assert processor.tokenizer.model_max_length == config.max_text
 
-    picture = Image.new("RGB", (28, 28), COLOURS["pink"])
-    inputs = processor(images=picture, text="pink pi", return_tensors="pt")
+    image = Image.new("RGB", (28, 28), COLOURS["pink"])
+    inputs = processor(images=image, text="pink pi", return_tensors="pt")
     qformer = read_stage1(folder).eval()
     assert qformer.decoder_token_id == processor.tokenizer.bos_token_id
     with torch.no_grad():

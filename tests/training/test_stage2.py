@@ -27,7 +27,7 @@ KINDS = pytest.mark.parametrize("kind", ["opt", "t5"])
 
 @pytest.fixture
 def settings(start: Any, pairs: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """(kind of language model, changes) -> config of a short run on coloured pictures."""
+    """(kind of language model, changes) -> config of a short run on coloured images."""
     monkeypatch.setattr(images, "open_source", lambda *_, **__: pairs)
 
     def settings(kind: str = "opt", **changes: Any) -> Stage2Config:
@@ -165,8 +165,8 @@ def test_the_result_loads_and_speaks_with_plain_transformers(
     folder = stage2.run(settings(kind), tmp_path)
     model = Blip2ForConditionalGeneration.from_pretrained(folder)
     processor = Blip2Processor.from_pretrained(folder)
-    picture = Image.new("RGB", (40, 30), "red")
-    inputs = processor(images=picture, text="Question: what colour? Answer:", return_tensors="pt")
+    image = Image.new("RGB", (40, 30), "red")
+    inputs = processor(images=image, text="Question: what colour? Answer:", return_tensors="pt")
     assert (inputs.input_ids == tiny.IMAGE).sum() == tiny.QUERIES
     ends = {
         "opt": processor.tokenizer("\n", add_special_tokens=False).input_ids[0],
@@ -175,7 +175,7 @@ def test_the_result_loads_and_speaks_with_plain_transformers(
     assert model.language_model.generation_config.eos_token_id == ends[kind]
     tokens = model.generate(**inputs, max_new_tokens=5, do_sample=False)
     assert tokens.shape[0] == 1
-    pixels = processor(images=picture, return_tensors="pt").pixel_values
+    pixels = processor(images=image, return_tensors="pt").pixel_values
     alone = model.generate(pixels, max_new_tokens=5, do_sample=False)
     assert alone.shape[0] == 1
 

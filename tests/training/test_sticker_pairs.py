@@ -36,10 +36,10 @@ def test_truth_goes_beyond_equal_texts() -> None:
     pairs = StickerPairs(300)
     statements = [pairs.text(index, random.Random(index)) for index in range(300)]
     also_true = sum(
-        pairs.matches(picture, statement)
+        pairs.matches(image, statement)
         for number, statement in enumerate(statements)
-        for picture in range(300)
-        if picture != number
+        for image in range(300)
+        if image != number
     )
     assert 0 < also_true < 3000
 
@@ -53,7 +53,7 @@ def test_splits_hold_different_scenes_and_no_more_than_there_are() -> None:
         StickerPairs(2_000_000, split="validation")
 
 
-def test_pictures_are_painted_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_painted_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = StickerPairs(3)
     painted = []
     monkeypatch.setattr(sticker_pairs, "paint", painted.append)

@@ -59,7 +59,7 @@ def damped(module: torch.nn.Module, **settings: float) -> torch.optim.AdamW:
 
 
 def main(world_folder: Path, out: Path) -> None:
-    """Write losses and gradients of one batch, then run the recipe on as many pictures a step."""
+    """Write losses and gradients of one batch, then run the recipe on as many images a step."""
     batch = joined_batch()
     world = World.current()
     if world.size > 1:

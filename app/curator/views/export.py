@@ -33,18 +33,18 @@ LABELS = {
     "llava": "LLaVA conversations",
     "jsonl": "JSON lines",
     "csv": "CSV",
-    "sidecars": "pictures with .txt sidecars",
+    "sidecars": "images with .txt sidecars",
 }
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
     draw_message()
     left, right = st.columns([5, 6], gap="large")
     with left:
-        draw_new(desk)
+        draw_new(context)
     with right:
-        draw_snapshots(desk)
+        draw_snapshots(context)
 
 
 def draw_message() -> None:
@@ -53,18 +53,18 @@ def draw_message() -> None:
         st.info(escape_markdown(message))
 
 
-def draw_new(desk: PageContext) -> None:
+def draw_new(context: PageContext) -> None:
     """Rules of a snapshot."""
     st.subheader("Freeze what is accepted")
     st.write(
         "A snapshot holds the pairs that somebody accepted and nobody rejected. It never changes: "
         "the same decisions under the same rules have the same hash."
     )
-    with desk.database.read() as session:
-        known = len(list_snapshots(session, dataset_id=desk.dataset_id))
+    with context.database.read() as session:
+        known = len(list_snapshots(session, dataset_id=context.dataset_id))
     name = st.text_input("Name", f"v{known + 1}", max_chars=80)
     sources = st.multiselect("Texts of", SOURCES, default=list(SOURCES))
-    most = st.selectbox("Texts of one picture", ["all", "1", "2", "3"])
+    most = st.selectbox("Texts of one image", ["all", "1", "2", "3"])
     lowest = st.slider("Lowest ITM score (0 takes unscored texts, too)", 0.0, 1.0, 0.0, 0.01)
     validation, test = st.columns(2)
     held = validation.number_input("Share for validation", 0.0, 0.5, 0.05, 0.01)
@@ -80,20 +80,20 @@ def draw_new(desk: PageContext) -> None:
         "Freeze",
         type="primary",
         disabled=not (name.strip() and sources),
-        on_click=partial(freeze, desk, name, policy),
+        on_click=partial(freeze, context, name, policy),
     )
 
 
-def freeze(desk: PageContext, name: str, policy: SnapshotPolicy) -> None:
+def freeze(context: PageContext, name: str, policy: SnapshotPolicy) -> None:
     """A new snapshot; on disk when this returns."""
     try:
-        snapshot = desk.database.run_write(
+        snapshot = context.database.run_write(
             lambda session: create_snapshot(
                 session,
-                dataset_id=desk.dataset_id,
+                dataset_id=context.dataset_id,
                 name=name,
                 policy=policy,
-                created_by=desk.annotator_id,
+                created_by=context.annotator_id,
             )
         )
         message = f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, frozen."
@@ -103,20 +103,20 @@ def freeze(desk: PageContext, name: str, policy: SnapshotPolicy) -> None:
 
 
 @st.fragment(run_every=EVERY)
-def draw_snapshots(desk: PageContext) -> None:
+def draw_snapshots(context: PageContext) -> None:
     """Snapshots with their exports, drawn anew by themselves."""
     draw_message()  # a press in here draws nothing else anew
     st.subheader("Snapshots")
-    with desk.database.read() as session:
-        found = list_snapshots(session, dataset_id=desk.dataset_id)
+    with context.database.read() as session:
+        found = list_snapshots(session, dataset_id=context.dataset_id)
     if not found:
         st.info("There is none yet.")
     for one in found:
         with st.container(border=True):
-            draw_snapshot(desk, one)
+            draw_snapshot(context, one)
 
 
-def draw_snapshot(desk: PageContext, one: SnapshotSummary) -> None:
+def draw_snapshot(context: PageContext, one: SnapshotSummary) -> None:
     """One snapshot: what it is, its exports, a new one."""
     snapshot = one.snapshot
     st.markdown("**Snapshot**")
@@ -136,7 +136,7 @@ def draw_snapshot(desk: PageContext, one: SnapshotSummary) -> None:
     act.button(
         "Export",
         key=f"export-{snapshot.id}",
-        on_click=partial(start, desk, snapshot.id, format),
+        on_click=partial(start, context, snapshot.id, format),
     )
 
 
@@ -154,10 +154,10 @@ def draw_complete(folder: Path, manifest: str) -> None:
         )
 
 
-def start(desk: PageContext, snapshot_id: int, format: str) -> None:
+def start(context: PageContext, snapshot_id: int, format: str) -> None:
     """Hands the export to the jobs."""
-    desk.services.jobs.add(
-        ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=desk.annotator_id)
+    context.services.jobs.add(
+        ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=context.annotator_id)
     )
     st.session_state["export-message"] = "It is being exported."
 

@@ -1,4 +1,4 @@
-"""Where pictures with texts come in, and what becomes of them: jobs with progress."""
+"""Where images with texts come in, and what becomes of them: jobs with progress."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ EVERY = 2.0
 """Seconds between two looks at the jobs."""
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
     if message := st.session_state.pop("inbox-message", ""):
         st.info(escape_markdown(message))
     left, right = st.columns([5, 6], gap="large")
     with left:
-        draw_import(desk)
+        draw_import(context)
     with right:
-        draw_jobs(desk)
+        draw_jobs(context)
 
 
-def draw_import(desk: PageContext) -> None:
+def draw_import(context: PageContext) -> None:
     """What to import, into which dataset, and what to do with it."""
-    st.subheader("Import pictures and their texts")
+    st.subheader("Import images and their texts")
     name = st.text_input(
-        "Into the dataset", desk.dataset or "my pictures", max_chars=120, key="into"
+        "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
     files = st.file_uploader(
-        "Pictures; zip or tar archives; CSV, JSONL or Parquet tables with a text for each picture",
+        "Images; zip or tar archives; CSV, JSONL or Parquet tables with a text for each image",
         type=TYPES,
         accept_multiple_files=True,
         key=f"files-{st.session_state.setdefault('uploads', 0)}",
     )
     path = ""
-    if may_read_folders(desk.services.settings):
+    if may_read_folders(context.services.settings):
         path = st.text_input("Or a folder or file on this machine", key="path")
     captions = draw_captioning()
     downloads = False
-    if desk.services.settings.downloads:
+    if context.services.settings.downloads:
         downloads = st.checkbox(
-            "Fetch pictures from the addresses in tables",
+            "Fetch images from the addresses in tables",
             help="From public addresses only, 20 MB each at most.",
         )
     go, sample = st.columns([2, 3])
@@ -75,14 +75,14 @@ def draw_import(desk: PageContext) -> None:
         "Import",
         type="primary",
         disabled=not (name.strip() and (files or path.strip())),
-        on_click=partial(start, desk, name, files, path, downloads, captions),
+        on_click=partial(start, context, name, files, path, downloads, captions),
     )
     sample.button(
         "Load the sample set",
-        on_click=partial(load_samples, desk, captions),
+        on_click=partial(load_samples, context, captions),
         disabled=not SAMPLES.is_dir(),
     )
-    st.caption("The sample set: 200 pictures of the sticker world with noisy texts, as a dataset.")
+    st.caption("The sample set: 200 images of the sticker world with noisy texts, as a dataset.")
 
 
 def draw_captioning() -> CaptionConfig | None:
@@ -94,7 +94,7 @@ def draw_captioning() -> CaptionConfig | None:
             "Decoding", ["sample", "greedy", "beam"], default="sample", required=True
         )
         several = mode != "greedy"
-        num = st.slider("Captions of each picture", 1, 8, 3) if several else 1
+        num = st.slider("Captions of each image", 1, 8, 3) if several else 1
         top_p = st.slider("Top-p", 0.1, 1.0, 0.9) if mode == "sample" else 0.9
         seed = st.number_input("Seed", 0, 2**31, 0) if mode == "sample" else 0
         beams = st.slider("Beams", num, 10, max(num, 5)) if mode == "beam" else 5
@@ -104,7 +104,7 @@ def draw_captioning() -> CaptionConfig | None:
 
 
 def start(
-    desk: PageContext,
+    context: PageContext,
     name: str,
     files: list[object],
     path: str,
@@ -113,69 +113,71 @@ def start(
 ) -> None:
     """Copies the uploads to disk and hands the import to the jobs."""
     folder = Path(path.strip()).expanduser() if path.strip() else None
-    if folder is not None and not is_allowed(folder, desk.services.settings):
+    if folder is not None and not is_allowed(folder, context.services.settings):
         st.session_state["inbox-message"] = "That folder may not be read from here."
         return
     if folder is not None and not folder.exists():
         st.session_state["inbox-message"] = "There is no such folder or file on this machine."
         return
     try:
-        dataset = lay_on_desk(desk, name)
+        dataset = lay_on_desk(context, name)
     except StorageError as error:
         st.session_state["inbox-message"] = str(error)
         return
     common = {
         "dataset": dataset,
-        "annotator_id": desk.annotator_id,
+        "annotator_id": context.annotator_id,
         "downloads": downloads,
         "then": captions,
     }
     if files:
-        desk.services.jobs.add(uploaded(desk, files, common))
+        context.services.jobs.add(uploaded(context, files, common))
         st.session_state["uploads"] += 1  # an empty uploader
     if folder is not None:
-        desk.services.jobs.add(Import(sources=[folder], label=folder.name, **common))
+        context.services.jobs.add(Import(sources=[folder], label=folder.name, **common))
         st.session_state["path"] = ""
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
 
 
-def uploaded(desk: PageContext, files: list[object], common: dict[str, object]) -> Import:
+def uploaded(context: PageContext, files: list[object], common: dict[str, object]) -> Import:
     """The import of uploaded files, which lie on disk when this returns."""
-    folder = desk.services.jobs.new_folder()
+    folder = context.services.jobs.new_folder()
     sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
     label = ", ".join(source.name for source in sources[:3])
     label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
     return Import(sources=sources, label=label, clean_up=folder, **common)
 
 
-def lay_on_desk(desk: PageContext, name: str) -> str:
+def lay_on_desk(context: PageContext, name: str) -> str:
     """The dataset of this name is chosen from now on -> its name as it is stored.
 
     It is made at once: the sidebar offers only what there is, and would choose another.
     """
-    stored = desk.database.run_write(lambda session: get_or_create_dataset(session, name=name).name)
+    stored = context.database.run_write(
+        lambda session: get_or_create_dataset(session, name=name).name
+    )
     st.session_state["dataset"] = stored
     return stored
 
 
-def load_samples(desk: PageContext, captions: CaptionConfig | None) -> None:
+def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     """The web set that comes with the project."""
-    desk.services.jobs.add(
+    context.services.jobs.add(
         Import(
-            dataset=lay_on_desk(desk, "samples"),
+            dataset=lay_on_desk(context, "samples"),
             sources=[SAMPLES / "web.csv"],
             label="sample web set",
-            annotator_id=desk.annotator_id,
+            annotator_id=context.annotator_id,
             then=captions,
         )
     )
 
 
 @st.fragment(run_every=EVERY)
-def draw_jobs(desk: PageContext) -> None:
+def draw_jobs(context: PageContext) -> None:
     """The newest jobs, drawn anew by themselves."""
     st.subheader("Jobs")
-    with desk.database.read() as session:
+    with context.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
         names = dataset_names(session)
@@ -186,11 +188,13 @@ def draw_jobs(desk: PageContext) -> None:
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
     for run in runs[:8]:
-        draw_job(desk, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
-    if desk.dataset_id is not None:
+        draw_job(context, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
+    if context.dataset_id is not None:
         st.button(
-            f"Score every text of {escape_markdown(desk.dataset)} again",
-            on_click=partial(desk.services.jobs.capfilt, desk.dataset, None, desk.annotator_id),
+            f"Score every text of {escape_markdown(context.dataset)} again",
+            on_click=partial(
+                context.services.jobs.capfilt, context.dataset, None, context.annotator_id
+            ),
             help="With the matcher that is loaded now. What it scored before is not scored again.",
         )
 
@@ -209,12 +213,12 @@ def title_of(run: Run, dataset: str) -> str:
     return f"{KINDS[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
 
 
-def draw_job(desk: PageContext, run: Run, dataset: str, problems: int) -> None:
+def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> None:
     """One job: how far, what can be done, what went wrong."""
     with st.container(border=True):
         st.text(title_of(run, dataset))
         of = f"{run.done:,} of " if run.total else ""
-        counted = of + count_of(run.total or run.done, "picture")
+        counted = of + count_of(run.total or run.done, "image")
         if run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
@@ -230,15 +234,15 @@ def draw_job(desk: PageContext, run: Run, dataset: str, problems: int) -> None:
             for label, (act, offered) in acts.items():
                 if offered:
                     st.button(
-                        label, key=f"{label}-{run.id}", on_click=partial(ask, desk, act, run.id)
+                        label, key=f"{label}-{run.id}", on_click=partial(ask, context, act, run.id)
                     )
         if problems:
-            draw_problems(desk, run, problems)
+            draw_problems(context, run, problems)
 
 
-def draw_problems(desk: PageContext, run: Run, count: int) -> None:
+def draw_problems(context: PageContext, run: Run, count: int) -> None:
     """The first things that could not be used; open where nothing else came in."""
-    with desk.database.read() as session:
+    with context.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=SHOWN)
     with st.expander(count_of(count, "problem"), expanded=not run.done):
         for one in found:
@@ -250,10 +254,10 @@ def draw_problems(desk: PageContext, run: Run, count: int) -> None:
 RESUMABLE = ("paused", "failed", "cancelled")
 
 
-def ask(desk: PageContext, act: object, run_id: int) -> None:
+def ask(context: PageContext, act: object, run_id: int) -> None:
     """Pause, cancel or go on."""
     try:
-        desk.database.run_write(lambda session: act(session, run_id=run_id))
+        context.database.run_write(lambda session: act(session, run_id=run_id))
     except StorageError as error:
         st.session_state["inbox-message"] = str(error)
 

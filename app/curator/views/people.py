@@ -15,18 +15,18 @@ from blip2core.storage.datasets import get_dataset, set_rules
 from blip2core.storage.people import list_annotators, progress, verdict_pairs
 
 MOST = 3
-"""People who may be asked to judge the same picture."""
+"""People who may be asked to judge the same image."""
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
-    with desk.database.read() as session:
-        rows = progress(session, dataset_id=desk.dataset_id)
+    with context.database.read() as session:
+        rows = progress(session, dataset_id=context.dataset_id)
         people = [one for one in list_annotators(session) if one.handle in {r.handle for r in rows}]
-        dataset = get_dataset(session, dataset_id=desk.dataset_id)
+        dataset = get_dataset(session, dataset_id=context.dataset_id)
         pairs = {
             (first.handle, second.handle): verdict_pairs(
-                session, dataset_id=desk.dataset_id, first_id=first.id, second_id=second.id
+                session, dataset_id=context.dataset_id, first_id=first.id, second_id=second.id
             )
             for first, second in combinations(people, 2)
         }
@@ -59,13 +59,13 @@ def render(desk: PageContext) -> None:
         st.metric(who, in_words(found), border=True)
     st.subheader("Rules")
     overlap = st.number_input(
-        "People who must judge a picture before it is decided", 1, MOST, dataset.overlap
+        "People who must judge an image before it is decided", 1, MOST, dataset.overlap
     )
     guidelines = st.text_area("Guidelines for curators", dataset.guidelines, max_chars=5_000)
     st.button(
         "Save the rules",
         disabled=(overlap, guidelines) == (dataset.overlap, dataset.guidelines),
-        on_click=partial(save, desk, int(overlap), guidelines),
+        on_click=partial(save, context, int(overlap), guidelines),
     )
 
 
@@ -79,11 +79,11 @@ def in_words(found: Agreement) -> str:
     return f"{found.same:.0%} the same, κ {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def save(desk: PageContext, overlap: int, guidelines: str) -> None:
+def save(context: PageContext, overlap: int, guidelines: str) -> None:
     """The rules of the dataset."""
-    desk.database.run_write(
+    context.database.run_write(
         lambda session: set_rules(
-            session, dataset_id=desk.dataset_id, overlap=overlap, guidelines=guidelines
+            session, dataset_id=context.dataset_id, overlap=overlap, guidelines=guidelines
         )
     )
 

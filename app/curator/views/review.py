@@ -1,4 +1,4 @@
-"""One picture large, its texts side by side as equals, every verdict one key."""
+"""One image large, its texts side by side as equals, every verdict one key."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from app.curator.review_session import (
     undo,
     why_empty,
 )
-from app.curator.thumbnails import shown_picture
+from app.curator.thumbnails import shown_image
 from blip2core.storage.cards import Card, ShownScore, ShownText
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.review import KEYS, UNDONE, QueueFilter
 from blip2core.storage.schema import ITEM_STATUS, SOURCES
 
 SIDE = 900
-"""Longer edge, in pixels, of the picture."""
+"""Longer edge, in pixels, of the image."""
 ORDERS = {
     "nearest": "Nearest to the threshold",
     "disagreement": "Scores disagree",
@@ -47,42 +47,42 @@ ORDERS = {
 }
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
-    rules, grid = draw_filters(desk)
-    draw_guidelines(desk)
+    rules, grid = draw_filters(context)
+    draw_guidelines(context)
     listen_to_keys()
     if grid and rules.second:
-        st.info("The second review is blind, so it goes picture by picture.")
+        st.info("The second review is blind, so it goes image by image.")
     elif grid:
-        draw_grid(desk, rules)
+        draw_grid(context, rules)
         return
-    draw_one(desk, rules)
+    draw_one(context, rules)
 
 
 @st.fragment
-def draw_one(desk: PageContext, rules: ReviewRules) -> None:
+def draw_one(context: PageContext, rules: ReviewRules) -> None:
     """One item. A fragment: a key draws only this anew, not the whole page."""
-    walk = review_session_of(desk, rules)
-    shown = current(desk, rules, walk)
-    if walk.message:
-        st.info(escape_markdown(walk.message))
-    draw_progress(desk)
+    review = review_session_of(context, rules)
+    shown = current(context, rules, review)
+    if review.message:
+        st.info(escape_markdown(review.message))
+    draw_progress(context)
     if shown is None:
         st.query_params.pop("item", None)
-        draw_end(desk, rules, walk)
+        draw_end(context, rules, review)
         return
     st.query_params["item"] = str(shown.item_id)
     left, right = st.columns([4, 6], gap="large")
     with left:
-        draw_picture(desk, shown)
+        draw_image(context, shown)
     with right:
-        draw_texts(desk, walk, shown)
-    draw_acts(desk, rules, walk, shown)
+        draw_texts(context, review, shown)
+    draw_acts(context, rules, review, shown)
     draw_history(shown)
 
 
-def draw_filters(desk: PageContext) -> tuple[ReviewRules, bool]:
+def draw_filters(context: PageContext) -> tuple[ReviewRules, bool]:
     """Order and filters, all in the address of the page; and whether the grid is wanted."""
     order, search, status, view = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
     chosen = order.selectbox(
@@ -116,44 +116,44 @@ def draw_filters(desk: PageContext) -> tuple[ReviewRules, bool]:
         search=words,
         lowest=None if whole else low,
         highest=None if whole else high,
-        free_for=desk.annotator_id,
+        free_for=context.annotator_id,
     )
     return ReviewRules(order=chosen, where=where, second=blind), grid == "grid"
 
 
-def draw_guidelines(desk: PageContext) -> None:
+def draw_guidelines(context: PageContext) -> None:
     """What the dataset asks of whoever judges, word for word; People is where it is written."""
-    with desk.database.read() as session:
-        guidelines = get_dataset(session, dataset_id=desk.dataset_id).guidelines
+    with context.database.read() as session:
+        guidelines = get_dataset(session, dataset_id=context.dataset_id).guidelines
     if guidelines.strip():
         with st.expander("Guidelines"):
             st.html(f'<p class="guidelines">{escape(guidelines)}</p>')
 
 
-def draw_end(desk: PageContext, rules: ReviewRules, walk: ReviewSession) -> None:
+def draw_end(context: PageContext, rules: ReviewRules, review: ReviewSession) -> None:
     """Nothing left."""
     st.info(why_empty(rules.where))
     buttons = st.columns(4)
-    buttons[0].button("Look again", on_click=partial(advance, desk, rules, walk), shortcut="J")
-    buttons[1].button("Undo", on_click=partial(undo, desk, walk), shortcut="Z")
+    buttons[0].button("Look again", on_click=partial(advance, context, rules, review), shortcut="J")
+    buttons[1].button("Undo", on_click=partial(undo, context, review), shortcut="Z")
 
 
-def draw_picture(desk: PageContext, shown: Card) -> None:
-    """The picture, and where it was found."""
-    picture = shown_picture(desk.database.images, shown.image_sha256, shown.format, SIDE)
-    if isinstance(picture, bytes):
-        st.image(picture, width="stretch", alt=f"Picture {shown.item_id}")
+def draw_image(context: PageContext, shown: Card) -> None:
+    """The image, and where it was found."""
+    image = shown_image(context.database.images, shown.image_sha256, shown.format, SIDE)
+    if isinstance(image, bytes):
+        st.image(image, width="stretch", alt=f"Image {shown.item_id}")
     else:
-        st.warning(picture)
+        st.warning(image)
     facts = [f"#{shown.item_id}", f"{shown.width} × {shown.height}", shown.format, shown.status]
     for source in shown.sources:
         facts += [part for part in (source.name, source.url, source.license) if part]
     st.html(f'<p class="facts">{escape(" · ".join(facts))}</p>')
     if shown.held_by:
-        st.warning(f"{escape_markdown(shown.held_by)} has this picture on screen, too.")
+        st.warning(f"{escape_markdown(shown.held_by)} has this image on screen, too.")
 
 
-def draw_texts(desk: PageContext, walk: ReviewSession, shown: Card) -> None:
+def draw_texts(context: PageContext, review: ReviewSession, shown: Card) -> None:
     """All candidate texts, as equals."""
     if not shown.texts:
         st.info("There is no text yet. E writes one.")
@@ -162,12 +162,12 @@ def draw_texts(desk: PageContext, walk: ReviewSession, shown: Card) -> None:
         key.button(
             "Pick",
             key=f"pick-{number}-{shown.item_id}",
-            shortcut=str(number) if number < 10 and not walk.flagging else None,
-            type="primary" if text.caption_id == walk.chosen else "secondary",
-            on_click=partial(pick, walk, text.caption_id),
+            shortcut=str(number) if number < 10 and not review.flagging else None,
+            type="primary" if text.caption_id == review.chosen else "secondary",
+            on_click=partial(pick, review, text.caption_id),
             width="stretch",
         )
-        body.html(text_html(text, desk.threshold, chosen=text.caption_id == walk.chosen))
+        body.html(text_html(text, context.threshold, chosen=text.caption_id == review.chosen))
 
 
 def text_html(text: ShownText, threshold: float, *, chosen: bool) -> str:
@@ -211,30 +211,32 @@ def _truncated(score: ShownScore | None) -> str:
     )
 
 
-def draw_acts(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
+def draw_acts(context: PageContext, rules: ReviewRules, review: ReviewSession, shown: Card) -> None:
     """What can be done. It stays at the lower edge of the window however many texts there are, and
     names the text that is meant, which may be out of sight."""
     with st.container(key="acts", gap="xsmall"):
-        if walk.editing is not None:
-            draw_editor(desk, rules, walk, shown)
-        elif walk.flagging:
-            draw_reasons(desk, rules, walk, shown)
-        elif meant := meant_html(walk, shown):
+        if review.editing is not None:
+            draw_editor(context, rules, review, shown)
+        elif review.flagging:
+            draw_reasons(context, rules, review, shown)
+        elif meant := meant_html(review, shown):
             st.html(meant)
-        draw_keys(desk, rules, walk, shown)
+        draw_keys(context, rules, review, shown)
 
 
-def meant_html(walk: ReviewSession, shown: Card) -> str:
+def meant_html(review: ReviewSession, shown: Card) -> str:
     """Number and words of the text that A, X and E mean, in one line, escaped; "" without one."""
     for number, text in enumerate(shown.texts, 1):
-        if text.caption_id == walk.chosen:
+        if text.caption_id == review.chosen:
             return f'<p class="meant"><b>Text {number}:</b> {escape(text.text)}</p>'
     return ""
 
 
-def draw_editor(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
+def draw_editor(
+    context: PageContext, rules: ReviewRules, review: ReviewSession, shown: Card
+) -> None:
     """The text in a box; what is typed is kept while it is typed."""
-    place = (shown.item_id, walk.editing or 0)
+    place = (shown.item_id, review.editing or 0)
     draft = shown.draft
     if draft is not None and (draft.caption_id or 0) == place[1]:
         text = draft.text
@@ -242,12 +244,12 @@ def draw_editor(desk: PageContext, rules: ReviewRules, walk: ReviewSession, show
         text = next((one.text for one in shown.texts if one.caption_id == place[1]), "")
 
     def on_draft() -> None:
-        keep_draft(desk, shown, st.session_state["editor"].get("draft"))
+        keep_draft(context, shown, st.session_state["editor"].get("draft"))
 
     def on_save() -> None:
         saved = st.session_state["editor"].get("save")
         if saved and (saved.get("item"), saved.get("caption")) == place:
-            decide(desk, rules, walk, shown, "edit", text=str(saved.get("text", "")))
+            decide(context, rules, review, shown, "edit", text=str(saved.get("text", "")))
 
     caption_editor(
         place,
@@ -255,12 +257,14 @@ def draw_editor(desk: PageContext, rules: ReviewRules, walk: ReviewSession, show
         label="Your text: Ctrl+Enter saves and accepts it, Esc leaves it as a draft",
         on_draft=on_draft,
         on_save=on_save,
-        focus=walk.typing,
+        focus=review.typing,
     )
-    st.button("Throw the draft away", on_click=partial(drop_edit, desk, walk, shown))
+    st.button("Throw the draft away", on_click=partial(drop_edit, context, review, shown))
 
 
-def draw_reasons(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
+def draw_reasons(
+    context: PageContext, rules: ReviewRules, review: ReviewSession, shown: Card
+) -> None:
     """After F: why, with one more key."""
     st.markdown("**Flag it, because** (1 to 9, Esc leaves):")
     with st.container(horizontal=True, gap="xsmall"):
@@ -269,33 +273,33 @@ def draw_reasons(desk: PageContext, rules: ReviewRules, walk: ReviewSession, sho
                 reason,
                 key=f"reason-{number}-{shown.item_id}",
                 shortcut=str(number),
-                on_click=partial(decide, desk, rules, walk, shown, "flag", reason=reason),
+                on_click=partial(decide, context, rules, review, shown, "flag", reason=reason),
             )
-        st.button("Leave", shortcut="Esc", on_click=partial(setattr, walk, "flagging", False))
+        st.button("Leave", shortcut="Esc", on_click=partial(setattr, review, "flagging", False))
 
 
-def draw_keys(desk: PageContext, rules: ReviewRules, walk: ReviewSession, shown: Card) -> None:
+def draw_keys(context: PageContext, rules: ReviewRules, review: ReviewSession, shown: Card) -> None:
     """Every act as a button that names its key.
 
     Beside an open editor those that would decide without what is typed there are off.
     """
-    act = partial(partial, decide, desk, rules, walk, shown)
+    act = partial(partial, decide, context, rules, review, shown)
     draw = partial(draw_key, item_id=shown.item_id)
-    editing = walk.editing is not None
-    nothing = walk.chosen is None or editing
+    editing = review.editing is not None
+    nothing = review.chosen is None or editing
     with st.container(horizontal=True, gap="xsmall"):
         with st.container(horizontal=True, gap="xsmall", width="content"):
             draw("Accept", "A", act("accept"), disabled=nothing, primary=not editing)
             draw("Accept, stay", "Shift+A", act("accept", stay=True), disabled=nothing)
             draw("Reject", "X", act("reject"), disabled=nothing)
-            draw("Edit", "E", partial(begin_edit, walk, walk.chosen))
+            draw("Edit", "E", partial(begin_edit, review, review.chosen))
             draw("Skip", "S", act("skip"), disabled=editing)
-            draw("Flag", "F", partial(setattr, walk, "flagging", True), disabled=editing)
+            draw("Flag", "F", partial(setattr, review, "flagging", True), disabled=editing)
         with st.container(horizontal=True, gap="xsmall", width="content"):
-            draw("Undo", "Z", partial(undo, desk, walk))
-            draw("Next undone", "J", partial(next_undone, desk, rules, walk))
-            draw("Back", "Left", partial(go_back, walk), disabled=not walk.visited)
-            draw("Next", "Right", partial(go_forward, desk, rules, walk))
+            draw("Undo", "Z", partial(undo, context, review))
+            draw("Next undone", "J", partial(next_undone, context, rules, review))
+            draw("Back", "Left", partial(go_back, review), disabled=not review.visited)
+            draw("Next", "Right", partial(go_forward, context, rules, review))
             draw_help()
 
 

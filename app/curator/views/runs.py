@@ -1,4 +1,4 @@
-"""What ran with what, and two runs side by side on the same pictures."""
+"""What ran with what, and two runs side by side on the same images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from app.chat.markdown import escape_markdown
 from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
-from app.curator.thumbnails import shown_picture
+from app.curator.thumbnails import shown_image
 from blip2core.exports.csv import safe_cell
 from blip2core.storage.items import image_of
 from blip2core.storage.runs import (
@@ -27,15 +27,15 @@ from blip2core.storage.runs import (
 from blip2core.storage.schema import Run
 
 SHOWN = 10
-"""Pictures on one page of a comparison."""
+"""Images on one page of a comparison."""
 PROBLEMS = 100_000
 """Most problems that one download holds."""
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
-    with desk.database.read() as session:
-        runs = list_runs(session, dataset_id=desk.dataset_id, limit=200)
+    with context.database.read() as session:
+        runs = list_runs(session, dataset_id=context.dataset_id, limit=200)
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
     if not runs:
         st.info("Nothing has run over this dataset yet.")
@@ -44,9 +44,9 @@ def render(desk: PageContext) -> None:
     troubled = [run for run in runs if problems[run.id]]
     if troubled:
         run = st.selectbox("Problems of", troubled, format_func=name_of)
-        draw_problems(desk, run)
+        draw_problems(context, run)
     wrote = [run for run in runs if run.kind in ("caption", "capfilt")]
-    st.subheader("Compare two runs on the same pictures")
+    st.subheader("Compare two runs on the same images")
     if len(wrote) < 2:
         st.info("There are not yet two runs that wrote texts.")
         return
@@ -56,7 +56,7 @@ def render(desk: PageContext) -> None:
     if first.id == second.id:
         st.info("Choose two different runs.")
         return
-    draw_comparison(desk, first, second)
+    draw_comparison(context, first, second)
 
 
 def name_of(run: Run) -> str:
@@ -91,9 +91,9 @@ def leaves(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def draw_problems(desk: PageContext, run: Run) -> None:
+def draw_problems(context: PageContext, run: Run) -> None:
     """What could not be used, and why; all of it as a file."""
-    with desk.database.read() as session:
+    with context.database.read() as session:
         found = list_problems(session, run_id=run.id, limit=PROBLEMS)
     frame = pandas.DataFrame(
         [{"name": one.name, "reason": one.reason} for one in found], columns=["name", "reason"]
@@ -107,11 +107,11 @@ def draw_problems(desk: PageContext, run: Run) -> None:
     )
 
 
-def draw_comparison(desk: PageContext, first: Run, second: Run) -> None:
+def draw_comparison(context: PageContext, first: Run, second: Run) -> None:
     """Figures of both, then the texts side by side."""
     key = f"compared-{first.id}-{second.id}"
     pages: list[int] = st.session_state.setdefault(key, [0])
-    with desk.database.read() as session:
+    with context.database.read() as session:
         items = compare_runs(
             session, first_id=first.id, second_id=second.id, after=pages[-1], limit=SHOWN + 1
         )
@@ -120,18 +120,18 @@ def draw_comparison(desk: PageContext, first: Run, second: Run) -> None:
             for run, other in ((first, second), (second, first))
         ]
     if not items:
-        st.info("No picture has texts of both.")
+        st.info("No image has texts of both.")
         return
     for column, run, values in zip(st.columns(2), (first, second), scores, strict=True):
-        kept = sum(value >= desk.threshold for value in values) / max(len(values), 1)
+        kept = sum(value >= context.threshold for value in values) / max(len(values), 1)
         mean = sum(values) / max(len(values), 1)
         with column.container(border=True):
-            label = escape_markdown(f"{name_of(run)}: kept at {desk.threshold:.2f}")
+            label = escape_markdown(f"{name_of(run)}: kept at {context.threshold:.2f}")
             st.metric(label, f"{kept:.0%}")
             st.caption(f"of {count_of(len(values), 'text')}; mean ITM {mean:.2f}")
     more, items = len(items) > SHOWN, items[:SHOWN]
     for item in items:
-        draw_item(desk, item)
+        draw_item(context, item)
     back, forth, _ = st.columns([1, 1, 4])
     back.button("Back", disabled=len(pages) < 2, on_click=pages.pop)
     forth.button(
@@ -141,16 +141,16 @@ def draw_comparison(desk: PageContext, first: Run, second: Run) -> None:
     )
 
 
-def draw_item(desk: PageContext, item: ComparedItem) -> None:
-    """One picture with the texts of both runs."""
-    with desk.database.read() as session:
-        image = image_of(session, item_id=item.item_id)
-    picture, left, right = st.columns([1, 3, 3])
-    shown = shown_picture(desk.database.images, image.sha256, image.format, 200)
+def draw_item(context: PageContext, item: ComparedItem) -> None:
+    """One image with the texts of both runs."""
+    with context.database.read() as session:
+        stored = image_of(session, item_id=item.item_id)
+    image, left, right = st.columns([1, 3, 3])
+    shown = shown_image(context.database.images, stored.sha256, stored.format, 200)
     if isinstance(shown, bytes):
-        picture.image(shown, alt=f"Picture {item.item_id}")
+        image.image(shown, alt=f"Image {item.item_id}")
     else:
-        picture.text(shown)
+        image.text(shown)
     for column, texts in ((left, item.first), (right, item.second)):
         for text, score in texts:
             column.text(text if score is None else f"{score:.2f}  {text}")

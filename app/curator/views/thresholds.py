@@ -45,7 +45,7 @@ STEPS = tuple(step / 50 for step in range(51))
 SOURCES = ("web", "synthetic")
 
 
-def render(desk: PageContext) -> None:
+def render(context: PageContext) -> None:
     """The page."""
     if message := st.session_state.pop("threshold-message", ""):
         st.info(escape_markdown(message))
@@ -53,14 +53,14 @@ def render(desk: PageContext) -> None:
         "Texts", ["all", *SOURCES], default="all", key="texts", bind="query-params", required=True
     )
     threshold = st.slider(
-        "ITM threshold", 0.0, 1.0, desk.threshold, 0.01, key=f"threshold-{desk.dataset_id}",
+        "ITM threshold", 0.0, 1.0, context.threshold, 0.01, key=f"threshold-{context.dataset_id}",
         help="A text is kept where the matcher says it fits with at least this probability.",
     )  # fmt: skip
-    found = counted(desk.database, str(desk.database.url), desk.dataset_id, "itm", FINE)
-    cosines = counted(desk.database, str(desk.database.url), desk.dataset_id, "itc", BINS)
-    with desk.database.read() as session:
-        judged = stored.judged_scores(session, dataset_id=desk.dataset_id, head="itm")
-        effect = count_threshold(session, dataset_id=desk.dataset_id, threshold=threshold)
+    found = counted(context.database, str(context.database.url), context.dataset_id, "itm", FINE)
+    cosines = counted(context.database, str(context.database.url), context.dataset_id, "itc", BINS)
+    with context.database.read() as session:
+        judged = stored.judged_scores(session, dataset_id=context.dataset_id, head="itm")
+        effect = count_threshold(session, dataset_id=context.dataset_id, threshold=threshold)
     if not found.counts:
         st.info("No text of this dataset has a score yet. Run CapFilt in the inbox.")
         return
@@ -81,8 +81,8 @@ def render(desk: PageContext) -> None:
             if source in ("all", one.source)
         ]
         draw_quality(scores, verdicts, threshold)
-    draw_apply(desk, threshold, effect)
-    draw_batches(desk)
+    draw_apply(context, threshold, effect)
+    draw_batches(context)
 
 
 @st.cache_data(ttl=FRESH, show_spinner="Counting scores ...")
@@ -167,7 +167,7 @@ def advice(point: Point | None, wanted: float) -> str:
     )
 
 
-def draw_apply(desk: PageContext, threshold: float, effect: dict[str, int]) -> None:
+def draw_apply(context: PageContext, threshold: float, effect: dict[str, int]) -> None:
     """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
@@ -177,22 +177,22 @@ def draw_apply(desk: PageContext, threshold: float, effect: dict[str, int]) -> N
     )
     keep.button(
         "Make it the threshold of this dataset",
-        disabled=threshold == desk.threshold,
-        on_click=partial(make_default, desk, threshold),
+        disabled=threshold == context.threshold,
+        on_click=partial(make_default, context, threshold),
     )
     texts = effect["accept"] + effect["reject"]
     with apply:
         st.write(
             f"Decide everything nobody has decided: accept {count_of(effect['accept'], 'text')}, "
-            f"reject {effect['reject']:,}, in {count_of(effect['items'], 'picture')}, by this "
+            f"reject {effect['reject']:,}, in {count_of(effect['items'], 'image')}, by this "
             "threshold alone. One act, undone as one."
         )
         st.caption(
-            "Other rules of the dataset (lengths, duplicates, margin, texts of one picture) do not "
+            "Other rules of the dataset (lengths, duplicates, margin, texts of one image) do not "
             "count here; `blip2 curate apply` follows all of them."
         )
         audit = st.number_input(
-            "Pictures drawn at random for people to check", 0, 1_000, min(20, effect["items"])
+            "Images drawn at random for people to check", 0, 1_000, min(20, effect["items"])
         )
         sure = st.checkbox(
             f"I want {count_of(texts, 'decision')} made", key=f"sure-{texts}-{threshold}"
@@ -201,50 +201,52 @@ def draw_apply(desk: PageContext, threshold: float, effect: dict[str, int]) -> N
             "Apply",
             type="primary",
             disabled=not (sure and texts),
-            on_click=partial(apply_threshold, desk, threshold, texts, int(audit)),
+            on_click=partial(apply_threshold, context, threshold, texts, int(audit)),
         )
 
 
-def make_default(desk: PageContext, threshold: float) -> None:
+def make_default(context: PageContext, threshold: float) -> None:
     """The dataset's threshold; the review queue is ordered anew."""
-    desk.database.run_write(
-        lambda session: set_rules(session, dataset_id=desk.dataset_id, threshold=threshold)
+    context.database.run_write(
+        lambda session: set_rules(session, dataset_id=context.dataset_id, threshold=threshold)
     )
-    st.session_state["threshold-message"] = f"The threshold of {desk.dataset} is {threshold:.2f}."
+    st.session_state["threshold-message"] = (
+        f"The threshold of {context.dataset} is {threshold:.2f}."
+    )
 
 
-def apply_threshold(desk: PageContext, threshold: float, expected: int, audit: int) -> None:
+def apply_threshold(context: PageContext, threshold: float, expected: int, audit: int) -> None:
     """All decisions as one batch, with the random sample that will tell how right it was."""
     new = NewBatch(
         uid=new_event(),
-        dataset_id=desk.dataset_id,
-        annotator_id=desk.annotator_id,
+        dataset_id=context.dataset_id,
+        annotator_id=context.annotator_id,
         kind="threshold",
         settings={"threshold": threshold, "audit": audit},
     )
 
     def unit(session: object) -> int:
-        choices = threshold_choices(session, dataset_id=desk.dataset_id, threshold=threshold)
+        choices = threshold_choices(session, dataset_id=context.dataset_id, threshold=threshold)
         batch = decide_many(session, new, choices=choices, expected=expected)
         return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
 
     try:
-        drawn = desk.database.run_write(unit)
+        drawn = context.database.run_write(unit)
         message = (
             f"{count_of(expected, 'text')} decided; waiting in review for a check: "
-            f"{count_of(drawn, 'picture')}."
+            f"{count_of(drawn, 'image')}."
         )
     except StorageError as error:
         message = str(error)
     st.session_state["threshold-message"] = message
 
 
-def draw_batches(desk: PageContext) -> None:
+def draw_batches(context: PageContext) -> None:
     """What thresholds decided before, what people found in their samples, and their undo."""
-    with desk.database.read() as session:
+    with context.database.read() as session:
         batches = [
             (one, audit_result(session, batch_id=one.batch.id))
-            for one in list_batches(session, dataset_id=desk.dataset_id)
+            for one in list_batches(session, dataset_id=context.dataset_id)
             if one.batch.kind == "threshold"
         ]
     if not batches:
@@ -260,12 +262,12 @@ def draw_batches(desk: PageContext) -> None:
                 f"{percent(right)}."
             )
         elif audit.drawn and not one.undone:
-            what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'picture')}.")
+            what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'image')}.")
         act.button(
             "Undo",
             key=f"undo-{one.batch.id}",
             disabled=one.undone,
-            on_click=partial(take_back, desk, one.batch.id),
+            on_click=partial(take_back, context, one.batch.id),
         )
 
 
@@ -281,13 +283,13 @@ def described(one: BatchSummary) -> str:
     )
 
 
-def take_back(desk: PageContext, batch_id: int) -> None:
+def take_back(context: PageContext, batch_id: int) -> None:
     """Undo of a whole batch."""
     uid = new_event()
     try:
-        undone = desk.database.run_write(
+        undone = context.database.run_write(
             lambda session: undo_batch(
-                session, batch_id=batch_id, annotator_id=desk.annotator_id, uid=uid
+                session, batch_id=batch_id, annotator_id=context.annotator_id, uid=uid
             )
         )
         message = f"Undone: {count_of(undone.decisions, 'decision')}."

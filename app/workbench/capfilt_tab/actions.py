@@ -16,7 +16,7 @@ from app.inference.features import encode_for_matcher
 from app.services import Services
 from app.workbench.capfilt_tab.cards import cards_html, summary
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message
-from app.workbench.image.panel import caption_image, picture_from, show_panel
+from app.workbench.image.panel import caption_image, image_from, show_panel
 from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
@@ -46,124 +46,131 @@ def build_acts(ui: SimpleNamespace, services: Services) -> None:
 
 def wire_acts(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
     """Wires the threshold, those buttons, and the ones on the cards."""
-    shown = [ui.desk, ui.said, ui.cards]
+    shown = [ui.pairs, ui.said, ui.cards]
     ui.threshold.input(
         on_threshold,
-        [ui.desk, ui.threshold],
+        [ui.pairs, ui.threshold],
         shown,
         trigger_mode="always_last",
         **AT_ONCE,
     )
-    ui.cards.judge(on_judge, ui.desk, shown, **AT_ONCE)
-    ui.all.click(on_accept_kept, ui.desk, shown, **AT_ONCE)
-    ui.cards.edit(edit_of(services), ui.desk, shown, **MODEL_EVENT)
+    ui.cards.judge(on_judge, ui.pairs, shown, **AT_ONCE)
+    ui.all.click(on_accept_kept, ui.pairs, shown, **AT_ONCE)
+    ui.cards.edit(edit_of(services), ui.pairs, shown, **MODEL_EVENT)
     why = ui.cards.why(
-        on_why, [ui.visit, ui.desk], [*panel.screen, panel.probe, panel.tabs], **PRIVATE_EVENT
+        on_why,
+        [ui.session, ui.pairs],
+        [*panel.screen, panel.inspected_text, panel.tabs],
+        **PRIVATE_EVENT,
     )
     why.success(
-        partial(caption_image, services), ui.visit, [panel.caption, panel.notice], **MODEL_EVENT
+        partial(caption_image, services), ui.session, [panel.caption, panel.notice], **MODEL_EVENT
     )
     if services.database is not None:
-        ui.keep.click(keep_of(services), [ui.desk, ui.dataset], [ui.desk, ui.kept], **PRIVATE_EVENT)
+        ui.keep.click(
+            keep_of(services), [ui.pairs, ui.dataset], [ui.pairs, ui.kept], **PRIVATE_EVENT
+        )
 
 
-def on_threshold(desk: CapFiltSession, value: Any) -> tuple[Update, ...]:
+def on_threshold(pairs: CapFiltSession, value: Any) -> tuple[Update, ...]:
     """Other rules, the same scores: what is kept and dropped is decided again."""
     if isinstance(value, int | float) and 0 <= value <= 1:
-        desk.rules = replace(desk.rules, threshold=float(value))
-    return _drawn(desk)
+        pairs.rules = replace(pairs.rules, threshold=float(value))
+    return _drawn(pairs)
 
 
-def on_judge(desk: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
+def on_judge(pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """A text was accepted or rejected; pressed again, it is neither."""
     sent = event._data
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
-            desk.judge(sent.get("card"), sent.get("text"), verdict)
+            pairs.judge(sent.get("card"), sent.get("text"), verdict)
     except Blip2Error as error:
-        return _drawn(desk, str(error))
-    return _drawn(desk)
+        return _drawn(pairs, str(error))
+    return _drawn(pairs)
 
 
-def on_accept_kept(desk: CapFiltSession) -> tuple[Update, ...]:
+def on_accept_kept(pairs: CapFiltSession) -> tuple[Update, ...]:
     """All that the filter keeps and nobody judged yet."""
-    desk.accept_kept()
-    return _drawn(desk)
+    pairs.accept_kept()
+    return _drawn(pairs)
 
 
 def edit_of(services: Services) -> Any:
     """The listener of an edit; Gradio finds the event by its annotation."""
 
-    def edit(desk: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
-        yield desk, tables.status("The edited text is being scored."), gr.skip()
-        yield on_edit_text(services, desk, event._data)
+    def edit(pairs: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
+        yield pairs, tables.status("The edited text is being scored."), gr.skip()
+        yield on_edit_text(services, pairs, event._data)
 
     return edit
 
 
-def on_edit_text(services: Services, desk: CapFiltSession, sent: Any) -> tuple[Update, ...]:
+def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[Update, ...]:
     """An edited text is a text of its own, scored as the others; then it may be accepted."""
     try:
-        card = desk.card(sent.get("card"))
+        card = pairs.card(sent.get("card"))
         parent = text_of(card, sent.get("text"))
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
-            return _drawn(desk)
-        model, features = desk.order.model, card.features
+            return _drawn(pairs)
+        model, features = pairs.order.model, card.features
         if features is None:
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
-        card = replace(desk.card(card.number), features=features)  # judged meanwhile, perhaps
+        card = replace(pairs.card(card.number), features=features)  # judged meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
-        desk.put(with_text(card, JudgedText(number=number, scored=scored, parent=parent.number)))
+        pairs.put(with_text(card, JudgedText(number=number, scored=scored, parent=parent.number)))
     except Exception as error:
-        return _drawn(desk, error_message(error, "Not scored"))
-    return _drawn(desk)
+        return _drawn(pairs, error_message(error, "Not scored"))
+    return _drawn(pairs)
 
 
-def on_why(visit: ChatSession, desk: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
-    """The picture becomes the visitor's, and the tab that looks inside gets the text."""
+def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
+    """The image becomes the visitor's, and the tab that looks inside gets the text."""
     try:
-        card = desk.card(event._data.get("card"))
+        card = pairs.card(event._data.get("card"))
         text = text_of(card, event._data.get("text"))
-        picture = picture_from(card.data, card.name)
+        image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return (*show_panel(visit, str(error)), gr.skip(), gr.skip())
-    visit.receive(picture)
-    if not visit.is_about(picture):  # it is offered, and the visitor asked about it at the left
-        return (*show_panel(visit), gr.skip(), gr.skip())
-    visit.probe = text.words
-    return (*show_panel(visit), visit.probe, gr.Tabs(selected="inside"))
+        return (*show_panel(session, str(error)), gr.skip(), gr.skip())
+    session.receive(image)
+    if not session.is_about(image):  # it is offered, and the visitor asked about it at the left
+        return (*show_panel(session), gr.skip(), gr.skip())
+    session.inspected_text = text.words
+    return (*show_panel(session), session.inspected_text, gr.Tabs(selected="inside"))
 
 
 def keep_of(services: Services) -> Any:
     """The listener that puts pairs into the database."""
 
-    def keep(desk: CapFiltSession, dataset: str, request: gr.Request) -> tuple[CapFiltSession, str]:
-        return desk, on_save_pairs(services, desk, dataset, request.username or "workbench")
+    def keep(
+        pairs: CapFiltSession, dataset: str, request: gr.Request
+    ) -> tuple[CapFiltSession, str]:
+        return pairs, on_save_pairs(services, pairs, dataset, request.username or "workbench")
 
     return keep
 
 
-def on_save_pairs(services: Services, desk: CapFiltSession, dataset: str, handle: str) -> str:
-    """Pictures, texts, scores and verdicts go to the curator's database; HTML of what was done."""
+def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
+    """Images, texts, scores and verdicts go to the curator's database; HTML of what was done."""
     from app.inference.pair_keeping import keep_pairs  # the workbench alone needs no database
 
     try:
-        kept = keep_pairs(services, desk, dataset=dataset.strip(), handle=handle)
+        kept = keep_pairs(services, pairs, dataset=dataset.strip(), handle=handle)
     except Exception as error:
         return tables.status(error_message(error, "Not kept"), problem=True)
     return tables.status(
-        f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.pictures} pictures "
+        f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.images} images "
         f"are in the dataset {dataset.strip()}."
     )
 
 
-def _drawn(desk: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
+def _drawn(pairs: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
     """The desk, what is said of it, and the cards."""
     said = tables.status(problem, problem=True) if problem else ""
-    if desk.is_running:
-        said += tables.progress(desk.done, len(desk.jobs), f"{desk.done} of {len(desk.jobs)}")
-    return desk, said + summary(desk) + tables.problems(desk.problems), cards_html(desk)
+    if pairs.is_running:
+        said += tables.progress(pairs.done, len(pairs.jobs), f"{pairs.done} of {len(pairs.jobs)}")
+    return pairs, said + summary(pairs) + tables.problems(pairs.problems), cards_html(pairs)

@@ -36,17 +36,17 @@ def build_cards() -> gr.HTML:
     )
 
 
-def summary(desk: CapFiltSession) -> str:
+def summary(pairs: CapFiltSession) -> str:
     """HTML of how many texts the filter keeps, by where they come from."""
     counts = {"web": [0, 0], "synthetic": [0, 0]}
     accepted = 0
-    for card in desk.cards:
-        for text, decision in filtered_texts(card, desk.rules):
+    for card in pairs.cards:
+        for text, decision in filtered_texts(card, pairs.rules):
             kind = "web" if text.scored.candidate.source == "web" else "synthetic"
             counts[kind][0] += decision.kept
             counts[kind][1] += 1
             accepted += text.verdict == "accepted"
-    if not desk.cards:
+    if not pairs.cards:
         return ""
     (web, webs), (written, writtens) = counts.values()
     return (
@@ -55,9 +55,9 @@ def summary(desk: CapFiltSession) -> str:
     )
 
 
-def cards_html(desk: CapFiltSession) -> str:
-    """HTML of all pictures of a desk, those still waiting too."""
-    body = "".join(_job(job, desk.rules) for job in desk.jobs)
+def cards_html(pairs: CapFiltSession) -> str:
+    """HTML of all images of a desk, those still waiting too."""
+    body = "".join(_job(job, pairs.rules) for job in pairs.jobs)
     return f'<div class="pairs">{body}</div>' if body else ""
 
 
@@ -72,7 +72,7 @@ def _job(job: BatchItem, rules: FilterConfig) -> str:
 
 
 def card_html(card: JudgedImage, rules: FilterConfig) -> str:
-    """HTML of one picture with its texts."""
+    """HTML of one image with its texts."""
     pairs = filtered_texts(card, rules)
     web = [pair for pair in pairs if pair[0].scored.candidate.source == "web"]
     written = [pair for pair in pairs if pair[0].scored.candidate.source != "web"]
@@ -126,7 +126,7 @@ def _bar(scored: Scored, threshold: float | None) -> str:
     )
 
 
-def pair_links(desk: CapFiltSession, made_by: dict[str, object]) -> str:
+def pair_links(pairs: CapFiltSession, made_by: dict[str, object]) -> str:
     """HTML of the links that save all pairs with scores and verdicts."""
     rows = [
         {
@@ -140,8 +140,8 @@ def pair_links(desk: CapFiltSession, made_by: dict[str, object]) -> str:
             "itm": text.scored.itm,
             "itc": text.scored.itc,
         }
-        for card in desk.cards
-        for text, decision in filtered_texts(card, desk.rules)
+        for card in pairs.cards
+        for text, decision in filtered_texts(card, pairs.rules)
     ]
     if not rows:
         return ""

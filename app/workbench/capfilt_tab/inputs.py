@@ -1,4 +1,4 @@
-"""Pictures and web texts for the CapFilt tab: pictures, archives, tables, and texts as typed."""
+"""Images and web texts for the CapFilt tab: images, archives, tables, and texts as typed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.workbench.image.uploaded_files import uploaded_path
 from app.workbench.image.uploads import Upload
 from blip2core.errors import ImageError, IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.records import Problem, WebPicture
+from blip2core.records import Problem, WebImage
 from blip2core.texts import clean_text
 
-MOST_PICTURES = 200
-"""Pictures taken at once; the curator takes any number."""
+MOST_IMAGES = 200
+"""Images taken at once; the curator takes any number."""
 MOST_BYTES = 100_000_000
-"""Of all pictures together, as files."""
+"""Of all images together, as files."""
 SAMPLES = Path(__file__).parents[3] / "data" / "samples" / "web"
-SAMPLE_PICTURES = 12
+SAMPLE_IMAGES = 12
 LIMITS = Limits(
     text_characters=1000,
     texts=10,
@@ -29,7 +29,7 @@ LIMITS = Limits(
     members=2_000,
 )
 Found = tuple[list[InputImage], list[tuple[str, str]]]
-"""Pictures, and what could not be used: name and reason."""
+"""Images, and what could not be used: name and reason."""
 
 
 def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
@@ -42,7 +42,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
                 problems.append((one.name, one.reason))
                 continue
             size += len(one.data)
-            if len(given) == MOST_PICTURES or size > MOST_BYTES:
+            if len(given) == MOST_IMAGES or size > MOST_BYTES:
                 problems.append((one.name, _too_much()))
                 break
             given.append(_given(one))
@@ -54,26 +54,26 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
 
 def read_samples() -> Found:
     """The beginning of the noisy web set that comes with the project."""
-    found = islice(read(SAMPLES, limits=LIMITS), SAMPLE_PICTURES)
-    return [_given(one) for one in found if isinstance(one, WebPicture)], []
+    found = islice(read(SAMPLES, limits=LIMITS), SAMPLE_IMAGES)
+    return [_given(one) for one in found if isinstance(one, WebImage)], []
 
 
-def _given(picture: WebPicture) -> InputImage:
-    return InputImage(name=picture.name, data=picture.data, texts=picture.texts)
+def _given(image: WebImage) -> InputImage:
+    return InputImage(name=image.name, data=image.data, texts=image.texts)
 
 
 def _too_much() -> str:
     return (
-        f"This and what follows is left out: at most {MOST_PICTURES} pictures and "
+        f"This and what follows is left out: at most {MOST_IMAGES} images and "
         f"{MOST_BYTES // 1_000_000} MB are taken here. The curator takes whole folders."
     )
 
 
 def place_texts(given: Sequence[InputImage], typed: str) -> Found:
-    """Typed texts go to their pictures: a line `name | text` to the picture of that name, any
-    other line to the next picture in order. Lines too many are problems."""
-    pictures, problems = list(given), []
-    names = {PurePosixPath(one.name).name: index for index, one in enumerate(pictures)}
+    """Typed texts go to their images: a line `name | text` to the image of that name, any
+    other line to the next image in order. Lines too many are problems."""
+    images, problems = list(given), []
+    names = {PurePosixPath(one.name).name: index for index, one in enumerate(images)}
     following = 0
     for line in filter(None, map(clean_text, typed.splitlines())):
         name, bar, text = map(clean_text, line.partition("|"))
@@ -81,9 +81,9 @@ def place_texts(given: Sequence[InputImage], typed: str) -> Found:
         if index is None:
             index, text = following, line
             following += 1
-        if index >= len(pictures):
-            problems.append((line[:60], "There is no picture for this text."))
+        if index >= len(images):
+            problems.append((line[:60], "There is no image for this text."))
         elif text:
-            one = pictures[index]
-            pictures[index] = replace(one, texts=(*one.texts, text[: LIMITS.text_characters]))
-    return pictures, problems
+            one = images[index]
+            images[index] = replace(one, texts=(*one.texts, text[: LIMITS.text_characters]))
+    return images, problems

@@ -21,7 +21,7 @@ from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, Update
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import connect_look_inside
+from app.workbench.inside_tab.link import connect_look_inside
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import ITC, ITM
@@ -46,12 +46,12 @@ COLUMNS = (
     tables.Column(label="The filter says"),
     tables.Column(label="", kind="act", sorts=False),
 )
-ABOUT = """<p>With the picture at the left, and a text as the web might have put beside it.</p>"""
+ABOUT = """<p>With the image at the left, and a text as the web might have put beside it.</p>"""
 
 
 def build_lesson(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
+    ui = SimpleNamespace(session=panel.session, task=gr.State(CancellableTask()))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.text = gr.Textbox(
         label="Text from the web",
@@ -63,7 +63,7 @@ def build_lesson(services: Services, panel: SimpleNamespace) -> None:
     ui.begin, ui.stop = build_buttons("Show the steps", "lesson", ready=ready)
     ui.said = build_saying(ready=ready)
     ui.table = tables.build_table(elem_id="lesson")
-    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.visit, ui.errand]
+    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.session, ui.task]
     taught = gr.on(
         [ui.begin.click, ui.text.submit],
         partial(teach, services),
@@ -76,31 +76,33 @@ def build_lesson(services: Services, panel: SimpleNamespace) -> None:
 
 
 def teach(
-    services: Services, visit: ChatSession, errand: CancellableTask, typed: str
+    services: Services, session: ChatSession, task: CancellableTask, typed: str
 ) -> Iterator[tuple[Update, ...]]:
     """The steps as they happen; yields what is said, the table and the two buttons."""
 
-    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
+    def work(image: ChatImage, stop: Event) -> Iterator[Shown]:
         web = clean_text(typed or "")[:LONGEST_TEXT]
-        return _steps(services, visit, picture, web, stop)
+        return _steps(services, session, image, web, stop)
 
-    yield from run(services, visit, errand, work, WORDS)
+    yield from run(services, session, task, work, WORDS)
 
 
 def _steps(
-    services: Services, visit: ChatSession, picture: ChatImage, web: str, stop: Event
+    services: Services, session: ChatSession, image: ChatImage, web: str, stop: Event
 ) -> Iterator[Shown]:
-    pair = services.engine.pair(visit.model)
-    known = picture.features is not None
-    picture = matched(services, visit, picture)
+    pair = services.engine.pair(session.model)
+    known = image.features is not None
+    image = matched(services, session, image)
     steps = [
-        "The image encoder has looked at the picture before, and does not look again."
+        "The image encoder has looked at the image before, and does not look again."
         if known
-        else "The image encoder looks at the picture, once for everything below."
+        else "The image encoder looks at the image, once for everything below."
     ]
     yield told(steps), ""
-    asked = (picture.features, picture.scored, picture.key, web)
-    with closing(services.engine.each(caption_and_filter, visit.model, *asked, stop=stop)) as work:
+    asked = (image.features, image.scored, image.key, web)
+    with closing(
+        services.engine.each(caption_and_filter, session.model, *asked, stop=stop)
+    ) as work:
         written: list[Candidate] = next(work, [])
         if stop.is_set():
             return
@@ -113,7 +115,7 @@ def _steps(
     if not scored:
         return
     steps.append(
-        f"The filter, {pair.matcher.spec.name}, reads each text together with the picture. It does "
+        f"The filter, {pair.matcher.spec.name}, reads each text together with the image. It does "
         "not know which came from the web: it has other weights than the captioner, for a model "
         "that judges its own texts likes them too well."
     )

@@ -1,4 +1,4 @@
-"""CapFilt on a handful of pictures: caption them, score all texts alike, keep the good ones."""
+"""CapFilt on a handful of images: caption them, score all texts alike, keep the good ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.inference.capfilt_tasks import (
     CapFiltSession,
     JudgedImage,
     JudgedText,
-    judge_picture,
+    judge_image,
     sha256_of,
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
@@ -35,13 +35,13 @@ from app.workbench.widgets.buttons import build_buttons, buttons
 from app.workbench.widgets.generation_controls import build_decoding
 from blip2core.errors import Blip2Error, ImageError
 from blip2core.images import open_image
-from blip2core.intake import check_picture
+from blip2core.intake import check_image
 
 LOADING = "The model is loading; the captions will come by themselves."
 LONGEST_TYPED = 20_000
 """Characters of all typed texts."""
 ABOUT = """<h2>From noisy web texts to good pairs</h2>
-<p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each picture, a <b>filter</b>
+<p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each image, a <b>filter</b>
 scores them and the text from the web as equals, and what fits is kept. Whole folders are the
 curator's.</p>"""
 HINT = """a whale on the beach
@@ -50,13 +50,13 @@ sea-1.png | a yellow car and an octopus"""
 
 def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, desk=gr.State(CapFiltSession()), turn=gr.State(0))
+    ui = SimpleNamespace(session=panel.session, pairs=gr.State(CapFiltSession()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     with gr.Accordion("One pair, step by step", open=False):
         build_lesson(services, panel)
     with gr.Row():
         ui.files = gr.File(
-            label="Pictures, ZIP archives, CSV tables",
+            label="Images, ZIP archives, CSV tables",
             file_count="multiple",
             height=140,
             elem_id="pair-files",
@@ -64,7 +64,7 @@ def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
         )
         ui.typed = gr.Textbox(
             label="Texts from the web, one on each line",
-            info="In the order of the pictures, or: file name | text",
+            info="In the order of the images, or: file name | text",
             placeholder=HINT,
             lines=4,
             max_lines=8,
@@ -104,24 +104,24 @@ def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
 
 def _wire(ui: SimpleNamespace, services: Services) -> None:
     ui.screen = [ui.said, ui.cards, ui.below, ui.begin, ui.stop]
-    begun = [ui.desk, ui.turn, *ui.screen]
-    given = [ui.visit, ui.desk, ui.turn]
+    begun = [ui.pairs, ui.turn, *ui.screen]
+    given = [ui.session, ui.pairs, ui.turn]
     quiet = PRIVATE_EVENT | {"preprocess": False}
     ui.begin.click(on_begin, [*given, ui.files, ui.typed, *ui.ordered], begun, **quiet)
     ui.samples.click(on_samples, [*given, *ui.ordered], begun, **quiet)
     going = ui.turn.change(
         partial(continue_capfilt, services),
-        [ui.desk, ui.turn],
+        [ui.pairs, ui.turn],
         [ui.turn, *ui.screen],
         **MODEL_EVENT,
     )
-    going.failure(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **PRIVATE_EVENT)
-    ui.stop.click(partial(on_stop, services), ui.desk, [ui.desk, *ui.screen], **PRIVATE_EVENT)
+    going.failure(partial(on_stop, services), ui.pairs, [ui.pairs, *ui.screen], **PRIVATE_EVENT)
+    ui.stop.click(partial(on_stop, services), ui.pairs, [ui.pairs, *ui.screen], **PRIVATE_EVENT)
 
 
 def on_begin(
-    visit: ChatSession,
-    desk: CapFiltSession,
+    session: ChatSession,
+    pairs: CapFiltSession,
     turn: int,
     files: Sequence[dict[str, Any]] | None,
     typed: str | None,
@@ -130,63 +130,63 @@ def on_begin(
     """Reads what was dropped and begins, or says why it cannot."""
     uploads = uploads_from(files)
     if not uploads:
-        return _refuse(desk, turn, "Add some pictures first, or try the sample set.")
-    return _begin(visit, desk, turn, read_uploads(uploads, str(typed or "")), ordered)
+        return _refuse(pairs, turn, "Add some images first, or try the sample set.")
+    return _begin(session, pairs, turn, read_uploads(uploads, str(typed or "")), ordered)
 
 
 def on_samples(
-    visit: ChatSession, desk: CapFiltSession, turn: int, *ordered: Any
+    session: ChatSession, pairs: CapFiltSession, turn: int, *ordered: Any
 ) -> tuple[Update, ...]:
-    """Begins with the pictures and noisy texts that come with the project."""
-    return _begin(visit, desk, turn, read_samples(), ordered)
+    """Begins with the images and noisy texts that come with the project."""
+    return _begin(session, pairs, turn, read_samples(), ordered)
 
 
 def _begin(
-    visit: ChatSession, desk: CapFiltSession, turn: int, found: Found, ordered: Sequence[Any]
+    session: ChatSession, pairs: CapFiltSession, turn: int, found: Found, ordered: Sequence[Any]
 ) -> tuple[Update, ...]:
     num, prompt, *decoding = ordered
     given, problems = found
     try:
         order = caption_request_from(num, prompt, decode_from(*decoding))
         if not given:
-            raise ImageError("There is no picture in these files.")
+            raise ImageError("There is no image in these files.")
     except Blip2Error as error:
-        return _refuse(desk, turn, str(error), tables.problems(problems))
-    desk.begin_with(CapFiltRequest(model=visit.model, order=order, given=tuple(given)), problems)
-    return desk, turn + 1, *show_capfilt(desk)
+        return _refuse(pairs, turn, str(error), tables.problems(problems))
+    pairs.begin_with(CapFiltRequest(model=session.model, order=order, given=tuple(given)), problems)
+    return pairs, turn + 1, *show_capfilt(pairs)
 
 
-def _refuse(desk: CapFiltSession, turn: int, why: str, more: str = "") -> tuple[Update, ...]:
+def _refuse(pairs: CapFiltSession, turn: int, why: str, more: str = "") -> tuple[Update, ...]:
     said = tables.status(why, problem=True) + more
-    return desk, turn, said, gr.skip(), gr.skip(), *buttons(running=False)
+    return pairs, turn, said, gr.skip(), gr.skip(), *buttons(running=False)
 
 
 def continue_capfilt(
-    services: Services, desk: CapFiltSession, turn: int
+    services: Services, pairs: CapFiltSession, turn: int
 ) -> Iterator[tuple[Update, ...]]:
-    """One turn of captioning and scoring; the next is asked for where pictures are left."""
+    """One turn of captioning and scoring; the next is asked for where images are left."""
     try:
-        pair = services.engine.pair(desk.order.model)
+        pair = services.engine.pair(pairs.order.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), *(gr.skip(),) * 4
-        for _ in process_turn(desk, partial(_work, services, desk)):
-            yield gr.skip(), *show_capfilt(desk)
+        for _ in process_turn(pairs, partial(_work, services, pairs)):
+            yield gr.skip(), *show_capfilt(pairs)
     except Exception as error:
-        desk.give_up()
+        pairs.give_up()
         said = tables.status(error_message(error, "No captions"), problem=True)
-        yield gr.skip(), said, *show_capfilt(desk, services)[1:]
+        yield gr.skip(), said, *show_capfilt(pairs, services)[1:]
         return
-    yield turn + 1 if desk.is_left else gr.skip(), *show_capfilt(desk, services)
+    yield turn + 1 if pairs.is_left else gr.skip(), *show_capfilt(pairs, services)
 
 
-def _work(services: Services, desk: CapFiltSession, run: Event, index: int) -> Iterator[None]:
-    """One picture: checked, encoded once, captioned, its texts scored."""
-    plan = desk.order
+def _work(services: Services, pairs: CapFiltSession, run: Event, index: int) -> Iterator[None]:
+    """One image: checked, encoded once, captioned, its texts scored."""
+    plan = pairs.order
     given = plan.given[index]
-    desk.change(run, index, state="working")
+    pairs.change(run, index, state="working")
     yield
     try:
-        clean = check_picture(given.data)
+        clean = check_image(given.data)
         card = JudgedImage(
             number=index,
             name=given.name,
@@ -195,44 +195,44 @@ def _work(services: Services, desk: CapFiltSession, run: Event, index: int) -> I
             thumbnail=tables.thumbnail(open_image(clean.data)),
         )
         asked = (given.texts, card.data, card.sha256, plan.order)
-        for scored in services.engine.each(judge_picture, plan.model, *asked, stop=run):
+        for scored in services.engine.each(judge_image, plan.model, *asked, stop=run):
             texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
-            desk.change(run, index, state="done", result=replace(card, texts=texts))
+            pairs.change(run, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
-        desk.change(run, index, state="failed", problem=error_message(error, "Left out"))
+        pairs.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
-def on_stop(services: Services, desk: CapFiltSession) -> tuple[Update, ...]:
+def on_stop(services: Services, pairs: CapFiltSession) -> tuple[Update, ...]:
     """Nobody waits for the rest; what is done stays."""
-    desk.give_up()
-    return desk, *show_capfilt(desk, services)
+    pairs.give_up()
+    return pairs, *show_capfilt(pairs, services)
 
 
-def show_capfilt(desk: CapFiltSession, services: Services | None = None) -> tuple[Update, ...]:
+def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> tuple[Update, ...]:
     """What is said, the cards, what can be taken along, and the two buttons.
 
     `services` where the work is over, so that the models can be named.
     """
-    total = len(desk.jobs)
-    said = summary(desk) + tables.problems(desk.problems)
-    if desk.is_running:
-        words = f"{desk.done} of {total} pictures"
-        said = tables.progress(desk.done, total, words) + said
-        return said, cards_html(desk), "", *buttons(running=True)
-    if any(job.state == "stopped" for job in desk.jobs):
-        said = tables.status(f"Stopped after {len(desk.cards)} of {total} pictures.") + said
-    below = pair_links(desk, _made_by(services, desk)) if services and desk.cards else gr.skip()
-    return said, cards_html(desk), below, *buttons(running=False)
+    total = len(pairs.jobs)
+    said = summary(pairs) + tables.problems(pairs.problems)
+    if pairs.is_running:
+        words = f"{pairs.done} of {total} images"
+        said = tables.progress(pairs.done, total, words) + said
+        return said, cards_html(pairs), "", *buttons(running=True)
+    if any(job.state == "stopped" for job in pairs.jobs):
+        said = tables.status(f"Stopped after {len(pairs.cards)} of {total} images.") + said
+    below = pair_links(pairs, _made_by(services, pairs)) if services and pairs.cards else gr.skip()
+    return said, cards_html(pairs), below, *buttons(running=False)
 
 
-def _made_by(services: Services, desk: CapFiltSession) -> dict[str, Any]:
-    pair = services.engine.pair(desk.order.model)
+def _made_by(services: Services, pairs: CapFiltSession) -> dict[str, Any]:
+    pair = services.engine.pair(pairs.order.model)
     return {
         "captioner": pair.generator.spec.name,
         "captioner_revision": pair.generator.revision,
         "filter": pair.matcher.spec.name,
         "filter_revision": pair.matcher.revision,
-        "parameters": asdict(desk.order.order),
-        "rules": asdict(desk.rules),
+        "parameters": asdict(pairs.order.order),
+        "rules": asdict(pairs.rules),
     }

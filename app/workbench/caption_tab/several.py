@@ -1,4 +1,4 @@
-"""Captions of several pictures at once, one row for each; a bad file is a row with its reason."""
+"""Captions of several images at once, one row for each; a bad file is a row with its reason."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ COLUMNS = (
     tables.Column(label="", kind="act", sorts=False),
 )
 SECONDS_BETWEEN = 0.5
-"""Between two looks at a picture's captions as they grow."""
+"""Between two looks at an image's captions as they grow."""
 LOADING = "The model is loading; the captions will come by themselves."
-ABOUT = "<h2>Several pictures at once</h2><p>Captioned as set above, each picture on its own.</p>"
+ABOUT = "<h2>Several images at once</h2><p>Captioned as set above, each image on its own.</p>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +65,14 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
 
     `ordered` are the components that say what is to be written.
     """
-    ui = SimpleNamespace(visit=panel.visit, batch=gr.State(ImageBatch()), turn=gr.State(0))
+    ui = SimpleNamespace(session=panel.session, batch=gr.State(ImageBatch()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.files = build_drop_area(label="Pictures to caption", elem_id="caption-files")
+    ui.files = build_drop_area(label="Images to caption", elem_id="caption-files")
     ui.begin, ui.stop = build_buttons("Caption all", "caption-many", ready=True)
     ui.said = gr.HTML(container=False, elem_classes="saying")
     ui.table = tables.build_table(elem_id="captioned")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
-    given = [ui.visit, ui.batch, ui.turn]
+    given = [ui.session, ui.batch, ui.turn]
     ui.begin.click(
         partial(on_begin, services),
         [*given, ui.files, *ordered],
@@ -90,7 +90,7 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
 
 def on_begin(
     services: Services,
-    visit: ChatSession,
+    session: ChatSession,
     batch: ImageBatch,
     turn: int,
     files: Sequence[dict[str, Any]] | None,
@@ -100,7 +100,7 @@ def on_begin(
 ) -> tuple[Update, ...]:
     """Begins a batch, or says why it cannot."""
     uploads = uploads_from(files)
-    problem = too_many(uploads) if uploads else "Add some pictures first."
+    problem = too_many(uploads) if uploads else "Add some images first."
     try:
         order = caption_request_from(num, prompt, decode_from(*decoding))
     except Blip2Error as error:
@@ -108,14 +108,14 @@ def on_begin(
     if problem:
         said = tables.status(problem, problem=True)
         return batch, turn, said, gr.skip(), *buttons(running=False)
-    batch.start(uploads, CaptionBatchRequest(order=order, model=visit.model))
+    batch.start(uploads, CaptionBatchRequest(order=order, model=session.model))
     return batch, turn + 1, *show_captions(services, batch)
 
 
 def continue_captions(
-    services: Services, visit: ChatSession, batch: ImageBatch, turn: int
+    services: Services, session: ChatSession, batch: ImageBatch, turn: int
 ) -> Iterator[tuple[Update, ...]]:
-    """One turn of a batch; the next is asked for where pictures are left."""
+    """One turn of a batch; the next is asked for where images are left."""
     try:
         pair = services.engine.pair(batch.order.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
@@ -131,18 +131,18 @@ def continue_captions(
 
 
 def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
-    """One picture: opened, encoded once, captioned, scored."""
+    """One image: opened, encoded once, captioned, scored."""
     plan, upload = batch.order, batch.jobs[index].upload
     batch.change(run, index, state="working")
     yield
     try:
-        picture = open_upload(upload)
-        batch.change(run, index, thumbnail=tables.thumbnail(picture.shown))
+        image = open_upload(upload)
+        batch.change(run, index, thumbnail=tables.thumbnail(image.shown))
         yield
-        seen = look_at(services, plan.model, open_image(picture.data))
+        seen = look_at(services, plan.model, open_image(image.data))
         growing = captions_of(services, plan.model, seen, plan.order, run)
         for captions in paced(growing, SECONDS_BETWEEN):
-            result = Captioned(name=upload.name, sha256=picture.key, captions=captions)
+            result = Captioned(name=upload.name, sha256=image.key, captions=captions)
             batch.change(run, index, result=result)
             yield
         batch.change(run, index, state="done")
@@ -164,7 +164,7 @@ def show_captions(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
     plan, total = batch.order, len(batch.jobs)
     pair = services.engine.pair(plan.model)
     rows = [_row(job) for job in batch.jobs]
-    words = f"{batch.done} of {total} pictures"
+    words = f"{batch.done} of {total} images"
     title = f"By {pair.spec.name}: {words_for(plan.order)}"
     if batch.is_running:
         table = tables.table(COLUMNS, rows, title=title)
@@ -172,7 +172,7 @@ def show_captions(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
     finished = [_taken_along(job) for job in batch.jobs if job.state in ("done", "failed")]
     links = caption_links(pair, plan.order, finished) if finished else ""
     stopped = any(job.state == "stopped" for job in batch.jobs)
-    said = tables.status(f"Stopped after {len(finished)} of {total} pictures." if stopped else "")
+    said = tables.status(f"Stopped after {len(finished)} of {total} images." if stopped else "")
     return said, tables.table(COLUMNS, rows, title=title, below=links), *buttons(running=False)
 
 
@@ -181,15 +181,15 @@ def _taken_along(job: BatchItem) -> Captioned:
 
 
 def _row(job: BatchItem) -> list[tables.Cell]:
-    picture = tables.picture_cell(job.thumbnail, job.upload.name)
+    image = tables.image_cell(job.thumbnail, job.upload.name)
     nothing = tables.score_cell(None)
     if job.result is None or not job.result.captions:
         words = tables.text_cell("", empty=job.problem or STATES[job.state])
-        return [picture, words, nothing, nothing, tables.act_cell("")]
+        return [image, words, nothing, nothing, tables.act_cell("")]
     best, *others = job.result.captions
     words = tables.text_cell(best.text, *notes(best))
     return [
-        picture,
+        image,
         tables.Cell(html=words.html + _others(others), order=words.order),
         tables.score_cell(best.itm),
         tables.score_cell(best.itc),

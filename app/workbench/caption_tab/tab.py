@@ -1,4 +1,4 @@
-"""Many captions of the picture, each with what the matcher says of it."""
+"""Many captions of the image, each with what the matcher says of it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from app.services import Services
 from app.workbench.caption_tab.several import build_many
 from app.workbench.events import MODEL_EVENT, Update, paced
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import connect_look_inside
+from app.workbench.inside_tab.link import connect_look_inside
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
 from app.workbench.widgets.generation_controls import build_decoding
 
-ABOUT = """<h2>What can be said of the picture?</h2>
+ABOUT = """<h2>What can be said of the image?</h2>
 <p>The model writes several captions in one go; the matcher, which has not written them, says how
 well each fits.</p>"""
 WORDS = Words(
@@ -46,7 +46,7 @@ WORDS = Words(
 
 def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
+    ui = SimpleNamespace(session=panel.session, task=gr.State(CancellableTask()))
     ready = bool(panel.topic.value)
     gr.HTML(ABOUT, elem_classes="about", container=False)
     with gr.Row():
@@ -65,7 +65,7 @@ def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
     ui.begin, ui.stop = build_buttons("Write captions", "caption", ready=ready)
     ui.said = build_saying(ready=ready)
     ui.table = tables.build_table(elem_id="captions")
-    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.visit, ui.errand]
+    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.session, ui.task]
     ordered = [ui.num, ui.prompt, *decoding.all]
     written = ui.begin.click(partial(write, services), [*given, *ordered], screen, **MODEL_EVENT)
     wire_run(ui, panel, written)
@@ -75,32 +75,32 @@ def build_caption_tab(services: Services, panel: SimpleNamespace) -> None:
 
 def write(
     services: Services,
-    visit: ChatSession,
-    errand: CancellableTask,
+    session: ChatSession,
+    task: CancellableTask,
     num: Any,
     prompt: Any,
     *decoding: Any,
 ) -> Iterator[tuple[Update, ...]]:
     """Writes captions and scores them; yields what is said, the table and the two buttons."""
 
-    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
+    def work(image: ChatImage, stop: Event) -> Iterator[Shown]:
         order = caption_request_from(num, prompt, decode_from(*decoding))
-        return paced(_written(services, visit, picture, order, stop))
+        return paced(_written(services, session, image, order, stop))
 
-    yield from run(services, visit, errand, work, WORDS)
+    yield from run(services, session, task, work, WORDS)
 
 
 def _written(
-    services: Services, visit: ChatSession, picture: ChatImage, order: CaptionRequest, stop: Event
+    services: Services, session: ChatSession, image: ChatImage, order: CaptionRequest, stop: Event
 ) -> Iterator[Shown]:
-    pair, captions = services.engine.pair(visit.model), []
-    picture = matched(services, visit, picture)
+    pair, captions = services.engine.pair(session.model), []
+    image = matched(services, session, image)
     title = f"By {pair.generator.spec.name}: {words_for(order)}"
-    seen = (picture.features, picture.scored)
-    growing = captions_of(services, visit.model, seen, order, stop)
+    seen = (image.features, image.scored)
+    growing = captions_of(services, session.model, seen, order, stop)
     with closing(growing):
         for captions in growing:
             said = tables.progress(*progress_of(captions, order))
             yield said, caption_table(captions, title)
-    done = Captioned(name=picture.name, sha256=picture.key, captions=captions)
+    done = Captioned(name=image.name, sha256=image.key, captions=captions)
     yield "", caption_table(captions, title, caption_links(pair, order, [done]))

@@ -31,7 +31,7 @@ def build_saving(services: Services, panel: SimpleNamespace) -> SimpleNamespace:
     """Draws and wires the buttons inside the page that is being built."""
     ui = SimpleNamespace()
     gr.Markdown(
-        "The export holds the picture, and every question with its settings, seed, model, exact "
+        "The export holds the image, and every question with its settings, seed, model, exact "
         "prompt, time and your feedback. Imported again, it can be replayed."
     )
     with gr.Row():
@@ -41,46 +41,49 @@ def build_saving(services: Services, panel: SimpleNamespace) -> SimpleNamespace:
     ui.notice = gr.HTML(container=False, elem_classes="notice")
     ui.download = gr.DownloadButton("Download", visible="hidden", elem_id="download")
     for button, write in ((ui.export, on_export), (ui.markdown, on_markdown)):
-        written = button.click(write, panel.visit, [ui.download, ui.notice], **PRIVATE_EVENT)
+        written = button.click(write, panel.session, [ui.download, ui.notice], **PRIVATE_EVENT)
         written.success(None, js=PRESS_DOWNLOAD, **PRIVATE_EVENT)
     loaded = ui.load.upload(
         on_import,
-        [panel.visit, ui.load],
+        [panel.session, ui.load],
         [*panel.screen, ui.notice],
         preprocess=False,
         **PRIVATE_EVENT,
     )
     loaded.success(
-        partial(caption_image, services), panel.visit, [panel.caption, panel.notice], **MODEL_EVENT
+        partial(caption_image, services),
+        panel.session,
+        [panel.caption, panel.notice],
+        **MODEL_EVENT,
     )
     return ui
 
 
-def on_export(visit: ChatSession) -> Iterator[tuple[Update, str]]:
+def on_export(session: ChatSession) -> Iterator[tuple[Update, str]]:
     """The conversation as a ZIP file."""
-    picture = visit.picture
-    if picture is None or not visit.entries:
+    image = session.image
+    if image is None or not session.entries:
         yield NOTHING
         return
-    yield from _offer(visit, ".zip", pack(picture, visit.entries))
+    yield from _offer(session, ".zip", pack(image, session.entries))
 
 
-def on_markdown(visit: ChatSession) -> Iterator[tuple[Update, str]]:
+def on_markdown(session: ChatSession) -> Iterator[tuple[Update, str]]:
     """The conversation to read."""
-    picture = visit.picture
-    if picture is None or not visit.entries:
+    image = session.image
+    if image is None or not session.entries:
         yield NOTHING
         return
-    text = as_markdown(saved(picture, "picture.png", visit.entries))
-    yield from _offer(visit, ".md", text.encode())
+    text = as_markdown(saved(image, "picture.png", session.entries))
+    yield from _offer(session, ".md", text.encode())
 
 
 NOTHING = (None, '<p role="status">There is no conversation to save yet.</p>')
 
 
-def _offer(visit: ChatSession, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
+def _offer(session: ChatSession, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
     """A file for the download button; Gradio has its own copy when this goes on."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(visit.picture.name).stem).strip("-")[:40]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(session.image.name).stem).strip("-")[:40]
     name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -88,13 +91,13 @@ def _offer(visit: ChatSession, suffix: str, content: bytes) -> Iterator[tuple[Up
         yield str(path), ""
 
 
-def on_import(visit: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+def on_import(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
     """A file came from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
-        return (*show_panel(visit), "")
+        return (*show_panel(session), "")
     try:
-        visit.receive_talk(unpack(read_upload(upload["path"])))
+        session.receive_talk(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
-        return (*show_panel(visit), alert_html(f"{name}: {error}"))
-    return (*show_panel(visit), "")
+        return (*show_panel(session), alert_html(f"{name}: {error}"))
+    return (*show_panel(session), "")

@@ -23,35 +23,35 @@ def suggestions(model: str) -> list[dict[str, Any]]:
     return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
 
 
-def show_talk(visit: ChatSession) -> tuple[Update, ...]:
+def show_talk(session: ChatSession) -> tuple[Update, ...]:
     """The conversation, the question box, and what stands around them."""
     return (
-        chat_of(visit),
-        question_box(visit),
-        origin_html(visit),
-        gr.update(visible=visit.opening is not None),
-        gr.skip() if visit.opening is not None else "",
+        chat_of(session),
+        question_box(session),
+        origin_html(session),
+        gr.update(visible=session.opening is not None),
+        gr.skip() if session.opening is not None else "",
         gr.update(visible=False),
     )
 
 
-def chat_of(visit: ChatSession) -> Update:
-    return gr.update(value=transcript(visit), feedback_value=thumbs(visit))
+def chat_of(session: ChatSession) -> Update:
+    return gr.update(value=transcript(session), feedback_value=thumbs(session))
 
 
-def question_box(visit: ChatSession, **changes: Any) -> Update:
+def question_box(session: ChatSession, **changes: Any) -> Update:
     """The box with the button that applies: Ask or Stop."""
-    if not visit.is_busy:
+    if not session.is_busy:
         return gr.update(submit_btn="Ask", stop_btn=False, **changes)
     return gr.update(submit_btn=False, stop_btn="Stop", **changes)
 
 
-def origin_html(visit: ChatSession) -> str:
+def origin_html(session: ChatSession) -> str:
     """Where the conversation began, unless it began here."""
-    if visit.opening is None:
+    if session.opening is None:
         return ""
-    models = sorted({entry.model for entry in visit.opening.entries if entry.model})
+    models = sorted({entry.model for entry in session.opening.entries if entry.model})
     by = f", answered by {escape(' and '.join(models))}" if models else ""
-    if visit.opening.kind == "example":
-        return f"<p><b>An example</b>{by}. Go on asking, or bring a picture of your own.</p>"
+    if session.opening.kind == "example":
+        return f"<p><b>An example</b>{by}. Go on asking, or bring an image of your own.</p>"
     return f"<p><b>Imported</b>{by}. Replay asks again and says which answers differ.</p>"

@@ -1,4 +1,4 @@
-"""The picture at the left of every tab: drop zone, examples, caption, and what is wrong with it."""
+"""The image at the left of every tab: drop zone, examples, caption, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -31,42 +31,44 @@ from blip2core.images import content_hash, open_image
 
 SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 EXAMPLES, CARDS = "*-1.png", 3
-"""Sample pictures offered as cards: one of each place, of the first places."""
-CHOOSE_SCRIPT = "() => document.querySelector('#picture input[type=file]')?.click()"
+"""Sample images offered as cards: one of each place, of the first places."""
+CHOOSE_SCRIPT = "() => document.querySelector('#image input[type=file]')?.click()"
 SHOWN_SIDE = 768
-"""Longer edge, in pixels, of a picture as the page shows it."""
+"""Longer edge, in pixels, of an image as the page shows it."""
 
 
-def build_panel(services: Services, visit: gr.State) -> SimpleNamespace:
+def build_panel(services: Services, session: gr.State) -> SimpleNamespace:
     """Draws and wires the panel inside the page that is being built.
 
     `.topic` is a gr.State that names what is talked about: a tab that shows something of the
-    picture listens to its `.change`. `.probe` is one that holds the text to look inside the model
+    image listens to its `.change`. `.probe` is one that holds the text to look inside the model
     with, after `visit.probe`. `.caption` is the caption's text box; `.screen` are the components
-    that `show` fills, for a tab that brings another picture.
+    that `show` fills, for a tab that brings another image.
     """
-    arrival: ChatSession = visit.value
-    ui = SimpleNamespace(visit=visit, topic=gr.State(arrival.topic), probe=gr.State(""))
-    ui.picture = gr.Image(
-        arrival.picture.shown if arrival.picture else None,
+    arrival: ChatSession = session.value
+    ui = SimpleNamespace(
+        session=session, topic=gr.State(arrival.topic), inspected_text=gr.State("")
+    )
+    ui.image = gr.Image(
+        arrival.image.shown if arrival.image else None,
         label="Picture",
-        placeholder="Drop, paste or choose a picture",
+        placeholder="Drop, paste or choose an image",
         sources=["upload"],  # keys.html adds pasting, wherever the cursor is
         buttons=[],
         height=250,
         elem_id="picture",
     )
-    ui.choose = gr.Button("Drop, paste or choose a picture", size="sm", elem_id="choose")
+    ui.choose = gr.Button("Drop, paste or choose an image", size="sm", elem_id="choose")
     ui.notice = gr.HTML(elem_id="notice", container=False)
     with gr.Column(visible=False, elem_id="decision") as ui.decision:
-        gr.HTML("A new picture starts a new conversation; the one so far will be cleared.")
+        gr.HTML("A new image starts a new conversation; the one so far will be cleared.")
         with gr.Row():
-            ui.accept = gr.Button("Start with the new picture", variant="primary", size="sm")
+            ui.accept = gr.Button("Start with the new image", variant="primary", size="sm")
             ui.keep = gr.Button("Keep the old one", size="sm")
     ui.caption = gr.Textbox(
         _caption_of(arrival),
         label="Caption",
-        placeholder="Comes by itself when there is a picture.",
+        placeholder="Comes by itself when there is an image.",
         interactive=False,
         lines=1,
         max_lines=3,
@@ -90,59 +92,59 @@ def card_label(number: int, path: Path) -> str:
 
 def _wire(ui: SimpleNamespace, services: Services) -> None:
     # The visit is an output although it stays the same: what was set is deleted after the visit.
-    screen = [ui.visit, ui.picture, ui.caption, ui.decision, ui.notice, ui.topic]
+    screen = [ui.session, ui.image, ui.caption, ui.decision, ui.notice, ui.topic]
     ui.screen = screen
     ui.choose.click(None, js=CHOOSE_SCRIPT, **PRIVATE_EVENT)
-    upload = ui.picture.upload(
+    upload = ui.image.upload(
         on_upload,
-        [ui.visit, ui.picture],
+        [ui.session, ui.image],
         screen,
         preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
         **PRIVATE_EVENT,
     )
     decided = [
-        ui.accept.click(on_accept, ui.visit, screen, **PRIVATE_EVENT),
-        ui.keep.click(on_keep_image, ui.visit, screen, **PRIVATE_EVENT),
+        ui.accept.click(on_accept, ui.session, screen, **PRIVATE_EVENT),
+        ui.keep.click(on_keep_image, ui.session, screen, **PRIVATE_EVENT),
     ]
     chosen = [
-        button.click(partial(on_example, path), ui.visit, screen, **PRIVATE_EVENT)
+        button.click(partial(on_example, path), ui.session, screen, **PRIVATE_EVENT)
         for path, button in ui.examples.items()
     ]
     for event in (upload, *chosen, *decided):
         event.success(
-            partial(caption_image, services), ui.visit, [ui.caption, ui.notice], **MODEL_EVENT
+            partial(caption_image, services), ui.session, [ui.caption, ui.notice], **MODEL_EVENT
         )
     # Not .clear(), which says nothing when a file that is too large empties the field.
-    ui.picture.change(on_change, [ui.visit, ui.picture], screen, preprocess=False, **PRIVATE_EVENT)
+    ui.image.change(on_change, [ui.session, ui.image], screen, preprocess=False, **PRIVATE_EVENT)
 
 
-def on_upload(visit: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
     """A file came from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
-        return show_panel(visit)
+        return show_panel(session)
     name = str(upload.get("orig_name") or "This file")
     try:
-        return _receive(visit, read_upload(upload["path"]), name)
+        return _receive(session, read_upload(upload["path"]), name)
     except ImageError as error:
-        return show_panel(visit, f"{name}: {error}")
+        return show_panel(session, f"{name}: {error}")
 
 
-def on_example(path: Path, visit: ChatSession) -> tuple[Update, ...]:
+def on_example(path: Path, session: ChatSession) -> tuple[Update, ...]:
     """A sample card was pressed."""
-    return _receive(visit, path.read_bytes(), path.name)
+    return _receive(session, path.read_bytes(), path.name)
 
 
-def _receive(visit: ChatSession, data: bytes, name: str) -> tuple[Update, ...]:
+def _receive(session: ChatSession, data: bytes, name: str) -> tuple[Update, ...]:
     try:
-        picture = picture_from(data, name)
+        image = image_from(data, name)
     except ImageError as error:
-        return show_panel(visit, f"{name}: {error}")
-    visit.receive(picture)
-    return show_panel(visit, image_notes(picture.data))
+        return show_panel(session, f"{name}: {error}")
+    session.receive(image)
+    return show_panel(session, image_notes(image.data))
 
 
-def picture_from(data: bytes, name: str, caption: str = "") -> ChatImage:
-    """The bytes of a picture file -> a picture for a visit. ImageError says what is wrong."""
+def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:
+    """The bytes of an image file -> an image for a visit. ImageError says what is wrong."""
     image = open_image(data)  # bytes have no path that a message could show
     shown = image.copy()
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
@@ -150,65 +152,65 @@ def picture_from(data: bytes, name: str, caption: str = "") -> ChatImage:
     return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption)
 
 
-def on_accept(visit: ChatSession) -> tuple[Update, ...]:
-    """The visitor lets the new picture end the conversation."""
-    visit.accept()
-    return show_panel(visit)
+def on_accept(session: ChatSession) -> tuple[Update, ...]:
+    """The visitor lets the new image end the conversation."""
+    session.accept()
+    return show_panel(session)
 
 
-def on_keep_image(visit: ChatSession) -> tuple[Update, ...]:
-    """The visitor stays with the old picture."""
-    visit.keep()
-    return show_panel(visit)
+def on_keep_image(session: ChatSession) -> tuple[Update, ...]:
+    """The visitor stays with the old image."""
+    session.keep()
+    return show_panel(session)
 
 
-def on_change(visit: ChatSession, upload: dict[str, Any] | None) -> Update:
-    """The picture on screen is another one, or none any more."""
-    if upload is not None or visit.picture is None:
+def on_change(session: ChatSession, upload: dict[str, Any] | None) -> Update:
+    """The image on screen is another one, or none any more."""
+    if upload is not None or session.image is None:
         return gr.skip()
-    visit.remove()
-    left = "You still talk about the picture that was here, until there is a new one."
-    visit, _, *rest = show_panel(visit, left if visit.picture else "")
-    # The field itself is left alone: dropping a picture on another one empties it first.
-    return (visit, gr.skip(), *rest)
+    session.remove()
+    left = "You still talk about the image that was here, until there is a new one."
+    session, _, *rest = show_panel(session, left if session.image else "")
+    # The field itself is left alone: dropping an image on another one empties it first.
+    return (session, gr.skip(), *rest)
 
 
-def caption_image(services: Services, visit: ChatSession) -> Iterator[tuple[Update, Update]]:
-    """Encode the picture and caption it, each once; yields the caption and a notice."""
-    picture = visit.picture
-    if picture is None or picture.caption or visit.offered:
-        yield _caption_of(visit), gr.skip()
+def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Update, Update]]:
+    """Encode the image and caption it, each once; yields the caption and a notice."""
+    image = session.image
+    if image is None or image.caption or session.offered:
+        yield _caption_of(session), gr.skip()
         return
     try:
-        for _ in until_done(services.engine.pair(visit.model).loading):
+        for _ in until_done(services.engine.pair(session.model).loading):
             yield "The model is loading; the caption will come by itself.", gr.skip()
-        picture = encoded(services, visit, picture)
+        image = encoded(services, session, image)
         decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
         caption = ""
-        words = services.engine.each(write_caption, visit.model, picture.features, decode)
+        words = services.engine.each(write_caption, session.model, image.features, decode)
         with closing(words):
             for caption in words:
-                if visit.offered or not visit.is_about(picture):
-                    return  # another picture came, and is looked at next
+                if session.offered or not session.is_about(image):
+                    return  # another image came, and is looked at next
                 yield caption, gr.skip()
-        visit.learn(replace(picture, caption=caption))
-        yield _caption_of(visit), gr.skip()
+        session.learn(replace(image, caption=caption))
+        yield _caption_of(session), gr.skip()
     except Exception as error:
         yield "", alert_html(error_message(error, "No caption"))
 
 
-def show_panel(visit: ChatSession, words: str = "") -> tuple[Update, ...]:
+def show_panel(session: ChatSession, words: str = "") -> tuple[Update, ...]:
     """Everything in the panel, with a message; last the topic, which the tabs listen to."""
-    picture = visit.offered or visit.picture
+    image = session.offered or session.image
     return (
-        visit,
-        picture.shown if picture else None,
-        _caption_of(visit),
-        gr.update(visible=visit.offered is not None),
+        session,
+        image.shown if image else None,
+        _caption_of(session),
+        gr.update(visible=session.offered is not None),
         alert_html(words),
-        visit.topic,
+        session.topic,
     )
 
 
-def _caption_of(visit: ChatSession) -> str:
-    return visit.picture.caption if visit.picture and not visit.offered else ""
+def _caption_of(session: ChatSession) -> str:
+    return session.image.caption if session.image and not session.offered else ""

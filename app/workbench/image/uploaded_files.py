@@ -33,7 +33,7 @@ def uploaded_path(path: Any) -> Path:
     Raises ImageError where it is no regular file in the folder of uploads. Nothing is opened.
     """
     if not isinstance(path, str) or "\0" in path:
-        raise ImageError("Give the picture as a file: handle_file(path) in gradio_client.")
+        raise ImageError("Give the image as a file: handle_file(path) in gradio_client.")
     try:
         found = Path(path).resolve()
         if not found.is_relative_to(Path(get_upload_folder()).resolve()):

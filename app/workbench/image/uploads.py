@@ -1,4 +1,4 @@
-"""Several picture files of a visitor at once: each opened safely, a bad one is said and skipped."""
+"""Several image files of a visitor at once: each opened safely, a bad one is said and skipped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 from app.chat.session import ChatImage
-from app.workbench.image.panel import picture_from
+from app.workbench.image.panel import image_from
 from app.workbench.image.uploaded_files import read_upload
 
 MOST_FILES = 50
-"""Pictures taken at once; for more there are the command line and the curator."""
+"""Images taken at once; for more there are the command line and the curator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Upload:
 
 
 def build_drop_area(*, label: str, elem_id: str) -> gr.File:
-    """The component that takes several pictures; its listeners set `preprocess=False`."""
+    """The component that takes several images; its listeners set `preprocess=False`."""
     return gr.File(
         label=label,
         file_count="multiple",
@@ -57,5 +57,5 @@ def too_many(uploads: Sequence[Upload]) -> str:
 
 
 def open_upload(upload: Upload) -> ChatImage:
-    """The picture in a file. ImageError says what is wrong with it."""
-    return picture_from(read_upload(upload.path), upload.name)
+    """The image in a file. ImageError says what is wrong with it."""
+    return image_from(read_upload(upload.path), upload.name)

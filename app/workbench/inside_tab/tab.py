@@ -35,9 +35,9 @@ from blip2core.images import open_image
 from blip2core.texts import clean_text
 
 EXAMPLE = Path(__file__).parents[3] / "data" / "samples" / "example-inside.json"
-"""A finished look, shown before there is a picture or a model. See app/explorer/example.py."""
-EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose a picture of your own."
-TEXT_LABEL = "A text about the picture"
+"""A finished look, shown before there is an image or a model. See app/explorer/example.py."""
+EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose an image of your own."
+TEXT_LABEL = "A text about the image"
 TEXT_HINT = "Empty: its caption"
 ENDED = {"state": "ended"}
 """Nothing goes on any more. Not None, which an update cannot say."""
@@ -46,7 +46,7 @@ LOOK_FIRST = "Press “Look inside” first"
 
 def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, seen=gr.State(None))
+    ui = SimpleNamespace(session=panel.session, seen=gr.State(None))
     ui.text = gr.Textbox(
         label=TEXT_LABEL,
         placeholder=TEXT_HINT,
@@ -62,32 +62,32 @@ def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
 
 def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
     panel.caption.change(follow, panel.caption, ui.text, queue=False, **PRIVATE_EVENT)
-    panel.topic.change(on_topic, ui.visit, [ui.seen, ui.explorer], **PRIVATE_EVENT)
-    ui.answer.click(take_answer, [ui.visit, ui.text], ui.text, **PRIVATE_EVENT)
+    panel.topic.change(on_topic, ui.session, [ui.seen, ui.explorer], **PRIVATE_EVENT)
+    ui.answer.click(take_answer, [ui.session, ui.text], ui.text, **PRIVATE_EVENT)
     shown = [ui.text, ui.explorer]
-    probed = panel.probe.change(take_probe, ui.visit, ui.text, **PRIVATE_EVENT)
+    probed = panel.inspected_text.change(take_probe, ui.session, ui.text, **PRIVATE_EVENT)
     looked = []
     for started in (
-        ui.text.submit(on_start, ui.visit, shown, **PRIVATE_EVENT),
-        probed.success(on_start, ui.visit, shown, **PRIVATE_EVENT),
+        ui.text.submit(on_start, ui.session, shown, **PRIVATE_EVENT),
+        probed.success(on_start, ui.session, shown, **PRIVATE_EVENT),
     ):
         looks = started.success(
-            partial(on_look, services), [ui.visit, ui.text], [ui.seen, ui.explorer], **MODEL_EVENT
+            partial(on_look, services), [ui.session, ui.text], [ui.seen, ui.explorer], **MODEL_EVENT
         )
         looks.success(idle, None, ui.text, **PRIVATE_EVENT)
         looks.failure(idle, None, ui.text, **PRIVATE_EVENT)
         looked.append(looks)
 
-    def test(visit: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
-        yield from on_test(services, visit, seen, event._data)
+    def test(session: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+        yield from on_test(services, session, seen, event._data)
 
-    def mask(visit: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
-        yield from on_mask(services, visit, seen, event._data)
+    def mask(session: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
+        yield from on_mask(services, session, seen, event._data)
 
     def export(seen: Seen | None, event: gr.EventData) -> Update:
         return on_export(seen, event._data.get("kind") if event._data else None)
 
-    known = [ui.visit, ui.seen]
+    known = [ui.session, ui.seen]
     tested = ui.explorer.test(test, known, ui.explorer, **MODEL_EVENT)
     masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_EVENT)
     ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **PRIVATE_EVENT)
@@ -110,73 +110,73 @@ def follow(caption: str) -> Update:
     return gr.update(placeholder=f"{TEXT_HINT}, {caption}" if caption else TEXT_HINT)
 
 
-def take_answer(visit: ChatSession, text: str) -> str:
+def take_answer(session: ChatSession, text: str) -> str:
     """The latest answer as the text to look for; what was there where there is none."""
-    answered = latest(visit)
+    answered = latest(session)
     return answered.answer if answered else text
 
 
-def latest(visit: ChatSession) -> ChatTurn | None:
+def latest(session: ChatSession) -> ChatTurn | None:
     """The latest question that has an answer."""
-    return next((entry for entry in reversed(visit.entries) if entry.is_told), None)
+    return next((entry for entry in reversed(session.entries) if entry.is_told), None)
 
 
 # Looking
 
 
-def problem_of(visit: ChatSession) -> str:
+def problem_of(session: ChatSession) -> str:
     """Why there is nothing to look into yet."""
-    if visit.offered is not None:
-        return "First say whether the new picture may start a new conversation."
-    return "" if visit.picture else "Choose a picture first."
+    if session.offered is not None:
+        return "First say whether the new image may start a new conversation."
+    return "" if session.image else "Choose an image first."
 
 
-def take_probe(visit: ChatSession) -> Update:
+def take_probe(session: ChatSession) -> Update:
     """A text that came from a table of another tab."""
-    return gr.update(value=visit.probe)
+    return gr.update(value=session.inspected_text)
 
 
-def on_topic(visit: ChatSession) -> tuple[None, Update]:
-    """Another picture or talk: what was seen belongs to the one before."""
-    arrived = visit.opening is not None and visit.opening.kind == "example"
+def on_topic(session: ChatSession) -> tuple[None, Update]:
+    """Another image or talk: what was seen belongs to the one before."""
+    arrived = session.opening is not None and session.opening.kind == "example"
     return None, gr.update(value=example() if arrived else None, findings=ENDED)
 
 
-def on_start(visit: ChatSession) -> tuple[Update, Update]:
+def on_start(session: ChatSession) -> tuple[Update, Update]:
     """The button was pressed: something happens at once, also while others use the model."""
-    if problem := problem_of(visit):
+    if problem := problem_of(session):
         return idle(), failed("look", problem)
     return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
 
 
-def on_look(services: Services, visit: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
-    """Trace picture and text, and send everything that can be drawn of it.
+def on_look(services: Services, session: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
+    """Trace image and text, and send everything that can be drawn of it.
 
     No text means the caption: writing it came before in the same lane.
     """
-    if problem_of(visit):
+    if problem_of(session):
         yield gr.skip(), gr.skip()
         return
     try:
-        yield from _look(services, visit, clean_text(text))
+        yield from _look(services, session, clean_text(text))
     except Exception as error:
         yield gr.skip(), failed("look", error_message(error, "Could not look inside"))
 
 
-def _look(services: Services, visit: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
-    pair = services.engine.pair(visit.model)
+def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
+    pair = services.engine.pair(session.model)
     for _ in until_done(pair.loading, pair.loading_matcher()):
         yield gr.skip(), running("look", "The model is loading")
-    picture = encoded(services, visit, visit.picture)
-    text = text or picture.caption
+    image = encoded(services, session, session.image)
+    text = text or image.caption
     if not text:
-        yield gr.skip(), failed("look", "There is no caption yet: type a text about the picture.")
+        yield gr.skip(), failed("look", "There is no caption yet: type a text about the image.")
         return
-    asked = asked_of(services, visit)
-    given = (picture.features, open_image(picture.data), picture.key, text, asked)
-    with closing(services.engine.each(look_inside, visit.model, *given)) as steps:
+    asked = asked_of(services, session)
+    given = (image.features, open_image(image.data), image.key, text, asked)
+    with closing(services.engine.each(look_inside, session.model, *given)) as steps:
         for step in steps:
-            if not visit.is_about(picture):
+            if not session.is_about(image):
                 return
             if step.result is None:
                 yield gr.skip(), progress("look", step)
@@ -185,12 +185,12 @@ def _look(services: Services, visit: ChatSession, text: str) -> Iterator[tuple[U
                 yield seen, gr.update(value=stack, findings=ENDED)
 
 
-def asked_of(services: Services, visit: ChatSession) -> Asked:
+def asked_of(services: Services, session: ChatSession) -> Asked:
     """The latest question with its answer, as the model read it; else the caption."""
-    template = services.engine.pair(visit.model).generator.spec.template
-    entry = latest(visit)
+    template = services.engine.pair(session.model).generator.spec.template
+    entry = latest(session)
     if entry is None:
-        caption = visit.picture.caption if visit.picture else ""
+        caption = session.image.caption if session.image else ""
         return Asked(question="", prompt=template.caption, answer=caption)
     prompt = entry.prompt or template.question.format(question=entry.question)
     return Asked(question=entry.question, prompt=prompt, answer=entry.answer)
@@ -200,36 +200,36 @@ def asked_of(services: Services, visit: ChatSession) -> Asked:
 
 
 def on_test(
-    services: Services, visit: ChatSession, seen: Seen | None, shown: Any
+    services: Services, session: ChatSession, seen: Seen | None, shown: Any
 ) -> Iterator[Update]:
     """Measure the map on screen against chance, step by step."""
 
     def begin(seen: Seen) -> Iterator[Step]:
         method, focus = focus_of(seen.trace, shown)
-        return services.engine.each(measure_map, visit.model, seen, method, focus)
+        return services.engine.each(measure_map, session.model, seen, method, focus)
 
-    yield from _steps("test", "Not tested", visit, seen, begin)
+    yield from _steps("test", "Not tested", session, seen, begin)
 
 
 def on_mask(
-    services: Services, visit: ChatSession, seen: Seen | None, sent: Any
+    services: Services, session: ChatSession, seen: Seen | None, sent: Any
 ) -> Iterator[Update]:
     """Ask for answer and scores again, without the patches that were hidden."""
 
     def begin(seen: Seen) -> Iterator[Step]:
-        features = visit.picture.features
+        features = session.image.features
         given = (features, seen, patches_of(seen.trace, sent), _decode(services))
-        return services.engine.each(ask_without, visit.model, *given)
+        return services.engine.each(ask_without, session.model, *given)
 
-    yield from _steps("mask", "Not asked", visit, seen, begin)
+    yield from _steps("mask", "Not asked", session, seen, begin)
 
 
 def _steps(
-    kind: str, sorry: str, visit: ChatSession, seen: Seen | None, begin: Any
+    kind: str, sorry: str, session: ChatSession, seen: Seen | None, begin: Any
 ) -> Iterator[Update]:
     """What the explorer is told while a piece of work goes on."""
     try:
-        if seen is None or visit.picture is None or visit.picture.key != seen.key:
+        if seen is None or session.image is None or session.image.key != seen.key:
             raise ConfigError(LOOK_FIRST)
         with closing(begin(seen)) as steps:
             for step in steps:

@@ -1,4 +1,4 @@
-"""Which of several pictures a text fits best: ITC makes a shortlist, ITM puts it in order."""
+"""Which of several images a text fits best: ITC makes a shortlist, ITM puts it in order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 SHORTLIST = 16
-"""Pictures that ITM looks at, after ITC has compared all."""
+"""Images that ITM looks at, after ITC has compared all."""
 LONGEST_TEXT = 1000
 """Characters of what is looked for."""
 COLUMNS = (
@@ -36,19 +36,19 @@ COLUMNS = (
     ITC,
 )
 LOADING = "The model is loading; the search will begin by itself."
-ABOUT = f"""<h2>Which picture fits a text?</h2>
-<p>ITC compares the text with all your pictures, and ITM reads the {SHORTLIST} nearest again.</p>"""
+ABOUT = f"""<h2>Which image fits a text?</h2>
+<p>ITC compares the text with all your images, and ITM reads the {SHORTLIST} nearest again.</p>"""
 
 
 class ImageGallery(ImageBatch):
-    """The pictures that one visitor searches in; each is encoded once."""
+    """The images that one visitor searches in; each is encoded once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[tuple[int, Match]] | None = None
         """Index of a job and how it fits, best first; None before."""
         self.kept: dict[tuple[str, str], ImageFeatures] = {}
-        """Key of a picture and fingerprint of an encoder -> features."""
+        """Key of an image and fingerprint of an encoder -> features."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ImageGallery:
         return ImageGallery()
@@ -56,16 +56,16 @@ class ImageGallery(ImageBatch):
 
 def build_search(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, shelf=gr.State(ImageGallery()), turn=gr.State(0))
+    ui = SimpleNamespace(session=panel.session, shelf=gr.State(ImageGallery()), turn=gr.State(0))
     gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.files = build_drop_area(label="Pictures to search in", elem_id="search-files")
+    ui.files = build_drop_area(label="Images to search in", elem_id="search-files")
     ui.text = gr.Textbox(
         label="Text to find",
         placeholder="a whale on the beach",
         max_length=LONGEST_TEXT,
         elem_id="search-text",
     )
-    ui.begin, ui.stop = build_buttons("Find the picture", "search", ready=True)
+    ui.begin, ui.stop = build_buttons("Find the image", "search", ready=True)
     ui.said = gr.HTML(container=False, elem_classes="saying")
     ui.table = tables.build_table(elem_id="found")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
@@ -75,7 +75,10 @@ def build_search(services: Services, panel: SimpleNamespace) -> None:
         [ui.begin.click, ui.text.submit], on_search, given, begun, preprocess=False, **PRIVATE_EVENT
     )
     searching = ui.turn.change(
-        partial(search, services), [ui.visit, ui.shelf, ui.turn], [ui.turn, *screen], **MODEL_EVENT
+        partial(search, services),
+        [ui.session, ui.shelf, ui.turn],
+        [ui.turn, *screen],
+        **MODEL_EVENT,
     )
     searching.failure(on_stop, ui.shelf, begun, **PRIVATE_EVENT)
     ui.stop.click(on_stop, ui.shelf, [ui.shelf, *screen], **PRIVATE_EVENT)
@@ -88,7 +91,7 @@ def on_search(
     uploads = uploads_from(files)
     problem = too_many(uploads)
     if not uploads:
-        problem = "Add some pictures first."
+        problem = "Add some images first."
     elif not text.strip():
         problem = "Type what to look for first."
     if problem:
@@ -100,18 +103,18 @@ def on_search(
 
 
 def search(
-    services: Services, visit: ChatSession, shelf: ImageGallery, turn: int
+    services: Services, session: ChatSession, shelf: ImageGallery, turn: int
 ) -> Iterator[tuple[Update, ...]]:
-    """One turn of encoding the pictures; after the last of them, the search itself."""
+    """One turn of encoding the images; after the last of them, the search itself."""
     run = shelf.run
     try:
-        pair = services.engine.pair(visit.model)
+        pair = services.engine.pair(session.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
-        for _ in process_turn(shelf, partial(_encode, services, visit, shelf)):
+        for _ in process_turn(shelf, partial(_encode, services, session, shelf)):
             yield gr.skip(), *show_search(shelf)
         if not (shelf.is_left or run.is_set()):
-            shelf.found = _found(services, visit, shelf)
+            shelf.found = _found(services, session, shelf)
     except Exception as error:
         shelf.give_up()
         said = tables.status(error_message(error, "Nothing found"), problem=True)
@@ -121,38 +124,40 @@ def search(
 
 
 def _encode(
-    services: Services, visit: ChatSession, shelf: ImageGallery, run: Event, index: int
+    services: Services, session: ChatSession, shelf: ImageGallery, run: Event, index: int
 ) -> Iterator[None]:
-    """One picture of the search, opened and encoded, once however often it is searched."""
+    """One image of the search, opened and encoded, once however often it is searched."""
     shelf.change(run, index, state="working")
     yield
     try:
-        picture = open_upload(shelf.jobs[index].upload)
-        key = (picture.key, services.engine.pair(visit.model).matcher.vision.fingerprint)
+        image = open_upload(shelf.jobs[index].upload)
+        key = (image.key, services.engine.pair(session.model).matcher.vision.fingerprint)
         if key not in shelf.kept:
-            image = open_image(picture.data)
-            shelf.kept[key] = services.engine.call(encode_for_matcher, visit.model, image)
-        shown = tables.thumbnail(picture.shown)
+            opened = open_image(image.data)
+            shelf.kept[key] = services.engine.call(encode_for_matcher, session.model, opened)
+        shown = tables.thumbnail(image.shown)
         shelf.change(run, index, state="done", thumbnail=shown, result=key)
     except Exception as error:
         shelf.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
-def _found(services: Services, visit: ChatSession, shelf: ImageGallery) -> list[tuple[int, Match]]:
+def _found(
+    services: Services, session: ChatSession, shelf: ImageGallery
+) -> list[tuple[int, Match]]:
     encoded = [(index, job.result) for index, job in enumerate(shelf.jobs) if job.result]
     shelf.kept = {key: shelf.kept[key] for _, key in encoded}
     if not encoded:
         return []
     features = [shelf.kept[key] for _, key in encoded]
-    ranked = services.engine.call(rank_pictures, visit.model, features, shelf.order)
+    ranked = services.engine.call(rank_images, session.model, features, shelf.order)
     return [(encoded[place][0], match) for place, match in ranked]
 
 
-def rank_pictures(
+def rank_images(
     pair: ModelPair, features: Sequence[ImageFeatures], text: str
 ) -> list[tuple[int, Match]]:
-    """Done by the engine: the pictures that fit a text best, as (index, match), best first."""
+    """Done by the engine: the images that fit a text best, as (index, match), best first."""
     return pair.matcher.rank(text, features[0].join(features), shortlist=SHORTLIST)
 
 
@@ -168,7 +173,7 @@ def show_search(shelf: ImageGallery) -> tuple[Update, ...]:
     problems = tables.problems([(job.upload.name, job.problem) for job in bad])
     if shelf.is_running:
         said = tables.progress(
-            shelf.done, len(shelf.jobs), f"{shelf.done} of {len(shelf.jobs)} pictures encoded"
+            shelf.done, len(shelf.jobs), f"{shelf.done} of {len(shelf.jobs)} images encoded"
         )
         return said + problems, "", *buttons(running=True)
     if shelf.found is None:
@@ -180,5 +185,5 @@ def show_search(shelf: ImageGallery) -> tuple[Update, ...]:
 
 def _row(shelf: ImageGallery, index: int, match: Match) -> list[tables.Cell]:
     job = shelf.jobs[index]
-    picture = tables.picture_cell(job.thumbnail, job.upload.name)
-    return [picture, tables.score_cell(match.itm), tables.score_cell(match.itc)]
+    image = tables.image_cell(job.thumbnail, job.upload.name)
+    return [image, tables.score_cell(match.itm), tables.score_cell(match.itc)]

@@ -1,4 +1,4 @@
-"""How well texts fit the picture, and which of several pictures a text fits best."""
+"""How well texts fit the image, and which of several images a text fits best."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.inference.features import matched
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, Update
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.probe import connect_look_inside
+from app.workbench.inside_tab.link import connect_look_inside
 from app.workbench.match_tab.search import build_search
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons
@@ -30,8 +30,8 @@ MOST_TEXTS = 100
 LONGEST_TEXT = 1000
 """Characters of one text; a matcher reads far less of it."""
 COLUMNS = (tables.Column(label="Text"), ITM, ITC, tables.Column(label="", kind="act", sorts=False))
-ABOUT = """<h2>Which text fits the picture?</h2>
-<p><b>ITM</b> reads text and picture together and gives the probability that they belong together.
+ABOUT = """<h2>Which text fits the image?</h2>
+<p><b>ITM</b> reads text and image together and gives the probability that they belong together.
 <b>ITC</b> compares the two from afar: a cosine, quick and coarse.</p>"""
 WORDS = Words(
     waiting="The model is loading; the scores will come by themselves.", sorry="No scores"
@@ -40,7 +40,7 @@ WORDS = Words(
 
 def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
     """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(visit=panel.visit, errand=gr.State(CancellableTask()))
+    ui = SimpleNamespace(session=panel.session, task=gr.State(CancellableTask()))
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.texts = gr.Textbox(
         label="Texts, one on each line",
@@ -55,29 +55,29 @@ def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
     ui.said = build_saying(ready=ready)
     ui.table = tables.build_table(elem_id="matches")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
-    given = [ui.visit, ui.errand, ui.texts]
+    given = [ui.session, ui.task, ui.texts]
     wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_EVENT))
     connect_look_inside(ui.table, panel)
     build_search(services, panel)
 
 
 def score(
-    services: Services, visit: ChatSession, errand: CancellableTask, typed: str
+    services: Services, session: ChatSession, task: CancellableTask, typed: str
 ) -> Iterator[tuple[Update, ...]]:
-    """Scores the texts for the picture; yields what is said, the table and the two buttons."""
+    """Scores the texts for the image; yields what is said, the table and the two buttons."""
 
-    def work(picture: ChatImage, stop: Event) -> Iterator[Shown]:
-        return _scores(services, visit, picture, texts_from(typed), stop)
+    def work(image: ChatImage, stop: Event) -> Iterator[Shown]:
+        return _scores(services, session, image, texts_from(typed), stop)
 
-    yield from run(services, visit, errand, work, WORDS)
+    yield from run(services, session, task, work, WORDS)
 
 
 def _scores(
-    services: Services, visit: ChatSession, picture: ChatImage, texts: Sequence[str], stop: Event
+    services: Services, session: ChatSession, image: ChatImage, texts: Sequence[str], stop: Event
 ) -> Iterator[Shown]:
-    features = matched(services, visit, picture).scored
-    title = f"Scored by {services.engine.pair(visit.model).matcher.spec.name}, best first"
-    found, shown = services.engine.each(score_texts, visit.model, features, texts, stop=stop), ""
+    features = matched(services, session, image).scored
+    title = f"Scored by {services.engine.pair(session.model).matcher.spec.name}, best first"
+    found, shown = services.engine.each(score_texts, session.model, features, texts, stop=stop), ""
     with closing(found):
         for matches in found:
             shown, done, total = table_of(matches, title), len(matches), len(texts)

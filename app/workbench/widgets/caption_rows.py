@@ -13,7 +13,7 @@ from app.workbench.widgets import downloads, tables
 ITM = tables.Column(
     label="ITM",
     kind="score",
-    hint="Image-text matching: how likely text and picture belong together",
+    hint="Image-text matching: how likely text and image belong together",
 )
 ITC = tables.Column(
     label="ITC",
@@ -56,7 +56,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captioned:
-    """A picture and what became of it."""
+    """An image and what became of it."""
 
     name: str
     """Name of its file. Hostile text."""
@@ -67,7 +67,7 @@ class Captioned:
 
 
 def caption_table(captions: Sequence[ScoredCaption], title: str, below: str = "") -> str:
-    """HTML of the captions of one picture, with their scores where there are any."""
+    """HTML of the captions of one image, with their scores where there are any."""
     falling = 1 if captions and captions[0].itm is not None else None
     rows = [_row(caption) for caption in captions]
     return tables.table(COLUMNS, rows, title=title, sorted_by=falling, below=below)
@@ -93,17 +93,17 @@ def notes(caption: ScoredCaption) -> list[str]:
     ]
 
 
-def caption_links(pair: ModelPair, order: CaptionRequest, pictures: Sequence[Captioned]) -> str:
+def caption_links(pair: ModelPair, order: CaptionRequest, images: Sequence[Captioned]) -> str:
     """HTML of the links that save captions with all that is needed to make them again."""
     made = _made_by(pair, order)
     same = {name: made[name] for name in ("model", "revision", "matcher", "matcher_revision")}
     same |= {"prompt": order.prompt, "mode": order.decode.mode, "seed": order.decode.seed}
-    rows = [{"picture": one.name} | row | same for one in pictures for row in _records(one)]
+    rows = [{"picture": one.name} | row | same for one in images for row in _records(one)]
     about = made | {
         "pictures": [
             {"name": one.name, "sha256": one.sha256, "problem": one.problem or None}
             | {"captions": [record(caption) for caption in one.captions]}
-            for one in pictures
+            for one in images
         ]
     }
     return downloads.links("captions", FIELDS, rows, about)

@@ -21,7 +21,7 @@ NOTHING = '<span class="none">–</span>'
 TRUNCATED = "only its beginning is read"
 """Said of a text that is longer than the matcher reads."""
 THUMBNAIL = 72
-"""Longer edge of a picture in a table, in pixels."""
+"""Longer edge of an image in a table, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +139,14 @@ def act_cell(text: str, *, inside: bool = True) -> Cell:
     )
 
 
-def picture_cell(address: str, name: str) -> Cell:
-    """A picture, by the address that `thumbnail` gave, and the name of its file."""
+def image_cell(address: str, name: str) -> Cell:
+    """An image, by the address that `thumbnail` gave, and the name of its file."""
     shown = f'<img src="{address}" alt="">' if address else '<span class="blank"></span>'
     return Cell(html=f'<span class="file">{shown}<span>{escape(name)}</span></span>', order=name)
 
 
 def thumbnail(image: Image.Image) -> str:
-    """A small picture as a data address, so that no file of a visitor's lies about."""
+    """A small image as a data address, so that no file of a visitor's lies about."""
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()

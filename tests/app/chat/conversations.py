@@ -7,7 +7,7 @@ from PIL import Image
 from app.chat.conversation import AnswerRating, ChatTurn
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
-from app.workbench.image.panel import picture_from
+from app.workbench.image.panel import image_from
 from blip2core.config import DecodeConfig
 from blip2core.records import Turn
 
@@ -24,11 +24,11 @@ def photo() -> bytes:
 
 
 def talked(*entries: ChatTurn) -> ChatSession:
-    """A visit in which this was said about a picture."""
-    visit = ChatSession()
-    visit.receive(picture_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
-    visit.entries = entries
-    return visit
+    """A visit in which this was said about an image."""
+    session = ChatSession()
+    session.receive(image_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
+    session.entries = entries
+    return session
 
 
 ANSWERED = ChatTurn(
@@ -36,7 +36,7 @@ ANSWERED = ChatTurn(
     question="Who?",
     answer="a small dog",
     state="answered",
-    asking=GenerationSettings(
+    settings=GenerationSettings(
         decode=DecodeConfig(mode="sample", seed=7), style="custom", custom="{question}:"
     ),
     prompt="Who?:",

@@ -17,8 +17,8 @@ from tests.app.chat.conversations import ANSWERED, FAILED, OPEN, STOPPED, photo,
 
 
 def exported() -> bytes:
-    visit = talked(ANSWERED, STOPPED, FAILED, OPEN)
-    return pack(visit.picture, visit.entries)
+    session = talked(ANSWERED, STOPPED, FAILED, OPEN)
+    return pack(session.image, session.entries)
 
 
 def members(archive: bytes) -> dict[str, bytes]:
@@ -47,8 +47,8 @@ def test_everything_comes_back() -> None:
     expected = tuple(replace(entry, number=-1) for entry in (ANSWERED, STOPPED, FAILED))
     assert opening.entries == expected
     assert opening.kind == "import"
-    assert opening.picture.data == photo()
-    assert (opening.picture.name, opening.picture.caption) == (
+    assert opening.image.data == photo()
+    assert (opening.image.name, opening.image.caption) == (
         "../My <b>photo</b>.jpg",
         "a red thing",
     )
@@ -106,7 +106,7 @@ def test_deeply_nested_json_is_refused() -> None:
 
 
 def test_bombs_are_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "PICTURE_BYTES", 1_000_000)
+    monkeypatch.setattr(archive, "IMAGE_BYTES", 1_000_000)
     files = members(exported()) | {"picture.jpg": bytes(50_000_000)}
     bomb = archive_of(files)
     assert len(bomb) < 100_000
@@ -116,9 +116,9 @@ def test_bombs_are_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
         unpack(archive_of(files | {JSON_NAME: b" " * 6_000_000}))
 
 
-def test_a_text_in_place_of_the_picture_is_refused() -> None:
+def test_a_text_in_place_of_the_image_is_refused() -> None:
     text = b"Dear diary,\n"
     digest = hashlib.sha256(text).hexdigest()
     files = members(edited(lambda c: c["picture"].update(sha256=digest)))
-    with pytest.raises(IntakeError, match="not a picture but a text"):
+    with pytest.raises(IntakeError, match="not an image but a text"):
         unpack(archive_of(files | {"picture.jpg": text}))

@@ -12,7 +12,7 @@ from blip2core.records import Conversation, Turn
 from tests.fakes import FakeGenerator
 
 TALK = Conversation().add("What animal is there?", "a dog").add("What colour is it?", "red")
-TAKEN = ContextUsage(prompt="", picture=16, history=10, question=4, answer=40, total=200)
+TAKEN = ContextUsage(prompt="", image=16, history=10, question=4, answer=40, total=200)
 
 
 def test_parts_add_up_to_what_the_model_reads() -> None:
@@ -20,7 +20,7 @@ def test_parts_add_up_to_what_the_model_reads() -> None:
     taken = measure_context(generator, TALK, "Where is it?", GenerationSettings())
     assert taken.question == 5  # Question: Where is it? Answer:
     assert taken.history + taken.question == generator.count_tokens(taken.prompt)
-    assert (taken.picture, taken.answer, taken.total) == (16, 40, 116)
+    assert (taken.image, taken.answer, taken.total) == (16, 40, 116)
     assert taken.dropped == ()
 
 

@@ -49,38 +49,40 @@ def test_example_is_what_the_model_says(services: Services) -> None:
 
 
 def test_example_can_be_asked_again_and_gone_on_with(services: Services) -> None:
-    visit = ChatSession(opening=shipped_example())
-    assert "all 3 answers are the same" in [*on_replay(services, visit)][-1][1]
-    visit.ask("What animal is there?")
-    assert answered(visit, services)[-1]["content"] == "a snail"
-    assert visit.entries[-1].prompt.startswith("Question: What animal is there? Answer: a snail\n")
+    session = ChatSession(opening=shipped_example())
+    assert "all 3 answers are the same" in [*on_replay(services, session)][-1][1]
+    session.ask("What animal is there?")
+    assert answered(session, services)[-1]["content"] == "a snail"
+    assert session.entries[-1].prompt.startswith(
+        "Question: What animal is there? Answer: a snail\n"
+    )
 
 
 @pytest.mark.parametrize("mode", ["greedy", "sample", "beam"])
 def test_stop_costs_one_more_step_and_frees_the_lane(
     services: Services, steps: list[int], mode: str
 ) -> None:
-    visit = talked()
-    visit.ask("What animal is there?", GenerationSettings(decode=replace(LONG, mode=mode)))
-    answering = respond(services, visit)
+    session = talked()
+    session.ask("What animal is there?", GenerationSettings(decode=replace(LONG, mode=mode)))
+    answering = respond(services, session)
     while len(steps) < 4:
         next(answering)
-    on_stop(visit)
+    on_stop(session)
     at_stop = len(steps)
     list(answering)
     assert len(steps) <= at_stop + 1 < 50
-    assert visit.entries[0].state == "stopped"
+    assert session.entries[0].state == "stopped"
     assert services.engine.call(lambda pair: "free", "stickers-opt") == "free"
     assert len(steps) <= at_stop + 1
 
 
-def test_the_picture_is_encoded_once_however_much_is_said(services: Services) -> None:
+def test_the_image_is_encoded_once_however_much_is_said(services: Services) -> None:
     generator = services.engine.pair("stickers-opt").generator
-    visit, before = talked(), generator.vision_calls
+    session, before = talked(), generator.vision_calls
     for question in ("What animal is there?", "What colour is it?", "Where is it?"):
-        visit.ask(question)
-        answered(visit, services)
-    list(on_replay(services, visit))
+        session.ask(question)
+        answered(session, services)
+    list(on_replay(services, session))
     assert generator.vision_calls == before + 1
 
 
@@ -88,8 +90,8 @@ def test_a_seed_gives_the_answer_again(services: Services) -> None:
     decode = DecodeConfig(mode="sample", temperature=1.5, top_p=1.0, max_new_tokens=12)
     answers = []
     for seed in (1, 1, 2, 3):
-        visit = talked()
-        visit.ask("What animal is there?", GenerationSettings(decode=replace(decode, seed=seed)))
-        answers.append(answered(visit, services)[-1]["content"])
+        session = talked()
+        session.ask("What animal is there?", GenerationSettings(decode=replace(decode, seed=seed)))
+        answers.append(answered(session, services)[-1]["content"])
     assert answers[0] == answers[1]
     assert len(set(answers)) > 1

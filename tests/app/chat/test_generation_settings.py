@@ -37,8 +37,8 @@ def send(**changes: Any) -> GenerationSettings:
 
 
 def test_every_setting_arrives() -> None:
-    asking = send()
-    assert asking.decode == DecodeConfig(
+    settings = send()
+    assert settings.decode == DecodeConfig(
         mode="sample",
         max_new_tokens=30,
         min_new_tokens=2,
@@ -49,8 +49,8 @@ def test_every_setting_arrives() -> None:
         length_penalty=0,
         seed=7,
     )
-    assert isinstance(asking.decode.max_new_tokens, int)
-    assert asking.style == "short"
+    assert isinstance(settings.decode.max_new_tokens, int)
+    assert settings.style == "short"
 
 
 @pytest.mark.parametrize(

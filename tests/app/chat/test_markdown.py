@@ -14,9 +14,9 @@ def tokens(markdown: str) -> list[Token]:
     return [token for block in blocks for token in (block, *(block.children or []))]
 
 
-def document(picture: str = "") -> str:
-    visit = talked(ANSWERED, STOPPED, FAILED)
-    return as_markdown(saved(visit.picture, "picture.jpg", visit.entries), picture)
+def document(image: str = "") -> str:
+    session = talked(ANSWERED, STOPPED, FAILED)
+    return as_markdown(saved(session.image, "picture.jpg", session.entries), image)
 
 
 def test_hostile_text_stays_text() -> None:
@@ -34,8 +34,8 @@ def test_the_words_are_all_there() -> None:
         assert words.replace(" ", "") in together
 
 
-def test_the_picture_is_named_where_it_lies_beside() -> None:
-    assert "![The picture](picture.jpg)" in document("picture.jpg")
+def test_the_image_is_named_where_it_lies_beside() -> None:
+    assert "![The image](picture.jpg)" in document("picture.jpg")
     assert "![" not in document().replace("\\!", "")
 
 

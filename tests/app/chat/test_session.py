@@ -9,97 +9,97 @@ from app.chat.session import REMEMBERED, ChatImage, ChatSession
 from blip2core.records import Turn
 
 
-def picture(key: str, **known: object) -> ChatImage:
+def image(key: str, **known: object) -> ChatImage:
     return ChatImage(key=key, shown=Image.new("RGB", (4, 4)), **known)
 
 
 def talking(*questions: str) -> ChatSession:
-    """A visit with a picture and answered questions."""
-    visit = ChatSession()
-    visit.receive(picture("old"))
+    """A visit with an image and answered questions."""
+    session = ChatSession()
+    session.receive(image("old"))
     for question in questions:
-        visit.ask(question)
-        visit.change(visit.open_entry.number, answer="yes", state="answered")
-    return visit
+        session.ask(question)
+        session.change(session.open_entry.number, answer="yes", state="answered")
+    return session
 
 
-def test_first_picture_is_taken_at_once() -> None:
-    visit = talking()
-    visit.receive(picture("new"))
-    assert (visit.picture.key, visit.offered) == ("new", None)
+def test_first_image_is_taken_at_once() -> None:
+    session = talking()
+    session.receive(image("new"))
+    assert (session.image.key, session.offered) == ("new", None)
 
 
-def test_picture_during_a_conversation_is_only_offered() -> None:
-    visit = talking("Who?")
-    visit.receive(picture("new"))
-    assert (visit.picture.key, visit.offered.key, len(visit.entries)) == ("old", "new", 1)
+def test_image_during_a_conversation_is_only_offered() -> None:
+    session = talking("Who?")
+    session.receive(image("new"))
+    assert (session.image.key, session.offered.key, len(session.entries)) == ("old", "new", 1)
 
 
-def test_accepted_picture_ends_the_conversation() -> None:
-    visit = talking("Who?")
-    visit.receive(picture("new"))
-    visit.accept()
-    assert (visit.picture.key, visit.offered, visit.entries) == ("new", None, ())
+def test_accepted_image_ends_the_conversation() -> None:
+    session = talking("Who?")
+    session.receive(image("new"))
+    session.accept()
+    assert (session.image.key, session.offered, session.entries) == ("new", None, ())
 
 
-def test_kept_picture_keeps_the_conversation() -> None:
-    visit = talking("Who?")
-    visit.receive(picture("new"))
-    visit.keep()
-    assert (visit.picture.key, visit.offered, len(visit.entries)) == ("old", None, 1)
+def test_kept_image_keeps_the_conversation() -> None:
+    session = talking("Who?")
+    session.receive(image("new"))
+    session.keep()
+    assert (session.image.key, session.offered, len(session.entries)) == ("old", None, 1)
 
 
-def test_the_same_picture_again_changes_nothing() -> None:
-    visit = talking("Who?")
-    visit.receive(picture("old"))
-    assert (visit.offered, len(visit.entries)) == (None, 1)
+def test_the_same_image_again_changes_nothing() -> None:
+    session = talking("Who?")
+    session.receive(image("old"))
+    assert (session.offered, len(session.entries)) == (None, 1)
 
 
-def test_removed_picture_stays_the_topic_of_its_conversation() -> None:
+def test_removed_image_stays_the_topic_of_its_conversation() -> None:
     silent, talked = talking(), talking("Who?")
     silent.remove()
     talked.remove()
-    assert silent.picture is None
-    assert talked.picture.key == "old"
+    assert silent.image is None
+    assert talked.image.key == "old"
 
 
 def test_what_was_learned_is_found_again() -> None:
-    visit = talking()
-    assert visit.learn(picture("old", features="features", caption="a dog"))
-    visit.receive(picture("new"))
-    visit.receive(picture("old"))
-    assert (visit.picture.features, visit.picture.caption) == ("features", "a dog")
+    session = talking()
+    assert session.learn(image("old", features="features", caption="a dog"))
+    session.receive(image("new"))
+    session.receive(image("old"))
+    assert (session.image.features, session.image.caption) == ("features", "a dog")
 
 
-def test_what_comes_late_does_not_bring_a_picture_back() -> None:
-    visit = talking()
-    visit.receive(picture("new"))
-    assert not visit.learn(picture("old", caption="a dog"))
-    assert visit.picture.key == "new"
+def test_what_comes_late_does_not_bring_a_image_back() -> None:
+    session = talking()
+    session.receive(image("new"))
+    assert not session.learn(image("old", caption="a dog"))
+    assert session.image.key == "new"
 
 
-def test_few_pictures_are_remembered() -> None:
-    visit = ChatSession()
+def test_few_images_are_remembered() -> None:
+    session = ChatSession()
     for number in range(REMEMBERED + 1):
-        visit.receive(picture(str(number)))
-        visit.learn(picture(str(number), caption="seen"))
-    visit.receive(picture("0"))
-    assert visit.picture.caption == ""
-    visit.receive(picture(str(REMEMBERED)))
-    assert visit.picture.caption == "seen"
+        session.receive(image(str(number)))
+        session.learn(image(str(number), caption="seen"))
+    session.receive(image("0"))
+    assert session.image.caption == ""
+    session.receive(image(str(REMEMBERED)))
+    assert session.image.caption == "seen"
 
 
 def test_conversation_holds_what_was_answered() -> None:
-    visit = talking("Who?", "Where?")
-    visit.ask("Why?")
-    visit.change(visit.open_entry.number, answer="No answer", state="failed")
-    visit.ask("How?")
-    visit.change(visit.open_entry.number, answer="by the")
-    visit.stop()
-    visit.ask("When?")
-    visit.stop()
-    visit.ask("Still open?")
-    assert visit.conversation.turns == (
+    session = talking("Who?", "Where?")
+    session.ask("Why?")
+    session.change(session.open_entry.number, answer="No answer", state="failed")
+    session.ask("How?")
+    session.change(session.open_entry.number, answer="by the")
+    session.stop()
+    session.ask("When?")
+    session.stop()
+    session.ask("Still open?")
+    assert session.conversation.turns == (
         Turn(question="Who?", answer="yes"),
         Turn(question="Where?", answer="yes"),
         Turn(question="How?", answer="by the"),
@@ -107,24 +107,24 @@ def test_conversation_holds_what_was_answered() -> None:
 
 
 def test_stopped_answer_is_told_and_takes_no_more() -> None:
-    visit = talking()
-    visit.ask("Who?")
-    entry = visit.open_entry
-    visit.change(entry.number, answer="a")
-    visit.stop()
+    session = talking()
+    session.ask("Who?")
+    entry = session.open_entry
+    session.change(entry.number, answer="a")
+    session.stop()
     assert entry.stop.is_set()
-    assert not visit.change(entry.number, answer="a dog")
-    assert (visit.entries[0].answer, visit.entries[0].state) == ("a", "stopped")
+    assert not session.change(entry.number, answer="a dog")
+    assert (session.entries[0].answer, session.entries[0].state) == ("a", "stopped")
 
 
 def test_cleared_answer_does_not_come_back() -> None:
-    visit = talking()
-    visit.ask("Who?")
-    entry = visit.open_entry
-    visit.clear()
-    visit.ask("Where?")
-    assert not visit.change(entry.number, answer="a dog")
-    assert visit.open_entry.question == "Where?"
+    session = talking()
+    session.ask("Who?")
+    entry = session.open_entry
+    session.clear()
+    session.ask("Where?")
+    assert not session.change(entry.number, answer="a dog")
+    assert session.open_entry.question == "Where?"
 
 
 def test_each_visitor_starts_with_nothing() -> None:
@@ -133,7 +133,7 @@ def test_each_visitor_starts_with_nothing() -> None:
 
 def opening(kind: str = "import", key: str = "elsewhere") -> StoredConversation:
     entries = (ChatTurn(question="Who?", answer="a dog", state="answered"),)
-    return StoredConversation(picture=picture(key), entries=entries, kind=kind)
+    return StoredConversation(image=image(key), entries=entries, kind=kind)
 
 
 def test_each_visitor_finds_the_example() -> None:
@@ -146,53 +146,53 @@ def test_each_visitor_finds_the_example() -> None:
 
 
 def test_imported_talk_asks_before_it_replaces_another() -> None:
-    visit = talking("Who?")
-    visit.receive_talk(opening())
-    assert (visit.topic[:3], visit.offered.key) == ("old", "elsewhere")
-    visit.keep()
-    visit.accept()
-    assert visit.picture.key == "old" and len(visit.entries) == 1
-    visit.receive_talk(opening())
-    visit.accept()
-    assert (visit.picture.key, visit.entries[0].answer) == ("elsewhere", "a dog")
-    assert visit.opening.kind == "import" and not visit.is_untouched
+    session = talking("Who?")
+    session.receive_talk(opening())
+    assert (session.topic[:3], session.offered.key) == ("old", "elsewhere")
+    session.keep()
+    session.accept()
+    assert session.image.key == "old" and len(session.entries) == 1
+    session.receive_talk(opening())
+    session.accept()
+    assert (session.image.key, session.entries[0].answer) == ("elsewhere", "a dog")
+    assert session.opening.kind == "import" and not session.is_untouched
 
 
-def test_another_talk_about_the_same_picture_is_another_topic() -> None:
-    visit = talking()
-    topic = visit.topic
-    visit.receive_talk(opening(key="old"))
-    assert visit.picture.key == "old" and visit.topic != topic
+def test_another_talk_about_the_same_image_is_another_topic() -> None:
+    session = talking()
+    topic = session.topic
+    session.receive_talk(opening(key="old"))
+    assert session.image.key == "old" and session.topic != topic
 
 
-def test_example_whose_picture_is_chosen_begins_anew() -> None:
-    visit = ChatSession(opening=opening("example"))
-    topic = visit.topic
-    visit.receive(picture("elsewhere"))
-    assert visit.entries == () and visit.topic != topic
+def test_example_whose_image_is_chosen_begins_anew() -> None:
+    session = ChatSession(opening=opening("example"))
+    topic = session.topic
+    session.receive(image("elsewhere"))
+    assert session.entries == () and session.topic != topic
 
 
-def test_a_picture_offered_after_a_talk_comes_without_it() -> None:
-    visit = talking("Who?")
-    visit.receive_talk(opening())
-    visit.receive(picture("new"))
-    visit.accept()
-    assert (visit.picture.key, visit.entries) == ("new", ())
+def test_a_image_offered_after_a_talk_comes_without_it() -> None:
+    session = talking("Who?")
+    session.receive_talk(opening())
+    session.receive(image("new"))
+    session.accept()
+    assert (session.image.key, session.entries) == ("new", ())
 
 
 def test_cut_takes_all_that_came_after() -> None:
-    visit = talking("Who?", "Where?")
-    visit.ask("Why?")
-    waiting, second = visit.open_entry, visit.entries[1]
-    assert visit.cut(second.number) == second
-    assert waiting.stop.is_set() and [e.question for e in visit.entries] == ["Who?"]
-    assert visit.cut(second.number) is None
+    session = talking("Who?", "Where?")
+    session.ask("Why?")
+    waiting, second = session.open_entry, session.entries[1]
+    assert session.cut(second.number) == second
+    assert waiting.stop.is_set() and [e.question for e in session.entries] == ["Who?"]
+    assert session.cut(second.number) is None
 
 
 def test_only_answers_are_judged() -> None:
-    visit = talking("Who?")
-    visit.ask("Where?")
-    answered, waiting = visit.entries
-    assert visit.judge(waiting.number, AnswerRating(liked=True)) is None
-    assert visit.judge(answered.number, AnswerRating(liked=True)).verdict.liked
-    assert visit.judge(answered.number, None).verdict is None
+    session = talking("Who?")
+    session.ask("Where?")
+    answered, waiting = session.entries
+    assert session.judge(waiting.number, AnswerRating(liked=True)) is None
+    assert session.judge(answered.number, AnswerRating(liked=True)).verdict.liked
+    assert session.judge(answered.number, None).verdict is None

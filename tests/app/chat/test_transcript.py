@@ -13,10 +13,10 @@ from blip2core.records import Turn
 
 def visit_with(**changes: Any) -> ChatSession:
     """A visit whose one question came to this."""
-    visit = ChatSession()
-    visit.ask("Who?")
-    visit.change(visit.open_entry.number, **changes)
-    return visit
+    session = ChatSession()
+    session.ask("Who?")
+    session.change(session.open_entry.number, **changes)
+    return session
 
 
 @pytest.mark.parametrize(
@@ -51,22 +51,22 @@ def test_nothing_said_is_nothing_shown() -> None:
 
 
 def test_messages_belong_to_their_questions() -> None:
-    visit = visit_with(state="answered", answer="a dog", note="It took long.")
-    visit.ask("Where?")
-    first, second = visit.entries
-    assert [entry_at(visit, index) for index in range(5)] == [first] * 3 + [second] * 2
-    assert entry_at(visit, 5) is None and entry_at(visit, -1) is None
-    visit.judge(first.number, AnswerRating(liked=True))
-    assert thumbs(visit) == ["Like", "Like", None]
+    session = visit_with(state="answered", answer="a dog", note="It took long.")
+    session.ask("Where?")
+    first, second = session.entries
+    assert [entry_at(session, index) for index in range(5)] == [first] * 3 + [second] * 2
+    assert entry_at(session, 5) is None and entry_at(session, -1) is None
+    session.judge(first.number, AnswerRating(liked=True))
+    assert thumbs(session) == ["Like", "Like", None]
 
 
 HOSTILE = '<img src="https://example.org/x.png"> a &lt;b&gt; < c'
 
 
 def test_markup_is_shown_as_it_was_typed() -> None:
-    visit = ChatSession()
-    visit.ask(HOSTILE)
-    visit.change(visit.open_entry.number, state="answered", answer=HOSTILE)
-    for message in transcript(visit):
+    session = ChatSession()
+    session.ask(HOSTILE)
+    session.change(session.open_entry.number, state="answered", answer=HOSTILE)
+    for message in transcript(session):
         assert not re.search(r"[<&](?!\u2060)", message["content"])
         assert as_typed(message["content"]) == HOSTILE

@@ -1,4 +1,4 @@
-"""A database with a few pictures, and the curator's pages over it, without a browser."""
+"""A database with a few images, and the curator's pages over it, without a browser."""
 
 from collections.abc import Callable
 from pathlib import Path

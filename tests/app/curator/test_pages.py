@@ -48,7 +48,7 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     page.number_input[-1].set_value(3).run()
     page.checkbox[-1].check().run()
     next(button for button in page.button if button.label == "Apply").click().run()
-    assert r"36 texts decided; waiting in review for a check\: 3 pictures" in page.info[0].value
+    assert r"36 texts decided; waiting in review for a check\: 3 images" in page.info[0].value
     assert count(database, DecisionEvent) == 36
     assert count(database, Item, status="audit") == 3
     next(button for button in page.button if button.label == "Undo").click().run()
@@ -151,7 +151,7 @@ def test_agreement_of_two(open_page: Open, database: Database) -> None:
     assert "the same" in page.metric[0].value
 
 
-def test_guidelines_are_read_where_pictures_are_judged(open_page: Open) -> None:
+def test_guidelines_are_read_where_images_are_judged(open_page: Open) -> None:
     assert "Guidelines" not in [part.label for part in open_page("review").expander]
     page = open_page("people")
     page.text_area[0].set_value(f"Colours count. {HOSTILE}").run()
@@ -161,7 +161,7 @@ def test_guidelines_are_read_where_pictures_are_judged(open_page: Open) -> None:
     assert "Colours count. &lt;img src=x" in found.get("html")[0].value
 
 
-def test_two_runs_are_compared_on_the_same_pictures(open_page: Open, database: Database) -> None:
+def test_two_runs_are_compared_on_the_same_images(open_page: Open, database: Database) -> None:
     with database.write() as session:
         new = NewRun(
             kind="capfilt",
@@ -239,11 +239,11 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
             parameters={"input": "a.zip"},
         )
         run_id = create_run(session, new).id
-        add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **picture**."))
+        add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **image**."))
         start_run(session, run_id=run_id)
         finish_run(session, run_id=run_id, status="done")
     page = open_page("inbox")
-    assert "a: Not a **picture**." in [text.value for text in page.text]
+    assert "a: Not a **image**." in [text.value for text in page.text]
     assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
     assert "Caption and filter shelf with stickers-opt: done" in [text.value for text in page.text]
     assert "1 problem" in [part.label for part in page.expander]

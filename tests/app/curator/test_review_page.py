@@ -1,4 +1,4 @@
-"""One picture after the other: what each key does, and what is on disk afterwards."""
+"""One image after the other: what each key does, and what is on disk afterwards."""
 
 import json
 
@@ -33,7 +33,7 @@ def button(page: AppTest, key: str):
 
 
 def item_of(page: AppTest) -> int:
-    return page.session_state["walk"].item_id
+    return page.session_state["review"].item_id
 
 
 def acts(database: Database) -> list[tuple[str, int, int | None]]:
@@ -50,7 +50,7 @@ def text_of(database: Database, caption_id: int) -> str:
 
 def test_nearest_to_the_threshold_comes_first(open_page: Open) -> None:
     page = open_page("review")
-    assert item_of(page) == 7  # picture 6 of 12: its best text scores 0.5
+    assert item_of(page) == 7  # image 6 of 12: its best text scores 0.5
     body = "".join(part.value for part in page.main.get("html"))
     assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in body and HOSTILE not in body
 
@@ -111,7 +111,7 @@ def test_skip_flag_and_the_way_back(open_page: Open, database: Database) -> None
     assert item_of(page) == second
 
 
-def test_the_sidebar_counts_every_picture(open_page: Open) -> None:
+def test_the_sidebar_counts_every_image(open_page: Open) -> None:
     page = press(press(open_page("review"), "A"), "S")
     (bar,) = page.sidebar.get("progress")
     assert bar.proto.text == "1 decided, 10 left, 1 skipped"
@@ -132,16 +132,16 @@ def test_double_click_is_one_decision(open_page: Open, database: Database) -> No
     page = open_page("review")
     button(page, "key-A").click()
     page.run()
-    walk = page.session_state["walk"]
+    review = page.session_state["review"]
     from app.curator import review_session
     from blip2core.storage.cards import card
 
     with database.read() as session:
         old = card(session, item_id=7, annotator_id=1)
     review_session.decide(
-        page.session_state["desk"], review_session.ReviewRules(), walk, old, "accept"
+        page.session_state["context"], review_session.ReviewRules(), review, old, "accept"
     )
-    assert len(acts(database)) == 1  # the second press came after the next picture: for neither
+    assert len(acts(database)) == 1  # the second press came after the next image: for neither
 
 
 def test_somebody_else_was_first(open_page: Open, database: Database) -> None:
@@ -198,22 +198,22 @@ def test_second_review_is_blind(open_page: Open, database: Database) -> None:
 
 def test_a_draft_belongs_to_its_text(open_page: Open, database: Database) -> None:
     page = open_page("review")
-    walk = page.session_state["walk"]
-    other = walk.chosen + 1
+    review = page.session_state["review"]
+    other = review.chosen + 1
     with database.write() as session:
-        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=walk.chosen)
+        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=review.chosen)
     page = open_page("review")
-    assert editor_of(page) == ("half a", [7, walk.chosen])
+    assert editor_of(page) == ("half a", [7, review.chosen])
     button(page, "pick-3").click().run()
-    assert page.session_state["walk"].chosen == other
+    assert page.session_state["review"].chosen == other
     press(page, "E")
     assert editor_of(page) == (text_of(database, other), [7, other])
 
 
 def test_no_verdict_passes_over_an_open_editor(open_page: Open, database: Database) -> None:
-    walk = open_page("review").session_state["walk"]
+    review = open_page("review").session_state["review"]
     with database.write() as session:
-        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=walk.chosen)
+        save_draft(session, item_id=7, annotator_id=1, text="half a", caption_id=review.chosen)
     page = open_page("review")
     for key in ("A", "Shift+A", "X", "S", "F"):
         assert button(page, f"key-{key}").disabled
@@ -226,7 +226,7 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         ada, bob = (get_or_create_annotator(session, handle=name).id for name in ("ada", "bob"))
         take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
         shown = card(session, item_id=7, annotator_id=ada)
-    desk = PageContext(
+    context = PageContext(
         services=services,
         database=database,
         annotator_id=ada,
@@ -237,7 +237,7 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         overlap=1,
         slot=empty(),
     )
-    keep_draft(desk, shown, {"item": 7, "caption": None, "text": "half a"})
+    keep_draft(context, shown, {"item": 7, "caption": None, "text": "half a"})
     with database.read() as session:
         assert session.get_one(Draft, (7, ada)).text == "half a"
     with database.write() as session, pytest.raises(ConflictError, match="ada has this item"):

@@ -1,4 +1,4 @@
-"""Several pictures in turns."""
+"""Several images in turns."""
 
 from collections.abc import Iterator
 from threading import Event

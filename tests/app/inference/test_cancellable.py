@@ -6,34 +6,34 @@ from app.inference.cancellable import CancellableTask
 
 
 def test_new_work_ends_the_one_before() -> None:
-    errand = CancellableTask()
-    first = errand.begin()
-    second = errand.begin()
-    assert first.is_set() and not second.is_set() and errand.is_running
-    errand.end(first)
-    assert errand.is_running, "it is the second that runs"
-    errand.end(second)
-    assert not errand.is_running
+    task = CancellableTask()
+    first = task.begin()
+    second = task.begin()
+    assert first.is_set() and not second.is_set() and task.is_running
+    task.end(first)
+    assert task.is_running, "it is the second that runs"
+    task.end(second)
+    assert not task.is_running
 
 
 def test_stop_reaches_the_work() -> None:
-    errand = CancellableTask()
-    errand.stop()
-    event = errand.begin()
-    errand.stop()
-    assert event.is_set() and not errand.is_running
+    task = CancellableTask()
+    task.stop()
+    event = task.begin()
+    task.stop()
+    assert event.is_set() and not task.is_running
 
 
 def test_every_visitor_has_their_own() -> None:
-    errand = CancellableTask()
-    event = errand.begin()
-    copy.deepcopy(errand).stop()
+    task = CancellableTask()
+    event = task.begin()
+    copy.deepcopy(task).stop()
     assert not event.is_set()
 
 
-def test_another_picture_ends_what_is_about_the_last_one() -> None:
-    errand = CancellableTask()
-    event = errand.begin("red")
-    assert not errand.turn_to("red") and not event.is_set()
-    assert errand.turn_to("blue") and event.is_set()
-    assert errand.turn_to("red"), "what was shown of it is gone"
+def test_another_image_ends_what_is_about_the_last_one() -> None:
+    task = CancellableTask()
+    event = task.begin("red")
+    assert not task.turn_to("red") and not event.is_set()
+    assert task.turn_to("blue") and event.is_set()
+    assert task.turn_to("red"), "what was shown of it is gone"

@@ -21,7 +21,7 @@ ENDPOINTS: dict[str, list[Any]] = {
     "match": [["a dog"]],
     "attention": ["a dog", "winner", None],
 }
-"""Name -> what is sent behind the picture."""
+"""Name -> what is sent behind the image."""
 
 
 @pytest.fixture(scope="module", params=["mounted", "launched"])
@@ -37,7 +37,7 @@ def studio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> list[str]:
-    """Files of the server that no visitor uploaded: a picture, a text, a pipe, a device."""
+    """Files of the server that no visitor uploaded: an image, a text, a pipe, a device."""
     Image.effect_noise((24, 24), 90).save(tmp_path / "secret.png")
     (tmp_path / "secret.zip").write_bytes(b"PK secret")
     os.mkfifo(tmp_path / "pipe.png")
@@ -106,7 +106,7 @@ def test_an_endpoint_opens_what_was_uploaded_and_no_file_of_the_server(
         given = {"data": [forged(path), *ENDPOINTS[name]]}
         call = studio.post(f"/gradio_api/call/{name}", json=given)
         answer = studio.get(f"/gradio_api/call/{name}/{call.json()['event_id']}").text
-        # Without a model the map cannot be made; the picture was opened all the same.
+        # Without a model the map cannot be made; the image was opened all the same.
         opened = "event: complete" in answer or "No map (reference" in answer
         assert opened == (path == mine), answer
     assert not {Path(path).read_bytes() for path in secrets[:2]} & contents(studio.uploads)

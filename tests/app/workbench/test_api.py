@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.services import build_services
 from app.settings import AppSettings
-from app.workbench.api import Endpoints, Method, picture
+from app.workbench.api import Endpoints, Method, open_uploaded
 from app.workbench.page import build_workbench, serve
 from blip2core.errors import ImageError
 from blip2core.explain import DEFAULT_METHOD, METHODS
@@ -143,7 +143,7 @@ def test_file_outside_the_uploads_is_refused(
     for place, allowed in (("uploads/red.png", True), ("red.png", False)):
         Image.new("RGB", (4, 4)).save(tmp_path / place)
         with contextlib.nullcontext() if allowed else pytest.raises(ImageError, match="uploaded"):
-            assert picture({"path": str(tmp_path / place)}).size == (4, 4)
+            assert open_uploaded({"path": str(tmp_path / place)}).size == (4, 4)
 
 
 def test_page_and_programs_share_one_lane(address: str, generator: FakeGenerator) -> None:

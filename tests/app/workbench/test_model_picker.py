@@ -33,8 +33,8 @@ def test_what_is_not_here_is_greyed_with_the_reason() -> None:
 
 
 def test_only_what_is_offered_can_be_chosen() -> None:
-    services, visit = fake_services(FakeGenerator()), ChatSession("stickers-opt")
-    on_choose(services, visit, "stickers-t5")
+    services, session = fake_services(FakeGenerator()), ChatSession("stickers-opt")
+    on_choose(services, session, "stickers-t5")
     for name in ("blip2-opt-2.7b", "../secret", "stickers-itm"):
-        on_choose(services, visit, name)
-    assert visit.model == "stickers-t5"
+        on_choose(services, session, name)
+    assert session.model == "stickers-t5"

@@ -45,8 +45,8 @@ def test_model_events_share_one_lane() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
-    page = {"look", "respond", "on_replay", "on_look", "test", "mask"}
-    tabs = {"write", "go_on", "score", "search", "edit", "teach"}
+    page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask"}
+    tabs = {"write", "continue_captions", "continue_capfilt", "score", "search", "edit", "teach"}
     programs = {"caption", "ask", "match", "attention"}
     assert {handler(event) for event in lane} == page | tabs | programs
 

@@ -2,7 +2,7 @@
 
     python -m app.workbench.inside_tab.explorer.example
 
-It looks inside the picture of the shipped conversation, as a visitor would.
+It looks inside the image of the shipped conversation, as a visitor would.
 """
 
 import json
@@ -15,9 +15,9 @@ from app.workbench.inside_tab.tab import EXAMPLE, on_look
 
 
 def make_example(services: Services) -> str:
-    """The stack of the shipped conversation's picture: the text of EXAMPLE."""
-    visit = ChatSession(services.settings.model, shipped_example())
-    *_, (_, update) = on_look(services, visit, "")
+    """The stack of the shipped conversation's image: the text of EXAMPLE."""
+    session = ChatSession(services.settings.model, shipped_example())
+    *_, (_, update) = on_look(services, session, "")
     return json.dumps(update["value"], ensure_ascii=False) + "\n"
 
 

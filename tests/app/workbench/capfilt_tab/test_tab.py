@@ -1,4 +1,4 @@
-"""Pictures with competing texts: filter, verdicts, edits, and the database behind them."""
+"""Images with competing texts: filter, verdicts, edits, and the database behind them."""
 
 import io
 from collections.abc import Iterator
@@ -72,15 +72,15 @@ def files(folder: Path, *names: str) -> list[dict[str, str]]:
 
 
 def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) -> CapFiltSession:
-    desk = CapFiltSession()
-    capfilt.on_begin(ChatSession(), desk, 0, given, typed, *ordered)
-    return desk
+    pairs = CapFiltSession()
+    capfilt.on_begin(ChatSession(), pairs, 0, given, typed, *ordered)
+    return pairs
 
 
-def done(services: Services, desk: CapFiltSession) -> tuple[Any, ...]:
+def done(services: Services, pairs: CapFiltSession) -> tuple[Any, ...]:
     turn = 1
     while True:
-        last = final(capfilt.continue_capfilt(services, desk, turn))
+        last = final(capfilt.continue_capfilt(services, pairs, turn))
         if last[0] == {"__type__": "update"}:
             return last[1:]
         turn = last[0]
@@ -91,11 +91,11 @@ def event(**data: Any) -> Any:
 
 
 @pytest.fixture
-def desk(services: Services, tmp_path: Path) -> CapFiltSession:
-    """Two pictures with a web text each, captioned and scored."""
-    desk = begun(files(tmp_path, "a.png", "b.png"), f"a dog\n{HOSTILE}")
-    done(services, desk)
-    return desk
+def pairs(services: Services, tmp_path: Path) -> CapFiltSession:
+    """Two images with a web text each, captioned and scored."""
+    pairs = begun(files(tmp_path, "a.png", "b.png"), f"a dog\n{HOSTILE}")
+    done(services, pairs)
+    return pairs
 
 
 def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
@@ -103,10 +103,10 @@ def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
 ) -> None:
     given = [*files(tmp_path, "a.png", "b.png"), upload(tmp_path, "note.png", b"Dear diary")]
     said, shown, below, begin, _ = done(services, begun(given, f"b.png | a dog\n{HOSTILE}"))
-    assert seen.pictures == 2
+    assert seen.images == 2
     assert shown.count("<article") == 3 and "From the web" in shown and "Written" in shown
     assert "&lt;img src=x" in shown and "<img src=x" not in shown
-    assert "not a picture but a text" in shown and "Kept:" in said
+    assert "not an image but a text" in shown and "Kept:" in said
     assert "pairs.csv" in below and begin["interactive"]
 
 
@@ -127,95 +127,97 @@ def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Pat
         upload(tmp_path, "all.zip", archive.getvalue()),
         upload(tmp_path, "texts.csv", b"file,text\na.png,a dog\n"),
     ]
-    desk = begun(given)
-    done(services, desk)
-    assert [card.name.rpartition("/")[2] for card in desk.cards] == ["a.png", "b.png"]
+    pairs = begun(given)
+    done(services, pairs)
+    assert [card.name.rpartition("/")[2] for card in pairs.cards] == ["a.png", "b.png"]
 
 
-def test_threshold_decides_again_without_a_model(desk: CapFiltSession, seen: Seen) -> None:
-    highest = max(text.scored.itm for card in desk.cards for text in card.texts)
-    texts = sum(len(card.texts) for card in desk.cards)
-    _, said, shown = on_threshold(desk, 0)
+def test_threshold_decides_again_without_a_model(pairs: CapFiltSession, seen: Seen) -> None:
+    highest = max(text.scored.itm for card in pairs.cards for text in card.texts)
+    texts = sum(len(card.texts) for card in pairs.cards)
+    _, said, shown = on_threshold(pairs, 0)
     assert shown.count('class="kept ') == texts
-    _, said, shown = on_threshold(desk, min(1.0, highest + 0.001))
+    _, said, shown = on_threshold(pairs, min(1.0, highest + 0.001))
     assert shown.count('class="dropped ') == texts and "is below" in shown
-    on_threshold(desk, "much")
-    assert desk.rules.threshold == min(1.0, highest + 0.001)
-    assert seen.pictures == 0
+    on_threshold(pairs, "much")
+    assert pairs.rules.threshold == min(1.0, highest + 0.001)
+    assert seen.images == 0
 
 
-def test_verdicts_are_given_taken_back_and_given_to_all_kept(desk: CapFiltSession) -> None:
+def test_verdicts_are_given_taken_back_and_given_to_all_kept(pairs: CapFiltSession) -> None:
     def verdicts() -> list[str]:
-        return [text.verdict for card in desk.cards for text in card.texts]
+        return [text.verdict for card in pairs.cards for text in card.texts]
 
-    on_judge(desk, event(card=0, text=0, verdict="rejected"))
+    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
     assert verdicts()[0] == "rejected"
-    on_threshold(desk, 0)
-    on_accept_kept(desk)
+    on_threshold(pairs, 0)
+    on_accept_kept(pairs)
     assert set(verdicts()[1:]) == {"accepted"} and verdicts()[0] == "rejected"
-    on_judge(desk, event(card=0, text=0, verdict="rejected"))
+    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
     assert verdicts()[0] == ""
 
 
 @pytest.mark.parametrize("sent", [{"card": 9}, {"card": 0, "text": 99}, {"card": "x"}, {}])
 def test_what_a_browser_makes_up_changes_nothing(
-    services: Services, desk: CapFiltSession, sent: dict[str, Any]
+    services: Services, pairs: CapFiltSession, sent: dict[str, Any]
 ) -> None:
-    before = desk.cards
-    assert "not here any more" in on_judge(desk, event(verdict="accepted", **sent))[1]
-    assert "not here any more" in on_edit_text(services, desk, sent | {"words": "a"})[1]
-    on_judge(desk, event(card=0, text=0, verdict="stolen"))
-    assert desk.cards == before
+    before = pairs.cards
+    assert "not here any more" in on_judge(pairs, event(verdict="accepted", **sent))[1]
+    assert "not here any more" in on_edit_text(services, pairs, sent | {"words": "a"})[1]
+    on_judge(pairs, event(card=0, text=0, verdict="stolen"))
+    assert pairs.cards == before
 
 
 def test_edited_text_is_scored_before_it_can_be_accepted(
-    services: Services, desk: CapFiltSession, seen: Seen
+    services: Services, pairs: CapFiltSession, seen: Seen
 ) -> None:
     for words in (" a big\x00 dog ", "a small dog"):
-        on_edit_text(services, desk, {"card": 0, "text": 0, "words": words})
-    added = desk.cards[0].texts[-2:]
+        on_edit_text(services, pairs, {"card": 0, "text": 0, "words": words})
+    added = pairs.cards[0].texts[-2:]
     assert [text.words for text in added] == ["a big dog", "a small dog"]
     assert all(0 <= text.scored.itm <= 1 and not text.verdict for text in added)
-    assert added[0].parent == 0 and seen.pictures == 1, "encoded once for both"
-    on_edit_text(services, desk, {"card": 0, "text": 0, "words": "  "})
-    assert len(desk.cards[0].texts) == added[-1].number + 1
+    assert added[0].parent == 0 and seen.images == 1, "encoded once for both"
+    on_edit_text(services, pairs, {"card": 0, "text": 0, "words": "  "})
+    assert len(pairs.cards[0].texts) == added[-1].number + 1
 
 
-def test_why_brings_picture_and_text(desk: CapFiltSession) -> None:
-    visit = ChatSession()
-    *_, probe, tabs = on_why(visit, desk, event(card=1, text=0))
-    assert (visit.picture.name, visit.probe, probe) == ("b.png", HOSTILE, HOSTILE)
+def test_why_brings_image_and_text(pairs: CapFiltSession) -> None:
+    session = ChatSession()
+    *_, inspected_text, tabs = on_why(session, pairs, event(card=1, text=0))
+    assert (session.image.name, session.inspected_text, inspected_text) == (
+        "b.png",
+        HOSTILE,
+        HOSTILE,
+    )
     assert tabs.selected == "inside"
 
 
-def test_why_waits_where_a_conversation_would_end(desk: CapFiltSession) -> None:
-    visit = ChatSession()
-    on_why(visit, desk, event(card=0, text=0))
-    visit.ask("Who?")
-    *_, tabs = on_why(visit, desk, event(card=1, text=0))
-    assert visit.offered is not None and tabs == {"__type__": "update"}
+def test_why_waits_where_a_conversation_would_end(pairs: CapFiltSession) -> None:
+    session = ChatSession()
+    on_why(session, pairs, event(card=0, text=0))
+    session.ask("Who?")
+    *_, tabs = on_why(session, pairs, event(card=1, text=0))
+    assert session.offered is not None and tabs == {"__type__": "update"}
 
 
 def test_stop_and_long_work_take_turns(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
-    desk = begun(files(tmp_path, "a.png", "b.png", "c.png"))
-    assert final(capfilt.continue_capfilt(services, desk, 1))[0] == 2
-    _, said, shown, *_ = capfilt.on_stop(services, desk)
+    pairs = begun(files(tmp_path, "a.png", "b.png", "c.png"))
+    assert final(capfilt.continue_capfilt(services, pairs, 1))[0] == 2
+    _, said, shown, *_ = capfilt.on_stop(services, pairs)
     assert "Stopped after 1 of 3" in said and shown.count("stopped") >= 2
-    assert final(capfilt.continue_capfilt(services, desk, 2))[0] == {"__type__": "update"}
+    assert final(capfilt.continue_capfilt(services, pairs, 2))[0] == {"__type__": "update"}
 
 
 def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
     assert (
-        "Add some pictures"
+        "Add some images"
         in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, None, "", *ORDERED)[2]
     )
     note = [upload(tmp_path, "note.txt", b"Dear diary")]
-    assert (
-        "no picture" in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, note, "", *ORDERED)[2]
-    )
+    assert "no image" in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, note, "", *ORDERED)[2]
     wrong = capfilt.on_begin(
         ChatSession(), CapFiltSession(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:]
     )
@@ -223,24 +225,24 @@ def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
 
 
 def test_judged_pairs_are_kept_once_however_often(
-    services: Services, desk: CapFiltSession, tmp_path: Path
+    services: Services, pairs: CapFiltSession, tmp_path: Path
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    assert "Accept or reject" in on_save_pairs(kept, desk, "mine", "ada")
-    on_judge(desk, event(card=0, text=0, verdict="rejected"))
-    on_judge(desk, event(card=0, text=1, verdict="accepted"))
-    on_edit_text(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
-    number = desk.cards[0].texts[-1].number
-    on_judge(desk, event(card=0, text=number, verdict="accepted"))
+    assert "Accept or reject" in on_save_pairs(kept, pairs, "mine", "ada")
+    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
+    on_judge(pairs, event(card=0, text=1, verdict="accepted"))
+    on_edit_text(kept, pairs, {"card": 0, "text": 0, "words": "a big dog"})
+    number = pairs.cards[0].texts[-1].number
+    on_judge(pairs, event(card=0, text=number, verdict="accepted"))
     for _ in range(2):
-        assert "2 accepted and 1 rejected texts of 1 pictures" in on_save_pairs(
-            kept, desk, "mine", "ada"
+        assert "2 accepted and 1 rejected texts of 1 images" in on_save_pairs(
+            kept, pairs, "mine", "ada"
         )
     with database.read() as session:
         find_dataset(session, name="mine")
         found = session.execute(select(Caption.source, Caption.text)).all()
-        texts = {(text.scored.candidate.source, text.words) for text in desk.cards[0].texts}
+        texts = {(text.scored.candidate.source, text.words) for text in pairs.cards[0].texts}
         assert sorted(tuple(row) for row in found) == sorted(texts)
         assert session.scalar(select(func.count()).select_from(Item)) == 1
         assert session.scalar(select(func.count()).select_from(Score)) == 2 * len(texts)
@@ -249,12 +251,12 @@ def test_judged_pairs_are_kept_once_however_often(
 
 
 def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
-    services: Services, desk: CapFiltSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, pairs: CapFiltSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    for card in desk.cards:
-        on_judge(desk, event(card=card.number, text=0, verdict="accepted"))
+    for card in pairs.cards:
+        on_judge(pairs, event(card=card.number, text=0, verdict="accepted"))
 
     def breaks(session: Any, **scores: Any) -> None:
         with database.read() as other:  # what the worker would see meanwhile
@@ -263,50 +265,50 @@ def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
 
     with monkeypatch.context() as broken:
         broken.setattr(pair_keeping, "add_scores", breaks)
-        assert "The disk is full" in on_save_pairs(kept, desk, "mine", "ada")
+        assert "The disk is full" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.write() as session:
         assert claim_run(session, kinds=("capfilt",), stale_after=0.0) is None
         assert session.scalars(select(DecisionEvent)).all() == []
-    assert "accepted" in on_save_pairs(kept, desk, "mine", "ada")
+    assert "accepted" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.read() as session:
         runs = session.scalars(select(Run).where(Run.kind == "capfilt")).all()
         assert [run.status for run in runs] == ["done"]
-        assert len(session.scalars(select(DecisionEvent)).all()) == len(desk.cards)
+        assert len(session.scalars(select(DecisionEvent)).all()) == len(pairs.cards)
 
 
 def test_an_edited_text_that_was_rejected_is_not_kept(
-    services: Services, desk: CapFiltSession, tmp_path: Path
+    services: Services, pairs: CapFiltSession, tmp_path: Path
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    on_edit_text(kept, desk, {"card": 0, "text": 0, "words": "a big dog"})
-    number = desk.cards[0].texts[-1].number
-    on_judge(desk, event(card=0, text=number, verdict="rejected"))
-    on_judge(desk, event(card=0, text=1, verdict="accepted"))
-    assert "1 accepted and 0 rejected" in on_save_pairs(kept, desk, "mine", "ada")
+    on_edit_text(kept, pairs, {"card": 0, "text": 0, "words": "a big dog"})
+    number = pairs.cards[0].texts[-1].number
+    on_judge(pairs, event(card=0, text=number, verdict="rejected"))
+    on_judge(pairs, event(card=0, text=1, verdict="accepted"))
+    assert "1 accepted and 0 rejected" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.read() as session:
         assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
         assert "a big dog" not in session.scalars(select(Caption.text)).all()
 
 
-def test_dataset_needs_a_name(services: Services, desk: CapFiltSession, tmp_path: Path) -> None:
+def test_dataset_needs_a_name(services: Services, pairs: CapFiltSession, tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    on_judge(desk, event(card=0, text=0, verdict="accepted"))
-    assert "Name the dataset" in on_save_pairs(kept, desk, "  ", "ada")
+    on_judge(pairs, event(card=0, text=0, verdict="accepted"))
+    assert "Name the dataset" in on_save_pairs(kept, pairs, "  ", "ada")
 
 
-def test_lesson_explains_each_step(services: Services, visit: ChatSession, seen: Seen) -> None:
-    said, shown, begin, _ = final(teach(services, visit, CancellableTask(), HOSTILE))
+def test_lesson_explains_each_step(services: Services, session: ChatSession, seen: Seen) -> None:
+    said, shown, begin, _ = final(teach(services, session, CancellableTask(), HOSTILE))
     assert said.count("<li>") == 4 and "The filter" in said
     assert "from the web" in shown and "<img src=x" not in shown
-    assert begin["interactive"] and seen.pictures == 1
-    final(teach(services, visit, CancellableTask(), ""))
-    assert seen.pictures == 1
+    assert begin["interactive"] and seen.images == 1
+    final(teach(services, session, CancellableTask(), ""))
+    assert seen.images == 1
 
 
-def test_visitors_share_nothing(desk: CapFiltSession) -> None:
+def test_visitors_share_nothing(pairs: CapFiltSession) -> None:
     import copy
 
-    assert copy.deepcopy(desk).cards == []
-    assert all(isinstance(card, JudgedImage) for card in desk.cards)
+    assert copy.deepcopy(pairs).cards == []
+    assert all(isinstance(card, JudgedImage) for card in pairs.cards)

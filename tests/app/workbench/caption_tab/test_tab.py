@@ -21,7 +21,7 @@ from app.workbench import events
 from app.workbench.caption_tab import several
 from app.workbench.caption_tab.tab import write
 from app.workbench.image.panel import on_upload
-from app.workbench.image.task import on_picture, on_stop
+from app.workbench.image.task import on_image, on_stop
 from app.workbench.widgets.caption_rows import FIELDS
 from blip2core.errors import ModelUnavailableError
 from tests.app.visitor import upload
@@ -53,36 +53,36 @@ def both(**matcher: Any) -> Services:
     return fake_services(FakeGenerator(), FakeMatcher(**matcher))
 
 
-def test_captions_come_with_scores_and_one_encoding(visit: ChatSession) -> None:
+def test_captions_come_with_scores_and_one_encoding(session: ChatSession) -> None:
     generator, matcher = FakeGenerator(), FakeMatcher()
     services = fake_services(generator, matcher)
-    said, shown, begin, stop = final(write(services, visit, CancellableTask(), *ORDER))
+    said, shown, begin, stop = final(write(services, session, CancellableTask(), *ORDER))
     assert "a red bird on the beach" in shown and "×2" in shown and "1.000" in shown
     assert said == "" and begin["interactive"] and not stop["visible"]
-    final(write(services, visit, CancellableTask(), *ORDER))
+    final(write(services, session, CancellableTask(), *ORDER))
     assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
 
 
-def test_matcher_with_its_own_encoder_runs_it_once(visit: ChatSession) -> None:
+def test_matcher_with_its_own_encoder_runs_it_once(session: ChatSession) -> None:
     matcher = FakeMatcher()
     matcher.vision.fingerprint = "other"
     services = fake_services(FakeGenerator(), matcher)
     for _ in range(2):
-        final(write(services, visit, CancellableTask(), *ORDER))
+        final(write(services, session, CancellableTask(), *ORDER))
     assert matcher.vision_calls == 1
 
 
-def test_settings_reach_the_model(visit: ChatSession) -> None:
+def test_settings_reach_the_model(session: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    shown = final(write(services, visit, CancellableTask(), 2, "a photo of", *DECODING))[1]
+    shown = final(write(services, session, CancellableTask(), 2, "a photo of", *DECODING))[1]
     assert generator.prompts == ["a photo of"]
     assert generator.decodes[0].seed == 7
     assert "a photo of a red bird" in shown and "seed 7" in shown
 
 
-def test_download_has_all_that_is_needed_to_make_them_again(visit: ChatSession) -> None:
-    shown = final(write(both(), visit, CancellableTask(), *ORDER))[1]
+def test_download_has_all_that_is_needed_to_make_them_again(session: ChatSession) -> None:
+    shown = final(write(both(), session, CancellableTask(), *ORDER))[1]
     files = downloads(shown)
     rows = list(csv.DictReader(io.StringIO(files["captions.csv"].removeprefix("\ufeff"))))
     assert tuple(rows[0]) == FIELDS
@@ -90,39 +90,39 @@ def test_download_has_all_that_is_needed_to_make_them_again(visit: ChatSession) 
     about = json.loads(files["captions.json"])
     assert about["parameters"]["decode"]["seed"] == 7
     assert about["revision"] == "0" * 64 and about["matcher_revision"] == "1" * 64
-    assert about["pictures"][0]["sha256"] == visit.picture.key
+    assert about["pictures"][0]["sha256"] == session.image.key
     assert [one["caption"] for one in about["pictures"][0]["captions"]] == [
         "a red bird on the beach",
         "a bird",
     ]
 
 
-def test_stop_keeps_what_there_is_without_scores(visit: ChatSession) -> None:
-    matcher, errand = FakeMatcher(), CancellableTask()
-    steps = write(fake_services(FakeGenerator(), matcher), visit, errand, *ORDER)
+def test_stop_keeps_what_there_is_without_scores(session: ChatSession) -> None:
+    matcher, task = FakeMatcher(), CancellableTask()
+    steps = write(fake_services(FakeGenerator(), matcher), session, task, *ORDER)
     assert next(steps)[3]["visible"]
-    on_stop(errand)
+    on_stop(task)
     said, shown, begin, stop = final(steps)
     assert "Stopped" in said and "stopped</small>" in shown
     assert begin["interactive"] and not stop["visible"]
     assert matcher.scored == []
 
 
-def test_captions_of_a_picture_that_was_replaced_are_given_up(
-    visit: ChatSession, tmp_path: Path
+def test_captions_of_a_image_that_was_replaced_are_given_up(
+    session: ChatSession, tmp_path: Path
 ) -> None:
-    errand = CancellableTask()
-    steps = write(both(), visit, errand, *ORDER)
+    task = CancellableTask()
+    steps = write(both(), session, task, *ORDER)
     next(steps)
-    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
-    on_picture(visit, errand)
+    on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    on_image(session, task)
     assert final(steps)[1] == ""
 
 
-def test_no_picture_is_said_and_the_button_waits() -> None:
+def test_no_image_is_said_and_the_button_waits() -> None:
     said, shown, begin, _ = final(write(both(), ChatSession(), CancellableTask(), *ORDER))
-    assert "Choose a picture first" in said and shown == "" and not begin["interactive"]
-    assert not on_picture(ChatSession(), CancellableTask())[2]["interactive"]
+    assert "Choose an image first" in said and shown == "" and not begin["interactive"]
+    assert not on_image(ChatSession(), CancellableTask())[2]["interactive"]
 
 
 @pytest.mark.parametrize(
@@ -133,35 +133,37 @@ def test_no_picture_is_said_and_the_button_waits() -> None:
         ((3, "a" * 999, *DECODING), "at most 300"),
     ],
 )
-def test_wrong_order_is_explained(visit: ChatSession, order: tuple[Any, ...], message: str) -> None:
-    said, _, begin, _ = final(write(both(), visit, CancellableTask(), *order))
+def test_wrong_order_is_explained(
+    session: ChatSession, order: tuple[Any, ...], message: str
+) -> None:
+    said, _, begin, _ = final(write(both(), session, CancellableTask(), *order))
     assert message in said and "alert" in said and begin["interactive"]
 
 
-def test_failure_keeps_secrets_and_the_next_captions_come(visit: ChatSession) -> None:
+def test_failure_keeps_secrets_and_the_next_captions_come(session: ChatSession) -> None:
     generator = FakeGenerator(captions=("!",))
     services = fake_services(generator, FakeMatcher())
-    said = final(write(services, visit, CancellableTask(), *ORDER))[0]
+    said = final(write(services, session, CancellableTask(), *ORDER))[0]
     assert "reference" in said and "secret" not in said
     generator.captions = ("a dog",)
-    assert "a dog" in final(write(services, visit, CancellableTask(), *ORDER))[1]
+    assert "a dog" in final(write(services, session, CancellableTask(), *ORDER))[1]
 
 
-def test_matcher_that_is_not_there_is_explained(visit: ChatSession) -> None:
+def test_matcher_that_is_not_there_is_explained(session: ChatSession) -> None:
     services = fake_services(FakeGenerator(), ModelUnavailableError("Run this and that."))
-    assert "Run this and that." in final(write(services, visit, CancellableTask(), *ORDER))[0]
+    assert "Run this and that." in final(write(services, session, CancellableTask(), *ORDER))[0]
 
 
-def test_closed_page_ends_the_writing(visit: ChatSession) -> None:
+def test_closed_page_ends_the_writing(session: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    steps = write(services, visit, CancellableTask(), *ORDER)
+    steps = write(services, session, CancellableTask(), *ORDER)
     next(steps)
     steps.close()
     assert services.engine.call(lambda pair: "free", "") == "free"
 
 
-# Several pictures at once.
+# Several images at once.
 
 
 def files(tmp_path: Path, *sizes: tuple[int, int]) -> list[dict[str, str]]:
@@ -186,7 +188,7 @@ def all_turns(services: Services, batch: ImageBatch) -> tuple[Any, ...]:
         turn = last[0]
 
 
-def test_each_picture_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
+def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
     given = files(tmp_path, (4, 4), (8, 8))
@@ -194,12 +196,12 @@ def test_each_picture_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: P
     batch = begin(services, given)
     said, shown, start, _ = all_turns(services, batch)
     assert shown.count("<tr ") == 4
-    assert "The file is not a picture but a text." in shown and str(tmp_path) not in shown
+    assert "The file is not an image but a text." in shown and str(tmp_path) not in shown
     assert "1 more" in shown and start["interactive"] and said == ""
     assert generator.vision_calls == 2
     rows = list(csv.DictReader(io.StringIO(downloads(shown)["captions.csv"][1:])))
     assert [row["picture"] for row in rows] == ["1.png", "1.png", "note.png", "2.png", "2.png"]
-    assert "not a picture" in rows[2]["problem"]
+    assert "not an image" in rows[2]["problem"]
 
 
 def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_stopped_batch_keeps_what_is_done(tmp_path: Path) -> None:
     assert "captions.csv" in downloads(shown)
 
 
-@pytest.mark.parametrize(("count", "message"), [(0, "Add some pictures"), (51, "at most 50")])
+@pytest.mark.parametrize(("count", "message"), [(0, "Add some images"), (51, "at most 50")])
 def test_wrong_number_of_files_is_said(tmp_path: Path, count: int, message: str) -> None:
     given = files(tmp_path, (4, 4)) * count
     _, turn, said, *_ = several.on_begin(both(), ChatSession(), ImageBatch(), 0, given, *ORDER)

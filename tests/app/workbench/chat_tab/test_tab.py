@@ -39,141 +39,143 @@ from tests.fakes import FakeGenerator, fake_services
 CONTROLS = [PAGE[name] for name in NAMES]
 
 
-def test_answers_stream_and_history_reaches_the_model(visit: ChatSession) -> None:
+def test_answers_stream_and_history_reaches_the_model(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small dog", "Where?": "there"})
-    on_ask(visit, " Who? ")
-    steps = [contents(chat["value"])[-1] for chat, *_ in respond(fake_services(generator), visit)]
+    on_ask(session, " Who? ")
+    steps = [contents(chat["value"])[-1] for chat, *_ in respond(fake_services(generator), session)]
     assert steps == ["…", "a", "a small", "a small dog", "a small dog"]
-    assert contents(ask(visit, generator, "Where?")) == ["Who?", "a small dog", "Where?", "there"]
+    assert contents(ask(session, generator, "Where?")) == ["Who?", "a small dog", "Where?", "there"]
     assert generator.prompts[-1] == "Question: Who? Answer: a small dog\nQuestion: Where? Answer:"
 
 
-def test_prompt_is_shown_as_it_was_read(visit: ChatSession) -> None:
+def test_prompt_is_shown_as_it_was_read(session: ChatSession) -> None:
     generator = FakeGenerator()
-    on_ask(visit, "Who?")
-    *_, (_, prompt, _, _) = respond(fake_services(generator), visit)
+    on_ask(session, "Who?")
+    *_, (_, prompt, _, _) = respond(fake_services(generator), session)
     assert prompt["label"] == "Prompt of the latest question"
     assert prompt["value"] == generator.prompts[-1] == "Question: Who? Answer:"
 
 
-def test_dropped_turns_are_shown(visit: ChatSession) -> None:
+def test_dropped_turns_are_shown(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a dog"}, context_limit=50)  # 40 are the answer's
-    ask(visit, generator, "Who?")
-    messages = ask(visit, generator, "And where is it now?")
+    ask(session, generator, "Who?")
+    messages = ask(session, generator, "And where is it now?")
     left_out = messages[-2]
     assert "1" not in left_out["content"] and left_out["content"] == "Who? a dog"
     assert "lack of room" in left_out["metadata"]["title"]
 
 
 @pytest.mark.parametrize(
-    ("question", "notice"), [("  ", "Type a question"), ("Who?", "Choose a picture")]
+    ("question", "notice"), [("  ", "Type a question"), ("Who?", "Choose an image")]
 )
-def test_what_cannot_be_asked_is_said(question: str, notice: str, visit: ChatSession) -> None:
-    asking = ChatSession() if question.strip() else visit
-    _, box, *_, said, _ = on_ask(asking, question)
+def test_what_cannot_be_asked_is_said(question: str, notice: str, session: ChatSession) -> None:
+    settings = ChatSession() if question.strip() else session
+    _, box, *_, said, _ = on_ask(settings, question)
     assert notice in said
     assert "value" not in box  # what was typed stays
-    assert asking.entries == ()
+    assert settings.entries == ()
 
 
-def test_second_question_waits_for_the_first(visit: ChatSession) -> None:
-    on_ask(visit, "Who?")
-    assert "Wait for the answer" in on_ask(visit, "Where?")[-2]
+def test_second_question_waits_for_the_first(session: ChatSession) -> None:
+    on_ask(session, "Who?")
+    assert "Wait for the answer" in on_ask(session, "Where?")[-2]
 
 
-def test_undecided_picture_comes_first(visit: ChatSession, tmp_path: Path) -> None:
-    ask(visit, FakeGenerator(), "Who?")
+def test_undecided_image_comes_first(session: ChatSession, tmp_path: Path) -> None:
+    ask(session, FakeGenerator(), "Who?")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
-    _, _, _, decision, *_ = on_upload(visit, file)
+    _, _, _, decision, *_ = on_upload(session, file)
     assert decision["visible"]
-    assert "new picture" in on_ask(visit, "Where?")[-2]
+    assert "new image" in on_ask(session, "Where?")[-2]
 
 
 def test_failure_keeps_secrets_and_the_next_question_works(
-    visit: ChatSession, caplog: pytest.LogCaptureFixture
+    session: ChatSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     generator = FakeGenerator(answers={"Who?": "!", "Where?": "there"})
-    failed = contents(ask(visit, generator, "Who?"))[-1]
+    failed = contents(ask(session, generator, "Who?"))[-1]
     assert "reference" in failed and "secret" not in failed
     reference = failed.partition("reference ")[2][:4]
     assert reference in caplog.text and "secret" in caplog.text
-    assert contents(ask(visit, generator, "Where?"))[-1] == "there"
+    assert contents(ask(session, generator, "Where?"))[-1] == "there"
     assert "Who?" not in generator.prompts[-1]
 
 
-def test_question_too_long_is_explained(visit: ChatSession) -> None:
+def test_question_too_long_is_explained(session: ChatSession) -> None:
     generator = FakeGenerator(context_limit=45)
-    assert "fewer words" in contents(ask(visit, generator, "Is it " * 50))[-1]
+    assert "fewer words" in contents(ask(session, generator, "Is it " * 50))[-1]
 
 
-def test_stop_keeps_what_there_is(visit: ChatSession) -> None:
+def test_stop_keeps_what_there_is(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
-    on_ask(visit, "Who?")
-    answering = respond(fake_services(generator), visit)
+    on_ask(session, "Who?")
+    answering = respond(fake_services(generator), session)
     for _ in range(3):
         next(answering)
-    chat, box, *_ = on_stop(visit)
+    chat, box, *_ = on_stop(session)
     assert contents(chat["value"])[-1] == "a small … (stopped)"
     assert box["submit_btn"] == "Ask"
     assert [contents(shown["value"])[-1] for shown, *_ in answering] == ["a small … (stopped)"]
     assert generator.running == 0
 
 
-def test_closed_page_ends_the_answer(visit: ChatSession) -> None:
+def test_closed_page_ends_the_answer(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
-    on_ask(visit, "Who?")
-    answering = respond(fake_services(generator), visit)
+    on_ask(session, "Who?")
+    answering = respond(fake_services(generator), session)
     for _ in range(3):
         next(answering)
     answering.close()
     assert generator.running == 0
 
 
-def test_question_that_found_no_room_in_the_queue_can_be_tried_again(visit: ChatSession) -> None:
-    on_ask(visit, "Who?")
-    chat, box, *_ = on_refused(visit)
+def test_question_that_found_no_room_in_the_queue_can_be_tried_again(session: ChatSession) -> None:
+    on_ask(session, "Who?")
+    chat, box, *_ = on_refused(session)
     assert "Too many" in contents(chat["value"])[-1] and box["submit_btn"] == "Ask"
-    on_retry(visit, on(0))
-    assert contents(answered(visit, fake_services(FakeGenerator()))) == ["Who?", "Who?"]
+    on_retry(session, on(0))
+    assert contents(answered(session, fake_services(FakeGenerator()))) == ["Who?", "Who?"]
 
 
-def test_lost_connection_keeps_what_there_is(visit: ChatSession) -> None:
-    on_ask(visit, "Who?")
-    answering = respond(fake_services(FakeGenerator(answers={"Who?": "a small dog"})), visit)
+def test_lost_connection_keeps_what_there_is(session: ChatSession) -> None:
+    on_ask(session, "Who?")
+    answering = respond(fake_services(FakeGenerator(answers={"Who?": "a small dog"})), session)
     for _ in range(3):
         next(answering)
-    assert contents(on_refused(visit)[0]["value"])[-1] == "a small … (stopped)"
+    assert contents(on_refused(session)[0]["value"])[-1] == "a small … (stopped)"
 
 
-def test_new_conversation_forgets(visit: ChatSession) -> None:
+def test_new_conversation_forgets(session: ChatSession) -> None:
     generator = FakeGenerator()
-    ask(visit, generator, "Who?")
-    assert on_fresh(visit)[0]["value"] == []
-    ask(visit, generator, "Where?")
+    ask(session, generator, "Who?")
+    assert on_fresh(session)[0]["value"] == []
+    ask(session, generator, "Where?")
     assert generator.prompts[-1] == "Question: Where? Answer:"
 
 
-def test_visitors_share_nothing(visit: ChatSession) -> None:
+def test_visitors_share_nothing(session: ChatSession) -> None:
     generator, other = FakeGenerator(), ChatSession()
-    ask(visit, generator, "Who?")
-    assert other.entries == () and other.picture is None
+    ask(session, generator, "Who?")
+    assert other.entries == () and other.image is None
 
 
-def test_question_waits_for_the_model(visit: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_waits_for_the_model(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "POLL_SECONDS", 0)
     services = fake_services(None)
-    on_ask(visit, "Who?")
-    answering = respond(services, visit)
+    on_ask(session, "Who?")
+    answering = respond(services, session)
     assert "loading" in contents(next(answering)[0]["value"])[-1]
     services.engine.pair("").loading.set_result(FakeGenerator(answers={"Who?": "a dog"}))
     assert contents([*answering][-1][0]["value"])[-1] == "a dog"
 
 
-def test_model_that_could_not_be_loaded_is_explained(visit: ChatSession) -> None:
+def test_model_that_could_not_be_loaded_is_explained(session: ChatSession) -> None:
     services = fake_services(ModelUnavailableError("Run this and that."))
-    on_ask(visit, "Who?")
-    assert "Run this and that." in contents(answered(visit, services))[-1]
-    *_, (caption, notice) = caption_image(services, visit)
+    on_ask(session, "Who?")
+    assert "Run this and that." in contents(answered(session, services))[-1]
+    *_, (caption, notice) = caption_image(services, session)
     assert caption == "" and "Run this and that." in notice
 
 
@@ -182,204 +184,204 @@ def on(index: int, **data: Any) -> SimpleNamespace:
     return SimpleNamespace(index=index, **data)
 
 
-def talking(visit: ChatSession, generator: FakeGenerator) -> None:
+def talking(session: ChatSession, generator: FakeGenerator) -> None:
     for question in ("Who?", "Where?"):
-        ask(visit, generator, question)
+        ask(session, generator, question)
 
 
-def test_settings_decide_how_it_is_asked(visit: ChatSession) -> None:
+def test_settings_decide_how_it_is_asked(session: ChatSession) -> None:
     generator = FakeGenerator()
-    on_ask(visit, "Who?", *CONTROLS)
-    *_, (_, _, meter, seed) = respond(fake_services(generator), visit)
+    on_ask(session, "Who?", *CONTROLS)
+    *_, (_, _, meter, seed) = respond(fake_services(generator), session)
     assert generator.prompts[-1] == "Question: Who? Short answer:"
-    entry = visit.entries[-1]
-    assert (entry.asking.decode.mode, entry.asking.decode.seed) == ("sample", 7)
+    entry = session.entries[-1]
+    assert (entry.settings.decode.mode, entry.settings.decode.seed) == ("sample", 7)
     assert (entry.model, entry.revision) == ("stickers-opt", generator.revision)
     assert entry.prompt == generator.prompts[-1] and entry.seconds is not None
     assert "7" in seed["info"] and "Room" in meter
 
 
-def test_a_drawn_seed_is_kept_with_the_answer(visit: ChatSession) -> None:
-    on_ask(visit, "Who?", *(PAGE[n] if n != "seed" else "" for n in NAMES))
-    *_, (*_, seed) = respond(fake_services(FakeGenerator()), visit)
-    assert str(visit.entries[-1].asking.decode.seed) in seed["info"]
+def test_a_drawn_seed_is_kept_with_the_answer(session: ChatSession) -> None:
+    on_ask(session, "Who?", *(PAGE[n] if n != "seed" else "" for n in NAMES))
+    *_, (*_, seed) = respond(fake_services(FakeGenerator()), session)
+    assert str(session.entries[-1].settings.decode.seed) in seed["info"]
 
 
-def test_settings_that_cannot_be_are_said_and_the_question_stays(visit: ChatSession) -> None:
+def test_settings_that_cannot_be_are_said_and_the_question_stays(session: ChatSession) -> None:
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
-    _, box, *_, said, _ = on_ask(visit, "Who?", *wrong)
-    assert "min_new_tokens (40)" in said and "value" not in box and visit.entries == ()
+    _, box, *_, said, _ = on_ask(session, "Who?", *wrong)
+    assert "min_new_tokens (40)" in said and "value" not in box and session.entries == ()
 
 
-def test_retry_asks_the_latest_question_again(visit: ChatSession) -> None:
+def test_retry_asks_the_latest_question_again(session: ChatSession) -> None:
     generator = FakeGenerator()
-    talking(visit, generator)
-    on_retry(visit, on(2), *CONTROLS)
-    messages = answered(visit, fake_services(generator))
+    talking(session, generator)
+    on_retry(session, on(2), *CONTROLS)
+    messages = answered(session, fake_services(generator))
     assert contents(messages) == ["Who?", "Who?", "Where?", "Where?"]
     assert len(generator.prompts) == 3 and generator.prompts[-1].endswith("Short answer:")
 
 
-def test_retry_after_a_failure_works(visit: ChatSession) -> None:
+def test_retry_after_a_failure_works(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "!"})
-    ask(visit, generator, "Who?")
+    ask(session, generator, "Who?")
     generator.answers["Who?"] = "a dog"
-    on_retry(visit, on(0))
-    assert contents(answered(visit, fake_services(generator))) == ["Who?", "a dog"]
+    on_retry(session, on(0))
+    assert contents(answered(session, fake_services(generator))) == ["Who?", "a dog"]
 
 
 @pytest.mark.parametrize("index", [99, -1, [7, 0]])
-def test_messages_that_are_not_there_change_nothing(visit: ChatSession, index: Any) -> None:
-    talking(visit, FakeGenerator())
-    before = visit.entries
-    assert "nothing" in on_retry(visit, on(index))[-2]
-    assert "nothing" in on_edit(visit, on(index, value="Why?"))[-2]
-    on_undo(visit, "", on(index))
-    on_like(visit, on(index, liked=True))
-    assert visit.entries == before
+def test_messages_that_are_not_there_change_nothing(session: ChatSession, index: Any) -> None:
+    talking(session, FakeGenerator())
+    before = session.entries
+    assert "nothing" in on_retry(session, on(index))[-2]
+    assert "nothing" in on_edit(session, on(index, value="Why?"))[-2]
+    on_undo(session, "", on(index))
+    on_like(session, on(index, liked=True))
+    assert session.entries == before
 
 
-def test_undo_gives_the_question_back(visit: ChatSession) -> None:
-    talking(visit, FakeGenerator())
-    chat, box, *_ = on_undo(visit, "", on(2))
+def test_undo_gives_the_question_back(session: ChatSession) -> None:
+    talking(session, FakeGenerator())
+    chat, box, *_ = on_undo(session, "", on(2))
     assert contents(chat["value"]) == ["Who?", "Who?"] and box["value"] == "Where?"
-    assert "value" not in on_undo(visit, "half typed", on(0))[1]
-    assert visit.entries == ()
+    assert "value" not in on_undo(session, "half typed", on(0))[1]
+    assert session.entries == ()
 
 
-def test_edited_question_takes_the_later_turns_with_it(visit: ChatSession) -> None:
+def test_edited_question_takes_the_later_turns_with_it(session: ChatSession) -> None:
     generator = FakeGenerator()
-    talking(visit, generator)
-    on_edit(visit, on(0, value="What?"))
-    assert contents(answered(visit, fake_services(generator))) == ["What?", "What?"]
+    talking(session, generator)
+    on_edit(session, on(0, value="What?"))
+    assert contents(answered(session, fake_services(generator))) == ["What?", "What?"]
     assert generator.prompts[-1] == "Question: What? Answer:"
 
 
-def test_markup_in_a_question_is_edited_as_it_was_typed(visit: ChatSession) -> None:
-    ask(visit, FakeGenerator(), "Who?")
-    on_edit(visit, on(0, value=inert("<b>Who</b> & what?")))
-    assert visit.open_entry.question == "<b>Who</b> & what?"
+def test_markup_in_a_question_is_edited_as_it_was_typed(session: ChatSession) -> None:
+    ask(session, FakeGenerator(), "Who?")
+    on_edit(session, on(0, value=inert("<b>Who</b> & what?")))
+    assert session.open_entry.question == "<b>Who</b> & what?"
 
 
 @pytest.mark.parametrize("words", ["  ", "x" * 2001])
-def test_question_is_not_edited_away(visit: ChatSession, words: str) -> None:
-    talking(visit, FakeGenerator())
-    before = visit.entries
-    assert "role" in on_edit(visit, on(0, value=words))[-2]
-    assert visit.entries == before
+def test_question_is_not_edited_away(session: ChatSession, words: str) -> None:
+    talking(session, FakeGenerator())
+    before = session.entries
+    assert "role" in on_edit(session, on(0, value=words))[-2]
+    assert session.entries == before
 
 
-def test_retry_during_an_answer_stops_it(visit: ChatSession) -> None:
+def test_retry_during_an_answer_stops_it(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     services = fake_services(generator)
-    on_ask(visit, "Who?")
-    first = respond(services, visit)
+    on_ask(session, "Who?")
+    first = respond(services, session)
     for _ in range(3):
         next(first)
-    on_retry(visit, on(0))
+    on_retry(session, on(0))
     assert list(first)[-1][0]["value"][-1]["content"] == "…"
-    assert contents(answered(visit, services)) == ["Who?", "a small brown dog"]
+    assert contents(answered(session, services)) == ["Who?", "a small brown dog"]
     assert generator.running == 0
 
 
-def test_thumb_and_reason_are_kept(visit: ChatSession) -> None:
+def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     kept: list[Feedback] = []
     services = replace(fake_services(FakeGenerator()), feedback=kept.append)
-    talking(visit, FakeGenerator())
-    chat, why = on_like(visit, on(1, liked=False))
+    talking(session, FakeGenerator())
+    chat, why = on_like(session, on(1, liked=False))
     assert chat["feedback_value"] == ["Dislike", None] and why["visible"]
-    assert keep_feedback(services, visit) == ""
-    on_reason(visit, " wrong animal ")
-    keep_feedback(services, visit)
-    assert visit.entries[0].verdict == AnswerRating(liked=False, reason="wrong animal")
+    assert keep_feedback(services, session) == ""
+    on_reason(session, " wrong animal ")
+    keep_feedback(services, session)
+    assert session.entries[0].verdict == AnswerRating(liked=False, reason="wrong animal")
     assert [(f.liked, f.reason, f.question) for f in kept] == [
         (False, "", "Who?"),
         (False, "wrong animal", "Who?"),
     ]
     assert kept[0].event_id == kept[1].event_id and len(kept[0].image_sha256) == 64
-    chat, why = on_like(visit, on(1, liked=""))
-    keep_feedback(services, visit)
+    chat, why = on_like(session, on(1, liked=""))
+    keep_feedback(services, session)
     assert chat["feedback_value"] == [None, None] and not why["visible"]
     assert kept[-1].liked is None
 
 
 def test_feedback_that_cannot_be_stored_is_said(
-    visit: ChatSession, caplog: pytest.LogCaptureFixture
+    session: ChatSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(feedback: Feedback) -> None:
         raise OSError("/home/someone/disk full")
 
-    talking(visit, FakeGenerator())
-    on_like(visit, on(1, liked=True))
+    talking(session, FakeGenerator())
+    on_like(session, on(1, liked=True))
     services = replace(fake_services(FakeGenerator()), feedback=broken)
-    said = keep_feedback(services, visit)
+    said = keep_feedback(services, session)
     assert "not stored" in said and "reference" in said and "someone" not in said
-    assert visit.entries[0].verdict == AnswerRating(liked=True)
+    assert session.entries[0].verdict == AnswerRating(liked=True)
 
 
-def test_typing_shows_prompt_and_room_without_the_model(visit: ChatSession) -> None:
+def test_typing_shows_prompt_and_room_without_the_model(session: ChatSession) -> None:
     generator = FakeGenerator()
-    talking(visit, generator)
+    talking(session, generator)
     before = (len(generator.prompts), generator.vision_calls)
-    prompt, meter = on_type(fake_services(generator), visit, "Why?", *CONTROLS)
+    prompt, meter = on_type(fake_services(generator), session, "Why?", *CONTROLS)
     assert prompt["value"].endswith(
         "Question: Where? Short answer: Where?\nQuestion: Why? Short answer:"
     )
     assert "typing" in prompt["label"] and "question 4" in meter
-    prompt, _ = on_type(fake_services(generator), visit, "", *CONTROLS)
+    prompt, _ = on_type(fake_services(generator), session, "", *CONTROLS)
     assert prompt["value"] == generator.prompts[-1]
     assert (len(generator.prompts), generator.vision_calls) == before
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
-    assert "min_new_tokens (40)" in on_type(fake_services(generator), visit, "Why?", *wrong)[1]
-    assert on_type(fake_services(None), visit, "Why?", *CONTROLS)[1] == ""
+    assert "min_new_tokens (40)" in on_type(fake_services(generator), session, "Why?", *wrong)[1]
+    assert on_type(fake_services(None), session, "Why?", *CONTROLS)[1] == ""
 
 
-def test_typed_prompt_is_the_one_that_is_read(visit: ChatSession) -> None:
+def test_typed_prompt_is_the_one_that_is_read(session: ChatSession) -> None:
     generator = FakeGenerator()
-    talking(visit, generator)
-    prompt, _ = on_type(fake_services(generator), visit, "Why?", *CONTROLS)
-    on_ask(visit, "Why?", *CONTROLS)
-    answered(visit, fake_services(generator))
+    talking(session, generator)
+    prompt, _ = on_type(fake_services(generator), session, "Why?", *CONTROLS)
+    on_ask(session, "Why?", *CONTROLS)
+    answered(session, fake_services(generator))
     assert prompt["value"] == generator.prompts[-1]
 
 
-def test_replay_says_which_answers_differ(visit: ChatSession) -> None:
+def test_replay_says_which_answers_differ(session: ChatSession) -> None:
     generator = FakeGenerator()
-    talking(visit, generator)
+    talking(session, generator)
     services = fake_services(generator)
-    assert "all 2 answers are the same" in [*on_replay(services, visit)][-1][1]
+    assert "all 2 answers are the same" in [*on_replay(services, session)][-1][1]
     generator.answers["Who?"] = "<b>another</b>"
-    box, words = [*on_replay(services, visit)][-1]
+    box, words = [*on_replay(services, session)][-1]
     assert "1 of 2 answers differ" in words
     assert "<del>Who?</del> <ins>&lt;b&gt;another" in words
     assert generator.prompts[-1] == generator.prompts[1], "history as it was then"
-    assert box["submit_btn"] == "Ask" and not visit.is_busy
+    assert box["submit_btn"] == "Ask" and not session.is_busy
 
 
-def test_replay_stops(visit: ChatSession) -> None:
+def test_replay_stops(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
-    talking(visit, generator)
-    replaying = on_replay(fake_services(generator), visit)
+    talking(session, generator)
+    replaying = on_replay(fake_services(generator), session)
     box, _ = next(replaying)
     assert box["stop_btn"] == "Stop"
-    assert "Wait" in on_ask(visit, "Why?")[-2]
+    assert "Wait" in on_ask(session, "Why?")[-2]
     next(replaying)
-    on_stop(visit)
+    on_stop(session)
     assert "Stopped after 0 of 2" in [*replaying][-1][1]
-    assert generator.running == 0 and not visit.is_busy
+    assert generator.running == 0 and not session.is_busy
 
 
-def test_other_weights_are_said(visit: ChatSession) -> None:
-    talking(visit, FakeGenerator(revision="1" * 64))
-    words = [*on_replay(fake_services(FakeGenerator()), visit)][-1][1]
+def test_other_weights_are_said(session: ChatSession) -> None:
+    talking(session, FakeGenerator(revision="1" * 64))
+    words = [*on_replay(fake_services(FakeGenerator()), session)][-1][1]
     assert "weights are not those of then" in words
 
 
-def test_no_replay_of_what_fails(visit: ChatSession) -> None:
-    talking(visit, FakeGenerator())
+def test_no_replay_of_what_fails(session: ChatSession) -> None:
+    talking(session, FakeGenerator())
     services = fake_services(FakeGenerator(answers={"Who?": "!"}))
-    assert "No replay (reference" in [*on_replay(services, visit)][-1][1]
-    assert not visit.is_busy
+    assert "No replay (reference" in [*on_replay(services, session)][-1][1]
+    assert not session.is_busy
 
 
 def test_suggestions_are_what_the_model_knows() -> None:
@@ -393,7 +395,7 @@ def test_suggestions_are_what_the_model_knows() -> None:
     )
 
 
-def test_too_many_beams_for_the_memory_become_none(visit: ChatSession) -> None:
+def test_too_many_beams_for_the_memory_become_none(session: ChatSession) -> None:
     class OutOfMemoryError(RuntimeError):
         """As torch names it."""
 
@@ -403,17 +405,17 @@ def test_too_many_beams_for_the_memory_become_none(visit: ChatSession) -> None:
                 raise OutOfMemoryError
             yield "a dog"
 
-    on_ask(visit, "Who?", *("beam" if name == "mode" else PAGE[name] for name in NAMES))
-    messages = contents(answered(visit, fake_services(Small())))
+    on_ask(session, "Who?", *("beam" if name == "mode" else PAGE[name] for name in NAMES))
+    messages = contents(answered(session, fake_services(Small())))
     assert messages[-1] == "a dog" and "too small for 4 beams" in messages[-2]
-    assert visit.entries[0].asking.decode.mode == "greedy"
+    assert session.entries[0].settings.decode.mode == "greedy"
 
 
 def test_example_makes_room_unasked_until_it_is_talked_with(
-    visit: ChatSession, tmp_path: Path
+    session: ChatSession, tmp_path: Path
 ) -> None:
-    talking(visit, FakeGenerator())
-    example = StoredConversation(picture=visit.picture, entries=visit.entries, kind="example")
+    talking(session, FakeGenerator())
+    example = StoredConversation(image=session.image, entries=session.entries, kind="example")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
     untouched, touched = ChatSession(opening=example), ChatSession(opening=example)
     on_upload(untouched, file)

@@ -1,4 +1,4 @@
-"""What is said of a picture that was not taken as it is."""
+"""What is said of an image that was not taken as it is."""
 
 import io
 from typing import Any
@@ -47,5 +47,5 @@ def test_what_was_changed_is_said(data: bytes, word: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
-def test_nothing_is_said_of_a_plain_picture(format: str) -> None:
+def test_nothing_is_said_of_a_plain_image(format: str) -> None:
     assert image_notes(packed(GRADIENT, format)) == ""

@@ -1,4 +1,4 @@
-"""The handlers of the picture panel, without a browser."""
+"""The handlers of the image panel, without a browser."""
 
 import io
 from pathlib import Path
@@ -12,61 +12,61 @@ from tests.app.visitor import ask, upload
 from tests.fakes import FakeGenerator, fake_services
 
 
-def test_caption_streams_and_the_picture_is_encoded_once(visit: ChatSession) -> None:
+def test_caption_streams_and_the_image_is_encoded_once(session: ChatSession) -> None:
     generator = FakeGenerator(caption_text="a red bird")
-    captions = [caption for caption, _ in caption_image(fake_services(generator), visit)]
+    captions = [caption for caption, _ in caption_image(fake_services(generator), session)]
     assert captions == ["a", "a red", "a red bird", "a red bird"]
-    ask(visit, generator, "Who?")
-    ask(visit, generator, "Where?")
+    ask(session, generator, "Who?")
+    ask(session, generator, "Where?")
     assert generator.vision_calls == 1
 
 
-def test_going_back_to_a_picture_encodes_nothing(visit: ChatSession, tmp_path: Path) -> None:
+def test_going_back_to_a_image_encodes_nothing(session: ChatSession, tmp_path: Path) -> None:
     generator = FakeGenerator()
     services = fake_services(generator)
     files = [
         upload(tmp_path, f"{colour}.png", Image.new("RGB", (40, 20), colour))
         for colour in ("blue", "red", "blue")
     ]
-    list(caption_image(services, visit))
+    list(caption_image(services, session))
     for file in files:
-        on_upload(visit, file)
-        list(caption_image(services, visit))
+        on_upload(session, file)
+        list(caption_image(services, session))
     assert generator.vision_calls == 2
 
 
-def test_caption_of_a_picture_that_was_replaced_is_given_up(
-    visit: ChatSession, tmp_path: Path
+def test_caption_of_a_image_that_was_replaced_is_given_up(
+    session: ChatSession, tmp_path: Path
 ) -> None:
     services = fake_services(FakeGenerator(caption_text="a red bird"))
-    looking = caption_image(services, visit)
+    looking = caption_image(services, session)
     assert next(looking)[0] == "a"
-    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
     assert list(looking) == []
-    assert visit.picture.caption == ""
-    assert [*caption_image(services, visit)][-1][0] == "a red bird"
+    assert session.image.caption == ""
+    assert [*caption_image(services, session)][-1][0] == "a red bird"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"Dear diary,\n", "note.png: The file is not a picture but a text."), (b"", "is empty")],
+    [(b"Dear diary,\n", "note.png: The file is not an image but a text."), (b"", "is empty")],
 )
-def test_wrong_file_is_named_and_the_picture_stays(
-    visit: ChatSession, tmp_path: Path, content: bytes, message: str
+def test_wrong_file_is_named_and_the_image_stays(
+    session: ChatSession, tmp_path: Path, content: bytes, message: str
 ) -> None:
-    _, shown, _, _, notice, *_ = on_upload(visit, upload(tmp_path, "note.png", content))
+    _, shown, _, _, notice, *_ = on_upload(session, upload(tmp_path, "note.png", content))
     assert message in notice
     assert str(tmp_path) not in notice
-    assert shown is visit.picture.shown
+    assert shown is session.image.shown
 
 
-def test_bomb_is_refused(visit: ChatSession, tmp_path: Path) -> None:
+def test_bomb_is_refused(session: ChatSession, tmp_path: Path) -> None:
     bomb = upload(tmp_path, "bomb.png", Image.new("1", (20_000, 20_000)))
-    notice = on_upload(visit, bomb)[4]
+    notice = on_upload(session, bomb)[4]
     assert "bomb.png" in notice and "pixels" in notice
 
 
-def test_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
+def test_image_is_shown_upright_and_small(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x112] = 6  # stored lying on its side
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (2000, 1000)), exif=exif)
@@ -74,7 +74,7 @@ def test_picture_is_shown_upright_and_small(tmp_path: Path) -> None:
     assert (shown.size, shown.mode) == ((384, 768), "RGB")
 
 
-def test_what_was_done_to_a_picture_is_said(tmp_path: Path) -> None:
+def test_what_was_done_to_a_image_is_said(tmp_path: Path) -> None:
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (40, 20)))
     assert "CMYK" in on_upload(ChatSession(), photo)[4]
 
@@ -85,30 +85,30 @@ def test_cards_say_what_they_are() -> None:
 
 def test_example_is_taken_like_an_upload(tmp_path: Path) -> None:
     file = upload(tmp_path, "sample.png", Image.new("RGB", (40, 20)))
-    visit = ChatSession()
-    on_example(Path(file["path"]), visit)
-    assert visit.picture is not None
+    session = ChatSession()
+    on_example(Path(file["path"]), session)
+    assert session.image is not None
 
 
-def test_message_cannot_bring_markup(visit: ChatSession, tmp_path: Path) -> None:
+def test_message_cannot_bring_markup(session: ChatSession, tmp_path: Path) -> None:
     file = upload(tmp_path, "x.png", b"text") | {"orig_name": "<script>alert(1)</script>.png"}
-    assert "<script>" not in on_upload(visit, file)[4]
+    assert "<script>" not in on_upload(session, file)[4]
 
 
-def test_upload_of_nothing_changes_nothing(visit: ChatSession) -> None:
-    before = visit.picture
-    on_upload(visit, None)
-    assert visit.picture is before
+def test_upload_of_nothing_changes_nothing(session: ChatSession) -> None:
+    before = session.image
+    on_upload(session, None)
+    assert session.image is before
 
 
 def test_pixels_reach_the_model_in_full_size(tmp_path: Path) -> None:
-    generator, visit, buffer = FakeGenerator(), ChatSession(), io.BytesIO()
+    generator, session, buffer = FakeGenerator(), ChatSession(), io.BytesIO()
     Image.new("RGB", (1500, 900)).save(buffer, "PNG")
-    on_upload(visit, upload(tmp_path, "large.png", buffer.getvalue()))
-    list(caption_image(fake_services(generator), visit))
-    assert visit.picture.features.sizes == ((1500, 900),)
+    on_upload(session, upload(tmp_path, "large.png", buffer.getvalue()))
+    list(caption_image(fake_services(generator), session))
+    assert session.image.features.sizes == ((1500, 900),)
 
 
-def test_emptied_field_says_what_is_talked_about(visit: ChatSession) -> None:
-    ask(visit, FakeGenerator(), "Who?")
-    assert "still talk" in on_change(visit, None)[4]
+def test_emptied_field_says_what_is_talked_about(session: ChatSession) -> None:
+    ask(session, FakeGenerator(), "Who?")
+    assert "still talk" in on_change(session, None)[4]

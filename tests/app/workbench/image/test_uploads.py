@@ -21,7 +21,7 @@ def test_files_have_the_names_they_had(tmp_path: Path) -> None:
 
 def test_bad_files_are_explained(tmp_path: Path) -> None:
     file = upload(tmp_path, "x.png", b"Dear diary")
-    with pytest.raises(ImageError, match="is not a picture but a text"):
+    with pytest.raises(ImageError, match="is not an image but a text"):
         open_upload(*uploads_from([file]))
     with pytest.raises(ImageError, match="add it again") as error:
         open_upload(Upload(path=f"{file['path']}-gone", name="gone.png"))

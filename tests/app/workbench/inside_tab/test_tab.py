@@ -66,86 +66,86 @@ def finding(update: dict[str, Any]) -> dict[str, Any]:
     return update["findings"]
 
 
-def seen_by(services: Services, visit: ChatSession, text: str = TEXT) -> Any:
+def seen_by(services: Services, session: ChatSession, text: str = TEXT) -> Any:
     """What a visitor has on screen after a look."""
-    return last(on_look(services, visit, text))[0]
+    return last(on_look(services, session, text))[0]
 
 
-def test_one_look_sends_everything(services: Services, visit: ChatSession) -> None:
-    updates = list(on_look(services, visit, TEXT))
+def test_one_look_sends_everything(services: Services, session: ChatSession) -> None:
+    updates = list(on_look(services, session, TEXT))
     whats = [finding(update)["what"] for _, update in updates[:-1]]
     assert whats == sorted(set(whats), key=whats.index) and len(whats) == 3
     seen, update = updates[-1]
-    assert seen.key == visit.picture.key
+    assert seen.key == session.image.key
     assert [word["text"] for word in update["value"]["words"]] == TEXT.split()
     assert update["value"]["picture"]["src"].startswith("data:image/jpeg")
     assert update["findings"] == ENDED
 
 
-def test_picture_is_encoded_once_whatever_is_asked(
-    pair: tuple[Generator, Matcher], services: Services, visit: ChatSession
+def test_image_is_encoded_once_whatever_is_asked(
+    pair: tuple[Generator, Matcher], services: Services, session: ChatSession
 ) -> None:
     before = pair[0].vision_calls
-    list(caption_image(services, visit))
-    seen = seen_by(services, visit)
-    last(on_test(services, visit, seen, {"signal": "gradcam"}))
-    last(on_mask(services, visit, seen, {"patches": [1]}))
-    seen_by(services, visit, "something else")
+    list(caption_image(services, session))
+    seen = seen_by(services, session)
+    last(on_test(services, session, seen, {"signal": "gradcam"}))
+    last(on_mask(services, session, seen, {"patches": [1]}))
+    seen_by(services, session, "something else")
     assert pair[0].vision_calls == before + 1
 
 
-def test_without_a_picture_the_visitor_is_told(services: Services) -> None:
+def test_without_a_image_the_visitor_is_told(services: Services) -> None:
     box, update = on_start(ChatSession())
-    assert "Choose a picture first" in finding(update)["message"]
+    assert "Choose an image first" in finding(update)["message"]
     assert box == idle()
     assert len(list(on_look(services, ChatSession(), TEXT))) == 1
 
 
-def test_button_becomes_stop_at_once(visit: ChatSession) -> None:
-    box, update = on_start(visit)
+def test_button_becomes_stop_at_once(session: ChatSession) -> None:
+    box, update = on_start(session)
     assert box["stop_btn"] == "Stop" and box["submit_btn"] is False
     assert finding(update)["state"] == "running"
 
 
-def test_no_text_means_the_caption(services: Services, visit: ChatSession) -> None:
-    said = finding(last(on_look(services, visit, " "))[1])
+def test_no_text_means_the_caption(services: Services, session: ChatSession) -> None:
+    said = finding(last(on_look(services, session, " "))[1])
     assert "no caption yet" in said["message"]
-    list(caption_image(services, visit))
-    stack = last(on_look(services, visit, ""))[1]["value"]
-    assert stack["text"] == visit.picture.caption
+    list(caption_image(services, session))
+    stack = last(on_look(services, session, ""))[1]["value"]
+    assert stack["text"] == session.image.caption
 
 
-def test_loading_is_said(visit: ChatSession) -> None:
-    _, update = next(on_look(fake_services(None), visit, TEXT))
+def test_loading_is_said(session: ChatSession) -> None:
+    _, update = next(on_look(fake_services(None), session, TEXT))
     assert finding(update)["what"] == "The model is loading"
 
 
-def test_trouble_has_a_reference_and_no_path(visit: ChatSession) -> None:
+def test_trouble_has_a_reference_and_no_path(session: ChatSession) -> None:
     services = fake_services(RuntimeError("/home/someone/secret"), RuntimeError())
-    message = finding(last(on_look(services, visit, TEXT))[1])["message"]
+    message = finding(last(on_look(services, session, TEXT))[1])["message"]
     assert message.startswith("Could not look inside (reference ") and "secret" not in message
 
 
 def test_matcher_without_queries_is_named(
-    pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, visit: ChatSession
+    pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, session: ChatSession
 ) -> None:
     services = fake_services(pair[0], tiny_blip_matcher)
-    message = finding(last(on_look(services, visit, TEXT))[1])["message"]
+    message = finding(last(on_look(services, session, TEXT))[1])["message"]
     assert "no Q-Former to look into" in message
 
 
-def test_look_at_a_replaced_picture_is_given_up(
-    services: Services, visit: ChatSession, tmp_path: Path
+def test_look_at_a_replaced_image_is_given_up(
+    services: Services, session: ChatSession, tmp_path: Path
 ) -> None:
-    looking = on_look(services, visit, TEXT)
+    looking = on_look(services, session, TEXT)
     next(looking)
-    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
     assert list(looking) == []
 
 
-def test_map_is_measured_against_chance(services: Services, visit: ChatSession) -> None:
-    seen = seen_by(services, visit)
-    updates = list(on_test(services, visit, seen, {"signal": "attention", **whole(), "query": 1}))
+def test_map_is_measured_against_chance(services: Services, session: ChatSession) -> None:
+    seen = seen_by(services, session)
+    updates = list(on_test(services, session, seen, {"signal": "attention", **whole(), "query": 1}))
     done = [finding(update)["done"] for update in updates[:-1]]
     assert done == sorted(done)
     result = finding(updates[-1])["result"]
@@ -155,13 +155,13 @@ def test_map_is_measured_against_chance(services: Services, visit: ChatSession) 
 
 
 def test_answers_with_and_without_patches(
-    pair: tuple[Generator, Matcher], services: Services, visit: ChatSession
+    pair: tuple[Generator, Matcher], services: Services, session: ChatSession
 ) -> None:
-    list(caption_image(services, visit))
-    seen = seen_by(services, visit)
-    result = finding(last(on_mask(services, visit, seen, {"patches": [0, 1, 2]})))["result"]
-    assert result["before"]["answer"] == visit.picture.caption
-    match = pair[1].match(visit.picture.features, [TEXT])[0]
+    list(caption_image(services, session))
+    seen = seen_by(services, session)
+    result = finding(last(on_mask(services, session, seen, {"patches": [0, 1, 2]})))["result"]
+    assert result["before"]["answer"] == session.image.caption
+    match = pair[1].match(session.image.features, [TEXT])[0]
     assert result["before"]["itm"] == pytest.approx(match.itm)
     assert result["after"]["itc"] != pytest.approx(result["before"]["itc"], abs=1e-6)
     assert (result["hidden"], result["patches"]) == (3, 4)
@@ -169,27 +169,27 @@ def test_answers_with_and_without_patches(
 
 @pytest.mark.parametrize("sent", [None, {}, {"patches": []}, {"patches": [4]}, {"patches": ["0"]}])
 def test_wrong_patches_are_refused_in_words(
-    services: Services, visit: ChatSession, sent: Any
+    services: Services, session: ChatSession, sent: Any
 ) -> None:
-    update = last(on_mask(services, visit, seen_by(services, visit), sent))
+    update = last(on_mask(services, session, seen_by(services, session), sent))
     assert finding(update)["message"].startswith("Not asked: ")
     assert "reference" not in finding(update)["message"]
 
 
-def test_what_was_seen_of_another_picture_is_not_tested(
-    services: Services, visit: ChatSession, tmp_path: Path
+def test_what_was_seen_of_another_image_is_not_tested(
+    services: Services, session: ChatSession, tmp_path: Path
 ) -> None:
-    seen = seen_by(services, visit)
-    on_upload(visit, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    seen = seen_by(services, session)
+    on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
     for update in (
-        last(on_test(services, visit, seen, {"signal": "gradcam"})),
-        last(on_mask(services, visit, None, {"patches": [0]})),
+        last(on_test(services, session, seen, {"signal": "gradcam"})),
+        last(on_mask(services, session, None, {"patches": [0]})),
     ):
         assert "Press “Look inside” first" in finding(update)["message"]
 
 
-def test_another_topic_ends_what_was_seen(visit: ChatSession) -> None:
-    seen, update = on_topic(visit)
+def test_another_topic_ends_what_was_seen(session: ChatSession) -> None:
+    seen, update = on_topic(session)
     assert seen is None and update["value"] is None and update["findings"] == ENDED
 
 
@@ -197,7 +197,7 @@ def test_another_topic_ends_what_was_seen(visit: ChatSession) -> None:
 def test_shipped_conversation_comes_with_its_look() -> None:
     arrived = ChatSession("stickers-opt", shipped_example())
     stack = on_topic(arrived)[1]["value"]
-    assert stack["text"] == arrived.picture.caption
+    assert stack["text"] == arrived.image.caption
     assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
 
 
@@ -208,32 +208,34 @@ def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
     }
 
 
-def test_latest_answer_is_followed(services: Services, visit: ChatSession) -> None:
+def test_latest_answer_is_followed(services: Services, session: ChatSession) -> None:
     read = "Question: What animal is there? Answer: a cow\nQuestion: Where? Answer:"
     for question, answer, prompt in (
         ("What animal is there?", "a cow", ""),
         ("Where?", "left", read),
     ):
-        visit.ask(question)
-        visit.change(visit.entries[-1].number, state="answered", answer=answer, prompt=prompt)
-    assert take_answer(visit, "") == "left"
-    asked = asked_of(services, visit)
+        session.ask(question)
+        session.change(session.entries[-1].number, state="answered", answer=answer, prompt=prompt)
+    assert take_answer(session, "") == "left"
+    asked = asked_of(services, session)
     assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)
-    answer = last(on_look(services, visit, TEXT))[1]["value"]["answer"]
+    answer = last(on_look(services, session, TEXT))[1]["value"]["answer"]
     assert answer["prompt"] == read
     assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
 
 
-def test_without_an_answer_the_caption_is_followed(services: Services, visit: ChatSession) -> None:
-    assert take_answer(visit, "my words") == "my words"
-    list(caption_image(services, visit))
-    template = services.engine.pair(visit.model).generator.spec.template
-    asked = asked_of(services, visit)
-    assert (asked.prompt, asked.answer) == (template.caption, visit.picture.caption)
+def test_without_an_answer_the_caption_is_followed(
+    services: Services, session: ChatSession
+) -> None:
+    assert take_answer(session, "my words") == "my words"
+    list(caption_image(services, session))
+    template = services.engine.pair(session.model).generator.spec.template
+    asked = asked_of(services, session)
+    assert (asked.prompt, asked.answer) == (template.caption, session.image.caption)
 
 
-def test_numbers_can_be_taken_along(services: Services, visit: ChatSession) -> None:
-    seen = seen_by(services, visit)
+def test_numbers_can_be_taken_along(services: Services, session: ChatSession) -> None:
+    seen = seen_by(services, session)
     files = {}
     for kind in ("npz", "json"):
         file = on_export(seen, kind)["file"]

@@ -1,4 +1,4 @@
-"""The handlers of the match tab, without a browser: texts for a picture, pictures for a text."""
+"""The handlers of the match tab, without a browser: texts for an image, images for a text."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 from app.chat.session import ChatSession
 from app.inference import batches
 from app.inference.cancellable import CancellableTask
-from app.workbench.image.task import on_picture, on_stop
+from app.workbench.image.task import on_image, on_stop
 from app.workbench.match_tab import search
 from app.workbench.match_tab.search import ImageGallery, on_search
 from app.workbench.match_tab.tab import MOST_TEXTS, score, texts_from
@@ -26,23 +26,23 @@ def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
     return last
 
 
-def test_texts_are_ranked_and_the_picture_is_encoded_once(visit: ChatSession) -> None:
+def test_texts_are_ranked_and_the_image_is_encoded_once(session: ChatSession) -> None:
     generator, matcher = FakeGenerator(), FakeMatcher()
     services = fake_services(generator, matcher)
     typed = f"a blue dog\n\n  a red bird  \na blue dog\n{HOSTILE}"
-    said, shown, begin, stop = final(score(services, visit, CancellableTask(), typed))
+    said, shown, begin, stop = final(score(services, session, CancellableTask(), typed))
     places = [shown.index(text) for text in ("a red bird", "a blue dog", "&lt;img")]
     assert places == sorted(places)
     assert "<img" not in shown and said == ""
     assert begin["interactive"] and not stop["visible"]
     assert matcher.scored == ["a blue dog", "a red bird", HOSTILE]
-    final(score(services, visit, CancellableTask(), "a dog"))
+    final(score(services, session, CancellableTask(), "a dog"))
     assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
 
 
-def test_truncation_is_said(visit: ChatSession) -> None:
+def test_truncation_is_said(session: ChatSession) -> None:
     services = fake_services(FakeGenerator(), FakeMatcher(text_limit=3))
-    shown = final(score(services, visit, CancellableTask(), "a red bird on\na bird"))[1]
+    shown = final(score(services, session, CancellableTask(), "a red bird on\na bird"))[1]
     assert shown.count("only its beginning is read") == 1
 
 
@@ -55,32 +55,32 @@ def test_truncation_is_said(visit: ChatSession) -> None:
         (f"a\n{'b' * 1001}", "Text 2 has 1001"),
     ],
 )
-def test_what_cannot_be_scored_is_explained(visit: ChatSession, typed: str, message: str) -> None:
+def test_what_cannot_be_scored_is_explained(session: ChatSession, typed: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         texts_from(typed)
     services = fake_services(FakeGenerator(), FakeMatcher())
-    assert message in final(score(services, visit, CancellableTask(), typed))[0]
+    assert message in final(score(services, session, CancellableTask(), typed))[0]
 
 
-def test_no_picture_is_said() -> None:
+def test_no_image_is_said() -> None:
     services = fake_services(FakeGenerator(), FakeMatcher())
     said, _, begin, _ = final(score(services, ChatSession(), CancellableTask(), "a dog"))
-    assert "Choose a picture first" in said and not begin["interactive"]
-    assert "no picture yet" in on_picture(ChatSession(), CancellableTask())[0]
+    assert "Choose an image first" in said and not begin["interactive"]
+    assert "no image yet" in on_image(ChatSession(), CancellableTask())[0]
 
 
-def test_stop_keeps_the_scores_there_are(visit: ChatSession) -> None:
-    matcher, errand = FakeMatcher(), CancellableTask()
+def test_stop_keeps_the_scores_there_are(session: ChatSession) -> None:
+    matcher, task = FakeMatcher(), CancellableTask()
     services = fake_services(FakeGenerator(), matcher)
-    steps = score(services, visit, errand, "\n".join(f"text {number}" for number in range(40)))
+    steps = score(services, session, task, "\n".join(f"text {number}" for number in range(40)))
     next(steps)
-    on_stop(errand)
+    on_stop(task)
     said, shown, *_ = final(steps)
     assert "Stopped" in said and shown.count("<tr ") == 17
     assert len(matcher.scored) == 16
 
 
-# Pictures for a text.
+# Images for a text.
 
 
 def files(tmp_path: Path, *widths: int) -> list[dict[str, str]]:
@@ -96,7 +96,7 @@ def found(services: Any, shelf: ImageGallery) -> tuple[Any, ...]:
         turn = last[0]
 
 
-def test_pictures_are_ranked_and_encoded_once_however_often_searched(tmp_path: Path) -> None:
+def test_images_are_ranked_and_encoded_once_however_often_searched(tmp_path: Path) -> None:
     matcher, shelf = FakeMatcher(), ImageGallery()
     services = fake_services(FakeGenerator(), matcher)
     given = [*files(tmp_path, 10, 30, 20), upload(tmp_path, "note.png", b"Dear diary")]
@@ -105,7 +105,7 @@ def test_pictures_are_ranked_and_encoded_once_however_often_searched(tmp_path: P
         said, shown, begin, _ = found(services, shelf)
     places = [shown.index(name) for name in ("30.png", "20.png", "10.png")]
     assert places == sorted(places)
-    assert "note.png" in said and "not a picture" in said and begin["interactive"]
+    assert "note.png" in said and "not an image" in said and begin["interactive"]
     assert "“a dog”" in shown
     assert matcher.vision_calls == 3
 

@@ -7,8 +7,8 @@ from PIL import Image
 from app.workbench.widgets.tables import (
     Column,
     act_cell,
+    image_cell,
     number_cell,
-    picture_cell,
     problems,
     score_cell,
     status,
@@ -24,7 +24,7 @@ COLUMNS = (Column(label="Text"), Column(label="ITM", kind="score"))
 def test_no_text_brings_markup() -> None:
     columns = (*COLUMNS, Column(label="", kind="act", sorts=False), Column(label="Picture"))
     row = [text_cell(HOSTILE, HOSTILE), score_cell(0.5), act_cell(HOSTILE)]
-    html = table(columns, [[*row, picture_cell("", HOSTILE)]], title=HOSTILE)
+    html = table(columns, [[*row, image_cell("", HOSTILE)]], title=HOSTILE)
     html += problems([(HOSTILE, HOSTILE)]) + status(HOSTILE)
     assert "<script" not in html and "<img" not in html
     assert not re.search(r'="[^"]*"[^\s>/]', html), "no attribute ends early"

@@ -19,11 +19,14 @@ def connect_look_inside(table: gr.HTML, panel: SimpleNamespace) -> None:
     `visit.probe` holds the text, and `panel.probe` is a gr.State whose `.change` that tab hears.
     """
     table.select(
-        on_look_inside, panel.visit, [panel.visit, panel.probe, panel.tabs], **PRIVATE_EVENT
+        on_look_inside,
+        panel.session,
+        [panel.session, panel.inspected_text, panel.tabs],
+        **PRIVATE_EVENT,
     )
 
 
-def on_look_inside(visit: ChatSession, event: gr.EventData) -> tuple[ChatSession, str, Update]:
+def on_look_inside(session: ChatSession, event: gr.EventData) -> tuple[ChatSession, str, Update]:
     """Somebody wants to know what the model looked at for a text."""
-    visit.probe = str(event._data.get("text", ""))[:LONGEST_PROBE]
-    return visit, visit.probe, gr.Tabs(selected="inside")
+    session.inspected_text = str(event._data.get("text", ""))[:LONGEST_PROBE]
+    return session, session.inspected_text, gr.Tabs(selected="inside")
