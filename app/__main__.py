@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from app.serving.alone import serve_alone
 from app.serving.run import Wait, run
 from app.settings import AppSettings
-from app.workbench.page import serve_alone
 
 
 def serve(settings: AppSettings) -> tuple[str, Wait]:

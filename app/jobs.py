@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.inference.engine import Engine
-from app.inference.pair_keeping import BY_HAND
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images
+from blip2core.curation.pairs import BY_HAND
 from blip2core.errors import Blip2Error, IntakeError
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.chat.feedback import KeepFeedback
+from app.chat.feedback import KeepFeedback, keep_in
 from app.inference.engine import Engine
 from app.inference.pool import ModelPool
 from app.settings import AppSettings
@@ -16,6 +17,10 @@ from blip2core.models.specs import find_spec
 if TYPE_CHECKING:
     from app.jobs import Jobs
     from blip2core.storage.database import Database
+
+_lock = threading.Lock()
+_shared: list[Services] = []
+"""The services of this process, where the curator's scripts find them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,6 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
         wait([pair.loading, pair.loading_matcher()])
     if database is None:
         return Services(settings=settings, engine=engine)
-    from app.chat.feedback_store import keep_in
     from app.jobs import Jobs  # the workbench alone needs neither this nor the database
 
     jobs = Jobs(database, engine, settings)
@@ -59,3 +63,19 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
         jobs=jobs,
         feedback=keep_in(database),
     )
+
+
+def share(services: Services) -> None:
+    """Let every script of this process use these."""
+    with _lock:
+        _shared[:] = [services]
+
+
+def shared() -> Services:
+    """What was shared; built from the environment where the curator was started alone."""
+    with _lock:
+        if not _shared:
+            from blip2core.storage.database import open_database
+
+            _shared.append(build_services(AppSettings(), open_database()))
+        return _shared[0]

@@ -176,3 +176,28 @@ class ExportPair:
     url: str | None = None
     page_url: str | None = None
     license: str | None = None
+
+
+TextVerdict = Literal["", "accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedText:
+    """One text about an image, with its score and what a person thinks of it."""
+
+    number: int
+    """Its place among the texts of its image, which it keeps."""
+    scored: Scored
+    verdict: TextVerdict = ""
+    parent: int | None = None
+    """Number of the text it was edited from."""
+
+    @property
+    def words(self) -> str:
+        """Return the text itself."""
+        return self.scored.candidate.text
+
+    @property
+    def source(self) -> CaptionSource:
+        """Return where it comes from: web, synthetic or edited."""
+        return self.scored.candidate.source

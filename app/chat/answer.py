@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.chat.conversation import ChatTurn
+from app.chat.features import encoded
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
-from app.inference.features import encoded
-from app.inference.pool import ModelPair
-from app.services import Services
-from app.workbench.events import until_done
+from app.inference.engine import Engine
+from app.inference.pool import ModelPair, until_done
 from blip2core.chat import prompt_for, reply
 from blip2core.records import Conversation
 
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
-def answer(services: Services, session: ChatSession, entry: ChatTurn) -> Iterator[None]:
+def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[None]:
     """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
     model = session.model  # another one may be chosen meanwhile, for the next question
-    pair = services.engine.pair(model)
+    pair = engine.pair(model)
     for _ in until_done(pair.loading):
         if not session.change(entry.number, state="loading"):
             return
         yield
     generator, talk = pair.generator, session.conversation
-    features = encoded(services, session, session.image, model).features
+    features = encoded(engine, session, session.image, model).features
     template = entry.settings.template(generator.spec.template)
     prompt = prompt_for(generator, talk, entry.question, entry.settings.decode, template)
     if not session.change(
@@ -47,7 +46,7 @@ def answer(services: Services, session: ChatSession, entry: ChatTurn) -> Iterato
     yield
     for settings in attempts(entry.settings):
         session.change(entry.number, settings=settings, note=_note(entry.settings, settings))
-        words = write(services, model, features, talk, replace(entry, settings=settings))
+        words = write(engine, model, features, talk, replace(entry, settings=settings))
         try:
             with closing(words):
                 for text, seconds in words:
@@ -62,7 +61,7 @@ def answer(services: Services, session: ChatSession, entry: ChatTurn) -> Iterato
 
 
 def write(
-    services: Services,
+    engine: Engine,
     model: str,
     features: ImageFeatures,
     talk: Conversation,
@@ -71,7 +70,7 @@ def write(
     """What a model answers, as it grows, and the seconds so far."""
     started = time.monotonic()
     asked = (features, talk, entry.question, entry.settings)
-    words = services.engine.each(write_answer, model, *asked, stop=entry.stop)
+    words = engine.each(write_answer, model, *asked, stop=entry.stop)
     with closing(words):
         for text in words:
             yield text, time.monotonic() - started

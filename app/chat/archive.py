@@ -10,9 +10,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from app.chat.archive_schema import SavedConversation, entries_of, saved
-from app.chat.conversation import ChatImage, ChatTurn, StoredConversation
+from app.chat.conversation import ChatTurn, StoredConversation
+from app.chat.image import ChatImage, image_from
 from app.chat.markdown import as_markdown
-from app.workbench.image.panel import image_from
 from blip2core.errors import ConfigError, ImageError, IntakeError
 from blip2core.images import FORMATS
 

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from app.chat.conversation import AnswerRating, ChatImage, ChatTurn, conversation_of
+from app.chat.conversation import AnswerRating, ChatTurn, conversation_of
 from app.chat.feedback import LONGEST_REASON
-from app.chat.generation_settings import LONGEST_CUSTOM, GenerationSettings, Style, within_limits
+from app.chat.generation_settings import LONGEST_CUSTOM, GenerationSettings, Style
+from app.chat.image import ChatImage
+from app.inference.decoding import within_limits
 from blip2core.config import DecodeConfig
 
 LONGEST_TEXT = 20_000

@@ -7,31 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from PIL import Image
-
 from app.chat.generation_settings import GenerationSettings
+from app.chat.image import ChatImage
 from blip2core.records import Conversation, Turn
 
 if TYPE_CHECKING:
-    from blip2core.models.vision import ImageFeatures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatImage:
-    """An image on its way from a file to what the model keeps of it."""
-
-    key: str
-    """Hash of its content."""
-    shown: Image.Image
-    """RGB, small enough for a screen."""
-    name: str = "picture"
-    """Name of its file. Hostile text."""
-    data: bytes = field(default=b"", repr=False)
-    """The file as it came; kept for the image on screen alone."""
-    features: ImageFeatures | None = None
-    scored: ImageFeatures | None = None
-    """Features that the matcher reads, where it cannot read the generator's."""
-    caption: str = ""
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a visitor thinks of an answer, as it leaves the visit."""
+"""What a visitor thinks of an answer, and keeping it in the database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from app.chat.conversation import ChatTurn
     from app.chat.session import ChatSession
+    from blip2core.storage.database import Database
 
 LONGEST_REASON = 1000
 """Characters of a reason."""
@@ -51,3 +52,31 @@ def feedback_on(session: ChatSession, entry: ChatTurn) -> Feedback:
         revision=entry.revision,
         image_sha256=hashlib.sha256(session.image.data if session.image else b"").hexdigest(),
     )
+
+
+def keep_in(database: Database) -> KeepFeedback:
+    """What the chat calls with each verdict; it is on disk when the call returns."""
+
+    from blip2core.storage.feedback import Opinion, add_feedback, drop_feedback
+
+    def keep(feedback: Feedback) -> None:
+        liked = feedback.liked
+        if liked is None:
+            database.run_write(
+                lambda session: drop_feedback(session, client_event_id=feedback.event_id)
+            )
+            return
+        opinion = Opinion(
+            client_event_id=feedback.event_id,
+            liked=liked,
+            reason=feedback.reason,
+            question=feedback.question,
+            answer=feedback.answer,
+            prompt=feedback.prompt,
+            model=feedback.model,
+            revision=feedback.revision,
+            image_sha256=feedback.image_sha256,
+        )
+        database.run_write(lambda session: add_feedback(session, opinion))
+
+    return keep

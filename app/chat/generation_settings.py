@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from app.inference.decoding import DECODING, decode_from, seeded
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 
@@ -21,19 +21,6 @@ PROMPT_STYLES: dict[Style, str] = {
 """Words around a question; `own` are the model's, `custom` the visitor's."""
 LONGEST_CUSTOM = 500
 """Characters of a visitor's own words around a question."""
-SETTING_LIMITS: dict[str, tuple[float, float]] = {
-    "max_new_tokens": (1, 256),
-    "min_new_tokens": (0, 50),
-    "repetition_penalty": (1.0, 3.0),
-    "temperature": (0.1, 1.5),
-    "top_p": (0.1, 1.0),
-    "beams": (2, 10),
-    "length_penalty": (-1.0, 2.0),
-}
-"""Least and most of each number that a visitor may choose; the model is shared."""
-WHOLE = ("max_new_tokens", "min_new_tokens", "beams")
-SEED_BITS = 32
-"""Size of a drawn seed: short enough to be noted down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +48,6 @@ class GenerationSettings:
         return replace(own, question=words)
 
 
-DECODING = ("mode", *SETTING_LIMITS, "seed")
-"""The order in which `decode_from` takes values."""
 NAMES = (*DECODING, "style", "custom")
 """The order in which `asking_from` takes values."""
 
@@ -75,58 +60,6 @@ def settings_from(*values: Any) -> GenerationSettings:
     return GenerationSettings(decode=decode, style=cast(Style, style), custom=str(custom or ""))
 
 
-def decode_from(*values: Any) -> DecodeConfig:
-    """The same for decoding alone, in the order of DECODING."""
-    given = dict(zip(DECODING, values, strict=True))
-    seed = given.pop("seed")
-    for name in SETTING_LIMITS:
-        if not isinstance(given[name], int | float):
-            raise ConfigError(f"{name} is empty")
-        given[name] = int(given[name]) if name in WHOLE else float(given[name])
-    return within_limits(DecodeConfig(**given, seed=_seed("" if seed is None else str(seed))))
-
-
-def _seed(text: str) -> int | None:
-    if not text.strip():
-        return None
-    if not (text.strip().isascii() and text.strip().isdecimal()):
-        raise ConfigError("the seed must be a whole number, or blank to draw one")
-    return int(text)
-
-
-def within_limits(decode: DecodeConfig) -> DecodeConfig:
-    """The same settings; ConfigError where one asks for more than LIMITS allow."""
-    for name, (least, most) in SETTING_LIMITS.items():
-        if not least <= getattr(decode, name) <= most:
-            raise ConfigError(f"{name} ({getattr(decode, name)}) must be from {least} to {most}")
-    return decode
-
-
 def with_seed(settings: GenerationSettings) -> GenerationSettings:
     """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
     return replace(settings, decode=seeded(settings.decode))
-
-
-def seeded(decode: DecodeConfig) -> DecodeConfig:
-    """The same for decoding alone."""
-    if decode.mode != "sample" or decode.seed is not None:
-        return decode
-    return replace(decode, seed=secrets.randbits(SEED_BITS))
-
-
-def describe(decode: DecodeConfig) -> str:
-    """The settings that had a part in an answer, in words."""
-    parts = {
-        "greedy": ["greedy"],
-        "sample": [
-            "sampling",
-            f"temperature {decode.temperature:g}",
-            f"top-p {decode.top_p:g}",
-            f"seed {decode.seed}",
-        ],
-        "beam": [f"{decode.beams} beams", f"length penalty {decode.length_penalty:g}"],
-    }[decode.mode]
-    parts.append(f"{decode.min_new_tokens} to {decode.max_new_tokens} tokens")
-    if decode.repetition_penalty != 1:
-        parts.append(f"repetition penalty {decode.repetition_penalty:g}")
-    return ", ".join(parts)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from app.chat.archive_schema import SavedConversation, SavedTurn
-from app.chat.generation_settings import describe
+from app.escaping import escape_markdown
+from app.inference.decoding import describe
 from blip2core.config import DecodeConfig
-
-SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&!$@:{}])|(?<=www)(\.)|^([-+=]+|\d+(?=[.)]))")
-"""What Markdown, HTML in it, bare links and formulas begin with; and lists, at a line's start."""
-
-ICON, WORD_JOINER = r"\:material/", "\u2060"
-"""Streamlit makes an icon of it, escaped or not: something that nobody sees stands between."""
 
 
 def as_markdown(conversation: SavedConversation, image: str = "") -> str:
@@ -26,13 +19,6 @@ def as_markdown(conversation: SavedConversation, image: str = "") -> str:
         lines += _turn(number, turn)
     lines.append(f"Saved {conversation.saved_at:%Y-%m-%d %H:%M} by BLIP-2 Studio.")
     return "\n".join(lines) + "\n"
-
-
-def escape_markdown(text: str) -> str:
-    """One line in which every character stands for itself."""
-    line = " ".join(text.split())
-    escaped = SPECIAL.sub(lambda found: "".join(f"\\{sign}" for sign in found[0]), line)
-    return escaped.replace(ICON, ICON.replace("material", f"{WORD_JOINER}material"))
 
 
 def _turn(number: int, turn: SavedTurn) -> list[str]:

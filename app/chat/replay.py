@@ -10,10 +10,11 @@ from html import escape
 
 from app.chat.answer import write
 from app.chat.conversation import ChatTurn, conversation_of
+from app.chat.features import encoded
 from app.chat.session import ChatSession
-from app.inference.features import encoded
-from app.services import Services
-from app.workbench.events import error_message, until_done
+from app.inference.engine import Engine
+from app.inference.failures import error_message
+from app.inference.pool import until_done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Replayed:
         return self.answer == self.entry.answer
 
 
-def replay(services: Services, session: ChatSession) -> Iterator[str]:
+def replay(engine: Engine, session: ChatSession) -> Iterator[str]:
     """Yields HTML of how far it is, and last of what came of it.
 
     Each question has the history of then before it, so that one answer that differs does not make
@@ -39,26 +40,26 @@ def replay(services: Services, session: ChatSession) -> Iterator[str]:
     """
     stop = session.begin_replay()
     try:
-        yield from _replay(services, session, stop)
+        yield from _replay(engine, session, stop)
     except Exception as error:
         yield f"<p>{escape(error_message(error, 'No replay'))}</p>"
     finally:
         session.end_replay()
 
 
-def _replay(services: Services, session: ChatSession, stop: threading.Event) -> Iterator[str]:
+def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iterator[str]:
     entries = [entry for entry in session.entries if entry.is_told]
     model = session.model
-    pair = services.engine.pair(model)
+    pair = engine.pair(model)
     for _ in until_done(pair.loading):
         yield "<p>The model is loading; the replay waits.</p>"
     results: list[Replayed] = []
-    features = encoded(services, session, session.image, model).features
+    features = encoded(engine, session, session.image, model).features
     for number, entry in enumerate(entries):
         progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
         yield progress
         talk, answer = conversation_of(entries[:number]), ""
-        with closing(write(services, model, features, talk, replace(entry, stop=stop))) as words:
+        with closing(write(engine, model, features, talk, replace(entry, stop=stop))) as words:
             for answer, _ in words:  # noqa: B007 - the last one counts
                 yield progress
         if stop.is_set():

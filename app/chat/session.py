@@ -9,14 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from app.chat.conversation import (
-    AnswerRating,
-    ChatImage,
-    ChatTurn,
-    StoredConversation,
-    conversation_of,
-)
+from app.chat.conversation import AnswerRating, ChatTurn, StoredConversation, conversation_of
 from app.chat.generation_settings import GenerationSettings
+from app.chat.image import ChatImage
 from blip2core.records import Conversation
 
 REMEMBERED = 4

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import streamlit
 from streamlit.delta_generator import DeltaGenerator
 
-from app.chat.markdown import escape_markdown
+from app.basic_auth import credentials
+from app.escaping import escape_markdown
 from app.services import Services
-from app.serving.login import credentials
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import list_datasets, status_counts

@@ -14,7 +14,7 @@ if str(ROOT) not in sys.path:  # Streamlit puts the folder of the script there, 
 import streamlit
 
 from app.curator.context import build_context
-from app.shared import shared
+from app.services import shared
 
 PAGES = {
     "inbox": "Inbox",

@@ -10,10 +10,18 @@ from threading import Event
 from typing import Any, Literal
 
 from app.inference.cancellable import CancellableTask
-from app.workbench.image.uploads import Upload
 
 TURN_SECONDS = 3.0
 """After so long the rest of a batch queues again, behind whoever came meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as it came from a visitor's browser, not opened yet."""
+
+    path: str
+    name: str
+    """Name of the file on the visitor's machine. Hostile text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,41 +10,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from app.inference.batches import ImageBatch
+from app.inference.batches import ImageBatch, Upload
 from app.inference.captions import CaptionRequest
 from app.inference.pool import ModelPair
-from app.workbench.image.uploads import Upload
 from blip2core.capfilt import decide
 from blip2core.config import CaptionConfig, FilterConfig
 from blip2core.errors import ConfigError, ImageError
-from blip2core.records import Candidate, Decision, Scored
+from blip2core.records import Candidate, Decision, JudgedText, Scored, TextVerdict
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
-TextVerdict = Literal["", "accepted", "rejected"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedText:
-    """One text about an image, with its score and what the visitor thinks of it."""
-
-    number: int
-    """Its place in its card, which it keeps."""
-    scored: Scored
-    verdict: TextVerdict = ""
-    parent: int | None = None
-    """The text it was edited from."""
-
-    @property
-    def words(self) -> str:
-        return self.scored.candidate.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedImage:
+class ImageCard:
     """One image and all its texts, which are judged as equals."""
 
     number: int
@@ -98,18 +79,18 @@ class CapFiltSession(ImageBatch):
         self.start([Upload(path="", name=one.name) for one in plan.given], plan)
 
     @property
-    def cards(self) -> list[JudgedImage]:
+    def cards(self) -> list[ImageCard]:
         """Those that are done, in the order of the images."""
-        return [job.result for job in self.jobs if isinstance(job.result, JudgedImage)]
+        return [job.result for job in self.jobs if isinstance(job.result, ImageCard)]
 
-    def card(self, number: Any) -> JudgedImage:
+    def card(self, number: Any) -> ImageCard:
         """ConfigError where there is none: the browser's number may be of an earlier desk."""
         for card in self.cards:
             if card.number == number:
                 return card
         raise ConfigError("This image is not here any more.")
 
-    def put(self, card: JudgedImage) -> None:
+    def put(self, card: ImageCard) -> None:
         """A card that changed."""
         with self._lock:
             self._change(card.number, {"result": card})
@@ -133,7 +114,7 @@ class CapFiltSession(ImageBatch):
         return accepted
 
 
-def text_of(card: JudgedImage, number: Any) -> JudgedText:
+def text_of(card: ImageCard, number: Any) -> JudgedText:
     """ConfigError where there is none."""
     for text in card.texts:
         if text.number == number:
@@ -141,13 +122,13 @@ def text_of(card: JudgedImage, number: Any) -> JudgedText:
     raise ConfigError("This text is not here any more.")
 
 
-def with_text(card: JudgedImage, text: JudgedText) -> JudgedImage:
+def with_text(card: ImageCard, text: JudgedText) -> ImageCard:
     """The card with one text changed, or added."""
     others = [one for one in card.texts if one.number != text.number]
     return replace(card, texts=tuple(sorted([*others, text], key=lambda one: one.number)))
 
 
-def filtered_texts(card: JudgedImage, rules: FilterConfig) -> list[tuple[JudgedText, Decision]]:
+def filtered_texts(card: ImageCard, rules: FilterConfig) -> list[tuple[JudgedText, Decision]]:
     """The texts with what the filter makes of them; kept ones first, likeliest first."""
     decisions = decide([text.scored for text in card.texts], rules)
     pairs = list(zip(card.texts, decisions, strict=True))

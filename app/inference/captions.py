@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from app.chat.generation_settings import describe, seeded
+from app.inference.decoding import describe, seeded
+from app.inference.engine import Engine
 from app.inference.pool import ModelPair
-from app.services import Services
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
 from blip2core.models.specs import ModelSpec
@@ -58,7 +58,7 @@ class ScoredCaption:
 
 
 def captions_of(
-    services: Services,
+    engine: Engine,
     model: str,
     seen: Sequence[ImageFeatures],
     order: CaptionRequest,
@@ -69,15 +69,15 @@ def captions_of(
     `seen` are its features, for the captioner and for the matcher. What is stopped is not scored.
     """
     features, for_matcher = seen
-    spec, texts = services.engine.pair(model).spec, []
-    written = services.engine.each(write_captions, model, features, order, stop=stop)
+    spec, texts = engine.pair(model).spec, []
+    written = engine.each(write_captions, model, features, order, stop=stop)
     with closing(written):
         for texts in written:
             yield [_caption(text.text, text) for text in texts]
     captions = merge_equal(texts, order.prompt if goes_on(spec) else "")
     yield captions
     words = [caption.text for caption in captions if caption.text]
-    fits = services.engine.each(score_texts, model, for_matcher, words, stop=stop)
+    fits = engine.each(score_texts, model, for_matcher, words, stop=stop)
     with closing(fits):
         for matches in fits:
             if len(matches) == len(words):

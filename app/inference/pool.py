@@ -17,6 +17,11 @@ from blip2core.models.specs import ModelSpec, find_spec
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator
     from blip2core.models.matcher import Matcher
+from collections.abc import Iterator
+from typing import Any
+
+POLL_SECONDS = 0.2
+"""How often something that waits for the model looks whether it is there."""
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -126,3 +131,10 @@ def once(make: Callable[[], Result]) -> Callable[[], Result]:
             return made[0]
 
     return get
+
+
+def until_done(*loading: Future[Any]) -> Iterator[None]:
+    """Yields while any of these is still loading."""
+    while not all(future.done() for future in loading):
+        yield
+        time.sleep(POLL_SECONDS)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable
-
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.basic_auth import credentials
 from app.serving.users import Users
 
 POLICY_VIOLATION = 1008
@@ -39,17 +36,3 @@ class BasicLogin:
     async def _is_let_in(self, scope: Scope) -> bool:
         name, password = credentials(scope["headers"])
         return bool(name) and await run_in_threadpool(self.users.check, name, password)
-
-
-def credentials(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """Name and password of a request; two empty texts where there are none."""
-    for key, value in headers:
-        kind, _, encoded = value.partition(b" ")
-        if key.lower() == b"authorization" and kind.lower() == b"basic":
-            try:
-                text = base64.b64decode(encoded, validate=True).decode("utf-8")
-            except (binascii.Error, UnicodeDecodeError):
-                return "", ""
-            name, _, password = text.partition(":")
-            return name, password
-    return "", ""

@@ -17,14 +17,14 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from app.services import Services
+from app.services import Services, share
+from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.hosts import HostGuard
 from app.serving.login import BasicLogin
 from app.serving.users import read_users
 from app.settings import host_of
-from app.shared import share
 from app.workbench.image.uploaded_files import check_named_files
-from app.workbench.page import SESSIONS, build_workbench, page_settings
+from app.workbench.page import build_workbench
 
 CURATOR = Path(__file__).parents[1] / "curator" / "main.py"
 FIRST_PORT, PORTS = 7860, 100
@@ -54,7 +54,7 @@ def build_app(services: Services) -> FastAPI:
     check_named_files(page)
     page.state_session_capacity = SESSIONS
     page.queue(api_open=False, max_size=services.settings.queue_size)
-    gr.mount_gradio_app(app, page, path="/", **page_settings(services.settings))
+    gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     if services.settings.users is not None:
         app.add_middleware(BasicLogin, users=read_users(services.settings.users))
     app.add_middleware(HostGuard, settings=services.settings)  # the last one added comes first

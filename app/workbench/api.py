@@ -12,12 +12,13 @@ from typing import Any, Literal
 import gradio as gr
 from PIL import Image
 
-from app.chat.generation_settings import decode_from
 from app.inference.captions import caption_request_from, captions_of, score_texts
+from app.inference.decoding import decode_from
+from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher, encode_image, look_at
 from app.inference.pool import ModelPair
 from app.services import Services
-from app.workbench.events import MODEL_QUEUE, error_message
+from app.workbench.events import MODEL_QUEUE
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.match_tab.tab import texts_from
 from app.workbench.widgets.caption_rows import record
@@ -67,8 +68,8 @@ class Endpoints:
         with told("No captions"):
             decode = decoding(mode, max_new_tokens, seed, beams)
             order, model = caption_request_from(num, prompt, decode), self._services.settings.model
-            seen = look_at(self._services, model, open_uploaded(image))
-            growing = captions_of(self._services, model, seen, order, Event())
+            seen = look_at(self._services.engine, model, open_uploaded(image))
+            growing = captions_of(self._services.engine, model, seen, order, Event())
             *_, captions = growing
         return [record(caption) for caption in captions]
 

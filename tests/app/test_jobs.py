@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from app import jobs as module
-from app.inference.pair_keeping import BY_HAND
 from app.jobs import ExportJob, Import, Jobs
+from blip2core.curation.pairs import BY_HAND
 from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
-from app.workbench.page import build_workbench, serve
+from app.serving.alone import serve
+from app.workbench.page import build_workbench
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 

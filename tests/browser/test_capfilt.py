@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Locator, expect
 from app.inference.capfilt_tasks import judge_image
 from app.inference.engine import Engine
 from app.services import Services
+from app.serving.alone import serve
 from app.settings import AppSettings
-from app.workbench.page import build_workbench, serve
+from app.workbench.page import build_workbench
 from blip2core.storage import open_database
 from tests.browser.conftest import draw
 from tests.browser.journey import Journey, visit

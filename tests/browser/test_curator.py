@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.workbench.page import ROOT
+from app.space import ROOT
 from blip2core.models.specs import find_spec
 from tests.browser.journey import PATIENCE, SECONDS
 

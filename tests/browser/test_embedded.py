@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.services import build_services
+from app.serving.alone import serve
 from app.settings import AppSettings
 from app.workbench.image.panel import EXAMPLES, SAMPLES
-from app.workbench.page import build_workbench, serve
+from app.workbench.page import build_workbench
 from blip2core.models.specs import find_spec
 from tests.browser.journey import Journey, visit
 

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from app.services import Services, build_services
+from app.serving.alone import serve
 from app.settings import AppSettings
-from app.workbench.page import build_workbench, serve
+from app.workbench.page import build_workbench
 from blip2core.explain import faithfulness
 from blip2core.models.specs import find_spec
 from tests.browser.journey import Journey, visit

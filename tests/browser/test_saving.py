@@ -10,8 +10,9 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.serving.alone import serve
 from app.workbench.image.panel import SAMPLES
-from app.workbench.page import build_workbench, serve
+from app.workbench.page import build_workbench
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, fake_services
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.chat.markdown import escape_markdown
 from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of, size_of
+from app.escaping import escape_markdown
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS

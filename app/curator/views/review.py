@@ -8,7 +8,6 @@ from html import escape
 
 import streamlit as st
 
-from app.chat.markdown import escape_markdown
 from app.curator.context import PageContext, context_with_dataset, draw_progress
 from app.curator.editor import caption_editor
 from app.curator.grid import draw_grid
@@ -32,6 +31,7 @@ from app.curator.review_session import (
     why_empty,
 )
 from app.curator.thumbnails import shown_image
+from app.escaping import escape_markdown
 from blip2core.storage.cards import Card, ShownScore, ShownText
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.review import KEYS, UNDONE, QueueFilter

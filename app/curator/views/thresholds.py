@@ -6,11 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from app.chat.markdown import escape_markdown
 from app.curator.charts import BINS, histogram, precision_and_recall
 from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.review_session import new_event
+from app.escaping import escape_markdown
 from blip2core.calibration import (
     Estimate,
     JudgedScore,

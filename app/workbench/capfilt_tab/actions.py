@@ -6,21 +6,33 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from app.chat.image import image_from
 from app.chat.session import ChatSession
-from app.inference.capfilt_tasks import CapFiltSession, JudgedText, score_edited, text_of, with_text
+from app.inference.capfilt_tasks import (
+    CapFiltSession,
+    JudgedText,
+    caption_config,
+    score_edited,
+    text_of,
+    with_text,
+)
+from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
 from app.services import Services
 from app.workbench.capfilt_tab.cards import cards_html, summary
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message
-from app.workbench.image.panel import caption_image, image_from, show_panel
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
+from app.workbench.image.panel import caption_image, show_panel
 from app.workbench.widgets import tables
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, StorageError
 from blip2core.images import open_image
 from blip2core.texts import clean_text
+
+if TYPE_CHECKING:
+    from blip2core.curation.pairs import StoredPairs
 
 LONGEST_EDIT = 1000
 """Characters of an edited text."""
@@ -156,16 +168,54 @@ def keep_of(services: Services) -> Any:
 
 def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
     """Images, texts, scores and verdicts go to the curator's database; HTML of what was done."""
-    from app.inference.pair_keeping import keep_pairs  # the workbench alone needs no database
-
     try:
-        kept = keep_pairs(services, pairs, dataset=dataset.strip(), handle=handle)
+        kept = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
     except Exception as error:
         return tables.status(error_message(error, "Not kept"), problem=True)
     return tables.status(
         f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.images} images "
         f"are in the dataset {dataset.strip()}."
     )
+
+
+def save_pairs(
+    services: Services, pairs: CapFiltSession, *, dataset: str, annotator: str
+) -> StoredPairs:
+    """Store the images of which a text was judged; once, however often it is called.
+
+    Raises StorageError where there is no database, nothing was judged or the dataset has no name.
+    """
+    # The workbench alone needs no database; torch is there, as the models are.
+    from blip2core.capfilt import scorer_identity
+    from blip2core.curation.pairs import JudgedImage, PairOrigin, store_pairs
+    from blip2core.models.identity import dtype_of
+
+    if services.database is None:
+        raise StorageError("There is no database to save to.")
+    judged = [
+        JudgedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
+        for card in pairs.cards
+    ]
+    if not judged:
+        raise StorageError("Accept or reject a text first.")
+    pair = services.engine.pair(pairs.order.model)
+    origin = PairOrigin(
+        captioner=pair.generator.spec.name,
+        revision=pair.generator.revision,
+        dtype=dtype_of(pair.generator),
+        captions=caption_config(pairs.order.order),
+        scorer=scorer_identity(pair.matcher),
+    )
+    stored = store_pairs(
+        services.database,
+        judged,
+        origin,
+        dataset=dataset,
+        annotator=annotator,
+        run_id=pairs.runs.get(dataset),
+    )
+    pairs.runs[dataset] = stored.run_id
+    return stored
 
 
 def _drawn(pairs: CapFiltSession, problem: str = "") -> tuple[Update, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 from app.inference.batches import BatchItem
-from app.inference.capfilt_tasks import CapFiltSession, JudgedImage, JudgedText, filtered_texts
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard, JudgedText, filtered_texts
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
@@ -62,7 +62,7 @@ def cards_html(pairs: CapFiltSession) -> str:
 
 
 def _job(job: BatchItem, rules: FilterConfig) -> str:
-    if isinstance(job.result, JudgedImage):
+    if isinstance(job.result, ImageCard):
         return card_html(job.result, rules)
     state = job.problem or {"waiting": "waiting", "working": "writing …"}.get(job.state, "stopped")
     return (
@@ -71,7 +71,7 @@ def _job(job: BatchItem, rules: FilterConfig) -> str:
     )
 
 
-def card_html(card: JudgedImage, rules: FilterConfig) -> str:
+def card_html(card: ImageCard, rules: FilterConfig) -> str:
     """HTML of one image with its texts."""
     pairs = filtered_texts(card, rules)
     web = [pair for pair in pairs if pair[0].scored.candidate.source == "web"]

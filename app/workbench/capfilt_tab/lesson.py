@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from app.chat.features import matched
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.capfilt_tasks import caption_config
 from app.inference.captions import CaptionRequest
-from app.inference.features import matched
 from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, Update
@@ -92,7 +92,7 @@ def _steps(
 ) -> Iterator[Shown]:
     pair = services.engine.pair(session.model)
     known = image.features is not None
-    image = matched(services, session, image)
+    image = matched(services.engine, session, image)
     steps = [
         "The image encoder has looked at the image before, and does not look again."
         if known

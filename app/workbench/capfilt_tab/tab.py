@@ -11,24 +11,26 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.generation_settings import decode_from
 from app.chat.session import ChatSession
 from app.inference.batches import process_turn
 from app.inference.capfilt_tasks import (
     CapFiltRequest,
     CapFiltSession,
-    JudgedImage,
+    ImageCard,
     JudgedText,
     judge_image,
     sha256_of,
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
+from app.inference.decoding import decode_from
+from app.inference.failures import error_message
+from app.inference.pool import until_done
 from app.services import Services
 from app.workbench.capfilt_tab.actions import build_acts, wire_acts
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary
 from app.workbench.capfilt_tab.inputs import Found, read_samples, read_uploads
 from app.workbench.capfilt_tab.lesson import build_lesson
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.uploads import uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -187,7 +189,7 @@ def _work(services: Services, pairs: CapFiltSession, run: Event, index: int) -> 
     yield
     try:
         clean = check_image(given.data)
-        card = JudgedImage(
+        card = ImageCard(
             number=index,
             name=given.name,
             data=clean.data,

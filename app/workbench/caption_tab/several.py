@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.generation_settings import decode_from
 from app.chat.session import ChatSession
 from app.inference.batches import BatchItem, ImageBatch, process_turn
 from app.inference.captions import (
@@ -22,16 +21,12 @@ from app.inference.captions import (
     captions_of,
     words_for,
 )
+from app.inference.decoding import decode_from
+from app.inference.failures import error_message
 from app.inference.features import look_at
+from app.inference.pool import until_done
 from app.services import Services
-from app.workbench.events import (
-    MODEL_EVENT,
-    PRIVATE_EVENT,
-    Update,
-    error_message,
-    paced,
-    until_done,
-)
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, paced
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -139,8 +134,8 @@ def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> I
         image = open_upload(upload)
         batch.change(run, index, thumbnail=tables.thumbnail(image.shown))
         yield
-        seen = look_at(services, plan.model, open_image(image.data))
-        growing = captions_of(services, plan.model, seen, plan.order, run)
+        seen = look_at(services.engine, plan.model, open_image(image.data))
+        growing = captions_of(services.engine, plan.model, seen, plan.order, run)
         for captions in paced(growing, SECONDS_BETWEEN):
             result = Captioned(name=upload.name, sha256=image.key, captions=captions)
             batch.change(run, index, result=result)

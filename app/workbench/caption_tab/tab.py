@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.generation_settings import decode_from
+from app.chat.features import matched
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import (
@@ -23,7 +23,7 @@ from app.inference.captions import (
     progress_of,
     words_for,
 )
-from app.inference.features import matched
+from app.inference.decoding import decode_from
 from app.services import Services
 from app.workbench.caption_tab.several import build_many
 from app.workbench.events import MODEL_EVENT, Update, paced
@@ -94,10 +94,10 @@ def _written(
     services: Services, session: ChatSession, image: ChatImage, order: CaptionRequest, stop: Event
 ) -> Iterator[Shown]:
     pair, captions = services.engine.pair(session.model), []
-    image = matched(services, session, image)
+    image = matched(services.engine, session, image)
     title = f"By {pair.generator.spec.name}: {words_for(order)}"
     seen = (image.features, image.scored)
-    growing = captions_of(services, session.model, seen, order, stop)
+    growing = captions_of(services.engine, session.model, seen, order, stop)
     with closing(growing):
         for captions in growing:
             said = tables.progress(*progress_of(captions, order))

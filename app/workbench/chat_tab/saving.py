@@ -18,9 +18,10 @@ from app.chat.archive_schema import saved
 from app.chat.markdown import as_markdown
 from app.chat.session import ChatSession
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, alert_html
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.panel import caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
+from app.workbench.messages import alert_html
 from blip2core.errors import Blip2Error
 
 PRESS_DOWNLOAD = "() => document.querySelector('#download')?.click()"

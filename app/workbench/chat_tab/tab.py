@@ -17,17 +17,12 @@ from app.chat.generation_settings import GenerationSettings, settings_from, with
 from app.chat.replay import replay
 from app.chat.session import ChatSession
 from app.chat.transcript import as_typed, entry_at, transcript
+from app.inference.failures import error_message
 from app.services import Services
 from app.workbench.chat_tab.saving import build_saving
 from app.workbench.chat_tab.view import chat_of, origin_html, question_box, show_talk, suggestions
-from app.workbench.events import (
-    MODEL_EVENT,
-    PRIVATE_EVENT,
-    WAITING,
-    Update,
-    alert_html,
-    error_message,
-)
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, Update
+from app.workbench.messages import alert_html
 from app.workbench.widgets.generation_controls import build_controls, seed_hint
 from blip2core.errors import Blip2Error, ConfigError
 
@@ -223,7 +218,7 @@ def respond(services: Services, session: ChatSession) -> Iterator[tuple[Update, 
     entry = session.open_entry
     if entry is not None:
         try:
-            for _ in answer(services, session, entry):
+            for _ in answer(services.engine, session, entry):
                 yield chat_of(session), gr.skip(), gr.skip(), gr.skip()
         except Exception as error:
             session.change(entry.number, state="failed", answer=error_message(error, "No answer"))
@@ -308,7 +303,7 @@ def on_replay(services: Services, session: ChatSession) -> Iterator[tuple[Update
         yield gr.skip(), alert_html(problem)
         return
     words = ""
-    for words in replay(services, session):
+    for words in replay(services.engine, session):
         yield question_box(session), words
     yield question_box(session), words
 

@@ -12,29 +12,24 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.session import ChatImage, ChatSession
-from app.inference.features import encoded, write_caption
+from app.chat.features import encoded
+from app.chat.image import image_from
+from app.chat.session import ChatSession
+from app.inference.failures import error_message
+from app.inference.features import write_caption
+from app.inference.pool import until_done
 from app.services import Services
-from app.workbench.events import (
-    MODEL_EVENT,
-    PRIVATE_EVENT,
-    Update,
-    alert_html,
-    error_message,
-    until_done,
-)
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
+from app.workbench.messages import alert_html
 from blip2core.config import DecodeConfig
 from blip2core.errors import ImageError
-from blip2core.images import content_hash, open_image
 
 SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 EXAMPLES, CARDS = "*-1.png", 3
 """Sample images offered as cards: one of each place, of the first places."""
 CHOOSE_SCRIPT = "() => document.querySelector('#image input[type=file]')?.click()"
-SHOWN_SIDE = 768
-"""Longer edge, in pixels, of an image as the page shows it."""
 
 
 def build_panel(services: Services, session: gr.State) -> SimpleNamespace:
@@ -143,15 +138,6 @@ def _receive(session: ChatSession, data: bytes, name: str) -> tuple[Update, ...]
     return show_panel(session, image_notes(image.data))
 
 
-def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:
-    """The bytes of an image file -> an image for a visit. ImageError says what is wrong."""
-    image = open_image(data)  # bytes have no path that a message could show
-    shown = image.copy()
-    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    key = content_hash(image)
-    return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption)
-
-
 def on_accept(session: ChatSession) -> tuple[Update, ...]:
     """The visitor lets the new image end the conversation."""
     session.accept()
@@ -184,7 +170,7 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Up
     try:
         for _ in until_done(services.engine.pair(session.model).loading):
             yield "The model is loading; the caption will come by itself.", gr.skip()
-        image = encoded(services, session, image)
+        image = encoded(services.engine, session, image)
         decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
         caption = ""
         words = services.engine.each(write_caption, session.model, image.features, decode)

@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from app.chat.features import image_of
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
-from app.inference.features import image_of
+from app.inference.failures import error_message
+from app.inference.pool import until_done
 from app.services import Services
-from app.workbench.events import PRIVATE_EVENT, Update, error_message, until_done
+from app.workbench.events import PRIVATE_EVENT, Update
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import buttons
 

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from app.chat.conversation import ChatTurn
+from app.chat.features import encoded
 from app.chat.session import ChatSession
 from app.inference.explain_tasks import (
     Asked,
@@ -25,9 +26,10 @@ from app.inference.explain_tasks import (
     measure_map,
     patches_of,
 )
-from app.inference.features import encoded
+from app.inference.failures import error_message
+from app.inference.pool import until_done
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.inside_tab.explorer import build_explorer
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
@@ -167,7 +169,7 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple
     pair = services.engine.pair(session.model)
     for _ in until_done(pair.loading, pair.loading_matcher()):
         yield gr.skip(), running("look", "The model is loading")
-    image = encoded(services, session, session.image)
+    image = encoded(services.engine, session, session.image)
     text = text or image.caption
     if not text:
         yield gr.skip(), failed("look", "There is no caption yet: type a text about the image.")

@@ -12,10 +12,11 @@ import gradio as gr
 
 from app.chat.session import ChatSession
 from app.inference.batches import ImageBatch, process_turn
+from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
-from app.inference.pool import ModelPair
+from app.inference.pool import ModelPair, until_done
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, error_message, until_done
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons

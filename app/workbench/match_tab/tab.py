@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from app.chat.features import matched
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
-from app.inference.features import matched
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, Update
 from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
@@ -75,7 +75,7 @@ def score(
 def _scores(
     services: Services, session: ChatSession, image: ChatImage, texts: Sequence[str], stop: Event
 ) -> Iterator[Shown]:
-    features = matched(services, session, image).scored
+    features = matched(services.engine, session, image).scored
     title = f"Scored by {services.engine.pair(session.model).matcher.spec.name}, best first"
     found, shown = services.engine.each(score_texts, session.model, features, texts, stop=stop), ""
     with closing(found):

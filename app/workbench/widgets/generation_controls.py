@@ -7,13 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.generation_settings import (
-    DECODING,
-    LONGEST_CUSTOM,
-    NAMES,
-    PROMPT_STYLES,
-    SETTING_LIMITS,
-)
+from app.chat.generation_settings import LONGEST_CUSTOM, NAMES, PROMPT_STYLES
+from app.inference.decoding import DECODING, SETTING_LIMITS
 from app.workbench.events import PRIVATE_EVENT, Update
 
 HINTS = {

@@ -6,8 +6,8 @@ from PIL import Image
 
 from app.chat.conversation import AnswerRating, ChatTurn
 from app.chat.generation_settings import GenerationSettings
+from app.chat.image import image_from
 from app.chat.session import ChatSession
-from app.workbench.image.panel import image_from
 from blip2core.config import DecodeConfig
 from blip2core.records import Turn
 

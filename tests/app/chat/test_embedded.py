@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from app.chat.example import EXAMPLE_NAME, make_example, shipped_example
+from app.chat.example import EXAMPLE_NAME, SAMPLES, shipped_example
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
+from app.workbench.chat_tab.example import make_example
 from app.workbench.chat_tab.tab import on_replay, on_stop, respond
-from app.workbench.image.panel import SAMPLES
 from blip2core.config import DecodeConfig
 from tests.app.chat.conversations import talked
 from tests.app.visitor import answered

@@ -5,13 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.chat.generation_settings import (
-    NAMES,
-    GenerationSettings,
-    describe,
-    settings_from,
-    with_seed,
-)
+from app.chat.generation_settings import NAMES, GenerationSettings, settings_from, with_seed
+from app.inference.decoding import describe
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.models.specs import PromptTemplate, find_spec

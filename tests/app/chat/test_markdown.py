@@ -4,7 +4,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from app.chat.archive_schema import saved
-from app.chat.markdown import as_markdown, escape_markdown
+from app.chat.markdown import as_markdown
+from app.escaping import escape_markdown
 from tests.app.chat.conversations import ANSWERED, FAILED, HOSTILE, STOPPED, talked
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import shared
+from app import services as shared
 from app.services import Services
-from app.workbench.page import ROOT
+from app.space import ROOT
 from blip2core.storage.database import Database
 from tests.fakes import FakeGenerator, fake_services
 

@@ -6,8 +6,7 @@ from threading import Event
 import pytest
 
 from app.inference import batches
-from app.inference.batches import ImageBatch, process_turn
-from app.workbench.image.uploads import Upload
+from app.inference.batches import ImageBatch, Upload, process_turn
 
 FILES = [Upload(path=name, name=name) for name in ("a", "b", "c")]
 

@@ -59,7 +59,9 @@ def test_scores_go_to_captions_with_words_likeliest_first() -> None:
 def test_captions_grow_and_the_last_are_scored() -> None:
     matcher = FakeMatcher()
     services = fake_services(FakeGenerator(), matcher)
-    *growing, last = captions_of(services, "", SEEN, CaptionRequest(num=3, decode=SAMPLE), Event())
+    *growing, last = captions_of(
+        services.engine, "", SEEN, CaptionRequest(num=3, decode=SAMPLE), Event()
+    )
     assert [caption.text for caption in growing[0]] == ["a", "a", "a"]
     assert [(c.text, c.times, c.itm) for c in last] == [
         ("a red bird on the beach", 2, 1.0),
@@ -71,7 +73,7 @@ def test_captions_grow_and_the_last_are_scored() -> None:
 def test_what_is_stopped_is_not_scored() -> None:
     matcher, stop = FakeMatcher(), Event()
     services = fake_services(FakeGenerator(), matcher)
-    steps = captions_of(services, "", SEEN, CaptionRequest(num=2, decode=SAMPLE), stop)
+    steps = captions_of(services.engine, "", SEEN, CaptionRequest(num=2, decode=SAMPLE), stop)
     next(steps)
     stop.set()
     *_, last = steps

@@ -45,15 +45,15 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
 
 
 def main(way: str) -> None:
-    from app.serving import server
-    from app.workbench import page as workbench
+    from app.serving import alone, server
+    from app.workbench.page import build_workbench
     from blip2core.storage.database import open_database
     from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":
-        page = workbench.build_workbench(services)
-        print(workbench.serve(page, services.settings), flush=True)
+        page = build_workbench(services)
+        print(alone.serve(page, services.settings), flush=True)
         page.block_thread()
     else:
         kept = replace(services, database=open_database())

@@ -9,7 +9,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.serving.login import BasicLogin, credentials
+from app.basic_auth import credentials
+from app.serving.login import BasicLogin
 from app.serving.users import add_user, read_users
 
 

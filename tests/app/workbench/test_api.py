@@ -15,9 +15,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from app.services import build_services
+from app.serving.alone import serve
 from app.settings import AppSettings
 from app.workbench.api import Endpoints, Method, open_uploaded
-from app.workbench.page import build_workbench, serve
+from app.workbench.page import build_workbench
 from blip2core.errors import ImageError
 from blip2core.explain import DEFAULT_METHOD, METHODS
 from blip2core.models.specs import find_spec

@@ -3,7 +3,9 @@
 import gradio as gr
 import pytest
 
-from app.workbench.events import alert_html, error_message, paced
+from app.inference.failures import error_message
+from app.workbench.events import paced
+from app.workbench.messages import alert_html
 from blip2core.errors import TextError
 
 

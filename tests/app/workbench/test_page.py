@@ -9,8 +9,10 @@ import httpx
 import pytest
 from gradio.blocks import BlockFunction
 
+from app.serving.alone import serve, serve_alone
 from app.serving.run import run
-from app.workbench.page import ROOT, build_workbench, serve, serve_alone
+from app.space import ROOT
+from app.workbench.page import build_workbench
 from blip2core.errors import ConfigError
 from tests.fakes import FakeGenerator, fake_services
 
@@ -60,7 +62,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:
     run = subprocess.run(
-        [sys.executable, "app/workbench/page.py"],
+        [sys.executable, "app/space.py"],
         cwd=ROOT,
         env=os.environ | {"BLIP2_MODEL": "nonsense"},
         capture_output=True,

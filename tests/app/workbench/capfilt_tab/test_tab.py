@@ -11,9 +11,9 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from app.chat.session import ChatSession
-from app.inference import batches, pair_keeping
+from app.inference import batches
 from app.inference.cancellable import CancellableTask
-from app.inference.capfilt_tasks import CapFiltSession, InputImage, JudgedImage
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard, InputImage
 from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
@@ -28,6 +28,7 @@ from app.workbench.capfilt_tab.actions import (
 )
 from app.workbench.capfilt_tab.inputs import place_texts
 from app.workbench.capfilt_tab.lesson import teach
+from blip2core.curation import pairs as stored_pairs
 from blip2core.errors import StorageError
 from blip2core.storage import open_database
 from blip2core.storage.datasets import find_dataset
@@ -264,7 +265,7 @@ def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
         raise StorageError("The disk is full.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(pair_keeping, "add_scores", breaks)
+        broken.setattr(stored_pairs, "add_scores", breaks)
         assert "The disk is full" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.write() as session:
         assert claim_run(session, kinds=("capfilt",), stale_after=0.0) is None
@@ -311,4 +312,4 @@ def test_visitors_share_nothing(pairs: CapFiltSession) -> None:
     import copy
 
     assert copy.deepcopy(pairs).cards == []
-    assert all(isinstance(card, JudgedImage) for card in pairs.cards)
+    assert all(isinstance(card, ImageCard) for card in pairs.cards)

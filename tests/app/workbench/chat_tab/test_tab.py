@@ -13,7 +13,7 @@ from app.chat.feedback import Feedback
 from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
 from app.chat.transcript import inert
-from app.workbench import events
+from app.inference import pool
 from app.workbench.chat_tab.tab import (
     keep_feedback,
     on_ask,
@@ -162,7 +162,7 @@ def test_visitors_share_nothing(session: ChatSession) -> None:
 def test_question_waits_for_the_model(
     session: ChatSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "POLL_SECONDS", 0)
+    monkeypatch.setattr(pool, "POLL_SECONDS", 0)
     services = fake_services(None)
     on_ask(session, "Who?")
     answering = respond(services, session)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.chat.generation_settings import NAMES, SETTING_LIMITS
+from app.chat.generation_settings import NAMES
+from app.inference.decoding import SETTING_LIMITS
 from app.workbench.widgets.generation_controls import APPLIES, on_mode, on_style, seed_hint
 
 

@@ -1,0 +1,44 @@
+"""From the bytes of an image file to the image of a chat session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from blip2core.images import content_hash, open_image
+
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
+
+
+SHOWN_SIDE = 768
+"""Longer edge, in pixels, of an image as the page shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatImage:
+    """An image on its way from a file to what the model keeps of it."""
+
+    key: str
+    """Hash of its content."""
+    shown: Image.Image
+    """RGB, small enough for a screen."""
+    name: str = "picture"
+    """Name of its file. Hostile text."""
+    data: bytes = field(default=b"", repr=False)
+    """The file as it came; kept for the image on screen alone."""
+    features: ImageFeatures | None = None
+    scored: ImageFeatures | None = None
+    """Features that the matcher reads, where it cannot read the generator's."""
+    caption: str = ""
+
+
+def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:
+    """The bytes of an image file -> an image for a visit. ImageError says what is wrong."""
+    image = open_image(data)  # bytes have no path that a message could show
+    shown = image.copy()
+    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    key = content_hash(image)
+    return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption)

@@ -1,0 +1,35 @@
+"""The workbench without curator and database, launched by Gradio itself."""
+
+from __future__ import annotations
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from app.services import build_services
+from app.serving.gradio_options import SESSIONS, page_options
+from app.serving.hosts import HostGuard
+from app.serving.run import Wait
+from app.serving.users import read_users
+from app.settings import AppSettings
+from app.workbench.page import build_workbench
+
+
+def serve(page: gr.Blocks, settings: AppSettings) -> str:
+    """Serves the page alone, from a background thread; its address."""
+    _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        state_session_capacity=SESSIONS,
+        auth=read_users(settings.users).check if settings.users else None,
+        app_kwargs={"middleware": [Middleware(HostGuard, settings=settings)]},
+        quiet=True,
+        prevent_thread_lock=True,
+        **page_options(settings),
+    )
+    return address
+
+
+def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
+    """The workbench without curator and database, as a Space runs it."""
+    page = build_workbench(build_services(settings))
+    return serve(page, settings), page.block_thread

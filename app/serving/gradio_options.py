@@ -1,0 +1,34 @@
+"""How Gradio serves the page, alone or beside the curator."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from app.settings import AppSettings
+from app.workbench.theme import KEYS, STYLE, calm_theme
+from blip2core.errors import ConfigError
+
+SESSIONS = 100
+"""Visitors whose images are kept in memory; the longest absent is forgotten first."""
+
+
+def page_options(settings: AppSettings) -> dict[str, Any]:
+    """How the page is served, alone or beside the curator.
+
+    Raises ConfigError where a package is missing for what the settings ask.
+    """
+    if settings.mcp and importlib.util.find_spec("mcp") is None:
+        raise ConfigError("BLIP2_MCP needs one more package: pip install 'blip2-studio[mcp]'.")
+    return {
+        "max_file_size": f"{settings.max_upload}mb",
+        "theme": calm_theme(),
+        "css_paths": [STYLE],
+        "head_paths": [KEYS],
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": settings.mcp,
+        "show_error": False,
+        "ssr_mode": False,
+    }

@@ -1,0 +1,10 @@
+"""Messages of the page to its visitor, as HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+
+def alert_html(text: str) -> str:
+    """HTML of a message to the visitor; nothing where there is none."""
+    return f'<p role="alert">{escape(text)}</p>' if text else ""

@@ -1,0 +1,39 @@
+"""The looks of the page: colours, font, and the files of its style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+STYLE = Path(__file__).parent / "style.css"
+KEYS = Path(__file__).parent / "keys.html"
+"""A script for the head of the page: keys and pasted images."""
+
+
+def calm_theme() -> gr.themes.Base:
+    """Quiet greys and one teal, light and dark; fonts come with Gradio, so none is fetched."""
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        # Gradio's default pairs 400 with 600, of which its package holds a part of the letters.
+        font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+    )
+    return theme.set(
+        body_text_color_subdued="*neutral_500",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="*neutral_800",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+        button_primary_text_color="white",
+    )
