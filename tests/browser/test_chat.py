@@ -163,6 +163,7 @@ def test_image_can_be_pasted_and_dropped(journey: Journey) -> None:
 
 
 def test_slash_goes_to_the_question(journey: Journey) -> None:
+    expect(journey.question).to_be_visible()  # the tab is drawn after the heading
     journey.page.keyboard.press("/")
     expect(journey.question).to_be_focused()
     journey.page.keyboard.type("a/b")
