@@ -1,6 +1,7 @@
 """Imports point one way: the table of who may import whom, walked with `ast`."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,30 @@ def test_imports_point_one_way(file: Path) -> None:
         assert ours <= MAY_IMPORT[unit]
         assert not others & {"app", "gradio", "streamlit"}
         assert unit not in WITHOUT_TORCH or not others & {"torch", "transformers"}
+
+
+def module_name(file: Path) -> str:
+    """The dotted name of a file's module."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circular_imports(package: str) -> list[str]:
+    """The modules of a circle; empty where none import each other, in functions or for types."""
+    files = {module_name(file): file for file in (ROOT / package).rglob("*.py")}
+    graph = {}
+    for name, file in files.items():
+        found = imported_modules(file)
+        # Of "package.module.name" the module counts, of "package.module" the module itself.
+        modules = {one if one in files else one.rpartition(".")[0] for one in found}
+        graph[name] = modules & files.keys() - {name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+@pytest.mark.parametrize("package", ["blip2core", "app"])
+def test_modules_do_not_import_each_other_in_a_circle(package: str) -> None:
+    assert circular_imports(package) == []

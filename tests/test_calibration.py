@@ -1,10 +1,20 @@
 """Thresholds from verdicts, checked against worlds whose truth is known."""
 
 import random
+from collections.abc import Sequence
 
+import numpy
 import pytest
+from scipy.stats import beta
 
-from blip2core.calibration import JudgedScore, estimate_thresholds, share_interval, threshold_for
+from blip2core.calibration import (
+    Estimate,
+    JudgedScore,
+    Point,
+    estimate_thresholds,
+    share_interval,
+    threshold_for,
+)
 from blip2core.errors import ConfigError
 
 THRESHOLDS = (0.2, 0.5, 0.8)
@@ -89,3 +99,116 @@ def test_share_of_an_audit() -> None:
     assert audit.value == 0.9
     assert 0.75 < audit.low < 0.85 < 0.94 < audit.high < 0.99
     assert share_interval(0, 0).high > 0.95
+
+
+def judged(score: float, right: int, wrong: int) -> list[JudgedScore]:
+    verdicts = [True] * right + [False] * wrong
+    return [JudgedScore(score=score, right=verdict) for verdict in verdicts]
+
+
+def holds(estimate: Estimate, quantiles: Sequence[float], off: float) -> None:
+    """An estimate is the middle and the ends of the 95 % interval given."""
+    low, middle, high = quantiles
+    assert estimate.low == pytest.approx(low, abs=off)
+    assert estimate.value == pytest.approx(middle, abs=off)
+    assert estimate.high == pytest.approx(high, abs=off)
+
+
+def jeffreys(right: int, wrong: int) -> list[float]:
+    """2.5 %, 50 % and 97.5 % quantile of the share after so many verdicts, in closed form."""
+    return list(beta.ppf([0.025, 0.5, 0.975], right + 0.5, wrong + 0.5))
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(0, 0), (3, 1), (7, 0), (20, 60)])
+def test_one_stratum_is_jeffreys_interval(right: int, wrong: int) -> None:
+    (point,) = estimate_thresholds([0.7] * 100, judged(0.7, right, wrong), [0.5])
+    holds(point.precision, jeffreys(right, wrong), off=0.03)
+    assert (point.kept, point.judged) == (100, right + wrong)
+    assert point.recall == Estimate(value=1, low=1, high=1)
+
+
+def test_strata_count_by_their_texts_and_not_by_their_verdicts() -> None:
+    """600 texts score 0.2 and 400 score 0.8; the verdicts are nearly all on the former."""
+    scores = [0.2] * 600 + [0.8] * 400
+    verdicts = judged(0.2, 50, 450) + judged(0.8, 36, 4)
+    everything, high = estimate_thresholds(scores, verdicts, [0.0, 0.5])
+    numbers = numpy.random.default_rng(1)
+    low_right = 600 * numbers.beta(50.5, 450.5, 100_000)
+    high_right = 400 * numbers.beta(36.5, 4.5, 100_000)
+    ends = [0.025, 0.5, 0.975]
+    holds(high.precision, jeffreys(36, 4), off=0.01)
+    holds(high.recall, numpy.quantile(high_right / (low_right + high_right), ends), off=0.01)
+    holds(everything.precision, numpy.quantile((low_right + high_right) / 1000, ends), off=0.01)
+    assert high.precision.value == pytest.approx(0.9, abs=0.02)
+    assert high.recall.value == pytest.approx(360 / 420, abs=0.02)
+    assert (high.kept, high.judged) == (400, 40)
+    assert (everything.kept, everything.judged) == (1000, 540)
+
+
+def test_a_stratum_is_a_twentieth_of_the_texts() -> None:
+    """Verdicts on the best twentieth say all about it, and nothing about the next."""
+    scores = [place / 1000 for place in range(1000)]
+    verdicts = judged(0.97, 10_000, 0) + judged(0.5, 0, 10_000)
+    best, tenth, half = estimate_thresholds(scores, verdicts, [0.951, 0.9, 0.5])
+    assert best.precision.low > 0.999
+    unknown = beta.ppf([0.025, 0.5, 0.975], 0.5, 0.5)  # of the next twentieth, without verdicts
+    holds(tenth.precision, (1 + unknown) / 2, off=0.02)
+    # Of ten strata from 0.5 on, one is right, one is wrong, and of eight nothing is known.
+    assert half.precision.value == pytest.approx(0.5, abs=0.02)
+    assert half.precision.high < 0.9 and half.precision.low > 0.1
+
+
+def test_a_score_on_the_border_belongs_to_the_stratum_above() -> None:
+    """Of the scores 0 to 20 each is a border; 19, the last one, shares its stratum with 20."""
+    verdicts = judged(19, 1_000, 0) + judged(20, 0, 1_000)
+    (point,) = estimate_thresholds(range(21), verdicts, [20])
+    assert point.kept == 1
+    assert point.precision.value == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_threshold_above_all_scores_keeps_nothing() -> None:
+    (point,) = estimate_thresholds([0.2, 0.4], judged(0.4, 1, 0), [0.9])
+    assert (point.kept, point.judged) == (0, 0)
+    assert point.precision == point.recall == Estimate(value=0, low=0, high=0)
+
+
+def test_the_same_verdicts_give_the_same_figures() -> None:
+    texts = world(100)
+    assert estimate(texts, texts) == estimate(texts, texts)
+    assert share_interval(3, 7) == share_interval(3, 7)
+
+
+def made(threshold: float, low: float, value: float = 0.95, kept: int = 1) -> Point:
+    """A point of which only the precision matters."""
+    share = Estimate(value=value, low=low, high=1.0)
+    return Point(threshold=threshold, kept=kept, judged=1, precision=share, recall=share)
+
+
+def test_the_interval_promises_a_precision_and_not_its_middle() -> None:
+    points = [made(0.8, low=0.93), made(0.2, low=0.5), made(0.6, low=0.9), made(0.4, low=0.899)]
+    assert threshold_for(points, 0.9) == points[2]
+    assert threshold_for(points, 0.94) is None
+    assert threshold_for(points[:2], 0.5) == points[1]
+
+
+def test_a_threshold_that_keeps_nothing_promises_nothing() -> None:
+    assert threshold_for([made(0.9, low=1.0, kept=0)], 0.5) is None
+
+
+@pytest.mark.parametrize("precision", [0, -0.1, 1.01])
+def test_no_precision_outside_its_range(precision: float) -> None:
+    with pytest.raises(ConfigError, match="above 0, at most 1"):
+        threshold_for([], precision)
+    assert threshold_for([made(0.5, low=1.0)], 1) is not None
+
+
+@pytest.mark.parametrize(("right", "count"), [(45, 50), (0, 10), (10, 10), (1, 3)])
+def test_an_audit_has_the_share_found_and_jeffreys_interval(right: int, count: int) -> None:
+    found = share_interval(right, count)
+    low, _, high = jeffreys(right, count - right)
+    holds(found, (low, right / count, high), off=0.02)
+    assert found.value == right / count
+
+
+def test_an_audit_of_nothing_knows_nothing() -> None:
+    holds(share_interval(0, 0), jeffreys(0, 0), off=0.03)

@@ -170,11 +170,16 @@ def _built(model_class: Any, config: Any, seed: int) -> Any:
         return randomise(model_class(config), seed)
 
 
-def blip2(language: dict[str, Any] = OPT, *, seed: int = 0) -> tuple[Any, Blip2Processor]:
-    """BLIP-2 with an OPT-like or (`language=T5`) a T5-like language model."""
+def blip2(
+    language: dict[str, Any] = OPT, *, seed: int = 0, qformer_layers: int = 2
+) -> tuple[Any, Blip2Processor]:
+    """BLIP-2 with an OPT-like or (`language=T5`) a T5-like language model.
+
+    Every second layer of the Q-Former has cross-attention: with two it is the first alone.
+    """
     config = Blip2Config(
         vision_config=VISION,
-        qformer_config=QFORMER,
+        qformer_config=QFORMER | {"num_hidden_layers": qformer_layers},
         text_config=language,
         num_query_tokens=QUERIES,
         image_token_index=IMAGE,
@@ -201,12 +206,16 @@ def instructblip(language: dict[str, Any] = OPT, *, seed: int = 0) -> tuple[Any,
     return _built(InstructBlipForConditionalGeneration, config, seed), processor
 
 
-def retrieval(*, seed: int = 0) -> tuple[Any, Blip2Processor]:
-    """BLIP-2 stage 1; `image_token_index` stays None, as its forward pass needs."""
+def retrieval(*, seed: int = 0, qformer_layers: int = 2) -> tuple[Any, Blip2Processor]:
+    """BLIP-2 stage 1; `image_token_index` stays None, as its forward pass needs.
+
+    Every second layer of the Q-Former has cross-attention: with two it is the first alone.
+    """
     tokenizer = letter_tokenizer()
+    qformer = QFORMER | {"num_hidden_layers": qformer_layers, "vocab_size": len(tokenizer) + 1}
     config = Blip2Config(
         vision_config=VISION,
-        qformer_config=QFORMER | {"vocab_size": len(tokenizer) + 1, "use_qformer_text_input": True},
+        qformer_config=qformer | {"use_qformer_text_input": True},
         text_config=OPT,
         num_query_tokens=QUERIES,
         image_text_hidden_size=12,

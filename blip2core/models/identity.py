@@ -1,39 +1,54 @@
-"""Which weights and which preparation of images exactly: what makes a result repeatable."""
-
-from __future__ import annotations
+"""Names for the exact weights and image preparation of a model, so that results are repeatable."""
 
 import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:  # they ask here for their own
-    from blip2core.models.generator import Generator
-    from blip2core.models.matcher import Matcher
+import torch
+
+from blip2core.models.specs import ModelSpec
+from blip2core.models.vision import VisionEncoder
 
 
-def revision_of(model: Generator | Matcher) -> str:
-    """The commit of the weights on the Hub; of a local folder the SHA-256 of its weight file."""
+class LoadedModel(Protocol):
+    """What a generator and a matcher have in common."""
+
+    spec: ModelSpec
+    model: Any
+    """The model of transformers."""
+    vision: VisionEncoder
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of the computation."""
+
+
+def revision_of(model: LoadedModel) -> str:
+    """Return the commit of the weights on the Hub.
+
+    For a local folder it is the SHA-256 of its weight file, in hexadecimal digits.
+    """
     checkpoint = model.spec.checkpoint
     if isinstance(checkpoint, Path):
         return _weights_hash(*(_version(file) for file in _weight_files(checkpoint)))
     return getattr(model.model.config, "_commit_hash", None) or model.spec.revision
 
 
-def dtype_of(model: Generator | Matcher) -> str:
-    """Number type of the computation, such as "float32"."""
+def dtype_of(model: LoadedModel) -> str:
+    """Return the number type of the computation, such as "float32"."""
     return str(model.dtype).removeprefix("torch.")
 
 
-def preprocessing_hash(model: Generator | Matcher) -> str:
-    """SHA-256 of the settings that turn an image into the encoder's input."""
+def preprocessing_hash(model: LoadedModel) -> str:
+    """Return the SHA-256 of the settings that turn an image into the encoder's input."""
     settings = model.vision.image_processor.to_dict()
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers reads: one, or the parts that an index names."""
+    """Return the files that transformers reads: one, or the parts that an index names."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
@@ -48,7 +63,10 @@ def _version(file: Path) -> tuple[Path, int, int]:
 
 @lru_cache(maxsize=8)
 def _weights_hash(*versions: tuple[Path, int, int]) -> str:
-    """SHA-256 of one file; of several, that of their hashes. Kept until a file changes."""
+    """Return the SHA-256 of one file, or of the joined hashes of several.
+
+    A file is read again when its size or modification time changes.
+    """
     hashes = []
     for path, _, _ in versions:
         with path.open("rb") as file:

@@ -73,28 +73,17 @@ def contrast(logits: Tensor, positives: Tensor, *, label_smoothing: float = 0.1)
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
-def contrast_both(
+def itc_loss(
     similar: Similarity, matches: Tensor, *, label_smoothing: float = 0.1, world: World = ALONE
 ) -> Tensor:
-    """The ITC loss from similarities of this process and `world_matches` (W, W)."""
+    """Return the image-text contrastive loss, the mean of both directions.
+
+    Takes the similarities of this process and `world_matches` (W, W).
+    """
     mine = world.mine(len(similar.image_to_text))
     read = contrast(similar.image_to_text, matches[mine], label_smoothing=label_smoothing)
     seen = contrast(similar.text_to_image, matches.T[mine], label_smoothing=label_smoothing)
     return (read + seen) / 2
-
-
-def itc_loss(
-    image_feats: Tensor,
-    text_feats: Tensor,
-    temperature: Tensor,
-    matches: Tensor,
-    *,
-    label_smoothing: float = 0.1,
-    world: World = ALONE,
-) -> Tensor:
-    """Image-text contrast: (B, Q, E), (B, E), scalar, (W, W) bool -> scalar, mean of directions."""
-    similar = similarity(image_feats, text_feats, temperature, world=world)
-    return contrast_both(similar, matches, label_smoothing=label_smoothing, world=world)
 
 
 class Negatives(NamedTuple):

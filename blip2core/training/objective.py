@@ -16,7 +16,7 @@ from blip2core.training.data import Stage1Batch
 from blip2core.training.distributed import World, pad_texts
 from blip2core.training.losses import (
     Negatives,
-    contrast_both,
+    itc_loss,
     itg_loss,
     itm_accuracy,
     itm_loss,
@@ -80,7 +80,7 @@ class Stage1Objective(nn.Module):
             world=world,
         )
         matches = world_matches(batch.matches, batch.ids, world=world)
-        itc = contrast_both(similar, matches, label_smoothing=self.label_smoothing, world=world)
+        itc = itc_loss(similar, matches, label_smoothing=self.label_smoothing, world=world)
         if not with_itm:
             # zero, yet with a gradient: several processes wait for one of every weight
             head = self.qformer.itm_head

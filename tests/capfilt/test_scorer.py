@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+import torch
 
 from blip2core.capfilt import score, scorer_identity
 from blip2core.errors import ModelError
@@ -38,6 +39,17 @@ def test_more_pairs_than_go_through_at_once(tiny_matcher, images):
     assert [[one.candidate.text for one in listed] for listed in found] == [words, words]
     last = tiny_matcher.match(features[1], words[-1:])[0]
     assert found[1][-1].itm == pytest.approx(last.itm, abs=1e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_cosine_that_rounding_made_too_large_is_in_range(sign, tiny_matcher, images, monkeypatch):
+    """The database takes only values from -1 to 1."""
+    rounded = torch.tensor([[1 + 2e-7, 0.0]])
+    monkeypatch.setattr(tiny_matcher, "embed_images", lambda features: rounded[:, None])
+    monkeypatch.setattr(tiny_matcher, "embed_texts", lambda texts: sign * rounded)
+    assert (rounded @ rounded.T).item() > 1
+    found = score(tiny_matcher, tiny_matcher.encode(images[:1]), [candidates("a cat")])
+    assert found[0][0].itc == sign
 
 
 def test_the_end_of_a_long_text_is_not_read_and_that_is_said(images):

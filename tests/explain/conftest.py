@@ -10,6 +10,7 @@ from blip2core.explain import Heatmap, Trace, trace
 from blip2core.explain.heatmap import heatmap
 from blip2core.explain.trace import Attention, Word
 from blip2core.models import ImageFeatures, Matcher
+from tests import tiny
 
 TEXT = "a car, a red car"
 
@@ -22,6 +23,13 @@ def features(tiny_matcher: Matcher, images: list[Image.Image]) -> ImageFeatures:
 @pytest.fixture
 def traced(tiny_matcher: Matcher, features: ImageFeatures) -> Trace:
     return trace(tiny_matcher, features, TEXT, gradients=True)
+
+
+@pytest.fixture(scope="session")
+def deep_traced(images: list[Image.Image]) -> Trace:
+    """The same with a Q-Former of six layers, so that the image is looked at in 0, 2 and 4."""
+    matcher = tiny.matcher(tiny.retrieval(qformer_layers=6))
+    return trace(matcher, matcher.encode(images[:1]), TEXT, gradients=True)
 
 
 @pytest.fixture

@@ -74,6 +74,26 @@ def test_encoder_decoder_rows_are_those_of_the_decoder(
     torch.testing.assert_close(seen.image_share, mean.sum(dim=1))
 
 
+def test_slots_are_placed_by_the_last_look_of_their_query(images: list[Image.Image]) -> None:
+    """The Q-Former has six layers: it looks at the image in 0, 2 and 4."""
+    generator = tiny.generator(tiny.blip2(qformer_layers=6))
+    features = generator.encode(images[:1])
+    looks = trace_answer(generator, features, PROMPT, [20]).looks
+    model, _ = tiny.blip2(qformer_layers=6)  # the same weights again
+    model.qformer.set_attn_implementation("eager")
+    seen = []
+    for layer in (0, 2, 4):
+        model.qformer.encoder.layer[layer].crossattention.attention.register_forward_hook(
+            lambda module, inputs, output: seen.append(output[-1][0].mean(dim=0)[:, 1:])
+        )
+    model.qformer(
+        query_embeds=model.query_tokens,
+        encoder_hidden_states=model.vision_model.post_layernorm(features.vision),
+    )
+    torch.testing.assert_close(looks, seen[2])
+    assert not torch.allclose(looks, seen[0], atol=1e-3)
+
+
 def test_the_generator_is_left_as_it_was(
     tiny_generator: Generator, images: list[Image.Image]
 ) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from blip2core.errors import ConfigError
 from blip2core.explain import METHODS, Focus, Heatmap, Trace
-from blip2core.explain.faithfulness import Faithfulness, area, faithfulness, interval
+from blip2core.explain.faithfulness import Faithfulness, Interval, area, faithfulness, interval
 from blip2core.models import ImageFeatures, Matcher
 from tests.explain.conftest import TEXT
 
@@ -56,6 +56,33 @@ def test_a_true_map_is_better_than_chance(map_of: Build) -> None:
     assert result.random_area.mean == pytest.approx(0.5, abs=0.05)
     assert result.verdict.startswith("Deletion 0.12, insertion 0.88, random 0.")
     assert result.verdict.endswith("the map shows what counts, better than chance.")
+
+
+@pytest.mark.parametrize(
+    ("deletion", "insertion", "verdict"),
+    [
+        (0.29, 0.71, "the map shows what counts, better than chance."),
+        (0.29, 0.7, "hiding what the map shows hurts more than chance, showing it alone helps no"),
+        (0.3, 0.71, "showing what the map shows helps more than chance, hiding it hurts no more."),
+        (0.3, 0.7, "no better than chance: do not read this map as a reason."),
+    ],
+)
+def test_better_than_chance_is_outside_the_interval(
+    deletion: float, insertion: float, verdict: str
+) -> None:
+    """On the right side of the mean is not enough: many a random order is there."""
+    result = Faithfulness(
+        score="itm",
+        shown=(1.0, 0.0),
+        deletion=(1.0, 0.0),
+        insertion=(1.0, 0.0),
+        random=(1.0, 0.0),
+        deletion_area=deletion,
+        insertion_area=insertion,
+        random_area=Interval(mean=0.5, low=0.3, high=0.7),
+    )
+    assert verdict in result.verdict
+    assert "random 0.50, 95 % of random orders 0.30 to 0.70: " in result.verdict
 
 
 def test_the_opposite_map_is_not(map_of: Build) -> None:
@@ -113,6 +140,15 @@ def test_with_a_real_matcher(tiny_matcher: Matcher, features: ImageFeatures, tra
 def test_area_is_the_mean_of_a_line() -> None:
     assert area([1.0, 0.5, 0.0], [1.0, 0.5, 0.0]) == 0.5
     assert area([1.0, 0.5], [0.8, 0.6]) == pytest.approx(0.7)  # of the part that was measured
+
+
+def test_an_interval_by_hand() -> None:
+    found = interval([0.1, 0.2, 0.3])  # deviation 0.1; Student's t of two degrees of freedom
+    assert found.mean == pytest.approx(0.2)
+    assert found.high - found.mean == pytest.approx(4.303 * 0.1 * (4 / 3) ** 0.5, rel=1e-3)
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+    many = interval([0.0, 1.0] * 50)
+    assert many.high == pytest.approx(0.5 + 1.96 * (25 / 99) ** 0.5 * 1.01**0.5)
 
 
 def test_interval_holds_most_single_values() -> None:

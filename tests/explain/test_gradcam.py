@@ -26,3 +26,12 @@ def test_the_last_layer_is_the_default(by_hand: Callable[..., Trace]) -> None:
     made = by_hand(torch.cat([CROSS, CROSS.flip(-1)]), torch.cat([WITHIN, WITHIN]))
     torch.testing.assert_close(gradcam(made).values, gradcam(made, Focus(layer=1)).values)
     assert not torch.allclose(gradcam(made).values, gradcam(made, Focus(layer=0)).values)
+
+
+def test_the_last_of_several_layers_of_a_model(deep_traced: Trace) -> None:
+    pair = deep_traced.together
+    weighted = (pair.cross * pair.cross_gradients).clamp(min=0)[..., 1:].mean(dim=(1, 2))  # (L, P)
+    found = gradcam(deep_traced)
+    torch.testing.assert_close(found.values.flatten(), weighted[2])
+    assert not torch.allclose(found.values.flatten(), weighted[0], rtol=1e-2)
+    assert found.title == "Grad-CAM of ITM, all queries, layer 4"

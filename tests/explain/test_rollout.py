@@ -40,3 +40,18 @@ def test_rows_are_queries_and_words(by_hand: Callable[..., Trace]) -> None:
     torch.testing.assert_close(word, FIRST[0] * 0.4)
     # With gradients of one, attention times gradient is attention.
     torch.testing.assert_close(relevance(made, Focus(word=0)).values.flatten(), word)
+
+
+def test_each_look_counts_in_its_own_layer(deep_traced: Trace) -> None:
+    """Layers 0, 2 and 4 look at the image, in all six there is self-attention."""
+    within = deep_traced.together.within.mean(dim=1)
+    cross = deep_traced.together.cross.mean(dim=1)
+    queries = deep_traced.queries
+    seen = torch.zeros(within.shape[1], cross.shape[2])
+    for layer in range(6):
+        seen = seen + within[layer] @ seen
+        if layer % 2 == 0:
+            seen = seen + torch.nn.functional.pad(cross[layer // 2], (0, 0, 0, len(seen) - queries))
+    found = rollout(deep_traced, Focus(query=1)).values.flatten()
+    torch.testing.assert_close(found, seen[1, 1:])
+    torch.testing.assert_close(rollout(deep_traced).values.flatten(), seen[:queries, 1:].mean(0))

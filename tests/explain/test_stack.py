@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 import pytest
+import torch
 from PIL import Image
 
 from blip2core.explain import Focus, Trace, stack, trace
@@ -63,6 +64,29 @@ def test_maps_are_those_of_the_methods(payload: dict[str, Any], traced: Trace) -
     assert (word["word"], word["label"], word["alt"]) == (5, 'word "car"', expected.describe())
     read = levels(word) / 255 * word["scale"]
     numpy.testing.assert_allclose(read, expected.values.flatten(), atol=word["scale"] / 500)
+
+
+def test_several_layers_are_told_apart(deep_traced: Trace) -> None:
+    payload = explorer_stack(deep_traced, IMAGE)
+    assert payload["layers"] == [0, 2, 4]
+    shown = payload["maps"][payload["default_map"]]
+    assert shown["kind"] == "winner" and shown["label"].endswith("layer 4")
+    best = deep_traced.cosines.winner
+    last = deep_traced.alone.cross[2, :, best, 1:].mean(dim=0)
+    assert shown["scale"] == pytest.approx(float(last.max()))
+    numpy.testing.assert_allclose(levels(shown) / 255 * shown["scale"], last, atol=2e-3)
+    for row, layer in enumerate((0, 2, 4)):
+        described = cross_attention(deep_traced, Focus(query=1, layer=layer)).describe()
+        assert payload["alts"][row][1] == described
+    assert len({texts[1] for texts in payload["alts"]}) == 3
+    # A query had heard of a word all that came before it looked for the last time, in layer 4.
+    slopes = deep_traced.together.within * deep_traced.together.within_gradients
+    heard = slopes.clamp(min=0).mean(dim=1)[:5].sum(dim=0)[:4]  # (Q, N)
+    words = torch.stack([heard[:, [4 + t for t in w.tokens]].sum(1) for w in deep_traced.words])
+    part = payload["heard"]
+    numpy.testing.assert_allclose(
+        levels(part).reshape(6, 4) / 255 * part["scale"], words, atol=part["scale"] / 255
+    )
 
 
 def test_texts_and_numbers(payload: dict[str, Any], traced: Trace) -> None:

@@ -17,6 +17,7 @@ from blip2core.training.losses import (
     itm_loss,
     same_text,
     sample_hard_negatives,
+    similarity,
     world_matches,
 )
 
@@ -45,7 +46,7 @@ def test_itc_without_repeats_is_smoothed_cross_entropy() -> None:
     rows = torch.arange(4)
     expected = (cross_entropy(logits, rows) + cross_entropy(logits.T, rows)) / 2
     eye = torch.eye(4, dtype=torch.bool)
-    torch.testing.assert_close(itc_loss(images, texts, temperature, eye), expected)
+    torch.testing.assert_close(itc_loss(similarity(images, texts, temperature), eye), expected)
 
 
 def test_itc_target_is_spread_over_all_that_match() -> None:
@@ -60,7 +61,7 @@ def test_itc_target_is_spread_over_all_that_match() -> None:
 def test_temperature_divides_and_learns() -> None:
     images, texts = features()
     temperature = nn.Parameter(torch.tensor(0.07))
-    itc_loss(images, texts, temperature, torch.eye(4, dtype=torch.bool)).backward()
+    itc_loss(similarity(images, texts, temperature), torch.eye(4, dtype=torch.bool)).backward()
     assert temperature.grad is not None and temperature.grad.item() != 0
 
 
@@ -151,7 +152,9 @@ def test_itm_accuracy_counts_rows_that_exist() -> None:
 def test_batch_of_one_has_no_negative() -> None:
     images, texts = features(batch=1)
     eye = torch.ones(1, 1, dtype=torch.bool)
-    assert itc_loss(images, texts, torch.tensor(0.07), eye).item() == pytest.approx(0, abs=1e-6)
+    assert itc_loss(similarity(images, texts, torch.tensor(0.07)), eye).item() == pytest.approx(
+        0, abs=1e-6
+    )
     alone = Similarity(torch.zeros(1, 1), torch.zeros(1, 1))
     negatives = sample_hard_negatives(alone, eye)
     assert not negatives.has_image.any() and not negatives.has_text.any()

@@ -10,7 +10,7 @@ from transformers import Blip2QFormerConfig
 from blip2core.models.qformer import Stage1QFormer
 from blip2core.training.data import Stage1Batch
 from blip2core.training.distributed import World
-from blip2core.training.losses import Negatives, itc_loss, itg_loss, same_text
+from blip2core.training.losses import Negatives, itc_loss, itg_loss, same_text, similarity
 from blip2core.training.objective import Stage1Objective, draw_hard_rows, wrong_texts
 
 BATCH, VOCABULARY = 4, 40
@@ -52,12 +52,12 @@ def test_contrast_and_writing_equal_separate_passes() -> None:
     objective, batch = build(), make_batch()
     losses = objective(batch, generator=numbers())
     model = objective.qformer
-    expected = itc_loss(
+    similar = similarity(
         model.image_features(model.encode_image(batch.vision)),
         model.text_features(model.encode_text(batch.ids, batch.mask)),
         model.temperature,
-        batch.matches,
     )
+    expected = itc_loss(similar, batch.matches)
     torch.testing.assert_close(losses.itc, expected)
     logits = model.read_and_write(batch.vision, batch.ids, batch.mask).logits
     torch.testing.assert_close(losses.itg, itg_loss(logits, batch.ids, batch.mask))
