@@ -13,6 +13,7 @@ from blip2core.cli import (
     database,
     explain,
     export,
+    feedback,
     inference,
     intake,
     stickers,
@@ -37,6 +38,7 @@ app.add_typer(train.commands)
 app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
 app.add_typer(export.commands)
+app.add_typer(feedback.commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
 app.add_typer(database.db, name="db")

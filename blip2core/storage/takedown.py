@@ -48,7 +48,7 @@ class TakedownItem:
     dataset: str
     status: str
     texts: int
-    """Texts about it; they stay in the database and are shown nowhere."""
+    """Texts about it; they stay in the database."""
     decisions: int
     """Acts in the log of decisions; they stay there."""
 
