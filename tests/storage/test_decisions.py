@@ -62,6 +62,26 @@ def test_the_same_event_is_one_decision(database: Database, world: World) -> Non
     assert verdicts(database) == {(1, 1): "accept"}
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"annotator_id": 2},
+        {"action": "reject"},
+        {"caption_id": 2},
+        {"action": "skip", "caption_id": None},
+        {"item_id": 2},
+    ],
+)
+def test_an_event_id_stands_for_one_act_of_one_person(
+    database: Database, world: World, other: dict[str, object]
+) -> None:
+    decide(database)
+    with pytest.raises(StorageError, match="another decision"):
+        decide(database, **other)
+    assert verdicts(database) == {(1, 1): "accept"}
+    assert status(database, 2) == "pending"
+
+
 def test_nobody_overwrites_what_they_have_not_seen(database: Database, world: World) -> None:
     decide(database, row_version=0)
     with pytest.raises(ConflictError, match=r"ann was first \(accept\)"):
@@ -172,3 +192,32 @@ def test_a_draft_ends_with_its_text_accepted(database: Database, world: World) -
     with database.read() as session:
         assert load_draft(session, item_id=1, annotator_id=1) is None
         assert load_draft(session, item_id=1, annotator_id=2).text == "bob's"
+
+
+def test_a_draft_ends_where_a_text_is_accepted(database: Database, world: World) -> None:
+    with database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="half a tho")
+        save_draft(session, item_id=1, annotator_id=2, text="bob's")
+        save_draft(session, item_id=2, annotator_id=1, text="of the next")
+    decide(database)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1) is None
+        assert load_draft(session, item_id=1, annotator_id=2).text == "bob's"
+        assert load_draft(session, item_id=2, annotator_id=1).text == "of the next"
+        assert load_draft(session, item_id=2, annotator_id=2) is None
+
+
+@pytest.mark.parametrize("action", ["reject", "skip", "flag"])
+def test_a_draft_outlives_all_else(database: Database, world: World, action: str) -> None:
+    with database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="half a tho", caption_id=2)
+    decide(database, action=action, caption_id=1 if action == "reject" else None)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1).text == "half a tho"
+
+
+def test_a_draft_starts_from_a_text_of_its_item(database: Database, world: World) -> None:
+    with pytest.raises(StorageError), database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="a bird", caption_id=3)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1) is None
