@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from blip2core.cli.options import DatabaseUrl, Json
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson, DatabaseUrl
+from blip2core.cli.output import write_row
 from blip2core.cli.studio import opened
 from blip2core.texts import spreadsheet_safe
 
 if TYPE_CHECKING:
     from blip2core.storage import Database
 
-commands = typer.Typer()
-COLUMNS = (
+feedback_commands = typer.Typer()
+FEEDBACK_COLUMNS = (
     "id",
     "created_at",
     "liked",
@@ -31,15 +31,15 @@ COLUMNS = (
 )
 
 
-@commands.command()
-def feedback(database: DatabaseUrl = None, as_json: Json = False) -> None:
+@feedback_commands.command()
+def feedback(database: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Likes and dislikes of answers, newest first, as CSV that is safe to open in a spreadsheet."""
     with opened(database, owner=False) as studio:
         if not as_json:
-            _write_cells(COLUMNS)
+            _write_cells(FEEDBACK_COLUMNS)
         for row in _rows(studio):
             if as_json:
-                write(row, as_json)
+                write_row(row, as_json)
             else:
                 _write_cells(row.values())
 
@@ -56,7 +56,7 @@ def _rows(database: "Database") -> Iterator[dict[str, Any]]:
             page = list_feedback(session, before=before)
         for one in page:
             before = one.id
-            row = {name: getattr(one, name, None) for name in COLUMNS}
+            row = {name: getattr(one, name, None) for name in FEEDBACK_COLUMNS}
             person = names.get(one.annotator_id) if one.annotator_id is not None else None
             yield row | {"created_at": one.created_at.isoformat(), "annotator": person}
         if not page:

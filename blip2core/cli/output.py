@@ -33,7 +33,7 @@ class NamedImages:
             except ImageError as error:
                 self._failed = True
                 if self._as_json:
-                    write({"image": name, "error": str(error)}, True)
+                    write_row({"image": name, "error": str(error)}, True)
                 else:
                     print(f"blip2: {error}", file=sys.stderr)
 
@@ -47,7 +47,7 @@ class NamedImages:
             raise typer.Exit(BAD_CALL)
 
 
-def write(row: Mapping[str, object], as_json: bool, *words: str) -> None:
+def write_row(row: Mapping[str, object], as_json: bool, *words: str) -> None:
     """One result: `row` as JSON, or the words."""
     line = json.dumps(row, ensure_ascii=False) if as_json else "\t".join(filter(None, words))
     print(line, flush=True)

@@ -13,7 +13,7 @@ from blip2core.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     from blip2core.storage import Database
 
-RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
+NAMED_RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
 """Rules that have a name: ITM of at least 0.5, and the best two by ITC."""
 
 
@@ -67,11 +67,11 @@ def rules_named(
             if not may_be_new:
                 raise
             chosen = FilterConfig()
-    if name in RULES:
-        chosen = RULES[name]
+    if name in NAMED_RULES:
+        chosen = NAMED_RULES[name]
     elif name is not None:
         if not Path(name).is_file():
-            raise ConfigError(f"rules ({name}) must be {', '.join(RULES)}, or a file")
+            raise ConfigError(f"rules ({name}) must be {', '.join(NAMED_RULES)}, or a file")
         chosen = read_config(Path(name), FilterConfig)
     return chosen if threshold is None else replace(chosen, threshold=threshold)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import DryRun, Json, Url, Yes
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson, DryRun, Url, Yes
+from blip2core.cli.output import write_row
 from blip2core.cli.studio import opened, shown
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def takedown(
     yes: Yes = False,
     dry_run: DryRun = False,
     url: Url = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete images and keep them from coming back, after showing all that this does."""
     from blip2core.storage.takedown import plan_takedown, take_down
@@ -41,13 +41,13 @@ def takedown(
         deleted = 0 if dry_run else take_down(database, plan)
     row = asdict(plan) | {"bytes": plan.bytes, "dry_run": dry_run, "deleted": deleted}
     if as_json:
-        write(row, as_json)
+        write_row(row, as_json)
     elif not dry_run:
-        write(row, as_json, f"{deleted} files deleted, {plan.bytes:,} bytes freed.")
+        write_row(row, as_json, f"{deleted} files deleted, {plan.bytes:,} bytes freed.")
 
 
 def sweep(
-    yes: Yes = False, dry_run: DryRun = False, url: Url = None, as_json: Json = False
+    yes: Yes = False, dry_run: DryRun = False, url: Url = None, as_json: AsJson = False
 ) -> None:
     """Delete image files that no row of this database refers to, an hour old or more.
 
@@ -69,7 +69,7 @@ def sweep(
             deleted = finish_takedowns(database) + database.images.sweep(wanted.__contains__)
     row = {"folder": str(database.images.root), "files": len(files), "bytes": size}
     told = f"{about} belong to no image." if dry_run else f"{deleted} files deleted."
-    write(row | {"dry_run": dry_run, "deleted": deleted}, as_json, told)
+    write_row(row | {"dry_run": dry_run, "deleted": deleted}, as_json, told)
 
 
 def _plan_lines(plan: "TakedownPlan") -> Iterator[str]:

@@ -32,12 +32,12 @@ from blip2core.storage.runs import (
 )
 from blip2core.storage.schema import Run
 
-PAGE = 256
+ITEMS_AT_ONCE = 256
 """Items asked of the database together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CapFiltStep:
     """What became of one item in a run; it is on disk."""
 
     run_id: int
@@ -94,7 +94,7 @@ def start_rescore(
 
 def work(
     database: Database, run_id: int, models: CapFilt, *, stop: Event | None = None
-) -> Yielding[Step, None, None]:
+) -> Yielding[CapFiltStep, None, None]:
     """Do what a run has still to do; each step is on disk when it is handed over.
 
     Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image
@@ -164,7 +164,7 @@ def _tasks(
                 identity=identity,
                 captions=captions,
                 after=last,
-                limit=PAGE,
+                limit=ITEMS_AT_ONCE,
             )
         if not page:
             return
@@ -183,7 +183,7 @@ def _tasks(
             )
 
 
-def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> Step:
+def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> CapFiltStep:
     """One item's texts into the database; its scores come back with their numbers."""
     step: dict[str, Any] = {"run_id": run_id, "item_id": item.item_id}
     if judged.problem is not None:
@@ -201,7 +201,7 @@ def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> 
                 problem=Problem(name=judged.task.name, reason=reason),
             )
         numbers += stored
-    return Step(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)
+    return CapFiltStep(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)
 
 
 def _stored_numbers(
@@ -213,6 +213,6 @@ def _stored_numbers(
     return [number[text] for text in texts]
 
 
-def _failed(session: Session, problem: Problem, *, run_id: int, item_id: int) -> Step:
+def _failed(session: Session, problem: Problem, *, run_id: int, item_id: int) -> CapFiltStep:
     add_problem(session, run_id=run_id, item_id=item_id, problem=problem)
-    return Step(run_id=run_id, item_id=item_id, problem=problem)
+    return CapFiltStep(run_id=run_id, item_id=item_id, problem=problem)

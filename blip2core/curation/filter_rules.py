@@ -12,8 +12,7 @@ from blip2core.config import FilterConfig
 from blip2core.records import Decision
 from blip2core.storage import Database
 from blip2core.storage.batches import Choice, NewBatch, decide_many, draw_audit
-from blip2core.storage.datasets import get_dataset
-from blip2core.storage.datasets import set_rules as store_rules
+from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.schema import AuditItem, Batch, Dataset
 from blip2core.storage.scored_items import scored_items
 
@@ -61,7 +60,7 @@ def set_rules(database: Database, *, dataset_id: int, rules: FilterConfig) -> Pr
     """Gives a dataset another filter -> what it would decide. Nothing is decided or computed."""
     centre = rules.threshold if rules.head == "itm" else None
     with database.write() as session:
-        store_rules(session, dataset_id=dataset_id, policy=asdict(rules), threshold=centre)
+        update_dataset(session, dataset_id=dataset_id, policy=asdict(rules), threshold=centre)
     with database.read() as session:
         return preview(session, dataset_id=dataset_id, rules=rules)
 

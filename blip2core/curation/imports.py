@@ -21,7 +21,7 @@ from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
 
 UNIT = 32
 """Images committed together."""
-WORKERS = 2
+CHECKING_THREADS = 2
 """Threads that check image files."""
 
 
@@ -62,7 +62,7 @@ def import_images(
     stop = stop or Event()
     run_id, dataset_id = _create(database, dataset, label, started_by)
     with running(database, run_id, stop) as pulse:
-        checked = ahead(inputs, lambda one: _check(one, limits), WORKERS, UNIT)
+        checked = ahead(inputs, lambda one: _check(one, limits), CHECKING_THREADS, UNIT)
         with closing(checked):
             for unit in chunks(checked, UNIT):
                 if stop.is_set():

@@ -13,16 +13,16 @@ from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
 from blip2core.texts import spreadsheet_safe
 
-COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
+CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Each row of `train.csv` names its image as `images/ab/ab12….jpg`."""
     changed = 0
     with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
         for pair in pairs:
             if pair.split not in files:
-                files[pair.split].write(csv_line(COLUMNS))
+                files[pair.split].write(csv_line(CSV_COLUMNS))
             name = f"images/{output.add_image(pair, 'images')}"
             cells = [name, pair.text, *about(pair).values()]
             safe = [spreadsheet_safe(cell) for cell in cells]
@@ -44,8 +44,8 @@ def csv_line(cells: Iterable[Any]) -> bytes:
     return line.getvalue().encode()
 
 
-FORMAT = Format(
-    write=write,
+CSV = Format(
+    write=write_csv,
     what="A table per split in UTF-8; pictures lie in `images`.",
     reading='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',

@@ -12,12 +12,11 @@ from typing import BinaryIO, TextIO
 
 from blip2core.errors import ExportError
 from blip2core.records import ExportPair
+from blip2core.storage.images import SUFFIX_OF_FORMAT
 
 SUMS = "SHA256SUMS"
 """Every file but itself and the manifest, in the order of writing; `sha256sum -c` reads it."""
-MANIFEST = "manifest.json"
-SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
-"""Format of a stored image -> how its name ends."""
+MANIFEST_NAME = "manifest.json"
 
 
 class Output:
@@ -56,7 +55,7 @@ class Output:
 
         Named by its hash, and spread over 256 folders unless `flat`.
         """
-        name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
+        name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
         name = name if flat else f"{pair.image_sha256[:2]}/{name}"
         if not (self._folder / under / name).exists():
             data = read_image(pair)
@@ -73,7 +72,7 @@ class Output:
 
     def write_manifest(self, data: bytes) -> None:
         """The last file: where it is, all others are."""
-        with (self._folder / MANIFEST).open("xb") as file:
+        with (self._folder / MANIFEST_NAME).open("xb") as file:
             file.write(data)
             _sync(file)
 

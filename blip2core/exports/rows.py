@@ -21,7 +21,7 @@ OF_TEXT = (
     "decided_by",
 )
 
-KINDS = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
+COLUMN_TYPES = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
     "itm": "float64",
     "itc": "float64",
     "caption_id": "int64",

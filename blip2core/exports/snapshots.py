@@ -52,7 +52,7 @@ def write_snapshot(
     """
     config = config or ExportConfig()
     with database.read() as session:
-        subject = describe(session, snapshot_id=snapshot_id)
+        subject = snapshot_subject(session, snapshot_id=snapshot_id)
     with database.write() as session:
         export_id = record_export(
             session, snapshot_id=snapshot_id, format=format, options=asdict(config)
@@ -75,7 +75,7 @@ def write_snapshot(
     return manifest
 
 
-def describe(session: Session, *, snapshot_id: int) -> Subject:
+def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:
     """What the card says of a snapshot; what happened after it was taken changes none of it."""
     snapshot = session.get_one(Snapshot, snapshot_id)
     found = agreement(double_verdicts(session, snapshot_id=snapshot_id))

@@ -10,13 +10,13 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.texts import clean_text
 
-PATHS = (
+PATH_COLUMNS = (
     *("file_name", "filename", "file", "image_path", "file_path", "filepath", "path", "image_file"),
     *("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp"),
 )
-URLS = ("url", "image_url", "img_url", "image_link", "src")
-PAGES = ("page_url", "page", "source_page", "page_link", "referrer", "website")
-LICENSES = ("license", "licence", "rights")
+URL_COLUMNS = ("url", "image_url", "img_url", "image_link", "src")
+PAGE_COLUMNS = ("page_url", "page", "source_page", "page_link", "referrer", "website")
+LICENSE_COLUMNS = ("license", "licence", "rights")
 TEXT = re.compile(r"(web_?)?(text|caption|alt|alt_?text|description|sentence)s?_?\d*")
 URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
 
@@ -65,11 +65,11 @@ def guess_columns(header: Sequence[str]) -> Columns:
 
     texts = tuple(plain[name] for name in reversed(plain) if TEXT.fullmatch(name))
     return Columns(
-        path=first(PATHS),
-        url=first(URLS),
+        path=first(PATH_COLUMNS),
+        url=first(URL_COLUMNS),
         texts=texts,
-        page_url=first(PAGES),
-        license=first(LICENSES),
+        page_url=first(PAGE_COLUMNS),
+        license=first(LICENSE_COLUMNS),
     )
 
 

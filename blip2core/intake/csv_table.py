@@ -7,7 +7,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
 
-Row = tuple[int, dict[str, object] | IntakeError]
+TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it."""
 
 
@@ -17,7 +17,7 @@ def csv_header(file: NamedFile) -> list[str]:
         return _header(lines)[0]
 
 
-def csv_rows(file: NamedFile) -> Iterator[Row]:
+def csv_rows(file: NamedFile) -> Iterator[TableRow]:
     """The rows below the header."""
     with Lines(file.open()) as lines:
         header, delimiter = _header(lines)

@@ -24,7 +24,7 @@ from blip2core.intake.guarded_network import GuardedBackend
 from blip2core.records import Problem, WebImage
 
 PORTS = {"http": 80, "https": 443}
-HEADERS = (
+REQUEST_HEADERS = (
     ("User-Agent", "blip2-studio"),
     ("Accept", "image/*"),
     ("Accept-Encoding", "identity"),
@@ -126,7 +126,7 @@ def _get(target: httpx.URL, downloads: Downloads, deadline: float) -> bytes | st
     address = httpcore.URL(
         scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
     )
-    headers = [("Host", target.netloc.decode("ascii")), *HEADERS]
+    headers = [("Host", target.netloc.decode("ascii")), *REQUEST_HEADERS]
     try:
         with (
             httpcore.ConnectionPool(ssl_context=_certificates(), network_backend=backend) as pool,

@@ -9,11 +9,13 @@ from blip2core.errors import IntakeError
 from blip2core.images import SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 
-Kind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
+FileKind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
-IMAGES = SUFFIXES | {".jfif", ".jpe", ".ico"}
-TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
-ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"})
+IMAGE_SUFFIXES = SUFFIXES | {".jfif", ".jpe", ".ico"}
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+ARCHIVE_SUFFIXES = frozenset(
+    {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
+)
 IMAGE_STARTS = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -74,7 +76,7 @@ def within(data: bytes, limit: int) -> bytes:
     return data
 
 
-def kind_of(file: NamedFile) -> Kind:
+def kind_of(file: NamedFile) -> FileKind:
     """What a file is, by its first bytes; only texts are told apart by the end of their name."""
     head = file.start(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -92,7 +94,7 @@ def kind_of(file: NamedFile) -> Kind:
         return "csv"
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
-    return "picture" if ending in IMAGES else "other"
+    return "picture" if ending in IMAGE_SUFFIXES else "other"
 
 
 def looks_like_image(head: bytes) -> bool:

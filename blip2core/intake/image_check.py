@@ -14,7 +14,7 @@ from blip2core.intake.limits import Limits
 
 LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
 """Formats that become JPEG where they have to be encoded again; all others become PNG."""
-QUALITY = 95
+JPEG_QUALITY = 95
 """Of a JPEG that has to be encoded again."""
 REMOVED = "Metadata, or data that is no part of the image, was removed."
 UPRIGHT = "The image was turned upright and encoded again."
@@ -119,7 +119,7 @@ def _encoded(image: Image.Image, format: str) -> tuple[bytes, str]:
     target = "JPEG" if format in LOSSY else "PNG"
     # A fresh image: what the decoder noted of the file (profiles, comments) stays behind.
     fresh = Image.frombytes("RGB", image.size, image.tobytes())
-    fresh.save(file, target, **({"quality": QUALITY} if target == "JPEG" else {}))
+    fresh.save(file, target, **({"quality": JPEG_QUALITY} if target == "JPEG" else {}))
     return file.getvalue(), target
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blip2core.storage.columns import Base
 
 Element = TypeVar("Element")
-CHUNK = 500
+ROWS_PER_STATEMENT = 500
 """Rows named in one statement: below the limits of both databases."""
 
 
@@ -27,7 +27,7 @@ def insert_missing(
     session.execute(statement, [dict(row) for row in rows])
 
 
-def chunks(elements: Iterable[Element], size: int = CHUNK) -> Iterable[list[Element]]:
+def chunks(elements: Iterable[Element], size: int = ROWS_PER_STATEMENT) -> Iterable[list[Element]]:
     """The elements in lists of at most `size`, read as they are needed."""
     iterator = iter(elements)
     while chunk := list(islice(iterator, size)):

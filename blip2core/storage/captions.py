@@ -74,7 +74,7 @@ def texts_of(session: Session, *, item_id: int, run_id: int | None = None) -> li
 
 def scorer_ids(session: Session, *, identity: ScorerIdentity) -> dict[str, int]:
     """The numbers of the two heads of a scorer: {"itm": ..., "itc": ...}; new where needed."""
-    prints = {head: fingerprint(identity, head) for head in HEADS}
+    prints = {head: scorer_fingerprint(identity, head) for head in HEADS}
     rows = [
         {
             "fingerprint": prints[head],
@@ -92,7 +92,7 @@ def scorer_ids(session: Session, *, identity: ScorerIdentity) -> dict[str, int]:
     return {head: scorer_id for head, scorer_id in session.execute(query)}
 
 
-def fingerprint(identity: ScorerIdentity, head: str) -> str:
+def scorer_fingerprint(identity: ScorerIdentity, head: str) -> str:
     """SHA-256 of everything that decides a score besides image and text."""
     parts = (
         identity.model,
@@ -190,7 +190,7 @@ def scorer_numbers(session: Session, *, identity: ScorerIdentity | None) -> list
     """The numbers of a scorer's heads, without making them: empty where it never scored."""
     if identity is None:
         return []
-    prints = [fingerprint(identity, head) for head in HEADS]
+    prints = [scorer_fingerprint(identity, head) for head in HEADS]
     return list(session.scalars(select(Scorer.id).where(Scorer.fingerprint.in_(prints))))
 
 

@@ -23,7 +23,7 @@ from blip2core.errors import StorageError
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 """64 bits; SQLite numbers rows only where the type is called INTEGER."""
-Json = JSON().with_variant(JSONB(), "postgresql")
+JsonColumn = JSON().with_variant(JSONB(), "postgresql")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         datetime: UtcTime(),
         int: Id,
-        dict[str, Any]: Json,
+        dict[str, Any]: JsonColumn,
         str: String(),
     }
 

@@ -20,7 +20,7 @@ from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import check_revision, upgrade
 from blip2core.storage.text_search import index_new_texts
 
-Result = TypeVar("Result")
+UnitResult = TypeVar("UnitResult")
 BUSY = "The database is busy with another change; try again."
 LOOK_SECONDS = 0.2
 """How long `has_owner` of another process may at most be in the way of one that opens."""
@@ -65,7 +65,7 @@ class Database:
             yield session
             index_new_texts(session)
 
-    def run_write(self, unit: Callable[[Session], Result]) -> Result:
+    def run_write(self, unit: Callable[[Session], UnitResult]) -> UnitResult:
         """`unit(session)` as one unit, again from its start where another one got in its way."""
         for left in reversed(range(RETRIES)):
             try:

@@ -84,7 +84,7 @@ def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:
     return {status: count for status, count in session.execute(query)}
 
 
-def set_rules(
+def update_dataset(
     session: Session,
     *,
     dataset_id: int,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Export
 
-STALE_SECONDS = 3600.0
+EXPORT_STALE_SECONDS = 3600.0
 """Nobody waits so long for an export; it gives no sign of life meanwhile."""
 
 
@@ -53,7 +53,7 @@ def fail_export(session: Session, *, export_id: int) -> None:
     session.flush()
 
 
-def fail_unfinished_exports(session: Session, *, stale_after: float = STALE_SECONDS) -> int:
+def fail_unfinished_exports(session: Session, *, stale_after: float = EXPORT_STALE_SECONDS) -> int:
     """For a studio that starts: exports begun so many seconds ago that still say they are being
     written were killed -> how many."""
     begun = utc_now() - timedelta(seconds=stale_after)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from blip2core.errors import StorageError
 
-SUFFIX = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
 """Formats that are stored, and the ends of their file names."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PARTIAL = ".partial"
@@ -45,9 +45,9 @@ class ImageStore:
 
     def path(self, sha256: str, *, format: str) -> Path:
         """Where an image lies. StorageError where `sha256`, perhaps from outside, is no hash."""
-        if not SHA256.fullmatch(sha256) or format not in SUFFIX:
+        if not SHA256.fullmatch(sha256) or format not in SUFFIX_OF_FORMAT:
             raise StorageError("This is not the name of a stored image.")
-        return self.root / sha256[:2] / f"{sha256}.{SUFFIX[format]}"
+        return self.root / sha256[:2] / f"{sha256}.{SUFFIX_OF_FORMAT[format]}"
 
     def read(self, sha256: str, *, format: str) -> bytes:
         """The bytes, checked against their hash. StorageError where they are gone or damaged."""

@@ -14,7 +14,7 @@ from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
 from blip2core.texts import clean_text
 
-NEAR = 3
+NEAR_DUPLICATE_BITS = 3
 """Bits in which the perceptual hashes of near duplicates differ at most."""
 MAX_TEXT = 20_000
 """Characters of a caption that are stored."""
@@ -86,7 +86,7 @@ def find_image(session: Session, *, sha256: str) -> Image | None:
     return session.scalar(select(Image).where(Image.sha256 == sha256))
 
 
-def image_of(session: Session, *, item_id: int) -> Image:
+def image_of_item(session: Session, *, item_id: int) -> Image:
     """The image of an item. StorageError where there is no such item."""
     query = select(Image).join(Item, Item.image_id == Image.id).where(Item.id == item_id)
     found = session.scalar(query)
@@ -96,13 +96,13 @@ def image_of(session: Session, *, item_id: int) -> Image:
 
 
 def near_duplicates(
-    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR
+    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR_DUPLICATE_BITS
 ) -> list[tuple[Image, int]]:
     """Images that look alike, with the bits in which they differ (0: the same pixels), nearest
     first. `distance` is at most 3: hashes that differ in more bits may share no band.
     """
-    if distance > NEAR:
-        raise StorageError(f"Near duplicates differ in at most {NEAR} bits.")
+    if distance > NEAR_DUPLICATE_BITS:
+        raise StorageError(f"Near duplicates differ in at most {NEAR_DUPLICATE_BITS} bits.")
     values = bands(phash)
     same_band = [getattr(Image, f"band{band}") == value for band, value in enumerate(values)]
     query = select(Image).where(or_(*same_band, Image.pixel_sha256 == pixel_sha256))

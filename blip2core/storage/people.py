@@ -13,7 +13,7 @@ from blip2core.texts import clean_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class AnnotatorProgress:
     """What one annotator has done in a dataset, decisions that were taken back left out."""
 
     handle: str
@@ -58,7 +58,7 @@ def set_active(session: Session, *, annotator_id: int, active: bool) -> None:
     session.flush()
 
 
-def progress(session: Session, *, dataset_id: int) -> list[Progress]:
+def annotator_progress(session: Session, *, dataset_id: int) -> list[AnnotatorProgress]:
     """Each annotator who decided in a dataset, busiest first."""
     undo = aliased(DecisionEvent)
     alone = DecisionEvent.batch_id.is_(None)
@@ -85,7 +85,7 @@ def progress(session: Session, *, dataset_id: int) -> list[Progress]:
     for handle, name, action, single, batched, last in session.execute(query):
         rows.setdefault(handle, []).append((name, action, single, batched, last))
     found = [
-        Progress(
+        AnnotatorProgress(
             handle=handle,
             display_name=parts[0][0],
             acts={action: single for _, action, single, _, _ in parts if single},

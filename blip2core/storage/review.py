@@ -22,8 +22,8 @@ from blip2core.storage.schema import (
 )
 from blip2core.storage.text_search import matching_texts
 
-Order = Literal["nearest", "random", "disagreement", "newest"]
-KEYS: dict[Order, InstrumentedAttribute[Any]] = {
+ReviewOrder = Literal["nearest", "random", "disagreement", "newest"]
+KEYS: dict[ReviewOrder, InstrumentedAttribute[Any]] = {
     "nearest": Item.doubt,
     "random": Item.shuffle,
     "disagreement": Item.disagreement,
@@ -92,7 +92,7 @@ def review_queue(
     session: Session,
     *,
     dataset_id: int,
-    order: Order = "nearest",
+    order: ReviewOrder = "nearest",
     where: QueueFilter | None = None,
     seed: int = 0,
     after: str | None = None,
@@ -125,7 +125,7 @@ def second_review_queue(
     *,
     dataset_id: int,
     annotator_id: int,
-    order: Order = "random",
+    order: ReviewOrder = "random",
     after: str | None = None,
     limit: int = 25,
 ) -> Page:
@@ -149,7 +149,7 @@ def count_queue(
 class _Walk:
     """Along one order, from its start or from a cursor."""
 
-    order: Order
+    order: ReviewOrder
     start: float | None
     """Where the random order begins; it ends where it began."""
 

@@ -15,7 +15,7 @@ from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
 from blip2core.texts import clean_text
 
-STALE_SECONDS = 60.0
+RUN_STALE_SECONDS = 60.0
 """A run whose last sign of life is older than this has been killed."""
 OPEN = ("queued", "running", "paused")
 
@@ -68,7 +68,7 @@ def create_run(session: Session, new: NewRun) -> Run:
 
 
 def claim_run(
-    session: Session, *, kinds: Sequence[str], stale_after: float = STALE_SECONDS
+    session: Session, *, kinds: Sequence[str], stale_after: float = RUN_STALE_SECONDS
 ) -> Run | None:
     """The oldest run that waits, or that was killed while it ran, now running; None without one.
 
@@ -160,7 +160,7 @@ def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
     """
     if run.status != "running":
         return False
-    oldest = utc_now() - timedelta(seconds=STALE_SECONDS)
+    oldest = utc_now() - timedelta(seconds=RUN_STALE_SECONDS)
     return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.storage.schema import (
-    SOURCES,
+    CAPTION_SOURCES,
     Batch,
     Caption,
     Dataset,
@@ -23,7 +23,7 @@ from blip2core.storage.schema import (
 )
 from blip2core.texts import normalised
 
-PAGE = 1_000
+IMAGES_PER_PAGE = 1_000
 """Images read in one go."""
 DECIDED = ("both", "people", "threshold")
 
@@ -32,7 +32,7 @@ DECIDED = ("both", "people", "threshold")
 class SnapshotPolicy:
     """Which pairs a snapshot takes, and how it splits them."""
 
-    sources: tuple[str, ...] = SOURCES
+    sources: tuple[str, ...] = CAPTION_SOURCES
     """Kinds of text that are taken."""
     decided: str = "both"
     """Who must have accepted a text: people (one by one, or a selection of theirs), a threshold
@@ -52,8 +52,10 @@ class SnapshotPolicy:
             raise StorageError("validation and test are shares that leave some for training.")
         if self.decided not in DECIDED:
             raise StorageError(f"decided is one of {', '.join(DECIDED)}, not {self.decided}.")
-        if unknown := set(self.sources) - set(SOURCES):
-            raise StorageError(f"There is no source {unknown.pop()}; valid: {', '.join(SOURCES)}.")
+        if unknown := set(self.sources) - set(CAPTION_SOURCES):
+            raise StorageError(
+                f"There is no source {unknown.pop()}; valid: {', '.join(CAPTION_SOURCES)}."
+            )
 
 
 def chosen_rows(
@@ -67,7 +69,7 @@ def chosen_rows(
             for row in rows:
                 yield row | {"position": position, "split": split_of(sha256, policy)}
                 position += 1
-        if len(page) < PAGE:
+        if len(page) < IMAGES_PER_PAGE:
             return
         after = page[-1]
 
@@ -87,7 +89,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
             accepted.exists(),
         )
         .order_by(Image.sha256)
-        .limit(PAGE)
+        .limit(IMAGES_PER_PAGE)
     )
     return list(session.scalars(query))
 

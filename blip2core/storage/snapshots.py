@@ -35,7 +35,7 @@ from blip2core.texts import clean_text
 if TYPE_CHECKING:
     from blip2core.storage.database import Database
 
-PAGE = 1_000
+PAIRS_PER_PAGE = 1_000
 """Pairs read in one go."""
 
 
@@ -89,7 +89,7 @@ def create_snapshot(
     return snapshot
 
 
-def freeze(
+def freeze_snapshot(
     session: Session,
     *,
     dataset_id: int,
@@ -153,7 +153,7 @@ def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[Export
             last = position
             if not is_purged:
                 yield pair
-        if len(page) < PAGE:
+        if len(page) < PAIRS_PER_PAGE:
             return
 
 
@@ -240,7 +240,7 @@ def _frozen_page(
     query = _pair_query().where(
         SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last
     )
-    for row in session.execute(query.order_by(SnapshotPair.position).limit(PAGE)):
+    for row in session.execute(query.order_by(SnapshotPair.position).limit(PAIRS_PER_PAGE)):
         frozen, caption, image, scorer, run, source, handle, kind = row
         pair = _pair(frozen, caption, image, scorer, run)
         pair = replace(

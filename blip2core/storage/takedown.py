@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.database import Database
-from blip2core.storage.items import find_image, image_of, near_duplicates, purge_image
+from blip2core.storage.items import find_image, image_of_item, near_duplicates, purge_image
 from blip2core.storage.schema import (
     Caption,
     Dataset,
@@ -158,7 +158,7 @@ def _named_image(session: Session, name: str) -> Image:
     """The image of one name, as `plan_takedown` reads names."""
     name = name.strip()
     if len(name) < 64 and (number := _ITEM_NUMBER.fullmatch(name)):
-        return image_of(session, item_id=int(number[1]))
+        return image_of_item(session, item_id=int(number[1]))
     start = name.lower()
     if not _HASH_START.fullmatch(start):
         raise StorageError(

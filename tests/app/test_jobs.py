@@ -17,7 +17,7 @@ from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
-from blip2core.storage.items import image_of, purge_image
+from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
 from blip2core.storage.schema import Export, Run
@@ -161,7 +161,7 @@ def test_a_takedown_that_was_killed_is_finished_at_the_next_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.write() as session:
-        image = image_of(session, item_id=1)
+        image = image_of_item(session, item_id=1)
         purge_image(session, sha256=image.sha256)
     file = database.images.path(image.sha256, format=image.format)
     assert file.exists()

@@ -9,7 +9,7 @@ from blip2core.errors import ConflictError, StorageError
 from blip2core.storage import Database, maintenance, open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.cards import load_draft, save_draft
-from blip2core.storage.datasets import set_rules, status_counts
+from blip2core.storage.datasets import status_counts, update_dataset
 from blip2core.storage.decisions import NewDecision, Recorded, Undone, record_decision, undo_last
 from blip2core.storage.schema import Caption, DecisionEvent, Item, Verdict
 from blip2core.storage.verdicts import rebuild_verdicts
@@ -176,7 +176,7 @@ def test_undo_in_one_dataset_leaves_the_others(database: Database, world: World)
 
 def test_two_annotators_agree_or_not(database: Database, world: World) -> None:
     with database.write() as session:
-        set_rules(session, dataset_id=1, overlap=2)
+        update_dataset(session, dataset_id=1, overlap=2)
     assert decide(database).status == "partial"
     second = decide(database, client_event_id="e2", annotator_id=2, round=2)
     assert second.status == "decided"

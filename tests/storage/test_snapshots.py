@@ -200,7 +200,7 @@ def test_pairs_come_in_pages(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pairs(database, freeze(database, "one"))
-    monkeypatch.setattr(snapshots, "PAGE", 2)
+    monkeypatch.setattr(snapshots, "PAIRS_PER_PAGE", 2)
     assert pairs(database, freeze(database, "two")) == whole
     reader = snapshot_pairs(database, snapshot_id=1)
     next(reader)
@@ -214,8 +214,8 @@ def test_a_snapshot_ends_with_its_last_page(
 ) -> None:
     """Also where the last page of 6 images, or of 11 pairs, is full."""
     whole = freeze(database, "one")
-    monkeypatch.setattr(snapshot_selection, "PAGE", size)
-    monkeypatch.setattr(snapshots, "PAGE", size)
+    monkeypatch.setattr(snapshot_selection, "IMAGES_PER_PAGE", size)
+    monkeypatch.setattr(snapshots, "PAIRS_PER_PAGE", size)
     again = freeze(database, "two")
     assert (again.pairs, again.content_sha256) == (11, whole.content_sha256)
     found = pairs(database, again)

@@ -13,7 +13,7 @@ from app.chat.markdown import escape_markdown
 from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.thumbnails import shown_image
-from blip2core.storage.items import image_of
+from blip2core.storage.items import image_of_item
 from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
@@ -144,7 +144,7 @@ def draw_comparison(context: PageContext, first: Run, second: Run) -> None:
 def draw_item(context: PageContext, item: ComparedItem) -> None:
     """One image with the texts of both runs."""
     with context.database.read() as session:
-        stored = image_of(session, item_id=item.item_id)
+        stored = image_of_item(session, item_id=item.item_id)
     image, left, right = st.columns([1, 3, 3])
     shown = shown_image(context.database.images, stored.sha256, stored.format, 200)
     if isinstance(shown, bytes):
