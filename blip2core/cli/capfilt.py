@@ -167,7 +167,7 @@ def capfilt_status(
 
 
 def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
-    """IntakeError where there is one input and it cannot be read."""
+    """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
@@ -210,8 +210,9 @@ def _unfinished(database: "Database", dataset: str) -> "Run":
 
 
 def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
-    """The captioner of a run and how it wrote; a folder is kept by its name alone, and found again
-    where `captioner` is its path."""
+    """Return the captioner of a run and how it wrote; a folder is kept by its name alone, and found
+    again where `captioner` is its path.
+    """
     from blip2core.models.specs import find_spec
 
     captions = dict(run.parameters["captions"])
@@ -314,7 +315,9 @@ def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
 
 
 def _way_on(run: "Run", dataset: str) -> str:
-    """What to do about a run that was killed. A model that came from a folder needs its path."""
+    """Return what to do about a run that was killed. A model that came from a folder needs its
+    path.
+    """
     from blip2core.models.specs import SPECS
 
     known = run.model in SPECS

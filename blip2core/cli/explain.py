@@ -47,5 +47,5 @@ def explain(
 
 
 def _beside(file: Path | None, label: str) -> Path | None:
-    """The file to write; with several images, each has its name in it."""
+    """Return the file to write; with several images, each has its name in it."""
     return file if file is None or not label else file.with_stem(f"{file.stem}-{Path(label).stem}")

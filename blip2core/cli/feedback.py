@@ -45,7 +45,7 @@ def feedback(database: DatabaseUrl = None, as_json: AsJson = False) -> None:
 
 
 def _rows(database: "Database") -> Iterator[dict[str, Any]]:
-    """A row of COLUMNS for each opinion, read in pages."""
+    """Yield a row of FEEDBACK_COLUMNS for each opinion, read in pages."""
     from blip2core.storage.feedback import list_feedback
     from blip2core.storage.people import list_annotators
 

@@ -73,7 +73,7 @@ def _row(name: str, facts: "CheckedImage") -> dict[str, object]:
 
 
 def _alike(checked: "Sequence[CheckedImage]") -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Groups of images that are the same or look alike, and which of these it is."""
+    """Yield groups of images that are the same or look alike, and which of these it is."""
     from blip2core.intake import clusters, near_pairs
 
     for group in clusters(near_pairs([facts.phash for facts in checked])):

@@ -30,7 +30,7 @@ def opened(url: str | None, *, owner: bool = True) -> "Iterator[Database]":
 
 
 def dataset_number(database: "Database", name: str) -> int:
-    """The number of a dataset. StorageError names those there are."""
+    """Return the number of a dataset. Raises StorageError, which names those there are."""
     from blip2core.storage.datasets import find_dataset
 
     with database.read() as session:
@@ -38,7 +38,7 @@ def dataset_number(database: "Database", name: str) -> int:
 
 
 def annotator_number(database: "Database", handle: str) -> int:
-    """The number of a person, new where there is none of this name."""
+    """Return the number of a person, new where there is none of this name."""
     from blip2core.storage.people import get_or_create_annotator
 
     with database.write() as session:
@@ -53,7 +53,7 @@ def rules_named(
     *,
     may_be_new: bool = False,
 ) -> FilterConfig:
-    """The rules that are named, else those of the dataset; with another threshold.
+    """Return the rules that are named, else those of the dataset; with another threshold.
 
     StorageError where there is no such dataset, unless it `may_be_new`, with the usual rules.
     """
@@ -77,7 +77,7 @@ def rules_named(
 
 
 def shown(text: str) -> str:
-    """A text of somebody else's on one line of a terminal."""
+    """Return a text from outside in a form that is safe on one line of a terminal."""
     from blip2core.intake import safe_name
 
     return safe_name(text)

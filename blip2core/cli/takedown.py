@@ -73,7 +73,7 @@ def sweep(
 
 
 def _plan_lines(plan: "TakedownPlan") -> Iterator[str]:
-    """The plan for a terminal, a line for each thing that it concerns."""
+    """Yield the plan for a terminal, a line for each thing that it concerns."""
     for file in plan.files:
         state = "taken down already" if file.taken_down else "is taken down"
         yield f"image {file.sha256} ({file.format}): {state}, {file.bytes:,} bytes are deleted"

@@ -50,14 +50,14 @@ class AppliedRules:
 
 
 def rules_of(dataset: Dataset) -> FilterConfig:
-    """The filter of a dataset, as it was set last."""
+    """Return the filter of a dataset, as it was set last."""
     if dataset.policy:
         return FilterConfig(**dataset.policy)
     return FilterConfig(threshold=dataset.threshold)
 
 
 def set_rules(database: Database, *, dataset_id: int, rules: FilterConfig) -> Preview:
-    """Gives a dataset another filter -> what it would decide. Nothing is decided or computed."""
+    """Give a dataset another filter -> what it would decide. Nothing is decided or computed."""
     centre = rules.threshold if rules.head == "itm" else None
     with database.write() as session:
         update_dataset(session, dataset_id=dataset_id, policy=asdict(rules), threshold=centre)
@@ -80,7 +80,7 @@ def decided_items(
 
 
 def preview(session: Session, *, dataset_id: int, rules: FilterConfig) -> Preview:
-    """What rules would decide now; show it before `apply_rules`."""
+    """Return what rules would decide now; show it before `apply_rules`."""
     accept = reject = items = items_kept = 0
     for _, decisions in decided_items(session, dataset_id=dataset_id, rules=rules):
         kept = sum(decision.kept for _, decision in decisions)

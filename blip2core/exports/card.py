@@ -42,7 +42,7 @@ STATED_LIMITS = (
 def dataset_card(
     subject: Subject, tally: ExportStatistics, output: Output, layout: Format, config: ExportConfig
 ) -> str:
-    """The whole README.md of what was written so far."""
+    """Return the whole README.md of what was written so far."""
     pairs, images = tally.pairs.total(), tally.images.total()
     parts = [
         _front_matter(subject, tally, layout, lists=config.captions == "lists"),
@@ -110,7 +110,7 @@ def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, 
 
 
 def _features(*, lists: bool) -> list[dict[str, Any]]:
-    """The columns as `datasets` reads them from a card."""
+    """Return the columns as `datasets` reads them from a card."""
     image = {"name": "image", "dtype": "string"}
     if lists:
         captions = {"name": "captions", "list": "string"}
@@ -139,7 +139,7 @@ def _not_taken(subject: Subject, output: Output) -> str:
 
 
 def _counts(heading: str, counts: Counter[str], of: str = "pairs") -> str:
-    """A table of names and numbers, the most frequent first; empty where there is none."""
+    """Return a table of names and numbers, the most frequent first; empty where there is none."""
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return _table(heading, of, rows=((escape(name), str(count)) for name, count in ordered))
 
@@ -152,7 +152,7 @@ def _table(*headings: str, rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _flat(policy: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested rules -> (escaped name, escaped value)."""
+    """Yield nested rules -> (escaped name, escaped value)."""
     for name, value in sorted(policy.items()):
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")

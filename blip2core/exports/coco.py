@@ -83,7 +83,7 @@ def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig
 
 
 def _append(file: BinaryIO, value: Any, *, first: bool) -> bool:
-    """One more element of an array; returns False, for the next one is not the first."""
+    """Append an element to a JSON array and return False: the next one is not the first."""
     file.write((b"\n" if first else b",\n") + _json(value))
     return False
 

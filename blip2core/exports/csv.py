@@ -38,7 +38,7 @@ def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig)
 
 
 def csv_line(cells: Iterable[Any]) -> bytes:
-    """One record as RFC 4180 has it; what is not known is empty."""
+    """Return one CSV record (RFC 4180); None becomes an empty cell."""
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
     return line.getvalue().encode()

@@ -28,7 +28,7 @@ def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: Expor
 
 
 def filled(row: dict[str, Any]) -> dict[str, Any]:
-    """The same row without nulls, also inside `details`."""
+    """Return the same row without nulls, also inside `details`."""
     found: dict[str, Any] = {}
     for name, value in row.items():
         found[name] = ABSENT[COLUMN_TYPES[name]] if value is None else value

@@ -78,7 +78,7 @@ class Output:
 
 
 def refuse_taken(out: Path) -> None:
-    """ExportError where there is something already: an export never adds to what it finds."""
+    """Raise ExportError where `out` exists: an export never adds to what it finds."""
     if out.exists():
         raise ExportError(f"{out} exists already: name a new folder for the export.")
 
@@ -105,7 +105,9 @@ def new_folder(out: Path) -> Iterator[Output]:
 
 
 def read_image(pair: ExportPair) -> bytes:
-    """The stored bytes of an image. ExportError where they are gone or not what they were."""
+    """Return the stored bytes of an image. Raises ExportError where they are gone or not what they
+    were.
+    """
     try:
         data = Path(pair.image_path).read_bytes()
     except OSError as error:

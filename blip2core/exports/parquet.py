@@ -70,7 +70,9 @@ def _table(output: Output, split: str, lists: bool, number: int) -> Iterator[Tab
 
 
 def schema(*, lists: bool) -> pa.Schema:
-    """The columns, and in the metadata the features as `datasets` writes them in its own files."""
+    """Return the columns, and in the metadata the features as `datasets` writes them in its own
+    files.
+    """
     image, text = _kinds(OF_IMAGE), _kinds(OF_TEXT)
     fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
     features: dict[str, Any] = {"image": {"_type": "Image"}}

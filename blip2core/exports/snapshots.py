@@ -76,7 +76,7 @@ def write_snapshot(
 
 
 def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:
-    """What the card says of a snapshot; what happened after it was taken changes none of it."""
+    """Return what the card says of a snapshot; later decisions change none of it."""
     snapshot = session.get_one(Snapshot, snapshot_id)
     found = agreement(double_verdicts(session, snapshot_id=snapshot_id))
     return Subject(
@@ -91,7 +91,7 @@ def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:
 
 
 def _in_words(found: Agreement) -> str:
-    """One sentence."""
+    """Return one sentence on the agreement."""
     said = f"Two people judged {found.texts} texts both and agreed on {found.same:.0%} of them"
     if found.kappa is None or found.low is None or found.high is None:
         return f"{said}."

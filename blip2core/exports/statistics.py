@@ -31,7 +31,7 @@ class ExportStatistics:
         self._last: ExportPair | None = None
 
     def watch(self, pairs: Iterable[ExportPair]) -> Iterator[ExportPair]:
-        """The same pairs. ExportError where they are out of order."""
+        """Yield the same pairs. Raises ExportError where they are out of order."""
         for pair in pairs:
             self._count(pair)
             yield pair
@@ -61,7 +61,7 @@ class ExportStatistics:
                 counter[name if known else OTHERS] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """All counts, for the manifest."""
+        """Return all counts, for the manifest."""
         return {
             name: dict(sorted(value.items()))
             for name, value in vars(self).items()

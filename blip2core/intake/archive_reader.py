@@ -46,7 +46,7 @@ def read_archive(
     *,
     read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
 ) -> Iterator[ImageOrProblem]:
-    """Every image once, in the order of names; then what tables name besides.
+    """Yield every image once, in the order of names; then the images that only tables name.
 
     `read_inner` reads archives among the files, where that is allowed.
     """
@@ -56,10 +56,10 @@ def read_archive(
 def read_entries(
     entries: Iterable[Entry | Problem], archive: Archive, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
-    """The image of each entry: its own bytes, a file of the archive, or downloaded; in order."""
+    """Yield the image of each entry in order: its bytes, a file of the archive, or a download."""
 
     def local(entry: Entry | Problem) -> ImageOrProblem | Entry:
-        """What needs no network; an entry that has only an address comes back."""
+        """Return what needs no network; an entry that has only an address is returned as it is."""
         if isinstance(entry, Problem):
             return entry
         try:
@@ -77,7 +77,7 @@ def read_entries(
 
 
 def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
-    """The entry with its path in the form of the archive; a Problem where it leads outside."""
+    """Return the entry with its path in the archive; a Problem where it leads outside."""
     if isinstance(entry, Problem) or not entry.path or entry.data is not None:
         return entry
     try:
@@ -87,7 +87,7 @@ def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
 
 
 def _tables(names: Iterable[str]) -> list[str]:
-    """The tables, but the index that img2dataset writes beside each of its archives."""
+    """Return the tables, but the index that img2dataset writes beside each of its archives."""
     archives = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
     return [name for name in names if suffix(name) in TABLE_SUFFIXES and stem(name) not in archives]
 
@@ -126,7 +126,7 @@ class _ArchiveReading:
                 yield from self._read_other(name)
 
     def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
-        """Keeps the rows that are to be looked up by name; yields what the table carries itself."""
+        """Keep the rows that are looked up by name; yield the images that the table carries."""
         self._used.add(table)
         try:
             file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
@@ -154,7 +154,7 @@ class _ArchiveReading:
         return image(name, data, beside, *([row] if row else []))
 
     def _sides(self, name: str) -> dict[str, bytes]:
-        """The side files of an image by their ends: a.txt and a.jpg.txt are both of a.jpg."""
+        """Return the side files of an image by suffix: a.txt and a.jpg.txt both belong to a.jpg."""
         sides = {}
         for end in SIDE_SUFFIXES:
             for side in (name + end, stem(name) + end):
@@ -165,7 +165,7 @@ class _ArchiveReading:
         return sides
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
-        """A file that is no image by its name, and that nothing has asked for."""
+        """Yield a file that is no image by its name, and that nothing has asked for."""
         base = base_name(name).lower()
         if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLE_SUFFIXES:
             return
@@ -182,7 +182,7 @@ class _ArchiveReading:
 
 
 def _told(name: str, data: bytes) -> ImageOrProblem:
-    """An image whose name does not say so, or what is wrong."""
+    """Return an image whose name does not say that it is one, or a Problem."""
     if looks_like_image(data[:512]):
         return image(name, data)
     reason = "The file is neither an image, nor a text beside one, nor a table."

@@ -12,13 +12,15 @@ TableRow = tuple[int, dict[str, object] | IntakeError]
 
 
 def csv_header(file: NamedFile) -> list[str]:
-    """The names of the columns, a repeated one numbered. IntakeError where there are none."""
+    """Return the names of the columns, a repeated one numbered. Raises IntakeError where there are
+    none.
+    """
     with Lines(file.open()) as lines:
         return _header(lines)[0]
 
 
 def csv_rows(file: NamedFile) -> Iterator[TableRow]:
-    """The rows below the header."""
+    """Yield the rows below the header."""
     with Lines(file.open()) as lines:
         header, delimiter = _header(lines)
         reader = csv.reader(iter(lines), delimiter=delimiter)
@@ -35,7 +37,7 @@ def csv_rows(file: NamedFile) -> Iterator[TableRow]:
 
 
 def _header(lines: Lines) -> tuple[list[str], str]:
-    """The first line's cells, and what parts them."""
+    """Return the cells of the first line, and the delimiter between them."""
     first = next(iter(lines), "")
     if not first.strip() or is_broken(first) or "\0" in first:
         raise IntakeError("The first line is no header of a table in UTF-8; save it as such.")

@@ -27,7 +27,7 @@ class NearPair:
 
 
 def same(keys: Sequence[Hashable]) -> list[DuplicateGroup]:
-    """Groups of two or more with the same key: SHA-256 of the file, or of the pixels."""
+    """Return groups of two or more places with the same key, such as the SHA-256 of the file."""
     groups: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):
         groups.setdefault(key, []).append(place)
@@ -35,7 +35,7 @@ def same(keys: Sequence[Hashable]) -> list[DuplicateGroup]:
 
 
 def near_pairs(hashes: Sequence[int], *, distance: int = MOST_BITS) -> Iterator[NearPair]:
-    """All pairs of different 64-bit hashes that differ in at most `distance` bits, 0 to 3.
+    """Yield all pairs of different 64-bit hashes that differ in at most `distance` bits, 0 to 3.
 
     Images with one hash are paired with the first of them only, so that a thousand copies are a
     thousand pairs and not half a million; that first one stands for them in all other pairs.
@@ -54,7 +54,7 @@ def near_pairs(hashes: Sequence[int], *, distance: int = MOST_BITS) -> Iterator[
 
 
 def clusters(pairs: Iterable[NearPair]) -> list[DuplicateGroup]:
-    """Images that hang together by pairs, also over others; each is in at most one cluster."""
+    """Return the connected components of `pairs`: each image is in at most one cluster."""
     parent: dict[int, int] = {}
 
     def root(place: int) -> int:

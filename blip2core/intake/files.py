@@ -37,7 +37,7 @@ class NamedFile:
     content: Path | bytes = field(repr=False)
 
     def open(self) -> BinaryIO:
-        """IntakeError where it cannot be read."""
+        """Open the file for reading. Raises IntakeError where it cannot be read."""
         if isinstance(self.content, bytes):
             return io.BytesIO(self.content)
         try:
@@ -50,14 +50,16 @@ class NamedFile:
             return file.seek(0, io.SEEK_END)
 
     def read(self, limit: int, *, may_be_empty: bool = False) -> bytes:
-        """All bytes. IntakeError where there are none, or more than `limit`."""
+        """Return all bytes. Raises IntakeError where there are none, or more than `limit`."""
         data = self.start(limit + 1)
         if not data and not may_be_empty:
             raise IntakeError("The file is empty.")
         return within(data, limit)
 
     def start(self, count: int) -> bytes:
-        """The first bytes. IntakeError where the system opens the file, but does not read it."""
+        """Return the first bytes. Raises IntakeError where the system opens the file, but does not
+        read it.
+        """
         with self.open() as file:
             try:
                 return file.read(count)
@@ -70,14 +72,17 @@ class NamedFile:
 
 
 def within(data: bytes, limit: int) -> bytes:
-    """`data`, read with one byte more than `limit` allows; IntakeError where it is too large."""
+    """Return `data`, which was read with one byte more than `limit` allows.
+
+    Raises IntakeError where it is larger than `limit`.
+    """
     if len(data) > limit:
         raise IntakeError(f"The file is larger than {_megabytes(limit)}; make it smaller.")
     return data
 
 
 def kind_of(file: NamedFile) -> FileKind:
-    """What a file is, by its first bytes; only texts are told apart by the end of their name."""
+    """Return the kind of a file by its first bytes; text files are told apart by their suffix."""
     head = file.start(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"

@@ -43,10 +43,12 @@ class CheckedImage:
 
 
 def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
-    """The file as it came where that is clean; else without what is not the image: EXIF data with
-    places in it, comments, whatever is glued to it. Where that cannot be cut out, it is encoded
-    again. Of moving images the first frame stays. ImageError where it is no image, damaged, or
-    too large: that is seen in its header, before anything is decoded.
+    """Return an image file that is safe to store, and its facts.
+
+    A clean file stays as it came. Else all that is not the image is removed (EXIF data with places
+    in it, comments, appended data); where that cannot be cut out, the image is encoded again. Of
+    moving images the first frame stays. Raises ImageError where it is no image, damaged, or too
+    large, which is read off its header before anything is decoded.
     """
     limits = limits or Limits()
     if len(data) > limits.image_bytes:
@@ -71,7 +73,7 @@ def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    """A copy whose longer side has at most `side` pixels; small images are not enlarged."""
+    """Return a copy whose longer side has at most `side` pixels; small images are not enlarged."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
@@ -83,7 +85,7 @@ def perceptual_hash(image: Image.Image) -> int:
 
 
 def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
-    """What is kept of a file, its format, and what was changed."""
+    """Return what is kept of a file, its format, and what was changed."""
     with Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]) as opened:
         format = opened.format or ""
         is_upright = _orientation(opened) == 1
@@ -98,7 +100,7 @@ def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
 
 
 def _plain(data: bytes, format: str) -> bytes | None:
-    """The file without what is not the image; None where it has to be encoded again."""
+    """Return the file without all that is not the image; None where it must be encoded again."""
     is_plain = {
         "WEBP": containers.is_plain_webp,
         "GIF": containers.is_plain_gif,

@@ -10,7 +10,7 @@ from blip2core.intake.lines import Lines, is_broken
 
 
 def jsonl_rows(file: NamedFile) -> Iterator[TableRow]:
-    """The objects, empty lines left out; the number is the line."""
+    """Yield the objects, empty lines left out; the number is the line."""
     with Lines(file.open()) as lines:
         skipped = 0
         for number, line in enumerate(lines, start=1):

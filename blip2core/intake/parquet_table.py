@@ -15,13 +15,13 @@ MAX_GROUP = 2_000_000_000
 
 
 def parquet_header(file: NamedFile) -> list[str]:
-    """The names of the columns."""
+    """Return the names of the columns."""
     with _opened(file) as table:
         return list(table.schema_arrow.names)
 
 
 def parquet_rows(file: NamedFile, columns: tuple[str, ...]) -> Iterator[TableRow]:
-    """The rows, with the named columns only. IntakeError where the file is damaged."""
+    """Yield the rows, with the named columns only. Raises IntakeError where the file is damaged."""
     number = 0
     with _opened(file) as table, _told(file):
         _check_sizes(table, columns)

@@ -39,9 +39,11 @@ def read(
     limits: Limits | None = None,
     root: str | Path | None = None,
 ) -> Iterator[ImageOrProblem]:
-    """A folder, an image, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or several of
-    these -> its images, and a Problem for each that cannot be used. What a file is is told from
-    its bytes. The images' own bytes are not looked at: `check_image` does that.
+    """Return the images of a source, and a Problem for each that cannot be used.
+
+    A source is a folder, an image, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or
+    several of these; its bytes tell which. The images themselves are not decoded: `check_image`
+    does that.
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
@@ -61,7 +63,7 @@ def read(
 def _with_rows(
     found: Iterable[ImageOrProblem], rows: EntriesByName, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
-    """Images with the texts that were given apart; then what is left of these."""
+    """Yield images with the texts that were given apart; then what is left of these."""
     for one in found:
         yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
     yield from read_entries(rows.rest(), NO_FILES, plan)
@@ -70,7 +72,7 @@ def _with_rows(
 def _read_one(
     source: ReadableSource, plan: ReadPlan, root: str | Path | None = None
 ) -> Iterator[ImageOrProblem]:
-    """What is wrong with the source as a whole is raised here, not at the first image."""
+    """Read one source. What is wrong with all of it is raised here, not at the first image."""
     if not isinstance(source, NamedFile) and _is_folder(source):
         return _read_folder(Path(source).expanduser(), plan)
     file = _named(source)
@@ -108,7 +110,7 @@ def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
 def _read_table(
     file: NamedFile, plan: ReadPlan, root: str | Path | None
 ) -> Iterator[ImageOrProblem]:
-    """The images that a table names; its paths start at its folder and end inside `root`."""
+    """Return the images that a table names; its paths start at its folder and end inside `root`."""
     archive: Archive = NO_FILES
     folder = ""
     if isinstance(file.content, Path):
@@ -149,7 +151,7 @@ def _read_several(
 def _add_texts(
     rows: EntriesByName, texts: Texts | None, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
-    """Keeps texts under the names of their images; what a table carries itself comes at once."""
+    """Keep texts under the names of their images; yield the images that a table carries."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():
             rows.add(Entry(where=name, path=name, texts=clean_texts(several, plan.limits)))
@@ -169,7 +171,7 @@ def _is_folder(source: ReadableSource) -> bool:
 
 
 def _named(source: ReadableSource) -> NamedFile:
-    """IntakeError names the whole path, as it was given; a file itself knows only its own name."""
+    """Return a source as a named file. Raises IntakeError with the whole path, as it was given."""
     if isinstance(source, NamedFile):
         return source
     path = Path(source).expanduser()

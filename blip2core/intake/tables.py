@@ -20,7 +20,7 @@ TABLE_KINDS: tuple[FileKind, ...] = ("csv", "jsonl", "parquet")
 def table_entries(
     file: NamedFile, columns: Columns | None, limits: Limits
 ) -> Iterator[Entry | Problem]:
-    """One entry for each image of a table, and a Problem for each row that cannot be used.
+    """Return one entry for each image of a table, and a Problem for each row that cannot be used.
 
     What is wrong with the table as a whole is a Problem too.
     """
@@ -54,7 +54,7 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
 
 
 def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], Columns | None]:
-    """The rows, and which column is what; None where that is looked up in each row."""
+    """Return the rows, and which column is what; None where that is looked up in each row."""
     kind = kind_of(file)
     if kind == "jsonl":
         return jsonl_rows(file), wanted

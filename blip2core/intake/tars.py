@@ -46,7 +46,9 @@ class _Sample:
 
 
 def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
-    """The images with the texts of their samples. IntakeError where it is no tar archive."""
+    """Yield the images with the texts of their samples. Raises IntakeError where it is no tar
+    archive.
+    """
     sample = _Sample("")
     for found in _members(file, limits):
         if isinstance(found, Problem):
@@ -65,7 +67,7 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
 
 
 def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Problem]:
-    """Names and bytes of images and side files, in their order."""
+    """Yield names and bytes of images and side files, in their order."""
     with ExitStack() as stack:
         stream = LimitedStream(_unpacked(stack.enter_context(file.open()), stack))
         stream.allow(MAX_HEADER_BYTES)
@@ -108,7 +110,7 @@ def _unpacked(file: BinaryIO, stack: ExitStack) -> BinaryIO:
 def _member(
     archive: tarfile.TarFile, member: tarfile.TarInfo, names: set[str], limits: Limits
 ) -> tuple[str, bytes] | Problem | None:
-    """One member; None for folders and for what means nothing here."""
+    """Return one member; None for folders and for what means nothing here."""
     if member.isdir():
         return None
     try:
@@ -133,7 +135,7 @@ def _member(
 
 
 def _limit(name: str, limits: Limits) -> int | None:
-    """How large a member may be; None where it is not read at all."""
+    """Return how large a member may be; None where it is not read at all."""
     ending = suffix(name)
     if ending in IMAGE_SUFFIXES:
         return limits.image_bytes
@@ -151,7 +153,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _images(sample: _Sample, limits: Limits) -> Iterator[WebImage | Problem]:
-    """The images of a sample with its texts. Where one is called key.jpg, others such as
+    """Yield the images of a sample with its texts. Where one is called key.jpg, others such as
     key.seg.png are maps that belong to it and no images of their own.
     """
     plain = [(name, data) for name, data in sample.images if _key(name)[1] in IMAGE_SUFFIXES]

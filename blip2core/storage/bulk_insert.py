@@ -17,7 +17,7 @@ ROWS_PER_STATEMENT = 500
 def insert_missing(
     session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
 ) -> None:
-    """Adds the rows whose `unique` columns are new; the others change nothing."""
+    """Add the rows whose `unique` columns are new; the others change nothing."""
     if not rows:
         return
     dialect = session.get_bind().dialect.name
@@ -28,7 +28,7 @@ def insert_missing(
 
 
 def chunks(elements: Iterable[Element], size: int = ROWS_PER_STATEMENT) -> Iterable[list[Element]]:
-    """The elements in lists of at most `size`, read as they are needed."""
+    """Yield the elements in lists of at most `size`, read as they are needed."""
     iterator = iter(elements)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -27,7 +27,7 @@ class ImageStore:
     root: Path
 
     def put(self, data: bytes, *, format: str) -> str:
-        """Stores the bytes of an image file -> their SHA-256. They are on disk when it returns."""
+        """Store the bytes of an image file -> their SHA-256. They are on disk when it returns."""
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, format=format)
         try:
@@ -44,13 +44,17 @@ class ImageStore:
         return sha256
 
     def path(self, sha256: str, *, format: str) -> Path:
-        """Where an image lies. StorageError where `sha256`, perhaps from outside, is no hash."""
+        """Return where an image lies. Raises StorageError where `sha256`, perhaps from outside, is
+        no hash.
+        """
         if not SHA256.fullmatch(sha256) or format not in SUFFIX_OF_FORMAT:
             raise StorageError("This is not the name of a stored image.")
         return self.root / sha256[:2] / f"{sha256}.{SUFFIX_OF_FORMAT[format]}"
 
     def read(self, sha256: str, *, format: str) -> bytes:
-        """The bytes, checked against their hash. StorageError where they are gone or damaged."""
+        """Return the bytes, checked against their hash. Raises StorageError where they are gone or
+        damaged.
+        """
         try:
             data = self.path(sha256, format=format).read_bytes()
         except FileNotFoundError as error:

@@ -50,7 +50,7 @@ class AddedItem:
 def add_item(
     session: Session, *, dataset_id: int, run_id: int, image: ImageFacts, web: WebImage
 ) -> AddedItem:
-    """An image with its source and texts; what is there already is left as it is.
+    """Add an image with its source and texts; what is there already is left as it is.
 
     Raises StorageError where the image, or another file with its pixels, has been taken down.
     """
@@ -82,12 +82,12 @@ def add_item(
 
 
 def find_image(session: Session, *, sha256: str) -> Image | None:
-    """The image of this hash, also one that was taken down."""
+    """Return the image of this hash, also one that was taken down."""
     return session.scalar(select(Image).where(Image.sha256 == sha256))
 
 
 def image_of_item(session: Session, *, item_id: int) -> Image:
-    """The image of an item. StorageError where there is no such item."""
+    """Return the image of an item. Raises StorageError where there is no such item."""
     query = select(Image).join(Item, Item.image_id == Image.id).where(Item.id == item_id)
     found = session.scalar(query)
     if found is None:
@@ -98,8 +98,8 @@ def image_of_item(session: Session, *, item_id: int) -> Image:
 def near_duplicates(
     session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR_DUPLICATE_BITS
 ) -> list[tuple[Image, int]]:
-    """Images that look alike, with the bits in which they differ (0: the same pixels), nearest
-    first. `distance` is at most 3: hashes that differ in more bits may share no band.
+    """Return images that look alike, with the bits in which they differ (0: the same pixels),
+    nearest first. `distance` is at most 3: hashes that differ in more bits may share no band.
     """
     if distance > NEAR_DUPLICATE_BITS:
         raise StorageError(f"Near duplicates differ in at most {NEAR_DUPLICATE_BITS} bits.")
@@ -134,7 +134,7 @@ def duplicates_of(session: Session, *, item_id: int) -> list[tuple[int, int]]:
 
 
 def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Takes items out of review and of later snapshots; what was decided stays in the log."""
+    """Exclude items from review and from later snapshots; decisions stay in the log."""
     for chunk in chunks(item_ids):
         session.execute(update(Item).where(Item.id.in_(chunk)).values(status="excluded"))
 
@@ -165,18 +165,18 @@ def is_taken_down(session: Session, image: ImageFacts) -> bool:
 
 
 def stored_images(session: Session) -> set[str]:
-    """Hashes of the images whose bytes are wanted; the image store may sweep all others."""
+    """Return the hashes of the images that are wanted; the image store may sweep all others."""
     return set(session.scalars(select(Image.sha256).where(Image.state == "ok")))
 
 
 def bands(phash: int) -> tuple[int, int, int, int]:
-    """The four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
+    """Return the four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
     high, upper, lower, low = ((phash >> shift) & 0xFFFF for shift in (48, 32, 16, 0))
     return high, upper, lower, low
 
 
 def hamming(first: int, second: int) -> int:
-    """Bits in which two hashes differ."""
+    """Return the number of bits in which two hashes differ."""
     return ((first ^ second) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
 
 

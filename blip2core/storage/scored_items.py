@@ -28,7 +28,7 @@ def scored_items(
     after: int = 0,
     limit: int = ITEMS_PER_PAGE,
 ) -> list[ScoredItem]:
-    """The next items by number above `after`; `texts` is empty where nothing is scored."""
+    """Return the next items by number above `after`; `texts` is empty where nothing is scored."""
     dataset = session.get_one(Dataset, dataset_id)
     page = (
         select(Item.id)

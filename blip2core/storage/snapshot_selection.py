@@ -61,7 +61,7 @@ class SnapshotPolicy:
 def chosen_rows(
     session: Session, dataset_id: int, policy: SnapshotPolicy
 ) -> Iterator[dict[str, Any]]:
-    """Rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
+    """Yield rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
     position, after = 0, ""
     while True:
         page = _accepted_images(session, dataset_id, after)
@@ -195,7 +195,7 @@ def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def split_of(sha256: str, policy: SnapshotPolicy) -> str:
-    """The split of an image: by its hash alone, so that it never moves to another one."""
+    """Return the split of an image: by its hash alone, so that it never moves to another one."""
     digest = hashlib.sha256(f"split {policy.split_seed} {sha256}".encode()).digest()
     place = int.from_bytes(digest[:6], "big") / 2**48
     if place < policy.test:

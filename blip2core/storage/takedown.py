@@ -155,7 +155,7 @@ def finish_takedowns(database: Database) -> int:
 
 
 def _named_image(session: Session, name: str) -> Image:
-    """The image of one name, as `plan_takedown` reads names."""
+    """Return the image of one name, as `plan_takedown` reads names."""
     name = name.strip()
     if len(name) < 64 and (number := _ITEM_NUMBER.fullmatch(name)):
         return image_of_item(session, item_id=int(number[1]))
@@ -246,7 +246,7 @@ def _snapshots(session: Session, images: Sequence[Image]) -> tuple[TakedownSnaps
 
 
 def _alike(session: Session, images: Sequence[Image]) -> tuple[int, ...]:
-    """Items of images that are near duplicates of these and were not taken down."""
+    """Return the items of images that are near duplicates of these and were not taken down."""
     mine = {image.id for image in images}
     near = {
         other.id

@@ -43,8 +43,8 @@ class JudgedCaption:
 def score_histogram(
     session: Session, *, dataset_id: int, head: Head = "itm", bins: int = 50
 ) -> Histogram:
-    """The scores of a dataset by its newest scorer; with 1,000 bins, live counts for any threshold
-    are sums over them.
+    """Return the scores of a dataset by its newest scorer; with 1,000 bins, live counts for any
+    threshold are sums over them.
     """
     low, high = RANGE[head]
     place = cast(func.floor((Score.value - low) / (high - low) * bins), Integer)
@@ -80,7 +80,8 @@ def kept_counts(
 
 
 def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> list[JudgedCaption]:
-    """One entry for each verdict of a person on a scored text; what a batch decided is left out.
+    """Return one entry for each verdict of a person on a scored text; what a batch decided is left
+    out.
 
     A text that was replaced by an edit was not taken.
     """

@@ -21,21 +21,21 @@ _Claims = Select[*tuple[Any, ...]]
 
 
 def project_verdicts(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Brings the verdicts of these items up to date with the log."""
+    """Bring the verdicts of these items up to date with the log."""
     session.flush()
     session.execute(delete(Verdict).where(Verdict.item_id.in_(item_ids)))
     session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed(item_ids)))
 
 
 def rebuild_verdicts(session: Session) -> None:
-    """Computes all verdicts anew from the log."""
+    """Compute all verdicts anew from the log."""
     session.flush()
     session.execute(delete(Verdict))
     session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed()))
 
 
 def verdict_differences(connection: Connection) -> list[str]:
-    """Where the stored verdicts are not what the log amounts to; empty where all is well."""
+    """Return where the stored verdicts are not what the log amounts to; empty where all is well."""
     stored = select(*(getattr(Verdict, name) for name in VERDICT_COLUMNS))
     extra = connection.execute(stored.except_(replayed())).all()
     missing = connection.execute(replayed().except_(stored)).all()
@@ -43,7 +43,7 @@ def verdict_differences(connection: Connection) -> list[str]:
 
 
 def replayed(item_ids: Sequence[int] | None = None) -> _Claims:
-    """The verdicts by the log, of some items or of all."""
+    """Return the verdicts by the log, of some items or of all."""
     claims = _claims(item_ids)
     newest = (
         select(
