@@ -112,12 +112,12 @@ def read_image(pair: ExportPair) -> bytes:
         data = Path(pair.image_path).read_bytes()
     except OSError as error:
         raise ExportError(
-            f"The picture of item {pair.item_id} is no longer stored; it may have been taken "
+            f"The image of item {pair.item_id} is no longer stored; it may have been taken "
             "down. Make a new snapshot and export that."
         ) from error
     if hashlib.sha256(data).hexdigest() != pair.image_sha256:
         raise ExportError(
-            f"The stored picture of item {pair.item_id} is damaged: its bytes do not have the "
+            f"The stored image of item {pair.item_id} is damaged: its bytes do not have the "
             f"hash {pair.image_sha256[:12]}. Bring it back from a backup, or import it again."
         )
     return data

@@ -46,7 +46,7 @@ class ExportStatistics:
         elif last.split != pair.split:
             raise ExportError(
                 f"Item {pair.item_id} is in {last.split} and in {pair.split}: a model would be "
-                "tested on a picture it has seen."
+                "tested on an image it has seen."
             )
         self.pairs[pair.split] += 1
         self.sources[pair.source] += 1

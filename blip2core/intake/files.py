@@ -9,7 +9,7 @@ from blip2core.errors import IntakeError
 from blip2core.images import SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 
-FileKind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
+FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
 IMAGE_SUFFIXES = SUFFIXES | {".jfif", ".jpe", ".ico"}
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
@@ -91,7 +91,7 @@ def kind_of(file: NamedFile) -> FileKind:
     if head.startswith(b"PAR1"):
         return "parquet"
     if looks_like_image(head):
-        return "picture"
+        return "image"
     ending = suffix(file.name)
     if ending in {".jsonl", ".ndjson"}:
         return "jsonl"
@@ -99,7 +99,7 @@ def kind_of(file: NamedFile) -> FileKind:
         return "csv"
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
-    return "picture" if ending in IMAGE_SUFFIXES else "other"
+    return "image" if ending in IMAGE_SUFFIXES else "other"
 
 
 def looks_like_image(head: bytes) -> bool:

@@ -96,7 +96,7 @@ def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
         return data, "JPEG" if format == "MPO" else format, ""
     if plain is not None and content_hash(open_image(plain)) == content_hash(image):
         return plain, "JPEG" if format == "MPO" else format, REMOVED
-    return *_encoded(image, format), f"The {format or 'picture'} was encoded again."
+    return *_encoded(image, format), f"The {format or 'image'} was encoded again."
 
 
 def _plain(data: bytes, format: str) -> bytes | None:

@@ -77,7 +77,7 @@ def _read_one(
         return _read_folder(Path(source).expanduser(), plan)
     file = _named(source)
     kind = kind_of(file)
-    if kind == "picture":
+    if kind == "image":
         data = file.read(plan.limits.image_bytes)
         return iter([image(file.name, data)])
     if kind in TABLE_KINDS:
