@@ -9,7 +9,7 @@ import threading
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images
 from blip2core.curation.pairs import BY_HAND
-from blip2core.errors import Blip2Error, IntakeError
+from blip2core.errors import Blip2Error, IntakeError, StorageError
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.storage.database import Database
@@ -28,6 +28,7 @@ from blip2core.storage.datasets import find_dataset
 from blip2core.storage.export_records import fail_unfinished_exports
 from blip2core.storage.runs import claim_run, finish_run
 from blip2core.storage.schema import Run
+from blip2core.storage.takedown import finish_takedowns
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
@@ -88,6 +89,8 @@ class Jobs:
         self._close_killed_imports(at_once)
         with self._database.write() as session:
             fail_unfinished_exports(session, **at_once)
+        with suppress(StorageError):  # a file that cannot be deleted: the next takedown says so
+            finish_takedowns(self._database)
         self._thread.start()
 
     def close(self) -> None:

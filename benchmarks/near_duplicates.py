@@ -18,7 +18,7 @@ from PIL import Image
 
 from blip2core.images import find_images, open_image
 from blip2core.intake import near_pairs, perceptual_hash
-from blip2core.intake.duplicates import NEAR
+from blip2core.intake.duplicates import MOST_BITS
 
 ROOT = Path(__file__).parents[1]
 HASHES = 200_000
@@ -61,7 +61,7 @@ def main() -> None:
     distances = [(one ^ two).bit_count() for one, two in combinations(hashes, 2)]
     found = {
         name: sum(
-            (perceptual_hash(copy(scene)) ^ own).bit_count() <= NEAR
+            (perceptual_hash(copy(scene)) ^ own).bit_count() <= MOST_BITS
             for scene, own in zip(scenes, hashes, strict=True)
         )
         for name, copy in COPIES.items()
@@ -74,7 +74,7 @@ def main() -> None:
         "scenes": len(scenes),
         "copies found within 3 bits": found,
         "pairs of different scenes": len(distances),
-        "of these within 3 bits": sum(bits <= NEAR for bits in distances),
+        "of these within 3 bits": sum(bits <= MOST_BITS for bits in distances),
         "nearest two different scenes, bits": min(distances),
         f"all pairs of {HASHES} hashes, seconds": round(time.perf_counter() - started, 1),
         "memory for that, MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

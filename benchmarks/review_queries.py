@@ -29,13 +29,13 @@ from blip2core.storage.cards import card
 from blip2core.storage.columns import utc_now
 from blip2core.storage.datasets import find_dataset, get_or_create_dataset, status_counts
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
-from blip2core.storage.people import get_or_create_annotator, progress
+from blip2core.storage.people import annotator_progress, get_or_create_annotator
 from blip2core.storage.review import QueueFilter, count_queue, review_queue, second_review_queue
 from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import Dataset, Item
 from blip2core.storage.statuses import refresh_items
-from blip2core.storage.thresholds import histogram, kept_counts
+from blip2core.storage.thresholds import kept_counts, score_histogram
 
 RESULT = Path(__file__).with_suffix(".json")
 LIMIT_MS = 50.0
@@ -129,10 +129,10 @@ def review_queries(database: Database, items: int) -> dict[str, Query]:
 def threshold_queries() -> dict[str, Query]:
     """What the thresholds and people pages ask: over all scores, so not within the limit."""
     return {
-        "histogram": lambda session: histogram(session, dataset_id=1, bins=1_000),
+        "histogram": lambda session: score_histogram(session, dataset_id=1, bins=1_000),
         "kept counts": lambda session: kept_counts(session, dataset_id=1, threshold=0.5),
         "count of a batch": lambda session: count_threshold(session, dataset_id=1, threshold=0.5),
-        "progress": lambda session: progress(session, dataset_id=1),
+        "progress": lambda session: annotator_progress(session, dataset_id=1),
         "pending of a done run": lambda session: pending_items(
             session, run_id=1, identity=IDENTITY
         ),

@@ -14,7 +14,7 @@ from app.curator.context import PageContext
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.cards import Card, card, drop_draft, release_lease, save_draft, take_lease
 from blip2core.storage.decisions import NewDecision, Undone, record_decision, undo_last
-from blip2core.storage.review import Order, QueueFilter, review_queue, second_review_queue
+from blip2core.storage.review import QueueFilter, ReviewOrder, review_queue, second_review_queue
 
 Action = Literal["accept", "reject", "edit", "skip", "flag"]
 REASONS = (
@@ -62,7 +62,7 @@ class ReviewSession:
 class ReviewRules:
     """Which items come, in which order."""
 
-    order: Order = "nearest"
+    order: ReviewOrder = "nearest"
     where: QueueFilter = QueueFilter()
     second: bool = False
     """The blind second review."""

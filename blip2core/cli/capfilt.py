@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blip2core.cli.options import (
+    AsJson,
     DatabaseUrl,
     DatasetName,
+    DecodingMode,
     Device,
-    Json,
-    Mode,
     Rules,
     Threshold,
 )
-from blip2core.cli.output import write
+from blip2core.cli.output import write_row
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
 from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
-    from blip2core.curation import Step
+    from blip2core.curation import CapFiltStep
     from blip2core.records import Problem, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
@@ -41,11 +41,11 @@ Filter = Annotated[
         show_default=FILTER,
     ),
 ]
-Batch = Annotated[int, typer.Option(min=1, help="Images that are worked on together.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images that are worked on together.")]
 
 
-@capfilt.command()
-def run(
+@capfilt.command(name="run")
+def run_capfilt(
     dataset: DatasetName,
     inputs: Annotated[
         list[str] | None,
@@ -58,7 +58,7 @@ def run(
     captioner: Captioner = "stickers-opt",
     matcher: Filter = None,
     num: Annotated[int, typer.Option(min=1, help="Texts written for each image.")] = 3,
-    mode: Mode = "sample",
+    mode: DecodingMode = "sample",
     seed: Annotated[int | None, typer.Option(help="Same seed, same texts; sample only.")] = 0,
     prompt: Annotated[str | None, typer.Option(help="How each text shall begin.")] = None,
     rules: Rules = None,
@@ -70,10 +70,10 @@ def run(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch addresses from the public Internet.")
     ] = False,
-    batch: Batch = 32,
+    batch: BatchSize = 32,
     device: Device = "auto",
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import images with their texts, write texts for each, score all of them alike.
 
@@ -112,10 +112,10 @@ def rescore(
     ] = None,
     rules: Rules = None,
     threshold: Threshold = None,
-    batch: Batch = 32,
+    batch: BatchSize = 32,
     device: Device = "auto",
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Another filter for a dataset: other rules, which need no model, or another matcher."""
     from blip2core.curation import set_rules
@@ -136,15 +136,15 @@ def rescore(
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
         words = f"of {preview.decisions} texts {preview.accept} would be kept"
-        write(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} images")
+        write_row(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} images")
 
 
-@capfilt.command()
-def status(
+@capfilt.command(name="status")
+def capfilt_status(
     dataset: Annotated[str | None, typer.Option(help="Only this one.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest runs shown.")] = 20,
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import find_dataset, list_datasets
@@ -158,7 +158,7 @@ def status(
         for one in found:
             row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
             counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
-            write(row, as_json, one.dataset.name, f"{one.items} items", counts)
+            write_row(row, as_json, one.dataset.name, f"{one.items} items", counts)
         numbers = {one.dataset.id: one.dataset.name for one in found}
         for each in list_runs(session, limit=limit):
             if each.dataset_id in numbers:
@@ -167,7 +167,7 @@ def status(
 
 
 def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
-    """IntakeError where there is one input and it cannot be read."""
+    """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
@@ -190,10 +190,10 @@ def _import(
             if one.problem is not None:
                 counts["problems"] += 1
                 row = {"name": one.problem.name, "problem": one.problem.reason}
-                write(row, as_json, shown(one.problem.name), f"problem: {one.problem.reason}")
+                write_row(row, as_json, shown(one.problem.name), f"problem: {one.problem.reason}")
             else:
                 counts["imported" if one.item and one.item.is_new else "known"] += 1
-    write(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
+    write_row(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def _unfinished(database: "Database", dataset: str) -> "Run":
@@ -210,8 +210,9 @@ def _unfinished(database: "Database", dataset: str) -> "Run":
 
 
 def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
-    """The captioner of a run and how it wrote; a folder is kept by its name alone, and found again
-    where `captioner` is its path."""
+    """Return the captioner of a run and how it wrote; a folder is kept by its name alone, and found
+    again where `captioner` is its path.
+    """
     from blip2core.models.specs import find_spec
 
     captions = dict(run.parameters["captions"])
@@ -255,13 +256,13 @@ def _work(
             _write_step(step, rules, as_json)
 
 
-def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
+def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
     """The texts of an image that were scored now, with what the rules make of them."""
     from blip2core.capfilt import decide
 
     if step.problem is not None:
         row: dict[str, object] = {"item": step.item_id, "problem": step.problem.reason}
-        write(row, as_json, f"item {step.item_id}", f"problem: {step.problem.reason}")
+        write_row(row, as_json, f"item {step.item_id}", f"problem: {step.problem.reason}")
         return
     decisions = decide([scored for _, scored in step.scored], rules)
     for (number, scored), decision in zip(step.scored, decisions, strict=True):
@@ -280,7 +281,7 @@ def _write_step(step: "Step", rules: FilterConfig, as_json: bool) -> None:
         scores = f"{scored.itm:.3f}\t{scored.itc:+.3f}"
         kept = "kept" if decision.kept else "dropped"
         text = shown(scored.candidate.text)
-        write(row, as_json, f"{step.item_id}", scores, kept, scored.candidate.source, text)
+        write_row(row, as_json, f"{step.item_id}", scores, kept, scored.candidate.source, text)
 
 
 def _write_end(
@@ -295,7 +296,9 @@ def _write_end(
     row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
     row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
     words = f"run {run_id} is {ended.status}: {ended.done} images, {ended.failed} problems"
-    write(row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}")
+    write_row(
+        row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}"
+    )
 
 
 def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
@@ -308,11 +311,13 @@ def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
     words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
     hint = _way_on(run, dataset) if killed else ""
     row |= {"heartbeat": beat, "error": run.error, "hint": hint}
-    write(row, as_json, *words, hint or run.error or "")
+    write_row(row, as_json, *words, hint or run.error or "")
 
 
 def _way_on(run: "Run", dataset: str) -> str:
-    """What to do about a run that was killed. A model that came from a folder needs its path."""
+    """Return what to do about a run that was killed. A model that came from a folder needs its
+    path.
+    """
     from blip2core.models.specs import SPECS
 
     known = run.model in SPECS

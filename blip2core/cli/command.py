@@ -13,6 +13,7 @@ from blip2core.cli import (
     database,
     explain,
     export,
+    feedback,
     inference,
     intake,
     stickers,
@@ -30,13 +31,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(inference.commands)
-app.add_typer(explain.commands)
-app.add_typer(intake.commands)
-app.add_typer(train.commands)
+app.add_typer(inference.inference_commands)
+app.add_typer(explain.explain_commands)
+app.add_typer(intake.intake_commands)
+app.add_typer(train.train_commands)
 app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
-app.add_typer(export.commands)
+app.add_typer(export.export_commands)
+app.add_typer(feedback.feedback_commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
 app.add_typer(database.db, name="db")

@@ -13,7 +13,7 @@ Config = TypeVar("Config")
 
 
 def read_config(file: Path, kind: type[Config]) -> Config:
-    """A JSON or TOML file as one of the configuration dataclasses.
+    """Read a JSON or TOML file into one of the configuration dataclasses.
 
     Raises ConfigError that names the file and the setting: unreadable, unknown or wrong.
     """

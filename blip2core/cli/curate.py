@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from blip2core.cli.options import DatabaseUrl, DatasetName, Json, Person, Threshold
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson, DatabaseUrl, DatasetName, Person, Threshold, Yes
+from blip2core.cli.output import write_row
 from blip2core.cli.studio import annotator_number, dataset_number, opened, shown
 from blip2core.errors import ConfigError, StorageError
 
@@ -33,7 +33,7 @@ def list_(
     search: Annotated[str, typer.Option(help="Words that a text has all of.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Most items shown.")] = 25,
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Items with their texts and scores, in the order of review."""
     from blip2core.storage.cards import card
@@ -57,7 +57,7 @@ def accept(
     person: Person = "command line",
     note: Note = None,
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Accept texts by their numbers."""
     _decide("accept", captions, person, note, database, as_json)
@@ -69,7 +69,7 @@ def reject(
     person: Person = "command line",
     note: Note = None,
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Reject texts by their numbers."""
     _decide("reject", captions, person, note, database, as_json)
@@ -83,10 +83,10 @@ def apply(
         int, typer.Option(min=0, help="Items drawn at random for people to look at.")
     ] = 50,
     seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     person: Person = "command line",
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Accept and reject all undecided texts by the dataset's rules: one batch, undone as one."""
     from dataclasses import replace
@@ -112,15 +112,17 @@ def apply(
         )
         row = {"batch": applied.batch_id, "accepted": seen.accept, "rejected": seen.reject}
         words = f"batch {applied.batch_id}: {seen.accept} accepted, {seen.reject} rejected"
-        write(row | {"audit": applied.audit}, as_json, f"{words}, {len(applied.audit)} to look at")
+        write_row(
+            row | {"audit": applied.audit}, as_json, f"{words}, {len(applied.audit)} to look at"
+        )
 
 
-@curate.command()
-def undo(
+@curate.command(name="undo")
+def undo_newest(
     dataset: DatasetName,
     person: Person = "command line",
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take back the newest decision of a person, a batch as a whole."""
     from blip2core.storage.decisions import undo_last
@@ -135,7 +137,7 @@ def undo(
         if undone is None:
             raise StorageError(f"{person} has decided nothing in {dataset}.")
         row = {"action": undone.action, "decisions": undone.decisions, "items": undone.item_ids}
-        write(row, as_json, f"{undone.decisions} decisions taken back ({undone.action})")
+        write_row(row, as_json, f"{undone.decisions} decisions taken back ({undone.action})")
 
 
 def _decide(
@@ -170,7 +172,9 @@ def _decide(
         for text, recorded in results:
             row = {"caption": recorded.caption_id, "item": recorded.item_id, "action": action}
             words = f"{action}ed {recorded.caption_id}"
-            write(row | {"status": recorded.status}, as_json, words, shown(text), recorded.status)
+            write_row(
+                row | {"status": recorded.status}, as_json, words, shown(text), recorded.status
+            )
 
 
 def _write_card(shown_item: "Card", as_json: bool) -> None:
@@ -189,11 +193,13 @@ def _write_card(shown_item: "Card", as_json: bool) -> None:
     names = [source.name for source in shown_item.sources]
     row = {"item": shown_item.item_id, "status": shown_item.status, "names": names}
     if as_json:
-        write(row | {"image": shown_item.image_sha256, "texts": texts}, as_json)
+        write_row(row | {"image": shown_item.image_sha256, "texts": texts}, as_json)
         return
-    write({}, False, f"item {shown_item.item_id}", shown_item.status, *map(shown, names))
+    write_row({}, False, f"item {shown_item.item_id}", shown_item.status, *map(shown, names))
     for text in shown_item.texts:
         score = f"{text.itm.value:.3f}" if text.itm else "-"
         said = " ".join(f"{verdict.handle}: {verdict.verdict}" for verdict in text.verdicts)
         number = f"  {text.caption_id}"
-        write({}, False, number, score, text.source, shown(text.text), shown(said) if said else "")
+        write_row(
+            {}, False, number, score, text.source, shown(text.text), shown(said) if said else ""
+        )

@@ -1,4 +1,4 @@
-"""Commands of the curator's database: db upgrade, backup, check."""
+"""Commands of the curator's database: db upgrade, backup, check, takedown, sweep."""
 
 import sys
 from dataclasses import asdict
@@ -7,32 +7,31 @@ from typing import Annotated
 
 import typer
 
-from blip2core.cli.options import Json
-from blip2core.cli.output import BAD_CALL, write
+from blip2core.cli.options import AsJson, Url
+from blip2core.cli.output import BAD_CALL, write_row
+from blip2core.cli.takedown import sweep, takedown
 
 db = typer.Typer(help="The curator's database.", no_args_is_help=True)
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option("--url", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."),
-]
+db.command()(takedown)
+db.command()(sweep)
 
 
-@db.command()
-def upgrade(url: DatabaseUrl = None, as_json: Json = False) -> None:
+@db.command(name="upgrade")
+def upgrade_database(url: Url = None, as_json: AsJson = False) -> None:
     """Make the database where there is none, and bring its tables up to date."""
     from blip2core.storage import open_database
 
     database = open_database(url)
     shown, note = database.url.render_as_string(), database.note
     database.close()
-    write({"database": shown, "note": note}, as_json, f"{shown} is up to date.", note)
+    write_row({"database": shown, "note": note}, as_json, f"{shown} is up to date.", note)
 
 
-@db.command()
-def backup(
+@db.command(name="backup")
+def backup_database(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; a new file.")],
-    url: DatabaseUrl = None,
-    as_json: Json = False,
+    url: Url = None,
+    as_json: AsJson = False,
 ) -> None:
     """Copy an SQLite database, also while it is in use, and check the copy."""
     from blip2core.storage import open_database
@@ -44,11 +43,11 @@ def backup(
     finally:
         database.close()
     row = {"file": str(target), "revision": health.revision, "rows": health.rows}
-    write(row, as_json, f"{target}: {sum(health.rows.values())} rows, checked.")
+    write_row(row, as_json, f"{target}: {sum(health.rows.values())} rows, checked.")
 
 
-@db.command()
-def check(url: DatabaseUrl = None, as_json: Json = False) -> None:
+@db.command(name="check")
+def check_database(url: Url = None, as_json: AsJson = False) -> None:
     """Read all of the database; exit code 2 where it is not sound, and a line for each problem."""
     from blip2core.storage import open_database
     from blip2core.storage.maintenance import check as check_all
@@ -61,6 +60,6 @@ def check(url: DatabaseUrl = None, as_json: Json = False) -> None:
     for problem in () if as_json else health.problems:
         print(f"blip2: {problem}", file=sys.stderr)
     words = f"{sum(health.rows.values())} rows, {len(health.problems)} problems."
-    write(asdict(health), as_json, words)
+    write_row(asdict(health), as_json, words)
     if health.problems:
         raise typer.Exit(BAD_CALL)

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from blip2core.cli.options import Device, Json, MatcherName, OneImage
-from blip2core.cli.output import NamedImages, write
+from blip2core.cli.options import AsJson, Device, MatcherName, OneImage
+from blip2core.cli.output import NamedImages, write_row
 
-commands = typer.Typer()
+explain_commands = typer.Typer()
 
 
-@commands.command()
+@explain_commands.command()
 def explain(
     image: OneImage,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for; may be empty.")],
@@ -25,7 +25,7 @@ def explain(
     npz: Annotated[Path | None, typer.Option(help="Write all attention as numbers.")] = None,
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show where the matcher looked for a text: in words, as a opened, as numbers."""
     from blip2core.explain import Focus
@@ -42,10 +42,10 @@ def explain(
             matcher, opened, text, method=method, focus=focus, test=test, files=files
         ):
             words = [row["method"], row["description"], row.get("verdict", "")]
-            write({"image": name, **row}, as_json, label, *words)
+            write_row({"image": name, **row}, as_json, label, *words)
     named.finish()
 
 
 def _beside(file: Path | None, label: str) -> Path | None:
-    """The file to write; with several images, each has its name in it."""
+    """Return the file to write; with several images, each has its name in it."""
     return file if file is None or not label else file.with_stem(f"{file.stem}-{Path(label).stem}")

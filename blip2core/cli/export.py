@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from blip2core.cli.options import DatabaseUrl, Json, Person
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson, DatabaseUrl, Person
+from blip2core.cli.output import write_row
 from blip2core.cli.studio import annotator_number, opened
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from blip2core.storage import Database
     from blip2core.storage.snapshot_selection import SnapshotPolicy
 
-commands = typer.Typer()
+export_commands = typer.Typer()
 
 
-@commands.command()
+@export_commands.command()
 def export(
     name: Annotated[
         str,
@@ -50,17 +50,17 @@ def export(
     snapshot: Annotated[str | None, typer.Option(help="What to call a new snapshot.")] = None,
     person: Person = "command line",
     database: DatabaseUrl = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write accepted pairs to files, with where each comes from and a dataset card."""
     from blip2core.config import ExportConfig
     from blip2core.exports.output import refuse_taken
     from blip2core.exports.snapshots import write_snapshot
-    from blip2core.storage.schema import SOURCES
+    from blip2core.storage.schema import CAPTION_SOURCES
     from blip2core.storage.snapshot_selection import SnapshotPolicy
 
     policy = SnapshotPolicy(
-        sources=tuple(source or SOURCES),
+        sources=tuple(source or CAPTION_SOURCES),
         decided=decided,
         lowest_itm=lowest_itm,
         per_item=per_item,
@@ -82,7 +82,7 @@ def _snapshot(
     from blip2core.errors import ConfigError, StorageError
     from blip2core.storage.datasets import find_dataset
     from blip2core.storage.snapshot_selection import SnapshotPolicy
-    from blip2core.storage.snapshots import freeze, named_snapshot
+    from blip2core.storage.snapshots import freeze_snapshot, named_snapshot
 
     with database.read() as session:
         try:
@@ -99,7 +99,9 @@ def _snapshot(
             return found.id, found.name
     by = annotator_number(database, person)
     with database.write() as session:
-        made = freeze(session, dataset_id=dataset, policy=policy, created_by=by, name=new_name)
+        made = freeze_snapshot(
+            session, dataset_id=dataset, policy=policy, created_by=by, name=new_name
+        )
         return made.id, made.name
 
 
@@ -113,4 +115,4 @@ def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool)
         "pictures": manifest.images,
     }
     words = f"{out}: {manifest.pairs} pairs of {manifest.images} images, snapshot {snapshot}"
-    write(row, as_json, words)
+    write_row(row, as_json, words)

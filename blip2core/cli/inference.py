@@ -6,34 +6,34 @@ from typing import Annotated
 import typer
 
 from blip2core.cli.options import (
+    AsJson,
+    DecodingMode,
     Device,
     GeneratorName,
-    Images,
-    Json,
+    ImageNames,
     MatcherName,
     MaxTokens,
-    Mode,
     OneImage,
     Seed,
 )
-from blip2core.cli.output import NamedImages, write
+from blip2core.cli.output import NamedImages, write_row
 from blip2core.config import DecodeConfig
 from blip2core.records import Conversation
 
-commands = typer.Typer()
+inference_commands = typer.Typer()
 
 
-@commands.command()
+@inference_commands.command()
 def caption(
-    images: Images,
+    images: ImageNames,
     num: Annotated[int, typer.Option(help="Captions of each image.")] = 1,
-    mode: Mode = "greedy",
+    mode: DecodingMode = "greedy",
     prompt: Annotated[str | None, typer.Option(help="How the caption shall begin.")] = None,
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
     model: GeneratorName = "stickers-opt",
     device: Device = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is in each image."""
     from blip2core.models.loading import load_generator
@@ -44,22 +44,22 @@ def caption(
     for name, opened in named:
         features = generator.encode([opened])
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            write({"image": name, "caption": text.text}, as_json, named.label(name), text.text)
+            write_row({"image": name, "caption": text.text}, as_json, named.label(name), text.text)
     named.finish()
 
 
-@commands.command()
-def ask(
+@inference_commands.command(name="ask")
+def ask_image(
     image: OneImage,
     questions: Annotated[
         list[str], typer.Argument(metavar="QUESTION...", help="Several make a conversation.")
     ],
-    mode: Mode = "greedy",
+    mode: DecodingMode = "greedy",
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
     model: GeneratorName = "stickers-opt",
     device: Device = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask about an image; later questions know the earlier ones and their answers."""
     from blip2core.chat import prompt_for
@@ -75,17 +75,17 @@ def ask(
             answer = generator.answer(features, [prompt.text], decode=decode)[0].text
             talk = talk.add(question, answer)
             row = {"image": name, "question": question, "answer": answer}
-            write(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
+            write_row(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
     named.finish()
 
 
-@commands.command()
+@inference_commands.command()
 def match(
     image: OneImage,
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...")],
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """How well each text fits an image: matching probability and contrastive cosine."""
     from blip2core.models.loading import load_matcher
@@ -96,18 +96,18 @@ def match(
         for fit in matcher.match(matcher.encode([opened]), texts):
             scores = f"{fit.itm:.3f}\t{fit.itc:+.3f}"
             label = named.label(name)
-            write({"image": name} | asdict(fit), as_json, label, scores, fit.text)
+            write_row({"image": name} | asdict(fit), as_json, label, scores, fit.text)
     named.finish()
 
 
-@commands.command()
+@inference_commands.command()
 def retrieve(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the images are.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")],
     top: Annotated[int, typer.Option(min=1, help="Results shown.")] = 10,
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """The images of a folder that fit a text best."""
     from blip2core.models.loading import load_matcher
@@ -120,5 +120,5 @@ def retrieve(
         joined = features[0].join(features)
         for index, fit in matcher.rank(text, joined, shortlist=max(128, top))[:top]:
             row = {"image": names[index], "itm": fit.itm, "itc": fit.itc}
-            write(row, as_json, f"{fit.itm:.3f}\t{fit.itc:+.3f}", names[index])
+            write_row(row, as_json, f"{fit.itm:.3f}\t{fit.itc:+.3f}", names[index])
     named.finish()

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import Json
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson
+from blip2core.cli.output import write_row
 
 if TYPE_CHECKING:
     from blip2core.intake import CheckedImage
 
-commands = typer.Typer()
+intake_commands = typer.Typer()
 
 
-@commands.command()
+@intake_commands.command()
 def intake(
     sources: Annotated[
         list[str],
@@ -31,7 +31,7 @@ def intake(
     root: Annotated[
         Path | None, typer.Option(help="Folder that the paths of a table may reach into.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """What an import would bring: images, texts, problems, duplicates. Nothing is kept."""
     from blip2core.errors import ImageError
@@ -50,21 +50,21 @@ def intake(
         except ImageError as error:
             problems += 1
             row: dict[str, object] = {"name": found.name, "problem": str(error)}
-            write(row, as_json, safe_name(found.name), f"problem: {error}")
+            write_row(row, as_json, safe_name(found.name), f"problem: {error}")
             continue
         names.append(found.name)
         checked.append(replace(facts, data=b""))  # memory does not grow with the images
         row = _row(found.name, facts) | {"texts": found.texts, "url": found.url}
         texts = " | ".join(safe_name(text) for text in found.texts)
         size = f"{facts.width} x {facts.height} {facts.format}"
-        write(row, as_json, safe_name(found.name), size, texts, facts.changed)
+        write_row(row, as_json, safe_name(found.name), size, texts, facts.changed)
     alike = 0
     for kind, places in _alike(checked):
         alike += 1
         group = [names[place] for place in places]
-        write({"alike": group, "kind": kind}, as_json, kind, *map(safe_name, group))
+        write_row({"alike": group, "kind": kind}, as_json, kind, *map(safe_name, group))
     counts = {"pictures": len(names), "problems": problems, "groups_alike": alike}
-    write(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
+    write_row(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def _row(name: str, facts: "CheckedImage") -> dict[str, object]:
@@ -73,7 +73,7 @@ def _row(name: str, facts: "CheckedImage") -> dict[str, object]:
 
 
 def _alike(checked: "Sequence[CheckedImage]") -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Groups of images that are the same or look alike, and which of these it is."""
+    """Yield groups of images that are the same or look alike, and which of these it is."""
     from blip2core.intake import clusters, near_pairs
 
     for group in clusters(near_pairs([facts.phash for facts in checked])):

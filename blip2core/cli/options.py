@@ -4,17 +4,19 @@ from typing import Annotated, Literal
 
 import typer
 
-Images = Annotated[
+ImageNames = Annotated[
     list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")
 ]
 OneImage = Annotated[
     str, typer.Argument(metavar="IMAGE", help="A file, a folder, or - for standard input.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per result.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per result.")]
 GeneratorName = Annotated[str, typer.Option("--model", help="A name of `blip2 models`.")]
 MatcherName = GeneratorName
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
-Mode = Annotated[Literal["greedy", "sample", "beam"], typer.Option(help="How words are chosen.")]
+DecodingMode = Annotated[
+    Literal["greedy", "sample", "beam"], typer.Option(help="How words are chosen.")
+]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same text; sample only.")]
 MaxTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest text, in tokens.")]
 DatabaseUrl = Annotated[
@@ -23,6 +25,12 @@ DatabaseUrl = Annotated[
         "--database", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."
     ),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="Its name.")]
 Rules = Annotated[
     str | None,

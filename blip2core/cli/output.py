@@ -33,28 +33,28 @@ class NamedImages:
             except ImageError as error:
                 self._failed = True
                 if self._as_json:
-                    write({"image": name, "error": str(error)}, True)
+                    write_row({"image": name, "error": str(error)}, True)
                 else:
                     print(f"blip2: {error}", file=sys.stderr)
 
     def label(self, name: str) -> str:
-        """What a line begins with: the name, where there are several named."""
+        """Return what a line begins with: the name, where there are several named."""
         return name if len(self._names) > 1 else ""
 
     def finish(self) -> None:
-        """Ends the command with exit code 2 where an image could not be read."""
+        """End the command with exit code 2 where an image could not be read."""
         if self._failed:
             raise typer.Exit(BAD_CALL)
 
 
-def write(row: Mapping[str, object], as_json: bool, *words: str) -> None:
+def write_row(row: Mapping[str, object], as_json: bool, *words: str) -> None:
     """One result: `row` as JSON, or the words."""
     line = json.dumps(row, ensure_ascii=False) if as_json else "\t".join(filter(None, words))
     print(line, flush=True)
 
 
 def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Nested figures -> ("captions.noun_f1", value) pairs."""
+    """Yield ("captions.noun_f1", value) pairs of nested figures."""
     for name, value in figures.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
@@ -63,6 +63,6 @@ def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
 
 
 def _names(source: str) -> list[str]:
-    """A folder -> the images in it; all else stands for itself."""
+    """Return the names of the images in a folder; any other source stands for itself."""
     is_folder = source != "-" and Path(source).is_dir()
     return [str(path) for path in find_images(source)] if is_folder else [source]

@@ -7,22 +7,22 @@ from typing import Annotated
 
 import typer
 
-from blip2core.cli.options import Json
-from blip2core.cli.output import write
+from blip2core.cli.options import AsJson
+from blip2core.cli.output import write_row
 from blip2core.stickers.scene import SPLITS
 
 stickers = typer.Typer(help="The synthetic sticker world.", no_args_is_help=True)
 
 
-@stickers.command()
-def paint(
+@stickers.command(name="paint")
+def paint_stickers(
     out: Annotated[Path, typer.Option(help="Folder for the images and truth.jsonl.")],
     seed: Annotated[int, typer.Option(min=0, help="Of the first image.")] = SPLITS["test"].start,
     count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 1,
     heldout: Annotated[
         bool, typer.Option("--heldout", help="Only scenes with combinations kept from training.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Paint images of the sticker world, with what is in them as JSON beside them."""
     from blip2core.stickers.paint import paint as paint_scene
@@ -36,4 +36,4 @@ def paint(
             paint_scene(scene).save(file)
             row = {"file": file.name, "truth": asdict(scene)}
             truth.write(json.dumps(row) + "\n")
-            write(row, as_json, str(file))
+            write_row(row, as_json, str(file))

@@ -13,7 +13,7 @@ from blip2core.errors import ConfigError, StorageError
 if TYPE_CHECKING:
     from blip2core.storage import Database
 
-RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
+NAMED_RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
 """Rules that have a name: ITM of at least 0.5, and the best two by ITC."""
 
 
@@ -30,7 +30,7 @@ def opened(url: str | None, *, owner: bool = True) -> "Iterator[Database]":
 
 
 def dataset_number(database: "Database", name: str) -> int:
-    """The number of a dataset. StorageError names those there are."""
+    """Return the number of a dataset. Raises StorageError, which names those there are."""
     from blip2core.storage.datasets import find_dataset
 
     with database.read() as session:
@@ -38,7 +38,7 @@ def dataset_number(database: "Database", name: str) -> int:
 
 
 def annotator_number(database: "Database", handle: str) -> int:
-    """The number of a person, new where there is none of this name."""
+    """Return the number of a person, new where there is none of this name."""
     from blip2core.storage.people import get_or_create_annotator
 
     with database.write() as session:
@@ -53,7 +53,7 @@ def rules_named(
     *,
     may_be_new: bool = False,
 ) -> FilterConfig:
-    """The rules that are named, else those of the dataset; with another threshold.
+    """Return the rules that are named, else those of the dataset; with another threshold.
 
     StorageError where there is no such dataset, unless it `may_be_new`, with the usual rules.
     """
@@ -67,17 +67,17 @@ def rules_named(
             if not may_be_new:
                 raise
             chosen = FilterConfig()
-    if name in RULES:
-        chosen = RULES[name]
+    if name in NAMED_RULES:
+        chosen = NAMED_RULES[name]
     elif name is not None:
         if not Path(name).is_file():
-            raise ConfigError(f"rules ({name}) must be {', '.join(RULES)}, or a file")
+            raise ConfigError(f"rules ({name}) must be {', '.join(NAMED_RULES)}, or a file")
         chosen = read_config(Path(name), FilterConfig)
     return chosen if threshold is None else replace(chosen, threshold=threshold)
 
 
 def shown(text: str) -> str:
-    """A text of somebody else's on one line of a terminal."""
+    """Return a text from outside in a form that is safe on one line of a terminal."""
     from blip2core.intake import safe_name
 
     return safe_name(text)

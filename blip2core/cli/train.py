@@ -8,30 +8,30 @@ import typer
 
 from blip2core import config as configs
 from blip2core.cli.config_files import read_config
-from blip2core.cli.options import GeneratorName, Json
-from blip2core.cli.output import flat, write
+from blip2core.cli.options import AsJson, GeneratorName
+from blip2core.cli.output import flat, write_row
 from blip2core.errors import ConfigError
 
-commands = typer.Typer()
+train_commands = typer.Typer()
 convert = typer.Typer(help="Checkpoints of other projects.", no_args_is_help=True)
 
 
-@commands.command()
+@train_commands.command()
 def train(
     stage: Annotated[Literal["unimodal", "stage1", "stage2", "finetune"], typer.Argument()],
     config: Annotated[Path, typer.Option(help="Settings as a JSON or TOML file.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run goes on there.")],
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train one stage; its settings are the fields of the stage's configuration."""
     kind = getattr(configs, f"{stage.capitalize()}Config")
     settings = read_config(config, kind)
     result = import_module(f"blip2core.training.{stage}").run(settings, out)
-    write({"stage": stage, "out": str(result)}, as_json, str(result))
+    write_row({"stage": stage, "out": str(result)}, as_json, str(result))
 
 
-@commands.command()
-def evaluate(
+@train_commands.command(name="evaluate")
+def evaluate_model(
     model: GeneratorName = "stickers-opt",
     task: Annotated[
         str,
@@ -45,21 +45,21 @@ def evaluate(
     heldout: Annotated[
         bool, typer.Option("--heldout", help="Scenes with combinations kept from training.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a model on fresh sticker scenes."""
     from blip2core.evaluation import evaluate as measure
 
     figures = measure(model, task, seed, scenes, heldout)
     if as_json:
-        write(figures, as_json)
+        write_row(figures, as_json)
     else:
         for name, value in flat(figures):
-            write({}, as_json, name, f"{value:.4f}" if isinstance(value, float) else str(value))
+            write_row({}, as_json, name, f"{value:.4f}" if isinstance(value, float) else str(value))
 
 
-@commands.command()
-def models(as_json: Json = False) -> None:
+@train_commands.command()
+def models(as_json: AsJson = False) -> None:
     """The models known by name."""
     from blip2core.models.specs import SPECS
 
@@ -76,7 +76,7 @@ def models(as_json: Json = False) -> None:
             "licence": spec.licence,
         }
         size = f"{spec.parameters / 1e6:,.0f} M"
-        write(row, as_json, f"{spec.name:28}{spec.kind:11}{size:>9}  {place:42}{spec.knows}")
+        write_row(row, as_json, f"{spec.name:28}{spec.kind:11}{size:>9}  {place:42}{spec.knows}")
 
 
 @convert.command()
@@ -90,14 +90,14 @@ def lavis(
     trained_only: Annotated[
         bool, typer.Option("--trained-only", help="To LAVIS: leave out the frozen weights.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """From a LAVIS file to a folder that `from_pretrained` loads, or back."""
     if target.suffix == ".pth":
         from blip2core.training.lavis import export_lavis
 
         export_lavis(source, target, frozen=not trained_only)
-        write({"file": str(target)}, as_json, str(target))
+        write_row({"file": str(target)}, as_json, str(target))
         return
     if base is None:
         raise ConfigError("--base is needed: LAVIS files lack configuration and frozen weights.")
@@ -106,4 +106,4 @@ def lavis(
     imported = import_lavis(source, base, target)
     row = {"folder": str(target), "taken": len(imported.taken), "kept": len(imported.kept)}
     words = f"{target}: {row['taken']} weights from {source}, {row['kept']} from {base}"
-    write(row, as_json, words)
+    write_row(row, as_json, words)

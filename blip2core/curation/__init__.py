@@ -32,13 +32,13 @@ from blip2core.curation.filter_rules import (
 from blip2core.curation.imports import Imported, import_images
 
 if TYPE_CHECKING:
-    from blip2core.curation.capfilt_run import Step, start_capfilt, start_rescore, work
+    from blip2core.curation.capfilt_run import CapFiltStep, start_capfilt, start_rescore, work
 
 __all__ = [
     "AppliedRules",
     "Imported",
     "Preview",
-    "Step",
+    "CapFiltStep",
     "apply_rules",
     "decided_items",
     "import_images",
@@ -49,7 +49,7 @@ __all__ = [
     "start_rescore",
     "work",
 ]
-_WORKING = ("Step", "start_capfilt", "start_rescore", "work")
+_WORKING = ("CapFiltStep", "start_capfilt", "start_rescore", "work")
 
 
 def __getattr__(name: str) -> Any:

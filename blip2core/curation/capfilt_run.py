@@ -32,12 +32,12 @@ from blip2core.storage.runs import (
 )
 from blip2core.storage.schema import Run
 
-PAGE = 256
+ITEMS_AT_ONCE = 256
 """Items asked of the database together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CapFiltStep:
     """What became of one item in a run; it is on disk."""
 
     run_id: int
@@ -50,7 +50,7 @@ class Step:
 def start_capfilt(
     database: Database, *, dataset_id: int, models: CapFilt, started_by: int | None = None
 ) -> int:
-    """The run that captions a dataset with this captioner and these settings, and scores it.
+    """Create the run that captions a dataset with this captioner and scores all its texts.
 
     One that has been begun goes on, also when it was done and items have come in since; without a
     seed the texts are new each time, and only a run that did not come to its end goes on.
@@ -77,7 +77,7 @@ def start_capfilt(
 def start_rescore(
     database: Database, *, dataset_id: int, models: CapFilt, started_by: int | None = None
 ) -> int:
-    """The run that scores all texts of a dataset with this matcher, and writes none."""
+    """Create the run that scores all texts of a dataset with this matcher, and writes none."""
     identity = scorer_identity(models.matcher)
     new = NewRun(
         kind="score",
@@ -94,7 +94,7 @@ def start_rescore(
 
 def work(
     database: Database, run_id: int, models: CapFilt, *, stop: Event | None = None
-) -> Yielding[Step, None, None]:
+) -> Yielding[CapFiltStep, None, None]:
     """Do what a run has still to do; each step is on disk when it is handed over.
 
     Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image
@@ -138,7 +138,7 @@ def _done_run(session: Session, new: NewRun) -> Run | None:
 
 
 def _prepare(database: Database, run_id: int) -> bool:
-    """Tells the run how many items there are -> whether it writes captions."""
+    """Tell the run how many items there are -> whether it writes captions."""
     with database.write() as session:
         run = get_run(session, run_id=run_id)
         counts = status_counts(session, dataset_id=run.dataset_id or 0)
@@ -154,7 +154,7 @@ def _tasks(
     captions: bool,
     pending: dict[int, PendingItem],
 ) -> Iterator[Task]:
-    """What is still to do, page by page; `pending` remembers the items that are under way."""
+    """Yield what is still to do, page by page; `pending` remembers the items that are under way."""
     last = 0
     while True:
         with database.read() as session:
@@ -164,7 +164,7 @@ def _tasks(
                 identity=identity,
                 captions=captions,
                 after=last,
-                limit=PAGE,
+                limit=ITEMS_AT_ONCE,
             )
         if not page:
             return
@@ -183,8 +183,8 @@ def _tasks(
             )
 
 
-def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> Step:
-    """One item's texts into the database; its scores come back with their numbers."""
+def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> CapFiltStep:
+    """Store the texts of one item and return its scores under the numbers of the texts."""
     step: dict[str, Any] = {"run_id": run_id, "item_id": item.item_id}
     if judged.problem is not None:
         return _failed(session, judged.problem, **step)
@@ -201,7 +201,7 @@ def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> 
                 problem=Problem(name=judged.task.name, reason=reason),
             )
         numbers += stored
-    return Step(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)
+    return CapFiltStep(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)
 
 
 def _stored_numbers(
@@ -213,6 +213,6 @@ def _stored_numbers(
     return [number[text] for text in texts]
 
 
-def _failed(session: Session, problem: Problem, *, run_id: int, item_id: int) -> Step:
+def _failed(session: Session, problem: Problem, *, run_id: int, item_id: int) -> CapFiltStep:
     add_problem(session, run_id=run_id, item_id=item_id, problem=problem)
-    return Step(run_id=run_id, item_id=item_id, problem=problem)
+    return CapFiltStep(run_id=run_id, item_id=item_id, problem=problem)

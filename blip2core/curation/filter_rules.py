@@ -12,8 +12,7 @@ from blip2core.config import FilterConfig
 from blip2core.records import Decision
 from blip2core.storage import Database
 from blip2core.storage.batches import Choice, NewBatch, decide_many, draw_audit
-from blip2core.storage.datasets import get_dataset
-from blip2core.storage.datasets import set_rules as store_rules
+from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.schema import AuditItem, Batch, Dataset
 from blip2core.storage.scored_items import scored_items
 
@@ -51,17 +50,17 @@ class AppliedRules:
 
 
 def rules_of(dataset: Dataset) -> FilterConfig:
-    """The filter of a dataset, as it was set last."""
+    """Return the filter of a dataset, as it was set last."""
     if dataset.policy:
         return FilterConfig(**dataset.policy)
     return FilterConfig(threshold=dataset.threshold)
 
 
 def set_rules(database: Database, *, dataset_id: int, rules: FilterConfig) -> Preview:
-    """Gives a dataset another filter -> what it would decide. Nothing is decided or computed."""
+    """Give a dataset another filter -> what it would decide. Nothing is decided or computed."""
     centre = rules.threshold if rules.head == "itm" else None
     with database.write() as session:
-        store_rules(session, dataset_id=dataset_id, policy=asdict(rules), threshold=centre)
+        update_dataset(session, dataset_id=dataset_id, policy=asdict(rules), threshold=centre)
     with database.read() as session:
         return preview(session, dataset_id=dataset_id, rules=rules)
 
@@ -81,7 +80,7 @@ def decided_items(
 
 
 def preview(session: Session, *, dataset_id: int, rules: FilterConfig) -> Preview:
-    """What rules would decide now; show it before `apply_rules`."""
+    """Return what rules would decide now; show it before `apply_rules`."""
     accept = reject = items = items_kept = 0
     for _, decisions in decided_items(session, dataset_id=dataset_id, rules=rules):
         kept = sum(decision.kept for _, decision in decisions)

@@ -26,7 +26,7 @@ class Pulse:
         self._thread = Thread(target=self._beat, args=(seconds,), daemon=True, name="pulse")
 
     def hear(self, request: Request) -> None:
-        """Takes a wish; any of them sets `stop`."""
+        """Remember a request to pause or cancel, and set `stop`."""
         if request:
             self.asked = request
             self.stop.set()
@@ -52,7 +52,7 @@ class Pulse:
 def running(
     database: Database, run_id: int, stop: Event, *, seconds: float = BEAT_SECONDS
 ) -> Iterator[Pulse]:
-    """Marks a run as running for the block, and as what it has become behind it.
+    """Mark a run as running during the block, and with its outcome after it.
 
     done; cancelled or paused where somebody asked for it; paused where `stop` was set or the block
     was left early; failed, with the error, where it raised. A run that is killed stays "running",

@@ -20,7 +20,7 @@ from blip2core.exports import (
     sidecars,
     webdataset,
 )
-from blip2core.exports.card import card
+from blip2core.exports.card import dataset_card
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
@@ -31,14 +31,14 @@ from blip2core.records import ExportPair
 __all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs"]
 
 FORMATS: dict[str, Format] = {
-    "imagefolder": imagefolder.FORMAT,
-    "webdataset": webdataset.FORMAT,
-    "coco": coco.FORMAT,
-    "parquet": parquet.FORMAT,
-    "llava": llava.FORMAT,
-    "jsonl": jsonl.FORMAT,
-    "csv": csv.FORMAT,
-    "sidecars": sidecars.FORMAT,
+    "imagefolder": imagefolder.IMAGEFOLDER,
+    "webdataset": webdataset.WEBDATASET,
+    "coco": coco.COCO,
+    "parquet": parquet.PARQUET,
+    "llava": llava.LLAVA,
+    "jsonl": jsonl.JSONL,
+    "csv": csv.CSV,
+    "sidecars": sidecars.SIDECARS,
 }
 
 
@@ -76,7 +76,7 @@ def export_pairs(
         if not tally.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
         with output.open("README.md") as file:
-            file.write(card(subject, tally, output, layout, config).encode())
+            file.write(dataset_card(subject, tally, output, layout, config).encode())
         sums = output.close_sums()
         manifest = Manifest(
             data={

@@ -17,15 +17,20 @@ from blip2core.config import ExportConfig
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
-from blip2core.exports.rows import KINDS, OF_IMAGE, OF_TEXT
+from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 
-SPLITS = ("train", "validation", "test")
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-LONGEST = 300
+SPLIT_ORDER = ("train", "validation", "test")
+SIZE_CATEGORIES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+)
+LONGEST_FOREIGN_TEXT = 300
 """Characters of one foreign text in the card."""
-LIMITS = (
+STATED_LIMITS = (
     "The matcher scored what it can read; longer texts were scored by their beginning only.",
     "A score says how well a text fits for that model, not whether it is true.",
     "Picture files are copied as they came, with the metadata inside them (EXIF), which may tell "
@@ -34,10 +39,10 @@ LIMITS = (
 )
 
 
-def card(
+def dataset_card(
     subject: Subject, tally: ExportStatistics, output: Output, layout: Format, config: ExportConfig
 ) -> str:
-    """The whole README.md of what was written so far."""
+    """Return the whole README.md of what was written so far."""
     pairs, images = tally.pairs.total(), tally.images.total()
     parts = [
         _front_matter(subject, tally, layout, lists=config.captions == "lists"),
@@ -66,7 +71,7 @@ def card(
         "## Licences",
         _counts("licence of the picture, as its source states it", tally.licenses),
         "## Limits",
-        "\n".join(f"- {sentence}" for sentence in (*output.notes, *LIMITS)),
+        "\n".join(f"- {sentence}" for sentence in (*output.notes, *STATED_LIMITS)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -75,7 +80,7 @@ def escape(text: str) -> str:
     """Foreign text as one line of Markdown that shows it and does nothing else."""
     shown = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
     line = " ".join(shown.split())
-    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    line = line if len(line) <= LONGEST_FOREIGN_TEXT else f"{line[:LONGEST_FOREIGN_TEXT]}…"
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 
@@ -86,10 +91,12 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, lists: bool) -> str:
     pairs = tally.pairs.total()
     told: dict[str, Any] = {
-        "pretty_name": subject.dataset[:LONGEST],
+        "pretty_name": subject.dataset[:LONGEST_FOREIGN_TEXT],
         "task_categories": ["image-to-text"],
         "tags": ["image-captioning"],
-        "size_categories": [next((name for limit, name in SIZES if pairs < limit), "n>1M")],
+        "size_categories": [
+            next((name for limit, name in SIZE_CATEGORIES if pairs < limit), "n>1M")
+        ],
     }
     if layout.data_files is not None:
         files = [
@@ -103,7 +110,7 @@ def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, 
 
 
 def _features(*, lists: bool) -> list[dict[str, Any]]:
-    """The columns as `datasets` reads them from a card."""
+    """Return the columns as `datasets` reads them from a card."""
     image = {"name": "image", "dtype": "string"}
     if lists:
         captions = {"name": "captions", "list": "string"}
@@ -113,11 +120,11 @@ def _features(*, lists: bool) -> list[dict[str, Any]]:
 
 
 def _typed(names: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"name": name, "dtype": KINDS[name]} for name in names]
+    return [{"name": name, "dtype": COLUMN_TYPES[name]} for name in names]
 
 
 def _splits(tally: ExportStatistics) -> list[str]:
-    return [split for split in SPLITS if split in tally.pairs]
+    return [split for split in SPLIT_ORDER if split in tally.pairs]
 
 
 def _split_rows(tally: ExportStatistics) -> Iterator[tuple[str, str, str]]:
@@ -132,7 +139,7 @@ def _not_taken(subject: Subject, output: Output) -> str:
 
 
 def _counts(heading: str, counts: Counter[str], of: str = "pairs") -> str:
-    """A table of names and numbers, the most frequent first; empty where there is none."""
+    """Return a table of names and numbers, the most frequent first; empty where there is none."""
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return _table(heading, of, rows=((escape(name), str(count)) for name, count in ordered))
 
@@ -145,7 +152,7 @@ def _table(*headings: str, rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _flat(policy: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested rules -> (escaped name, escaped value)."""
+    """Yield nested rules -> (escaped name, escaped value)."""
     for name, value in sorted(policy.items()):
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")

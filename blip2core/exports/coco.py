@@ -65,7 +65,7 @@ class Annotations:
         self._images.write(b'\n],"licenses":' + _json(licenses) + b"}\n")
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`annotations/captions_train.json` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
 
     @contextmanager
@@ -83,7 +83,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
 
 
 def _append(file: BinaryIO, value: Any, *, first: bool) -> bool:
-    """One more element of an array; returns False, for the next one is not the first."""
+    """Append an element to a JSON array and return False: the next one is not the first."""
     file.write((b"\n" if first else b",\n") + _json(value))
     return False
 
@@ -92,8 +92,8 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-FORMAT = Format(
-    write=write,
+COCO = Format(
+    write=write_coco,
     what="`annotations/captions_SPLIT.json` as COCO has it, pictures in a folder per split; where "
     "a text comes from stands under `extra`.",
     reading='pycocotools.coco.COCO("FOLDER/annotations/captions_train.json")',

@@ -11,22 +11,21 @@ from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
 from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
+from blip2core.texts import spreadsheet_safe
 
-COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""How a cell begins that a spreadsheet would compute, wide forms included."""
+CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Each row of `train.csv` names its image as `images/ab/ab12….jpg`."""
     changed = 0
     with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
         for pair in pairs:
             if pair.split not in files:
-                files[pair.split].write(csv_line(COLUMNS))
+                files[pair.split].write(csv_line(CSV_COLUMNS))
             name = f"images/{output.add_image(pair, 'images')}"
             cells = [name, pair.text, *about(pair).values()]
-            safe = [safe_cell(cell) for cell in cells]
+            safe = [spreadsheet_safe(cell) for cell in cells]
             changed += sum(
                 cell is not as_it_was for cell, as_it_was in zip(safe, cells, strict=True)
             )
@@ -38,20 +37,15 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
         )
 
 
-def safe_cell(cell: Any) -> Any:
-    """Text that begins like a formula with an apostrophe in front; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
-
-
 def csv_line(cells: Iterable[Any]) -> bytes:
-    """One record as RFC 4180 has it; what is not known is empty."""
+    """Return one CSV record (RFC 4180); None becomes an empty cell."""
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
     return line.getvalue().encode()
 
 
-FORMAT = Format(
-    write=write,
+CSV = Format(
+    write=write_csv,
     what="A table per split in UTF-8; pictures lie in `images`.",
     reading='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',

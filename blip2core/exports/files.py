@@ -44,7 +44,7 @@ class Shards(Generic[Opened]):
         """Handed out so far."""
 
     def next(self) -> Opened:
-        """The file that the next entry belongs to."""
+        """Return the file that the next entry belongs to."""
         number, place = divmod(self.entries, self._size)
         if place == 0:
             self._open.close()

@@ -7,7 +7,7 @@ from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit
 from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
-from blip2core.exports.rows import KINDS, json_line, rows
+from blip2core.exports.rows import COLUMN_TYPES, json_line, rows
 from blip2core.records import ExportPair
 
 ABSENT = {"string": "", "int64": 0, "float64": -1.0}
@@ -15,7 +15,7 @@ ABSENT = {"string": "", "int64": 0, "float64": -1.0}
 its first rows, in each split for itself, and refuses a folder where they differ: so no null."""
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train/metadata.jsonl` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
     with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
@@ -28,17 +28,17 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
 
 
 def filled(row: dict[str, Any]) -> dict[str, Any]:
-    """The same row without nulls, also inside `details`."""
+    """Return the same row without nulls, also inside `details`."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        found[name] = ABSENT[KINDS[name]] if value is None else value
+        found[name] = ABSENT[COLUMN_TYPES[name]] if value is None else value
     if "details" in found:
         found["details"] = [filled(detail) for detail in found["details"]]
     return found
 
 
-FORMAT = Format(
-    write=write,
+IMAGEFOLDER = Format(
+    write=write_imagefolder,
     what="One folder per split, with the pictures and a `metadata.jsonl` that names them.",
     reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
     data_files="{split}/**",

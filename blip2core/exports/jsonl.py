@@ -10,7 +10,7 @@ from blip2core.exports.rows import json_line, rows
 from blip2core.records import ExportPair
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_jsonl(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Each line of `train.jsonl` names its image as `images/ab/ab12….jpg`."""
     with PerSplit(lambda split: output.open(f"{split}.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
@@ -18,8 +18,8 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
             files[pair.split].write(json_line({"image": name, **row}))
 
 
-FORMAT = Format(
-    write=write,
+JSONL = Format(
+    write=write_jsonl,
     what="One JSON object per line and pair, in a file per split; pictures lie in `images`.",
     reading='pandas.read_json("FOLDER/train.jsonl", lines=True, dtype=False)',
     data_files="{split}.jsonl",

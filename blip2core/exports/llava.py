@@ -36,7 +36,7 @@ class Conversations:
         self._separator = b",\n"
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train.json` names its images as `images/ab/ab12….jpg`.
 
     A text with a control word of LLaVA's is left out and named in `left_out.jsonl`: written as it
@@ -63,8 +63,8 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
             splits[pair.split].add(pair, image)
 
 
-FORMAT = Format(
-    write=write,
+LLAVA = Format(
+    write=write_llava,
     what="A JSON list of one-turn conversations per split; pictures lie in `images`, and where a "
     "text comes from stands under `extra`.",
     reading='json.load(open("FOLDER/train.json"))',

@@ -35,7 +35,7 @@ class Manifest:
 
 
 def tool_version() -> str:
-    """Name and version of this program."""
+    """Return name and version of this program."""
     try:
         return f"{PACKAGE} {version(PACKAGE)}"
     except PackageNotFoundError:  # run from a folder that was never installed

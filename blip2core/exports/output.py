@@ -12,12 +12,11 @@ from typing import BinaryIO, TextIO
 
 from blip2core.errors import ExportError
 from blip2core.records import ExportPair
+from blip2core.storage.images import SUFFIX_OF_FORMAT
 
 SUMS = "SHA256SUMS"
 """Every file but itself and the manifest, in the order of writing; `sha256sum -c` reads it."""
-MANIFEST = "manifest.json"
-SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
-"""Format of a stored image -> how its name ends."""
+MANIFEST_NAME = "manifest.json"
 
 
 class Output:
@@ -56,7 +55,7 @@ class Output:
 
         Named by its hash, and spread over 256 folders unless `flat`.
         """
-        name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
+        name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
         name = name if flat else f"{pair.image_sha256[:2]}/{name}"
         if not (self._folder / under / name).exists():
             data = read_image(pair)
@@ -73,13 +72,13 @@ class Output:
 
     def write_manifest(self, data: bytes) -> None:
         """The last file: where it is, all others are."""
-        with (self._folder / MANIFEST).open("xb") as file:
+        with (self._folder / MANIFEST_NAME).open("xb") as file:
             file.write(data)
             _sync(file)
 
 
 def refuse_taken(out: Path) -> None:
-    """ExportError where there is something already: an export never adds to what it finds."""
+    """Raise ExportError where `out` exists: an export never adds to what it finds."""
     if out.exists():
         raise ExportError(f"{out} exists already: name a new folder for the export.")
 
@@ -106,17 +105,19 @@ def new_folder(out: Path) -> Iterator[Output]:
 
 
 def read_image(pair: ExportPair) -> bytes:
-    """The stored bytes of an image. ExportError where they are gone or not what they were."""
+    """Return the stored bytes of an image. Raises ExportError where they are gone or not what they
+    were.
+    """
     try:
         data = Path(pair.image_path).read_bytes()
     except OSError as error:
         raise ExportError(
-            f"The picture of item {pair.item_id} is no longer stored; it may have been taken "
+            f"The image of item {pair.item_id} is no longer stored; it may have been taken "
             "down. Make a new snapshot and export that."
         ) from error
     if hashlib.sha256(data).hexdigest() != pair.image_sha256:
         raise ExportError(
-            f"The stored picture of item {pair.item_id} is damaged: its bytes do not have the "
+            f"The stored image of item {pair.item_id} is damaged: its bytes do not have the "
             f"hash {pair.image_sha256[:12]}. Bring it back from a backup, or import it again."
         )
     return data

@@ -12,9 +12,10 @@ from pyarrow import parquet
 from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit, Shards
 from blip2core.exports.layout import Format
-from blip2core.exports.output import SUFFIXES, Output, read_image
-from blip2core.exports.rows import KINDS, OF_IMAGE, OF_TEXT, rows
+from blip2core.exports.output import Output, read_image
+from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT, rows
 from blip2core.records import ExportPair
+from blip2core.storage.images import SUFFIX_OF_FORMAT
 
 GROUP_ROWS = 1_000
 GROUP_BYTES = 32 * 2**20
@@ -43,7 +44,7 @@ class Table:
         self._rows, self._bytes = [], 0
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_parquet(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`data/train-00000.parquet` and so on, `config.shard_pairs` rows each."""
     lists = config.captions == "lists"
 
@@ -52,7 +53,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
 
     with PerSplit(shards) as splits:
         for pair, row in rows(pairs, lists=lists):
-            name = f"{pair.image_sha256}.{SUFFIXES[pair.format]}"
+            name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
             image = {"bytes": read_image(pair), "path": name}
             splits[pair.split].next().add({"image": image, **row})
 
@@ -69,7 +70,9 @@ def _table(output: Output, split: str, lists: bool, number: int) -> Iterator[Tab
 
 
 def schema(*, lists: bool) -> pa.Schema:
-    """The columns, and in the metadata the features as `datasets` writes them in its own files."""
+    """Return the columns, and in the metadata the features as `datasets` writes them in its own
+    files.
+    """
     image, text = _kinds(OF_IMAGE), _kinds(OF_TEXT)
     fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
     features: dict[str, Any] = {"image": {"_type": "Image"}}
@@ -90,7 +93,7 @@ def schema(*, lists: bool) -> pa.Schema:
 
 
 def _kinds(names: Iterable[str]) -> dict[str, str]:
-    return {name: KINDS[name] for name in names}
+    return {name: COLUMN_TYPES[name] for name in names}
 
 
 def _arrow(kinds: dict[str, str]) -> list[tuple[str, Any]]:
@@ -105,8 +108,8 @@ def _value(kind: str) -> dict[str, str]:
     return {"dtype": kind, "_type": "Value"}
 
 
-FORMAT = Format(
-    write=write,
+PARQUET = Format(
+    write=write_parquet,
     what="Tables per split in `data`, with the picture files as bytes in the column `image`.",
     reading='datasets.load_dataset("parquet", data_dir="FOLDER/data")',
     data_files="data/{split}-*.parquet",

@@ -21,7 +21,7 @@ OF_TEXT = (
     "decided_by",
 )
 
-KINDS = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
+COLUMN_TYPES = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
     "itm": "float64",
     "itc": "float64",
     "caption_id": "int64",
@@ -34,22 +34,22 @@ KINDS = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
 
 
 def about_image(pair: ExportPair) -> dict[str, Any]:
-    """The fields of a pair that its image has."""
+    """Return the fields of a pair that its image has."""
     return {name: getattr(pair, name) for name in OF_IMAGE}
 
 
 def about_text(pair: ExportPair) -> dict[str, Any]:
-    """The fields of a pair that its text has, the text itself left out."""
+    """Return the fields of a pair that its text has, the text itself left out."""
     return {name: getattr(pair, name) for name in OF_TEXT}
 
 
 def about(pair: ExportPair) -> dict[str, Any]:
-    """All provenance of a pair; no path of this machine is in it."""
+    """Return all provenance of a pair; no path of this machine is in it."""
     return about_text(pair) | about_image(pair)
 
 
 def by_image(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
-    """The pairs of each image together; they come one after the other."""
+    """Yield the pairs of each image together; they come one after the other."""
     for _, group in groupby(pairs, key=attrgetter("image_sha256")):
         yield list(group)
 
@@ -57,7 +57,7 @@ def by_image(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
 def rows(
     pairs: Iterable[ExportPair], *, lists: bool
 ) -> Iterator[tuple[ExportPair, dict[str, Any]]]:
-    """A row per pair with `text`, or with `lists` one per image with `captions`.
+    """Yield a row per pair with `text`, or with `lists` one per image with `captions`.
 
     With each row comes a pair that has its image.
     """
@@ -71,6 +71,6 @@ def rows(
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:
-    """A row as a line of JSON; line breaks of other scripts are escaped as well."""
+    """Return a row as a line of JSON; line breaks of other scripts are escaped as well."""
     text = json.dumps(row, ensure_ascii=False).replace("\u2028", "\\u2028")
     return text.replace("\u2029", "\\u2029").replace("\x85", "\\u0085").encode() + b"\n"

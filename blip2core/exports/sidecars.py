@@ -9,7 +9,7 @@ from blip2core.exports.rows import about, by_image, json_line
 from blip2core.records import ExportPair
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train/ab12….jpg` with `train/ab12….txt`; `manifest.jsonl` holds what has no room there.
 
     Named by hash, because a.jpg and a.png would share a.txt. Several captions of an image are
@@ -34,8 +34,8 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
         )
 
 
-FORMAT = Format(
-    write=write,
+SIDECARS = Format(
+    write=write_sidecars,
     what="Pictures in a folder per split, each with a `.txt` of the same name, one caption a line; "
     "`manifest.jsonl` has the exact texts and where they come from.",
     reading='open("FOLDER/train/HASH.txt").read().split("\\n")',

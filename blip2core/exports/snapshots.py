@@ -52,7 +52,7 @@ def write_snapshot(
     """
     config = config or ExportConfig()
     with database.read() as session:
-        subject = describe(session, snapshot_id=snapshot_id)
+        subject = snapshot_subject(session, snapshot_id=snapshot_id)
     with database.write() as session:
         export_id = record_export(
             session, snapshot_id=snapshot_id, format=format, options=asdict(config)
@@ -75,8 +75,8 @@ def write_snapshot(
     return manifest
 
 
-def describe(session: Session, *, snapshot_id: int) -> Subject:
-    """What the card says of a snapshot; what happened after it was taken changes none of it."""
+def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:
+    """Return what the card says of a snapshot; later decisions change none of it."""
     snapshot = session.get_one(Snapshot, snapshot_id)
     found = agreement(double_verdicts(session, snapshot_id=snapshot_id))
     return Subject(
@@ -91,7 +91,7 @@ def describe(session: Session, *, snapshot_id: int) -> Subject:
 
 
 def _in_words(found: Agreement) -> str:
-    """One sentence."""
+    """Return one sentence on the agreement."""
     said = f"Two people judged {found.texts} texts both and agreed on {found.same:.0%} of them"
     if found.kappa is None or found.low is None or found.high is None:
         return f"{said}."

@@ -31,7 +31,7 @@ class ExportStatistics:
         self._last: ExportPair | None = None
 
     def watch(self, pairs: Iterable[ExportPair]) -> Iterator[ExportPair]:
-        """The same pairs. ExportError where they are out of order."""
+        """Yield the same pairs. Raises ExportError where they are out of order."""
         for pair in pairs:
             self._count(pair)
             yield pair
@@ -46,7 +46,7 @@ class ExportStatistics:
         elif last.split != pair.split:
             raise ExportError(
                 f"Item {pair.item_id} is in {last.split} and in {pair.split}: a model would be "
-                "tested on a picture it has seen."
+                "tested on an image it has seen."
             )
         self.pairs[pair.split] += 1
         self.sources[pair.source] += 1
@@ -61,7 +61,7 @@ class ExportStatistics:
                 counter[name if known else OTHERS] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """All counts, for the manifest."""
+        """Return all counts, for the manifest."""
         return {
             name: dict(sorted(value.items()))
             for name, value in vars(self).items()

@@ -9,12 +9,13 @@ from io import BytesIO
 from blip2core.config import ExportConfig
 from blip2core.exports.files import PerSplit, Shards
 from blip2core.exports.layout import Format
-from blip2core.exports.output import SUFFIXES, Output, read_image
+from blip2core.exports.output import Output, read_image
 from blip2core.exports.rows import about, json_line
 from blip2core.records import ExportPair
+from blip2core.storage.images import SUFFIX_OF_FORMAT
 
 
-def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+def write_webdataset(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """`train-00000.tar` and so on, `config.shard_pairs` samples each.
 
     Readers cut a name at its first dot, so keys are numbers. An image is repeated for each of its
@@ -28,7 +29,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
         for pair in pairs:
             tar = splits[pair.split].next()
             key = f"{splits[pair.split].entries - 1:09d}"
-            _add(tar, f"{key}.{SUFFIXES[pair.format]}", read_image(pair))
+            _add(tar, f"{key}.{SUFFIX_OF_FORMAT[pair.format]}", read_image(pair))
             _add(tar, f"{key}.txt", pair.text.encode())
             _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair)}))
 
@@ -49,8 +50,8 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(entry, BytesIO(data))
 
 
-FORMAT = Format(
-    write=write,
+WEBDATASET = Format(
+    write=write_webdataset,
     what="Tar files per split; each sample is a picture, its text (`.txt`) and its origin "
     "(`.json`) under one number.",
     reading='webdataset.WebDataset("FOLDER/train-00000.tar", shardshuffle=False).decode("pil")\n'

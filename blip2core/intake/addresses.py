@@ -19,13 +19,14 @@ TUNNELS = (
 
 
 def resolve(host: str) -> list[str]:
-    """Asks the system. OSError where the name is unknown."""
+    """Return the addresses that the system knows of a host. Raises OSError for an unknown one."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def public_addresses(host: str, resolve: Resolve = resolve) -> list[str]:
-    """All addresses of a host. IntakeError where one of them is not public, or there is none.
+    """Return all addresses of a host. Raises IntakeError where one of them is not public, or there
+    is none.
 
     One private address among public ones refuses the host: whoever wrote such a record means harm
     or the inside of a network.
@@ -45,7 +46,7 @@ def public_addresses(host: str, resolve: Resolve = resolve) -> list[str]:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address belongs to the public Internet, whatever way it is written."""
+    """Return whether an address belongs to the public Internet, whatever way it is written."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The images of a shelf, with the texts of the files beside them and of the tables among them."""
+"""The images of a folder or archive, with the texts beside them and of the tables among them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,14 +10,20 @@ from blip2core.intake.archives import Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image
-from blip2core.intake.files import ARCHIVES, IMAGES, TABLES, NamedFile, looks_like_image
+from blip2core.intake.files import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    NamedFile,
+    looks_like_image,
+)
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
-from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
+from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
 
-Found = WebImage | Problem
+ImageOrProblem = WebImage | Problem
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
@@ -35,32 +41,32 @@ class ReadPlan:
 
 
 def read_archive(
-    shelf: Archive,
+    archive: Archive,
     plan: ReadPlan,
     *,
-    archives: Callable[[NamedFile], Iterator[Found]] | None = None,
-) -> Iterator[Found]:
-    """Every image once, in the order of names; then what tables name besides.
+    read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
+) -> Iterator[ImageOrProblem]:
+    """Yield every image once, in the order of names; then the images that only tables name.
 
-    `archives` reads archives among the files, where that is allowed.
+    `read_inner` reads archives among the files, where that is allowed.
     """
-    return _ShelfReading(shelf, plan, archives).run()
+    return _ArchiveReading(archive, plan, read_inner).run()
 
 
 def read_entries(
-    entries: Iterable[Entry | Problem], shelf: Archive, plan: ReadPlan
-) -> Iterator[Found]:
-    """The image of each entry: its own bytes, a file of the shelf, or downloaded; in order."""
+    entries: Iterable[Entry | Problem], archive: Archive, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Yield the image of each entry in order: its bytes, a file of the archive, or a download."""
 
-    def local(entry: Entry | Problem) -> Found | Entry:
-        """What needs no network; an entry that has only an address comes back."""
+    def local(entry: Entry | Problem) -> ImageOrProblem | Entry:
+        """Return what needs no network; an entry that has only an address is returned as it is."""
         if isinstance(entry, Problem):
             return entry
         try:
             if entry.data is not None:
                 return image(entry.name, entry.data, entry)
             if entry.path:
-                data = shelf.file(entry.path, plan.limits.image_bytes)
+                data = archive.file(entry.path, plan.limits.image_bytes)
                 return image(entry.path, data.read(plan.limits.image_bytes), entry)
         except IntakeError as error:
             if not entry.url:
@@ -71,7 +77,7 @@ def read_entries(
 
 
 def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
-    """The entry with its path in the form of the shelf; a Problem where it leads outside."""
+    """Return the entry with its path in the archive; a Problem where it leads outside."""
     if isinstance(entry, Problem) or not entry.path or entry.data is not None:
         return entry
     try:
@@ -81,29 +87,29 @@ def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
 
 
 def _tables(names: Iterable[str]) -> list[str]:
-    """The tables, but the index that img2dataset writes beside each of its archives."""
-    archives = {stem(name) for name in names if suffix(name) in ARCHIVES}
-    return [name for name in names if suffix(name) in TABLES and stem(name) not in archives]
+    """Return the tables, but the index that img2dataset writes beside each of its archives."""
+    archives = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
+    return [name for name in names if suffix(name) in TABLE_SUFFIXES and stem(name) not in archives]
 
 
-class _ShelfReading:
-    """One pass over a shelf: what is there, what tables say of it, what has been read."""
+class _ArchiveReading:
+    """One pass over an archive: what is there, what tables say of it, what has been read."""
 
     def __init__(
         self,
-        shelf: Archive,
+        archive: Archive,
         plan: ReadPlan,
-        archives: Callable[[NamedFile], Iterator[Found]] | None,
+        read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None,
     ) -> None:
-        self._shelf, self._plan, self._archives = shelf, plan, archives
+        self._archive, self._plan, self._read_inner = archive, plan, read_inner
         self._limits = plan.limits
         self._names: dict[str, None] = {}
         self._bases: Counter[str] = Counter()
         self._rows = EntriesByName()
         self._used: set[str] = set()
 
-    def run(self) -> Iterator[Found]:
-        for name in self._shelf.names():
+    def run(self) -> Iterator[ImageOrProblem]:
+        for name in self._archive.names():
             if isinstance(name, Problem):
                 yield name
             else:
@@ -112,18 +118,18 @@ class _ShelfReading:
         for table in _tables(self._names):
             yield from self._read_table(table)
         for name in self._names:
-            if suffix(name) in IMAGES:
+            if suffix(name) in IMAGE_SUFFIXES:
                 yield self._read_image(name)
-        yield from read_entries(self._rows.rest(), self._shelf, self._plan)
+        yield from read_entries(self._rows.rest(), self._archive, self._plan)
         for name in self._names:
             if name not in self._used:
                 yield from self._read_other(name)
 
-    def _read_table(self, table: str) -> Iterator[Found]:
-        """Keeps the rows that are to be looked up by name; yields what the table carries itself."""
+    def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
+        """Keep the rows that are looked up by name; yield the images that the table carries."""
         self._used.add(table)
         try:
-            file = self._shelf.file(table, ANY if self._archives else self._limits.table_bytes)
+            file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
         except IntakeError as error:
             yield Problem(name=table, reason=str(error))
             return
@@ -136,47 +142,47 @@ class _ShelfReading:
             else:
                 self._rows.add(found)
 
-    def _read_image(self, name: str) -> Found:
+    def _read_image(self, name: str) -> ImageOrProblem:
         self._used.add(name)
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
         try:
             limit = self._limits.image_bytes
-            data = self._shelf.file(name, limit).read(limit)
+            data = self._archive.file(name, limit).read(limit)
             beside = side_entry(name, self._sides(name), self._limits)
         except IntakeError as error:
             return Problem(name=name, reason=str(error))
         return image(name, data, beside, *([row] if row else []))
 
     def _sides(self, name: str) -> dict[str, bytes]:
-        """The side files of an image by their ends: a.txt and a.jpg.txt are both of a.jpg."""
+        """Return the side files of an image by suffix: a.txt and a.jpg.txt both belong to a.jpg."""
         sides = {}
-        for end in TEXTS:
+        for end in SIDE_SUFFIXES:
             for side in (name + end, stem(name) + end):
                 if side in self._names:
                     self._used.add(side)
-                    file = self._shelf.file(side, MAX_SIDE)
+                    file = self._archive.file(side, MAX_SIDE)
                     sides[end] = file.read(MAX_SIDE, may_be_empty=True)
         return sides
 
-    def _read_other(self, name: str) -> Iterator[Found]:
-        """A file that is no image by its name, and that nothing has asked for."""
+    def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
+        """Yield a file that is no image by its name, and that nothing has asked for."""
         base = base_name(name).lower()
-        if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLES:
+        if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLE_SUFFIXES:
             return
         try:
-            if suffix(name) not in ARCHIVES:
+            if suffix(name) not in ARCHIVE_SUFFIXES:
                 limit = self._limits.image_bytes
-                yield _told(name, self._shelf.file(name, limit).read(limit))
-            elif self._archives is None:
+                yield _told(name, self._archive.file(name, limit).read(limit))
+            elif self._read_inner is None:
                 yield Problem(name=name, reason="An archive in an archive is not opened.")
             else:
-                yield from self._archives(self._shelf.file(name, ANY))
+                yield from self._read_inner(self._archive.file(name, ANY))
         except IntakeError as error:
             yield Problem(name=name, reason=str(error))
 
 
-def _told(name: str, data: bytes) -> Found:
-    """An image whose name does not say so, or what is wrong."""
+def _told(name: str, data: bytes) -> ImageOrProblem:
+    """Return an image whose name does not say that it is one, or a Problem."""
     if looks_like_image(data[:512]):
         return image(name, data)
     reason = "The file is neither an image, nor a text beside one, nor a table."

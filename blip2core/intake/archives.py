@@ -16,10 +16,13 @@ class Archive(Protocol):
     """Files by name; names are in the form of `inner_path`."""
 
     def names(self) -> Iterator[str | Problem]:
-        """What there is, in order; a Problem for each that is refused."""
+        """Return what there is, in order; a Problem for each that is refused."""
 
     def file(self, name: str, limit: int) -> NamedFile:
-        """IntakeError where there is none, it is empty, refused, or larger than `limit` bytes."""
+        """Return a file.
+
+        Raises IntakeError where there is none, or it is refused or larger than `limit` bytes.
+        """
 
 
 class FolderArchive:

@@ -10,13 +10,13 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.texts import clean_text
 
-PATHS = (
+PATH_COLUMNS = (
     *("file_name", "filename", "file", "image_path", "file_path", "filepath", "path", "image_file"),
     *("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp"),
 )
-URLS = ("url", "image_url", "img_url", "image_link", "src")
-PAGES = ("page_url", "page", "source_page", "page_link", "referrer", "website")
-LICENSES = ("license", "licence", "rights")
+URL_COLUMNS = ("url", "image_url", "img_url", "image_link", "src")
+PAGE_COLUMNS = ("page_url", "page", "source_page", "page_link", "referrer", "website")
+LICENSE_COLUMNS = ("license", "licence", "rights")
 TEXT = re.compile(r"(web_?)?(text|caption|alt|alt_?text|description|sentence)s?_?\d*")
 URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
 
@@ -33,13 +33,13 @@ class Columns:
     license: str | None = None
 
     def named(self) -> tuple[str, ...]:
-        """All columns that are read."""
+        """Return all columns that are read."""
         single = (self.path, self.url, self.page_url, self.license)
         return (*(name for name in single if name), *self.texts)
 
 
 def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:
-    """What each column of `header` is, by its usual names; `wanted` says it instead.
+    """Return what each column of `header` is: as `wanted` says, else by its usual names.
 
     IntakeError where no column tells of images, or a wanted one is missing.
     """
@@ -57,7 +57,7 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
 
 
 def guess_columns(header: Sequence[str]) -> Columns:
-    """What each column is by its usual names; of several that fit, the first of our lists."""
+    """Return what each column is by its usual names; the first of several that fit."""
     plain = {re.sub(r"[\s\-.]+", "_", name.strip().lower()): name for name in reversed(header)}
 
     def first(names: Iterable[str]) -> str | None:
@@ -65,16 +65,19 @@ def guess_columns(header: Sequence[str]) -> Columns:
 
     texts = tuple(plain[name] for name in reversed(plain) if TEXT.fullmatch(name))
     return Columns(
-        path=first(PATHS),
-        url=first(URLS),
+        path=first(PATH_COLUMNS),
+        url=first(URL_COLUMNS),
         texts=texts,
-        page_url=first(PAGES),
-        license=first(LICENSES),
+        page_url=first(PAGE_COLUMNS),
+        license=first(LICENSE_COLUMNS),
     )
 
 
 def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
-    """One row as an entry, which may name no image. IntakeError says what is wrong with it."""
+    """Return one row as an entry, which may name no image.
+
+    Raises IntakeError where its cells cannot be used.
+    """
     path, data = _image(row.get(columns.path)) if columns.path else (None, None)
     url = _word(row.get(columns.url)) if columns.url else None
     if path and URL.match(path):
@@ -91,7 +94,9 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
 
 
 def _image(value: object) -> tuple[str | None, bytes | None]:
-    """A path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare bytes."""
+    """Return a path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare
+    bytes.
+    """
     if isinstance(value, bytes):
         return None, value or None
     if isinstance(value, Mapping):
@@ -101,7 +106,7 @@ def _image(value: object) -> tuple[str | None, bytes | None]:
 
 
 def _word(value: object) -> str | None:
-    """A short text, cleaned; None where it is empty or something else."""
+    """Return a short text, cleaned; None where it is empty or something else."""
     if not isinstance(value, str):
         return None
     if len(value) > 4_000:

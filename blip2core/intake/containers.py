@@ -59,7 +59,7 @@ def plain_png(data: bytes) -> bytes:
 
 
 def is_plain_webp(data: bytes) -> bool:
-    """One still image, and nothing else."""
+    """Return one still image, and nothing else."""
     if len(data) != 8 + int.from_bytes(data[4:8], "little"):
         return False
     at = 12
@@ -72,7 +72,7 @@ def is_plain_webp(data: bytes) -> bool:
 
 
 def is_plain_gif(data: bytes) -> bool:
-    """One still image, and nothing else."""
+    """Return one still image, and nothing else."""
     at, images = 13 + _palette(data[10]), 0
     while data[at] != GIF_END:
         if data[at] == GIF_IMAGE:
@@ -91,7 +91,7 @@ def is_plain_bmp(data: bytes) -> bool:
 
 
 def _is_needed(segment: bytes) -> bool:
-    """Whether the pixels look different without this segment of a JPEG."""
+    """Return whether the pixels look different without this segment of a JPEG."""
     marker, body = segment[1], segment[4:]
     if marker == 0xE0:
         return body.startswith(b"JFIF\0") and len(body) == 14  # longer ones hold a thumbnail
@@ -103,7 +103,7 @@ def _is_needed(segment: bytes) -> bool:
 
 
 def _palette(flags: int) -> int:
-    """Bytes of the colour table that the flags of a GIF announce."""
+    """Return the number of bytes of the colour table that the flags of a GIF announce."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 

@@ -7,18 +7,20 @@ from blip2core.errors import IntakeError
 from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
 
-Row = tuple[int, dict[str, object] | IntakeError]
+TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it."""
 
 
 def csv_header(file: NamedFile) -> list[str]:
-    """The names of the columns, a repeated one numbered. IntakeError where there are none."""
+    """Return the names of the columns, a repeated one numbered. Raises IntakeError where there are
+    none.
+    """
     with Lines(file.open()) as lines:
         return _header(lines)[0]
 
 
-def csv_rows(file: NamedFile) -> Iterator[Row]:
-    """The rows below the header."""
+def csv_rows(file: NamedFile) -> Iterator[TableRow]:
+    """Yield the rows below the header."""
     with Lines(file.open()) as lines:
         header, delimiter = _header(lines)
         reader = csv.reader(iter(lines), delimiter=delimiter)
@@ -35,7 +37,7 @@ def csv_rows(file: NamedFile) -> Iterator[Row]:
 
 
 def _header(lines: Lines) -> tuple[list[str], str]:
-    """The first line's cells, and what parts them."""
+    """Return the cells of the first line, and the delimiter between them."""
     first = next(iter(lines), "")
     if not first.strip() or is_broken(first) or "\0" in first:
         raise IntakeError("The first line is no header of a table in UTF-8; save it as such.")

@@ -24,7 +24,7 @@ from blip2core.intake.guarded_network import GuardedBackend
 from blip2core.records import Problem, WebImage
 
 PORTS = {"http": 80, "https": 443}
-HEADERS = (
+REQUEST_HEADERS = (
     ("User-Agent", "blip2-studio"),
     ("Accept", "image/*"),
     ("Accept-Encoding", "identity"),
@@ -91,7 +91,7 @@ def fetch_all(
 
 
 def fetch(url: str, downloads: Downloads) -> bytes:
-    """The bytes at an address. IntakeError says why they are not fetched."""
+    """Return the bytes at an address. Raises IntakeError, which says why they are not fetched."""
     deadline = time.monotonic() + downloads.seconds
     target = _checked(url)
     for _ in range(downloads.redirects + 1):
@@ -118,7 +118,7 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 
 def _get(target: httpx.URL, downloads: Downloads, deadline: float) -> bytes | str:
-    """One request -> the body, or where it redirects to."""
+    """Send one request and return the body, or the address that it redirects to."""
     backend = GuardedBackend(
         resolve=downloads.resolve, network=downloads.network, deadline=deadline
     )
@@ -126,7 +126,7 @@ def _get(target: httpx.URL, downloads: Downloads, deadline: float) -> bytes | st
     address = httpcore.URL(
         scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
     )
-    headers = [("Host", target.netloc.decode("ascii")), *HEADERS]
+    headers = [("Host", target.netloc.decode("ascii")), *REQUEST_HEADERS]
     try:
         with (
             httpcore.ConnectionPool(ssl_context=_certificates(), network_backend=backend) as pool,

@@ -10,10 +10,10 @@ from blip2core.errors import ConfigError
 
 BANDS = 4
 BAND_BITS = 16
-NEAR = BANDS - 1
+MOST_BITS = BANDS - 1
 """Bits in which alike images may differ: so few cannot touch all four bands of a hash."""
 
-Group = tuple[int, ...]
+DuplicateGroup = tuple[int, ...]
 """Places of images that belong together, ascending."""
 
 
@@ -26,22 +26,22 @@ class NearPair:
     distance: int
 
 
-def same(keys: Sequence[Hashable]) -> list[Group]:
-    """Groups of two or more with the same key: SHA-256 of the file, or of the pixels."""
+def same(keys: Sequence[Hashable]) -> list[DuplicateGroup]:
+    """Return groups of two or more places with the same key, such as the SHA-256 of the file."""
     groups: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):
         groups.setdefault(key, []).append(place)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def near_pairs(hashes: Sequence[int], *, distance: int = NEAR) -> Iterator[NearPair]:
-    """All pairs of different 64-bit hashes that differ in at most `distance` bits, 0 to 3.
+def near_pairs(hashes: Sequence[int], *, distance: int = MOST_BITS) -> Iterator[NearPair]:
+    """Yield all pairs of different 64-bit hashes that differ in at most `distance` bits, 0 to 3.
 
     Images with one hash are paired with the first of them only, so that a thousand copies are a
     thousand pairs and not half a million; that first one stands for them in all other pairs.
     """
-    if not 0 <= distance <= NEAR:
-        raise ConfigError(f"distance ({distance}) must be from 0 to {NEAR}")
+    if not 0 <= distance <= MOST_BITS:
+        raise ConfigError(f"distance ({distance}) must be from 0 to {MOST_BITS}")
     values = numpy.array([value & 0xFFFF_FFFF_FFFF_FFFF for value in hashes], dtype=numpy.uint64)
     unique, firsts, group = numpy.unique(values, return_index=True, return_inverse=True)
     for place in numpy.flatnonzero(firsts[group] != numpy.arange(len(values))):
@@ -53,8 +53,8 @@ def near_pairs(hashes: Sequence[int], *, distance: int = NEAR) -> Iterator[NearP
                 yield NearPair(first, second, bits)
 
 
-def clusters(pairs: Iterable[NearPair]) -> list[Group]:
-    """Images that hang together by pairs, also over others; each is in at most one cluster."""
+def clusters(pairs: Iterable[NearPair]) -> list[DuplicateGroup]:
+    """Return the connected components of `pairs`: each image is in at most one cluster."""
     parent: dict[int, int] = {}
 
     def root(place: int) -> int:

@@ -32,7 +32,10 @@ class Entry:
 
 
 def clean_texts(texts: Iterable[str], limits: Limits) -> tuple[str, ...]:
-    """Cleaned, without empty and repeated ones, in order. IntakeError where one is too long."""
+    """Return cleaned texts in order, without empty and repeated ones.
+
+    Raises IntakeError where one is too long.
+    """
     found: dict[str, None] = {}
     for text in texts:
         if len(text) > limits.text_characters:
@@ -47,7 +50,7 @@ def clean_texts(texts: Iterable[str], limits: Limits) -> tuple[str, ...]:
 
 
 def image(name: str, data: bytes, *entries: Entry) -> WebImage:
-    """An image with what all `entries` know of it; the first that knows an address wins."""
+    """Return an image with what all `entries` know of it; the first that knows an address wins."""
     texts = dict.fromkeys(text for entry in entries for text in entry.texts)
     url, page_url, license = (
         next((value for entry in entries if (value := getattr(entry, field))), None)
@@ -60,7 +63,7 @@ def image(name: str, data: bytes, *entries: Entry) -> WebImage:
 
 
 def with_entry(found: WebImage, entry: Entry | None) -> WebImage:
-    """An image with what a table adds to it."""
+    """Return an image with what a table adds to it."""
     if entry is None:
         return found
     own = Entry(
@@ -74,7 +77,7 @@ def with_entry(found: WebImage, entry: Entry | None) -> WebImage:
 
 
 def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry | Problem]:
-    """Rows that tell of one image become one, in the order of their first.
+    """Yield one entry for all rows that are about the same image, in the order of the first rows.
 
     Rows that carry their image are merged where they stand together and pass by; the others wait
     for the last row of the table.
@@ -114,7 +117,7 @@ class EntriesByName:
         self._by_name[name] = entry
 
     def find(self, name: str, *, loosely: bool = True) -> Entry | None:
-        """The row of this name; loosely: else the only one with its file name, in any folder."""
+        """Return the row of this name; `loosely` also the only one with its file name."""
         if name not in self._by_name:
             alike = self._by_base.get(base_name(name), []) if loosely else []
             if len(alike) != 1:
@@ -124,7 +127,7 @@ class EntriesByName:
         return self._by_name[name]
 
     def rest(self) -> list[Entry]:
-        """Rows that nobody asked for, in order."""
+        """Return the rows that `find` has not returned, in order."""
         return [entry for name, entry in self._by_name.items() if name not in self._used]
 
 

@@ -9,11 +9,13 @@ from blip2core.errors import IntakeError
 from blip2core.images import SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 
-Kind = Literal["picture", "zip", "tar", "parquet", "jsonl", "csv", "other"]
+FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
-IMAGES = SUFFIXES | {".jfif", ".jpe", ".ico"}
-TABLES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
-ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"})
+IMAGE_SUFFIXES = SUFFIXES | {".jfif", ".jpe", ".ico"}
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+ARCHIVE_SUFFIXES = frozenset(
+    {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
+)
 IMAGE_STARTS = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -35,7 +37,7 @@ class NamedFile:
     content: Path | bytes = field(repr=False)
 
     def open(self) -> BinaryIO:
-        """IntakeError where it cannot be read."""
+        """Open the file for reading. Raises IntakeError where it cannot be read."""
         if isinstance(self.content, bytes):
             return io.BytesIO(self.content)
         try:
@@ -48,14 +50,16 @@ class NamedFile:
             return file.seek(0, io.SEEK_END)
 
     def read(self, limit: int, *, may_be_empty: bool = False) -> bytes:
-        """All bytes. IntakeError where there are none, or more than `limit`."""
+        """Return all bytes. Raises IntakeError where there are none, or more than `limit`."""
         data = self.start(limit + 1)
         if not data and not may_be_empty:
             raise IntakeError("The file is empty.")
         return within(data, limit)
 
     def start(self, count: int) -> bytes:
-        """The first bytes. IntakeError where the system opens the file, but does not read it."""
+        """Return the first bytes. Raises IntakeError where the system opens the file, but does not
+        read it.
+        """
         with self.open() as file:
             try:
                 return file.read(count)
@@ -68,14 +72,17 @@ class NamedFile:
 
 
 def within(data: bytes, limit: int) -> bytes:
-    """`data`, read with one byte more than `limit` allows; IntakeError where it is too large."""
+    """Return `data`, which was read with one byte more than `limit` allows.
+
+    Raises IntakeError where it is larger than `limit`.
+    """
     if len(data) > limit:
         raise IntakeError(f"The file is larger than {_megabytes(limit)}; make it smaller.")
     return data
 
 
-def kind_of(file: NamedFile) -> Kind:
-    """What a file is, by its first bytes; only texts are told apart by the end of their name."""
+def kind_of(file: NamedFile) -> FileKind:
+    """Return the kind of a file by its first bytes; text files are told apart by their suffix."""
     head = file.start(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
@@ -84,7 +91,7 @@ def kind_of(file: NamedFile) -> Kind:
     if head.startswith(b"PAR1"):
         return "parquet"
     if looks_like_image(head):
-        return "picture"
+        return "image"
     ending = suffix(file.name)
     if ending in {".jsonl", ".ndjson"}:
         return "jsonl"
@@ -92,7 +99,7 @@ def kind_of(file: NamedFile) -> Kind:
         return "csv"
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
-    return "picture" if ending in IMAGES else "other"
+    return "image" if ending in IMAGE_SUFFIXES else "other"
 
 
 def looks_like_image(head: bytes) -> bool:

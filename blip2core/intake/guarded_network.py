@@ -80,7 +80,7 @@ class _TimedStream(httpcore.NetworkStream):
 def _remaining(
     deadline: float, timeout: float | None, now: Callable[[], float] = time.monotonic
 ) -> float:
-    """Seconds that the next wait may take. IntakeError where none are left."""
+    """Return the seconds that the next wait may take. Raises IntakeError where none are left."""
     left = deadline - now()
     if left <= 0:
         raise IntakeError("The server is too slow; the time for one image is over.")

@@ -14,7 +14,7 @@ from blip2core.intake.limits import Limits
 
 LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
 """Formats that become JPEG where they have to be encoded again; all others become PNG."""
-QUALITY = 95
+JPEG_QUALITY = 95
 """Of a JPEG that has to be encoded again."""
 REMOVED = "Metadata, or data that is no part of the image, was removed."
 UPRIGHT = "The image was turned upright and encoded again."
@@ -43,10 +43,12 @@ class CheckedImage:
 
 
 def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
-    """The file as it came where that is clean; else without what is not the image: EXIF data with
-    places in it, comments, whatever is glued to it. Where that cannot be cut out, it is encoded
-    again. Of moving images the first frame stays. ImageError where it is no image, damaged, or
-    too large: that is seen in its header, before anything is decoded.
+    """Return an image file that is safe to store, and its facts.
+
+    A clean file stays as it came. Else all that is not the image is removed (EXIF data with places
+    in it, comments, appended data); where that cannot be cut out, the image is encoded again. Of
+    moving images the first frame stays. Raises ImageError where it is no image, damaged, or too
+    large, which is read off its header before anything is decoded.
     """
     limits = limits or Limits()
     if len(data) > limits.image_bytes:
@@ -71,7 +73,7 @@ def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    """A copy whose longer side has at most `side` pixels; small images are not enlarged."""
+    """Return a copy whose longer side has at most `side` pixels; small images are not enlarged."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
@@ -83,7 +85,7 @@ def perceptual_hash(image: Image.Image) -> int:
 
 
 def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
-    """What is kept of a file, its format, and what was changed."""
+    """Return what is kept of a file, its format, and what was changed."""
     with Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]) as opened:
         format = opened.format or ""
         is_upright = _orientation(opened) == 1
@@ -94,11 +96,11 @@ def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
         return data, "JPEG" if format == "MPO" else format, ""
     if plain is not None and content_hash(open_image(plain)) == content_hash(image):
         return plain, "JPEG" if format == "MPO" else format, REMOVED
-    return *_encoded(image, format), f"The {format or 'picture'} was encoded again."
+    return *_encoded(image, format), f"The {format or 'image'} was encoded again."
 
 
 def _plain(data: bytes, format: str) -> bytes | None:
-    """The file without what is not the image; None where it has to be encoded again."""
+    """Return the file without all that is not the image; None where it must be encoded again."""
     is_plain = {
         "WEBP": containers.is_plain_webp,
         "GIF": containers.is_plain_gif,
@@ -119,7 +121,7 @@ def _encoded(image: Image.Image, format: str) -> tuple[bytes, str]:
     target = "JPEG" if format in LOSSY else "PNG"
     # A fresh image: what the decoder noted of the file (profiles, comments) stays behind.
     fresh = Image.frombytes("RGB", image.size, image.tobytes())
-    fresh.save(file, target, **({"quality": QUALITY} if target == "JPEG" else {}))
+    fresh.save(file, target, **({"quality": JPEG_QUALITY} if target == "JPEG" else {}))
     return file.getvalue(), target
 
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 
 from blip2core.errors import IntakeError
-from blip2core.intake.csv_table import Row
+from blip2core.intake.csv_table import TableRow
 from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
 
 
-def jsonl_rows(file: NamedFile) -> Iterator[Row]:
-    """The objects, empty lines left out; the number is the line."""
+def jsonl_rows(file: NamedFile) -> Iterator[TableRow]:
+    """Yield the objects, empty lines left out; the number is the line."""
     with Lines(file.open()) as lines:
         skipped = 0
         for number, line in enumerate(lines, start=1):

@@ -16,7 +16,7 @@ class LimitedStream:
         self._left = count
 
     def read(self, count: int) -> bytes:
-        """IntakeError where more is asked for than was allowed."""
+        """Read `count` bytes. Raises IntakeError where they are more than was allowed."""
         data = self._stream.read(count)
         self._left -= len(data)
         if self._left < 0:

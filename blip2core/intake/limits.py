@@ -36,5 +36,5 @@ class Limits:
                 raise ConfigError(f"{field.name} ({getattr(self, field.name)}) must be at least 1")
 
     def unpacked_bytes(self, packed: int) -> int:
-        """What an archive of `packed` bytes may unpack to, in all."""
+        """Return what an archive of `packed` bytes may unpack to, in all."""
         return max(self.unpacked_floor, packed * self.unpacked_ratio)

@@ -43,5 +43,5 @@ class Lines:
 
 
 def is_broken(text: str) -> bool:
-    """The text held bytes that are not UTF-8."""
+    """Return whether the text held bytes that are not UTF-8."""
     return any("\ud800" <= character <= "\udfff" for character in text)

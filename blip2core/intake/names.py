@@ -29,7 +29,7 @@ def safe_name(name: str, *, limit: int = 120) -> str:
 
 
 def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
-    """The path of a file inside an archive or folder, in one form: a/b.jpg.
+    """Return the path of a file inside an archive or folder, in one form: a/b.jpg.
 
     `folder` is where a relative name starts. IntakeError for a name that leads outside.
     """

@@ -5,27 +5,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.intake.csv_table import Row
+from blip2core.intake.csv_table import TableRow
 from blip2core.intake.files import NamedFile
 
-BATCH = 64
+ROWS_AT_ONCE = 64
 """Rows that are in memory at once, with their images."""
 MAX_GROUP = 2_000_000_000
 """Bytes that one column of a row group may unpack to, since Arrow reads it in large pieces."""
 
 
 def parquet_header(file: NamedFile) -> list[str]:
-    """The names of the columns."""
+    """Return the names of the columns."""
     with _opened(file) as table:
         return list(table.schema_arrow.names)
 
 
-def parquet_rows(file: NamedFile, columns: tuple[str, ...]) -> Iterator[Row]:
-    """The rows, with the named columns only. IntakeError where the file is damaged."""
+def parquet_rows(file: NamedFile, columns: tuple[str, ...]) -> Iterator[TableRow]:
+    """Yield the rows, with the named columns only. Raises IntakeError where the file is damaged."""
     number = 0
     with _opened(file) as table, _told(file):
         _check_sizes(table, columns)
-        for batch in table.iter_batches(batch_size=BATCH, columns=list(columns)):
+        for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(columns)):
             for index in range(batch.num_rows):
                 number += 1
                 try:

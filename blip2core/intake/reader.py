@@ -6,7 +6,13 @@ from itertools import chain
 from pathlib import Path
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archive_reader import Found, ReadPlan, placed, read_archive, read_entries
+from blip2core.intake.archive_reader import (
+    ImageOrProblem,
+    ReadPlan,
+    placed,
+    read_archive,
+    read_entries,
+)
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
@@ -14,28 +20,30 @@ from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, w
 from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
-from blip2core.intake.tables import KINDS, table_entries
+from blip2core.intake.tables import TABLE_KINDS, table_entries
 from blip2core.intake.tars import read_tar
-from blip2core.intake.zips import ZipShelf
+from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem
 
-Source = str | Path | NamedFile
-Texts = Mapping[str, Sequence[str]] | Source
-NOTHING = LooseFiles(())
+ReadableSource = str | Path | NamedFile
+Texts = Mapping[str, Sequence[str]] | ReadableSource
+NO_FILES = LooseFiles(())
 
 
 def read(
-    source: Source | Sequence[Source],
+    source: ReadableSource | Sequence[ReadableSource],
     *,
     texts: Texts | None = None,
     columns: Columns | None = None,
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
-) -> Iterator[Found]:
-    """A folder, an image, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or several of
-    these -> its images, and a Problem for each that cannot be used. What a file is is told from
-    its bytes. The images' own bytes are not looked at: `check_image` does that.
+) -> Iterator[ImageOrProblem]:
+    """Return the images of a source, and a Problem for each that cannot be used.
+
+    A source is a folder, an image, a zip or tar archive, a table (CSV, TSV, JSONL, Parquet), or
+    several of these; its bytes tell which. The images themselves are not decoded: `check_image`
+    does that.
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
@@ -52,33 +60,37 @@ def read(
     return _with_rows(chain(problems, found), rows, plan)
 
 
-def _with_rows(found: Iterable[Found], rows: EntriesByName, plan: ReadPlan) -> Iterator[Found]:
-    """Images with the texts that were given apart; then what is left of these."""
+def _with_rows(
+    found: Iterable[ImageOrProblem], rows: EntriesByName, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Yield images with the texts that were given apart; then what is left of these."""
     for one in found:
         yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
-    yield from read_entries(rows.rest(), NOTHING, plan)
+    yield from read_entries(rows.rest(), NO_FILES, plan)
 
 
-def _read_one(source: Source, plan: ReadPlan, root: str | Path | None = None) -> Iterator[Found]:
-    """What is wrong with the source as a whole is raised here, not at the first image."""
+def _read_one(
+    source: ReadableSource, plan: ReadPlan, root: str | Path | None = None
+) -> Iterator[ImageOrProblem]:
+    """Read one source. What is wrong with all of it is raised here, not at the first image."""
     if not isinstance(source, NamedFile) and _is_folder(source):
         return _read_folder(Path(source).expanduser(), plan)
     file = _named(source)
     kind = kind_of(file)
-    if kind == "picture":
+    if kind == "image":
         data = file.read(plan.limits.image_bytes)
         return iter([image(file.name, data)])
-    if kind in KINDS:
+    if kind in TABLE_KINDS:
         return _read_table(file, plan, root)
     return _read_archive(file, plan)
 
 
-def _read_folder(folder: Path, plan: ReadPlan) -> Iterator[Found]:
-    shelf = FolderArchive(folder, plan.limits)
-    return read_archive(shelf, plan, archives=lambda file: _read_archive(file, plan))
+def _read_folder(folder: Path, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    archive = FolderArchive(folder, plan.limits)
+    return read_archive(archive, plan, read_inner=lambda file: _read_archive(file, plan))
 
 
-def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
+def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
     kind = kind_of(file)
     if kind == "zip":
         return _read_zip(file, plan)
@@ -90,35 +102,37 @@ def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
     )
 
 
-def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[Found]:
-    with ZipShelf(file, plan.limits) as shelf:
-        yield from read_archive(shelf, plan)
+def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    with ZipArchive(file, plan.limits) as archive:
+        yield from read_archive(archive, plan)
 
 
-def _read_table(file: NamedFile, plan: ReadPlan, root: str | Path | None) -> Iterator[Found]:
-    """The images that a table names; its paths start at its folder and end inside `root`."""
-    shelf: Archive = NOTHING
+def _read_table(
+    file: NamedFile, plan: ReadPlan, root: str | Path | None
+) -> Iterator[ImageOrProblem]:
+    """Return the images that a table names; its paths start at its folder and end inside `root`."""
+    archive: Archive = NO_FILES
     folder = ""
     if isinstance(file.content, Path):
         parent = file.content.resolve().parent
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
-        shelf, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
+        archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns, plan.limits)
-    return read_entries((placed(e, folder, plan.limits.depth) for e in entries), shelf, plan)
+    return read_entries((placed(e, folder, plan.limits.depth) for e in entries), archive, plan)
 
 
 def _read_several(
-    sources: Iterable[Source], rows: EntriesByName, plan: ReadPlan
-) -> Iterator[Found]:
+    sources: Iterable[ReadableSource], rows: EntriesByName, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
     """Folders and archives one by one, loose files as neighbours; tables are put into `rows`."""
     loose: list[NamedFile] = []
-    rest: list[Source] = []
+    rest: list[ReadableSource] = []
     for source in sources:
         try:
             kind = "folder" if _is_folder(source) else kind_of(_named(source))
-            if kind in KINDS:
+            if kind in TABLE_KINDS:
                 yield from _add_texts(rows, source, plan)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)
@@ -134,8 +148,10 @@ def _read_several(
             yield Problem(name=_name(source), reason=str(error))
 
 
-def _add_texts(rows: EntriesByName, texts: Texts | None, plan: ReadPlan) -> Iterator[Found]:
-    """Keeps texts under the names of their images; what a table carries itself comes at once."""
+def _add_texts(
+    rows: EntriesByName, texts: Texts | None, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Keep texts under the names of their images; yield the images that a table carries."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():
             rows.add(Entry(where=name, path=name, texts=clean_texts(several, plan.limits)))
@@ -150,12 +166,12 @@ def _add_texts(rows: EntriesByName, texts: Texts | None, plan: ReadPlan) -> Iter
                 rows.add(entry)
 
 
-def _is_folder(source: Source) -> bool:
+def _is_folder(source: ReadableSource) -> bool:
     return not isinstance(source, NamedFile) and os.path.isdir(Path(source).expanduser())
 
 
-def _named(source: Source) -> NamedFile:
-    """IntakeError names the whole path, as it was given; a file itself knows only its own name."""
+def _named(source: ReadableSource) -> NamedFile:
+    """Return a source as a named file. Raises IntakeError with the whole path, as it was given."""
     if isinstance(source, NamedFile):
         return source
     path = Path(source).expanduser()
@@ -164,5 +180,5 @@ def _named(source: Source) -> NamedFile:
     return NamedFile(path.name, path)
 
 
-def _name(source: Source) -> str:
+def _name(source: ReadableSource) -> str:
     return source.name if isinstance(source, NamedFile) else str(source)

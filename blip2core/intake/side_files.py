@@ -9,7 +9,7 @@ from blip2core.intake.columns import entry_of, guess_columns
 from blip2core.intake.entries import Entry, clean_texts
 from blip2core.intake.limits import Limits
 
-TEXTS = (".txt", ".caption", ".json")
+SIDE_SUFFIXES = (".txt", ".caption", ".json")
 """Ends of side files, in the order in which they are read."""
 MAX_SIDE = 1_000_000
 """Bytes of a side file."""
@@ -21,7 +21,10 @@ def side_entry(where: str, files: Mapping[str, bytes], limits: Limits) -> Entry:
     IntakeError where one is not UTF-8, no JSON object, or too long.
     """
     lines = [
-        line for end in TEXTS[:2] if end in files for line in _text(files[end], end).splitlines()
+        line
+        for end in SIDE_SUFFIXES[:2]
+        if end in files
+        for line in _text(files[end], end).splitlines()
     ]
     entry = Entry(where=where, texts=clean_texts(lines, limits))
     if ".json" not in files:

@@ -5,22 +5,22 @@ from itertools import islice
 
 from blip2core.errors import IntakeError
 from blip2core.intake.columns import Columns, entry_of, find_columns
-from blip2core.intake.csv_table import Row, csv_header, csv_rows
+from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
-from blip2core.intake.files import Kind, NamedFile, kind_of
+from blip2core.intake.files import FileKind, NamedFile, kind_of
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.parquet_table import parquet_header, parquet_rows
 from blip2core.records import Problem
 
-KINDS: tuple[Kind, ...] = ("csv", "jsonl", "parquet")
+TABLE_KINDS: tuple[FileKind, ...] = ("csv", "jsonl", "parquet")
 
 
 def table_entries(
     file: NamedFile, columns: Columns | None, limits: Limits
 ) -> Iterator[Entry | Problem]:
-    """One entry for each image of a table, and a Problem for each row that cannot be used.
+    """Return one entry for each image of a table, and a Problem for each row that cannot be used.
 
     What is wrong with the table as a whole is a Problem too.
     """
@@ -53,8 +53,8 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
         yield Problem(name=file.name, reason=str(error))
 
 
-def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[Row], Columns | None]:
-    """The rows, and which column is what; None where that is looked up in each row."""
+def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], Columns | None]:
+    """Return the rows, and which column is what; None where that is looked up in each row."""
     kind = kind_of(file)
     if kind == "jsonl":
         return jsonl_rows(file), wanted

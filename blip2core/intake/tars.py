@@ -16,14 +16,21 @@ from typing import BinaryIO, cast
 
 from blip2core.errors import IntakeError
 from blip2core.intake.entries import image
-from blip2core.intake.files import ARCHIVES, COMPRESSED, IMAGES, TABLES, NamedFile, within
+from blip2core.intake.files import (
+    ARCHIVE_SUFFIXES,
+    COMPRESSED,
+    IMAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    NamedFile,
+    within,
+)
 from blip2core.intake.limited_stream import LimitedStream
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, safe_name, suffix
-from blip2core.intake.side_files import MAX_SIDE, TEXTS, side_entry
+from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
 from blip2core.records import Problem, WebImage
 
-HEADERS = 4_000_000
+MAX_HEADER_BYTES = 4_000_000
 """Bytes that the headers before one member may take; long names make them grow."""
 DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 OPENERS: dict[str, Callable[..., object]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
@@ -39,7 +46,9 @@ class _Sample:
 
 
 def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
-    """The images with the texts of their samples. IntakeError where it is no tar archive."""
+    """Yield the images with the texts of their samples. Raises IntakeError where it is no tar
+    archive.
+    """
     sample = _Sample("")
     for found in _members(file, limits):
         if isinstance(found, Problem):
@@ -50,7 +59,7 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
         if key != sample.key:
             yield from _images(sample, limits)
             sample = _Sample(key)
-        if suffix(name) in IMAGES:
+        if suffix(name) in IMAGE_SUFFIXES:
             sample.images.append((name, data))
         else:
             sample.sides[end] = data
@@ -58,10 +67,10 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
 
 
 def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Problem]:
-    """Names and bytes of images and side files, in their order."""
+    """Yield names and bytes of images and side files, in their order."""
     with ExitStack() as stack:
         stream = LimitedStream(_unpacked(stack.enter_context(file.open()), stack))
-        stream.allow(HEADERS)
+        stream.allow(MAX_HEADER_BYTES)
         left, last, names = limits.unpacked_bytes(file.size()), "", set[str]()
         try:
             # The stream is only read; the types of tarfile ask for more.
@@ -72,7 +81,7 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
                     raise IntakeError("The archive unpacks to far more than its size.")
                 if len(names) >= limits.members:
                     raise IntakeError(f"Only the first {limits.members:,} members were looked at.")
-                stream.allow(member.size + HEADERS)
+                stream.allow(member.size + MAX_HEADER_BYTES)
                 found = _member(archive, member, names, limits)
                 if found is not None:
                     yield found
@@ -101,7 +110,7 @@ def _unpacked(file: BinaryIO, stack: ExitStack) -> BinaryIO:
 def _member(
     archive: tarfile.TarFile, member: tarfile.TarInfo, names: set[str], limits: Limits
 ) -> tuple[str, bytes] | Problem | None:
-    """One member; None for folders and for what means nothing here."""
+    """Return one member; None for folders and for what means nothing here."""
     if member.isdir():
         return None
     try:
@@ -118,7 +127,7 @@ def _member(
             raise IntakeError(f"The file has {member.size:,} bytes; at most {limit:,} are read.")
         opened = archive.extractfile(member)
         data = within(opened.read(limit + 1) if opened else b"", limit)
-        if not data and suffix(name) in IMAGES:
+        if not data and suffix(name) in IMAGE_SUFFIXES:
             raise IntakeError("The file is empty.")
         return name, data
     except IntakeError as error:
@@ -126,15 +135,15 @@ def _member(
 
 
 def _limit(name: str, limits: Limits) -> int | None:
-    """How large a member may be; None where it is not read at all."""
+    """Return how large a member may be; None where it is not read at all."""
     ending = suffix(name)
-    if ending in IMAGES:
+    if ending in IMAGE_SUFFIXES:
         return limits.image_bytes
-    if ending in ARCHIVES:
+    if ending in ARCHIVE_SUFFIXES:
         raise IntakeError("An archive in an archive is not opened.")
-    if ending in TABLES:
+    if ending in TABLE_SUFFIXES:
         raise IntakeError("A table in a tar archive is not read; give it beside the archive.")
-    return MAX_SIDE if ending in TEXTS and not base_name(name).startswith(".") else None
+    return MAX_SIDE if ending in SIDE_SUFFIXES and not base_name(name).startswith(".") else None
 
 
 def _key(name: str) -> tuple[str, str]:
@@ -144,10 +153,10 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _images(sample: _Sample, limits: Limits) -> Iterator[WebImage | Problem]:
-    """The images of a sample with its texts. Where one is called key.jpg, others such as
+    """Yield the images of a sample with its texts. Where one is called key.jpg, others such as
     key.seg.png are maps that belong to it and no images of their own.
     """
-    plain = [(name, data) for name, data in sample.images if _key(name)[1] in IMAGES]
+    plain = [(name, data) for name, data in sample.images if _key(name)[1] in IMAGE_SUFFIXES]
     for name, data in plain or sample.images:
         try:
             yield image(name, data, side_entry(name, sample.sides, limits))

@@ -13,13 +13,13 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
-END = struct.Struct("<4s4H2LH")
+END_RECORD = struct.Struct("<4s4H2LH")
 """The record at the end of a zip: signature, disks, counts, size and place of the list, comment."""
 BYTES_OF_MEMBER = 300
 """What one member may take in the list of members, on average."""
 
 
-class ZipShelf:
+class ZipArchive:
     """The members of a zip archive; use it as a context manager.
 
     IntakeError where it is not one, or lists far too many members.
@@ -42,7 +42,7 @@ class ZipShelf:
         self._left = limits.unpacked_bytes(file.size())
         self._members: dict[str, zipfile.ZipInfo] = {}
 
-    def __enter__(self) -> "ZipShelf":
+    def __enter__(self) -> "ZipArchive":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,13 +90,13 @@ class ZipShelf:
 def _check_list(file: BinaryIO, limits: Limits) -> None:
     """Refuses a list of members so long that reading it alone would fill the memory."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - 65_536 - END.size))
+    file.seek(max(0, size - 65_536 - END_RECORD.size))
     tail = file.read()
     file.seek(0)
     place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < END.size:
+    if place < 0 or len(tail) - place < END_RECORD.size:
         return  # zipfile says what is wrong
-    length = END.unpack_from(tail, place)[5]
+    length = END_RECORD.unpack_from(tail, place)[5]
     if length == 0xFFFFFFFF:
         record = tail.rfind(b"PK\x06\x06")
         length = struct.unpack_from("<Q", tail, record + 40)[0] if record >= 0 else size

@@ -9,25 +9,27 @@
 Each takes the session first and never commits. By subject:
 
     datasets    get_or_create_dataset, find_dataset, get_dataset, list_datasets, status_counts,
-                filter_of, set_rules
-    items       add_item, find_image, image_of, near_duplicates, duplicates_of, exclude_items,
-                purge_image, stored_images
+                filter_of, update_dataset
+    items       add_item, find_image, image_of_item, near_duplicates, duplicates_of, exclude_items,
+                purge_image, is_taken_down, stored_images
+    takedown    plan_takedown, take_down, finish_takedowns (take the database)
     captions    add_captions, texts_of, add_scores, pending_items, scorer_ids
     review      review_queue, second_review_queue, count_queue
     cards       card, save_draft, load_draft, drop_draft, take_lease, release_lease
     decisions   record_decision, undo_last
     batches     decide_many, undo_batch, list_batches, threshold_choices, count_threshold,
                 draw_audit, audit_result
-    thresholds  histogram, kept_counts, judged_scores
+    thresholds  score_histogram, kept_counts, judged_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
                 list_problems, count_problems, compare_runs, run_scores, was_interrupted
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
-    snapshots   create_snapshot, freeze, snapshot_pairs (takes the database), find_snapshot,
-                named_snapshot, list_snapshots, snapshots_with
+    snapshots   create_snapshot, freeze_snapshot, snapshot_pairs (takes the database),
+                find_snapshot, named_snapshot, list_snapshots, snapshots_with
     history     rejections, applied_rules, double_verdicts (until a snapshot was taken)
     exporting   record_export, finish_export, fail_export, fail_unfinished_exports
-    people      get_or_create_annotator, list_annotators, set_active, progress, verdict_pairs
+    people      get_or_create_annotator, list_annotators, set_active, annotator_progress,
+                verdict_pairs
     feedback    add_feedback, list_feedback
     upkeep      upgrade, backup, check
 """

@@ -83,7 +83,7 @@ class BatchSummary:
 def decide_many(
     session: Session, new: NewBatch, *, choices: Iterable[Choice], expected: int
 ) -> Batch:
-    """Stores all choices as one batch, read as they come; the same uid again changes nothing.
+    """Store all choices as one batch, read as they come; the same uid again changes nothing.
 
     ConflictError where they are not `expected` many, because somebody decided meanwhile: then
     nothing must be committed.
@@ -118,7 +118,9 @@ def decide_many(
 
 
 def ensure_unchanged(session: Session, *, versions: Mapping[int, int]) -> None:
-    """Locks items until the commit. ConflictError where one has left the version given for it."""
+    """Lock items until the commit. Raises ConflictError where one has left the version given for
+    it.
+    """
     rows: list[tuple[int, int]] = []
     for chunk in chunks(sorted(versions)):
         query = select(Item.id, Item.row_version).where(Item.id.in_(chunk)).order_by(Item.id)
@@ -132,7 +134,7 @@ def ensure_unchanged(session: Session, *, versions: Mapping[int, int]) -> None:
 
 
 def undo_batch(session: Session, *, batch_id: int, annotator_id: int, uid: str) -> UndoneBatch:
-    """Takes a whole batch back, as far as its decisions still count; once.
+    """Undo a whole batch, as far as its decisions still count; a second time changes nothing.
 
     ConflictError where it has been taken back already.
     """
@@ -178,7 +180,7 @@ def undo_batch(session: Session, *, batch_id: int, annotator_id: int, uid: str) 
 
 
 def list_batches(session: Session, *, dataset_id: int, limit: int = 50) -> list[BatchSummary]:
-    """The newest batches of a dataset, without the undos themselves."""
+    """Return the newest batches of a dataset, without the undos themselves."""
     undo = aliased(Batch)
     query = (
         select(Batch, Annotator.handle, undo.id)
@@ -195,7 +197,8 @@ def list_batches(session: Session, *, dataset_id: int, limit: int = 50) -> list[
 
 
 def threshold_choices(session: Session, *, dataset_id: int, threshold: float) -> Iterator[Choice]:
-    """What a threshold would decide: every scored text of the pending items, by its ITM score.
+    """Yield what a threshold would decide: every scored text of the pending items, by its ITM
+    score.
 
     Texts at or above the threshold are accepted, those below rejected. Read in pages, so that any
     number of them fits; decide in the same unit.
@@ -240,7 +243,7 @@ def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> d
 
 
 def draw_audit(session: Session, *, batch_id: int, size: int, seed: int) -> list[int]:
-    """Draws items of a batch at random, for people to look at -> those items.
+    """Draw items of a batch at random, for people to look at -> those items.
 
     They come up in review with the status "audit" until a person has judged them.
     """
@@ -255,7 +258,7 @@ def draw_audit(session: Session, *, batch_id: int, size: int, seed: int) -> list
 
 
 def audit_result(session: Session, *, batch_id: int) -> AuditResult:
-    """How often people agree with a threshold batch, on its sample."""
+    """Return how often people agree with a threshold batch, on its sample."""
     drawn = session.scalar(
         select(func.count()).select_from(AuditItem).where(AuditItem.batch_id == batch_id)
     )

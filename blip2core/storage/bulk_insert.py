@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 from blip2core.storage.columns import Base
 
 Element = TypeVar("Element")
-CHUNK = 500
+ROWS_PER_STATEMENT = 500
 """Rows named in one statement: below the limits of both databases."""
 
 
 def insert_missing(
     session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
 ) -> None:
-    """Adds the rows whose `unique` columns are new; the others change nothing."""
+    """Add the rows whose `unique` columns are new; the others change nothing."""
     if not rows:
         return
     dialect = session.get_bind().dialect.name
@@ -27,8 +27,8 @@ def insert_missing(
     session.execute(statement, [dict(row) for row in rows])
 
 
-def chunks(elements: Iterable[Element], size: int = CHUNK) -> Iterable[list[Element]]:
-    """The elements in lists of at most `size`, read as they are needed."""
+def chunks(elements: Iterable[Element], size: int = ROWS_PER_STATEMENT) -> Iterable[list[Element]]:
+    """Yield the elements in lists of at most `size`, read as they are needed."""
     iterator = iter(elements)
     while chunk := list(islice(iterator, size)):
         yield chunk

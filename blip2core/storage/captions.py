@@ -51,7 +51,7 @@ class PendingItem:
 def add_captions(
     session: Session, *, run_id: int, item_id: int, texts: Sequence[str]
 ) -> list[StoredText]:
-    """Texts that a run wrote about an item -> its stored ones, oldest first.
+    """Store the texts that a run wrote about an item and return them, oldest first.
 
     Empty ones are left out, equal ones are one, and doing it twice changes nothing.
     """
@@ -65,7 +65,7 @@ def add_captions(
 
 
 def texts_of(session: Session, *, item_id: int, run_id: int | None = None) -> list[StoredText]:
-    """The texts of an item, of one run or all, oldest first."""
+    """Return the texts of an item, of one run or all, oldest first."""
     query = select(Caption).where(Caption.item_id == item_id).order_by(Caption.id)
     if run_id is not None:
         query = query.where(Caption.run_id == run_id)
@@ -73,8 +73,8 @@ def texts_of(session: Session, *, item_id: int, run_id: int | None = None) -> li
 
 
 def scorer_ids(session: Session, *, identity: ScorerIdentity) -> dict[str, int]:
-    """The numbers of the two heads of a scorer: {"itm": ..., "itc": ...}; new where needed."""
-    prints = {head: fingerprint(identity, head) for head in HEADS}
+    """Return the scorers of both heads, new where needed: {"itm": number, "itc": number}."""
+    prints = {head: scorer_fingerprint(identity, head) for head in HEADS}
     rows = [
         {
             "fingerprint": prints[head],
@@ -92,8 +92,8 @@ def scorer_ids(session: Session, *, identity: ScorerIdentity) -> dict[str, int]:
     return {head: scorer_id for head, scorer_id in session.execute(query)}
 
 
-def fingerprint(identity: ScorerIdentity, head: str) -> str:
-    """SHA-256 of everything that decides a score besides image and text."""
+def scorer_fingerprint(identity: ScorerIdentity, head: str) -> str:
+    """Return the SHA-256 of everything that decides a score besides image and text."""
     parts = (
         identity.model,
         identity.revision,
@@ -108,8 +108,8 @@ def fingerprint(identity: ScorerIdentity, head: str) -> str:
 def add_scores(
     session: Session, *, run_id: int, identity: ScorerIdentity, scores: Mapping[int, Scored]
 ) -> None:
-    """Stores what a scorer says of captions (by number), and puts their items in their place in
-    the review queue. A caption that this scorer has scored before keeps its score.
+    """Store what a scorer says of captions (by number), and put their items in their place in the
+    review queue. A caption that this scorer has scored before keeps its score.
     """
     if not scores:
         return
@@ -142,7 +142,7 @@ def pending_items(
     after: int = 0,
     limit: int = 32,
 ) -> list[PendingItem]:
-    """The next items, by number above `after`, that a run has still something to do for.
+    """Return the next items, by number above `after`, that a run has still something to do for.
 
     `captions` asks for those it has not captioned, `identity` for those with texts that this scorer
     has not scored. Items with a problem in this run and excluded ones are left out. A run that was
@@ -187,10 +187,10 @@ def pending_items(
 
 
 def scorer_numbers(session: Session, *, identity: ScorerIdentity | None) -> list[int]:
-    """The numbers of a scorer's heads, without making them: empty where it never scored."""
+    """Return the numbers of a scorer's heads, without making them: empty where it never scored."""
     if identity is None:
         return []
-    prints = [fingerprint(identity, head) for head in HEADS]
+    prints = [scorer_fingerprint(identity, head) for head in HEADS]
     return list(session.scalars(select(Scorer.id).where(Scorer.fingerprint.in_(prints))))
 
 

@@ -130,7 +130,9 @@ class Card:
 def card(
     session: Session, *, item_id: int, annotator_id: int | None = None, blind: bool = False
 ) -> Card:
-    """Everything about one item. `blind` hides what others than the annotator decided and wrote."""
+    """Return everything about one item. `blind` hides what others than the annotator decided and
+    wrote.
+    """
     query = select(Item, Image).join(Image, Image.id == Item.image_id).where(Item.id == item_id)
     found = session.execute(query).first()
     if found is None:
@@ -158,7 +160,7 @@ def card(
 def save_draft(
     session: Session, *, item_id: int, annotator_id: int, text: str, caption_id: int | None = None
 ) -> None:
-    """Keeps what an annotator has typed so far; an empty text throws it away."""
+    """Store what an annotator has typed so far; an empty text deletes the draft."""
     drop_draft(session, item_id=item_id, annotator_id=annotator_id)
     text = clean_text(text)
     if text:
@@ -175,7 +177,7 @@ def save_draft(
 
 
 def load_draft(session: Session, *, item_id: int, annotator_id: int | None) -> ShownDraft | None:
-    """What the annotator has typed before."""
+    """Return the draft of an annotator for an item; None where there is none."""
     found = session.get(Draft, (item_id, annotator_id)) if annotator_id is not None else None
     if found is None:
         return None
@@ -183,7 +185,7 @@ def load_draft(session: Session, *, item_id: int, annotator_id: int | None) -> S
 
 
 def drop_draft(session: Session, *, item_id: int, annotator_id: int) -> None:
-    """Throws a draft away; none is no error."""
+    """Delete a draft; where there is none, nothing happens."""
     session.execute(
         delete(Draft).where(Draft.item_id == item_id, Draft.annotator_id == annotator_id)
     )
@@ -193,7 +195,7 @@ def drop_draft(session: Session, *, item_id: int, annotator_id: int) -> None:
 def take_lease(
     session: Session, *, item_id: int, annotator_id: int, seconds: float = 120.0
 ) -> None:
-    """Marks an item as on the annotator's screen; again prolongs it. Decisions do not need it.
+    """Lease an item to an annotator who has it on screen, or prolong the lease.
 
     ConflictError names who has it on screen already.
     """
@@ -215,7 +217,7 @@ def take_lease(
 
 
 def release_lease(session: Session, *, item_id: int, annotator_id: int) -> None:
-    """The item is no longer on the annotator's screen."""
+    """End the lease of an annotator on an item."""
     session.execute(
         delete(Lease).where(Lease.item_id == item_id, Lease.annotator_id == annotator_id)
     )

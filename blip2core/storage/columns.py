@@ -23,7 +23,7 @@ from blip2core.errors import StorageError
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 """64 bits; SQLite numbers rows only where the type is called INTEGER."""
-Json = JSON().with_variant(JSONB(), "postgresql")
+JsonColumn = JSON().with_variant(JSONB(), "postgresql")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         datetime: UtcTime(),
         int: Id,
-        dict[str, Any]: Json,
+        dict[str, Any]: JsonColumn,
         str: String(),
     }
 
@@ -76,7 +76,7 @@ Moment = Annotated[datetime, mapped_column(UtcTime(), default=utc_now)]
 
 
 def refers_to(target: str, **options: Any) -> MappedColumn[Any]:
-    """A foreign key; what is referred to cannot be deleted."""
+    """Return a foreign key; what is referred to cannot be deleted."""
     return mapped_column(Id, ForeignKey(target, ondelete="RESTRICT"), **options)
 
 
@@ -88,6 +88,6 @@ def of_same_item(column: str) -> ForeignKeyConstraint:
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """A closed list of words; kept as text, because types of PostgreSQL hardly migrate."""
+    """Return a closed list of words; kept as text, because types of PostgreSQL hardly migrate."""
     words = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({words})", name=column)

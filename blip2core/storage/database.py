@@ -20,7 +20,7 @@ from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import check_revision, upgrade
 from blip2core.storage.text_search import index_new_texts
 
-Result = TypeVar("Result")
+UnitResult = TypeVar("UnitResult")
 BUSY = "The database is busy with another change; try again."
 LOOK_SECONDS = 0.2
 """How long `has_owner` of another process may at most be in the way of one that opens."""
@@ -65,7 +65,7 @@ class Database:
             yield session
             index_new_texts(session)
 
-    def run_write(self, unit: Callable[[Session], Result]) -> Result:
+    def run_write(self, unit: Callable[[Session], UnitResult]) -> UnitResult:
         """`unit(session)` as one unit, again from its start where another one got in its way."""
         for left in reversed(range(RETRIES)):
             try:
@@ -94,7 +94,9 @@ class Database:
         return self.owner and self.url.get_backend_name() == "sqlite"
 
     def has_owner(self) -> bool:
-        """Whether some process may write now. PostgreSQL does not tell: there one always may."""
+        """Return whether some process may write now. PostgreSQL does not tell: there one always
+        may.
+        """
         if self.owner or self.url.get_backend_name() != "sqlite":
             return True
         try:
@@ -104,7 +106,7 @@ class Database:
             return True
 
     def close(self) -> None:
-        """Ends all connections; another process may own the database then."""
+        """End all connections; another process may own the database then."""
         self.engine.dispose()
         if self.lock is not None:
             self.lock.release()
@@ -113,7 +115,7 @@ class Database:
 def open_database(
     url: str | None = None, *, data: str | Path | None = None, owner: bool = True
 ) -> Database:
-    """Opens a database, makes it where there is none, and brings its tables up to date.
+    """Open a database: make it where there is none, and bring its tables up to date.
 
     `url` is a database URL or the path of an SQLite file; without one BLIP2_DATABASE_URL, else
     studio.db in the data folder. Images go to `data`; without it BLIP2_DATA, else beside the
@@ -151,7 +153,7 @@ def open_database(
 
 
 def default_data_folder() -> Path:
-    """Where a user's data belongs on this system; never a folder that a web server shows."""
+    """Return where a user's data belongs on this system; never a folder that a web server shows."""
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -175,7 +177,7 @@ def _lock(file: Path) -> FileLock:
 
 
 def _own(file: Path) -> FileLock:
-    """The right to write, held until `close` or the end of the process, however it ends."""
+    """Take the lock that allows writing, held until `close` or the end of the process."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = _lock(file)

@@ -27,7 +27,7 @@ class DatasetSummary:
 
 
 def get_or_create_dataset(session: Session, *, name: str) -> Dataset:
-    """The dataset of this name, new with the default rules where there is none."""
+    """Return the dataset of this name, new with the default rules where there is none."""
     name = clean_text(name)
     if not name:
         raise StorageError("A dataset needs a name.")
@@ -37,7 +37,7 @@ def get_or_create_dataset(session: Session, *, name: str) -> Dataset:
 
 
 def find_dataset(session: Session, *, name: str) -> Dataset:
-    """The dataset of this name. StorageError names those there are."""
+    """Return the dataset of this name. Raises StorageError, which names those there are."""
     found = session.scalar(select(Dataset).where(Dataset.name == clean_text(name)))
     if found is None:
         names = ", ".join(session.scalars(select(Dataset.name).order_by(Dataset.name).limit(20)))
@@ -46,7 +46,7 @@ def find_dataset(session: Session, *, name: str) -> Dataset:
 
 
 def get_dataset(session: Session, *, dataset_id: int) -> Dataset:
-    """The dataset of this number. StorageError where there is none."""
+    """Return the dataset of this number. Raises StorageError where there is none."""
     found = session.get(Dataset, dataset_id)
     if found is None:
         raise StorageError(f"There is no dataset number {dataset_id}.")
@@ -54,7 +54,7 @@ def get_dataset(session: Session, *, dataset_id: int) -> Dataset:
 
 
 def list_datasets(session: Session) -> list[DatasetSummary]:
-    """All datasets by name, with their items counted by status."""
+    """Return all datasets by name, with their items counted by status."""
     query = select(Item.dataset_id, Item.status, func.count()).group_by(
         Item.dataset_id, Item.status
     )
@@ -66,25 +66,25 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
 
 
 def filter_of(session: Session, *, dataset_id: int) -> str | None:
-    """Name of the matcher whose scores count for a dataset; None before the first score."""
+    """Return the matcher whose scores count for a dataset; None before the first score."""
     scorer = select(Scorer.model).join(Dataset, Dataset.itm_scorer_id == Scorer.id)
     return session.scalar(scorer.where(Dataset.id == dataset_id))
 
 
 def dataset_names(session: Session) -> dict[int, str]:
-    """Every dataset's name by its number."""
+    """Return every dataset's name by its number."""
     return {number: name for number, name in session.execute(select(Dataset.id, Dataset.name))}
 
 
 def status_counts(session: Session, *, dataset_id: int) -> dict[str, int]:
-    """Items of a dataset by status."""
+    """Return the number of items of a dataset for each status."""
     query = (
         select(Item.status, func.count()).where(Item.dataset_id == dataset_id).group_by(Item.status)
     )
     return {status: count for status, count in session.execute(query)}
 
 
-def set_rules(
+def update_dataset(
     session: Session,
     *,
     dataset_id: int,
@@ -93,8 +93,10 @@ def set_rules(
     guidelines: str | None = None,
     policy: dict[str, Any] | None = None,
 ) -> Dataset:
-    """Changes what is given. A new threshold orders the whole review queue anew, and becomes that
-    of a filter that goes by ITM."""
+    """Change the settings that are given.
+
+    A new threshold orders the whole review queue anew, and becomes that of a filter by ITM.
+    """
     dataset = get_dataset(session, dataset_id=dataset_id)
     if overlap is not None:
         dataset.overlap = overlap

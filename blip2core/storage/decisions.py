@@ -68,7 +68,7 @@ class Undone:
 
 
 def record_decision(session: Session, new: NewDecision) -> Recorded:
-    """Adds one decision; an edit also adds its text, accepted, with the old one as parent.
+    """Add one decision; an edit also adds its text, accepted, with the old one as parent.
 
     ConflictError where the item changed since it was shown; StorageError where the caption is of
     another item, or the client event id stands for something else.
@@ -106,7 +106,7 @@ def record_decision(session: Session, new: NewDecision) -> Recorded:
 def undo_last(
     session: Session, *, annotator_id: int, client_event_id: str, dataset_id: int | None = None
 ) -> Undone | None:
-    """Takes back the newest act of an annotator that counts, a batch as a whole -> what it was.
+    """Take back the newest act of an annotator that counts, a batch as a whole -> what it was.
 
     None where there is nothing left. The log remembers, so it works after a restart as well.
     """
@@ -156,7 +156,7 @@ def _newest_that_counts(
 
 
 def _lock(session: Session, item_id: int) -> Item:
-    """The item, as it is now; two decisions on it happen one after the other."""
+    """Lock an item and return it as it is now: decisions on it happen one after the other."""
     query = select(Item).where(Item.id == item_id).with_for_update()
     item = session.scalar(query.execution_options(populate_existing=True))
     if item is None:

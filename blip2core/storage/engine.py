@@ -28,7 +28,7 @@ class Journal:
 
 
 def journal_for(version: tuple[int, ...]) -> Journal:
-    """A write-ahead log where SQLite's is sound, else the older and slower way.
+    """Return a write-ahead log where that of this SQLite version is sound, else a rollback journal.
 
     Until 3.51.2 two connections that write and checkpoint at once could lose commits (the WAL-reset
     bug); 3.50.7 and 3.44.6 have the repair too.
@@ -48,7 +48,7 @@ def journal_for(version: tuple[int, ...]) -> Journal:
 
 
 def parse_url(text: str) -> URL:
-    """A database URL, or the path of an SQLite file. StorageError for what is neither."""
+    """Parse a database URL or the path of an SQLite file. Raises StorageError for all else."""
     if "://" not in text:
         return URL.create("sqlite", database=str(Path(text).expanduser().resolve()))
     try:
@@ -69,7 +69,7 @@ def parse_url(text: str) -> URL:
 
 
 def connect(url: URL, *, journal: Journal | None = None, foreign_keys: bool = True) -> Engine:
-    """An engine whose transactions only read, unless they carry the execution option WRITE.
+    """Return an engine whose transactions only read, unless they carry the execution option WRITE.
 
     Without `foreign_keys` only for migrations, which may build a table anew.
     """
@@ -108,7 +108,7 @@ def connect(url: URL, *, journal: Journal | None = None, foreign_keys: bool = Tr
 
 
 def _apply(connection: sqlite3.Connection, pragma: str, value: str | int) -> None:
-    """Sets a pragma and reads it back: file systems and builds may refuse it without an error."""
+    """Set a pragma and read it back: file systems and builds may refuse it without an error."""
     found = connection.execute(f"PRAGMA {pragma} = {value}").fetchone()
     found = connection.execute(f"PRAGMA {pragma}").fetchone()
     if found is None or found[0] != value:

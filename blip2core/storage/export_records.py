@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Export
 
-STALE_SECONDS = 3600.0
+EXPORT_STALE_SECONDS = 3600.0
 """Nobody waits so long for an export; it gives no sign of life meanwhile."""
 
 
@@ -23,7 +23,7 @@ def record_export(
     options: Mapping[str, Any] | None = None,
     run_id: int | None = None,
 ) -> Export:
-    """An export that is being written."""
+    """Add an export that is being written."""
     export = Export(
         uid=str(uuid.uuid4()),
         snapshot_id=snapshot_id,
@@ -39,7 +39,7 @@ def record_export(
 def finish_export(
     session: Session, *, export_id: int, manifest_sha256: str, pairs: int, location: str
 ) -> Export:
-    """The export is complete: where it lies, and the hash of its manifest."""
+    """Mark an export as complete, with its folder and the hash of its manifest."""
     export = session.get_one(Export, export_id)
     export.status, export.manifest_sha256 = "complete", manifest_sha256
     export.pairs, export.location = pairs, location
@@ -48,14 +48,16 @@ def finish_export(
 
 
 def fail_export(session: Session, *, export_id: int) -> None:
-    """The export was not written to its end."""
+    """Mark an export as failed."""
     session.get_one(Export, export_id).status = "failed"
     session.flush()
 
 
-def fail_unfinished_exports(session: Session, *, stale_after: float = STALE_SECONDS) -> int:
-    """For a studio that starts: exports begun so many seconds ago that still say they are being
-    written were killed -> how many."""
+def fail_unfinished_exports(session: Session, *, stale_after: float = EXPORT_STALE_SECONDS) -> int:
+    """Mark exports as failed that were begun so many seconds ago and never ended -> how many.
+
+    For a studio that starts: whoever wrote them was killed.
+    """
     begun = utc_now() - timedelta(seconds=stale_after)
     unfinished = update(Export).where(Export.status == "writing", Export.created_at <= begun)
     return session.execute(unfinished.values(status="failed")).rowcount  # type: ignore[attr-defined, no-any-return]

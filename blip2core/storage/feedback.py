@@ -28,7 +28,7 @@ class Opinion:
 
 
 def add_feedback(session: Session, opinion: Opinion) -> Feedback:
-    """Stores an opinion; on the same answer, the newer one stays."""
+    """Store an opinion; on the same answer, the newer one stays."""
     query = select(Feedback).where(Feedback.client_event_id == opinion.client_event_id)
     row = session.scalar(query) or Feedback(client_event_id=opinion.client_event_id)
     row.liked, row.reason = opinion.liked, clean_text(opinion.reason)
@@ -42,14 +42,14 @@ def add_feedback(session: Session, opinion: Opinion) -> Feedback:
 
 
 def drop_feedback(session: Session, *, client_event_id: str) -> None:
-    """The visitor took the opinion back; none is no error."""
+    """Delete an opinion that the visitor took back; where there is none, nothing happens."""
     session.execute(delete(Feedback).where(Feedback.client_event_id == client_event_id))
 
 
 def list_feedback(
     session: Session, *, before: int | None = None, limit: int = 50
 ) -> list[Feedback]:
-    """Opinions, newest first; the next page is `before` the last number of this one."""
+    """Return a page of opinions, newest first; the next is `before` the last number of it."""
     query = select(Feedback).order_by(Feedback.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Feedback.id < before)

@@ -21,7 +21,7 @@ EDITED = "replaced by an edited text"
 
 
 def rejections(session: Session, *, snapshot_id: int) -> dict[str, int]:
-    """Why texts were not accepted -> how many texts, until the snapshot was taken."""
+    """Count the texts that were not accepted until the snapshot was taken, by reason."""
     snapshot = session.get_one(Snapshot, snapshot_id)
     query = (
         select(
@@ -46,7 +46,7 @@ def rejections(session: Session, *, snapshot_id: int) -> dict[str, int]:
 
 
 def applied_rules(session: Session, *, snapshot_id: int) -> list[dict[str, Any]]:
-    """What each threshold batch was applied with whose acceptances are in a snapshot."""
+    """Return what each threshold batch was applied with whose acceptances are in a snapshot."""
     query = (
         select(Batch.id, Batch.settings, Annotator.handle)
         .join(Annotator, Annotator.id == Batch.annotator_id)
@@ -107,7 +107,7 @@ def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, b
 
 
 def _counted(snapshot: Snapshot) -> tuple[ColumnElement[bool], ...]:
-    """Decisions of its dataset that counted when the snapshot was taken."""
+    """Return the decisions of its dataset that counted when the snapshot was taken."""
     undo, last = aliased(DecisionEvent), snapshot.last_decision_id
     undone = select(undo.id).where(undo.supersedes_id == DecisionEvent.id, undo.id <= last)
     return (

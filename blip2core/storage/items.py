@@ -14,10 +14,11 @@ from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
 from blip2core.texts import clean_text
 
-NEAR = 3
+NEAR_DUPLICATE_BITS = 3
 """Bits in which the perceptual hashes of near duplicates differ at most."""
 MAX_TEXT = 20_000
 """Characters of a caption that are stored."""
+TAKEN_DOWN = "This image has been taken down and cannot be imported again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,19 @@ class AddedItem:
 def add_item(
     session: Session, *, dataset_id: int, run_id: int, image: ImageFacts, web: WebImage
 ) -> AddedItem:
-    """An image with its source and texts; what is there already is left as it is.
+    """Add an image with its source and texts; what is there already is left as it is.
 
-    StorageError where the image has been taken down.
+    Raises StorageError where the image, or another file with its pixels, has been taken down.
     """
+    if is_taken_down(session, image):
+        raise StorageError(TAKEN_DOWN)
     row = _image_row(image)
     insert_missing(session, Image, [row], unique=["sha256"])
-    stored = session.scalars(select(Image).where(Image.sha256 == image.sha256)).one()
+    # Locked, so that a takedown at the same time waits for the item, and then excludes it too.
+    query = select(Image).where(Image.sha256 == image.sha256).with_for_update(read=True)
+    stored = session.scalars(query.execution_options(populate_existing=True)).one()
     if stored.state == "purged":
-        raise StorageError("This image has been taken down and cannot be imported again.")
+        raise StorageError(TAKEN_DOWN)
     found = select(Item.id).where(Item.dataset_id == dataset_id, Item.image_id == stored.id)
     is_new = session.scalar(found) is None
     if is_new:
@@ -77,12 +82,12 @@ def add_item(
 
 
 def find_image(session: Session, *, sha256: str) -> Image | None:
-    """The image of this hash, also one that was taken down."""
+    """Return the image of this hash, also one that was taken down."""
     return session.scalar(select(Image).where(Image.sha256 == sha256))
 
 
-def image_of(session: Session, *, item_id: int) -> Image:
-    """The image of an item. StorageError where there is no such item."""
+def image_of_item(session: Session, *, item_id: int) -> Image:
+    """Return the image of an item. Raises StorageError where there is no such item."""
     query = select(Image).join(Item, Item.image_id == Image.id).where(Item.id == item_id)
     found = session.scalar(query)
     if found is None:
@@ -91,13 +96,13 @@ def image_of(session: Session, *, item_id: int) -> Image:
 
 
 def near_duplicates(
-    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR
+    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR_DUPLICATE_BITS
 ) -> list[tuple[Image, int]]:
-    """Images that look alike, with the bits in which they differ (0: the same pixels), nearest
-    first. `distance` is at most 3: hashes that differ in more bits may share no band.
+    """Return images that look alike, with the bits in which they differ (0: the same pixels),
+    nearest first. `distance` is at most 3: hashes that differ in more bits may share no band.
     """
-    if distance > NEAR:
-        raise StorageError(f"Near duplicates differ in at most {NEAR} bits.")
+    if distance > NEAR_DUPLICATE_BITS:
+        raise StorageError(f"Near duplicates differ in at most {NEAR_DUPLICATE_BITS} bits.")
     values = bands(phash)
     same_band = [getattr(Image, f"band{band}") == value for band, value in enumerate(values)]
     query = select(Image).where(or_(*same_band, Image.pixel_sha256 == pixel_sha256))
@@ -129,38 +134,49 @@ def duplicates_of(session: Session, *, item_id: int) -> list[tuple[int, int]]:
 
 
 def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Takes items out of review and of later snapshots; what was decided stays in the log."""
+    """Exclude items from review and from later snapshots; decisions stay in the log."""
     for chunk in chunks(item_ids):
         session.execute(update(Item).where(Item.id.in_(chunk)).values(status="excluded"))
 
 
 def purge_image(session: Session, *, sha256: str) -> list[int]:
-    """Takes an image down -> the items that showed it. It cannot be imported again.
+    """Mark an image, and every file with the same pixels, as taken down -> the items it was in.
 
-    The row stays as the block; delete the bytes from the image store after the commit.
+    Its rows stay and keep it from being imported again. `take_down` also deletes the files.
     """
-    image = session.scalar(select(Image).where(Image.sha256 == sha256))
+    image = find_image(session, sha256=sha256)
     if image is None:
         raise StorageError(f"There is no image {sha256[:12]}.")
-    image.state = "purged"
-    item_ids = list(session.scalars(select(Item.id).where(Item.image_id == image.id)))
+    same = Image.pixel_sha256 == image.pixel_sha256
+    session.execute(update(Image).where(same).values(state="purged"))
+    query = select(Item.id).join(Image, Image.id == Item.image_id).where(same).order_by(Item.id)
+    item_ids = list(session.scalars(query))
     exclude_items(session, item_ids=item_ids)
     return item_ids
 
 
+def is_taken_down(session: Session, image: ImageFacts) -> bool:
+    """Return whether these pixels have been taken down, in this file or in another."""
+    query = select(Image.id).where(
+        or_(Image.sha256 == image.sha256, Image.pixel_sha256 == image.pixel_sha256),
+        Image.state == "purged",
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def stored_images(session: Session) -> set[str]:
-    """Hashes of the images whose bytes are wanted; the image store may sweep all others."""
+    """Return the hashes of the images that are wanted; the image store may sweep all others."""
     return set(session.scalars(select(Image.sha256).where(Image.state == "ok")))
 
 
 def bands(phash: int) -> tuple[int, int, int, int]:
-    """The four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
+    """Return the four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
     high, upper, lower, low = ((phash >> shift) & 0xFFFF for shift in (48, 32, 16, 0))
     return high, upper, lower, low
 
 
 def hamming(first: int, second: int) -> int:
-    """Bits in which two hashes differ."""
+    """Return the number of bits in which two hashes differ."""
     return ((first ^ second) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
 
 

@@ -34,7 +34,7 @@ class Health:
 
 
 def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> str:
-    """Runs the migrations that are missing, all in one transaction -> the revision now.
+    """Run the migrations that are missing, all in one transaction -> the revision now.
 
     Nothing changes where one fails. StorageError where the database is newer than this program.
     """
@@ -57,7 +57,9 @@ def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> st
 
 
 def check_revision(url: URL) -> str:
-    """The revision of the tables. StorageError where it is not the one of this program."""
+    """Return the revision of the tables. Raises StorageError where it is not the one of this
+    program.
+    """
     engine = connect(url)
     try:
         with engine.connect() as connection:
@@ -72,7 +74,7 @@ def check_revision(url: URL) -> str:
 
 
 def check(engine: Engine) -> Health:
-    """Reads everything: pages and indexes (SQLite), references, constraints, verdicts."""
+    """Read everything: pages and indexes (SQLite), references, constraints, verdicts."""
     from blip2core.storage.verdicts import verdict_differences
 
     with engine.connect() as connection:
@@ -90,7 +92,7 @@ def check(engine: Engine) -> Health:
 
 
 def backup(url: URL, target: Path) -> Health:
-    """A copy of an SQLite database, also while it is being written, checked before it is named.
+    """Copy an SQLite database, also while it is being written; the copy is checked, then named.
 
     StorageError for PostgreSQL, which brings its own tool, where `target` exists, and where the
     copy does not pass its check; then nothing is left at `target`.

@@ -13,7 +13,7 @@ from blip2core.texts import clean_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class AnnotatorProgress:
     """What one annotator has done in a dataset, decisions that were taken back left out."""
 
     handle: str
@@ -30,7 +30,8 @@ class Progress:
 def get_or_create_annotator(
     session: Session, *, handle: str, display_name: str | None = None
 ) -> Annotator:
-    """The person of this handle, new where there is none; a display name given is taken over.
+    """Return the person of this handle, new where there is none; a display name given is taken
+    over.
 
     StorageError where the handle is empty or longer than 80, or the person is no longer active.
     """
@@ -53,13 +54,13 @@ def list_annotators(session: Session) -> list[Annotator]:
 
 
 def set_active(session: Session, *, annotator_id: int, active: bool) -> None:
-    """People are never deleted: what they decided stays theirs."""
+    """Let a person decide, or not any more. People are never deleted: their decisions stay."""
     session.get_one(Annotator, annotator_id).active = active
     session.flush()
 
 
-def progress(session: Session, *, dataset_id: int) -> list[Progress]:
-    """Each annotator who decided in a dataset, busiest first."""
+def annotator_progress(session: Session, *, dataset_id: int) -> list[AnnotatorProgress]:
+    """Return each annotator who decided in a dataset, busiest first."""
     undo = aliased(DecisionEvent)
     alone = DecisionEvent.batch_id.is_(None)
     query = (
@@ -85,7 +86,7 @@ def progress(session: Session, *, dataset_id: int) -> list[Progress]:
     for handle, name, action, single, batched, last in session.execute(query):
         rows.setdefault(handle, []).append((name, action, single, batched, last))
     found = [
-        Progress(
+        AnnotatorProgress(
             handle=handle,
             display_name=parts[0][0],
             acts={action: single for _, action, single, _, _ in parts if single},

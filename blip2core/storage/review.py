@@ -22,8 +22,8 @@ from blip2core.storage.schema import (
 )
 from blip2core.storage.text_search import matching_texts
 
-Order = Literal["nearest", "random", "disagreement", "newest"]
-KEYS: dict[Order, InstrumentedAttribute[Any]] = {
+ReviewOrder = Literal["nearest", "random", "disagreement", "newest"]
+KEYS: dict[ReviewOrder, InstrumentedAttribute[Any]] = {
     "nearest": Item.doubt,
     "random": Item.shuffle,
     "disagreement": Item.disagreement,
@@ -92,13 +92,14 @@ def review_queue(
     session: Session,
     *,
     dataset_id: int,
-    order: Order = "nearest",
+    order: ReviewOrder = "nearest",
     where: QueueFilter | None = None,
     seed: int = 0,
     after: str | None = None,
     limit: int = 25,
 ) -> Page:
-    """The next entries after a cursor. No page is slower than the first, nor shows an item twice.
+    """Return the next entries after a cursor. No page is slower than the first, nor shows an item
+    twice.
 
     `random` walks through one fixed shuffle from a place that `seed` chooses.
     """
@@ -125,11 +126,11 @@ def second_review_queue(
     *,
     dataset_id: int,
     annotator_id: int,
-    order: Order = "random",
+    order: ReviewOrder = "random",
     after: str | None = None,
     limit: int = 25,
 ) -> Page:
-    """Items that others have judged and this annotator has not: show them blind."""
+    """Return items that others have judged and this annotator has not: show them blind."""
     where = QueueFilter(statuses=("partial",), not_judged_by=annotator_id)
     return review_queue(
         session, dataset_id=dataset_id, order=order, where=where, after=after, limit=limit
@@ -139,7 +140,7 @@ def second_review_queue(
 def count_queue(
     session: Session, *, dataset_id: int, where: QueueFilter | None = None, at_most: int = 10_000
 ) -> int:
-    """How many items a filter leaves; counted up to `at_most`."""
+    """Return how many items a filter leaves; counted up to `at_most`."""
     filters = _filters(session, dataset_id, where or QueueFilter())
     query = select(Item.id).where(*filters.conditions()).limit(at_most)
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -149,7 +150,7 @@ def count_queue(
 class _Walk:
     """Along one order, from its start or from a cursor."""
 
-    order: Order
+    order: ReviewOrder
     start: float | None
     """Where the random order begins; it ends where it began."""
 
@@ -160,7 +161,7 @@ class _Walk:
         cursor: tuple[int, float, int] | None,
         limit: int,
     ) -> list[Row[*tuple[Any, ...]]]:
-        """At most `limit` + 1 rows (id, key) after the cursor, in order."""
+        """Return at most `limit` + 1 rows (id, key) after the cursor, in order."""
         rows: list[Row[*tuple[Any, ...]]] = []
         key = KEYS[self.order]
         for lap in range(cursor[0] if cursor else 0, 1 if self.start is None else 2):
@@ -183,7 +184,7 @@ class _Walk:
         return here < place if self.order in DESCENDING else here > place
 
     def place(self, row: Row[*tuple[Any, ...]]) -> tuple[int, float, int]:
-        """A row's place, to sort by."""
+        """Return a row's place, to sort by."""
         lap, key, item_id = self.cursor(row)
         return (lap, -key, -item_id) if self.order in DESCENDING else (lap, key, item_id)
 
@@ -202,7 +203,7 @@ class _Filters:
     others: tuple[ColumnElement[bool], ...]
 
     def conditions(self, status: str | None = None) -> list[ColumnElement[bool]]:
-        """All conditions; with one status, an index has the items in order."""
+        """Return all conditions; with one status, an index has the items in order."""
         if status is not None:
             here = [Item.dataset_id == self.dataset_id, Item.status == status]
         elif self.few:
@@ -287,7 +288,7 @@ def _at_item(found: Select[Any], item_id: InstrumentedAttribute[int]) -> ColumnE
 
 
 def _entries(session: Session, item_ids: Sequence[int]) -> tuple[QueueEntry, ...]:
-    """The items of a page, in its order."""
+    """Return the items of a page, in its order."""
     query = select(Item, Image).join(Image, Image.id == Item.image_id).where(Item.id.in_(item_ids))
     found = {item.id: (item, image) for item, image in session.execute(query)}
     return tuple(
@@ -312,7 +313,7 @@ def _start(seed: int) -> float:
 
 
 def _read_cursor(text: str | None) -> tuple[int, float, int] | None:
-    """A cursor comes back from the address of the page, so it may be anything."""
+    """Check a cursor, which comes from the address of the page and may be anything."""
     if text is None:
         return None
     try:

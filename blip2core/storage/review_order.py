@@ -22,13 +22,13 @@ class _Scores:
 
 
 def shuffle_place(sha256: str) -> float:
-    """The place of an image in a random order that never changes, in [0, 1)."""
+    """Return the place of an image in a random order that never changes, in [0, 1)."""
     digest = hashlib.sha256(f"shuffle {sha256}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def refresh_orders(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Computes doubt, disagreement and best score of these items from their newest scores."""
+    """Compute doubt, disagreement and best score of these items from their newest scores."""
     session.flush()
     for chunk in chunks(item_ids):
         rows = [
@@ -48,7 +48,7 @@ def refresh_all_orders(session: Session, *, dataset_id: int) -> None:
 
 
 def order(scores: _Scores) -> dict[str, float]:
-    """The three columns of an item."""
+    """Return the three columns of an item."""
     itm, itc = scores.itm, scores.itc
     if not itm:
         return {"doubt": UNSCORED, "disagreement": 0.0, "best": -1.0}

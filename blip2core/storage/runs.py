@@ -15,7 +15,7 @@ from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
 from blip2core.texts import clean_text
 
-STALE_SECONDS = 60.0
+RUN_STALE_SECONDS = 60.0
 """A run whose last sign of life is older than this has been killed."""
 OPEN = ("queued", "running", "paused")
 
@@ -48,7 +48,7 @@ class ComparedItem:
 
 
 def create_run(session: Session, new: NewRun) -> Run:
-    """A run that waits to be claimed."""
+    """Add a run that waits to be claimed."""
     run = Run(
         uid=str(uuid.uuid4()),
         kind=new.kind,
@@ -68,9 +68,11 @@ def create_run(session: Session, new: NewRun) -> Run:
 
 
 def claim_run(
-    session: Session, *, kinds: Sequence[str], stale_after: float = STALE_SECONDS
+    session: Session, *, kinds: Sequence[str], stale_after: float = RUN_STALE_SECONDS
 ) -> Run | None:
-    """The oldest run that waits, or that was killed while it ran, now running; None without one.
+    """Mark the oldest run that waits, or was killed while it ran, as running and return it.
+
+    Returns None where there is none.
 
     Claim in a unit of its own: two workers never get the same run.
     """
@@ -90,14 +92,14 @@ def claim_run(
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
-    """Marks this very run as running, for a worker that made it or resumes it."""
+    """Mark this very run as running, for a worker that made it or resumes it."""
     return _start(session, _locked(session, run_id))
 
 
 def heartbeat(
     session: Session, *, run_id: int, done: int = 0, failed: int = 0, total: int | None = None
 ) -> Literal["", "pause", "cancel"]:
-    """A sign of life that adds to the counts -> what the worker is asked to do."""
+    """Note that a run is alive, add to its counts, and return what it is asked to do."""
     run = _locked(session, run_id)
     run.done += done
     run.failed += failed
@@ -115,7 +117,7 @@ def finish_run(
     status: Literal["done", "failed", "cancelled", "paused"],
     error: str | None = None,
 ) -> Run:
-    """The worker has stopped, for this reason."""
+    """Note how a run ended, and its error."""
     run = _locked(session, run_id)
     run.status, run.request = status, ""
     run.error = clean_text(error) if error else None
@@ -125,17 +127,17 @@ def finish_run(
 
 
 def request_pause(session: Session, *, run_id: int) -> Run:
-    """Asks a run to stop after what it is at; a waiting one is paused at once."""
+    """Ask a run to pause after its current batch; a waiting one is paused at once."""
     return _ask(session, run_id, "pause", "paused")
 
 
 def request_cancel(session: Session, *, run_id: int) -> Run:
-    """Asks a run to stop for good; what it has done stays."""
+    """Ask a run to end for good; what it has stored stays."""
     return _ask(session, run_id, "cancel", "cancelled")
 
 
 def resume_run(session: Session, *, run_id: int) -> Run:
-    """Lets a paused, failed or cancelled run wait to be claimed again; it goes on, not anew."""
+    """Let a paused, failed or cancelled run wait to be claimed again; it goes on, not anew."""
     run = _locked(session, run_id)
     if run.status == "done":
         raise StorageError("This run is done; start a new one.")
@@ -147,7 +149,7 @@ def resume_run(session: Session, *, run_id: int) -> Run:
 
 
 def get_run(session: Session, *, run_id: int) -> Run:
-    """The run of this number. StorageError where there is none."""
+    """Return the run of this number. Raises StorageError where there is none."""
     run = session.get(Run, run_id)
     if run is None:
         raise StorageError(f"There is no run number {run_id}.")
@@ -155,19 +157,19 @@ def get_run(session: Session, *, run_id: int) -> Run:
 
 
 def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
-    """Whether a run that is "running" in its row was killed: there has been no sign of life for
-    STALE_SECONDS, or `Database.has_owner` says that no process could give one.
+    """Return whether a run that is "running" in its row was killed: there has been no sign of life
+    for RUN_STALE_SECONDS, or `Database.has_owner` says that no process could give one.
     """
     if run.status != "running":
         return False
-    oldest = utc_now() - timedelta(seconds=STALE_SECONDS)
+    oldest = utc_now() - timedelta(seconds=RUN_STALE_SECONDS)
     return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
 
 
 def unfinished_run(
     session: Session, *, dataset_id: int, kind: str, parameters: dict[str, Any]
 ) -> Run | None:
-    """The newest run over a dataset with the same parameters that has not come to its end."""
+    """Return the newest unfinished run over a dataset with the same parameters."""
     query = (
         select(Run)
         .where(Run.dataset_id == dataset_id, Run.kind == kind, Run.status != "done")
@@ -198,7 +200,7 @@ def list_runs(
 def add_problem(
     session: Session, *, run_id: int, problem: Problem, item_id: int | None = None
 ) -> None:
-    """One input that could not be used; the run goes on."""
+    """Note an input that a run could not use; the run goes on."""
     session.add(
         RunProblem(
             run_id=run_id,
@@ -213,7 +215,7 @@ def add_problem(
 def list_problems(
     session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
 ) -> list[RunProblem]:
-    """Problems of a run, oldest first; the next page is `after` the last number of this one."""
+    """Return problems of a run, oldest first; the next page is `after` the last number here."""
     query = (
         select(RunProblem)
         .where(RunProblem.run_id == run_id, RunProblem.id > after)
@@ -231,7 +233,7 @@ def count_problems(session: Session, *, run_id: int) -> int:
 def compare_runs(
     session: Session, *, first_id: int, second_id: int, after: int = 0, limit: int = 50
 ) -> list[ComparedItem]:
-    """Items that both runs captioned, by number above `after`, with the texts of each."""
+    """Return items that both runs captioned, by number above `after`, with the texts of each."""
     first, second = aliased(Caption), aliased(Caption)
     also = select(second.id).where(second.run_id == second_id, second.item_id == first.item_id)
     items = (

@@ -24,8 +24,8 @@ from blip2core.storage.columns import (
     refers_to,
 )
 
-SOURCES = ("web", "synthetic", "edited", "human")
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+CAPTION_SOURCES = ("web", "synthetic", "edited", "human")
+STORED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 ITEM_STATUS = (
     "pending",
     "skipped",
@@ -98,7 +98,7 @@ class Image(Base):
     __tablename__ = "images"
     __table_args__ = (
         UniqueConstraint("sha256"),
-        one_of("format", FORMATS),
+        one_of("format", STORED_FORMATS),
         one_of("state", ("ok", "purged")),
         CheckConstraint("length(sha256) = 64", name="sha256_length"),
         CheckConstraint("width > 0 AND height > 0 AND bytes > 0", name="size"),
@@ -184,7 +184,7 @@ class Caption(Base):
     __table_args__ = (
         UniqueConstraint("item_id", "origin_key"),
         UniqueConstraint("id", "item_id"),
-        one_of("source", SOURCES),
+        one_of("source", CAPTION_SOURCES),
         of_same_item("parent_id"),
         CheckConstraint("length(text) BETWEEN 1 AND 20000", name="text_length"),
         CheckConstraint(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 from blip2core.records import Candidate, CaptionSource, Scored
 from blip2core.storage.schema import Caption, Dataset, Item, Score
 
-PAGE = 500
+ITEMS_PER_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ def scored_items(
     dataset_id: int,
     statuses: tuple[str, ...] = ("pending", "skipped"),
     after: int = 0,
-    limit: int = PAGE,
+    limit: int = ITEMS_PER_PAGE,
 ) -> list[ScoredItem]:
-    """The next items by number above `after`; `texts` is empty where nothing is scored."""
+    """Return the next items by number above `after`; `texts` is empty where nothing is scored."""
     dataset = session.get_one(Dataset, dataset_id)
     page = (
         select(Item.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.storage.schema import (
-    SOURCES,
+    CAPTION_SOURCES,
     Batch,
     Caption,
     Dataset,
@@ -23,7 +23,7 @@ from blip2core.storage.schema import (
 )
 from blip2core.texts import normalised
 
-PAGE = 1_000
+IMAGES_PER_PAGE = 1_000
 """Images read in one go."""
 DECIDED = ("both", "people", "threshold")
 
@@ -32,7 +32,7 @@ DECIDED = ("both", "people", "threshold")
 class SnapshotPolicy:
     """Which pairs a snapshot takes, and how it splits them."""
 
-    sources: tuple[str, ...] = SOURCES
+    sources: tuple[str, ...] = CAPTION_SOURCES
     """Kinds of text that are taken."""
     decided: str = "both"
     """Who must have accepted a text: people (one by one, or a selection of theirs), a threshold
@@ -52,14 +52,16 @@ class SnapshotPolicy:
             raise StorageError("validation and test are shares that leave some for training.")
         if self.decided not in DECIDED:
             raise StorageError(f"decided is one of {', '.join(DECIDED)}, not {self.decided}.")
-        if unknown := set(self.sources) - set(SOURCES):
-            raise StorageError(f"There is no source {unknown.pop()}; valid: {', '.join(SOURCES)}.")
+        if unknown := set(self.sources) - set(CAPTION_SOURCES):
+            raise StorageError(
+                f"There is no source {unknown.pop()}; valid: {', '.join(CAPTION_SOURCES)}."
+            )
 
 
 def chosen_rows(
     session: Session, dataset_id: int, policy: SnapshotPolicy
 ) -> Iterator[dict[str, Any]]:
-    """Rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
+    """Yield rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
     position, after = 0, ""
     while True:
         page = _accepted_images(session, dataset_id, after)
@@ -67,7 +69,7 @@ def chosen_rows(
             for row in rows:
                 yield row | {"position": position, "split": split_of(sha256, policy)}
                 position += 1
-        if len(page) < PAGE:
+        if len(page) < IMAGES_PER_PAGE:
             return
         after = page[-1]
 
@@ -87,7 +89,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
             accepted.exists(),
         )
         .order_by(Image.sha256)
-        .limit(PAGE)
+        .limit(IMAGES_PER_PAGE)
     )
     return list(session.scalars(query))
 
@@ -193,7 +195,7 @@ def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def split_of(sha256: str, policy: SnapshotPolicy) -> str:
-    """The split of an image: by its hash alone, so that it never moves to another one."""
+    """Return the split of an image: by its hash alone, so that it never moves to another one."""
     digest = hashlib.sha256(f"split {policy.split_seed} {sha256}".encode()).digest()
     place = int.from_bytes(digest[:6], "big") / 2**48
     if place < policy.test:

@@ -35,7 +35,7 @@ from blip2core.texts import clean_text
 if TYPE_CHECKING:
     from blip2core.storage.database import Database
 
-PAGE = 1_000
+PAIRS_PER_PAGE = 1_000
 """Pairs read in one go."""
 
 
@@ -51,7 +51,7 @@ class SnapshotSummary:
 def create_snapshot(
     session: Session, *, dataset_id: int, name: str, policy: SnapshotPolicy, created_by: int
 ) -> Snapshot:
-    """Freezes the accepted pairs of a dataset: accepted by somebody, and rejected by nobody, also
+    """Freeze the accepted pairs of a dataset: accepted by somebody, and rejected by nobody, also
     not in another copy of the image.
 
     `content_sha256` covers all that an export writes of them. StorageError where the name is
@@ -89,7 +89,7 @@ def create_snapshot(
     return snapshot
 
 
-def freeze(
+def freeze_snapshot(
     session: Session,
     *,
     dataset_id: int,
@@ -97,7 +97,7 @@ def freeze(
     created_by: int,
     name: str | None = None,
 ) -> Snapshot:
-    """The snapshot of what is accepted now: one there is, where rules and pairs are the same.
+    """Freeze what is accepted now, or return the snapshot that has the same rules and pairs.
 
     Without a name a new one is called v1, v2 and so on.
     """
@@ -117,7 +117,7 @@ def freeze(
 
 
 def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
-    """The snapshot `DATASET@SNAPSHOT`, or the only one with this name in any dataset.
+    """Return the snapshot `DATASET@SNAPSHOT`, or the only one with this name in any dataset.
 
     None where there is none. StorageError where several have it, and for `DATASET@SNAPSHOT` that
     is not there.
@@ -139,7 +139,7 @@ def named_snapshot(session: Session, *, name: str) -> Snapshot | None:
 
 
 def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[ExportPair]:
-    """The pairs of a snapshot, by image, read in pages while they are used.
+    """Yield the pairs of a snapshot, by image, read in pages while they are used.
 
     Takes the database and not a session: writing an export may take long, and an open transaction
     would keep curators waiting. What was taken down since is left out.
@@ -153,12 +153,14 @@ def snapshot_pairs(database: "Database", *, snapshot_id: int) -> Iterator[Export
             last = position
             if not is_purged:
                 yield pair
-        if len(page) < PAGE:
+        if len(page) < PAIRS_PER_PAGE:
             return
 
 
 def find_snapshot(session: Session, *, dataset_id: int, name: str | None = None) -> Snapshot:
-    """The snapshot of this name, or the newest. StorageError names those there are."""
+    """Return the snapshot of this name, or the newest. Raises StorageError, which names those there
+    are.
+    """
     query = select(Snapshot).where(Snapshot.dataset_id == dataset_id).order_by(Snapshot.id.desc())
     if name is not None:
         query = query.where(Snapshot.name == clean_text(name))
@@ -169,7 +171,7 @@ def find_snapshot(session: Session, *, dataset_id: int, name: str | None = None)
 
 
 def list_snapshots(session: Session, *, dataset_id: int) -> list[SnapshotSummary]:
-    """The snapshots of a dataset, newest first, with their exports."""
+    """Return the snapshots of a dataset, newest first, with their exports."""
     query = (
         select(Snapshot, Annotator.handle)
         .join(Annotator, Annotator.id == Snapshot.created_by)
@@ -191,7 +193,7 @@ def list_snapshots(session: Session, *, dataset_id: int) -> list[SnapshotSummary
 
 
 def snapshots_with(session: Session, *, sha256: str) -> list[tuple[Snapshot, list[Export]]]:
-    """Every snapshot and export that contains an image, for a takedown."""
+    """Return every snapshot and export that contains an image, for a takedown."""
     query = (
         select(Snapshot)
         .where(
@@ -240,7 +242,7 @@ def _frozen_page(
     query = _pair_query().where(
         SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last
     )
-    for row in session.execute(query.order_by(SnapshotPair.position).limit(PAGE)):
+    for row in session.execute(query.order_by(SnapshotPair.position).limit(PAIRS_PER_PAGE)):
         frozen, caption, image, scorer, run, source, handle, kind = row
         pair = _pair(frozen, caption, image, scorer, run)
         pair = replace(

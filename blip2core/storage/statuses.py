@@ -34,7 +34,7 @@ class _Standing:
 
 
 def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Brings verdicts and status of these items up to date with the log of decisions."""
+    """Bring verdicts and status of these items up to date with the log of decisions."""
     for chunk in chunks(item_ids):
         project_verdicts(session, item_ids=chunk)
         standings = _standings(session, chunk)
@@ -47,7 +47,7 @@ def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
 
 
 def status_of(standing: _Standing) -> str:
-    """The status of an item.
+    """Return the status of an item.
 
     An annotator is through with an item who accepted a text of it, or judged every one.
     """

@@ -25,7 +25,9 @@ class TextMatch:
 
 
 def matching_texts(session: Session, search: str, *, limit: int) -> TextMatch | None:
-    """Captions with all the words of `search`; None without any. `first` finds at most `limit`.
+    """Return conditions for the captions with all words of `search`; None where it has none.
+
+    `first` finds at most `limit` of them.
 
     A star at the end makes the last word a beginning: "blue bird*" finds "two blue birds", in some
     30 ms instead of 2. Nothing else is read as an operator.
@@ -48,7 +50,7 @@ def matching_texts(session: Session, search: str, *, limit: int) -> TextMatch | 
 
 
 def has_words(text: str, words: str) -> bool:
-    """What SQLite's index decides, for one text: case and accents do not matter."""
+    """Return what SQLite's index decides, for one text: case and accents do not matter."""
     wanted = _words(words)
     found = set(WORD.findall(_folded(text)))
     if not words.endswith("*"):
@@ -58,7 +60,7 @@ def has_words(text: str, words: str) -> bool:
 
 
 def index_new_texts(session: Session) -> None:
-    """Brings SQLite's index up to date at the end of a unit; PostgreSQL does so itself.
+    """Bring SQLite's index up to date at the end of a unit; PostgreSQL does so itself.
 
     Not by a trigger: SQLite forbids those to touch a full-text index under `trusted_schema = 0`.
     """

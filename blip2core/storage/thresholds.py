@@ -32,7 +32,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedScore:
+class JudgedCaption:
     """A score, and whether a person took the text."""
 
     source: str
@@ -40,11 +40,11 @@ class JudgedScore:
     accepted: bool
 
 
-def histogram(
+def score_histogram(
     session: Session, *, dataset_id: int, head: Head = "itm", bins: int = 50
 ) -> Histogram:
-    """The scores of a dataset by its newest scorer; with 1,000 bins, live counts for any threshold
-    are sums over them.
+    """Return the scores of a dataset by its newest scorer; with 1,000 bins, live counts for any
+    threshold are sums over them.
     """
     low, high = RANGE[head]
     place = cast(func.floor((Score.value - low) / (high - low) * bins), Integer)
@@ -79,8 +79,9 @@ def kept_counts(
     return {source: (kept, total) for source, kept, total in session.execute(query)}
 
 
-def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> list[JudgedScore]:
-    """One entry for each verdict of a person on a scored text; what a batch decided is left out.
+def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> list[JudgedCaption]:
+    """Return one entry for each verdict of a person on a scored text; what a batch decided is left
+    out.
 
     A text that was replaced by an edit was not taken.
     """
@@ -99,7 +100,7 @@ def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> l
         .order_by(Verdict.decision_id, Caption.id)
     )
     return [
-        JudgedScore(source=source, value=value, accepted=verdict == "accept")
+        JudgedCaption(source=source, value=value, accepted=verdict == "accept")
         for source, value, verdict in session.execute(query)
     ]
 

@@ -14,36 +14,36 @@ from sqlalchemy.sql import and_, union_all
 
 from blip2core.storage.schema import DecisionEvent, Verdict
 
-COLUMNS = ("caption_id", "annotator_id", "item_id", "verdict", "decision_id")
+VERDICT_COLUMNS = ("caption_id", "annotator_id", "item_id", "verdict", "decision_id")
 
 
 _Claims = Select[*tuple[Any, ...]]
 
 
 def project_verdicts(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Brings the verdicts of these items up to date with the log."""
+    """Bring the verdicts of these items up to date with the log."""
     session.flush()
     session.execute(delete(Verdict).where(Verdict.item_id.in_(item_ids)))
-    session.execute(insert(Verdict).from_select(COLUMNS, replayed(item_ids)))
+    session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed(item_ids)))
 
 
 def rebuild_verdicts(session: Session) -> None:
-    """Computes all verdicts anew from the log."""
+    """Compute all verdicts anew from the log."""
     session.flush()
     session.execute(delete(Verdict))
-    session.execute(insert(Verdict).from_select(COLUMNS, replayed()))
+    session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed()))
 
 
 def verdict_differences(connection: Connection) -> list[str]:
-    """Where the stored verdicts are not what the log amounts to; empty where all is well."""
-    stored = select(*(getattr(Verdict, name) for name in COLUMNS))
+    """Return where the stored verdicts are not what the log amounts to; empty where all is well."""
+    stored = select(*(getattr(Verdict, name) for name in VERDICT_COLUMNS))
     extra = connection.execute(stored.except_(replayed())).all()
     missing = connection.execute(replayed().except_(stored)).all()
     return [*_told(extra, "is not in the log"), *_told(missing, "of the log is missing")]
 
 
 def replayed(item_ids: Sequence[int] | None = None) -> _Claims:
-    """The verdicts by the log, of some items or of all."""
+    """Return the verdicts by the log, of some items or of all."""
     claims = _claims(item_ids)
     newest = (
         select(
@@ -58,7 +58,7 @@ def replayed(item_ids: Sequence[int] | None = None) -> _Claims:
         claims.c.caption_id == newest.c.caption_id,
         claims.c.decision_id == newest.c.decision_id,
     )
-    return select(*(claims.c[name] for name in COLUMNS)).join(newest, same)
+    return select(*(claims.c[name] for name in VERDICT_COLUMNS)).join(newest, same)
 
 
 def _claims(item_ids: Sequence[int] | None) -> Subquery:

@@ -12,10 +12,12 @@ from PIL import Image
 from app import jobs as module
 from app.jobs import ExportJob, Import, Jobs
 from blip2core.curation.pairs import BY_HAND
+from blip2core.errors import StorageError
 from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
+from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
 from blip2core.storage.schema import Export, Run
@@ -153,6 +155,25 @@ def test_what_another_process_does_goes_on_after_the_next_start(
     with database.read() as session:
         assert get_run(session, run_id=imported).status == "failed"
         assert session.get_one(Export, export).status == "failed"
+
+
+def test_a_takedown_that_was_killed_is_finished_at_the_next_start(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        image = image_of_item(session, item_id=1)
+        purge_image(session, sha256=image.sha256)
+    file = database.images.path(image.sha256, format=image.format)
+    assert file.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "finish_takedowns", refuse)
+        start_and_close(database)  # nobody is kept from work by a file that cannot be deleted
+    start_and_close(database)
+    assert not file.exists()
+
+
+def refuse(database: Database) -> None:
+    raise StorageError("The image file cannot be deleted.")
 
 
 def begin_import_and_export(database: Database) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from blip2core.cli import main
+from blip2core.intake import Downloads
+from blip2core.records import Problem
 from tests.intake.making import encoded, png, zipped
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
@@ -55,3 +57,27 @@ def test_names_are_shown_safely(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "\\u202egnp" in printed and "\x1b" not in printed and "\u202e" not in printed
     assert "same file\t" in printed
     assert main(["intake", str(tmp_path / "none.zip")]) == 2
+
+
+@pytest.mark.parametrize("command", ["intake", "capfilt run"])
+@pytest.mark.parametrize(("options", "is_on"), [([], False), (["--download"], True)])
+def test_addresses_are_fetched_only_where_it_is_asked_for(
+    tmp_path: Path,
+    loaded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: list[str],
+    is_on: bool,
+) -> None:
+    asked: list[Downloads | None] = []
+
+    def read(source: object, *, download: Downloads | None = None, **_: object) -> list[Problem]:
+        asked.append(download)
+        return [Problem(name="t.csv", reason="Not read.")]
+
+    monkeypatch.setattr("blip2core.intake.read", read)
+    more = []
+    if command != "intake":
+        more = ["--dataset", "web", "--database", str(tmp_path / "studio.db")]
+    main([*command.split(), str(tmp_path), *more, *options])
+    assert asked == [Downloads() if is_on else None]

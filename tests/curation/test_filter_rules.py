@@ -10,8 +10,7 @@ from blip2core.errors import ConflictError, StorageError
 from blip2core.records import Candidate, Scored, ScorerIdentity
 from blip2core.storage.batches import NewBatch, audit_result, undo_batch
 from blip2core.storage.captions import add_captions, add_scores, texts_of
-from blip2core.storage.datasets import get_dataset, status_counts
-from blip2core.storage.datasets import set_rules as store_rules
+from blip2core.storage.datasets import get_dataset, status_counts, update_dataset
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run
@@ -28,13 +27,13 @@ SCORES = [(0.9, 0.1), (0.4, 0.5), (0.2, 0.3), (0.7, 0.2)]
 def test_a_threshold_of_the_dataset_is_the_filters_too(database: Any, dataset: int) -> None:
     set_rules(database, dataset_id=dataset, rules=FilterConfig(threshold=0.8, top_k=2))
     with database.write() as session:
-        store_rules(session, dataset_id=dataset, threshold=0.3)
+        update_dataset(session, dataset_id=dataset, threshold=0.3)
         assert rules_of(get_dataset(session, dataset_id=dataset)) == FilterConfig(
             threshold=0.3, top_k=2
         )
     set_rules(database, dataset_id=dataset, rules=BLIP2_RANKING)
     with database.write() as session:
-        store_rules(session, dataset_id=dataset, threshold=0.4)
+        update_dataset(session, dataset_id=dataset, threshold=0.4)
         assert rules_of(get_dataset(session, dataset_id=dataset)) == BLIP2_RANKING
 
 

@@ -1,9 +1,11 @@
 """Images come in once, with all their texts; what is bad is told; memory stays flat."""
 
+import io
 from dataclasses import replace
 from threading import Event
 from typing import Any
 
+import PIL.Image
 import pytest
 from sqlalchemy import func, select
 
@@ -13,6 +15,7 @@ from blip2core.records import Problem
 from blip2core.storage.items import purge_image
 from blip2core.storage.runs import list_problems, list_runs
 from blip2core.storage.schema import Caption, Image, Item, Source
+from blip2core.storage.takedown import plan_takedown, take_down
 from tests.curation.conftest import web_image
 
 
@@ -66,6 +69,21 @@ def test_what_was_taken_down_stays_away(database):
         purge_image(session, sha256=session.get_one(Image, result.item.image_id).sha256)
     (again,) = import_images(database, dataset="web", inputs=[web_image(1)])
     assert "taken down" in again.problem.reason
+
+
+def test_the_bytes_of_what_was_taken_down_do_not_come_back(database):
+    (result,) = import_images(database, dataset="web", inputs=[web_image(1)])
+    take_down(database, plan_takedown(database, [str(result.item.item_id)]))
+    larger = io.BytesIO()
+    PIL.Image.open(io.BytesIO(web_image(1).data)).save(larger, "PNG", compress_level=0)
+    copy = replace(web_image(1), data=larger.getvalue())
+    refused, same_pixels, other = import_images(
+        database, dataset="web", inputs=[web_image(1), copy, web_image(2)]
+    )
+    assert "taken down" in refused.problem.reason and "taken down" in same_pixels.problem.reason
+    with database.read() as session:
+        kept = session.get_one(Image, other.item.image_id).sha256
+    assert [file.stem for file in database.images.root.glob("??/*")] == [kept]
 
 
 def test_inputs_are_read_as_they_are_needed(database):

@@ -8,7 +8,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from blip2core.exports import FORMATS
-from blip2core.exports.card import LONGEST, escape
+from blip2core.exports.card import LONGEST_FOREIGN_TEXT, escape
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -38,7 +38,7 @@ def test_escaped_text_shows_itself_and_does_nothing(text: str) -> None:
 
 
 def test_long_text_is_cut() -> None:
-    assert len(escape("a" * 10_000)) == LONGEST + 1
+    assert len(escape("a" * 10_000)) == LONGEST_FOREIGN_TEXT + 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -26,14 +26,14 @@ from blip2core.storage.batches import (
     threshold_choices,
 )
 from blip2core.storage.captions import add_captions, add_scores, texts_of
-from blip2core.storage.datasets import get_or_create_dataset, set_rules
+from blip2core.storage.datasets import get_or_create_dataset, update_dataset
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.items import ImageFacts, add_item
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import EXPORT_FORMATS, Export
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import freeze, named_snapshot
+from blip2core.storage.snapshots import freeze_snapshot, named_snapshot
 from tests.exports.reading import json_lines
 
 SCORER = ScorerIdentity(
@@ -127,7 +127,7 @@ def apply_threshold(database: Database) -> None:
 
 def frozen(database: Database, name: str | None = None, **policy: Any) -> int:
     with database.write() as session:
-        return freeze(
+        return freeze_snapshot(
             session, dataset_id=1, policy=SnapshotPolicy(**policy), created_by=1, name=name
         ).id
 
@@ -157,10 +157,10 @@ def test_what_annotators_were_told_is_frozen_with_the_pairs(
 ) -> None:
     accept(studio, 2)
     with studio.write() as session:
-        set_rules(session, dataset_id=1, guidelines="Count the birds.")
+        update_dataset(session, dataset_id=1, guidelines="Count the birds.")
     snapshot = frozen(studio)
     with studio.write() as session:
-        set_rules(session, dataset_id=1, guidelines="Name the birds.")
+        update_dataset(session, dataset_id=1, guidelines="Name the birds.")
     write_snapshot(studio, snapshot_id=snapshot, format="jsonl", out=tmp_path / "out")
     assert "Count the birds" in (tmp_path / "out" / "README.md").read_text("utf-8")
 

@@ -8,7 +8,7 @@ import pytest
 
 from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake import Downloads, NamedFile, read
-from blip2core.intake.downloads import fetch
+from blip2core.intake.downloads import OPT_OUT, fetch
 from blip2core.records import Problem, WebImage
 from tests.intake.local_web import PUBLIC, Names, Web, local_web
 from tests.intake.making import png, reasons
@@ -253,7 +253,80 @@ def test_reading_can_be_broken_off(web: Web, downloads: Downloads) -> None:
     assert len(web.requests) < 50
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"seconds": 0}, {"redirects": 11}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"workers": 0},
+        {"seconds": 0},
+        {"connect_seconds": 0},
+        {"max_bytes": 0},
+        {"max_bytes": -1},
+        {"redirects": 11},
+        {"redirects": -1},
+    ],
+)
 def test_settings_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Downloads(**wrong)
+
+
+def test_settings_at_the_end_of_their_range() -> None:
+    for redirects in (0, 10):
+        assert Downloads(redirects=redirects, workers=1, max_bytes=1).redirects == redirects
+
+
+def test_the_largest_file_is_taken_and_no_larger_one(downloads: Downloads) -> None:
+    size = len(png())
+    assert fetch("http://example.com/a.png", replace(downloads, max_bytes=size)) == png()
+    told = refused("http://example.com/a.png", replace(downloads, max_bytes=size - 1))
+    assert f"larger than {size - 1:,} bytes" in told
+
+
+@pytest.mark.parametrize(("body", "fits"), [(b"12345", True), (b"123456", False)])
+def test_a_body_that_does_not_tell_its_length_is_counted(body: bytes, fits: bool) -> None:
+    answer = [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body]
+    small = Downloads(resolve=Names(), network=httpcore.MockBackend(answer), max_bytes=5)
+    if fits:
+        assert fetch("http://example.com/", small) == body
+    else:
+        assert "larger than 5 bytes" in refused("http://example.com/", small)
+
+
+def test_an_empty_body_is_no_image() -> None:
+    answer = [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
+    network = httpcore.MockBackend(answer)
+    assert "empty" in refused("http://example.com/", Downloads(resolve=Names(), network=network))
+
+
+def test_no_redirect_is_followed_where_none_is_allowed(web: Web, downloads: Downloads) -> None:
+    strict = replace(downloads, redirects=0)
+    assert fetch("http://example.com/a.png", strict) == png()
+    assert "more than 0 times" in refused("http://example.com/to?u=/a.png", strict)
+    assert len(web.requests) == 2
+
+
+@pytest.mark.parametrize(("port", "asked"), [("", 80), (":80", 80), (":443", 443)])
+def test_both_ports_are_asked(web: Web, downloads: Downloads, port: str, asked: int) -> None:
+    assert fetch(f"http://example.com{port}/a.png", downloads) == png()
+    assert web.network.asked == [(PUBLIC, asked)]
+
+
+@pytest.mark.parametrize("word", sorted(OPT_OUT))
+@pytest.mark.parametrize("form", ["{}", "all, {}", "bot: {}", " {} ,x"])
+def test_every_word_of_an_opt_out_is_heard(word: str, form: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nX-Robots-Tag: {form.format(word.upper())}\r\nContent-Length: 1\r\n"
+    network = httpcore.MockBackend([head.encode(), b"\r\nx"])
+    asked = Downloads(resolve=Names(), network=network)
+    assert "asks not to be used" in refused("http://example.com/", asked)
+
+
+def test_files_pass_while_addresses_are_fetched_in_order(downloads: Downloads) -> None:
+    """More rows than threads; one is a file, one cannot be fetched."""
+    rows = "".join(f"http://example.com/{number}.png,\n" for number in range(10))
+    table = NamedFile("t.csv", f"url,path\n{rows},a.png\nhttp://10.0.0.1/,\n".encode())
+    single = replace(downloads, workers=1)
+    found = list(read([table, NamedFile("a.png", png(1))], download=single))
+    assert [type(one) for one in found] == [WebImage] * 11 + [Problem]
+    assert [one.name for one in found[1:11]] == [
+        f"http://example.com/{number}.png" for number in range(10)
+    ]

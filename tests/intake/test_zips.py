@@ -11,7 +11,7 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.intake.zips import ZipShelf
+from blip2core.intake.zips import ZipArchive
 from blip2core.records import WebImage
 from tests.intake.making import images, png, reasons, texts, zipped
 
@@ -113,7 +113,7 @@ def test_more_members_than_are_read() -> None:
     found = list(read(file, limits=Limits(members=500)))
     assert len(found) == 501 and "Only the first 500" in found[0].reason  # type: ignore[union-attr]
     with pytest.raises(IntakeError, match="lists far more"):
-        ZipShelf(file, Limits(members=100))
+        ZipArchive(file, Limits(members=100))
 
 
 def test_damaged_archives() -> None:

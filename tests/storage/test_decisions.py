@@ -9,7 +9,7 @@ from blip2core.errors import ConflictError, StorageError
 from blip2core.storage import Database, maintenance, open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.cards import load_draft, save_draft
-from blip2core.storage.datasets import set_rules, status_counts
+from blip2core.storage.datasets import status_counts, update_dataset
 from blip2core.storage.decisions import NewDecision, Recorded, Undone, record_decision, undo_last
 from blip2core.storage.schema import Caption, DecisionEvent, Item, Verdict
 from blip2core.storage.verdicts import rebuild_verdicts
@@ -60,6 +60,26 @@ def test_the_same_event_is_one_decision(database: Database, world: World) -> Non
     with pytest.raises(StorageError, match="another decision"):
         decide(database, item_id=2, caption_id=3)
     assert verdicts(database) == {(1, 1): "accept"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"annotator_id": 2},
+        {"action": "reject"},
+        {"caption_id": 2},
+        {"action": "skip", "caption_id": None},
+        {"item_id": 2},
+    ],
+)
+def test_an_event_id_stands_for_one_act_of_one_person(
+    database: Database, world: World, other: dict[str, object]
+) -> None:
+    decide(database)
+    with pytest.raises(StorageError, match="another decision"):
+        decide(database, **other)
+    assert verdicts(database) == {(1, 1): "accept"}
+    assert status(database, 2) == "pending"
 
 
 def test_nobody_overwrites_what_they_have_not_seen(database: Database, world: World) -> None:
@@ -156,7 +176,7 @@ def test_undo_in_one_dataset_leaves_the_others(database: Database, world: World)
 
 def test_two_annotators_agree_or_not(database: Database, world: World) -> None:
     with database.write() as session:
-        set_rules(session, dataset_id=1, overlap=2)
+        update_dataset(session, dataset_id=1, overlap=2)
     assert decide(database).status == "partial"
     second = decide(database, client_event_id="e2", annotator_id=2, round=2)
     assert second.status == "decided"
@@ -172,3 +192,32 @@ def test_a_draft_ends_with_its_text_accepted(database: Database, world: World) -
     with database.read() as session:
         assert load_draft(session, item_id=1, annotator_id=1) is None
         assert load_draft(session, item_id=1, annotator_id=2).text == "bob's"
+
+
+def test_a_draft_ends_where_a_text_is_accepted(database: Database, world: World) -> None:
+    with database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="half a tho")
+        save_draft(session, item_id=1, annotator_id=2, text="bob's")
+        save_draft(session, item_id=2, annotator_id=1, text="of the next")
+    decide(database)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1) is None
+        assert load_draft(session, item_id=1, annotator_id=2).text == "bob's"
+        assert load_draft(session, item_id=2, annotator_id=1).text == "of the next"
+        assert load_draft(session, item_id=2, annotator_id=2) is None
+
+
+@pytest.mark.parametrize("action", ["reject", "skip", "flag"])
+def test_a_draft_outlives_all_else(database: Database, world: World, action: str) -> None:
+    with database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="half a tho", caption_id=2)
+    decide(database, action=action, caption_id=1 if action == "reject" else None)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1).text == "half a tho"
+
+
+def test_a_draft_starts_from_a_text_of_its_item(database: Database, world: World) -> None:
+    with pytest.raises(StorageError), database.write() as session:
+        save_draft(session, item_id=1, annotator_id=1, text="a bird", caption_id=3)
+    with database.read() as session:
+        assert load_draft(session, item_id=1, annotator_id=1) is None

@@ -85,14 +85,25 @@ def test_sweep_takes_what_nothing_refers_to(store: ImageStore) -> None:
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"half")
     assert store.sweep(lambda sha256: sha256 == wanted) == 0  # too young
+    unwanted = store.unwanted(lambda sha256: sha256 == wanted, older_than=0)
+    assert sorted(unwanted) == sorted([store.path(orphan, format="JPEG"), half])
     assert store.sweep(lambda sha256: sha256 == wanted, older_than=0) == 2
     assert [file.stem for file in files(store)] == [wanted]
     with pytest.raises(StorageError, match="not in the store"):
         store.read(orphan, format="JPEG")
 
 
+def test_what_is_stored_again_is_young_again(store: ImageStore) -> None:
+    """A sweep leaves it until its row is there."""
+    sha256 = store.put(DATA, format="PNG")
+    os.utime(store.path(sha256, format="PNG"), (1, 1))
+    assert len(store.unwanted(lambda _: False)) == 1
+    store.put(DATA, format="PNG")
+    assert store.unwanted(lambda _: False) == []
+
+
 def test_delete_twice(store: ImageStore) -> None:
     sha256 = store.put(DATA, format="PNG")
-    store.delete(sha256, format="PNG")
-    store.delete(sha256, format="PNG")
+    assert store.delete(sha256, format="PNG")
+    assert not store.delete(sha256, format="PNG")
     assert files(store) == []

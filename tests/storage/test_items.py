@@ -14,7 +14,7 @@ from blip2core.storage.items import (
     duplicates_of,
     exclude_items,
     hamming,
-    image_of,
+    image_of_item,
     near_duplicates,
     purge_image,
     stored_images,
@@ -60,9 +60,9 @@ def test_long_and_empty_texts(database: Database) -> None:
     with database.write() as session:
         added = import_one(session, new_world(session), 1, "\0 ", "\u200b", "x" * 30_000)
         assert session.scalars(select(func.length(Caption.text))).all() == [20_000]
-        assert image_of(session, item_id=added.item_id).sha256 == facts(1).sha256
+        assert image_of_item(session, item_id=added.item_id).sha256 == facts(1).sha256
         with pytest.raises(StorageError, match="no item"):
-            image_of(session, item_id=99)
+            image_of_item(session, item_id=99)
 
 
 def test_every_hash_within_three_bits_shares_a_band() -> None:

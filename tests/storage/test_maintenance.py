@@ -141,3 +141,20 @@ def test_check_counts_rows_and_finds_wrong_verdicts(database: Database) -> None:
         )
     [problem] = maintenance.check(database.engine).problems
     assert "text 1 of the log is missing" in problem
+
+
+def test_a_migration_that_leaves_orphans_is_taken_back(
+    sqlite_database: Database, scripts: Path
+) -> None:
+    """SQLite looks at no reference while it migrates; PostgreSQL always does."""
+    fill(sqlite_database, items=2)
+    orphans = (
+        BREAKS[: BREAKS.index("    op.add_column")] + """    op.execute("DELETE FROM items")"""
+    )
+    (scripts / "versions" / "9999_orphans.py").write_text(orphans)
+    with pytest.raises(
+        StorageError, match=r"would break the database: row \d+ of \w+ refers to no"
+    ):
+        maintenance.upgrade(sqlite_database.url, scripts=scripts)
+    health = maintenance.check(sqlite_database.engine)
+    assert (health.revision, health.rows["items"], health.problems) == ("0002", 2, ())

@@ -8,9 +8,9 @@ from blip2core.storage.batches import Choice, NewBatch, decide_many
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.feedback import Opinion, add_feedback, list_feedback
 from blip2core.storage.people import (
+    annotator_progress,
     get_or_create_annotator,
     list_annotators,
-    progress,
     set_active,
     verdict_pairs,
 )
@@ -54,7 +54,7 @@ def test_progress_counts_what_counts(database: Database) -> None:
         new = NewBatch(uid="b", dataset_id=1, annotator_id=world.bob)
         decide_many(session, new, choices=choices, expected=2)
     with database.read() as session:
-        ann, bob = sorted(progress(session, dataset_id=1), key=lambda one: one.handle)
+        ann, bob = sorted(annotator_progress(session, dataset_id=1), key=lambda one: one.handle)
     assert (ann.handle, ann.acts, ann.in_batches) == ("ann", {"accept": 1, "reject": 1}, 0)
     assert (bob.acts, bob.in_batches, bob.items) == ({"accept": 1}, 2, 1)
     assert ann.items == 1

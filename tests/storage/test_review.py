@@ -11,8 +11,8 @@ from blip2core.storage import Database, review
 from blip2core.storage.cards import take_lease
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.review import (
-    Order,
     QueueFilter,
+    ReviewOrder,
     count_queue,
     review_queue,
     second_review_queue,
@@ -49,7 +49,11 @@ def world(database: Database) -> World:
 
 
 def walk(
-    database: Database, order: Order = "nearest", limit: int = 4, seed: int = 0, **filters: object
+    database: Database,
+    order: ReviewOrder = "nearest",
+    limit: int = 4,
+    seed: int = 0,
+    **filters: object,
 ) -> list[int]:
     """All items of the queue, page by page."""
     found: list[int] = []

@@ -4,7 +4,7 @@ import pytest
 
 from blip2core.storage import Database
 from blip2core.storage.captions import add_scores, texts_of
-from blip2core.storage.datasets import set_rules
+from blip2core.storage.datasets import update_dataset
 from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Item
 from tests.storage.world import (
@@ -58,7 +58,7 @@ def test_the_newest_scores_count(database: Database) -> None:
 def test_a_new_threshold_orders_anew(database: Database) -> None:
     fill(database, items=2, itm=(0.3, 0.8))
     with database.write() as session:
-        set_rules(session, dataset_id=1, threshold=0.75)
+        update_dataset(session, dataset_id=1, threshold=0.75)
     assert columns(database, 2) == pytest.approx((0.05, 0.5, 0.8))
 
 

@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
-from blip2core.storage import Database, snapshots
+from blip2core.storage import Database, snapshot_selection, snapshots
 from blip2core.storage.captions import add_captions, texts_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.export_records import fail_export, finish_export, record_export
 from blip2core.storage.items import add_item, exclude_items, purge_image
-from blip2core.storage.schema import Snapshot
+from blip2core.storage.schema import Image, Snapshot
 from blip2core.storage.snapshot_selection import SnapshotPolicy, split_of
 from blip2core.storage.snapshots import (
     create_snapshot,
@@ -199,12 +200,37 @@ def test_pairs_come_in_pages(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pairs(database, freeze(database, "one"))
-    monkeypatch.setattr(snapshots, "PAGE", 2)
+    monkeypatch.setattr(snapshots, "PAIRS_PER_PAGE", 2)
     assert pairs(database, freeze(database, "two")) == whole
     reader = snapshot_pairs(database, snapshot_id=1)
     next(reader)
     accept(database, 1, world.bob)  # nobody waits for an export that is being written
     assert len(list(reader)) == len(whole) - 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 11])
+def test_a_snapshot_ends_with_its_last_page(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Also where the last page of 6 images, or of 11 pairs, is full."""
+    whole = freeze(database, "one")
+    monkeypatch.setattr(snapshot_selection, "IMAGES_PER_PAGE", size)
+    monkeypatch.setattr(snapshots, "PAIRS_PER_PAGE", size)
+    again = freeze(database, "two")
+    assert (again.pairs, again.content_sha256) == (11, whole.content_sha256)
+    found = pairs(database, again)
+    assert len(found) == 11 and {pair.item_id for pair in found} == set(range(1, 7))
+    assert [pair.image_sha256 for pair in found] == sorted(pair.image_sha256 for pair in found)
+
+
+def test_an_image_that_is_not_there_is_in_no_new_snapshot(database: Database, world: World) -> None:
+    """Whatever the status of its item says."""
+    with database.write() as session:
+        gone = update(Image).where(Image.sha256 == facts(0).sha256)
+        session.execute(gone.values(state="purged"))
+    snapshot = freeze(database, "one")
+    assert snapshot.pairs == 9
+    assert {pair.item_id for pair in pairs(database, snapshot)} == set(range(2, 7))
 
 
 def test_what_was_taken_down_is_not_exported(database: Database, world: World) -> None:

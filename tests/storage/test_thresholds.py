@@ -10,10 +10,10 @@ from blip2core.storage.datasets import (
     get_dataset,
     get_or_create_dataset,
     list_datasets,
-    set_rules,
+    update_dataset,
 )
 from blip2core.storage.decisions import NewDecision, record_decision
-from blip2core.storage.thresholds import JudgedScore, histogram, judged_scores, kept_counts
+from blip2core.storage.thresholds import JudgedCaption, judged_scores, kept_counts, score_histogram
 from tests.storage.world import OTHER_SCORER, World, fill, score_item
 
 WEB = (0.0, 0.25, 0.5, 1.0)
@@ -33,8 +33,8 @@ def world(database: Database) -> World:
 
 def test_histogram_counts_each_text_once(database: Database, world: World) -> None:
     with database.read() as session:
-        found = histogram(session, dataset_id=world.dataset_id, bins=4)
-        cosines = histogram(session, dataset_id=world.dataset_id, head="itc", bins=2)
+        found = score_histogram(session, dataset_id=world.dataset_id, bins=4)
+        cosines = score_histogram(session, dataset_id=world.dataset_id, head="itc", bins=2)
     assert found.edges == (0.0, 0.25, 0.5, 0.75, 1.0)
     assert found.counts == {"web": (1, 1, 1, 1), "synthetic": (0, 1, 1, 2)}
     assert cosines.edges == (-1.0, 0.0, 1.0)
@@ -50,7 +50,7 @@ def test_kept_counts_include_the_threshold(database: Database, world: World) -> 
 def test_a_dataset_without_scores(database: Database) -> None:
     with database.write() as session:
         empty = get_or_create_dataset(session, name="empty")
-        assert histogram(session, dataset_id=empty.id).counts == {}
+        assert score_histogram(session, dataset_id=empty.id).counts == {}
         assert kept_counts(session, dataset_id=empty.id, threshold=0.5) == {}
 
 
@@ -72,9 +72,9 @@ def test_judged_scores_are_those_of_people(database: Database, world: World) -> 
         new = NewBatch(uid="b", dataset_id=world.dataset_id, annotator_id=world.ann)
         decide_many(session, new, choices=choices, expected=1)
         assert judged_scores(session, dataset_id=world.dataset_id) == [
-            JudgedScore(source="web", value=0.0, accepted=True),
-            JudgedScore(source="synthetic", value=0.3, accepted=False),
-            JudgedScore(source="web", value=0.25, accepted=False),
+            JudgedCaption(source="web", value=0.0, accepted=True),
+            JudgedCaption(source="synthetic", value=0.3, accepted=False),
+            JudgedCaption(source="web", value=0.25, accepted=False),
         ]
 
 
@@ -82,7 +82,7 @@ def test_datasets_and_their_rules(database: Database, world: World) -> None:
     with database.write() as session:
         birds = find_dataset(session, name=" birds\0")
         assert get_or_create_dataset(session, name="birds").id == birds.id
-        set_rules(
+        update_dataset(
             session, dataset_id=birds.id, overlap=2, guidelines="Be kind.\x07", policy={"top": 1}
         )
         again = get_dataset(session, dataset_id=birds.id)

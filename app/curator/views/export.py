@@ -13,7 +13,7 @@ from app.escaping import escape_markdown
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
-from blip2core.storage.schema import SOURCES
+from blip2core.storage.schema import CAPTION_SOURCES
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import (
     SnapshotSummary,
@@ -63,7 +63,7 @@ def draw_new(context: PageContext) -> None:
     with context.database.read() as session:
         known = len(list_snapshots(session, dataset_id=context.dataset_id))
     name = st.text_input("Name", f"v{known + 1}", max_chars=80)
-    sources = st.multiselect("Texts of", SOURCES, default=list(SOURCES))
+    sources = st.multiselect("Texts of", CAPTION_SOURCES, default=list(CAPTION_SOURCES))
     most = st.selectbox("Texts of one image", ["all", "1", "2", "3"])
     lowest = st.slider("Lowest ITM score (0 takes unscored texts, too)", 0.0, 1.0, 0.0, 0.01)
     validation, test = st.columns(2)

@@ -11,8 +11,8 @@ from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from blip2core.agreement import Agreement, agreement
-from blip2core.storage.datasets import get_dataset, set_rules
-from blip2core.storage.people import list_annotators, progress, verdict_pairs
+from blip2core.storage.datasets import get_dataset, update_dataset
+from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs
 
 MOST = 3
 """People who may be asked to judge the same image."""
@@ -21,7 +21,7 @@ MOST = 3
 def render(context: PageContext) -> None:
     """The page."""
     with context.database.read() as session:
-        rows = progress(session, dataset_id=context.dataset_id)
+        rows = annotator_progress(session, dataset_id=context.dataset_id)
         people = [one for one in list_annotators(session) if one.handle in {r.handle for r in rows}]
         dataset = get_dataset(session, dataset_id=context.dataset_id)
         pairs = {
@@ -82,7 +82,7 @@ def in_words(found: Agreement) -> str:
 def save(context: PageContext, overlap: int, guidelines: str) -> None:
     """The rules of the dataset."""
     context.database.run_write(
-        lambda session: set_rules(
+        lambda session: update_dataset(
             session, dataset_id=context.dataset_id, overlap=overlap, guidelines=guidelines
         )
     )

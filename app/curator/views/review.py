@@ -35,7 +35,7 @@ from app.escaping import escape_markdown
 from blip2core.storage.cards import Card, ShownScore, ShownText
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.review import KEYS, UNDONE, QueueFilter
-from blip2core.storage.schema import ITEM_STATUS, SOURCES
+from blip2core.storage.schema import CAPTION_SOURCES, ITEM_STATUS
 
 SIDE = 900
 """Longer edge, in pixels, of the image."""
@@ -98,7 +98,7 @@ def draw_filters(context: PageContext) -> tuple[ReviewRules, bool]:
     with st.expander("More filters"):
         source, scores, second = st.columns(3, vertical_alignment="bottom")
         kind = source.selectbox(
-            "With a text of", ["any source", *SOURCES], key="source", bind="query-params"
+            "With a text of", ["any source", *CAPTION_SOURCES], key="source", bind="query-params"
         )
         low, high = scores.slider(
             "Best ITM score", 0.0, 1.0, (0.0, 1.0), 0.01, key="itm", bind="query-params"

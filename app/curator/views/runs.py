@@ -13,8 +13,7 @@ from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
-from blip2core.exports.csv import safe_cell
-from blip2core.storage.items import image_of
+from blip2core.storage.items import image_of_item
 from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
@@ -25,6 +24,7 @@ from blip2core.storage.runs import (
     was_interrupted,
 )
 from blip2core.storage.schema import Run
+from blip2core.texts import spreadsheet_safe
 
 SHOWN = 10
 """Images on one page of a comparison."""
@@ -101,7 +101,7 @@ def draw_problems(context: PageContext, run: Run) -> None:
     st.dataframe(frame.head(100), hide_index=True)
     st.download_button(
         f"{count_of(len(found), 'problem')} as CSV",
-        frame.map(safe_cell).to_csv(index=False),
+        frame.map(spreadsheet_safe).to_csv(index=False),
         f"problems-of-run-{run.id}.csv",
         "text/csv",
     )
@@ -144,7 +144,7 @@ def draw_comparison(context: PageContext, first: Run, second: Run) -> None:
 def draw_item(context: PageContext, item: ComparedItem) -> None:
     """One image with the texts of both runs."""
     with context.database.read() as session:
-        stored = image_of(session, item_id=item.item_id)
+        stored = image_of_item(session, item_id=item.item_id)
     image, left, right = st.columns([1, 3, 3])
     shown = shown_image(context.database.images, stored.sha256, stored.format, 200)
     if isinstance(shown, bytes):

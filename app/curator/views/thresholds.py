@@ -33,7 +33,7 @@ from blip2core.storage.batches import (
     undo_batch,
 )
 from blip2core.storage.database import Database
-from blip2core.storage.datasets import set_rules
+from blip2core.storage.datasets import update_dataset
 from blip2core.storage.thresholds import Histogram
 
 FINE = 1_000
@@ -89,7 +89,7 @@ def render(context: PageContext) -> None:
 def counted(_database: Database, url: str, dataset_id: int, head: str, bins: int) -> Histogram:
     """How many texts score what; a second's work for half a million, so it is kept for a while."""
     with _database.read() as session:
-        return stored.histogram(session, dataset_id=dataset_id, head=head, bins=bins)
+        return stored.score_histogram(session, dataset_id=dataset_id, head=head, bins=bins)
 
 
 def coarse(counts: tuple[int, ...]) -> list[int]:
@@ -208,7 +208,7 @@ def draw_apply(context: PageContext, threshold: float, effect: dict[str, int]) -
 def make_default(context: PageContext, threshold: float) -> None:
     """The dataset's threshold; the review queue is ordered anew."""
     context.database.run_write(
-        lambda session: set_rules(session, dataset_id=context.dataset_id, threshold=threshold)
+        lambda session: update_dataset(session, dataset_id=context.dataset_id, threshold=threshold)
     )
     st.session_state["threshold-message"] = (
         f"The threshold of {context.dataset} is {threshold:.2f}."

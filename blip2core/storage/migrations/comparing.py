@@ -14,12 +14,12 @@ OUR_TYPES = {UtcTime: "UtcTime", BigInteger: "Id", JSON: "Json"}
 def is_ours(
     _object: object, name: str | None, _kind: str, _reflected: bool, _other: object
 ) -> bool:
-    """Whether it stands in `schema`; the full-text index stands only in the migrations."""
+    """Return whether an object is in `schema`; the full-text index is only in the migrations."""
     return not (name or "").startswith(SEARCH)
 
 
 def rendered(kind: str, item: Any, context: Any) -> str | Literal[False]:
-    """The source text of a column type of ours; Alembic writes the others."""
+    """Return the source text of a column type of ours; Alembic writes the others."""
     name = OUR_TYPES.get(type(item)) if kind == "type" else None
     if name is None:
         return False

@@ -183,9 +183,9 @@ def test_a_search_that_finds_nothing_is_not_an_end(open_page: Open, view: str) -
 
 def test_second_review_is_blind(open_page: Open, database: Database) -> None:
     with database.write() as session:
-        from blip2core.storage.datasets import set_rules
+        from blip2core.storage.datasets import update_dataset
 
-        set_rules(session, dataset_id=1, overlap=2)
+        update_dataset(session, dataset_id=1, overlap=2)
     press(open_page("review", who="bob"), "A")
     page = open_page("review", second="true")
     assert item_of(page) == 7

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from blip2core.storage.columns import Id, Json, UtcTime
+from blip2core.storage.columns import Id, JsonColumn, UtcTime
 
 revision = "0001"
 down_revision = None
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("guidelines", sa.Text(), nullable=False),
         sa.Column("threshold", sa.Double(), nullable=False),
-        sa.Column("policy", Json, nullable=False),
+        sa.Column("policy", JsonColumn, nullable=False),
         sa.Column("overlap", Id, nullable=False),
         sa.Column("itm_scorer_id", Id, nullable=True),
         sa.Column("itc_scorer_id", Id, nullable=True),
@@ -165,7 +165,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("dataset_id", Id, nullable=False),
         sa.Column("annotator_id", Id, nullable=False),
-        sa.Column("settings", Json, nullable=False),
+        sa.Column("settings", JsonColumn, nullable=False),
         sa.Column("expected", Id, nullable=False),
         sa.Column("undoes_id", Id, nullable=True),
         sa.Column("created_at", UtcTime(), nullable=False),
@@ -255,7 +255,7 @@ def upgrade() -> None:
         sa.Column("model", sa.String(length=200), nullable=True),
         sa.Column("revision", sa.String(length=64), nullable=True),
         sa.Column("dtype", sa.String(length=16), nullable=True),
-        sa.Column("parameters", Json, nullable=False),
+        sa.Column("parameters", JsonColumn, nullable=False),
         sa.Column("seed", Id, nullable=True),
         sa.Column("code_version", sa.String(length=80), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
@@ -304,7 +304,7 @@ def upgrade() -> None:
         sa.Column("id", Id, nullable=False),
         sa.Column("dataset_id", Id, nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
-        sa.Column("policy", Json, nullable=False),
+        sa.Column("policy", JsonColumn, nullable=False),
         sa.Column("last_decision_id", Id, nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("pairs", Id, nullable=False),
@@ -351,7 +351,7 @@ def upgrade() -> None:
         sa.Column("snapshot_id", Id, nullable=False),
         sa.Column("run_id", Id, nullable=True),
         sa.Column("format", sa.String(length=16), nullable=False),
-        sa.Column("options", Json, nullable=False),
+        sa.Column("options", JsonColumn, nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("manifest_sha256", sa.String(length=64), nullable=True),
         sa.Column("pairs", Id, nullable=True),
@@ -522,7 +522,7 @@ def upgrade() -> None:
         sa.Column("round", Id, nullable=False),
         sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.Column("seen", Json, nullable=False),
+        sa.Column("seen", JsonColumn, nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.CheckConstraint(
             "action <> 'edit' OR result_caption_id IS NOT NULL",
