@@ -15,7 +15,8 @@ from app.workbench.page import build_workbench
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:
-    """Serves the page alone, from a background thread; its address."""
+    """Serve the page alone, from a background thread; return its address."""
+    address: str
     _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
         server_name=settings.host,
         server_port=settings.port,
@@ -30,6 +31,6 @@ def serve(page: gr.Blocks, settings: AppSettings) -> str:
 
 
 def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
-    """The workbench without curator and database, as a Space runs it."""
+    """Serve the workbench without curator and database, as a Space does."""
     page = build_workbench(build_services(settings))
     return serve(page, settings), page.block_thread

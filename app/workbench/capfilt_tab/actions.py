@@ -127,14 +127,16 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
             return _drawn(pairs)
-        model, features = pairs.order.model, card.features
+        model, features = pairs.batch.request.model, card.features
         if features is None:
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
         card = replace(pairs.card(card.number), features=features)  # judged meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
-        pairs.put(with_text(card, JudgedText(number=number, scored=scored, parent=parent.number)))
+        pairs.replace_card(
+            with_text(card, JudgedText(number=number, scored=scored, parent=parent.number))
+        )
     except Exception as error:
         return _drawn(pairs, error_message(error, "Not scored"))
     return _drawn(pairs)
@@ -198,12 +200,12 @@ def save_pairs(
     ]
     if not judged:
         raise StorageError("Accept or reject a text first.")
-    pair = services.engine.pair(pairs.order.model)
+    pair = services.engine.pair(pairs.batch.request.model)
     origin = PairOrigin(
         captioner=pair.generator.spec.name,
         revision=pair.generator.revision,
         dtype=dtype_of(pair.generator),
-        captions=caption_config(pairs.order.order),
+        captions=caption_config(pairs.batch.request.captions),
         scorer=scorer_identity(pair.matcher),
     )
     stored = store_pairs(
@@ -221,6 +223,10 @@ def save_pairs(
 def _drawn(pairs: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
     """The desk, what is said of it, and the cards."""
     said = tables.status(problem, problem=True) if problem else ""
-    if pairs.is_running:
-        said += tables.progress(pairs.done, len(pairs.jobs), f"{pairs.done} of {len(pairs.jobs)}")
+    if pairs.batch.is_running:
+        said += tables.progress(
+            pairs.batch.done,
+            len(pairs.batch.items),
+            f"{pairs.batch.done} of {len(pairs.batch.items)}",
+        )
     return pairs, said + summary(pairs) + tables.problems(pairs.problems), cards_html(pairs)
