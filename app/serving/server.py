@@ -9,24 +9,23 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
+from app.gradio_internals import check_requested_files, limit_sessions
 from app.services import Services, share
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.hosts import HostGuard
 from app.serving.login import BasicLogin
+from app.serving.streamlit_app import build_curator
+from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.serving.users import read_users
 from app.settings import host_of
-from app.workbench.image.uploaded_files import check_named_files
 from app.workbench.page import build_workbench
 
-CURATOR = Path(__file__).parents[1] / "curator" / "main.py"
 FIRST_PORT, PORTS = 7860, 100
 
 
@@ -35,45 +34,26 @@ def build_app(services: Services) -> FastAPI:
 
     Raises ConfigError where the file of users is wrong.
     """
-    import streamlit  # half a second that tests of the workbench need not wait
-
     share(services)
-    for name, value in curator_options(services).items():
-        streamlit.config.set_option(name, value)
-    curator = streamlit.App(CURATOR)
+    curator = build_curator(services.settings.max_import)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with curator.lifespan()(app):
+        async with streamlit_lifespan(curator, app):
             yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/curator", lambda: RedirectResponse("/curator/"))
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
-    check_named_files(page)
-    page.state_session_capacity = SESSIONS
+    check_requested_files(page)
+    limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     if services.settings.users is not None:
         app.add_middleware(BasicLogin, users=read_users(services.settings.users))
     app.add_middleware(HostGuard, settings=services.settings)  # the last one added comes first
     return app
-
-
-def curator_options(services: Services) -> dict[str, Any]:
-    """Streamlit's settings: quiet, closed, nothing fetched from elsewhere."""
-    return {
-        "server.fileWatcherType": "none",
-        "server.maxUploadSize": services.settings.max_import,
-        "runner.magicEnabled": False,  # it would print the docstrings of constants
-        "client.toolbarMode": "minimal",
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": False,
-        "browser.gatherUsageStats": False,
-        "theme.light.primaryColor": "#0f766e",
-        "theme.dark.primaryColor": "#0d9488",
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import gradio as gr
 
 from app.chat.image import image_from
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.inference.capfilt_tasks import (
     CapFiltSession,
     JudgedText,
@@ -93,7 +94,7 @@ def on_threshold(pairs: CapFiltSession, value: Any) -> tuple[Update, ...]:
 
 def on_judge(pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """A text was accepted or rejected; pressed again, it is neither."""
-    sent = event._data
+    sent = event_values(event)
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
@@ -114,7 +115,7 @@ def edit_of(services: Services) -> Any:
 
     def edit(pairs: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
         yield pairs, tables.status("The edited text is being scored."), gr.skip()
-        yield on_edit_text(services, pairs, event._data)
+        yield on_edit_text(services, pairs, event_values(event))
 
     return edit
 
@@ -145,8 +146,8 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[
 def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """The image becomes the visitor's, and the tab that looks inside gets the text."""
     try:
-        card = pairs.card(event._data.get("card"))
-        text = text_of(card, event._data.get("text"))
+        card = pairs.card(event_values(event).get("card"))
+        text = text_of(card, event_values(event).get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
         return (*show_panel(session, str(error)), gr.skip(), gr.skip())

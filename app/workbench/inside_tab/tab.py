@@ -16,6 +16,7 @@ import gradio as gr
 from app.chat.conversation import ChatTurn
 from app.chat.features import generator_features, topic_image
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.inference.explain_tasks import (
     ExplainedAnswer,
     Inspection,
@@ -83,15 +84,15 @@ def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
     def test(
         session: ChatSession, seen: Inspection | None, event: gr.EventData
     ) -> Iterator[Update]:
-        yield from on_test(services, session, seen, event._data)
+        yield from on_test(services, session, seen, event_values(event))
 
     def mask(
         session: ChatSession, seen: Inspection | None, event: gr.EventData
     ) -> Iterator[Update]:
-        yield from on_mask(services, session, seen, event._data)
+        yield from on_mask(services, session, seen, event_values(event))
 
     def export(seen: Inspection | None, event: gr.EventData) -> Update:
-        return on_export(seen, event._data.get("kind") if event._data else None)
+        return on_export(seen, event_values(event).get("kind"))
 
     known = [ui.session, ui.seen]
     tested = ui.explorer.test(test, known, ui.explorer, **MODEL_EVENT)
