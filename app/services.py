@@ -46,7 +46,7 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
     spec = find_spec(settings.model)
     if spec.kind != "generator":
         raise ModelError(f"{spec.name} scores texts and writes none, so it cannot answer.")
-    engine = Engine(ModelPool(settings.device, settings.matcher))
+    engine = Engine(ModelPool(settings.device, settings.matcher), settings.max_new_tokens)
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
         wait([pair.loading])

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from app.inference.pool import ModelPair, ModelPool, Result
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
 
 Yielded = Generator[Result, None, None]
 
@@ -22,8 +24,10 @@ class Engine:
     cancelled while its thread still ran.
     """
 
-    def __init__(self, models: ModelPool) -> None:
+    def __init__(self, models: ModelPool, max_new_tokens: int | None = None) -> None:
+        """Run work on `models`, for at most `max_new_tokens` each; None: no limit."""
         self.models = models
+        self._max_new_tokens = max_new_tokens
         self._lock = threading.Lock()
         borrow = gpu_lender()
         self._call_on_gpu = borrow(self._call)
@@ -32,7 +36,11 @@ class Engine:
         """Whether work runs in a forked process, which a stop event cannot reach."""
 
     def call(self, work: Callable[..., Result], model: str, *args: Any) -> Result:
-        """Return `work(pair, *args)`, once no other work runs. Tensors in and out: CPU."""
+        """Return `work(pair, *args)`, once no other work runs. Tensors in and out: CPU.
+
+        Raises ConfigError where an argument asks for too many new tokens.
+        """
+        self._check_length(args)
         with self._lock:
             result: Result = self._call_on_gpu(work, model, *args)
             return result
@@ -46,8 +54,10 @@ class Engine:
     ) -> Yielded[Result]:
         """Yield what `work(pair, *args, stop=...)` yields, once no other work runs.
 
-        Closing the iterator, or `stop`, ends the work; other work begins only then.
+        Closing the iterator, or `stop`, ends the work; other work begins only then. Raises
+        ConfigError where an argument asks for too many new tokens.
         """
+        self._check_length(args)
         with self._lock, closing(self._results(work, model, args, stop)) as results:
             for result in results:
                 yield result
@@ -59,6 +69,18 @@ class Engine:
         """Keep other work waiting during a block; for jobs that hold their own models."""
         with self._lock:
             yield
+
+    def _check_length(self, args: tuple[Any, ...]) -> None:
+        """Look at each DecodeConfig among the arguments, or in their attribute `decode`."""
+        for value in args:
+            decode = getattr(value, "decode", value)
+            if self._max_new_tokens is None or not isinstance(decode, DecodeConfig):
+                continue
+            if decode.max_new_tokens > self._max_new_tokens:
+                raise ConfigError(
+                    f"max_new_tokens ({decode.max_new_tokens}) must be at most "
+                    f"{self._max_new_tokens}, as BLIP2_MAX_NEW_TOKENS of this studio says"
+                )
 
     def _results(
         self,

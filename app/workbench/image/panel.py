@@ -171,7 +171,7 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Up
         for _ in wait_until_loaded(services.engine.pair(session.model).loading):
             yield "The model is loading; the caption will come by itself.", gr.skip()
         features = generator_features(services.engine, session, image)
-        decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+        decode = DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
         caption = ""
         words = services.engine.each(write_caption, session.model, features, decode)
         with closing(words):

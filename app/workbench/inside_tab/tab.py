@@ -247,7 +247,7 @@ def _steps(
 
 
 def _decode(services: Services) -> DecodeConfig:
-    return DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+    return DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
 
 
 # What is shown
