@@ -39,6 +39,11 @@ def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     page.state_session_capacity = sessions
 
 
+def is_port_taken(error: OSError) -> bool:
+    """Return whether `launch` failed as no port was free; Gradio says so in words alone."""
+    return error.errno is None and "Cannot find empty port" in str(error)
+
+
 def upload_folder() -> Path:
     """Return the folder in which Gradio keeps uploaded files, all links followed."""
     return Path(get_upload_folder()).resolve()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -20,17 +19,16 @@ from app.services import Services, share
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.hosts import HostGuard
 from app.serving.login import BasicLogin
+from app.serving.ports import listen
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.serving.users import read_users
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
-FIRST_PORT, PORTS = 7860, 100
-
 
 def build_app(services: Services) -> FastAPI:
-    """The ASGI application of both. One in a process: Streamlit allows no second.
+    """Return both apps as one ASGI application. Streamlit allows one in a process.
 
     Raises ConfigError where the file of users is wrong.
     """
@@ -65,7 +63,7 @@ class Served:
     thread: threading.Thread
 
     def wait(self) -> None:
-        """Until it is closed, or the process is interrupted."""
+        """Return when the server is closed, or the process is interrupted."""
         try:
             while self.thread.is_alive():
                 self.thread.join(1)
@@ -79,10 +77,13 @@ class Served:
 
 
 def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Served:
-    """Serves from a background thread, and returns once it answers. OSError: the port is taken."""
+    """Serve from a background thread, and return once it answers.
+
+    Raises PortTakenError or OSError, see `listen`.
+    """
     host = host_of(host)
     given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
-    listener = _listen(host, given)
+    listener = listen(host, given)
     config = uvicorn.Config(
         app, log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
@@ -95,18 +96,3 @@ def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Ser
     return Served(
         address=f"http://{shown}:{listener.getsockname()[1]}/", server=server, thread=thread
     )
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    """A socket on the port that was given, else on the first free one."""
-    for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS):
-        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, candidate))
-            listener.listen(1)  # a second bind succeeds where nobody listens yet
-        except OSError:
-            listener.close()
-            continue
-        return listener
-    raise OSError(f"No free port at {host}.")

@@ -1,6 +1,7 @@
 """What the app needs of Gradio beyond its public interface is still there."""
 
 import inspect
+import socket
 from pathlib import Path
 
 import gradio as gr
@@ -11,6 +12,7 @@ from gradio.state_holder import StateHolder
 from app.gradio_internals import (
     check_requested_files,
     event_values,
+    is_port_taken,
     limit_sessions,
     upload_folder,
 )
@@ -53,3 +55,18 @@ def test_sessions_are_limited() -> None:
 
 def test_folder_of_uploads(uploads: Path) -> None:
     assert upload_folder() == uploads.resolve(), "GRADIO_TEMP_DIR no longer names the folder."
+
+
+def test_a_taken_port_is_told_from_other_errors() -> None:
+    with socket.socket() as other, gr.Blocks() as page:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        with pytest.raises(OSError) as caught:
+            page.launch(
+                server_name="127.0.0.1",
+                server_port=other.getsockname()[1],
+                prevent_thread_lock=True,
+                quiet=True,
+            )
+    assert is_port_taken(caught.value), "Gradio says in other words that a port is taken."
+    assert not is_port_taken(FileNotFoundError(2, "No such file or directory"))
