@@ -23,6 +23,7 @@ from blip2core.curation.pairs import BY_HAND
 from blip2core.errors import Blip2Error, IntakeError, StorageError
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
+from blip2core.records import Problem, WebImage
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.export_records import fail_unfinished_exports
@@ -124,7 +125,10 @@ class Jobs:
             job = self._waiting.get(timeout=seconds)
         except queue.Empty:
             return False
-        _safely(partial(self._export if isinstance(job, ExportJob) else self._import, job))
+        if isinstance(job, ExportJob):
+            _safely(partial(self._export, job))
+        else:
+            _safely(partial(self._import, job))
         return True
 
     @contextmanager
@@ -271,10 +275,10 @@ def _safely(job: Callable[[], object]) -> None:
         log.error("A job failed: %s", error, exc_info=not isinstance(error, Blip2Error))
 
 
-def _found(source: Any, label: str, download: Downloads | None) -> Iterator[Any]:
+def _found(
+    source: NamedFile | Path | Sequence[NamedFile | Path], label: str, download: Downloads | None
+) -> Iterator[WebImage | Problem]:
     """What can be read of a source; one that cannot be opened is a problem like any other."""
-    from blip2core.records import Problem
-
     try:
         yield from read(source, download=download)
     except IntakeError as error:

@@ -46,10 +46,11 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
     spec = find_spec(settings.model)
     if spec.kind != "generator":
         raise ModelError(f"{spec.name} scores texts and writes none, so it cannot answer.")
-    engine = Engine(ModelPool(settings.device, settings.matcher))
+    engine = Engine(ModelPool(settings.device, settings.matcher), settings.max_new_tokens)
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork
-        wait([pair.loading, pair.loading_matcher()])
+        wait([pair.loading])
+        wait([pair.loading_matcher()])
     if database is None:
         return Services(settings=settings, engine=engine)
     from app.jobs import Jobs  # the workbench alone needs neither this nor the database

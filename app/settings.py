@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
+USUAL_NEW_TOKENS = 40
+"""Longest caption or answer where nobody chose a length, unless a setting allows only less."""
 
 
 class AppSettings(BaseSettings):
@@ -44,12 +46,18 @@ class AppSettings(BaseSettings):
     """File of the people who may come in, see `python -m app.users`; None: everybody."""
     downloads: bool = False
     """Whether an import may fetch images from the addresses it names."""
-    max_new_tokens: Annotated[int, Field(ge=1)] = 40
-    """Longest caption or answer, in tokens of the language model."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 256
+    """Longest caption or answer that a visitor of the workbench or a program may ask for, in tokens
+    of the language model; none is longer than 256. The controls start at 40, or at this if less."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
     mcp: bool = False
     """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""
+
+    @property
+    def usual_new_tokens(self) -> int:
+        """Longest caption or answer where nobody chose a length, in tokens."""
+        return min(USUAL_NEW_TOKENS, self.max_new_tokens)
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -22,8 +22,12 @@ class Prompt:
     """The text a language model is to continue."""
 
     text: str
-    dropped: tuple[Turn, ...] = ()
+    dropped: tuple[Turn, ...]
     """The oldest turns, left out because the language model has no room for them."""
+    question: str
+    """The part of `text` that asks, without the turns before it."""
+    tokens: int
+    """Length of `text` in tokens of the language model."""
 
 
 def build_prompt(
@@ -43,7 +47,8 @@ def build_prompt(
         text = template.separator.join([*past[dropped:], asked])
         length = count_tokens(text)
         if length <= limit:
-            return Prompt(text=text, dropped=conversation.turns[:dropped])
+            turns = conversation.turns[:dropped]
+            return Prompt(text=text, dropped=turns, question=asked, tokens=length)
     raise TextError(
         f"The question is too long: {length} tokens, where the model has room for {limit}. "
         "Ask it in fewer words."

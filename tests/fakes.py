@@ -245,5 +245,6 @@ def fake_services(
     generator: FakeGenerator | Exception | None, matcher: Any = None, **settings: object
 ) -> Services:
     """Services around fakes: loaded, failed to load, or (None) loading for ever."""
-    engine = Engine(FakeModels(generator, matcher))
-    return Services(settings=AppSettings(**settings), engine=engine)
+    chosen = AppSettings(**settings)
+    engine = Engine(FakeModels(generator, matcher), chosen.max_new_tokens)
+    return Services(settings=chosen, engine=engine)

@@ -34,18 +34,25 @@ APP_BASE = {"settings", "escaping", "basic_auth"}
 """Modules of app/ itself that import nothing of its rooms."""
 APP_MAY_IMPORT = {
     **dict.fromkeys(APP_BASE, set()),
+    "gradio_internals": set(),
     "inference": APP_BASE,
     "chat": APP_BASE | {"inference"},
     "jobs": APP_BASE | {"inference"},
     "services": APP_BASE | {"inference", "chat", "jobs"},
-    "workbench": APP_BASE | {"inference", "chat", "services"},
+    "workbench": APP_BASE | {"inference", "chat", "services", "gradio_internals"},
     "curator": APP_BASE | {"inference", "chat", "services", "jobs"},
-    "serving": APP_BASE | {"inference", "chat", "services", "jobs", "workbench", "curator"},
+    "serving": APP_BASE
+    | {"inference", "chat", "services", "jobs", "workbench", "curator", "gradio_internals"},
     **dict.fromkeys(("__main__", "space", "users"), APP_BASE | {"serving", "services"}),
     "__init__": set(),
 }
 """Room or module of app/ -> what of app/ it may import besides itself."""
-DRAWS = {"workbench": {"gradio"}, "curator": {"streamlit"}, "serving": {"gradio", "streamlit"}}
+DRAWS = {
+    "gradio_internals": {"gradio"},
+    "workbench": {"gradio"},
+    "curator": {"streamlit"},
+    "serving": {"gradio", "streamlit"},
+}
 """Room -> the frameworks it may import; no other room imports any."""
 WITHOUT_TORCH = {
     *BASE,

@@ -1,39 +1,50 @@
-"""From an open question to its answer: what the engine is asked for, and what the visit learns."""
+"""From an open question to its answer: what the engine runs, and what the session keeps of it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.chat.conversation import ChatTurn
-from app.chat.features import encoded
+from app.chat.features import generator_features, topic_image
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
-from app.inference.pool import ModelPair, until_done
-from blip2core.chat import prompt_for, reply
+from app.inference.pool import ModelPair, wait_until_loaded
+from blip2core.chat import Prompt, prompt_for
+from blip2core.config import DecodeConfig
 from blip2core.records import Conversation
 
 if TYPE_CHECKING:
+    from blip2core.models.generator import Generator as TextGenerator
     from blip2core.models.vision import ImageFeatures
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialAnswer:
+    """An answer so far."""
+
+    text: str
+    """From its beginning."""
+    seconds: float
+    """Since the model was asked."""
+
+
 def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[None]:
-    """Lets the entry grow until it is answered or nobody waits for it; yields at each change."""
+    """Let an entry grow until it is answered or stopped; yields at each change."""
     model = session.model  # another one may be chosen meanwhile, for the next question
     pair = engine.pair(model)
-    for _ in until_done(pair.loading):
+    for _ in wait_until_loaded(pair.loading):
         if not session.change(entry.number, state="loading"):
             return
         yield
-    generator, talk = pair.generator, session.conversation
-    features = encoded(engine, session, session.image, model).features
-    template = entry.settings.template(generator.spec.template)
-    prompt = prompt_for(generator, talk, entry.question, entry.settings.decode, template)
+    generator, conversation = pair.generator, session.conversation
+    features = generator_features(engine, session, topic_image(session), model)
+    prompt = turn_prompt(generator, conversation, entry)
     if not session.change(
         entry.number,
         state="answering",
@@ -46,11 +57,13 @@ def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[No
     yield
     for settings in attempts(entry.settings):
         session.change(entry.number, settings=settings, note=_note(entry.settings, settings))
-        words = write(engine, model, features, talk, replace(entry, settings=settings))
+        answers = stream_answer(
+            engine, model, features, prompt.text, settings.decode, stop=entry.stop
+        )
         try:
-            with closing(words):
-                for text, seconds in words:
-                    if not session.change(entry.number, answer=text, seconds=seconds):
+            with closing(answers):
+                for part in answers:
+                    if not session.change(entry.number, answer=part.text, seconds=part.seconds):
                         return
                     yield
             break
@@ -60,40 +73,46 @@ def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[No
     session.change(entry.number, state="answered")
 
 
-def write(
+def turn_prompt(generator: TextGenerator, conversation: Conversation, entry: ChatTurn) -> Prompt:
+    """Return the prompt of a question after a conversation, in the words of its settings.
+
+    Raises TextError where the question is empty or too long.
+    """
+    template = entry.settings.template(generator.spec.template)
+    return prompt_for(generator, conversation, entry.question, entry.settings.decode, template)
+
+
+def stream_answer(
     engine: Engine,
     model: str,
     features: ImageFeatures,
-    talk: Conversation,
-    entry: ChatTurn,
-) -> Iterator[tuple[str, float]]:
-    """What a model answers, as it grows, and the seconds so far."""
+    prompt: str,
+    decode: DecodeConfig,
+    *,
+    stop: threading.Event,
+) -> Generator[PartialAnswer, None, None]:
+    """Yield the answer to a prompt as it grows."""
     started = time.monotonic()
-    asked = (features, talk, entry.question, entry.settings)
-    words = engine.each(write_answer, model, *asked, stop=entry.stop)
-    with closing(words):
-        for text in words:
-            yield text, time.monotonic() - started
+    texts = engine.each(continue_prompt, model, features, prompt, decode, stop=stop)
+    with closing(texts):
+        for text in texts:
+            yield PartialAnswer(text=text, seconds=time.monotonic() - started)
 
 
-def write_answer(
+def continue_prompt(
     pair: ModelPair,
     features: ImageFeatures,
-    talk: Conversation,
-    question: str,
-    settings: GenerationSettings,
+    prompt: str,
+    decode: DecodeConfig,
     *,
     stop: threading.Event | None,
-) -> Iterator[str]:
-    """Done by the engine: the answer as it grows."""
-    generator = pair.generator
-    template = settings.template(generator.spec.template)
-    answers = reply(
-        generator, features, talk, question, decode=settings.decode, template=template, stop=stop
-    )
+) -> Generator[str, None, None]:
+    """Yield what the generator writes after a prompt, as it grows; the engine runs this.
+
+    Memory that a failed attempt holds is given back before its error is raised.
+    """
     try:
-        with closing(answers):
-            yield from answers
+        yield from pair.generator.stream(features, prompt, decode=decode, stop=stop)
     except Exception as error:
         if is_out_of_memory(error):
             free_memory()
@@ -101,7 +120,10 @@ def write_answer(
 
 
 def attempts(settings: GenerationSettings) -> Iterator[GenerationSettings]:
-    """As asked; and, should the memory not suffice for that many beams, without them."""
+    """Yield the settings as asked for; then, for beam search, the same without beams.
+
+    The second is for devices whose memory does not suffice for that many beams.
+    """
     yield settings
     if settings.decode.mode == "beam":
         yield replace(settings, decode=replace(settings.decode, mode="greedy"))
@@ -114,12 +136,12 @@ def _note(asked: GenerationSettings, used: GenerationSettings) -> str:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a device had no memory left; by name, for a page without torch asks too."""
+    """Return whether a device had no memory left; by name, as a page without torch asks too."""
     return type(error).__name__ == "OutOfMemoryError"
 
 
 def free_memory() -> None:
-    """Gives back what the failed attempt still holds."""
+    """Give back the memory that a failed attempt still holds."""
     import torch
 
     if torch.cuda.is_available():

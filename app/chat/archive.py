@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from app.chat.archive_schema import SavedConversation, entries_of, saved
-from app.chat.conversation import ChatTurn, StoredConversation
+from app.chat.conversation import ChatTurn, StoredConversation, StoredKind
 from app.chat.image import ChatImage, image_from
 from app.chat.markdown import as_markdown
 from blip2core.errors import ConfigError, ImageError, IntakeError
@@ -72,7 +72,7 @@ def parse_conversation(text: bytes) -> SavedConversation:
         ) from error
 
 
-def opening(conversation: SavedConversation, data: bytes, kind: str) -> StoredConversation:
+def opening(conversation: SavedConversation, data: bytes, kind: StoredKind) -> StoredConversation:
     """A checked conversation with the bytes of its image -> what a visit opens with."""
     if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
         raise IntakeError("The image is not the one that was talked about.")
@@ -81,7 +81,7 @@ def opening(conversation: SavedConversation, data: bytes, kind: str) -> StoredCo
         entries = entries_of(conversation)
     except (ImageError, ConfigError) as error:
         raise IntakeError(str(error)) from error
-    return StoredConversation(image=image, entries=entries, kind=kind)  # type: ignore[arg-type]
+    return StoredConversation(image=image, entries=entries, kind=kind)
 
 
 def _member(archive: ZipFile, name: str, most: int) -> bytes:

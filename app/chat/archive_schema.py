@@ -99,7 +99,9 @@ def saved(image: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedCo
 
 def _turn(entry: ChatTurn) -> SavedTurn:
     decode = {name: getattr(entry.settings.decode, name) for name in SavedDecode.model_fields}
-    verdict = entry.verdict
+    feedback = None
+    if entry.verdict is not None:
+        feedback = SavedFeedback(liked=entry.verdict.liked, reason=entry.verdict.reason)
     return SavedTurn(
         question=entry.question,
         answer=entry.answer,
@@ -113,7 +115,7 @@ def _turn(entry: ChatTurn) -> SavedTurn:
         dropped=len(entry.dropped),
         note=entry.note,
         seconds=entry.seconds,
-        feedback=verdict and SavedFeedback(liked=verdict.liked, reason=verdict.reason),
+        feedback=feedback,
     )
 
 
@@ -122,7 +124,9 @@ def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
     entries: list[ChatTurn] = []
     for turn in conversation.turns:
         decode = within_limits(DecodeConfig(**turn.decode.model_dump()))
-        feedback = turn.feedback
+        verdict = None
+        if turn.feedback is not None:
+            verdict = AnswerRating(liked=turn.feedback.liked, reason=turn.feedback.reason)
         entry = ChatTurn(
             question=turn.question,
             answer=turn.answer,
@@ -134,7 +138,7 @@ def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
             model=turn.model,
             revision=turn.revision,
             seconds=turn.seconds,
-            verdict=feedback and AnswerRating(liked=feedback.liked, reason=feedback.reason),
+            verdict=verdict,
         )
         entries.append(entry)
     return tuple(entries)

@@ -38,18 +38,17 @@ class ContextUsage:
 
 
 def measure_context(
-    generator: Generator, talk: Conversation, question: str, settings: GenerationSettings
+    generator: Generator, conversation: Conversation, question: str, settings: GenerationSettings
 ) -> ContextUsage:
-    """What asking this would take. TextError where it cannot be asked."""
+    """Return what asking a question would take. Raises TextError where it cannot be asked."""
     template, decode = settings.template(generator.spec.template), settings.decode
     text = question.strip()
-    prompt = prompt_for(generator, talk, text or "?", decode, template)
-    alone = prompt_for(generator, Conversation(), text or "?", decode, template)
-    asked = generator.count_tokens(alone.text)
+    prompt = prompt_for(generator, conversation, text or "?", decode, template)
+    asked = generator.count_tokens(prompt.question)
     return ContextUsage(
         prompt=prompt.text if text else "",
         image=generator.image_tokens,
-        history=generator.count_tokens(prompt.text) - asked,
+        history=prompt.tokens - asked,
         question=asked if text else 0,
         answer=generator.context_limit - generator.prompt_room(decode.max_new_tokens),
         total=generator.image_tokens + generator.context_limit,
@@ -57,8 +56,8 @@ def measure_context(
     )
 
 
-def meter_html(taken: ContextUsage) -> str:
-    """The bar and what it means in words."""
+def usage_html(taken: ContextUsage) -> str:
+    """Return the HTML of a bar, and what it means in words."""
     parts = {
         "picture": taken.image,
         "history": taken.history,
@@ -98,6 +97,6 @@ def _warning(taken: ContextUsage, amber: bool) -> str:
     return ""
 
 
-def trouble_html(words: str) -> str:
-    """In place of the bar, where a question cannot be asked as it stands."""
+def usage_problem_html(words: str) -> str:
+    """Return HTML in place of the bar, where a question cannot be asked as it stands."""
     return f'<div class="meter amber"><p><strong>{escape(words)}</strong></p></div>'

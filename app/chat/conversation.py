@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from app.chat.generation_settings import GenerationSettings
 from app.chat.image import ChatImage
 from blip2core.records import Conversation, Turn
 
-if TYPE_CHECKING:
-    pass
+StoredKind = Literal["example", "import"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ class StoredConversation:
 
     image: ChatImage
     entries: tuple[ChatTurn, ...]
-    kind: Literal["example", "import"]
+    kind: StoredKind
     """example: comes with the page, and makes room without being asked."""
 
 

@@ -1,55 +1,70 @@
-"""The image of a session with the features that its models read, each encoded once."""
+"""The features of a session's image that its models read, each encoded once."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
-from app.inference.features import encode_for_matcher, encode_image
+from app.inference.features import PairFeatures, encode_for_matcher, encode_image
 from blip2core.errors import ImageError
 from blip2core.images import open_image
 
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
 
-def encoded(
+NO_IMAGE = "Choose an image first."
+OFFERED = "First say whether the new image may start a new conversation."
+
+
+def generator_features(
     engine: Engine, session: ChatSession, image: ChatImage, model: str | None = None
-) -> ChatImage:
-    """The image with features that a model reads; without a name, the visitor's.
+) -> ImageFeatures:
+    """Return the features that a generator reads; without a name, the session's model.
 
-    The image encoder runs once for each image of a visit, and again only where the visitor
-    changed to a model with another encoder. The model must be loaded.
+    The image encoder runs once for each image of a session, and again only where the visitor
+    changed to a model with another encoder. The session remembers the result. The model must be
+    loaded.
     """
     model = model or session.model
     known = engine.pair(model).generator.vision.fingerprint
-    if image.features is None or image.features.encoder != known:
-        features = engine.call(encode_image, model, open_image(image.data))
-        image = replace(image, features=features)
-        session.learn(image)
-    return image
+    if image.features is not None and image.features.encoder == known:
+        return image.features
+    features = engine.call(encode_image, model, open_image(image.data))
+    session.learn(replace(image, features=features))
+    return features
 
 
-def matched(engine: Engine, session: ChatSession, image: ChatImage) -> ChatImage:
-    """The image with `scored`: features that the matcher reads.
+def pair_features(engine: Engine, session: ChatSession, image: ChatImage) -> PairFeatures:
+    """Return the features that the session's generator and its matcher read.
 
-    They are the generator's where the two share an image encoder, which then does not run again.
-    Both models must be loaded.
+    Where the two share an image encoder, it does not run again. Both models must be loaded.
     """
-    image = encoded(engine, session, image)
+    features = generator_features(engine, session, image)
     known = engine.pair(session.model).matcher.vision.fingerprint
-    for features in (image.features, image.scored):
-        if features is not None and features.encoder == known:
-            return replace(image, scored=features)
-    features = engine.call(encode_for_matcher, session.model, open_image(image.data))
-    image = replace(image, scored=features)
-    session.learn(image)
-    return image
+    for found in (features, image.matcher_features):
+        if found is not None and found.encoder == known:
+            return PairFeatures(generator=features, matcher=found)
+    found = engine.call(encode_for_matcher, session.model, open_image(image.data))
+    session.learn(replace(image, features=features, matcher_features=found))
+    return PairFeatures(generator=features, matcher=found)
 
 
-def image_of(session: ChatSession) -> ChatImage:
-    """The image that the visitor means. ImageError where they must say so first."""
-    if session.offered is not None:
-        raise ImageError("First say whether the new image may start a new conversation.")
+def topic_image(session: ChatSession) -> ChatImage:
+    """Return the image that the conversation is about. Raises ImageError where there is none."""
     if session.image is None:
-        raise ImageError("Choose an image first.")
+        raise ImageError(NO_IMAGE)
     return session.image
+
+
+def chosen_image(session: ChatSession) -> ChatImage:
+    """Return the image that a tab shall work on.
+
+    Raises ImageError where there is none, or where the visitor has not said yet whether an
+    offered image replaces it.
+    """
+    if session.offered is not None:
+        raise ImageError(OFFERED)
+    return topic_image(session)

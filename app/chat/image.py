@@ -30,7 +30,7 @@ class ChatImage:
     data: bytes = field(default=b"", repr=False)
     """The file as it came; kept for the image on screen alone."""
     features: ImageFeatures | None = None
-    scored: ImageFeatures | None = None
+    matcher_features: ImageFeatures | None = None
     """Features that the matcher reads, where it cannot read the generator's."""
     caption: str = ""
 

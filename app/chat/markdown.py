@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.chat.archive_schema import SavedConversation, SavedTurn
 from app.escaping import escape_markdown
-from app.inference.decoding import describe
+from app.inference.decoding import describe_decoding
 from blip2core.config import DecodeConfig
 
 
@@ -31,7 +31,7 @@ def _turn(number: int, turn: SavedTurn) -> list[str]:
         "",
         f"{escape_markdown(turn.answer) or '*(no answer)*'}{stopped}",
         "",
-        f"- {model}, {describe(decode)}{time}",
+        f"- {model}, {describe_decoding(decode)}{time}",
     ]
     if turn.feedback:
         thumb = "liked" if turn.feedback.liked else "disliked"

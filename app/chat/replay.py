@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
-from app.chat.answer import write
+from app.chat.answer import stream_answer, turn_prompt
 from app.chat.conversation import ChatTurn, conversation_of
-from app.chat.features import encoded
+from app.chat.features import generator_features, topic_image
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
 from app.inference.failures import error_message
-from app.inference.pool import until_done
+from app.inference.pool import wait_until_loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +51,18 @@ def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iter
     entries = [entry for entry in session.entries if entry.is_told]
     model = session.model
     pair = engine.pair(model)
-    for _ in until_done(pair.loading):
+    for _ in wait_until_loaded(pair.loading):
         yield "<p>The model is loading; the replay waits.</p>"
     results: list[Replayed] = []
-    features = encoded(engine, session, session.image, model).features
+    features = generator_features(engine, session, topic_image(session), model)
     for number, entry in enumerate(entries):
         progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
         yield progress
-        talk, answer = conversation_of(entries[:number]), ""
-        with closing(write(engine, model, features, talk, replace(entry, stop=stop))) as words:
-            for answer, _ in words:  # noqa: B007 - the last one counts
+        prompt = turn_prompt(pair.generator, conversation_of(entries[:number]), entry).text
+        answer, decode = "", entry.settings.decode
+        with closing(stream_answer(engine, model, features, prompt, decode, stop=stop)) as parts:
+            for part in parts:
+                answer = part.text
                 yield progress
         if stop.is_set():
             yield report(results, f"Stopped after {number} of {len(entries)} answers.")

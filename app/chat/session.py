@@ -67,8 +67,10 @@ class ChatSession:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing of the visitor's would be lost with the conversation."""
-        example = self.opening is not None and self.opening.kind == "example"
-        return not self.entries or (example and self.entries is self.opening.entries)
+        opening = self.opening
+        if opening is not None and opening.kind == "example" and self.entries is opening.entries:
+            return True
+        return not self.entries
 
     @property
     def conversation(self) -> Conversation:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from app.chat.conversation import ChatTurn
+from app.chat.conversation import AnswerRating, ChatTurn
 from app.chat.session import ChatSession
 
 Message = dict[str, Any]
@@ -41,10 +41,16 @@ def entry_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> 
 def thumbs(session: ChatSession) -> list[str | None]:
     """Like, Dislike or None for each message of the model."""
     return [
-        entry.verdict and ("Like" if entry.verdict.liked else "Dislike")
+        _thumb(entry.verdict)
         for entry, message in _lines(session)
         if message["role"] == "assistant"
     ]
+
+
+def _thumb(verdict: AnswerRating | None) -> str | None:
+    if verdict is None:
+        return None
+    return "Like" if verdict.liked else "Dislike"
 
 
 def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from threading import Event
-from typing import Any, Literal
+from threading import Event, Lock
+from typing import Any, Generic, Literal, TypeVar
 
 from app.inference.cancellable import CancellableTask
+
+Request = TypeVar("Request")
+ItemResult = TypeVar("ItemResult")
 
 TURN_SECONDS = 3.0
 """After so long the rest of a batch queues again, behind whoever came meanwhile."""
@@ -25,77 +28,101 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchItem:
+class BatchItem(Generic[ItemResult]):
     """One image of a batch."""
 
     upload: Upload
     state: Literal["waiting", "working", "done", "failed", "stopped"] = "waiting"
     thumbnail: str = ""
     """Data address of the image in small, once it is opened."""
-    result: Any = None
+    result: ItemResult | None = None
     problem: str = ""
     """What went wrong, for the visitor."""
 
 
-class ImageBatch(CancellableTask):
-    """The images that one visitor lets a tab work on."""
+class ImageBatch(Generic[Request, ItemResult]):
+    """The images that a tab works on for one visitor, and how far it is with each."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.jobs: tuple[BatchItem, ...] = ()
-        self.order: Any = None
-        """What is to be done with each."""
+        self.items: tuple[BatchItem[ItemResult], ...] = ()
         self.run = Event()
         """Set when nobody waits for the rest of the present work any more."""
+        self._task = CancellableTask()
+        self._request: Request | None = None
+        self._lock = Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ImageBatch:
-        return ImageBatch()
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageBatch[Request, ItemResult]:
+        return ImageBatch()  # Gradio copies a state's first value for each visitor
 
-    def start(self, uploads: Sequence[Upload], order: Any) -> None:
-        """New work; what was going on ends."""
-        run = self.begin()
+    @property
+    def request(self) -> Request:
+        """What is to be done with each image. Raises RuntimeError before `start`."""
+        if self._request is None:
+            raise RuntimeError("The batch was not started.")
+        return self._request
+
+    def start(self, uploads: Sequence[Upload], request: Request) -> None:
+        """Begin new work; the work before it ends."""
+        run = self._task.begin()
         with self._lock:
-            self.run = run
-            self.jobs, self.order = tuple(BatchItem(upload=upload) for upload in uploads), order
+            self.run, self._request = run, request
+            self.items = tuple(BatchItem(upload=upload) for upload in uploads)
 
     @property
     def done(self) -> int:
-        """Images that nothing more will be done with."""
-        return sum(job.state not in ("waiting", "working") for job in self.jobs)
+        """Number of images that are finished, failed or stopped."""
+        return sum(item.state not in ("waiting", "working") for item in self.items)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is work that the visitor still waits for."""
+        return self._task.is_running
 
     @property
     def is_left(self) -> bool:
         """Whether images are left for another turn."""
-        return self.is_running and any(job.state == "waiting" for job in self.jobs)
+        return self.is_running and any(item.state == "waiting" for item in self.items)
 
     def change(self, run: Event, index: int, **changes: Any) -> None:
-        """A job of a run goes on; what comes after the run was stopped changes nothing."""
+        """Change fields of one item; nothing changes once its run was stopped."""
         with self._lock:
             if not run.is_set():
                 self._change(index, changes)
 
+    def set_result(self, index: int, result: ItemResult) -> None:
+        """Replace the result of one item, also after the work has ended."""
+        with self._lock:
+            self._change(index, {"result": result})
+
     def _change(self, index: int, changes: dict[str, Any]) -> None:
-        changed = replace(self.jobs[index], **changes)
-        self.jobs = (*self.jobs[:index], changed, *self.jobs[index + 1 :])
+        changed = replace(self.items[index], **changes)
+        self.items = (*self.items[:index], changed, *self.items[index + 1 :])
+
+    def end(self, run: Event) -> None:
+        """Note that the work that `start` began with this event is over."""
+        self._task.end(run)
 
     def give_up(self) -> None:
-        """What is not finished stays as it is, and is said to be stopped."""
-        self.stop()
+        """Stop the work; images that are not finished get the state "stopped"."""
+        self._task.stop()
         with self._lock:
-            for index, job in enumerate(self.jobs):
-                if job.state in ("waiting", "working"):
+            for index, item in enumerate(self.items):
+                if item.state in ("waiting", "working"):
                     self._change(index, {"state": "stopped"})
 
 
-def process_turn(batch: ImageBatch, work: Callable[[Event, int], Iterator[None]]) -> Iterator[None]:
-    """Works on the images that wait, `work(run, index)` on each, for one turn.
+def process_turn(
+    batch: ImageBatch[Request, ItemResult],
+    work: Callable[[Event, int], Generator[None, None, None]],
+) -> Generator[None, None, None]:
+    """Work on the waiting images for one turn: `work(run, index)` on each.
 
     Yields whenever there is something to show. A turn ends early where the batch is stopped or
-    begun anew; `batch.is_left` says whether another one is needed.
+    started anew; `batch.is_left` says whether another one is needed.
     """
     run, began = batch.run, time.monotonic()
-    for index, job in enumerate(batch.jobs):
-        if job.state != "waiting":
+    for index, item in enumerate(batch.items):
+        if item.state != "waiting":
             continue
         with closing(work(run, index)) as steps:
             for _ in steps:

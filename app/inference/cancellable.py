@@ -1,4 +1,4 @@
-"""What a tab does for one visitor at the moment, and whether they still wait for it."""
+"""One piece of work for one visitor, and whether the visitor still waits for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class CancellableTask:
 
     def __init__(self) -> None:
         self.about = ""
-        """Key of the image that what is done, or was done last, is about."""
+        """Key of the image that the present or latest work is about."""
         self._stop: threading.Event | None = None
         self._lock = threading.Lock()
 
@@ -20,11 +20,11 @@ class CancellableTask:
 
     @property
     def is_running(self) -> bool:
-        """Whether something is done that is still waited for."""
+        """Whether there is work that the visitor still waits for."""
         return self._stop is not None and not self._stop.is_set()
 
     def begin(self, about: str = "") -> threading.Event:
-        """The event that tells a new piece of work to end."""
+        """Return the event that tells a new piece of work to end."""
         with self._lock:
             self.about = about
             if self._stop is not None:
@@ -33,13 +33,13 @@ class CancellableTask:
             return self._stop
 
     def stop(self) -> None:
-        """What is done is not waited for any more."""
+        """Tell the present work to end."""
         with self._lock:
             if self._stop is not None:
                 self._stop.set()
 
     def turn_to(self, about: str) -> bool:
-        """Whether the visitor turned to another image; what was done about the last one ends."""
+        """Return whether the visitor changed to another image; work about the last one ends."""
         if about and about == self.about:
             return False
         self.stop()
@@ -47,7 +47,7 @@ class CancellableTask:
         return True
 
     def end(self, stop: threading.Event) -> None:
-        """The piece of work that `begin` gave this event for is over."""
+        """Note that the piece of work that `begin` gave this event for is over."""
         with self._lock:
             if self._stop is stop:
                 self._stop = None

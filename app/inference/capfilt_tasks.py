@@ -1,12 +1,12 @@
-"""Images with the texts that compete for them: what a visitor filters and judges.
+"""Images with web texts and written captions, which a visitor filters and judges.
 
-The engine's part of it is below; the filter itself needs no model.
+The functions at the end need the models and are run by the engine; the filter needs none.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageCard:
-    """One image and all its texts, which are judged as equals."""
+    """One image with its web texts, written captions and edited texts."""
 
     number: int
     name: str
@@ -37,17 +37,7 @@ class ImageCard:
     thumbnail: str
     texts: tuple[JudgedText, ...] = ()
     features: ImageFeatures | None = None
-    """What the matcher reads, once an edited text had to be scored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapFiltRequest:
-    """What a desk works on, and how."""
-
-    model: str
-    order: CaptionRequest
-    given: tuple[InputImage, ...]
-    """One for each job."""
+    """Features that the matcher reads; None until an edited text has to be scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,63 +49,80 @@ class InputImage:
     texts: tuple[str, ...] = ()
 
 
-class CapFiltSession(ImageBatch):
-    """The pairs of one visitor. Jobs are the images; each that is done has a card."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapFiltRequest:
+    """The images of a session, and how captions are written for them."""
+
+    model: str
+    """Name of the model that writes the captions."""
+    captions: CaptionRequest
+    images: tuple[InputImage, ...]
+    """One for each item of the batch."""
+
+
+class CapFiltSession:
+    """The images and texts of one visitor, with the rules that filter them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.batch = ImageBatch[CapFiltRequest, ImageCard]()
+        """Each image that is done has a card as its result."""
         self.rules = FilterConfig()
         self.problems: tuple[tuple[str, str], ...] = ()
-        """What could not be read at all: name and reason."""
+        """Files that could not be read at all: name and reason."""
         self.runs: dict[str, int] = {}
-        """Dataset -> number of the run in the database that stands for this work."""
+        """Name of a dataset -> number of the run in the database that stands for this work."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CapFiltSession:
-        return CapFiltSession()
+        return CapFiltSession()  # Gradio copies a state's first value for each visitor
 
-    def begin_with(self, plan: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
-        """New images; what was on the desk goes."""
+    def start(self, request: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
+        """Begin with new images; those before them go."""
         self.problems, self.runs = tuple(problems), {}
-        self.start([Upload(path="", name=one.name) for one in plan.given], plan)
+        self.batch.start([Upload(path="", name=image.name) for image in request.images], request)
 
     @property
     def cards(self) -> list[ImageCard]:
-        """Those that are done, in the order of the images."""
-        return [job.result for job in self.jobs if isinstance(job.result, ImageCard)]
+        """Cards of the images that are done, in the order of the images."""
+        return [item.result for item in self.batch.items if item.result is not None]
 
-    def card(self, number: Any) -> ImageCard:
-        """ConfigError where there is none: the browser's number may be of an earlier desk."""
+    def card(self, number: object) -> ImageCard:
+        """Return the card with a number that a browser sent.
+
+        Raises ConfigError where there is none, as where the number is of an earlier session.
+        """
         for card in self.cards:
             if card.number == number:
                 return card
         raise ConfigError("This image is not here any more.")
 
-    def put(self, card: ImageCard) -> None:
-        """A card that changed."""
-        with self._lock:
-            self._change(card.number, {"result": card})
+    def replace_card(self, card: ImageCard) -> None:
+        """Put a changed card in the place of the one with its number."""
+        self.batch.set_result(card.number, card)
 
-    def judge(self, card_number: Any, text_number: Any, verdict: TextVerdict) -> None:
-        """What the visitor thinks of a text; the same again takes it back."""
+    def judge(self, card_number: object, text_number: object, verdict: TextVerdict) -> None:
+        """Set the visitor's verdict on a text; the same verdict again takes it back.
+
+        Raises ConfigError where there is no such text.
+        """
         card = self.card(card_number)
         text = text_of(card, text_number)
         verdict = "" if text.verdict == verdict else verdict
-        self.put(with_text(card, replace(text, verdict=verdict)))
+        self.replace_card(with_text(card, replace(text, verdict=verdict)))
 
     def accept_kept(self) -> int:
-        """Accepts what the filter keeps and nobody judged yet -> how many."""
+        """Accept the texts that the filter keeps and nobody judged yet; return how many."""
         accepted = 0
         for card in self.cards:
             for text, decision in filtered_texts(card, self.rules):
                 if decision.kept and not text.verdict:
                     card = with_text(card, replace(text, verdict="accepted"))
                     accepted += 1
-            self.put(card)
+            self.replace_card(card)
         return accepted
 
 
-def text_of(card: ImageCard, number: Any) -> JudgedText:
-    """ConfigError where there is none."""
+def text_of(card: ImageCard, number: object) -> JudgedText:
+    """Return the text with a number that a browser sent. Raises ConfigError where there is none."""
     for text in card.texts:
         if text.number == number:
             return text
@@ -123,13 +130,13 @@ def text_of(card: ImageCard, number: Any) -> JudgedText:
 
 
 def with_text(card: ImageCard, text: JudgedText) -> ImageCard:
-    """The card with one text changed, or added."""
+    """Return the card with one text changed, or added."""
     others = [one for one in card.texts if one.number != text.number]
     return replace(card, texts=tuple(sorted([*others, text], key=lambda one: one.number)))
 
 
 def filtered_texts(card: ImageCard, rules: FilterConfig) -> list[tuple[JudgedText, Decision]]:
-    """The texts with what the filter makes of them; kept ones first, likeliest first."""
+    """Return the texts with the filter's decisions; kept ones first, then by ITM."""
     decisions = decide([text.scored for text in card.texts], rules)
     pairs = list(zip(card.texts, decisions, strict=True))
     return sorted(pairs, key=lambda pair: (not pair[1].kept, -pair[0].scored.itm))
@@ -140,13 +147,14 @@ def judge_image(
     texts: Sequence[str],
     data: bytes,
     sha256: str,
-    order: CaptionRequest,
+    request: CaptionRequest,
     *,
     stop: Event | None,
-) -> Iterator[tuple[Scored, ...]]:
-    """Done by the engine: one image captioned, all its texts scored, encoded once.
+) -> Generator[tuple[Scored, ...], None, None]:
+    """Caption one image and score all its texts, encoded once; the engine runs this.
 
-    Yields the scores once, or nothing where it was stopped. ImageError says what is wrong.
+    Yields the scores once, or nothing where it was stopped. Raises ImageError where the image
+    cannot be read.
     """
     from blip2core.capfilt import CapFilt, Task, judge  # loads torch: the page need not wait
 
@@ -155,7 +163,7 @@ def judge_image(
     models = CapFilt(
         matcher=pair.matcher,
         generator=pair.generator,
-        captions=caption_config(order),
+        captions=caption_config(request),
         batch=1,
         workers=1,
     )
@@ -166,18 +174,18 @@ def judge_image(
             yield result.scored
 
 
-def caption_config(order: CaptionRequest) -> CaptionConfig:
-    """An order as the captioner takes it."""
-    return CaptionConfig(num=order.num, decode=order.decode, prompt=order.prompt or None)
+def caption_config(request: CaptionRequest) -> CaptionConfig:
+    """Return a request in the form that the captioner takes."""
+    return CaptionConfig(num=request.num, decode=request.decode, prompt=request.prompt or None)
 
 
 def score_edited(pair: ModelPair, features: ImageFeatures, text: str) -> Scored:
-    """Done by the engine: an edited text is scored as any other."""
+    """Score an edited text as any other; the engine runs this."""
     from blip2core.capfilt import score
 
     return score(pair.matcher, features, [[Candidate(text=text, source="edited")]])[0][0]
 
 
 def sha256_of(data: bytes) -> str:
-    """Identity of an image's bytes, as the store names them."""
+    """Return the SHA-256 of an image's bytes, under which the database keeps it."""
     return hashlib.sha256(data).hexdigest()

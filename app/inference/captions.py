@@ -1,15 +1,16 @@
-"""Captions with their scores: what the engine does for them, and what is made of it."""
+"""Captions of one image with their scores: what a visitor asks for, and how it is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from app.inference.decoding import describe, seeded
+from app.inference.decoding import describe_decoding, seeded
 from app.inference.engine import Engine
+from app.inference.features import PairFeatures
 from app.inference.pool import ModelPair
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
@@ -24,12 +25,12 @@ MOST_CAPTIONS = 8
 LONGEST_PROMPT = 300
 """Characters that a caption can be asked to begin with."""
 TEXTS_AT_ONCE = 16
-"""Texts scored between two looks at whether somebody still waits."""
+"""Texts scored at once; between two such batches it is checked whether somebody still waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionRequest:
-    """What a visitor wants written."""
+    """How many captions a visitor asks for, and how they are written."""
 
     num: int = 1
     """Captions of an image; those that come out equal are merged."""
@@ -57,86 +58,89 @@ class ScoredCaption:
     """The visitor pressed Stop before it was finished."""
 
 
-def captions_of(
+def caption_and_score(
     engine: Engine,
     model: str,
-    seen: Sequence[ImageFeatures],
-    order: CaptionRequest,
+    features: PairFeatures,
+    request: CaptionRequest,
     stop: Event,
-) -> Iterator[list[ScoredCaption]]:
-    """The captions of one image as they grow, then merged, then with scores, likeliest first.
+) -> Generator[list[ScoredCaption], None, None]:
+    """Yield the captions of one image as they grow, then merged, then scored, likeliest first.
 
-    `seen` are its features, for the captioner and for the matcher. What is stopped is not scored.
+    Captions that were stopped are not scored.
     """
-    features, for_matcher = seen
-    spec, texts = engine.pair(model).spec, []
-    written = engine.each(write_captions, model, features, order, stop=stop)
+    spec = engine.pair(model).spec
+    texts: list[Generated] = []
+    written = engine.each(stream_captions, model, features.generator, request, stop=stop)
     with closing(written):
         for texts in written:
             yield [_caption(text.text, text) for text in texts]
-    captions = merge_equal(texts, order.prompt if goes_on(spec) else "")
+    captions = merge_equal(texts, request.prompt if continues_prompt(spec) else "")
     yield captions
     words = [caption.text for caption in captions if caption.text]
-    fits = engine.each(score_texts, model, for_matcher, words, stop=stop)
-    with closing(fits):
-        for matches in fits:
+    scores = engine.each(score_texts, model, features.matcher, words, stop=stop)
+    with closing(scores):
+        for matches in scores:
             if len(matches) == len(words):
-                yield scored(captions, matches)
+                yield with_scores(captions, matches)
 
 
-def possible(order: CaptionRequest) -> CaptionRequest:
-    """The nearest order that the decoding mode can fill: greedy has one text to give, and beam
-    search as many as it has beams."""
-    if order.decode.mode == "greedy":
-        return replace(order, num=1)
-    if order.decode.mode == "beam" and order.decode.beams < order.num:
-        return replace(order, decode=replace(order.decode, beams=order.num))
-    return order
+def fit_to_mode(request: CaptionRequest) -> CaptionRequest:
+    """Return the nearest request that the decoding mode can fill.
+
+    Greedy decoding has one text to give, and beam search as many as it has beams.
+    """
+    if request.decode.mode == "greedy":
+        return replace(request, num=1)
+    if request.decode.mode == "beam" and request.decode.beams < request.num:
+        return replace(request, decode=replace(request.decode, beams=request.num))
+    return request
 
 
 def caption_request_from(num: Any, prompt: Any, decode: DecodeConfig) -> CaptionRequest:
-    """What the page sends -> an order that can be filled, a seed drawn where one is needed.
+    """Return a request from the values that the page sends, with a seed where one is needed.
 
-    ConfigError or TextError says what is out of its range.
+    Raises ConfigError or TextError where a value is out of its range.
     """
     words = " ".join(str(prompt or "").split())
     if len(words) > LONGEST_PROMPT:
         raise TextError(f"A caption can begin with at most {LONGEST_PROMPT} characters.")
     if num is None or not 1 <= int(num) <= MOST_CAPTIONS:
         raise ConfigError(f"The number of captions ({num}) must be from 1 to {MOST_CAPTIONS}.")
-    return possible(CaptionRequest(num=int(num), prompt=words, decode=seeded(decode)))
+    return fit_to_mode(CaptionRequest(num=int(num), prompt=words, decode=seeded(decode)))
 
 
-def progress_of(captions: Sequence[ScoredCaption], order: CaptionRequest) -> tuple[int, int, str]:
-    """How far captions are: done, of how many, and in words."""
-    most = order.decode.max_new_tokens
+def progress_of(captions: Sequence[ScoredCaption], request: CaptionRequest) -> tuple[int, int, str]:
+    """Return how far captions are: tokens written, tokens at most, and both in words."""
+    most = request.decode.max_new_tokens
     if any(caption.logprob is None for caption in captions):
         tokens = max(caption.tokens for caption in captions)
         return tokens, most, f"Writing: {tokens} of at most {most} tokens"
     return most, most, "Scoring"
 
 
-def words_for(order: CaptionRequest) -> str:
-    """An order in words a visitor reads."""
-    begins = f", beginning with “{order.prompt}”" if order.prompt else ""
-    return f"{describe(order.decode)}{begins}"
+def describe_request(request: CaptionRequest) -> str:
+    """Return the settings of a request in words for the visitor."""
+    begins = f", beginning with “{request.prompt}”" if request.prompt else ""
+    return f"{describe_decoding(request.decode)}{begins}"
 
 
-def write_captions(
-    pair: ModelPair, features: ImageFeatures, order: CaptionRequest, *, stop: Event | None
-) -> Iterator[list[Generated]]:
-    """Done by the engine: the captions of one image as they grow; the prompt is read once."""
-    writing = pair.generator.stream_captions(
-        features, prompt=order.prompt or None, num=order.num, decode=order.decode, stop=stop
+def stream_captions(
+    pair: ModelPair, features: ImageFeatures, request: CaptionRequest, *, stop: Event | None
+) -> Generator[list[Generated], None, None]:
+    """Yield all captions of one image as they grow; the engine runs this.
+
+    The language model reads the prompt once for all of them.
+    """
+    return pair.generator.stream_captions(
+        features, prompt=request.prompt or None, num=request.num, decode=request.decode, stop=stop
     )
-    with closing(writing) as steps:
-        yield from steps
 
 
 def score_texts(
     pair: ModelPair, features: ImageFeatures, texts: Sequence[str], *, stop: Event | None
-) -> Iterator[list[Match]]:
-    """Done by the engine: how well each text fits one image, in their order; all so far."""
+) -> Generator[list[Match], None, None]:
+    """Yield the scores of all texts so far, in their order; the engine runs this."""
     found: list[Match] = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         if stop is not None and stop.is_set():
@@ -145,15 +149,15 @@ def score_texts(
         yield list(found)
 
 
-def goes_on(spec: ModelSpec) -> bool:
-    """Whether a model's text goes on from the prompt's words; others answer to it."""
+def continues_prompt(spec: ModelSpec) -> bool:
+    """Return whether a model's text continues the words of the prompt; others answer to it."""
     return spec.language in ("opt", "bert") and spec.family != "instructblip"
 
 
 def merge_equal(texts: Sequence[Generated], begun: str = "") -> list[ScoredCaption]:
-    """One caption for each different text, in the order they were written.
+    """Return one caption for each different text, in the order they were written.
 
-    `begun` is what all of them went on from, and so a part of them.
+    `begun` are the words of the prompt that each text continues, and so a part of each caption.
     """
     found: dict[str, ScoredCaption] = {}
     for text in texts:
@@ -173,8 +177,8 @@ def _caption(whole: str, text: Generated) -> ScoredCaption:
     )
 
 
-def scored(captions: Sequence[ScoredCaption], matches: Sequence[Match]) -> list[ScoredCaption]:
-    """The captions with what the matcher says of them, likeliest first.
+def with_scores(captions: Sequence[ScoredCaption], matches: Sequence[Match]) -> list[ScoredCaption]:
+    """Return the captions with their scores, likeliest first.
 
     `matches` belong to the captions that have words, in their order; the others come last.
     """

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 SETTING_LIMITS: dict[str, tuple[float, float]] = {
     "max_new_tokens": (1, 256),
@@ -63,8 +60,8 @@ def seeded(decode: DecodeConfig) -> DecodeConfig:
     return replace(decode, seed=secrets.randbits(SEED_BITS))
 
 
-def describe(decode: DecodeConfig) -> str:
-    """The settings that had a part in an answer, in words."""
+def describe_decoding(decode: DecodeConfig) -> str:
+    """Return the settings that have an effect in this mode, in words."""
     parts = {
         "greedy": ["greedy"],
         "sample": [

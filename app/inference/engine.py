@@ -1,15 +1,17 @@
-"""The one lane on which models run: one piece of work at a time, whoever asks."""
+"""The engine runs all work on models: one piece at a time, whoever asks."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-from app.inference.pool import ModelPair, ModelPool
+from app.inference.pool import ModelPair, ModelPool, Result
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
 
-Result = TypeVar("Result")
+Yielded = Generator[Result, None, None]
 
 GPU_SECONDS = 60
 """Longest piece of work that is asked for where the GPU is lent by the call (ZeroGPU)."""
@@ -18,12 +20,14 @@ GPU_SECONDS = 60
 class Engine:
     """Runs `work(pair, ...)` with the models of a name. Nothing else on the pages calls a model.
 
-    Gradio's lane (`concurrency_id`) orders the events; the lock here holds even when an event was
+    Gradio's queue (`concurrency_id`) orders the events; the lock here holds even when an event was
     cancelled while its thread still ran.
     """
 
-    def __init__(self, models: ModelPool) -> None:
+    def __init__(self, models: ModelPool, max_new_tokens: int | None = None) -> None:
+        """Run work on `models`, for at most `max_new_tokens` each; None: no limit."""
         self.models = models
+        self._max_new_tokens = max_new_tokens
         self._lock = threading.Lock()
         borrow = gpu_lender()
         self._call_on_gpu = borrow(self._call)
@@ -32,19 +36,28 @@ class Engine:
         """Whether work runs in a forked process, which a stop event cannot reach."""
 
     def call(self, work: Callable[..., Result], model: str, *args: Any) -> Result:
-        """`work(pair, *args)`, once the lane is free. Arguments and result hold CPU tensors."""
+        """Return `work(pair, *args)`, once no other work runs. Tensors in and out: CPU.
+
+        Raises ConfigError where an argument asks for too many new tokens.
+        """
+        self._check_length(args)
         with self._lock:
-            return self._call_on_gpu(work, model, *args)
+            result: Result = self._call_on_gpu(work, model, *args)
+            return result
 
     def each(
         self,
-        work: Callable[..., Iterator[Result]],
+        work: Callable[..., Yielded[Result]],
         model: str,
         *args: Any,
         stop: threading.Event | None = None,
-    ) -> Iterator[Result]:
-        """What `work(pair, *args, stop=...)` yields. Closing the iterator, or `stop`, ends it, and
-        the lane is free when it has ended."""
+    ) -> Yielded[Result]:
+        """Yield what `work(pair, *args, stop=...)` yields, once no other work runs.
+
+        Closing the iterator, or `stop`, ends the work; other work begins only then. Raises
+        ConfigError where an argument asks for too many new tokens.
+        """
+        self._check_length(args)
         with self._lock, closing(self._results(work, model, args, stop)) as results:
             for result in results:
                 yield result
@@ -53,44 +66,59 @@ class Engine:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The lane for the length of a block, for jobs that hold their models themselves."""
+        """Keep other work waiting during a block; for jobs that hold their own models."""
         with self._lock:
             yield
 
+    def _check_length(self, args: tuple[Any, ...]) -> None:
+        """Look at each DecodeConfig among the arguments, or in their attribute `decode`."""
+        for value in args:
+            decode = getattr(value, "decode", value)
+            if self._max_new_tokens is None or not isinstance(decode, DecodeConfig):
+                continue
+            if decode.max_new_tokens > self._max_new_tokens:
+                raise ConfigError(
+                    f"max_new_tokens ({decode.max_new_tokens}) must be at most "
+                    f"{self._max_new_tokens}, as BLIP2_MAX_NEW_TOKENS of this studio says"
+                )
+
     def _results(
         self,
-        work: Callable[..., Iterator[Result]],
+        work: Callable[..., Yielded[Result]],
         model: str,
         args: tuple[Any, ...],
         stop: threading.Event | None,
-    ) -> Any:
-        return self._each_on_gpu(work, model, args, None if self.lends else stop)
+    ) -> Yielded[Result]:
+        results: Yielded[Result] = self._each_on_gpu(
+            work, model, args, None if self.lends else stop
+        )
+        return results
 
     def _call(self, work: Callable[..., Result], model: str, *args: Any) -> Result:
         return work(self.models.get(model), *args)
 
     def _each(
         self,
-        work: Callable[..., Iterator[Result]],
+        work: Callable[..., Yielded[Result]],
         model: str,
         args: tuple[Any, ...],
         stop: threading.Event | None,
-    ) -> Iterator[Result]:
-        with closing(work(self.models.get(model), *args, stop=stop)) as results:  # type: ignore[type-var]
+    ) -> Yielded[Result]:
+        with closing(work(self.models.get(model), *args, stop=stop)) as results:
             yield from results
 
     def pair(self, model: str) -> ModelPair:
-        """The models of a name, perhaps still loading."""
+        """Return the models of a name, perhaps still loading."""
         return self.models.get(model)
 
 
 def keep_as_it_is(function: Callable[..., Result]) -> Callable[..., Result]:
-    """What `gpu_lender` gives where the GPU, if any, is ours all the time."""
+    """Return the function unchanged; for machines that have their GPU, if any, all the time."""
     return function
 
 
 def gpu_lender() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`spaces.GPU` on a Space that lends its GPU by the call, else `keep_as_it_is`."""
+    """Return `spaces.GPU` on a Space that lends its GPU by the call, else `keep_as_it_is`."""
     try:
         import spaces
         from spaces.config import Config

@@ -1,12 +1,13 @@
-"""Looking inside: what the engine does for the explorer of one visitor.
+"""What the engine runs for the explorer: trace an image and a text, test a map, hide patches.
 
-Each piece of work yields `Step`s, so that it can be followed and stopped; the last has the result.
+Each function yields `TaskProgress`, so that a visitor can follow and stop it; the last one holds
+the result.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TaskProgress:
     """How far a piece of work is."""
 
     done: int
@@ -38,8 +39,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the language model was asked, and what it wrote."""
+class ExplainedAnswer:
+    """A question with its answer, whose words the explorer follows through the model."""
 
     question: str
     """As the visitor put it; empty where the model was to write a caption."""
@@ -49,89 +50,104 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What is on screen in the explorer of one visitor, for further questions about it."""
+class Inspection:
+    """What the explorer of one visitor shows, kept for further questions about it."""
 
     key: str
-    """Of the image."""
+    """Key of the image, see `ChatImage.key`."""
     trace: Trace
     features: ImageFeatures
-    """As the matcher reads them."""
-    asked: Asked
+    """Of the image, as the matcher reads them."""
+    explained: ExplainedAnswer
 
 
-def look_inside(
+def inspect_image(
     pair: ModelPair,
     features: ImageFeatures,
     image: Image.Image,
     key: str,
     text: str,
-    asked: Asked,
+    explained: ExplainedAnswer,
     *,
     stop: threading.Event | None,
-) -> Iterator[Step]:
-    """What the queries did with an image and a text; the result is a `Seen` and its stack."""
+) -> Generator[TaskProgress, None, None]:
+    """Trace what the Q-Former's queries did with an image and a text.
+
+    The result is a pair: an `Inspection`, and the stack of maps that the explorer draws.
+    """
     from blip2core.explain import trace
     from blip2core.explain.stack import explorer_stack
 
-    yield Step(done=0, total=3, what="The queries look at the image")
-    read = matched(pair, features, image)
+    yield TaskProgress(done=0, total=3, what="The queries look at the image")
+    read = features_for_matcher(pair, features, image)
     traced = trace(pair.matcher, read, text, gradients=True)
-    yield Step(done=1, total=3, what="The answer is followed word by word")
-    answer = _answer_part(pair, features, asked)
-    yield Step(done=2, total=3, what="The maps are packed")
+    yield TaskProgress(done=1, total=3, what="The answer is followed word by word")
+    answer = _trace_answer(pair, features, explained)
+    yield TaskProgress(done=2, total=3, what="The maps are packed")
     stack = explorer_stack(traced, image, answer=answer)
-    seen = Seen(key=key, trace=traced, features=read.to("cpu"), asked=asked)
-    yield Step(done=3, total=3, result=(seen, stack))
+    inspection = Inspection(key=key, trace=traced, features=read.to("cpu"), explained=explained)
+    yield TaskProgress(done=3, total=3, result=(inspection, stack))
 
 
-def matched(pair: ModelPair, features: ImageFeatures, image: Image.Image) -> ImageFeatures:
-    """Features for the matcher: the generator's where both share an image encoder."""
+def features_for_matcher(
+    pair: ModelPair, features: ImageFeatures, image: Image.Image
+) -> ImageFeatures:
+    """Return the features that the matcher reads: the generator's where both share an encoder."""
     if features.encoder == pair.matcher.vision.fingerprint:
         return features
     return pair.matcher.encode([image])
 
 
-def _answer_part(pair: ModelPair, features: ImageFeatures, asked: Asked) -> AnswerTrace | None:
-    """The answer's words; None where there are none to follow."""
+def _trace_answer(
+    pair: ModelPair, features: ImageFeatures, explained: ExplainedAnswer
+) -> AnswerTrace | None:
+    """Return the trace of an answer's words; None where there is no answer or no Q-Former."""
     from blip2core.explain.answers import trace_answer
 
-    if not asked.answer:
+    if not explained.answer:
         return None
     tokenizer = pair.generator.tokenizer
     # The words as they were written after a prompt: with the space before them.
-    tokens = tokenizer(f" {asked.answer}", add_special_tokens=False).input_ids
+    tokens = tokenizer(f" {explained.answer}", add_special_tokens=False).input_ids
     try:
-        return trace_answer(pair.generator, features, asked.prompt, tokens)
+        return trace_answer(pair.generator, features, explained.prompt, tokens)
     except ModelError:
         return None  # a generator without a Q-Former
 
 
 def measure_map(
-    pair: ModelPair, seen: Seen, method: str, focus: Focus, *, stop: threading.Event | None
-) -> Iterator[Step]:
-    """Whether a map shows what counts, and what the model learned; the result is for the page."""
+    pair: ModelPair,
+    inspection: Inspection,
+    method: str,
+    focus: Focus,
+    *,
+    stop: threading.Event | None,
+) -> Generator[TaskProgress, None, None]:
+    """Measure how faithful a map is, and how much of it random weights would show too.
+
+    The result is a dictionary for the page.
+    """
     from blip2core.explain import METHODS
     from blip2core.explain.faithfulness import faithfulness
     from blip2core.explain.sanity import sanity_check
 
-    text = seen.trace.text or ""
-    found = METHODS[method](seen.trace, focus)
-    measured = faithfulness(pair.matcher, seen.features, text, found, stop=stop)
+    text = inspection.trace.text or ""
+    found = METHODS[method](inspection.trace, focus)
+    measured = faithfulness(pair.matcher, inspection.features, text, found, stop=stop)
     result = None
     for step in measured:
         result = step.result
-        yield Step(done=step.done, total=step.total + ROUNDS, what="Patches are hidden")
+        yield TaskProgress(done=step.done, total=step.total + ROUNDS, what="Patches are hidden")
     if result is None:
         return
     checks = sanity_check(
-        pair.matcher, seen.features, text, METHODS[method], focus, rounds=ROUNDS, stop=stop
+        pair.matcher, inspection.features, text, METHODS[method], focus, rounds=ROUNDS, stop=stop
     )
     for check in checks:
         done = len(result.shown) + len(check.correlations)
         what = "The map is made again with random weights"
-        yield Step(done=done, total=len(result.shown) + ROUNDS, what=what)
-    yield Step(
+        yield TaskProgress(done=done, total=len(result.shown) + ROUNDS, what=what)
+    yield TaskProgress(
         done=1,
         total=1,
         result={
@@ -147,47 +163,53 @@ def measure_map(
     )
 
 
-def ask_without(
+def answer_without_patches(
     pair: ModelPair,
     features: ImageFeatures,
-    seen: Seen,
+    inspection: Inspection,
     hidden: Collection[int],
     decode: DecodeConfig,
     *,
     stop: threading.Event | None,
-) -> Iterator[Step]:
-    """Answer and scores with the whole image, then without some patches of it."""
+) -> Generator[TaskProgress, None, None]:
+    """Answer a question and score a text, with the whole image and without some of its patches.
+
+    The result is a dictionary for the page.
+    """
     from blip2core.explain.occlusion import hide_patches
 
-    grid, text = seen.trace.grid, seen.trace.text or ""
+    grid, text = inspection.trace.grid, inspection.trace.text or ""
     sides = []
     for at, patches in enumerate([(), hidden]):
         what = "The whole image is asked" if at == 0 else "The rest of the image is asked"
-        yield Step(done=at, total=2, what=what)
+        yield TaskProgress(done=at, total=2, what=what)
         left = hide_patches(features, patches, grid) if patches else features
         with closing(
-            pair.generator.stream(left, seen.asked.prompt, decode=decode, stop=stop)
+            pair.generator.stream(left, inspection.explained.prompt, decode=decode, stop=stop)
         ) as words:
             answer = ""
             for answer in words:
-                yield Step(done=at, total=2, what=f"{what}: {answer}")
-        read = hide_patches(seen.features, patches, grid) if patches else seen.features
+                yield TaskProgress(done=at, total=2, what=f"{what}: {answer}")
+        read = hide_patches(inspection.features, patches, grid) if patches else inspection.features
         match = pair.matcher.match(read, [text])[0]
         sides.append({"answer": answer, "itm": match.itm, "itc": match.itc})
     before, after = sides
     result = {
-        "question": seen.asked.question,
+        "question": inspection.explained.question,
         "text": text,
         "hidden": len(hidden),
         "patches": grid[0] * grid[1],
         "before": before,
         "after": after,
     }
-    yield Step(done=2, total=2, result=result)
+    yield TaskProgress(done=2, total=2, result=result)
 
 
 def focus_of(trace: Trace, shown: Any) -> tuple[str, Focus]:
-    """What the browser says is on screen -> method and focus. ConfigError where it cannot be."""
+    """Return the method and the focus of the map that the browser says is on screen.
+
+    Raises ConfigError where there is no such map.
+    """
     from blip2core.explain import METHODS, Focus
 
     if not isinstance(shown, dict):
@@ -215,7 +237,10 @@ def focus_of(trace: Trace, shown: Any) -> tuple[str, Focus]:
 
 
 def patches_of(trace: Trace, sent: Any) -> list[int]:
-    """Patches that the browser says are hidden. ConfigError where they cannot be."""
+    """Return the patches that the browser says are hidden, in order.
+
+    Raises ConfigError where there are none, or where one is outside of the image.
+    """
     total = trace.grid[0] * trace.grid[1]
     patches = sent.get("patches") if isinstance(sent, dict) else None
     if not isinstance(patches, list) or not patches:
@@ -226,7 +251,7 @@ def patches_of(trace: Trace, sent: Any) -> list[int]:
 
 
 def _index(value: Any, count: int) -> int | None:
-    """A place from 0 to count - 1, or -1 for the mean of all: None."""
+    """Return an index from 0 to count - 1; None for -1, which stands for the mean of all."""
     if type(value) is not int or not -1 <= value < count:
         raise ConfigError("the map on screen is not known")
     return None if value == -1 else value

@@ -1,10 +1,10 @@
-"""Work on one image that every tab needs, done by the engine: encode it, caption it."""
+"""Encode an image for the models of a pair, and caption it; the engine runs these."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.inference.engine import Engine
@@ -17,28 +17,37 @@ if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFeatures:
+    """One image as both models of a pair read it."""
+
+    generator: ImageFeatures
+    matcher: ImageFeatures
+    """The generator's, where the two share an image encoder."""
+
+
 def encode_image(pair: ModelPair, image: Image.Image) -> ImageFeatures:
-    """Runs the image encoder once; the features are kept on the CPU."""
+    """Return the generator's features of an image, on the CPU."""
     return pair.generator.encode([image]).to("cpu")
+
+
+def encode_for_matcher(pair: ModelPair, image: Image.Image) -> ImageFeatures:
+    """Return the matcher's features of an image, on the CPU."""
+    return pair.matcher.encode([image]).to("cpu")
 
 
 def write_caption(
     pair: ModelPair, features: ImageFeatures, decode: DecodeConfig, *, stop: threading.Event | None
-) -> Iterator[str]:
-    """The caption as it grows."""
+) -> Generator[str, None, None]:
+    """Yield the caption of an image as it grows, each time from its beginning."""
     prompt = pair.generator.spec.template.caption
-    with closing(pair.generator.stream(features, prompt, decode=decode, stop=stop)) as words:
-        yield from words
+    return pair.generator.stream(features, prompt, decode=decode, stop=stop)
 
 
-def encode_for_matcher(pair: ModelPair, image: Image.Image) -> ImageFeatures:
-    """Done by the engine, where the matcher has an image encoder of its own."""
-    return pair.matcher.encode([image]).to("cpu")
-
-
-def look_at(engine: Engine, model: str, image: Image.Image) -> tuple[ImageFeatures, ...]:
-    """Features of an image that is no visit's: for the captioner, and for the matcher."""
+def encode_for_pair(engine: Engine, model: str, image: Image.Image) -> PairFeatures:
+    """Return an image's features for both models; a shared image encoder runs once."""
     features = engine.call(encode_image, model, image)
     if engine.pair(model).matcher.vision.fingerprint == features.encoder:
-        return features, features
-    return features, engine.call(encode_for_matcher, model, image)
+        return PairFeatures(generator=features, matcher=features)
+    scored = engine.call(encode_for_matcher, model, image)
+    return PairFeatures(generator=features, matcher=scored)

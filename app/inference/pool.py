@@ -6,10 +6,10 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import ModelSpec, find_spec
@@ -17,8 +17,6 @@ from blip2core.models.specs import ModelSpec, find_spec
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator
     from blip2core.models.matcher import Matcher
-from collections.abc import Iterator
-from typing import Any
 
 POLL_SECONDS = 0.2
 """How often something that waits for the model looks whether it is there."""
@@ -122,7 +120,8 @@ def in_background(work: Callable[[], Result]) -> Future[Result]:
 
 def once(make: Callable[[], Result]) -> Callable[[], Result]:
     """A function that makes something when first called, and returns the same ever after."""
-    lock, made = threading.Lock(), []
+    lock = threading.Lock()
+    made: list[Result] = []
 
     def get() -> Result:
         with lock:
@@ -133,8 +132,8 @@ def once(make: Callable[[], Result]) -> Callable[[], Result]:
     return get
 
 
-def until_done(*loading: Future[Any]) -> Iterator[None]:
-    """Yields while any of these is still loading."""
+def wait_until_loaded(*loading: Future[Any]) -> Iterator[None]:
+    """Yield again and again while any of these is still loading."""
     while not all(future.done() for future in loading):
         yield
         time.sleep(POLL_SECONDS)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gradio as gr
 from starlette.middleware import Middleware
 
+from app.gradio_internals import is_port_taken
 from app.services import build_services
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.hosts import HostGuard
+from app.serving.ports import taken
 from app.serving.run import Wait
 from app.serving.users import read_users
 from app.settings import AppSettings
@@ -15,21 +17,30 @@ from app.workbench.page import build_workbench
 
 
 def serve(page: gr.Blocks, settings: AppSettings) -> str:
-    """Serves the page alone, from a background thread; its address."""
-    _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
-        server_name=settings.host,
-        server_port=settings.port,
-        state_session_capacity=SESSIONS,
-        auth=read_users(settings.users).check if settings.users else None,
-        app_kwargs={"middleware": [Middleware(HostGuard, settings=settings)]},
-        quiet=True,
-        prevent_thread_lock=True,
-        **page_options(settings),
-    )
+    """Serve the page alone, from a background thread; return its address.
+
+    Raises ConfigError where the file of users is wrong, PortTakenError where no port is free.
+    """
+    address: str
+    try:
+        _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
+            server_name=settings.host,
+            server_port=settings.port,
+            state_session_capacity=SESSIONS,
+            auth=read_users(settings.users).check if settings.users else None,
+            app_kwargs={"middleware": [Middleware(HostGuard, settings=settings)]},
+            quiet=True,
+            prevent_thread_lock=True,
+            **page_options(settings),
+        )
+    except OSError as error:
+        if is_port_taken(error):
+            raise taken(f"Port {settings.port} is" if settings.port else "All ports are") from error
+        raise
     return address
 
 
 def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
-    """The workbench without curator and database, as a Space runs it."""
+    """Serve the workbench without curator and database, as a Space does."""
     page = build_workbench(build_services(settings))
     return serve(page, settings), page.block_thread

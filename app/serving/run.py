@@ -15,7 +15,7 @@ from blip2core.errors import Blip2Error
 
 Wait = Callable[[], None]
 Serve = Callable[[AppSettings], tuple[str, Wait]]
-"""Serves in the background; the address, and what returns when it is over."""
+"""Serves in the background; returns the address, and a function that waits for the end."""
 
 
 def run(serve: Serve) -> int:
@@ -31,8 +31,8 @@ def run(serve: Serve) -> int:
     except Blip2Error as error:
         print(error, file=sys.stderr)
         return 2
-    except OSError:
-        print("The port is taken: choose another one with BLIP2_PORT.", file=sys.stderr)
+    except OSError as error:
+        print(f"The studio cannot start: {os_problem(error)}.", file=sys.stderr)
         return 2
     print(f"BLIP-2 Studio: {address}", flush=True)
     if settings.open_browser and has_screen():
@@ -41,7 +41,13 @@ def run(serve: Serve) -> int:
     return 0
 
 
+def os_problem(error: OSError) -> str:
+    """Return what the operating system refused, and for which file or address."""
+    what = error.strerror or str(error)
+    return f"{what}: {error.filename}" if error.filename is not None else what
+
+
 def has_screen() -> bool:
-    """Whether a browser opened here would be seen."""
+    """Return whether a browser opened here would be seen."""
     desktop = sys.platform in ("darwin", "win32")
     return desktop or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import gradio as gr
 from PIL import Image
 
-from app.inference.captions import caption_request_from, captions_of, score_texts
+from app.inference.captions import caption_and_score, caption_request_from, score_texts
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
-from app.inference.features import encode_for_matcher, encode_image, look_at
+from app.inference.features import encode_for_matcher, encode_for_pair, encode_image
 from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_QUEUE
@@ -68,8 +68,8 @@ class Endpoints:
         with told("No captions"):
             decode = decoding(mode, max_new_tokens, seed, beams)
             order, model = caption_request_from(num, prompt, decode), self._services.settings.model
-            seen = look_at(self._services.engine, model, open_uploaded(image))
-            growing = captions_of(self._services.engine, model, seen, order, Event())
+            features = encode_for_pair(self._services.engine, model, open_uploaded(image))
+            growing = caption_and_score(self._services.engine, model, features, order, Event())
             *_, captions = growing
         return [record(caption) for caption in captions]
 

@@ -1,7 +1,7 @@
 """A loaded BLIP-2, InstructBLIP or BLIP that turns images and prompts into text."""
 
 from collections.abc import Generator as Yielding
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
@@ -137,7 +137,7 @@ class Generator:
         *,
         decode: DecodeConfig = GREEDY,
         stop: Event | None = None,
-    ) -> Iterator[str]:
+    ) -> Yielding[str, None, None]:
         """The answer about one image as it grows; with beams, the leading one so far.
 
         The last value is what `answer` returns. Closing the iterator ends the writing.
@@ -158,7 +158,7 @@ class Generator:
         num: int = 1,
         decode: DecodeConfig = GREEDY,
         stop: Event | None = None,
-    ) -> Iterator[list[Generated]]:
+    ) -> Yielding[list[Generated], None, None]:
         """`num` texts about one image as they grow, all at once; with beams, the leading ones.
 
         The last value is what `caption` returns with log-probabilities; those before have none.

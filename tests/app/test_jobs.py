@@ -1,6 +1,7 @@
 """The thread behind the inbox, with a fake model: jobs end alone, and none waits for a long one."""
 
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -195,3 +196,62 @@ def start_and_close(database: Database) -> None:
     jobs = Jobs(database, plain.engine, plain.settings)
     jobs.start()
     jobs.close()
+
+
+@pytest.mark.parametrize("what", ["_import", "_run_next"])
+def test_a_job_that_fails_unexpectedly_does_not_end_the_others(
+    jobs: Jobs,
+    database: Database,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plain, failed = getattr(Jobs, what), threading.Event()
+
+    def fail_once(self: Jobs, *job: object) -> None:
+        if failed.is_set():
+            plain(self, *job)
+        else:
+            failed.set()
+            raise RuntimeError("broken in a way that nobody thought of")
+
+    monkeypatch.setattr(Jobs, what, fail_once)
+    if what == "_import":
+        jobs.add(Import(dataset="first", sources=[image(1)], label="one image"))
+    assert failed.wait(PATIENCE)
+    jobs.add(Import(dataset="second", sources=[image(2)], label="one image"))
+
+    def imported() -> bool:
+        with database.read() as session:
+            run = session.get(Run, 2)  # the first is the shelf's
+            return run is not None and run.status == "done"
+
+    until(imported)
+    assert "nobody thought of" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "fetches"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
+    database: Database,
+    setting: bool,
+    asked: bool,
+    fetches: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[object] = []
+
+    def read(source: object, *, download: object) -> Iterator[object]:
+        given.append(download)
+        yield from ()
+
+    monkeypatch.setattr(module, "read", read)
+    plain = fake_services(FakeGenerator(), downloads=setting)
+    jobs = Jobs(database, plain.engine, plain.settings)
+    jobs.start()
+    jobs.add(Import(dataset="a", sources=[image(1)], label="table", downloads=asked))
+    until(lambda: bool(given))
+    jobs.close()
+    assert [download is not None for download in given] == [fetches]

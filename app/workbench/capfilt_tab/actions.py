@@ -12,6 +12,7 @@ import gradio as gr
 
 from app.chat.image import image_from
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.inference.capfilt_tasks import (
     CapFiltSession,
     JudgedText,
@@ -93,7 +94,7 @@ def on_threshold(pairs: CapFiltSession, value: Any) -> tuple[Update, ...]:
 
 def on_judge(pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """A text was accepted or rejected; pressed again, it is neither."""
-    sent = event._data
+    sent = event_values(event)
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
@@ -114,7 +115,7 @@ def edit_of(services: Services) -> Any:
 
     def edit(pairs: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
         yield pairs, tables.status("The edited text is being scored."), gr.skip()
-        yield on_edit_text(services, pairs, event._data)
+        yield on_edit_text(services, pairs, event_values(event))
 
     return edit
 
@@ -127,14 +128,16 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
             return _drawn(pairs)
-        model, features = pairs.order.model, card.features
+        model, features = pairs.batch.request.model, card.features
         if features is None:
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
         card = replace(pairs.card(card.number), features=features)  # judged meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
-        pairs.put(with_text(card, JudgedText(number=number, scored=scored, parent=parent.number)))
+        pairs.replace_card(
+            with_text(card, JudgedText(number=number, scored=scored, parent=parent.number))
+        )
     except Exception as error:
         return _drawn(pairs, error_message(error, "Not scored"))
     return _drawn(pairs)
@@ -143,8 +146,8 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[
 def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
     """The image becomes the visitor's, and the tab that looks inside gets the text."""
     try:
-        card = pairs.card(event._data.get("card"))
-        text = text_of(card, event._data.get("text"))
+        card = pairs.card(event_values(event).get("card"))
+        text = text_of(card, event_values(event).get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
         return (*show_panel(session, str(error)), gr.skip(), gr.skip())
@@ -198,12 +201,12 @@ def save_pairs(
     ]
     if not judged:
         raise StorageError("Accept or reject a text first.")
-    pair = services.engine.pair(pairs.order.model)
+    pair = services.engine.pair(pairs.batch.request.model)
     origin = PairOrigin(
         captioner=pair.generator.spec.name,
         revision=pair.generator.revision,
         dtype=dtype_of(pair.generator),
-        captions=caption_config(pairs.order.order),
+        captions=caption_config(pairs.batch.request.captions),
         scorer=scorer_identity(pair.matcher),
     )
     stored = store_pairs(
@@ -221,6 +224,10 @@ def save_pairs(
 def _drawn(pairs: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
     """The desk, what is said of it, and the cards."""
     said = tables.status(problem, problem=True) if problem else ""
-    if pairs.is_running:
-        said += tables.progress(pairs.done, len(pairs.jobs), f"{pairs.done} of {len(pairs.jobs)}")
+    if pairs.batch.is_running:
+        said += tables.progress(
+            pairs.batch.done,
+            len(pairs.batch.items),
+            f"{pairs.batch.done} of {len(pairs.batch.items)}",
+        )
     return pairs, said + summary(pairs) + tables.problems(pairs.problems), cards_html(pairs)

@@ -57,7 +57,7 @@ def summary(pairs: CapFiltSession) -> str:
 
 def cards_html(pairs: CapFiltSession) -> str:
     """HTML of all images of a desk, those still waiting too."""
-    body = "".join(_job(job, pairs.rules) for job in pairs.jobs)
+    body = "".join(_job(job, pairs.rules) for job in pairs.batch.items)
     return f'<div class="pairs">{body}</div>' if body else ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
 from html import escape
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.chat.features import matched
+from app.chat.features import pair_features
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.capfilt_tasks import caption_config
@@ -92,14 +92,14 @@ def _steps(
 ) -> Iterator[Shown]:
     pair = services.engine.pair(session.model)
     known = image.features is not None
-    image = matched(services.engine, session, image)
+    features = pair_features(services.engine, session, image)
     steps = [
         "The image encoder has looked at the image before, and does not look again."
         if known
         else "The image encoder looks at the image, once for everything below."
     ]
     yield told(steps), ""
-    asked = (image.features, image.scored, image.key, web)
+    asked = (features.generator, features.matcher, image.key, web)
     with closing(
         services.engine.each(caption_and_filter, session.model, *asked, stop=stop)
     ) as work:
@@ -135,7 +135,7 @@ def caption_and_filter(
     web: str,
     *,
     stop: Event | None,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Done by the engine: first the written texts, then all texts with their scores."""
     from blip2core.capfilt import score, write_captions  # loads torch: the page need not wait
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from threading import Event
@@ -24,7 +24,7 @@ from app.inference.capfilt_tasks import (
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
-from app.inference.pool import until_done
+from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.capfilt_tab.actions import build_acts, wire_acts
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary
@@ -154,7 +154,7 @@ def _begin(
             raise ImageError("There is no image in these files.")
     except Blip2Error as error:
         return _refuse(pairs, turn, str(error), tables.problems(problems))
-    pairs.begin_with(CapFiltRequest(model=session.model, order=order, given=tuple(given)), problems)
+    pairs.start(CapFiltRequest(model=session.model, captions=order, images=tuple(given)), problems)
     return pairs, turn + 1, *show_capfilt(pairs)
 
 
@@ -168,24 +168,26 @@ def continue_capfilt(
 ) -> Iterator[tuple[Update, ...]]:
     """One turn of captioning and scoring; the next is asked for where images are left."""
     try:
-        pair = services.engine.pair(pairs.order.model)
-        for _ in until_done(pair.loading, pair.loading_matcher()):
+        pair = services.engine.pair(pairs.batch.request.model)
+        for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), *(gr.skip(),) * 4
-        for _ in process_turn(pairs, partial(_work, services, pairs)):
+        for _ in process_turn(pairs.batch, partial(_work, services, pairs)):
             yield gr.skip(), *show_capfilt(pairs)
     except Exception as error:
-        pairs.give_up()
+        pairs.batch.give_up()
         said = tables.status(error_message(error, "No captions"), problem=True)
         yield gr.skip(), said, *show_capfilt(pairs, services)[1:]
         return
-    yield turn + 1 if pairs.is_left else gr.skip(), *show_capfilt(pairs, services)
+    yield turn + 1 if pairs.batch.is_left else gr.skip(), *show_capfilt(pairs, services)
 
 
-def _work(services: Services, pairs: CapFiltSession, run: Event, index: int) -> Iterator[None]:
+def _work(
+    services: Services, pairs: CapFiltSession, run: Event, index: int
+) -> Generator[None, None, None]:
     """One image: checked, encoded once, captioned, its texts scored."""
-    plan = pairs.order
-    given = plan.given[index]
-    pairs.change(run, index, state="working")
+    plan = pairs.batch.request
+    given = plan.images[index]
+    pairs.batch.change(run, index, state="working")
     yield
     try:
         clean = check_image(given.data)
@@ -196,18 +198,18 @@ def _work(services: Services, pairs: CapFiltSession, run: Event, index: int) -> 
             sha256=sha256_of(clean.data),
             thumbnail=tables.thumbnail(open_image(clean.data)),
         )
-        asked = (given.texts, card.data, card.sha256, plan.order)
+        asked = (given.texts, card.data, card.sha256, plan.captions)
         for scored in services.engine.each(judge_image, plan.model, *asked, stop=run):
             texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
-            pairs.change(run, index, state="done", result=replace(card, texts=texts))
+            pairs.batch.change(run, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
-        pairs.change(run, index, state="failed", problem=error_message(error, "Left out"))
+        pairs.batch.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
 def on_stop(services: Services, pairs: CapFiltSession) -> tuple[Update, ...]:
     """Nobody waits for the rest; what is done stays."""
-    pairs.give_up()
+    pairs.batch.give_up()
     return pairs, *show_capfilt(pairs, services)
 
 
@@ -216,25 +218,25 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> tup
 
     `services` where the work is over, so that the models can be named.
     """
-    total = len(pairs.jobs)
+    total = len(pairs.batch.items)
     said = summary(pairs) + tables.problems(pairs.problems)
-    if pairs.is_running:
-        words = f"{pairs.done} of {total} images"
-        said = tables.progress(pairs.done, total, words) + said
+    if pairs.batch.is_running:
+        words = f"{pairs.batch.done} of {total} images"
+        said = tables.progress(pairs.batch.done, total, words) + said
         return said, cards_html(pairs), "", *buttons(running=True)
-    if any(job.state == "stopped" for job in pairs.jobs):
+    if any(job.state == "stopped" for job in pairs.batch.items):
         said = tables.status(f"Stopped after {len(pairs.cards)} of {total} images.") + said
     below = pair_links(pairs, _made_by(services, pairs)) if services and pairs.cards else gr.skip()
     return said, cards_html(pairs), below, *buttons(running=False)
 
 
 def _made_by(services: Services, pairs: CapFiltSession) -> dict[str, Any]:
-    pair = services.engine.pair(pairs.order.model)
+    pair = services.engine.pair(pairs.batch.request.model)
     return {
         "captioner": pair.generator.spec.name,
         "captioner_revision": pair.generator.revision,
         "filter": pair.matcher.spec.name,
         "filter_revision": pair.matcher.revision,
-        "parameters": asdict(pairs.order.order),
+        "parameters": asdict(pairs.batch.request.captions),
         "rules": asdict(pairs.rules),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -17,14 +17,14 @@ from app.inference.batches import BatchItem, ImageBatch, process_turn
 from app.inference.captions import (
     CaptionRequest,
     ScoredCaption,
+    caption_and_score,
     caption_request_from,
-    captions_of,
-    words_for,
+    describe_request,
 )
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
-from app.inference.features import look_at
-from app.inference.pool import until_done
+from app.inference.features import encode_for_pair
+from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, paced
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
@@ -112,8 +112,8 @@ def continue_captions(
 ) -> Iterator[tuple[Update, ...]]:
     """One turn of a batch; the next is asked for where images are left."""
     try:
-        pair = services.engine.pair(batch.order.model)
-        for _ in until_done(pair.loading, pair.loading_matcher()):
+        pair = services.engine.pair(batch.request.model)
+        for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
         for _ in process_turn(batch, partial(_caption, services, batch)):
             yield gr.skip(), *show_captions(services, batch)
@@ -125,17 +125,19 @@ def continue_captions(
     yield turn + 1 if batch.is_left else gr.skip(), *show_captions(services, batch)
 
 
-def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
+def _caption(
+    services: Services, batch: ImageBatch, run: Event, index: int
+) -> Generator[None, None, None]:
     """One image: opened, encoded once, captioned, scored."""
-    plan, upload = batch.order, batch.jobs[index].upload
+    plan, upload = batch.request, batch.items[index].upload
     batch.change(run, index, state="working")
     yield
     try:
         image = open_upload(upload)
         batch.change(run, index, thumbnail=tables.thumbnail(image.shown))
         yield
-        seen = look_at(services.engine, plan.model, open_image(image.data))
-        growing = captions_of(services.engine, plan.model, seen, plan.order, run)
+        features = encode_for_pair(services.engine, plan.model, open_image(image.data))
+        growing = caption_and_score(services.engine, plan.model, features, plan.order, run)
         for captions in paced(growing, SECONDS_BETWEEN):
             result = Captioned(name=upload.name, sha256=image.key, captions=captions)
             batch.change(run, index, result=result)
@@ -154,19 +156,19 @@ def on_stop(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
 
 def show_captions(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
     """What is said, the table so far, and the two buttons."""
-    if not batch.jobs:
+    if not batch.items:
         return "", "", *buttons(running=False)
-    plan, total = batch.order, len(batch.jobs)
+    plan, total = batch.request, len(batch.items)
     pair = services.engine.pair(plan.model)
-    rows = [_row(job) for job in batch.jobs]
+    rows = [_row(job) for job in batch.items]
     words = f"{batch.done} of {total} images"
-    title = f"By {pair.spec.name}: {words_for(plan.order)}"
+    title = f"By {pair.spec.name}: {describe_request(plan.order)}"
     if batch.is_running:
         table = tables.table(COLUMNS, rows, title=title)
         return tables.progress(batch.done, total, words), table, *buttons(running=True)
-    finished = [_taken_along(job) for job in batch.jobs if job.state in ("done", "failed")]
+    finished = [_taken_along(job) for job in batch.items if job.state in ("done", "failed")]
     links = caption_links(pair, plan.order, finished) if finished else ""
-    stopped = any(job.state == "stopped" for job in batch.jobs)
+    stopped = any(job.state == "stopped" for job in batch.items)
     said = tables.status(f"Stopped after {len(finished)} of {total} images." if stopped else "")
     return said, tables.table(COLUMNS, rows, title=title, below=links), *buttons(running=False)
 

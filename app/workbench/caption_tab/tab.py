@@ -11,17 +11,17 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.features import matched
+from app.chat.features import pair_features
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import (
     LONGEST_PROMPT,
     MOST_CAPTIONS,
     CaptionRequest,
+    caption_and_score,
     caption_request_from,
-    captions_of,
+    describe_request,
     progress_of,
-    words_for,
 )
 from app.inference.decoding import decode_from
 from app.services import Services
@@ -94,10 +94,9 @@ def _written(
     services: Services, session: ChatSession, image: ChatImage, order: CaptionRequest, stop: Event
 ) -> Iterator[Shown]:
     pair, captions = services.engine.pair(session.model), []
-    image = matched(services.engine, session, image)
-    title = f"By {pair.generator.spec.name}: {words_for(order)}"
-    seen = (image.features, image.scored)
-    growing = captions_of(services.engine, session.model, seen, order, stop)
+    features = pair_features(services.engine, session, image)
+    title = f"By {pair.generator.spec.name}: {describe_request(order)}"
+    growing = caption_and_score(services.engine, session.model, features, order, stop)
     with closing(growing):
         for captions in growing:
             said = tables.progress(*progress_of(captions, order))

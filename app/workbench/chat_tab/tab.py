@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from app.chat.answer import answer
-from app.chat.context_usage import measure_context, meter_html, trouble_html
+from app.chat.context_usage import measure_context, usage_html, usage_problem_html
 from app.chat.conversation import AnswerRating
 from app.chat.feedback import LONGEST_REASON, feedback_on
 from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
@@ -234,7 +234,7 @@ def on_type(
     try:
         return reading_of(services, session, question, settings_from(*values))
     except ConfigError as error:
-        return gr.skip(), trouble_html(f"Settings: {str(error).rstrip('.')}.")
+        return gr.skip(), usage_problem_html(f"Settings: {str(error).rstrip('.')}.")
 
 
 def reading_of(
@@ -249,10 +249,10 @@ def reading_of(
     try:
         taken = measure_context(pair.generator, session.conversation, question, settings)
     except Blip2Error as error:
-        return prompt, trouble_html(str(error))
+        return prompt, usage_problem_html(str(error))
     if taken.prompt:
         prompt = gr.update(value=taken.prompt, label=TYPED)
-    return prompt, meter_html(taken)
+    return prompt, usage_html(taken)
 
 
 def on_undo(session: ChatSession, question: str, data: gr.UndoData) -> tuple[Update, ...]:

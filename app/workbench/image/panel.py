@@ -12,12 +12,12 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.features import encoded
+from app.chat.features import generator_features
 from app.chat.image import image_from
 from app.chat.session import ChatSession
 from app.inference.failures import error_message
 from app.inference.features import write_caption
-from app.inference.pool import until_done
+from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.notes import image_notes
@@ -168,18 +168,18 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Up
         yield _caption_of(session), gr.skip()
         return
     try:
-        for _ in until_done(services.engine.pair(session.model).loading):
+        for _ in wait_until_loaded(services.engine.pair(session.model).loading):
             yield "The model is loading; the caption will come by itself.", gr.skip()
-        image = encoded(services.engine, session, image)
-        decode = DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+        features = generator_features(services.engine, session, image)
+        decode = DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
         caption = ""
-        words = services.engine.each(write_caption, session.model, image.features, decode)
+        words = services.engine.each(write_caption, session.model, features, decode)
         with closing(words):
             for caption in words:
                 if session.offered or not session.is_about(image):
                     return  # another image came, and is looked at next
                 yield caption, gr.skip()
-        session.learn(replace(image, caption=caption))
+        session.learn(replace(image, features=features, caption=caption))
         yield _caption_of(session), gr.skip()
     except Exception as error:
         yield "", alert_html(error_message(error, "No caption"))

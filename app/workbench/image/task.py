@@ -13,11 +13,11 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from app.chat.features import image_of
+from app.chat.features import chosen_image
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.failures import error_message
-from app.inference.pool import until_done
+from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.events import PRIVATE_EVENT, Update
 from app.workbench.widgets import tables
@@ -63,7 +63,7 @@ def run(
     image, said, shown = session.image, "", ""
     stop = task.begin(image.key if image else "")
     try:
-        image = image_of(session)
+        image = chosen_image(session)
         steps = work(image, stop)
         for said, shown in _when_loaded(services, session, steps, stop, words):
             yield said, shown, *buttons(running=True)
@@ -82,7 +82,7 @@ def _when_loaded(
     services: Services, session: ChatSession, steps: Iterator[Shown], stop: Event, words: Words
 ) -> Iterator[Shown]:
     pair = services.engine.pair(session.model)
-    for _ in until_done(pair.loading, pair.loading_matcher()):
+    for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
         if stop.is_set():
             return
         yield tables.status(words.waiting), ""

@@ -9,22 +9,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-from gradio.utils import get_upload_folder
-
+from app.gradio_internals import upload_folder
 from blip2core.errors import ImageError
 
 GONE = "The file is not here any more: add it again."
-
-
-def check_named_files(page: gr.Blocks) -> None:
-    """Let Gradio check every path that a request names, before it opens or copies anything.
-
-    It does so by itself on a page that it launches, and leaves it out on one that is mounted in
-    another app. There is no public switch: `has_launched` is the flag that the check looks at
-    (`gradio.processing_utils._check_allowed`, Gradio 6.31), and nothing else does.
-    """
-    page.has_launched = True
 
 
 def uploaded_path(path: Any) -> Path:
@@ -36,7 +24,7 @@ def uploaded_path(path: Any) -> Path:
         raise ImageError("Give the image as a file: handle_file(path) in gradio_client.")
     try:
         found = Path(path).resolve()
-        if not found.is_relative_to(Path(get_upload_folder()).resolve()):
+        if not found.is_relative_to(upload_folder()):
             raise ImageError("Only a file that was uploaded can be opened.")
         mode = found.stat().st_mode
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle

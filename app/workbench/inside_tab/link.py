@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.workbench.events import PRIVATE_EVENT, Update
 
 LONGEST_PROBE = 500
@@ -28,5 +29,5 @@ def connect_look_inside(table: gr.HTML, panel: SimpleNamespace) -> None:
 
 def on_look_inside(session: ChatSession, event: gr.EventData) -> tuple[ChatSession, str, Update]:
     """Somebody wants to know what the model looked at for a text."""
-    session.inspected_text = str(event._data.get("text", ""))[:LONGEST_PROBE]
+    session.inspected_text = str(event_values(event).get("text", ""))[:LONGEST_PROBE]
     return session, session.inspected_text, gr.Tabs(selected="inside")

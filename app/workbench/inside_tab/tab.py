@@ -14,20 +14,21 @@ from typing import Any
 import gradio as gr
 
 from app.chat.conversation import ChatTurn
-from app.chat.features import encoded
+from app.chat.features import generator_features, topic_image
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.inference.explain_tasks import (
-    Asked,
-    Seen,
-    Step,
-    ask_without,
+    ExplainedAnswer,
+    Inspection,
+    TaskProgress,
+    answer_without_patches,
     focus_of,
-    look_inside,
+    inspect_image,
     measure_map,
     patches_of,
 )
 from app.inference.failures import error_message
-from app.inference.pool import until_done
+from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.inside_tab.explorer import build_explorer
@@ -80,14 +81,18 @@ def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
         looks.failure(idle, None, ui.text, **PRIVATE_EVENT)
         looked.append(looks)
 
-    def test(session: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
-        yield from on_test(services, session, seen, event._data)
+    def test(
+        session: ChatSession, seen: Inspection | None, event: gr.EventData
+    ) -> Iterator[Update]:
+        yield from on_test(services, session, seen, event_values(event))
 
-    def mask(session: ChatSession, seen: Seen | None, event: gr.EventData) -> Iterator[Update]:
-        yield from on_mask(services, session, seen, event._data)
+    def mask(
+        session: ChatSession, seen: Inspection | None, event: gr.EventData
+    ) -> Iterator[Update]:
+        yield from on_mask(services, session, seen, event_values(event))
 
-    def export(seen: Seen | None, event: gr.EventData) -> Update:
-        return on_export(seen, event._data.get("kind") if event._data else None)
+    def export(seen: Inspection | None, event: gr.EventData) -> Update:
+        return on_export(seen, event_values(event).get("kind"))
 
     known = [ui.session, ui.seen]
     tested = ui.explorer.test(test, known, ui.explorer, **MODEL_EVENT)
@@ -167,16 +172,17 @@ def on_look(services: Services, session: ChatSession, text: str) -> Iterator[tup
 
 def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
     pair = services.engine.pair(session.model)
-    for _ in until_done(pair.loading, pair.loading_matcher()):
+    for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
         yield gr.skip(), running("look", "The model is loading")
-    image = encoded(services.engine, session, session.image)
+    image = topic_image(session)
+    features = generator_features(services.engine, session, image)
     text = text or image.caption
     if not text:
         yield gr.skip(), failed("look", "There is no caption yet: type a text about the image.")
         return
     asked = asked_of(services, session)
-    given = (image.features, open_image(image.data), image.key, text, asked)
-    with closing(services.engine.each(look_inside, session.model, *given)) as steps:
+    given = (features, open_image(image.data), image.key, text, asked)
+    with closing(services.engine.each(inspect_image, session.model, *given)) as steps:
         for step in steps:
             if not session.is_about(image):
                 return
@@ -187,26 +193,26 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple
                 yield seen, gr.update(value=stack, findings=ENDED)
 
 
-def asked_of(services: Services, session: ChatSession) -> Asked:
+def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
     """The latest question with its answer, as the model read it; else the caption."""
     template = services.engine.pair(session.model).generator.spec.template
     entry = latest(session)
     if entry is None:
         caption = session.image.caption if session.image else ""
-        return Asked(question="", prompt=template.caption, answer=caption)
+        return ExplainedAnswer(question="", prompt=template.caption, answer=caption)
     prompt = entry.prompt or template.question.format(question=entry.question)
-    return Asked(question=entry.question, prompt=prompt, answer=entry.answer)
+    return ExplainedAnswer(question=entry.question, prompt=prompt, answer=entry.answer)
 
 
 # Testing a map, asking without patches
 
 
 def on_test(
-    services: Services, session: ChatSession, seen: Seen | None, shown: Any
+    services: Services, session: ChatSession, seen: Inspection | None, shown: Any
 ) -> Iterator[Update]:
     """Measure the map on screen against chance, step by step."""
 
-    def begin(seen: Seen) -> Iterator[Step]:
+    def begin(seen: Inspection) -> Iterator[TaskProgress]:
         method, focus = focus_of(seen.trace, shown)
         return services.engine.each(measure_map, session.model, seen, method, focus)
 
@@ -214,20 +220,20 @@ def on_test(
 
 
 def on_mask(
-    services: Services, session: ChatSession, seen: Seen | None, sent: Any
+    services: Services, session: ChatSession, seen: Inspection | None, sent: Any
 ) -> Iterator[Update]:
     """Ask for answer and scores again, without the patches that were hidden."""
 
-    def begin(seen: Seen) -> Iterator[Step]:
+    def begin(seen: Inspection) -> Iterator[TaskProgress]:
         features = session.image.features
         given = (features, seen, patches_of(seen.trace, sent), _decode(services))
-        return services.engine.each(ask_without, session.model, *given)
+        return services.engine.each(answer_without_patches, session.model, *given)
 
     yield from _steps("mask", "Not asked", session, seen, begin)
 
 
 def _steps(
-    kind: str, sorry: str, session: ChatSession, seen: Seen | None, begin: Any
+    kind: str, sorry: str, session: ChatSession, seen: Inspection | None, begin: Any
 ) -> Iterator[Update]:
     """What the explorer is told while a piece of work goes on."""
     try:
@@ -241,7 +247,7 @@ def _steps(
 
 
 def _decode(services: Services) -> DecodeConfig:
-    return DecodeConfig(max_new_tokens=services.settings.max_new_tokens)
+    return DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
 
 
 # What is shown
@@ -264,10 +270,10 @@ def stopped() -> Update:
 
 def running(kind: str, what: str) -> Update:
     """Something goes on, nobody knows how long."""
-    return progress(kind, Step(done=0, total=0, what=what))
+    return progress(kind, TaskProgress(done=0, total=0, what=what))
 
 
-def progress(kind: str, step: Step) -> Update:
+def progress(kind: str, step: TaskProgress) -> Update:
     """How far a piece of work is, or its result."""
     if step.result is not None:
         return gr.update(findings={"kind": kind, "state": "done", "result": step.result})
@@ -280,7 +286,7 @@ def failed(kind: str, message: str) -> Update:
     return gr.update(findings={"kind": kind, "state": "failed", "message": message})
 
 
-def on_export(seen: Seen | None, kind: Any) -> Update:
+def on_export(seen: Inspection | None, kind: Any) -> Update:
     """The numbers behind the maps at full precision, as a file for the browser to save."""
     from blip2core.explain.export import file_name, trace_json, trace_npz
 

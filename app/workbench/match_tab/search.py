@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from threading import Event
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from app.chat.session import ChatSession
 from app.inference.batches import ImageBatch, process_turn
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
-from app.inference.pool import ModelPair, until_done
+from app.inference.pool import ModelPair, wait_until_loaded
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
@@ -41,7 +41,7 @@ ABOUT = f"""<h2>Which image fits a text?</h2>
 <p>ITC compares the text with all your images, and ITM reads the {SHORTLIST} nearest again.</p>"""
 
 
-class ImageGallery(ImageBatch):
+class ImageGallery(ImageBatch[str, tuple[str, str]]):
     """The images that one visitor searches in; each is encoded once."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ def search(
     run = shelf.run
     try:
         pair = services.engine.pair(session.model)
-        for _ in until_done(pair.loading, pair.loading_matcher()):
+        for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
         for _ in process_turn(shelf, partial(_encode, services, session, shelf)):
             yield gr.skip(), *show_search(shelf)
@@ -126,12 +126,12 @@ def search(
 
 def _encode(
     services: Services, session: ChatSession, shelf: ImageGallery, run: Event, index: int
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """One image of the search, opened and encoded, once however often it is searched."""
     shelf.change(run, index, state="working")
     yield
     try:
-        image = open_upload(shelf.jobs[index].upload)
+        image = open_upload(shelf.items[index].upload)
         key = (image.key, services.engine.pair(session.model).matcher.vision.fingerprint)
         if key not in shelf.kept:
             opened = open_image(image.data)
@@ -146,12 +146,12 @@ def _encode(
 def _found(
     services: Services, session: ChatSession, shelf: ImageGallery
 ) -> list[tuple[int, Match]]:
-    encoded = [(index, job.result) for index, job in enumerate(shelf.jobs) if job.result]
+    encoded = [(index, job.result) for index, job in enumerate(shelf.items) if job.result]
     shelf.kept = {key: shelf.kept[key] for _, key in encoded}
     if not encoded:
         return []
     features = [shelf.kept[key] for _, key in encoded]
-    ranked = services.engine.call(rank_images, session.model, features, shelf.order)
+    ranked = services.engine.call(rank_images, session.model, features, shelf.request)
     return [(encoded[place][0], match) for place, match in ranked]
 
 
@@ -170,21 +170,21 @@ def on_stop(shelf: ImageGallery) -> tuple[Update, ...]:
 
 def show_search(shelf: ImageGallery) -> tuple[Update, ...]:
     """What is said, the table, and the two buttons."""
-    bad = [job for job in shelf.jobs if job.state == "failed"]
+    bad = [job for job in shelf.items if job.state == "failed"]
     problems = tables.problems([(job.upload.name, job.problem) for job in bad])
     if shelf.is_running:
         said = tables.progress(
-            shelf.done, len(shelf.jobs), f"{shelf.done} of {len(shelf.jobs)} images encoded"
+            shelf.done, len(shelf.items), f"{shelf.done} of {len(shelf.items)} images encoded"
         )
         return said + problems, "", *buttons(running=True)
     if shelf.found is None:
         return tables.status("Stopped.") + problems, "", *buttons(running=False)
     rows = [_row(shelf, index, match) for index, match in shelf.found]
-    title = f"The {len(rows)} best of {len(shelf.jobs) - len(bad)} for “{shelf.order}”"
+    title = f"The {len(rows)} best of {len(shelf.items) - len(bad)} for “{shelf.request}”"
     return problems, tables.table(COLUMNS, rows, title=title, sorted_by=1), *buttons(running=False)
 
 
 def _row(shelf: ImageGallery, index: int, match: Match) -> list[tables.Cell]:
-    job = shelf.jobs[index]
+    job = shelf.items[index]
     image = tables.image_cell(job.thumbnail, job.upload.name)
     return [image, tables.score_cell(match.itm), tables.score_cell(match.itc)]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from app.chat.features import matched
+from app.chat.features import pair_features
 from app.chat.session import ChatImage, ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
@@ -75,7 +75,7 @@ def score(
 def _scores(
     services: Services, session: ChatSession, image: ChatImage, texts: Sequence[str], stop: Event
 ) -> Iterator[Shown]:
-    features = matched(services.engine, session, image).scored
+    features = pair_features(services.engine, session, image).matcher
     title = f"Scored by {services.engine.pair(session.model).matcher.spec.name}, best first"
     found, shown = services.engine.each(score_texts, session.model, features, texts, stop=stop), ""
     with closing(found):

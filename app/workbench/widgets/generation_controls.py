@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.chat.generation_settings import LONGEST_CUSTOM, NAMES, PROMPT_STYLES
 from app.inference.decoding import DECODING, SETTING_LIMITS
+from app.settings import USUAL_NEW_TOKENS
 from app.workbench.events import PRIVATE_EVENT, Update
 
 HINTS = {
@@ -77,7 +78,8 @@ def build_decoding(
         ui.length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=beam)
     with gr.Row():
         most = min(max_new_tokens, int(SETTING_LIMITS["max_new_tokens"][1]))
-        ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", most, 1)
+        usual = min(USUAL_NEW_TOKENS, most)
+        ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", usual, 1, limit=most)
         ui.min_new_tokens = _slider("min_new_tokens", "Min new tokens", 0, 1)
         ui.repetition_penalty = _slider("repetition_penalty", "Repetition penalty", 1.0, 0.05)
     ui.all = [getattr(ui, name) for name in DECODING]
@@ -86,8 +88,17 @@ def build_decoding(
     return ui
 
 
-def _slider(name: str, label: str, value: float, step: float, *, applies: bool = True) -> gr.Slider:
+def _slider(
+    name: str,
+    label: str,
+    value: float,
+    step: float,
+    *,
+    applies: bool = True,
+    limit: float | None = None,
+) -> gr.Slider:
     least, most = SETTING_LIMITS[name]
+    most = most if limit is None else limit
     return gr.Slider(
         least, most, value, step=step, label=label, interactive=applies, buttons=[], min_width=160
     )

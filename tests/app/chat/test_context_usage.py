@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.chat.context_usage import ContextUsage, measure_context, meter_html
+from app.chat.context_usage import ContextUsage, measure_context, usage_html
 from app.chat.generation_settings import GenerationSettings
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
@@ -35,7 +35,7 @@ def test_turns_without_room_are_named() -> None:
     generator = FakeGenerator(context_limit=56)
     taken = measure_context(generator, TALK, "Where is it?", GenerationSettings())
     assert taken.dropped == TALK.turns[:1]
-    html = meter_html(taken)
+    html = usage_html(taken)
     assert "no longer know: “What animal is there?”" in html and "amber" in html
 
 
@@ -50,12 +50,12 @@ def test_a_style_takes_its_own_room() -> None:
 def test_amber_from_four_fifths_on(history: int, amber: bool) -> None:
     taken = replace(TAKEN, history=history)
     assert (taken.used >= 160) == amber
-    assert ("amber" in meter_html(taken)) == amber
-    assert ("new conversation has all the room" in meter_html(taken)) == amber
+    assert ("amber" in usage_html(taken)) == amber
+    assert ("new conversation has all the room" in usage_html(taken)) == amber
 
 
 def test_questions_cannot_bring_markup() -> None:
-    html = meter_html(replace(TAKEN, dropped=(Turn(question="<b>", answer=""),)))
+    html = usage_html(replace(TAKEN, dropped=(Turn(question="<b>", answer=""),)))
     assert "<b>" not in html and "&lt;b&gt;" in html
 
 

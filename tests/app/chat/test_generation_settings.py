@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.chat.generation_settings import NAMES, GenerationSettings, settings_from, with_seed
-from app.inference.decoding import describe
+from app.inference.decoding import describe_decoding
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.models.specs import PromptTemplate, find_spec
@@ -97,9 +97,9 @@ def test_a_seed_is_drawn_where_it_counts_and_none_is_given() -> None:
 
 def test_settings_in_words_name_only_what_had_a_part() -> None:
     decode = DecodeConfig(seed=3)
-    assert describe(decode) == "greedy, 0 to 40 tokens"
-    sampled = describe(replace(decode, mode="sample", repetition_penalty=1.5))
+    assert describe_decoding(decode) == "greedy, 0 to 40 tokens"
+    sampled = describe_decoding(replace(decode, mode="sample", repetition_penalty=1.5))
     assert sampled == (
         "sampling, temperature 1, top-p 0.9, seed 3, 0 to 40 tokens, repetition penalty 1.5"
     )
-    assert describe(replace(decode, mode="beam")).startswith("5 beams, length penalty 1")
+    assert describe_decoding(replace(decode, mode="beam")).startswith("5 beams, length penalty 1")

@@ -26,7 +26,7 @@ def finish(batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
 
 
 def states(batch: ImageBatch) -> list[str]:
-    return [job.state for job in batch.jobs]
+    return [job.state for job in batch.items]
 
 
 def test_one_turn_does_all_where_it_is_long_enough(batch: ImageBatch) -> None:

@@ -8,13 +8,14 @@ from app.inference.captions import (
     MOST_CAPTIONS,
     CaptionRequest,
     ScoredCaption,
+    caption_and_score,
     caption_request_from,
-    captions_of,
-    goes_on,
+    continues_prompt,
     merge_equal,
     progress_of,
-    scored,
+    with_scores,
 )
+from app.inference.features import PairFeatures
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
 from blip2core.models.specs import find_spec
@@ -22,7 +23,8 @@ from blip2core.records import Generated, Match
 from tests.fakes import FakeFeatures, FakeGenerator, FakeMatcher, fake_services
 
 SAMPLE = DecodeConfig(mode="sample", seed=1)
-SEEN = (FakeFeatures(sizes=((4, 4),)),) * 2
+FEATURES = FakeFeatures(sizes=((4, 4),))
+SEEN = PairFeatures(generator=FEATURES, matcher=FEATURES)
 
 
 def written(text: str, *logprobs: float) -> Generated:
@@ -39,8 +41,10 @@ def test_equal_captions_are_merged_with_their_mean_log_probability() -> None:
 
 def test_words_a_caption_goes_on_from_are_part_of_it() -> None:
     assert merge_equal([written("a dog", -1)], "a photo of")[0].text == "a photo of a dog"
-    assert goes_on(find_spec("stickers-opt")) and not goes_on(find_spec("stickers-t5"))
-    assert not goes_on(find_spec("instructblip-vicuna-7b"))
+    assert continues_prompt(find_spec("stickers-opt")) and not continues_prompt(
+        find_spec("stickers-t5")
+    )
+    assert not continues_prompt(find_spec("instructblip-vicuna-7b"))
 
 
 def test_scores_go_to_captions_with_words_likeliest_first() -> None:
@@ -49,7 +53,7 @@ def test_scores_go_to_captions_with_words_likeliest_first() -> None:
         Match(text="a", itm=0.2, itc=0.9, query=0),
         Match(text="b", itm=0.7, itc=0.1, query=0, truncated=True),
     ]
-    assert scored(captions, fits) == [
+    assert with_scores(captions, fits) == [
         ScoredCaption(text="b", itm=0.7, itc=0.1, truncated=True),
         ScoredCaption(text="a", itm=0.2, itc=0.9),
         ScoredCaption(text=""),
@@ -59,7 +63,7 @@ def test_scores_go_to_captions_with_words_likeliest_first() -> None:
 def test_captions_grow_and_the_last_are_scored() -> None:
     matcher = FakeMatcher()
     services = fake_services(FakeGenerator(), matcher)
-    *growing, last = captions_of(
+    *growing, last = caption_and_score(
         services.engine, "", SEEN, CaptionRequest(num=3, decode=SAMPLE), Event()
     )
     assert [caption.text for caption in growing[0]] == ["a", "a", "a"]
@@ -73,7 +77,7 @@ def test_captions_grow_and_the_last_are_scored() -> None:
 def test_what_is_stopped_is_not_scored() -> None:
     matcher, stop = FakeMatcher(), Event()
     services = fake_services(FakeGenerator(), matcher)
-    steps = captions_of(services.engine, "", SEEN, CaptionRequest(num=2, decode=SAMPLE), stop)
+    steps = caption_and_score(services.engine, "", SEEN, CaptionRequest(num=2, decode=SAMPLE), stop)
     next(steps)
     stop.set()
     *_, last = steps

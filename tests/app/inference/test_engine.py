@@ -1,4 +1,4 @@
-"""The one lane on which models run."""
+"""One piece of work on models at a time."""
 
 import sys
 import threading
@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.inference.captions import CaptionRequest
 from app.inference.engine import Engine, gpu_lender, keep_as_it_is
 from app.inference.pool import ModelPair
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
 from tests.fakes import FakeGenerator, FakeModels
+
+PATIENCE = 20.0
 
 
 def engine() -> Engine:
@@ -46,6 +51,54 @@ def test_one_piece_of_work_at_a_time() -> None:
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+def test_streamed_work_keeps_other_work_waiting() -> None:
+    """Also work that was begun and is not read on, as where a browser has left."""
+    lane, done = engine(), threading.Event()
+    numbers = lane.each(count, "any", 3)
+    next(numbers)
+    other = threading.Thread(target=lambda: lane.call(lambda pair: done.set(), "any"))
+    other.start()
+    assert not done.wait(0.1)
+    numbers.close()
+    assert done.wait(PATIENCE)
+    other.join()
+
+
+def test_a_turn_keeps_other_work_waiting() -> None:
+    lane, done = engine(), threading.Event()
+    other = threading.Thread(target=lambda: lane.call(lambda pair: done.set(), "any"))
+    with lane.turn():
+        other.start()
+        assert not done.wait(0.1)
+    assert done.wait(PATIENCE)
+    other.join()
+
+
+def test_stop_reaches_the_work() -> None:
+    given: list[object] = []
+
+    def work(pair: ModelPair, *, stop: threading.Event | None) -> Iterator[int]:
+        given.append(stop)
+        yield 1
+
+    stop = threading.Event()
+    assert list(engine().each(work, "any", stop=stop)) == [1]
+    assert given == [stop]
+
+
+@pytest.mark.parametrize(
+    "asked", [DecodeConfig(max_new_tokens=9), CaptionRequest(decode=DecodeConfig(max_new_tokens=9))]
+)
+def test_nobody_gets_more_new_tokens_than_the_setting_allows(asked: object) -> None:
+    lane = Engine(FakeModels(FakeGenerator(), None), max_new_tokens=8)
+    with pytest.raises(ConfigError, match=r"max_new_tokens \(9\) must be at most 8"):
+        lane.call(lambda pair, decode: "done", "any", asked)
+    with pytest.raises(ConfigError, match="BLIP2_MAX_NEW_TOKENS"):
+        next(lane.each(count, "any", asked))
+    allowed = DecodeConfig(max_new_tokens=8)
+    assert lane.call(lambda pair, decode: decode, "any", allowed) == allowed
 
 
 def test_stop_and_closing_free_the_lane() -> None:

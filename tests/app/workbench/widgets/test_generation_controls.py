@@ -1,10 +1,17 @@
 """Only the controls that apply can be moved."""
 
+import gradio as gr
 import pytest
 
 from app.chat.generation_settings import NAMES
 from app.inference.decoding import SETTING_LIMITS
-from app.workbench.widgets.generation_controls import APPLIES, on_mode, on_style, seed_hint
+from app.workbench.widgets.generation_controls import (
+    APPLIES,
+    build_decoding,
+    on_mode,
+    on_style,
+    seed_hint,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,12 @@ def test_the_seed_that_was_used_is_shown() -> None:
 
 def test_limits_are_those_of_the_settings() -> None:
     assert SETTING_LIMITS["repetition_penalty"][0] >= 1, "transformers refuses what is not positive"
+
+
+@pytest.mark.parametrize(("limit", "start", "most"), [(256, 40, 256), (8, 8, 8), (500, 40, 256)])
+def test_length_starts_at_the_usual_and_ends_at_the_limit(
+    limit: int, start: int, most: int
+) -> None:
+    with gr.Blocks():
+        slider = build_decoding(limit).max_new_tokens
+    assert (slider.value, slider.maximum) == (start, most)

@@ -1,0 +1,49 @@
+"""The parts of Gradio without a public interface that the app needs, each behind one function.
+
+tests/app/test_gradio_internals.py says which one a new version of Gradio has changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+
+def event_values(event: gr.EventData) -> dict[str, Any]:
+    """Return what a component's JavaScript sent with an event; hostile, and perhaps empty.
+
+    Gradio offers the values as attributes, which suits no values that may be missing.
+    """
+    values = event._data
+    return values if isinstance(values, dict) else {}
+
+
+def check_requested_files(page: gr.Blocks) -> None:
+    """Let Gradio check every path that a request names, before it opens or copies anything.
+
+    It does so by itself on a page that it launches, and leaves it out on one that is mounted in
+    another app. There is no public switch: `has_launched` is the flag that the check looks at
+    (`gradio.processing_utils._check_allowed`, Gradio 6.31), and nothing else does.
+    """
+    page.has_launched = True
+
+
+def limit_sessions(page: gr.Blocks, sessions: int) -> None:
+    """Keep the state of so many visitors; the longest absent is forgotten first.
+
+    `launch` has a parameter for it, `mount_gradio_app` has none.
+    """
+    page.state_session_capacity = sessions
+
+
+def is_port_taken(error: OSError) -> bool:
+    """Return whether `launch` failed as no port was free; Gradio says so in words alone."""
+    return error.errno is None and "Cannot find empty port" in str(error)
+
+
+def upload_folder() -> Path:
+    """Return the folder in which Gradio keeps uploaded files, all links followed."""
+    return Path(get_upload_folder()).resolve()

@@ -1,0 +1,52 @@
+"""Streamlit's app and options, which the curator is served with beside the workbench.
+
+`streamlit.App` is young and Streamlit's options have no public setter for a running process:
+tests/app/serving/test_streamlit_app.py says which of them a new version has changed.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+if TYPE_CHECKING:
+    import streamlit
+
+SCRIPT = Path(__file__).parents[1] / "curator" / "main.py"
+OPTIONS: dict[str, Any] = {
+    "server.fileWatcherType": "none",
+    "runner.magicEnabled": False,  # it would print the docstrings of constants
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "browser.gatherUsageStats": False,
+    "theme.light.primaryColor": "#0f766e",
+    "theme.dark.primaryColor": "#0d9488",
+}
+"""Options that are always the same: quiet, closed, nothing fetched from elsewhere."""
+LARGEST_UPLOAD = "server.maxUploadSize"
+"""Option for the largest file that is taken, in megabytes."""
+
+
+def set_options(largest_upload: int) -> None:
+    """Set Streamlit's options for this process; `largest_upload` in megabytes."""
+    from streamlit import config  # half a second that tests of the workbench need not wait
+
+    for name, value in (OPTIONS | {LARGEST_UPLOAD: largest_upload}).items():
+        config.set_option(name, value)
+
+
+def build_curator(largest_upload: int) -> streamlit.App:
+    """Return the curator as an ASGI application. Streamlit allows one in a process."""
+    import streamlit
+
+    set_options(largest_upload)
+    return streamlit.App(SCRIPT)
+
+
+def lifespan(curator: streamlit.App, app: FastAPI) -> AbstractAsyncContextManager[None]:
+    """Return what starts and ends Streamlit's runtime with the app that it is mounted in."""
+    return curator.lifespan()(app)

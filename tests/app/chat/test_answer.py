@@ -1,0 +1,97 @@
+"""From an open question to its answer: one prompt, Stop, and a device without memory."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+import pytest
+
+from app.chat import answer as module
+from app.chat.answer import answer, continue_prompt
+from app.chat.generation_settings import GenerationSettings
+from app.chat.session import ChatSession
+from app.services import Services
+from blip2core.config import DecodeConfig
+from tests.app.chat.conversations import ANSWERED, talked
+from tests.app.visitor import answered
+from tests.fakes import ENDLESS, FakeGenerator, fake_services
+
+GREEDY, BEAMS = DecodeConfig(), DecodeConfig(mode="beam", beams=4)
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+class Small(FakeGenerator):
+    """A generator on a device whose memory does not even suffice for greedy decoding."""
+
+    def stream(self, *given: Any, **options: Any) -> Iterator[str]:
+        yield "a dog"
+        raise OutOfMemoryError("CUDA out of memory")
+
+
+def asked(decode: DecodeConfig = GREEDY) -> ChatSession:
+    session = talked(ANSWERED)
+    session.ask("And where?", GenerationSettings(decode=decode))
+    return session
+
+
+def test_a_prompt_is_built_once_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    plain = module.prompt_for
+
+    def build(*given: Any) -> Any:
+        built.append(given[2])
+        return plain(*given)
+
+    monkeypatch.setattr(module, "prompt_for", build)
+    session, generator = asked(BEAMS), FakeGenerator()
+    list(answer(fake_services(generator).engine, session, session.entries[-1]))
+    assert built == ["And where?"]
+    assert generator.prompts == [session.entries[-1].prompt]
+
+
+def test_stop_reaches_the_model() -> None:
+    generator, stop = FakeGenerator(answers={"Who?": ENDLESS}), Event()
+    services = fake_services(generator)
+    pair = services.engine.pair("any")
+    texts = continue_prompt(pair, None, "Question: Who? Answer:", GREEDY, stop=stop)
+    next(texts)
+    stop.set()
+    assert list(texts) == []
+
+
+def test_the_entrys_own_event_stops_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    session, services = asked(), fake_services(FakeGenerator())
+    given: list[Event | None] = []
+    plain = services.engine.each
+
+    def each(*args: Any, stop: Event | None = None) -> Any:
+        given.append(stop)
+        return plain(*args, stop=stop)
+
+    monkeypatch.setattr(services.engine, "each", each)
+    list(answer(services.engine, session, session.entries[-1]))
+    assert given == [session.entries[-1].stop]
+
+
+@pytest.mark.parametrize("decode", [GREEDY, BEAMS])
+def test_out_of_memory_is_no_answer(decode: DecodeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr(module, "free_memory", lambda: freed.append(True))
+    session = asked(decode)
+    shown = answered(session, fake_services(Small()))
+    entry = session.entries[-1]
+    assert entry.state == "failed" and "No answer" in entry.answer
+    assert "a dog" not in shown[-1]["content"]
+    assert len(freed) == (2 if decode.mode == "beam" else 1), "what an attempt held is given back"
+
+
+def test_too_long_an_answer_is_refused_with_the_setting() -> None:
+    services: Services = fake_services(FakeGenerator(), max_new_tokens=8)
+    session = asked(replace(GREEDY, max_new_tokens=9))
+    answered(session, services)
+    entry = session.entries[-1]
+    assert entry.state == "failed" and "at most 8" in entry.answer

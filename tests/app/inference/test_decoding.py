@@ -1,0 +1,63 @@
+"""The page's values become the settings of their names, in the order in which they are sent."""
+
+import gradio as gr
+import pytest
+
+from app.inference.decoding import DECODING, decode_from, seeded
+from app.workbench.widgets.generation_controls import build_decoding
+from blip2core.config import DecodeConfig
+from blip2core.errors import ConfigError
+
+
+def test_each_value_goes_to_its_setting() -> None:
+    assert decode_from("sample", 11, 3, 1.5, 0.7, 0.8, 4, -0.5, "9") == DecodeConfig(
+        mode="sample",
+        max_new_tokens=11,
+        min_new_tokens=3,
+        repetition_penalty=1.5,
+        temperature=0.7,
+        top_p=0.8,
+        beams=4,
+        length_penalty=-0.5,
+        seed=9,
+    )
+
+
+def test_the_controls_stand_in_that_order() -> None:
+    with gr.Blocks():
+        controls = build_decoding(40)
+    assert [control.label for control in controls.all] == [
+        "Decoding",
+        "Max new tokens",
+        "Min new tokens",
+        "Repetition penalty",
+        "Temperature",
+        "Top-p",
+        "Beams",
+        "Length penalty",
+        "Seed",
+    ]
+    assert len(DECODING) == len(controls.all)
+
+
+def test_numbers_of_words_are_whole_and_the_others_are_not() -> None:
+    decode = decode_from("greedy", 11.0, 3.0, 1, 1, 1, 4.0, 1, None)
+    assert [type(value) for value in (decode.max_new_tokens, decode.beams, decode.top_p)] == [
+        int,
+        int,
+        float,
+    ]
+    assert decode.seed is None
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "x", "²"])
+def test_a_seed_is_a_whole_number(seed: str) -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        decode_from("sample", 11, 3, 1.5, 0.7, 0.8, 4, -0.5, seed)
+
+
+def test_a_seed_is_drawn_where_words_are_drawn_and_none_is_given() -> None:
+    sample = DecodeConfig(mode="sample")
+    assert seeded(sample).seed != seeded(sample).seed
+    assert seeded(DecodeConfig(mode="sample", seed=4)).seed == 4
+    assert seeded(DecodeConfig()).seed is None

@@ -1,0 +1,46 @@
+"""Which port is listened on, and what is said where none can be."""
+
+import errno
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from app.serving import ports
+from app.serving.ports import PortTakenError, listen
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which another program listens."""
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen(1)
+        yield other.getsockname()[1]
+
+
+def test_the_next_free_port_is_found(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "FIRST_PORT", taken)
+    with listen(HOST, None) as found:
+        assert taken < found.getsockname()[1] < taken + ports.PORTS
+
+
+def test_a_port_that_was_asked_for_is_taken_or_refused(taken: int) -> None:
+    with pytest.raises(PortTakenError, match=f"{taken} of {HOST} is taken.*BLIP2_PORT"):
+        listen(HOST, taken)
+
+
+def test_all_ports_are_taken(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "FIRST_PORT", taken)
+    monkeypatch.setattr(ports, "PORTS", 1)
+    with pytest.raises(PortTakenError, match="All ports"):
+        listen(HOST, None)
+
+
+def test_other_trouble_is_not_called_a_taken_port() -> None:
+    with pytest.raises(OSError) as caught:
+        listen("192.0.2.1", None)  # an address for documentation, which no machine has
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+    assert "192.0.2.1" in str(caught.value.filename)

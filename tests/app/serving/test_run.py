@@ -1,0 +1,48 @@
+"""What is said where the studio cannot start."""
+
+import pytest
+
+from app.serving.ports import taken
+from app.serving.run import run
+from app.settings import AppSettings
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (taken("Port 7860 is"), "Port 7860 is taken: choose another port with BLIP2_PORT."),
+        (
+            FileNotFoundError(2, "No such file or directory", "/srv/users"),
+            "The studio cannot start: No such file or directory: /srv/users.",
+        ),
+        (
+            PermissionError(13, "Permission denied", "/srv/data"),
+            "The studio cannot start: Permission denied: /srv/data.",
+        ),
+        (OSError("Something else"), "The studio cannot start: Something else."),
+    ],
+)
+def test_each_error_is_called_what_it_is(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(settings: AppSettings) -> tuple[str, object]:
+        raise error
+
+    assert run(serve) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BLIP2_PORT", "none")
+    assert run(lambda settings: ("", lambda: None)) == 2
+    assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
+
+
+def test_it_waits_for_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    waited: list[bool] = []
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("BLIP2_OPEN_BROWSER", "0")
+        assert run(lambda settings: ("http://here/", lambda: waited.append(True))) == 0
+    assert waited and capsys.readouterr().out == "BLIP-2 Studio: http://here/\n"

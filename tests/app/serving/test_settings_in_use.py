@@ -1,0 +1,181 @@
+"""Each setting reaches what it is for, served with the curator and alone."""
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+import app.__main__ as main
+from app import services as services_module
+from app.serving import alone, server
+from app.serving.gradio_options import page_options
+from app.serving.users import add_user
+from app.settings import AppSettings
+from blip2core.errors import ConfigError
+from tests.fakes import FakeGenerator, fake_services
+
+LOCAL = "http://127.0.0.1:7860"
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    add_user(tmp_path / "users", "ada", "correct horse")
+    return tmp_path / "users"
+
+
+@pytest.fixture
+def page() -> gr.Blocks:
+    with gr.Blocks() as page:
+        gr.Markdown("inside the workbench")
+    return page
+
+
+@pytest.fixture
+def largest(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A small page and a small curator; how large a file the curator takes, in megabytes."""
+    given: list[int] = []
+
+    def build_curator(largest_upload: int) -> Starlette:
+        given.append(largest_upload)
+        inside = Route("/{path:path}", lambda _: PlainTextResponse("inside the curator"))
+        return Starlette(routes=[inside])
+
+    @contextlib.asynccontextmanager
+    async def lifespan(curator: Any, app: Any) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr(server, "build_workbench", lambda services: page)
+    monkeypatch.setattr(server, "build_curator", build_curator)
+    monkeypatch.setattr(server, "streamlit_lifespan", lifespan)
+    monkeypatch.setattr(services_module, "_shared", [])
+    return given
+
+
+def mounted(**settings: Any) -> TestClient:
+    built = server.build_app(fake_services(FakeGenerator(), **settings))
+    return TestClient(built, base_url=LOCAL)
+
+
+@pytest.fixture
+def launched(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the workbench alone is launched with."""
+    given: dict[str, Any] = {}
+
+    def launch(self: gr.Blocks, **options: Any) -> tuple[None, str, None]:
+        given.update(options)
+        return None, LOCAL, None
+
+    monkeypatch.setattr(gr.Blocks, "launch", launch)
+    return given
+
+
+def test_beside_the_curator_both_ask_who_it_is(largest: list[int], users: Path) -> None:
+    client = mounted(users=users)
+    login = base64.b64encode(b"ada:correct horse").decode()
+    for path, inside in (("/config", "workbench"), ("/curator/", "curator")):
+        assert client.get(path).status_code == 401
+        answer = client.get(path, headers={"authorization": f"Basic {login}"})
+        assert answer.status_code == 200 and f"inside the {inside}" in answer.text
+    assert mounted().get("/curator/").status_code == 200, "without the setting nobody is asked"
+
+
+def test_alone_the_workbench_asks_who_it_is(
+    page: gr.Blocks, launched: dict[str, Any], users: Path
+) -> None:
+    alone.serve(page, AppSettings(users=users))
+    assert launched["auth"]("ada", "correct horse")
+    assert not launched["auth"]("ada", "wrong")
+    alone.serve(page, AppSettings())
+    assert launched["auth"] is None
+
+
+def test_a_wrong_file_of_users_is_refused(largest: list[int], page: gr.Blocks) -> None:
+    for start in (
+        lambda: mounted(users=Path("/no/such/file")),
+        lambda: alone.serve(page, AppSettings(users=Path("/no/such/file"))),
+    ):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            start()
+
+
+def test_queue_is_as_long_as_the_setting_says(
+    largest: list[int], page: gr.Blocks, launched: dict[str, Any]
+) -> None:
+    mounted(queue_size=3)
+    assert page._queue.max_size == 3
+    alone.serve(page, AppSettings(queue_size=4))
+    assert page._queue.max_size == 4
+
+
+def test_largest_import_and_upload(largest: list[int]) -> None:
+    mounted(max_import=7)
+    assert largest == [7]
+    assert page_options(AppSettings(max_upload=5))["max_file_size"] == "5mb"
+
+
+def test_address(page: gr.Blocks, launched: dict[str, Any]) -> None:
+    alone.serve(page, AppSettings(host="0.0.0.0", port=8000))
+    assert (launched["server_name"], launched["server_port"]) == ("0.0.0.0", 8000)
+
+
+def test_tools_of_the_model_context_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: SimpleNamespace(name=name))
+    assert page_options(AppSettings(mcp=True))["mcp_server"] is True
+    assert page_options(AppSettings())["mcp_server"] is False
+
+
+def test_device_and_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    class Pool:
+        def __init__(self, *args: Any) -> None:
+            given.append(args)
+
+        def get(self, name: str) -> Any:
+            given.append(name)
+            return SimpleNamespace()
+
+    monkeypatch.setattr(services_module, "ModelPool", Pool)
+    services_module.build_services(
+        AppSettings(device="cuda", model="stickers-t5", matcher="stickers-itm")
+    )
+    assert given == [("cuda", "stickers-itm"), "stickers-t5"]
+
+
+@pytest.mark.parametrize("curator", [True, False])
+def test_curator_and_database_are_there_as_the_setting_says(
+    curator: bool, page: gr.Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from blip2core.storage import database
+
+    opened: list[bool] = []
+    built: list[Any] = []
+
+    def open_database() -> SimpleNamespace:
+        opened.append(True)
+        return SimpleNamespace(note="")
+
+    def build(settings: AppSettings, *kept: Any) -> str:
+        built.append(kept)
+        return "services"
+
+    monkeypatch.setattr(database, "open_database", open_database)
+    monkeypatch.setattr(services_module, "build_services", build)
+    monkeypatch.setattr(alone, "build_services", build)
+    monkeypatch.setattr(alone, "build_workbench", lambda services: page)
+    monkeypatch.setattr(alone, "serve", lambda *given: "alone")
+    monkeypatch.setattr(server, "build_app", lambda services: "app")
+    both = SimpleNamespace(address="both", wait=lambda: None)
+    monkeypatch.setattr(server, "serve", lambda *given: both)
+    address, _ = main.serve(AppSettings(curator=curator))
+    assert (address, bool(opened)) == (("both", True) if curator else ("alone", False))
+    assert [len(kept) for kept in built] == [int(curator)]

@@ -1,0 +1,36 @@
+"""What the app needs of Streamlit beyond its documented interface is still there."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+import streamlit
+from streamlit import config
+
+from app.serving.streamlit_app import LARGEST_UPLOAD, OPTIONS, SCRIPT
+
+
+@pytest.mark.parametrize("name", [*OPTIONS, LARGEST_UPLOAD])
+def test_option_is_known(name: str) -> None:
+    assert name in config.get_config_options(), f"Streamlit no longer has the option {name}."
+
+
+def test_app_is_asgi_with_a_lifespan() -> None:
+    assert hasattr(streamlit, "App"), "streamlit.App is gone."
+    assert "lifespan" in vars(streamlit.App), "streamlit.App has no lifespan() to be mounted with."
+    assert "script_path" in inspect.signature(streamlit.App).parameters
+    assert SCRIPT.is_file()
+
+
+def test_options_are_set_for_the_process() -> None:
+    """In a process of its own: they hold for all that runs in it."""
+    code = (
+        "from app.serving.streamlit_app import OPTIONS, set_options\n"
+        "from streamlit import config\n"
+        "set_options(7)\n"
+        "assert config.get_option('server.maxUploadSize') == 7\n"
+        "assert all(config.get_option(name) == value for name, value in OPTIONS.items())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, f"Options of Streamlit can no longer be set: {done.stderr}"

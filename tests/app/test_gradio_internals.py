@@ -1,0 +1,72 @@
+"""What the app needs of Gradio beyond its public interface is still there."""
+
+import inspect
+import socket
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from gradio import processing_utils
+from gradio.state_holder import StateHolder
+
+from app.gradio_internals import (
+    check_requested_files,
+    event_values,
+    is_port_taken,
+    limit_sessions,
+    upload_folder,
+)
+
+
+def test_values_of_an_event() -> None:
+    event = gr.EventData(None, {"card": 1})
+    assert hasattr(event, "_data"), "Gradio no longer keeps an event's values in EventData._data."
+    assert event_values(event) == {"card": 1}
+    for nonsense in (None, "card", [1]):
+        assert event_values(gr.EventData(None, nonsense)) == {}
+
+
+def test_requested_files_are_checked(tmp_path: Path) -> None:
+    check = inspect.getsource(processing_utils._check_allowed)
+    assert "has_launched" in check, "Gradio's check of paths no longer looks at has_launched."
+    assert hasattr(gr.Blocks(), "has_launched"), "A page no longer has the flag has_launched."
+    secret = tmp_path.parent / "secret.txt"
+    secret.write_text("secret")
+    with gr.Blocks() as page:
+        pass
+    token = processing_utils.LocalContext.blocks.set(page)
+    try:
+        processing_utils._check_allowed(secret, check_in_upload_folder=True)  # not checked yet
+        check_requested_files(page)
+        with pytest.raises(Exception, match="not uploaded by a user"):
+            processing_utils._check_allowed(secret, check_in_upload_folder=True)
+    finally:
+        processing_utils.LocalContext.blocks.reset(token)
+
+
+def test_sessions_are_limited() -> None:
+    page = gr.Blocks()
+    assert hasattr(page, "state_session_capacity"), "A page no longer limits its sessions."
+    limit_sessions(page, 3)
+    holder = StateHolder()
+    holder.set_blocks(page)
+    assert holder.capacity == 3, "Gradio no longer reads state_session_capacity of a page."
+
+
+def test_folder_of_uploads(uploads: Path) -> None:
+    assert upload_folder() == uploads.resolve(), "GRADIO_TEMP_DIR no longer names the folder."
+
+
+def test_a_taken_port_is_told_from_other_errors() -> None:
+    with socket.socket() as other, gr.Blocks() as page:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        with pytest.raises(OSError) as caught:
+            page.launch(
+                server_name="127.0.0.1",
+                server_port=other.getsockname()[1],
+                prevent_thread_lock=True,
+                quiet=True,
+            )
+    assert is_port_taken(caught.value), "Gradio says in other words that a port is taken."
+    assert not is_port_taken(FileNotFoundError(2, "No such file or directory"))
