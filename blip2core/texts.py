@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """C0 and C1 controls but tab and newline, DEL, and halves of surrogate pairs."""
@@ -31,3 +32,20 @@ def normalised(text: str) -> str:
     """What is compared to find duplicates: words without case, punctuation and extra spaces."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())
+
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_CONTROL_STARTS = ("\t", "\r", "\n")
+
+
+def spreadsheet_safe(value: Any) -> Any:
+    """Return a table cell that no spreadsheet computes as a formula.
+
+    Text that begins with a sign of a formula (its full-width form, and white space before it,
+    included), a tab or a line end gets an apostrophe in front. All else, numbers too, is returned
+    as it is. See "CSV Injection" of OWASP.
+    """
+    if not isinstance(value, str):
+        return value
+    risky = value.startswith(_CONTROL_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{value}" if risky else value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blip2core.texts import clean_text, normalised
+from blip2core.texts import clean_text, normalised, spreadsheet_safe
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,23 @@ def test_normalisation(text, same):
 
 def test_signs_alone_are_not_all_the_same():
     assert normalised("!!!") != normalised("???")
+
+
+@pytest.mark.parametrize("space", ["", " ", "   ", "\u00a0", "\u3000", " \t", "\v"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠"])
+def test_a_spreadsheet_computes_no_text(space: str, sign: str) -> None:
+    text = f"{space}{sign}cmd|' /C calc'!A0"
+    assert spreadsheet_safe(text) == f"'{text}"
+    assert spreadsheet_safe(space + sign) == f"'{space}{sign}"
+
+
+@pytest.mark.parametrize("start", ["\t", "\r", "\n", "\r\n"])
+def test_no_cell_begins_with_a_tab_or_a_line_end(start: str) -> None:
+    assert spreadsheet_safe(f"{start}a bird") == f"'{start}a bird"
+
+
+@pytest.mark.parametrize(
+    "value", ["a=1", " a bird", "1 - 2", "'=1", "", " ", "\u3000a", -0.5, -3, 0, None, True]
+)
+def test_all_other_cells_stay_as_they_are(value: object) -> None:
+    assert spreadsheet_safe(value) is value

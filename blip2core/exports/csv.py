@@ -11,10 +11,9 @@ from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
 from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
+from blip2core.texts import spreadsheet_safe
 
 COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""How a cell begins that a spreadsheet would compute, wide forms included."""
 
 
 def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -26,7 +25,7 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
                 files[pair.split].write(csv_line(COLUMNS))
             name = f"images/{output.add_image(pair, 'images')}"
             cells = [name, pair.text, *about(pair).values()]
-            safe = [safe_cell(cell) for cell in cells]
+            safe = [spreadsheet_safe(cell) for cell in cells]
             changed += sum(
                 cell is not as_it_was for cell, as_it_was in zip(safe, cells, strict=True)
             )
@@ -36,11 +35,6 @@ def write(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> 
             f"{changed} cells begin with an apostrophe that is not part of them: without it a "
             "spreadsheet would compute them as formulas."
         )
-
-
-def safe_cell(cell: Any) -> Any:
-    """Text that begins like a formula with an apostrophe in front; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 def csv_line(cells: Iterable[Any]) -> bytes:

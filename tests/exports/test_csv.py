@@ -4,7 +4,7 @@ from typing import Any
 import pandas
 import pytest
 
-from blip2core.exports.csv import safe_cell
+from blip2core.texts import spreadsheet_safe
 from tests.exports.reading import of_split
 
 
@@ -14,7 +14,7 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
         out / "train.csv", dtype={"text": str}, keep_default_na=False, na_values=[""]
     )
     train = of_split(pairs, "train")
-    assert list(frame["text"]) == [safe_cell(pair.text) for pair in train]
+    assert list(frame["text"]) == [spreadsheet_safe(pair.text) for pair in train]
     assert list(frame["itm"].fillna(-1)) == [-1 if pair.itm is None else pair.itm for pair in train]
     assert all((out / name).is_file() for name in frame["image"])
 
@@ -31,12 +31,12 @@ def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1"])
 def test_what_a_spreadsheet_computes_gets_an_apostrophe(text: str) -> None:
-    assert safe_cell(text) == f"'{text}"
+    assert spreadsheet_safe(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("cell", ["a=1", "'twas", "", -0.5, None, 3])
 def test_all_else_stays(cell: Any) -> None:
-    assert safe_cell(cell) is cell
+    assert spreadsheet_safe(cell) is cell
 
 
 @pytest.mark.parametrize("text", ['a "b", c', "a\nb", "a\r\nb", "x,y;z\tw", "🐻"])

@@ -13,7 +13,6 @@ from app.curator.context import PageContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
-from blip2core.exports.csv import safe_cell
 from blip2core.storage.items import image_of
 from blip2core.storage.runs import (
     ComparedItem,
@@ -25,6 +24,7 @@ from blip2core.storage.runs import (
     was_interrupted,
 )
 from blip2core.storage.schema import Run
+from blip2core.texts import spreadsheet_safe
 
 SHOWN = 10
 """Images on one page of a comparison."""
@@ -101,7 +101,7 @@ def draw_problems(context: PageContext, run: Run) -> None:
     st.dataframe(frame.head(100), hide_index=True)
     st.download_button(
         f"{count_of(len(found), 'problem')} as CSV",
-        frame.map(safe_cell).to_csv(index=False),
+        frame.map(spreadsheet_safe).to_csv(index=False),
         f"problems-of-run-{run.id}.csv",
         "text/csv",
     )

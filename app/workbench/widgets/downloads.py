@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula."""
+from blip2core.texts import spreadsheet_safe
 
 
 def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -19,15 +18,8 @@ def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: safe(row.get(name)) for name in columns} for row in rows)
+    writer.writerows({name: spreadsheet_safe(row.get(name)) for name in columns} for row in rows)
     return buffer.getvalue()
-
-
-def safe(value: Any) -> Any:
-    """A value as a spreadsheet may read it; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(RISKY):
-        return f"'{value}"
-    return value
 
 
 def json_file(content: Any) -> str:

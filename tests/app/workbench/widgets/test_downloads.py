@@ -8,9 +8,10 @@ import re
 
 import pytest
 
-from app.workbench.widgets.downloads import csv_file, links, safe
+from app.workbench.widgets.downloads import csv_file, links
+from blip2core.texts import spreadsheet_safe
 
-HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\tx", "\rx", "\nx"]
+HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", " =1"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -20,7 +21,10 @@ def test_no_text_is_a_formula(text: str) -> None:
 
 
 def test_numbers_stay_numbers() -> None:
-    assert safe(-0.5) == -0.5 and safe(None) is None and safe("a - b") == "a - b"
+    assert spreadsheet_safe(-0.5) == -0.5 and spreadsheet_safe(None) is None
+    assert spreadsheet_safe("a - b") == "a - b"
+    rows = [{"a": -0.5, "b": None}, {"a": "a - b", "b": 3}]
+    assert csv_file(["a", "b"], rows) == "a,b\r\n-0.5,\r\na - b,3\r\n"
 
 
 def test_link_holds_the_file() -> None:
