@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from blip2core.cli.options import DatabaseUrl, DatasetName, Json, Person, Threshold
+from blip2core.cli.options import DatabaseUrl, DatasetName, Json, Person, Threshold, Yes
 from blip2core.cli.output import write
 from blip2core.cli.studio import annotator_number, dataset_number, opened, shown
 from blip2core.errors import ConfigError, StorageError
@@ -83,7 +83,7 @@ def apply(
         int, typer.Option(min=0, help="Items drawn at random for people to look at.")
     ] = 50,
     seed: Annotated[int, typer.Option(help="Of that draw.")] = 0,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     person: Person = "command line",
     database: DatabaseUrl = None,
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""Commands of the curator's database: db upgrade, backup, check."""
+"""Commands of the curator's database: db upgrade, backup, check, takedown, sweep."""
 
 import sys
 from dataclasses import asdict
@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from blip2core.cli.options import Json
+from blip2core.cli.options import Json, Url
 from blip2core.cli.output import BAD_CALL, write
+from blip2core.cli.takedown import sweep, takedown
 
 db = typer.Typer(help="The curator's database.", no_args_is_help=True)
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option("--url", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."),
-]
+db.command()(takedown)
+db.command()(sweep)
 
 
 @db.command()
-def upgrade(url: DatabaseUrl = None, as_json: Json = False) -> None:
+def upgrade(url: Url = None, as_json: Json = False) -> None:
     """Make the database where there is none, and bring its tables up to date."""
     from blip2core.storage import open_database
 
@@ -31,7 +30,7 @@ def upgrade(url: DatabaseUrl = None, as_json: Json = False) -> None:
 @db.command()
 def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; a new file.")],
-    url: DatabaseUrl = None,
+    url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Copy an SQLite database, also while it is in use, and check the copy."""
@@ -48,7 +47,7 @@ def backup(
 
 
 @db.command()
-def check(url: DatabaseUrl = None, as_json: Json = False) -> None:
+def check(url: Url = None, as_json: Json = False) -> None:
     """Read all of the database; exit code 2 where it is not sound, and a line for each problem."""
     from blip2core.storage import open_database
     from blip2core.storage.maintenance import check as check_all

@@ -23,6 +23,12 @@ DatabaseUrl = Annotated[
         "--database", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."
     ),
 ]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="A URL or an SQLite file; else BLIP2_DATABASE_URL, else yours."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="Its name.")]
 Rules = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """What intake reads becomes images in the store and items in a dataset. No torch here."""
 
 from collections.abc import Generator as Yielding
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
@@ -16,7 +16,7 @@ from blip2core.records import Problem, WebImage
 from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
-from blip2core.storage.items import AddedItem, ImageFacts, add_item
+from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
 from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
 
 UNIT = 32
@@ -71,10 +71,13 @@ def import_images(
                     if one.safe is not None:
                         database.images.put(one.safe.data, format=one.safe.format)
                 with database.write() as session:
+                    refused = _taken_down(session, unit)
                     results = [_add(session, dataset_id, run_id, one) for one in unit]
                     failed = sum(one.problem is not None for one in results)
                     done = len(results) - failed
                     request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+                for safe in refused:  # stored above, before the tables could say so
+                    database.images.delete(safe.sha256, format=safe.format)
                 pulse.hear(request)
                 yield from results
 
@@ -122,6 +125,11 @@ def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Impor
     except StorageError as error:  # taken down before
         return _problem(session, run_id, Problem(name=one.image.name, reason=str(error)))
     return Imported(run_id=run_id, name=one.image.name, item=item)
+
+
+def _taken_down(session: Session, unit: Sequence[_Checked]) -> list[CheckedImage]:
+    safe = [one.safe for one in unit if one.safe is not None]
+    return [image for image in safe if is_taken_down(session, _facts(image))]
 
 
 def _problem(session: Session, run_id: int, problem: Problem) -> Imported:

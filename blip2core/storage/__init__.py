@@ -11,7 +11,8 @@ Each takes the session first and never commits. By subject:
     datasets    get_or_create_dataset, find_dataset, get_dataset, list_datasets, status_counts,
                 filter_of, set_rules
     items       add_item, find_image, image_of, near_duplicates, duplicates_of, exclude_items,
-                purge_image, stored_images
+                purge_image, is_taken_down, stored_images
+    takedown    plan_takedown, take_down, finish_takedowns (take the database)
     captions    add_captions, texts_of, add_scores, pending_items, scorer_ids
     review      review_queue, second_review_queue, count_queue
     cards       card, save_draft, load_draft, drop_draft, take_lease, release_lease

@@ -30,9 +30,10 @@ class ImageStore:
         """Stores the bytes of an image file -> their SHA-256. They are on disk when it returns."""
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, format=format)
-        if target.is_file() and target.stat().st_size == len(data):
-            return sha256
         try:
+            if target.is_file() and target.stat().st_size == len(data):
+                os.utime(target)  # young again, so that a sweep leaves it to the row to come
+                return sha256
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_synced(target, data)
         except OSError as error:
@@ -58,9 +59,22 @@ class ImageStore:
             raise StorageError(f"The stored image {sha256[:12]} is damaged; import it again.")
         return data
 
-    def delete(self, sha256: str, *, format: str) -> None:
-        """Takes the bytes away, after the row in the tables says so. Twice is no error."""
-        self.path(sha256, format=format).unlink(missing_ok=True)
+    def delete(self, sha256: str, *, format: str) -> bool:
+        """Delete the bytes, after the row in the tables says so -> whether there were any.
+
+        They are gone from the disk when it returns. Raises StorageError where the file stays.
+        """
+        target = self.path(sha256, format=format)
+        try:
+            target.unlink()
+            _sync_folder(target.parent)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(
+                f"The image file {target} cannot be deleted ({error.strerror})."
+            ) from error
+        return True
 
     def sweep(self, is_wanted: Callable[[str], bool], *, older_than: float = 3600.0) -> int:
         """Removes what nothing refers to and half-written files -> how many.
@@ -68,13 +82,23 @@ class ImageStore:
         Files younger than `older_than` seconds stay: their row may be on its way.
         """
         removed = 0
-        for file in list(self._files()):
+        for file in self.unwanted(is_wanted, older_than=older_than):
+            with suppress(FileNotFoundError):
+                file.unlink()
+                removed += 1
+        return removed
+
+    def unwanted(
+        self, is_wanted: Callable[[str], bool], *, older_than: float = 3600.0
+    ) -> list[Path]:
+        """Return the files that `sweep` removes."""
+        found = []
+        for file in self._files():
             wanted = file.suffix != PARTIAL and is_wanted(file.stem)
             with suppress(FileNotFoundError):
                 if not wanted and file.stat().st_mtime <= time.time() - older_than:
-                    file.unlink()
-                    removed += 1
-        return removed
+                    found.append(file)
+        return found
 
     def _files(self) -> Iterator[Path]:
         if self.root.is_dir():
@@ -93,9 +117,14 @@ def _write_synced(target: Path, data: bytes) -> None:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to disk, where the system can do that."""
     if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)

@@ -18,6 +18,7 @@ NEAR = 3
 """Bits in which the perceptual hashes of near duplicates differ at most."""
 MAX_TEXT = 20_000
 """Characters of a caption that are stored."""
+TAKEN_DOWN = "This image has been taken down and cannot be imported again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,17 @@ def add_item(
 ) -> AddedItem:
     """An image with its source and texts; what is there already is left as it is.
 
-    StorageError where the image has been taken down.
+    Raises StorageError where the image, or another file with its pixels, has been taken down.
     """
+    if is_taken_down(session, image):
+        raise StorageError(TAKEN_DOWN)
     row = _image_row(image)
     insert_missing(session, Image, [row], unique=["sha256"])
-    stored = session.scalars(select(Image).where(Image.sha256 == image.sha256)).one()
+    # Locked, so that a takedown at the same time waits for the item, and then excludes it too.
+    query = select(Image).where(Image.sha256 == image.sha256).with_for_update(read=True)
+    stored = session.scalars(query.execution_options(populate_existing=True)).one()
     if stored.state == "purged":
-        raise StorageError("This image has been taken down and cannot be imported again.")
+        raise StorageError(TAKEN_DOWN)
     found = select(Item.id).where(Item.dataset_id == dataset_id, Item.image_id == stored.id)
     is_new = session.scalar(found) is None
     if is_new:
@@ -135,17 +140,28 @@ def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
 
 
 def purge_image(session: Session, *, sha256: str) -> list[int]:
-    """Takes an image down -> the items that showed it. It cannot be imported again.
+    """Mark an image, and every file with the same pixels, as taken down -> the items it was in.
 
-    The row stays as the block; delete the bytes from the image store after the commit.
+    Its rows stay and keep it from being imported again. `take_down` also deletes the files.
     """
-    image = session.scalar(select(Image).where(Image.sha256 == sha256))
+    image = find_image(session, sha256=sha256)
     if image is None:
         raise StorageError(f"There is no image {sha256[:12]}.")
-    image.state = "purged"
-    item_ids = list(session.scalars(select(Item.id).where(Item.image_id == image.id)))
+    same = Image.pixel_sha256 == image.pixel_sha256
+    session.execute(update(Image).where(same).values(state="purged"))
+    query = select(Item.id).join(Image, Image.id == Item.image_id).where(same).order_by(Item.id)
+    item_ids = list(session.scalars(query))
     exclude_items(session, item_ids=item_ids)
     return item_ids
+
+
+def is_taken_down(session: Session, image: ImageFacts) -> bool:
+    """Return whether these pixels have been taken down, in this file or in another."""
+    query = select(Image.id).where(
+        or_(Image.sha256 == image.sha256, Image.pixel_sha256 == image.pixel_sha256),
+        Image.state == "purged",
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def stored_images(session: Session) -> set[str]:
