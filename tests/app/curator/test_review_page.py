@@ -7,8 +7,8 @@ from sqlalchemy import select
 from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
-from app.curator.context import PageContext
-from app.curator.review_session import keep_draft
+from app.curator.context import DatasetContext
+from app.curator.review_decisions import keep_draft
 from app.services import Services
 from blip2core.errors import ConflictError
 from blip2core.storage.cards import card, save_draft, take_lease
@@ -133,12 +133,12 @@ def test_double_click_is_one_decision(open_page: Open, database: Database) -> No
     button(page, "key-A").click()
     page.run()
     review = page.session_state["review"]
-    from app.curator import review_session
+    from app.curator import review_decisions, review_session
     from blip2core.storage.cards import card
 
     with database.read() as session:
         old = card(session, item_id=7, annotator_id=1)
-    review_session.decide(
+    review_decisions.decide_item(
         page.session_state["context"], review_session.ReviewRules(), review, old, "accept"
     )
     assert len(acts(database)) == 1  # the second press came after the next image: for neither
@@ -226,15 +226,15 @@ def test_who_types_keeps_the_item(services: Services, database: Database) -> Non
         ada, bob = (get_or_create_annotator(session, handle=name).id for name in ("ada", "bob"))
         take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
         shown = card(session, item_id=7, annotator_id=ada)
-    context = PageContext(
+    context = DatasetContext(
         services=services,
         database=database,
+        jobs=services.jobs,
         annotator_id=ada,
         handle="ada",
         dataset_id=1,
         dataset="shelf",
         threshold=0.5,
-        overlap=1,
         slot=empty(),
     )
     keep_draft(context, shown, {"item": 7, "caption": None, "text": "half a"})
