@@ -7,19 +7,13 @@ from functools import partial
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from app.curator.charts import BINS, precision_and_recall, score_histogram
+from app.curator.charts import BINS, score_histogram
 from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.review_session import new_event
+from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
-from blip2core.calibration import (
-    Estimate,
-    JudgedScore,
-    Point,
-    estimate_thresholds,
-    share_interval,
-    threshold_for,
-)
+from blip2core.calibration import JudgedScore, share_interval
 from blip2core.errors import StorageError
 from blip2core.storage import thresholds as stored
 from blip2core.storage.batches import (
@@ -41,8 +35,6 @@ _FINE_BINS = 1_000
 """Slices of the ITM score from which everything on the page is computed."""
 _CACHE_SECONDS = 20.0
 """How long the counted scores are kept: they change while a job scores."""
-_CURVE_THRESHOLDS = tuple(step / 50 for step in range(51))
-"""Thresholds at which the curves are computed."""
 _SCORED_SOURCES = ("web", "synthetic")
 
 
@@ -124,57 +116,6 @@ def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
     for column, (source, slices) in zip(st.columns(4), counts.items(), strict=False):
         kept, total = sum(slices[round(threshold * _FINE_BINS) :]), sum(slices)
         column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
-
-
-def draw_quality(scores: list[float], verdicts: list[JudgedScore], threshold: float) -> None:
-    """Draw precision and recall, estimated from the verdicts so far."""
-    if not verdicts:
-        st.info(
-            "How right a threshold is can be estimated once some texts have been judged: review "
-            "a few, the nearest and some at random."
-        )
-        return
-    points = estimate_thresholds(scores, verdicts, [*_CURVE_THRESHOLDS, threshold])
-    *curve, here = points
-    precision, recall = st.columns(2)
-    for column, label, meaning, found in (
-        (precision, "Precision", "Of the texts kept, how many are right.", here.precision),
-        (recall, "Recall", "Of the right texts, how many are kept.", here.recall),
-    ):
-        column.metric(
-            label,
-            f"{found.value:.0%}",
-            f"{found.low:.0%} to {found.high:.0%}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help=meaning,
-        )
-    st.caption(
-        f"95 % intervals, from {count_of(len(verdicts), 'verdict')} "
-        f"({here.judged:,} above the threshold); verdicts from everywhere, "
-        "not only from the doubtful middle, make them narrower."
-    )
-    if here.judged == len(verdicts):
-        st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
-    st.altair_chart(precision_and_recall(curve, threshold=threshold))
-    wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
-    st.write(advice(threshold_for(curve, wanted), wanted))
-
-
-def percent(estimate: Estimate) -> str:
-    """Return a share with its interval."""
-    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
-
-
-def advice(point: Point | None, wanted: float) -> str:
-    """Return in words the lowest threshold whose precision is at least `wanted` with certainty."""
-    if point is None:
-        return f"No threshold surely gives a precision of {wanted:.0%} yet: judge more texts."
-    return (
-        f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps {point.kept:,} "
-        f"texts, and finds {percent(point.recall)} of the right ones."
-    )
 
 
 def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]) -> None:
@@ -269,7 +210,7 @@ def draw_batches(context: DatasetContext) -> None:
             right = share_interval(audit.confirmed, audit.judged)
             what.caption(
                 f"Check: people agree with {audit.confirmed} of {audit.judged} texts, "
-                f"{percent(right)}."
+                f"{share_in_words(right)}."
             )
         elif audit.drawn and not one.undone:
             what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'image')}.")
