@@ -1,6 +1,8 @@
 """The Streamlit script of the curator: navigation, sidebar, and the page that is open.
 
-Served beside the workbench by `python -m app`; alone with `streamlit run app/curator/main.py`.
+Served beside the workbench by `python -m app`; alone with
+`streamlit run app/curator/main.py --runner.magicEnabled false`: else the strings under constants,
+which describe them, are drawn on the page.
 """
 
 import sys
@@ -23,6 +25,8 @@ PAGE_TITLES = {
     "runs": "Runs",
     "export": "Export",
     "people": "People",
+    "feedback": "Feedback",
+    "takedown": "Take down",
 }
 """Name of the file in app/curator/views, which is the address too -> title."""
 

@@ -27,6 +27,11 @@ def shown_image(store: ImageStore, sha256: str, format: str, side: int) -> bytes
         return str(error)
 
 
+def forget_images() -> None:
+    """Delete the images that are kept in memory, after one was taken down."""
+    _jpeg.clear()
+
+
 @streamlit.cache_data(max_entries=_KEPT, show_spinner=False)
 def _jpeg(root: str, sha256: str, format: str, side: int) -> bytes:
     image = open_image(ImageStore(Path(root)).read(sha256, format=format))

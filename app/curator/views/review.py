@@ -57,6 +57,10 @@ def draw_one(context: DatasetContext, rules: ReviewRules) -> None:
         draw_end(context, rules, review)
         return
     st.query_params["item"] = str(shown.item_id)
+    if shown.state == "purged":
+        st.info(f"Image {shown.item_id} was taken down.")
+        draw_way_on(context, rules, review)
+        return
     left, right = st.columns([4, 6], gap="large")
     with left:
         draw_image(context, shown)
@@ -64,13 +68,25 @@ def draw_one(context: DatasetContext, rules: ReviewRules) -> None:
         draw_texts(context, review, shown)
     draw_controls(context, rules, review, shown)
     draw_history(shown)
+    st.page_link(
+        "views/takedown.py",
+        label="Take this image down …",
+        query_params={"image": str(shown.item_id)},
+    )
 
 
 def draw_end(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> None:
-    """Say why there is no item, with a button that reads the queue again and one that undoes."""
+    """Say why there is no item."""
     st.info(why_empty(rules.where))
+    draw_way_on(context, rules, review, label="Look again")
+
+
+def draw_way_on(
+    context: DatasetContext, rules: ReviewRules, review: ReviewSession, *, label: str = "Next"
+) -> None:
+    """Draw the buttons that work without an image: the next item, and undo."""
     buttons = st.columns(4)
-    buttons[0].button("Look again", on_click=partial(advance, context, rules, review), shortcut="J")
+    buttons[0].button(label, on_click=partial(advance, context, rules, review), shortcut="J")
     buttons[1].button("Undo", on_click=partial(undo_newest, context, review), shortcut="Z")
 
 
