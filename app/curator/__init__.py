@@ -1,1 +1,1 @@
-"""The Streamlit curator: many images, over days."""
+"""The Streamlit curator: import, review, filter and export datasets of many images."""

@@ -1,4 +1,4 @@
-"""The curator's charts: numbers in, Altair charts out."""
+"""The curator's Altair charts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ import pandas
 from blip2core.calibration import Point
 
 BINS = 40
-"""Bars of a histogram."""
-COLOURS = {"web": "#b45309", "synthetic": "#0f766e", "edited": "#6d28d9", "human": "#1d4ed8"}
-"""One for each source of texts, told apart also by colour-blind eyes and in grey."""
-HEIGHT = 220
-RULE = "#888888"
-"""Of the line at the threshold: seen on light and on dark."""
+"""Slices of a histogram."""
+_SOURCE_COLOURS = {
+    "web": "#b45309",
+    "synthetic": "#0f766e",
+    "edited": "#6d28d9",
+    "human": "#1d4ed8",
+}
+"""Colours that differ also for colour-blind people and in grey."""
+_HEIGHT = 220
+"""Pixels."""
+_THRESHOLD_COLOUR = "#888888"
+"""Visible on a light and on a dark page."""
 
 
-def histogram(
+def score_histogram(
     counts: Mapping[str, Sequence[int]], *, low: float, high: float, threshold: float, title: str
-) -> altair.LayerChart:
-    """Bars of texts by score, one colour a source, with a line at the threshold.
+) -> altair.LayerChart | altair.FacetChart:
+    """Return a chart of texts by score: a colour for each source, a line at the threshold.
 
-    `counts`: source -> texts in each of equally wide slices of [low, high].
+    `counts` holds, for each source, the texts in equally wide slices of [low, high].
     """
-    frame = pandas.DataFrame(stacked(counts, low, high), columns=BAR)
+    frame = pandas.DataFrame(_stacked_bars(counts, low, high), columns=_BAR_COLUMNS)
     bars = (
         altair.Chart(frame)
         .mark_rect(opacity=0.8)
@@ -36,7 +42,9 @@ def histogram(
             y2="top:Q",
             color=altair.Color(
                 "source:N",
-                scale=altair.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+                scale=altair.Scale(
+                    domain=list(_SOURCE_COLOURS), range=list(_SOURCE_COLOURS.values())
+                ),
                 legend=altair.Legend(title=None, orient="top"),
             ),
             tooltip=["source", "from", "to", "texts"],
@@ -44,19 +52,19 @@ def histogram(
     )
     line = (
         altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
-        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=RULE)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=_THRESHOLD_COLOUR)
         .encode(x="threshold:Q", tooltip=["threshold"])
     )
-    return altair.layer(bars, line).properties(height=HEIGHT)
+    return altair.layer(bars, line).properties(height=_HEIGHT)
 
 
-BAR = ["source", "from", "to", "bottom", "top", "texts"]
+_BAR_COLUMNS = ["source", "from", "to", "bottom", "top", "texts"]
 
 
-def stacked(
+def _stacked_bars(
     counts: Mapping[str, Sequence[int]], low: float, high: float
 ) -> list[tuple[str, float, float, int, int, int]]:
-    """Bars as BAR names their sides; those of one slice stand on one another."""
+    """Return a row of `_BAR_COLUMNS` for each bar; bars of one slice stand on one another."""
     slices = max(map(len, counts.values()), default=1)
     width = (high - low) / slices
     height = [0] * slices
@@ -70,8 +78,10 @@ def stacked(
     return bars
 
 
-def precision_and_recall(points: Sequence[Point], *, threshold: float) -> altair.LayerChart:
-    """Both over the threshold, as lines with the bands that hold them with 95 % probability."""
+def precision_and_recall(
+    points: Sequence[Point], *, threshold: float
+) -> altair.LayerChart | altair.FacetChart:
+    """Return a chart of precision and recall by threshold, with bands of their 95 % intervals."""
     rows = [
         {
             "threshold": point.threshold,
@@ -99,7 +109,7 @@ def precision_and_recall(points: Sequence[Point], *, threshold: float) -> altair
     line = base.mark_line().encode(y=altair.Y("share:Q", scale=share), tooltip=columns)
     rule = (
         altair.Chart(pandas.DataFrame({"threshold": [threshold]}))
-        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=RULE)
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=_THRESHOLD_COLOUR)
         .encode(x="threshold:Q")
     )
-    return altair.layer(band, line, rule).properties(height=HEIGHT)
+    return altair.layer(band, line, rule).properties(height=_HEIGHT)

@@ -1,4 +1,4 @@
-"""Where a curator sits: the database, the dataset on the desk, and who they are."""
+"""The context of every page: the database, the chosen dataset, and who curates."""
 
 from __future__ import annotations
 
@@ -9,100 +9,112 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.basic_auth import credentials
 from app.escaping import escape_markdown
+from app.jobs import Jobs
 from app.services import Services
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
-from blip2core.storage.datasets import list_datasets, status_counts
+from blip2core.storage.datasets import DatasetSummary, list_datasets, status_counts
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.review import UNDONE
 from blip2core.storage.schema import ITEM_STATUS
 
-NOBODY = "curator"
-"""Name of who gives none."""
+_ANONYMOUS = "curator"
+"""Handle of people who give no name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """What every page of the curator works with."""
+    """The values that every page of the curator works with."""
 
     services: Services
     database: Database
+    jobs: Jobs
     annotator_id: int
     handle: str
-    dataset_id: int | None
-    """None until there is a dataset."""
-    dataset: str
-    threshold: float
-    """ITM probability around which a text of this dataset is doubtful."""
-    overlap: int
-    """People who must judge an item before it is decided."""
     slot: DeltaGenerator
     """Place of the progress in the sidebar."""
+    dataset_id: int | None = None
+    """None until there is a dataset."""
+    dataset: str = ""
+    """Name of the dataset; empty until there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetContext(PageContext):
+    """The context of a page that works on one dataset."""
+
+    dataset_id: int
+    threshold: float
+    """ITM probability around which a text of this dataset is doubtful."""
 
 
 def build_context(services: Services) -> PageContext:
-    """Draws the sidebar: dataset, name, progress. Stops the page where something is missing."""
-    database = services.database
-    if database is None:
+    """Draw the sidebar (name, dataset, progress) and return the context of the page.
+
+    Stops the page with a message where there is no database.
+    """
+    database, jobs = services.database, services.jobs
+    if database is None or jobs is None:
         streamlit.error("There is no database: start the studio with `python -m app`.")
         streamlit.stop()
     with streamlit.sidebar:
-        handle = _who()
-        with database.read() as session:
-            summaries = list_datasets(session)
-        names = [summary.dataset.name for summary in summaries]
-        chosen = streamlit.selectbox(
-            "Dataset",
-            names,
-            key="dataset",
-            bind="query-params",
-            persist_state="session",
-            placeholder="none yet: import one in the inbox",
-            disabled=not names,
-        )
-        summary = next((one for one in summaries if one.dataset.name == chosen), None)
+        handle = _draw_name()
+        summary = _draw_dataset_choice(database)
         slot = streamlit.empty()
         if database.note:
             streamlit.caption(database.note)
     found = PageContext(
         services=services,
         database=database,
-        annotator_id=_number_of(database, handle),
+        jobs=jobs,
+        annotator_id=_annotator_number(database, handle),
         handle=handle,
-        dataset_id=summary.dataset.id if summary else None,
-        dataset=summary.dataset.name if summary else "",
-        threshold=summary.dataset.threshold if summary else 0.5,
-        overlap=summary.dataset.overlap if summary else 1,
         slot=slot,
     )
-    draw_progress(found)
-    return found
+    if summary is None:
+        return found
+    chosen = _with_dataset(found, summary)
+    draw_progress(chosen)
+    return chosen
 
 
-def draw_progress(context: PageContext) -> None:
-    """How far the dataset is, in the sidebar; the review page calls it after each key, too.
+def _with_dataset(context: PageContext, summary: DatasetSummary) -> DatasetContext:
+    return DatasetContext(
+        services=context.services,
+        database=context.database,
+        jobs=context.jobs,
+        annotator_id=context.annotator_id,
+        handle=context.handle,
+        slot=context.slot,
+        dataset_id=summary.dataset.id,
+        dataset=summary.dataset.name,
+        threshold=summary.dataset.threshold,
+    )
 
-    No clock does: beside a fragment with `run_every`, Streamlit 1.67 leaves buttons of earlier
-    items on the page when a key and the clock meet.
+
+def draw_progress(context: DatasetContext) -> None:
+    """Show in the sidebar how many images are decided; the review page does so after each key.
+
+    No timer does: beside a fragment with `run_every`, Streamlit 1.67 leaves buttons of earlier
+    items on the page when a key and the timer meet.
     """
-    if context.dataset_id is None:
-        return
     with context.database.read() as session:
         counts = status_counts(session, dataset_id=context.dataset_id)
     left = sum(counts.get(status, 0) for status in UNDONE)
     decided = counts.get("decided", 0)
-    context.slot.progress(decided / max(decided + left, 1), text=in_words(counts, decided, left))
+    share = decided / max(decided + left, 1)
+    context.slot.progress(share, text=_progress_in_words(counts, decided, left))
 
 
-def in_words(counts: dict[str, int], decided: int, left: int) -> str:
-    """Every image is somewhere: what was skipped, say, is neither decided nor left."""
+def _progress_in_words(counts: dict[str, int], decided: int, left: int) -> str:
+    """Return the counts of every status, as what was skipped, say, is neither decided nor left."""
     named = [status for status in ITEM_STATUS if status not in (*UNDONE, "decided")]
     apart = [f"{counts[status]:,} {status}" for status in named if status in counts]
     return ", ".join([f"{decided:,} decided", f"{left:,} left", *apart])
 
 
-def _number_of(database: Database, handle: str) -> int:
-    """The annotator's number; looked up once in a visit, as it never changes."""
+def _annotator_number(database: Database, handle: str) -> int:
+    """Return the annotator's number, which is looked up once in a browser session."""
     known: dict[str, int] = streamlit.session_state.setdefault("annotators", {})
     if handle not in known:
         try:
@@ -117,23 +129,40 @@ def _number_of(database: Database, handle: str) -> int:
 
 
 def page_context() -> PageContext:
-    """The desk of the page that is being drawn; see `app/curator/main.py`."""
+    """Return the context of the page that is being drawn; `app/curator/main.py` stores it."""
     found: PageContext = streamlit.session_state["context"]
     return found
 
 
-def context_with_dataset() -> PageContext:
-    """The desk; a page that needs a dataset says so, and stops, where there is none."""
+def context_with_dataset() -> DatasetContext:
+    """Return the context of the page; stop it with a message where there is no dataset."""
     found = page_context()
-    if found.dataset_id is None:
+    if not isinstance(found, DatasetContext):
         streamlit.info("There is no dataset yet. Import images first.", icon=None)
         streamlit.page_link("views/inbox.py", label="Open the inbox")
         streamlit.stop()
     return found
 
 
-def _who() -> str:
-    """The name of the login, where there is one, else what the curator says."""
+def _draw_dataset_choice(database: Database) -> DatasetSummary | None:
+    """Draw the choice of the dataset and return what is chosen; None where there is none."""
+    with database.read() as session:
+        summaries = list_datasets(session)
+    names = [summary.dataset.name for summary in summaries]
+    chosen = streamlit.selectbox(
+        "Dataset",
+        names,
+        key="dataset",
+        bind="query-params",
+        persist_state="session",
+        placeholder="none yet: import one in the inbox",
+        disabled=not names,
+    )
+    return next((one for one in summaries if one.dataset.name == chosen), None)
+
+
+def _draw_name() -> str:
+    """Draw the field of the name and return the name: of the login, where there is one."""
     header = streamlit.context.headers.get("authorization", "")
     name, _ = credentials([(b"authorization", header.encode("latin-1", "replace"))])
     if name:
@@ -141,11 +170,11 @@ def _who() -> str:
         return name
     typed: str = streamlit.text_input(
         "Your name",
-        NOBODY,
+        _ANONYMOUS,
         key="who",
         max_chars=80,
         bind="query-params",
         persist_state="session",
         help="Written beside everything you decide.",
     )
-    return typed.strip() or NOBODY
+    return typed.strip() or _ANONYMOUS

@@ -1,16 +1,24 @@
-"""Many images at once: choose some, accept their best texts or reject all of them, undo it."""
+"""The grid of the review page: decide about many images at once, and undo it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from app.curator.context import PageContext
+from app.curator.context import DatasetContext
 from app.curator.formatting import count_of
-from app.curator.review_session import ReviewRules, as_plain, new_event, why_empty
+from app.curator.pager import draw_pager
+from app.curator.review_session import (
+    ReviewRules,
+    new_event,
+    rules_as_json,
+    texts_by_score,
+    why_empty,
+)
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
 from blip2core.errors import StorageError
@@ -25,27 +33,31 @@ from blip2core.storage.batches import (
 from blip2core.storage.cards import Card, card
 from blip2core.storage.review import QueueEntry, review_queue
 
-TILES, ACROSS, SIDE = 24, 6, 260
+BatchAction = Literal["accept", "reject"]
+_TILES, _ACROSS = 24, 6
+"""Tiles of a page, and of a row of it."""
+_TILE_SIDE = 260
+"""Longer edge, in pixels, of the image of a tile."""
 
 
-def draw_grid(context: PageContext, rules: ReviewRules) -> None:
-    """One page of the queue as tiles, with what can be done to the chosen ones."""
+def draw_grid(context: DatasetContext, rules: ReviewRules) -> None:
+    """Draw a page of the queue as tiles, and the buttons that decide about the chosen ones."""
     state = st.session_state
     if state.get("grid-rules") != (context.dataset_id, rules):
         state["grid-rules"], state["grid-pages"] = (context.dataset_id, rules), [None]
     if message := state.pop("grid-message", ""):
         st.info(escape_markdown(message))
-    pages = state["grid-pages"]
+    pages: list[str | None] = state["grid-pages"]
     try:
         with context.database.read() as session:
             page = review_queue(
                 session,
                 dataset_id=context.dataset_id,
                 order=rules.order,
-                where=replace(rules.where, free_for=None),  # a batch disturbs nobody's screen
+                where=replace(rules.where, free_for=None),  # what others have on screen, too
                 seed=context.annotator_id,
                 after=pages[-1],
-                limit=TILES,
+                limit=_TILES,
             )
             cards = {
                 entry.item_id: card(
@@ -60,25 +72,22 @@ def draw_grid(context: PageContext, rules: ReviewRules) -> None:
         st.info(why_empty(rules.where))
     _draw_tiles(context, page.entries, cards)
     chosen = [one for item, one in cards.items() if state.get(f"tile-{item}")]
-    _draw_acts(context, rules, chosen, list(cards))
-    back, forth, _ = st.columns([1, 1, 4])
-    back.button("Back", disabled=len(pages) < 2, on_click=pages.pop, key="grid-back")
-    forth.button(
-        "Next page",
-        disabled=page.next is None,
-        on_click=partial(pages.append, page.next),
-        key="grid-next",
-    )
+    _draw_buttons(context, rules, chosen, list(cards))
+    draw_pager(pages, page.next, label="Next page", key="grid")
     _draw_batches(context)
 
 
 def _draw_tiles(
-    context: PageContext, entries: tuple[QueueEntry, ...], cards: dict[int, Card]
+    context: DatasetContext, entries: tuple[QueueEntry, ...], cards: dict[int, Card]
 ) -> None:
-    for start in range(0, len(entries), ACROSS):
-        for column, entry in zip(st.columns(ACROSS), entries[start : start + ACROSS], strict=False):
+    for start in range(0, len(entries), _ACROSS):
+        for column, entry in zip(
+            st.columns(_ACROSS), entries[start : start + _ACROSS], strict=False
+        ):
             with column, st.container(border=True):
-                image = shown_image(context.database.images, entry.image_sha256, entry.format, SIDE)
+                image = shown_image(
+                    context.database.images, entry.image_sha256, entry.format, _TILE_SIDE
+                )
                 if isinstance(image, bytes):
                     st.image(image, width="stretch", alt=f"Image {entry.item_id}")
                 best = best_text(cards[entry.item_id])
@@ -90,13 +99,13 @@ def _draw_tiles(
 
 
 def best_text(shown: Card) -> tuple[int, str] | None:
-    """Number and words of the likeliest text."""
-    ranked = sorted(shown.texts, key=lambda text: -(text.itm.value if text.itm else -1))
+    """Return caption and words of the text with the highest ITM score; None without texts."""
+    ranked = texts_by_score(shown)
     return (ranked[0].caption_id, ranked[0].text) if ranked else None
 
 
-def choices_for(cards: list[Card], action: str) -> list[Choice]:
-    """accept: the likeliest text of each; reject: every text of each."""
+def choices_for(cards: list[Card], action: BatchAction) -> list[Choice]:
+    """Return what is decided: accept the best text of each image, or reject every text of each."""
     if action == "accept":
         return [
             Choice(item_id=one.item_id, caption_id=best[0], action="accept")
@@ -110,8 +119,8 @@ def choices_for(cards: list[Card], action: str) -> list[Choice]:
     ]
 
 
-def _draw_acts(
-    context: PageContext, rules: ReviewRules, chosen: list[Card], shown: list[int]
+def _draw_buttons(
+    context: DatasetContext, rules: ReviewRules, chosen: list[Card], shown: list[int]
 ) -> None:
     whole, accept, reject = st.columns([2, 3, 3])
     whole.button(
@@ -138,15 +147,18 @@ def _choose(item_ids: list[int], chosen: bool) -> None:
 
 
 def decide_chosen(
-    context: PageContext, rules: ReviewRules, chosen: list[Card], action: str
+    context: DatasetContext,
+    rules: ReviewRules,
+    chosen: list[Card],
+    action: BatchAction,
 ) -> None:
-    """One batch; on disk when this returns."""
+    """Decide about the chosen images as one batch, which is on disk when this returns."""
     choices = choices_for(chosen, action)
     new = NewBatch(
         uid=new_event(),
         dataset_id=context.dataset_id,
         annotator_id=context.annotator_id,
-        settings=as_plain(rules) | {"action": action},
+        settings=rules_as_json(rules) | {"action": action},
     )
 
     def unit(session: Session) -> None:
@@ -163,8 +175,8 @@ def decide_chosen(
     _choose([one.item_id for one in chosen], False)
 
 
-def _draw_batches(context: PageContext) -> None:
-    """What was decided in one go, and its undo."""
+def _draw_batches(context: DatasetContext) -> None:
+    """Draw the newest batches, each with a button that undoes it."""
     with context.database.read() as session:
         batches = list_batches(session, dataset_id=context.dataset_id, limit=10)
     if not batches:
@@ -180,12 +192,12 @@ def _draw_batches(context: PageContext) -> None:
                 "Undo the batch",
                 key=f"undo-batch-{one.batch.id}",
                 disabled=one.undone,
-                on_click=partial(undo_one, context, one.batch.id),
+                on_click=partial(undo_grid_batch, context, one.batch.id),
             )
 
 
-def undo_one(context: PageContext, batch_id: int) -> None:
-    """The whole batch is taken back."""
+def undo_grid_batch(context: DatasetContext, batch_id: int) -> None:
+    """Take back a whole batch."""
     uid = new_event()
     try:
         undone = context.database.run_write(

@@ -1,4 +1,4 @@
-"""The keys of the review page, as data, and the help that ? opens."""
+"""The keys of the review page, and the help that ? opens."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ KEYMAP = {
     "F, then 1 … 9": "flag, with a reason",
     "Z": "undo, also after a restart",
     "J": "next image that nobody has decided",
-    "← →": "back and forth",
+    "← →": "back, and next",
     "?": "this help",
 }
-"""Key -> what it does. Letters are dead while one types in a box."""
+"""Key -> what it does. In a text box letters are only typed."""
 
-LISTENER = """
+_LISTENER = """
 const BOX = "input, textarea, [contenteditable=true]";
 export default function (component) {
   const { setTriggerValue } = component;
@@ -49,25 +49,27 @@ export default function (component) {
 
 @cache
 def _listener() -> Callable[..., Any]:
-    return streamlit.components.v2.component("help_key", js=LISTENER)
+    return streamlit.components.v2.component("help_key", js=_LISTENER)
 
 
 def listen_to_keys() -> None:
-    """Lets ? open the help, as Streamlit's own shortcuts know no punctuation, and keeps
-    Streamlit's from counting a key that is held down, or pressed while the help hides the image:
-    nobody decides about what they do not see."""
+    """Open the help on ?, and ignore keys that are held down or pressed while the help is open.
+
+    Streamlit's own shortcuts know no punctuation, and would count those keys: a decision about an
+    image that is hidden.
+    """
     pressed = _listener()(key="help-key", on_pressed_change=lambda: None)
     if pressed.pressed:
         show_help()
 
 
 def draw_help() -> None:
-    """The button that says so."""
+    """Draw the button that opens the help."""
     if streamlit.button("Keys (?)", key="help", type="tertiary"):
         show_help()
 
 
 @streamlit.dialog("Keys")
 def show_help() -> None:
-    """All keys in a table."""
+    """Draw a dialog with all keys in a table."""
     streamlit.table({"key": list(KEYMAP), "does": list(KEYMAP.values())})

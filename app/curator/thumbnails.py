@@ -1,8 +1,9 @@
-"""Stored images as the curator's pages show them: always decoded and written anew."""
+"""Stored images as JPEG files for the curator's pages."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import streamlit
 
@@ -10,16 +11,15 @@ from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 from blip2core.storage.images import ImageStore
 
-KEPT = 300
-"""Images kept in memory at each size."""
-QUALITY = 90
-"""Of the JPEG that is shown."""
+_KEPT = 300
+"""Most images that are kept in memory."""
+_JPEG_QUALITY = 90
 
 
 def shown_image(store: ImageStore, sha256: str, format: str, side: int) -> bytes | str:
-    """A JPEG no longer than `side` pixels, or the sentence that says why there is none.
+    """Return a JPEG whose longer edge has at most `side` pixels, or why there is none.
 
-    What was uploaded is never sent to a browser: a file may be an image and something else.
+    No uploaded file is sent to a browser as it is: it may be an image and something else.
     """
     try:
         return _jpeg(str(store.root), sha256, format, side)
@@ -27,12 +27,15 @@ def shown_image(store: ImageStore, sha256: str, format: str, side: int) -> bytes
         return str(error)
 
 
-@streamlit.cache_data(max_entries=KEPT, show_spinner=False)
-def _jpeg(root: str, sha256: str, format: str, side: int) -> bytes:
-    from pathlib import Path
+def forget_images() -> None:
+    """Delete the images that are kept in memory, after one was taken down."""
+    _jpeg.clear()
 
+
+@streamlit.cache_data(max_entries=_KEPT, show_spinner=False)
+def _jpeg(root: str, sha256: str, format: str, side: int) -> bytes:
     image = open_image(ImageStore(Path(root)).read(sha256, format=format))
     image.thumbnail((side, side))
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
+    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()

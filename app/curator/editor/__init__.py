@@ -1,5 +1,8 @@
-"""A text box for a caption: drafts are sent while one types, Ctrl+Enter or the button saves,
-Esc leaves. The button is the box's own: one of the page would not know the last words."""
+"""A text box for a caption that sends drafts while one types.
+
+Ctrl+Enter or its button saves, Esc leaves. The button is part of the component, as a button of
+Streamlit's would not know the words that were typed last.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any
 
 import streamlit
 
-HERE = Path(__file__).parent
-HTML = """<label for="caption-editor"></label>
+_FOLDER = Path(__file__).parent
+_HTML = """<label for="caption-editor"></label>
 <textarea id="caption-editor" maxlength="20000"></textarea>
 <button type="button" class="save">Save and accept</button>"""
 
@@ -20,9 +23,9 @@ HTML = """<label for="caption-editor"></label>
 def _component() -> Callable[..., Any]:
     return streamlit.components.v2.component(
         "caption_editor",
-        html=HTML,
-        css=(HERE / "editor.css").read_text("utf-8"),
-        js=(HERE / "editor.js").read_text("utf-8"),
+        html=_HTML,
+        css=(_FOLDER / "editor.css").read_text("utf-8"),
+        js=(_FOLDER / "editor.js").read_text("utf-8"),
         isolate_styles=False,  # in a shadow root, letters typed here would count as shortcuts
     )
 
@@ -37,10 +40,10 @@ def caption_editor(
     key: str = "editor",
     focus: bool = True,
 ) -> Any:
-    """Draws the box. Its result has `.draft` and `.save`, each a dict that names the item and the
-    caption it belongs to, so that nothing is ever saved to another one.
+    """Draw the box for the text of `place`, an item and a caption (0: a new one).
 
-    `text` fills the box when the place, an item and a caption, is another one than before.
+    The result has `.draft` and `.save`, each a dict with the item and the caption it belongs to,
+    so that no text is saved to another one. `text` fills the box when the place changes.
     """
     item, caption = place
     data = {"item": item, "caption": caption, "text": text, "label": label, "focus": focus}

@@ -1,1 +1,1 @@
-"""The pages of the curator, one file each; Streamlit runs them as scripts."""
+"""The pages of the curator, one file each, which Streamlit runs as scripts."""

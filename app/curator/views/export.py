@@ -1,4 +1,4 @@
-"""Frozen snapshots of the accepted pairs, and their exports with provenance."""
+"""The export page: snapshots of the accepted pairs, and their exports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.curator.context import PageContext, context_with_dataset
+from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import count_of, size_of
 from app.escaping import escape_markdown
 from app.jobs import ExportJob
@@ -21,11 +21,11 @@ from blip2core.storage.snapshots import (
     list_snapshots,
 )
 
-EVERY = 2.0
-"""Seconds between two looks at the exports."""
-DOWNLOAD = 500_000_000
-"""Bytes of an export that is offered as one file; larger ones are fetched from their folder."""
-LABELS = {
+_REFRESH_SECONDS = 2.0
+"""How often the exports are drawn again."""
+_LARGEST_DOWNLOAD = 500_000_000
+"""Bytes of an export that is offered as one file; larger ones are copied from their folder."""
+_FORMAT_LABELS = {
     "imagefolder": "Hugging Face imagefolder",
     "webdataset": "webdataset (tar shards)",
     "coco": "COCO captions",
@@ -37,8 +37,8 @@ LABELS = {
 }
 
 
-def render(context: PageContext) -> None:
-    """The page."""
+def render(context: DatasetContext) -> None:
+    """Draw the page."""
     draw_message()
     left, right = st.columns([5, 6], gap="large")
     with left:
@@ -48,13 +48,13 @@ def render(context: PageContext) -> None:
 
 
 def draw_message() -> None:
-    """What became of the latest press."""
+    """Draw what became of the latest button."""
     if message := st.session_state.pop("export-message", ""):
         st.info(escape_markdown(message))
 
 
-def draw_new(context: PageContext) -> None:
-    """Rules of a snapshot."""
+def draw_new(context: DatasetContext) -> None:
+    """Draw the rules of a new snapshot."""
     st.subheader("Freeze what is accepted")
     st.write(
         "A snapshot holds the pairs that somebody accepted and nobody rejected. It never changes: "
@@ -80,12 +80,12 @@ def draw_new(context: PageContext) -> None:
         "Freeze",
         type="primary",
         disabled=not (name.strip() and sources),
-        on_click=partial(freeze, context, name, policy),
+        on_click=partial(freeze_snapshot, context, name, policy),
     )
 
 
-def freeze(context: PageContext, name: str, policy: SnapshotPolicy) -> None:
-    """A new snapshot; on disk when this returns."""
+def freeze_snapshot(context: DatasetContext, name: str, policy: SnapshotPolicy) -> None:
+    """Make a snapshot, which is on disk when this returns."""
     try:
         snapshot = context.database.run_write(
             lambda session: create_snapshot(
@@ -102,10 +102,10 @@ def freeze(context: PageContext, name: str, policy: SnapshotPolicy) -> None:
     st.session_state["export-message"] = message
 
 
-@st.fragment(run_every=EVERY)
-def draw_snapshots(context: PageContext) -> None:
-    """Snapshots with their exports, drawn anew by themselves."""
-    draw_message()  # a press in here draws nothing else anew
+@st.fragment(run_every=_REFRESH_SECONDS)
+def draw_snapshots(context: DatasetContext) -> None:
+    """Draw the snapshots with their exports, again and again."""
+    draw_message()  # a button of a fragment draws only the fragment again
     st.subheader("Snapshots")
     with context.database.read() as session:
         found = list_snapshots(session, dataset_id=context.dataset_id)
@@ -116,8 +116,8 @@ def draw_snapshots(context: PageContext) -> None:
             draw_snapshot(context, one)
 
 
-def draw_snapshot(context: PageContext, one: SnapshotSummary) -> None:
-    """One snapshot: what it is, its exports, a new one."""
+def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
+    """Draw a snapshot, its exports, and the button that exports it."""
     snapshot = one.snapshot
     st.markdown("**Snapshot**")
     st.text(
@@ -126,25 +126,28 @@ def draw_snapshot(context: PageContext, one: SnapshotSummary) -> None:
     )
     st.code(snapshot.content_sha256, language=None)
     for export in one.exports:
-        st.text(f"{LABELS.get(export.format, export.format)}: {export.status}")
-        if export.status == "complete":
+        st.text(f"{_FORMAT_LABELS.get(export.format, export.format)}: {export.status}")
+        if export.status == "complete" and export.location and export.manifest_sha256:
             draw_complete(Path(export.location), export.manifest_sha256)
     chosen, act = st.columns([3, 2], vertical_alignment="bottom")
     format = chosen.selectbox(
-        "Format", list(FORMATS), format_func=lambda key: LABELS[key], key=f"format-{snapshot.id}"
+        "Format",
+        list(FORMATS),
+        format_func=lambda key: _FORMAT_LABELS[key],
+        key=f"format-{snapshot.id}",
     )
     act.button(
         "Export",
         key=f"export-{snapshot.id}",
-        on_click=partial(start, context, snapshot.id, format),
+        on_click=partial(start_export, context, snapshot.id, format),
     )
 
 
 def draw_complete(folder: Path, manifest: str) -> None:
-    """Where it lies, and the file to take away where it is small enough."""
+    """Draw where the export is, and a download where it is small enough."""
     st.caption(f"Manifest {manifest[:16]}…, in the folder {folder.name}")
     archive = folder.with_suffix(".zip")
-    if archive.is_file() and archive.stat().st_size <= DOWNLOAD:
+    if archive.is_file() and archive.stat().st_size <= _LARGEST_DOWNLOAD:
         st.download_button(
             f"Download {size_of(archive.stat().st_size)}",
             archive.read_bytes,
@@ -154,9 +157,9 @@ def draw_complete(folder: Path, manifest: str) -> None:
         )
 
 
-def start(context: PageContext, snapshot_id: int, format: str) -> None:
-    """Hands the export to the jobs."""
-    context.services.jobs.add(
+def start_export(context: DatasetContext, snapshot_id: int, format: str) -> None:
+    """Hand the export to the background jobs."""
+    context.jobs.add(
         ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=context.annotator_id)
     )
     st.session_state["export-message"] = "It is being exported."

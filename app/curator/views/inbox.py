@@ -1,11 +1,14 @@
-"""Where images with texts come in, and what becomes of them: jobs with progress."""
+"""The inbox page: import images with their texts, and follow the jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.curator.context import PageContext, page_context
 from app.curator.formatting import count_of
@@ -25,20 +28,24 @@ from blip2core.storage.runs import (
 )
 from blip2core.storage.schema import Run
 
-SAMPLES = Path(__file__).parents[3] / "data" / "samples" / "web"
-TYPES = [
+RunRequest = Callable[..., Run]
+"""`request_pause`, `request_cancel` or `resume_run` of storage."""
+_SAMPLE_SET = Path(__file__).parents[3] / "data" / "samples" / "web"
+DecodeMode = Literal["sample", "greedy", "beam"]
+_DECODE_MODES: tuple[DecodeMode, ...] = ("sample", "greedy", "beam")
+_UPLOAD_TYPES = [
     "zip", "tar", "gz", "tgz", "csv", "tsv", "jsonl", "parquet", "txt",
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
 ]  # fmt: skip
-"""Ends of file names that the browser offers; what a file is, its bytes tell."""
-SHOWN = 5
-"""Problems of a job that stand in the inbox."""
-EVERY = 2.0
-"""Seconds between two looks at the jobs."""
+"""Ends of file names that the browser offers; the import goes by the bytes of a file."""
+_PROBLEMS_SHOWN = 5
+"""Problems of a job that are listed in the inbox."""
+_REFRESH_SECONDS = 2.0
+"""How often the jobs are drawn again."""
 
 
 def render(context: PageContext) -> None:
-    """The page."""
+    """Draw the page."""
     if message := st.session_state.pop("inbox-message", ""):
         st.info(escape_markdown(message))
     left, right = st.columns([5, 6], gap="large")
@@ -49,14 +56,14 @@ def render(context: PageContext) -> None:
 
 
 def draw_import(context: PageContext) -> None:
-    """What to import, into which dataset, and what to do with it."""
+    """Draw what to import, into which dataset, and what to do then."""
     st.subheader("Import images and their texts")
     name = st.text_input(
         "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
     files = st.file_uploader(
         "Images; zip or tar archives; CSV, JSONL or Parquet tables with a text for each image",
-        type=TYPES,
+        type=_UPLOAD_TYPES,
         accept_multiple_files=True,
         key=f"files-{st.session_state.setdefault('uploads', 0)}",
     )
@@ -75,23 +82,23 @@ def draw_import(context: PageContext) -> None:
         "Import",
         type="primary",
         disabled=not (name.strip() and (files or path.strip())),
-        on_click=partial(start, context, name, files, path, downloads, captions),
+        on_click=partial(start_import, context, name, files, path, downloads, captions),
     )
     sample.button(
         "Load the sample set",
         on_click=partial(load_samples, context, captions),
-        disabled=not SAMPLES.is_dir(),
+        disabled=not _SAMPLE_SET.is_dir(),
     )
     st.caption("The sample set: 200 images of the sticker world with noisy texts, as a dataset.")
 
 
 def draw_captioning() -> CaptionConfig | None:
-    """How captions are written after the import; None where they are not."""
+    """Draw how captions are written after the import -> the settings, None for no captions."""
     if not st.checkbox("Then caption and filter them (CapFilt)", value=True):
         return None
     with st.expander("How captions are written"):
-        mode = st.segmented_control(
-            "Decoding", ["sample", "greedy", "beam"], default="sample", required=True
+        mode: DecodeMode = st.segmented_control(
+            "Decoding", _DECODE_MODES, default="sample", required=True
         )
         several = mode != "greedy"
         num = st.slider("Captions of each image", 1, 8, 3) if several else 1
@@ -103,15 +110,15 @@ def draw_captioning() -> CaptionConfig | None:
     )
 
 
-def start(
+def start_import(
     context: PageContext,
     name: str,
-    files: list[object],
+    files: Sequence[UploadedFile],
     path: str,
     downloads: bool,
     captions: CaptionConfig | None,
 ) -> None:
-    """Copies the uploads to disk and hands the import to the jobs."""
+    """Copy the uploads to disk and hand the import to the background jobs."""
     folder = Path(path.strip()).expanduser() if path.strip() else None
     if folder is not None and not is_allowed(folder, context.services.settings):
         st.session_state["inbox-message"] = "That folder may not be read from here."
@@ -120,38 +127,41 @@ def start(
         st.session_state["inbox-message"] = "There is no such folder or file on this machine."
         return
     try:
-        dataset = lay_on_desk(context, name)
+        dataset = choose_dataset(context, name)
     except StorageError as error:
         st.session_state["inbox-message"] = str(error)
         return
-    common = {
-        "dataset": dataset,
-        "annotator_id": context.annotator_id,
-        "downloads": downloads,
-        "then": captions,
-    }
+    new_import = partial(
+        Import,
+        dataset=dataset,
+        annotator_id=context.annotator_id,
+        downloads=downloads,
+        then=captions,
+    )
     if files:
-        context.services.jobs.add(uploaded(context, files, common))
+        context.jobs.add(import_of_uploads(context, files, new_import))
         st.session_state["uploads"] += 1  # an empty uploader
     if folder is not None:
-        context.services.jobs.add(Import(sources=[folder], label=folder.name, **common))
+        context.jobs.add(new_import(sources=[folder], label=folder.name))
         st.session_state["path"] = ""
     st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
 
 
-def uploaded(context: PageContext, files: list[object], common: dict[str, object]) -> Import:
-    """The import of uploaded files, which lie on disk when this returns."""
-    folder = context.services.jobs.new_folder()
+def import_of_uploads(
+    context: PageContext, files: Sequence[UploadedFile], new_import: Callable[..., Import]
+) -> Import:
+    """Return the import of uploaded files, which are on disk when this returns."""
+    folder = context.jobs.new_folder()
     sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
     label = ", ".join(source.name for source in sources[:3])
     label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-    return Import(sources=sources, label=label, clean_up=folder, **common)
+    return new_import(sources=sources, label=label, clean_up=folder)
 
 
-def lay_on_desk(context: PageContext, name: str) -> str:
-    """The dataset of this name is chosen from now on -> its name as it is stored.
+def choose_dataset(context: PageContext, name: str) -> str:
+    """Choose a dataset in the sidebar, new where there is none of this name -> its stored name.
 
-    It is made at once: the sidebar offers only what there is, and would choose another.
+    It is made at once, as the sidebar offers only datasets that there are.
     """
     stored = context.database.run_write(
         lambda session: get_or_create_dataset(session, name=name).name
@@ -161,11 +171,11 @@ def lay_on_desk(context: PageContext, name: str) -> str:
 
 
 def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
-    """The web set that comes with the project."""
-    context.services.jobs.add(
+    """Import the web images that come with the project."""
+    context.jobs.add(
         Import(
-            dataset=lay_on_desk(context, "samples"),
-            sources=[SAMPLES / "web.csv"],
+            dataset=choose_dataset(context, "samples"),
+            sources=[_SAMPLE_SET / "web.csv"],
             label="sample web set",
             annotator_id=context.annotator_id,
             then=captions,
@@ -173,48 +183,49 @@ def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     )
 
 
-@st.fragment(run_every=EVERY)
+@st.fragment(run_every=_REFRESH_SECONDS)
 def draw_jobs(context: PageContext) -> None:
-    """The newest jobs, drawn anew by themselves."""
+    """Draw the newest jobs, again and again."""
     st.subheader("Jobs")
     with context.database.read() as session:
-        runs = [run for run in list_runs(session, limit=20) if run.kind in KINDS]
+        runs = [run for run in list_runs(session, limit=20) if run.kind in _JOB_TITLES]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
         names = dataset_names(session)
     finished = sum(run.finished_at is not None for run in runs)
     if st.session_state.setdefault("finished", finished) != finished:
         st.session_state["finished"] = finished
-        st.rerun()  # the sidebar counts anew
+        st.rerun()  # the sidebar counts again
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
     for run in runs[:8]:
-        draw_job(context, run, names.get(run.dataset_id, "no dataset"), problems[run.id])
+        name = names.get(run.dataset_id, "no dataset") if run.dataset_id else "no dataset"
+        draw_job(context, run, name, problems[run.id])
     if context.dataset_id is not None:
         st.button(
             f"Score every text of {escape_markdown(context.dataset)} again",
-            on_click=partial(
-                context.services.jobs.capfilt, context.dataset, None, context.annotator_id
-            ),
+            on_click=partial(context.jobs.capfilt, context.dataset, None, context.annotator_id),
             help="With the matcher that is loaded now. What it scored before is not scored again.",
         )
 
 
-KINDS = {
+_JOB_TITLES = {
     "import": "Import {what} into {dataset}",
     "capfilt": "Caption and filter {dataset} with {what}",
     "score": "Score {dataset} with {what}",
 }
-"""What a job does, by its kind."""
+"""Kind of a job -> what it does."""
 
 
 def title_of(run: Run, dataset: str) -> str:
-    """A job in one line."""
+    """Return a job in one line."""
     what = run.parameters.get("input", run.model or "")
-    return f"{KINDS[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
+    return (
+        f"{_JOB_TITLES[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
+    )
 
 
 def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> None:
-    """One job: how far, what can be done, what went wrong."""
+    """Draw a job: how far it is, what can be done, and what went wrong."""
     with st.container(border=True):
         st.text(title_of(run, dataset))
         of = f"{run.done:,} of " if run.total else ""
@@ -225,25 +236,27 @@ def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> Non
             st.caption(counted)
         if run.error:
             st.error(escape_markdown(run.error))
-        acts = {
+        acts: dict[str, tuple[RunRequest, bool]] = {
             "Pause": (request_pause, run.kind != "import" and run.status == "running"),
             "Cancel": (request_cancel, run.status in ("running", "queued", "paused")),
-            "Go on": (resume_run, run.kind != "import" and run.status in RESUMABLE),
+            "Go on": (resume_run, run.kind != "import" and run.status in _RESUMABLE),
         }
         with st.container(horizontal=True):
             for label, (act, offered) in acts.items():
                 if offered:
                     st.button(
-                        label, key=f"{label}-{run.id}", on_click=partial(ask, context, act, run.id)
+                        label,
+                        key=f"{label}-{run.id}",
+                        on_click=partial(request_change, context, act, run.id),
                     )
         if problems:
-            draw_problems(context, run, problems)
+            draw_first_problems(context, run, problems)
 
 
-def draw_problems(context: PageContext, run: Run, count: int) -> None:
-    """The first things that could not be used; open where nothing else came in."""
+def draw_first_problems(context: PageContext, run: Run, count: int) -> None:
+    """Draw the first things that could not be used, opened where nothing else came in."""
     with context.database.read() as session:
-        found = list_problems(session, run_id=run.id, limit=SHOWN)
+        found = list_problems(session, run_id=run.id, limit=_PROBLEMS_SHOWN)
     with st.expander(count_of(count, "problem"), expanded=not run.done):
         for one in found:
             st.text(f"{one.name}: {one.reason}")
@@ -251,13 +264,13 @@ def draw_problems(context: PageContext, run: Run, count: int) -> None:
             st.caption("All of them: under Runs, with this dataset chosen.")
 
 
-RESUMABLE = ("paused", "failed", "cancelled")
+_RESUMABLE = ("paused", "failed", "cancelled")
 
 
-def ask(context: PageContext, act: object, run_id: int) -> None:
-    """Pause, cancel or go on."""
+def request_change(context: PageContext, request: RunRequest, run_id: int) -> None:
+    """Ask a run to pause, to end or to go on."""
     try:
-        context.database.run_write(lambda session: act(session, run_id=run_id))
+        context.database.run_write(lambda session: request(session, run_id=run_id))
     except StorageError as error:
         st.session_state["inbox-message"] = str(error)
 

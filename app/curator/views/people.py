@@ -1,4 +1,4 @@
-"""Who decided how much, and how far two people agree."""
+"""The people page: how much each decided, how far two agree, and the rules of the dataset."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from itertools import combinations
 
 import streamlit as st
 
-from app.curator.context import PageContext, context_with_dataset
+from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs
 
-MOST = 3
-"""People who may be asked to judge the same image."""
+_LARGEST_OVERLAP = 3
+"""Most people who may be asked to judge the same image."""
 
 
-def render(context: PageContext) -> None:
-    """The page."""
+def render(context: DatasetContext) -> None:
+    """Draw the page."""
     with context.database.read() as session:
         rows = annotator_progress(session, dataset_id=context.dataset_id)
         people = [one for one in list_annotators(session) if one.handle in {r.handle for r in rows}]
@@ -38,8 +38,8 @@ def render(context: PageContext) -> None:
             [
                 {
                     "who": row.handle,
-                    "pictures": row.items,
-                    **{what: row.acts.get(what, 0) for what in ACTS},
+                    "images": row.items,
+                    **{what: row.acts.get(what, 0) for what in _ACTIONS},
                     "by threshold or grid": row.in_batches,
                     "last": row.last,
                 }
@@ -56,31 +56,31 @@ def render(context: PageContext) -> None:
         )
     for (first, second), found in compared.items():
         who = escape_markdown(f"{first} and {second}, {count_of(found.texts, 'text')}")
-        st.metric(who, in_words(found), border=True)
+        st.metric(who, agreement_in_words(found), border=True)
     st.subheader("Rules")
     overlap = st.number_input(
-        "People who must judge an image before it is decided", 1, MOST, dataset.overlap
+        "People who must judge an image before it is decided", 1, _LARGEST_OVERLAP, dataset.overlap
     )
     guidelines = st.text_area("Guidelines for curators", dataset.guidelines, max_chars=5_000)
     st.button(
         "Save the rules",
         disabled=(overlap, guidelines) == (dataset.overlap, dataset.guidelines),
-        on_click=partial(save, context, int(overlap), guidelines),
+        on_click=partial(save_rules, context, int(overlap), guidelines),
     )
 
 
-ACTS = ("accept", "reject", "edit", "skip", "flag")
+_ACTIONS = ("accept", "reject", "edit", "skip", "flag")
 
 
-def in_words(found: Agreement) -> str:
-    """Share of equal verdicts, and kappa with its interval."""
+def agreement_in_words(found: Agreement) -> str:
+    """Return the share of equal verdicts, and kappa with its interval, in words."""
     if found.kappa is None:
         return f"{found.same:.0%} the same; κ says nothing: both gave one verdict only"
     return f"{found.same:.0%} the same, κ {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def save(context: PageContext, overlap: int, guidelines: str) -> None:
-    """The rules of the dataset."""
+def save_rules(context: DatasetContext, overlap: int, guidelines: str) -> None:
+    """Store the rules of the dataset."""
     context.database.run_write(
         lambda session: update_dataset(
             session, dataset_id=context.dataset_id, overlap=overlap, guidelines=guidelines

@@ -1,16 +1,16 @@
-"""What ran with what, and two runs side by side on the same images."""
+"""The runs page: which runs there were, their problems, and two of them side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pandas
 import streamlit as st
 
-from app.curator.context import PageContext, context_with_dataset
+from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import count_of
+from app.curator.pager import draw_pager
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
 from blip2core.storage.items import image_of_item
@@ -26,14 +26,14 @@ from blip2core.storage.runs import (
 from blip2core.storage.schema import Run
 from blip2core.texts import spreadsheet_safe
 
-SHOWN = 10
+_ITEMS_SHOWN = 10
 """Images on one page of a comparison."""
-PROBLEMS = 100_000
+_PROBLEMS_SAVED = 100_000
 """Most problems that one download holds."""
 
 
-def render(context: PageContext) -> None:
-    """The page."""
+def render(context: DatasetContext) -> None:
+    """Draw the page."""
     with context.database.read() as session:
         runs = list_runs(session, dataset_id=context.dataset_id, limit=200)
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
@@ -43,7 +43,7 @@ def render(context: PageContext) -> None:
     st.dataframe([as_row(run, problems[run.id]) for run in runs], hide_index=True)
     troubled = [run for run in runs if problems[run.id]]
     if troubled:
-        run = st.selectbox("Problems of", troubled, format_func=name_of)
+        run = st.selectbox("Problems of", troubled, format_func=run_name)
         draw_problems(context, run)
     wrote = [run for run in runs if run.kind in ("caption", "capfilt")]
     st.subheader("Compare two runs on the same images")
@@ -51,21 +51,21 @@ def render(context: PageContext) -> None:
         st.info("There are not yet two runs that wrote texts.")
         return
     left, right = st.columns(2)
-    first = left.selectbox("First", wrote, format_func=name_of, index=1)
-    second = right.selectbox("Second", wrote, format_func=name_of, index=0)
+    first = left.selectbox("First", wrote, format_func=run_name, index=1)
+    second = right.selectbox("Second", wrote, format_func=run_name, index=0)
     if first.id == second.id:
         st.info("Choose two different runs.")
         return
     draw_comparison(context, first, second)
 
 
-def name_of(run: Run) -> str:
-    """A run in a few words."""
+def run_name(run: Run) -> str:
+    """Return number, kind, model and time of a run."""
     return f"{run.id}: {run.kind} {run.model or ''} {run.created_at:%d %b %H:%M}"
 
 
 def as_row(run: Run, problems: int) -> dict[str, object]:
-    """A run as a line of the table."""
+    """Return a run as a row of the table."""
     return {
         "run": run.id,
         "kind": run.kind,
@@ -73,7 +73,7 @@ def as_row(run: Run, problems: int) -> dict[str, object]:
         "model": run.model or "",
         "revision": (run.revision or "")[:12],
         "seed": run.seed,
-        "settings": ", ".join(f"{key}={value}" for key, value in leaves(run.parameters)),
+        "settings": ", ".join(f"{key}={value}" for key, value in leaf_settings(run.parameters)),
         "done": run.done,
         "failed": run.failed,
         "problems": problems,
@@ -82,19 +82,19 @@ def as_row(run: Run, problems: int) -> dict[str, object]:
     }
 
 
-def leaves(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every setting by its own name, without the groups it stands in."""
+def leaf_settings(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every setting by its own name, without the groups it is in."""
     for key, value in settings.items():
         if isinstance(value, dict):
-            yield from leaves(value)
+            yield from leaf_settings(value)
         else:
             yield key, value
 
 
-def draw_problems(context: PageContext, run: Run) -> None:
-    """What could not be used, and why; all of it as a file."""
+def draw_problems(context: DatasetContext, run: Run) -> None:
+    """Draw what could not be used, and why, with a button that saves all of it as CSV."""
     with context.database.read() as session:
-        found = list_problems(session, run_id=run.id, limit=PROBLEMS)
+        found = list_problems(session, run_id=run.id, limit=_PROBLEMS_SAVED)
     frame = pandas.DataFrame(
         [{"name": one.name, "reason": one.reason} for one in found], columns=["name", "reason"]
     )
@@ -107,13 +107,13 @@ def draw_problems(context: PageContext, run: Run) -> None:
     )
 
 
-def draw_comparison(context: PageContext, first: Run, second: Run) -> None:
-    """Figures of both, then the texts side by side."""
+def draw_comparison(context: DatasetContext, first: Run, second: Run) -> None:
+    """Draw the figures of two runs, then their texts side by side."""
     key = f"compared-{first.id}-{second.id}"
     pages: list[int] = st.session_state.setdefault(key, [0])
     with context.database.read() as session:
         items = compare_runs(
-            session, first_id=first.id, second_id=second.id, after=pages[-1], limit=SHOWN + 1
+            session, first_id=first.id, second_id=second.id, after=pages[-1], limit=_ITEMS_SHOWN + 1
         )
         scores = [
             run_scores(session, run_id=run.id, item_ids_of=other.id)
@@ -126,23 +126,17 @@ def draw_comparison(context: PageContext, first: Run, second: Run) -> None:
         kept = sum(value >= context.threshold for value in values) / max(len(values), 1)
         mean = sum(values) / max(len(values), 1)
         with column.container(border=True):
-            label = escape_markdown(f"{name_of(run)}: kept at {context.threshold:.2f}")
+            label = escape_markdown(f"{run_name(run)}: kept at {context.threshold:.2f}")
             st.metric(label, f"{kept:.0%}")
             st.caption(f"of {count_of(len(values), 'text')}; mean ITM {mean:.2f}")
-    more, items = len(items) > SHOWN, items[:SHOWN]
+    more, items = len(items) > _ITEMS_SHOWN, items[:_ITEMS_SHOWN]
     for item in items:
         draw_item(context, item)
-    back, forth, _ = st.columns([1, 1, 4])
-    back.button("Back", disabled=len(pages) < 2, on_click=pages.pop)
-    forth.button(
-        "More",
-        disabled=not more,
-        on_click=partial(pages.append, items[-1].item_id),
-    )
+    draw_pager(pages, items[-1].item_id if more else None, label="More", key=key)
 
 
-def draw_item(context: PageContext, item: ComparedItem) -> None:
-    """One image with the texts of both runs."""
+def draw_item(context: DatasetContext, item: ComparedItem) -> None:
+    """Draw an image with the texts of both runs."""
     with context.database.read() as session:
         stored = image_of_item(session, item_id=item.item_id)
     image, left, right = st.columns([1, 3, 3])

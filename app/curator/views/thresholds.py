@@ -1,24 +1,19 @@
-"""What a threshold would keep, how right that would be, and applying it as one undoable act."""
+"""The thresholds page: what a threshold keeps, how right that is, and applying it as one batch."""
 
 from __future__ import annotations
 
 from functools import partial
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
-from app.curator.charts import BINS, histogram, precision_and_recall
-from app.curator.context import PageContext, context_with_dataset
+from app.curator.charts import BINS, score_histogram
+from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import count_of
 from app.curator.review_session import new_event
+from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
-from blip2core.calibration import (
-    Estimate,
-    JudgedScore,
-    Point,
-    estimate_thresholds,
-    share_interval,
-    threshold_for,
-)
+from blip2core.calibration import JudgedScore, share_interval
 from blip2core.errors import StorageError
 from blip2core.storage import thresholds as stored
 from blip2core.storage.batches import (
@@ -34,29 +29,34 @@ from blip2core.storage.batches import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
-from blip2core.storage.thresholds import Histogram
+from blip2core.storage.thresholds import Head, Histogram
 
-FINE = 1_000
-"""Slices of the score from which everything on the page is computed."""
-FRESH = 20.0
-"""Seconds for which the counted scores are kept: they move while a job scores."""
-STEPS = tuple(step / 50 for step in range(51))
-"""Thresholds of the curves."""
-SOURCES = ("web", "synthetic")
+_FINE_BINS = 1_000
+"""Slices of the ITM score from which everything on the page is computed."""
+_CACHE_SECONDS = 20.0
+"""How long the counted scores are kept: they change while a job scores."""
+_SCORED_SOURCES = ("web", "synthetic")
 
 
-def render(context: PageContext) -> None:
-    """The page."""
+def render(context: DatasetContext) -> None:
+    """Draw the page."""
     if message := st.session_state.pop("threshold-message", ""):
         st.info(escape_markdown(message))
     source = st.segmented_control(
-        "Texts", ["all", *SOURCES], default="all", key="texts", bind="query-params", required=True
+        "Texts",
+        ["all", *_SCORED_SOURCES],
+        default="all",
+        key="texts",
+        bind="query-params",
+        required=True,
     )
     threshold = st.slider(
         "ITM threshold", 0.0, 1.0, context.threshold, 0.01, key=f"threshold-{context.dataset_id}",
         help="A text is kept where the matcher says it fits with at least this probability.",
     )  # fmt: skip
-    found = counted(context.database, str(context.database.url), context.dataset_id, "itm", FINE)
+    found = counted(
+        context.database, str(context.database.url), context.dataset_id, "itm", _FINE_BINS
+    )
     cosines = counted(context.database, str(context.database.url), context.dataset_id, "itc", BINS)
     with context.database.read() as session:
         judged = stored.judged_scores(session, dataset_id=context.dataset_id, head="itm")
@@ -68,10 +68,12 @@ def render(context: PageContext) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         slices = {kind: coarse(counts) for kind, counts in found.counts.items()}
-        st.altair_chart(histogram(slices, low=0, high=1, threshold=threshold, title="ITM"))
+        st.altair_chart(score_histogram(slices, low=0, high=1, threshold=threshold, title="ITM"))
         with st.expander("ITC cosines"):
             st.altair_chart(
-                histogram(cosines.counts, low=-1, high=1, threshold=threshold, title="ITC cosine")
+                score_histogram(
+                    cosines.counts, low=-1, high=1, threshold=threshold, title="ITC cosine"
+                )
             )
     with right:
         scores = scores_of(found.counts, source)
@@ -85,23 +87,23 @@ def render(context: PageContext) -> None:
     draw_batches(context)
 
 
-@st.cache_data(ttl=FRESH, show_spinner="Counting scores ...")
-def counted(_database: Database, url: str, dataset_id: int, head: str, bins: int) -> Histogram:
-    """How many texts score what; a second's work for half a million, so it is kept for a while."""
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner="Counting scores ...")
+def counted(_database: Database, url: str, dataset_id: int, head: Head, bins: int) -> Histogram:
+    """Return how many texts have which score; cached, as half a million take a second."""
     with _database.read() as session:
         return stored.score_histogram(session, dataset_id=dataset_id, head=head, bins=bins)
 
 
 def coarse(counts: tuple[int, ...]) -> list[int]:
-    """FINE slices -> BINS bars."""
-    width = FINE // BINS
-    return [sum(counts[start : start + width]) for start in range(0, FINE, width)]
+    """Sum the _FINE_BINS slices of a histogram to BINS."""
+    width = _FINE_BINS // BINS
+    return [sum(counts[start : start + width]) for start in range(0, _FINE_BINS, width)]
 
 
 def scores_of(counts: dict[str, tuple[int, ...]], source: str) -> list[float]:
-    """A score for each text, exact to one slice."""
+    """Return a score for each text, exact to one slice."""
     return [
-        (index + 0.5) / FINE
+        (index + 0.5) / _FINE_BINS
         for kind, slices in counts.items()
         if source in ("all", kind)
         for index, count in enumerate(slices)
@@ -110,65 +112,14 @@ def scores_of(counts: dict[str, tuple[int, ...]], source: str) -> list[float]:
 
 
 def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
-    """How many texts of each source would be kept."""
+    """Draw how many texts of each source are kept."""
     for column, (source, slices) in zip(st.columns(4), counts.items(), strict=False):
-        kept, total = sum(slices[round(threshold * FINE) :]), sum(slices)
+        kept, total = sum(slices[round(threshold * _FINE_BINS) :]), sum(slices)
         column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
 
 
-def draw_quality(scores: list[float], verdicts: list[JudgedScore], threshold: float) -> None:
-    """Precision and recall, estimated from the verdicts so far."""
-    if not verdicts:
-        st.info(
-            "How right a threshold is can be estimated once some texts have been judged: review "
-            "a few, the nearest and some at random."
-        )
-        return
-    points = estimate_thresholds(scores, verdicts, [*STEPS, threshold])
-    *curve, here = points
-    precision, recall = st.columns(2)
-    for column, label, meaning, found in (
-        (precision, "Precision", "Of the texts kept, how many are right.", here.precision),
-        (recall, "Recall", "Of the right texts, how many are kept.", here.recall),
-    ):
-        column.metric(
-            label,
-            f"{found.value:.0%}",
-            f"{found.low:.0%} to {found.high:.0%}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help=meaning,
-        )
-    st.caption(
-        f"95 % intervals, from {count_of(len(verdicts), 'verdict')} "
-        f"({here.judged:,} above the threshold); verdicts from everywhere, "
-        "not only from the doubtful middle, make them narrower."
-    )
-    if here.judged == len(verdicts):
-        st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
-    st.altair_chart(precision_and_recall(curve, threshold=threshold))
-    wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
-    st.write(advice(threshold_for(curve, wanted), wanted))
-
-
-def percent(estimate: Estimate) -> str:
-    """A share with its interval."""
-    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
-
-
-def advice(point: Point | None, wanted: float) -> str:
-    """The threshold that surely gives a precision, in words."""
-    if point is None:
-        return f"No threshold surely gives a precision of {wanted:.0%} yet: judge more texts."
-    return (
-        f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps {point.kept:,} "
-        f"texts, and finds {percent(point.recall)} of the right ones."
-    )
-
-
-def draw_apply(context: PageContext, threshold: float, effect: dict[str, int]) -> None:
-    """The threshold as the dataset's own, and as decisions; each only after it is confirmed."""
+def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]) -> None:
+    """Draw the buttons that store the threshold, and that apply it once it is confirmed."""
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
     keep.write(
@@ -205,8 +156,8 @@ def draw_apply(context: PageContext, threshold: float, effect: dict[str, int]) -
         )
 
 
-def make_default(context: PageContext, threshold: float) -> None:
-    """The dataset's threshold; the review queue is ordered anew."""
+def make_default(context: DatasetContext, threshold: float) -> None:
+    """Store the threshold of the dataset, by which the review queue is ordered."""
     context.database.run_write(
         lambda session: update_dataset(session, dataset_id=context.dataset_id, threshold=threshold)
     )
@@ -215,8 +166,8 @@ def make_default(context: PageContext, threshold: float) -> None:
     )
 
 
-def apply_threshold(context: PageContext, threshold: float, expected: int, audit: int) -> None:
-    """All decisions as one batch, with the random sample that will tell how right it was."""
+def apply_threshold(context: DatasetContext, threshold: float, expected: int, audit: int) -> None:
+    """Store all decisions as one batch, and draw the random sample that people check."""
     new = NewBatch(
         uid=new_event(),
         dataset_id=context.dataset_id,
@@ -225,7 +176,7 @@ def apply_threshold(context: PageContext, threshold: float, expected: int, audit
         settings={"threshold": threshold, "audit": audit},
     )
 
-    def unit(session: object) -> int:
+    def unit(session: Session) -> int:
         choices = threshold_choices(session, dataset_id=context.dataset_id, threshold=threshold)
         batch = decide_many(session, new, choices=choices, expected=expected)
         return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
@@ -241,8 +192,8 @@ def apply_threshold(context: PageContext, threshold: float, expected: int, audit
     st.session_state["threshold-message"] = message
 
 
-def draw_batches(context: PageContext) -> None:
-    """What thresholds decided before, what people found in their samples, and their undo."""
+def draw_batches(context: DatasetContext) -> None:
+    """Draw the batches that were applied, what people found in their samples, and their undo."""
     with context.database.read() as session:
         batches = [
             (one, audit_result(session, batch_id=one.batch.id))
@@ -254,12 +205,12 @@ def draw_batches(context: PageContext) -> None:
     st.subheader("Applied before")
     for one, audit in batches:
         what, act = st.columns([6, 2], vertical_alignment="center")
-        what.text(described(one))
+        what.text(batch_in_words(one))
         if audit.judged:
             right = share_interval(audit.confirmed, audit.judged)
             what.caption(
                 f"Check: people agree with {audit.confirmed} of {audit.judged} texts, "
-                f"{percent(right)}."
+                f"{share_in_words(right)}."
             )
         elif audit.drawn and not one.undone:
             what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'image')}.")
@@ -267,12 +218,12 @@ def draw_batches(context: PageContext) -> None:
             "Undo",
             key=f"undo-{one.batch.id}",
             disabled=one.undone,
-            on_click=partial(take_back, context, one.batch.id),
+            on_click=partial(undo_threshold_batch, context, one.batch.id),
         )
 
 
-def described(one: BatchSummary) -> str:
-    """One line about a batch."""
+def batch_in_words(one: BatchSummary) -> str:
+    """Return a batch in one line."""
     settings = one.batch.settings
     rules = settings.get("rules", settings)  # `blip2 curate apply` follows all rules
     threshold = rules.get("threshold")
@@ -283,8 +234,8 @@ def described(one: BatchSummary) -> str:
     )
 
 
-def take_back(context: PageContext, batch_id: int) -> None:
-    """Undo of a whole batch."""
+def undo_threshold_batch(context: DatasetContext, batch_id: int) -> None:
+    """Take back a whole batch."""
     uid = new_event()
     try:
         undone = context.database.run_write(

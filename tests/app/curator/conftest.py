@@ -1,15 +1,19 @@
 """A database with a few images, and the curator's pages over it, without a browser."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
 from app import services as shared
+from app.curator.context import DatasetContext
 from app.services import Services
 from app.space import ROOT
 from blip2core.storage.database import Database
+from blip2core.storage.people import get_or_create_annotator
 from tests.fakes import FakeGenerator, fake_services
 
 Open = Callable[..., AppTest]
@@ -43,6 +47,35 @@ class RecordedJobs:
         folder = self._root / "incoming"
         folder.mkdir()
         return folder
+
+
+@pytest.fixture
+def context(services: Services, database: Database) -> DatasetContext:
+    """The context of a page that Ada has open, for tests of what the pages call."""
+    return context_of(services, database, "ada")
+
+
+def context_of(services: Services, database: Database, handle: str) -> DatasetContext:
+    """The context of a page that somebody has open."""
+    with database.write() as session:
+        annotator_id = get_or_create_annotator(session, handle=handle).id
+    return DatasetContext(
+        services=services,
+        database=database,
+        jobs=services.jobs,
+        annotator_id=annotator_id,
+        handle=handle,
+        dataset_id=1,
+        dataset="shelf",
+        threshold=0.5,
+        slot=empty(),
+    )
+
+
+def change_settings(monkeypatch: pytest.MonkeyPatch, services: Services, **changes: object) -> None:
+    """The pages find other settings from now on."""
+    settings = services.settings.model_copy(update=changes)
+    monkeypatch.setattr(shared, "_shared", [replace(services, settings=settings)])
 
 
 @pytest.fixture

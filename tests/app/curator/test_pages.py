@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from app.curator.main import PAGES
+from app.curator.main import PAGE_TITLES
 from app.jobs import ExportJob, Import
 from app.services import Services
 from blip2core.config import FilterConfig
@@ -28,12 +28,12 @@ def count(database: Database, table: type, **where: object) -> int:
 
 
 def test_every_page_draws(open_page: Open) -> None:
-    for name in PAGES:
+    for name in PAGE_TITLES:
         assert open_page(name).main.children
 
 
 def test_empty_studio_shows_the_way(services: Services, open_page: Open, database: Database):
-    for name in PAGES:
+    for name in PAGE_TITLES:
         page = open_page(name, dataset="nothing there")
         assert not page.exception
 

@@ -1,0 +1,218 @@
+"""What the review page stores, also where a key or a draft comes too late."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.curator.context import DatasetContext
+from app.curator.review_decisions import (
+    decide_item,
+    drop_edit,
+    keep_draft,
+    save_edit,
+    undo_newest,
+)
+from app.curator.review_session import (
+    ReviewRules,
+    ReviewSession,
+    advance,
+    current,
+    show_item,
+    undecided_texts,
+)
+from app.services import Services
+from blip2core.errors import ConflictError
+from blip2core.storage.cards import Card, card, save_draft, take_lease
+from blip2core.storage.database import Database
+from blip2core.storage.people import get_or_create_annotator
+from blip2core.storage.schema import Annotator, Caption, DecisionEvent, Draft
+from tests.app.curator.conftest import context_of
+
+RULES = ReviewRules()
+
+
+def opened(context: DatasetContext, item_id: int = 7) -> tuple[ReviewSession, Card]:
+    """A review session with an item on screen, and that item."""
+    review = ReviewSession()
+    show_item(review, item_id)
+    shown = current(context, RULES, review)
+    assert shown is not None
+    return review, shown
+
+
+def decisions(database: Database) -> list[tuple[str, int, str]]:
+    """(action, item, handle) of every decision."""
+    with database.read() as session:
+        query = (
+            select(DecisionEvent.action, DecisionEvent.item_id, Annotator.handle)
+            .join(Annotator, Annotator.id == DecisionEvent.annotator_id)
+            .order_by(DecisionEvent.id)
+        )
+        return [(action, item, handle) for action, item, handle in session.execute(query)]
+
+
+def drafts(database: Database) -> list[tuple[int, int | None, str]]:
+    """(item, caption, text) of every draft."""
+    with database.read() as session:
+        return [(one.item_id, one.caption_id, one.text) for one in session.scalars(select(Draft))]
+
+
+@pytest.mark.parametrize("action", ["accept", "reject", "skip", "flag"])
+def test_a_key_that_comes_after_the_next_item_does_nothing(
+    context: DatasetContext, database: Database, action: Any
+) -> None:
+    review, shown = opened(context)
+    advance(context, RULES, review)
+    following = current(context, RULES, review)
+    assert following is not None and following.item_id != shown.item_id
+    before = (review.item_id, review.chosen, review.event, list(review.earlier))
+    decide_item(context, RULES, review, shown, action, reason="other")
+    assert decisions(database) == []
+    assert (review.item_id, review.chosen, review.event, list(review.earlier)) == before
+    assert review.message == ""
+
+
+@pytest.mark.parametrize("name", [{"item": 8}, {"caption": 1}, {"item": None}, {"caption": None}])
+def test_a_text_for_another_item_or_caption_is_not_saved(
+    context: DatasetContext, database: Database, name: dict[str, int | None]
+) -> None:
+    review, shown = opened(context)
+    review.editing = review.chosen
+    saved = {"item": 7, "caption": review.editing, "text": "a new text"}
+    save_edit(context, RULES, review, shown, saved | name)
+    assert decisions(database) == []
+    save_edit(context, RULES, review, shown, saved)
+    assert decisions(database) == [("edit", 7, "ada")]
+
+
+def test_a_text_is_not_saved_once_the_editor_is_closed(
+    context: DatasetContext, database: Database
+) -> None:
+    review, shown = opened(context)
+    save_edit(context, RULES, review, shown, {"item": 7, "caption": None, "text": "a new text"})
+    save_edit(context, RULES, review, shown, {"item": 7, "caption": 0, "text": "a new text"})
+    review.editing = 0
+    save_edit(context, RULES, review, shown, None)
+    assert decisions(database) == []
+
+
+def test_an_edit_replaces_its_text_and_ends_the_draft(
+    context: DatasetContext, database: Database
+) -> None:
+    review, shown = opened(context)
+    review.editing = review.chosen
+    keep_draft(context, shown, {"item": 7, "caption": review.editing, "text": "half a"})
+    assert drafts(database) == [(7, review.editing, "half a")]
+    parent = review.editing
+    save_edit(context, RULES, review, shown, {"item": 7, "caption": parent, "text": "a whole"})
+    assert drafts(database) == []
+    with database.read() as session:
+        (new,) = session.scalars(select(Caption).where(Caption.source == "edited"))
+        assert (new.text, new.parent_id) == ("a whole", parent)
+    assert review.item_id != 7 and review.editing is None
+
+
+def test_no_draft_survives_an_accept(context: DatasetContext, database: Database) -> None:
+    review, shown = opened(context)
+    keep_draft(context, shown, {"item": 7, "caption": review.chosen, "text": "half a"})
+    decide_item(context, RULES, review, shown, "accept")
+    assert drafts(database) == []
+    show_item(review, 7)
+    again = current(context, RULES, review)
+    assert again is not None and again.draft is None and review.editing is None
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        None,
+        {},
+        {"item": 8, "caption": None, "text": "of the next"},
+        {"caption": None, "text": "of none"},
+        {"item": 7, "caption": None},
+        {"item": 7, "caption": None, "text": 7},
+    ],
+)
+def test_a_draft_that_is_not_of_this_item_is_dropped(
+    context: DatasetContext, database: Database, draft: dict[str, Any] | None
+) -> None:
+    _, shown = opened(context)
+    keep_draft(context, shown, draft)
+    assert drafts(database) == []
+
+
+def test_a_draft_thrown_away_leaves_those_of_others(
+    context: DatasetContext, services: Services, database: Database
+) -> None:
+    review, shown = opened(context)
+    bob = context_of(services, database, "bob")
+    keep_draft(context, shown, {"item": 7, "caption": None, "text": "ada's"})
+    keep_draft(bob, shown, {"item": 7, "caption": None, "text": "bob's"})
+    review.editing = 0
+    drop_edit(context, review, shown)
+    assert review.editing is None and drafts(database) == [(7, None, "bob's")]
+
+
+def test_who_types_keeps_the_item(context: DatasetContext, database: Database) -> None:
+    ada = context.annotator_id
+    with database.write() as session:
+        bob = get_or_create_annotator(session, handle="bob").id
+        take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
+        shown = card(session, item_id=7, annotator_id=ada)
+    keep_draft(context, shown, {"item": 7, "caption": None, "text": "half a"})
+    with database.read() as session:
+        assert session.get_one(Draft, (7, ada)).text == "half a"
+    with database.write() as session, pytest.raises(ConflictError, match="ada has this item"):
+        take_lease(session, item_id=7, annotator_id=bob)
+
+
+def test_a_verdict_is_of_the_person_who_gave_it(
+    context: DatasetContext, services: Services, database: Database
+) -> None:
+    bob = context_of(services, database, "bob")
+    review, shown = opened(bob)
+    accepted = review.chosen
+    decide_item(bob, RULES, review, shown, "accept", stay=True)
+    assert decisions(database) == [("accept", 7, "bob")]
+    mine, shown = opened(context)
+    assert mine.chosen == accepted  # what Bob said leaves Ada's open
+    assert accepted in undecided_texts(shown, "ada")
+    assert accepted not in undecided_texts(shown, "bob")
+    assert accepted not in undecided_texts(shown, "ada", but=accepted)
+
+
+def test_nobody_undoes_what_another_did(
+    context: DatasetContext, services: Services, database: Database
+) -> None:
+    bob = context_of(services, database, "bob")
+    review, shown = opened(bob)
+    decide_item(bob, RULES, review, shown, "skip")
+    mine, _ = opened(context)
+    undo_newest(context, mine)
+    assert mine.message == "There is nothing to undo."
+    assert decisions(database) == [("skip", 7, "bob")]
+
+
+def test_what_was_on_screen_is_stored_with_the_decision(
+    context: DatasetContext, database: Database
+) -> None:
+    review, shown = opened(context)
+    decide_item(context, RULES, review, shown, "skip")
+    with database.read() as session:
+        seen = session.scalars(select(DecisionEvent.seen)).one()
+    scores = {
+        str(text.caption_id): {"itm": text.itm.value, "itc": text.itc.value}
+        for text in shown.texts
+        if text.itm and text.itc
+    }
+    assert len(scores) == 3 and seen == {"threshold": 0.5, "scores": scores}
+
+
+def test_a_stored_draft_opens_the_editor_without_the_keyboard(
+    context: DatasetContext, database: Database
+) -> None:
+    with database.write() as session:
+        save_draft(session, item_id=7, annotator_id=context.annotator_id, text="half a")
+    review, _ = opened(context)
+    assert review.editing == 0 and not review.typing
