@@ -60,7 +60,7 @@ def measure_context(
 def meter_html(taken: ContextUsage) -> str:
     """The bar and what it means in words."""
     parts = {
-        "picture": taken.image,
+        "image": taken.image,
         "history": taken.history,
         "question": taken.question,
         "answer": taken.answer,

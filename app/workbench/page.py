@@ -32,6 +32,7 @@ from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
 from app.workbench.model_picker import build_model_picker
+from app.workbench.scripts import bundle
 from blip2core.errors import ConfigError
 
 HEADER = """<h1>Ask an image</h1>
@@ -104,8 +105,8 @@ def page_settings(settings: AppSettings) -> dict[str, Any]:
     return {
         "max_file_size": f"{settings.max_upload}mb",
         "theme": calm_theme(),
-        "css_paths": [HERE / "style.css"],
-        "head_paths": [HERE / "keys.html"],
+        "css_paths": [HERE / "style.css", HERE / "tabs.css"],
+        "head": f'<script type="module">{bundle([HERE / "keys.js"], "listenToPage();")}</script>',
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

@@ -13,6 +13,7 @@ import gradio as gr
 
 from app.inference.batches import BatchItem
 from app.inference.capfilt_tasks import CapFiltSession, JudgedImage, JudgedText, filtered_texts
+from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
@@ -28,7 +29,7 @@ def build_cards() -> gr.HTML:
     `why` (card, text)."""
     return gr.HTML(
         css_template=(HERE / "pairs.css").read_text("utf-8"),
-        js_on_load=(HERE / "pairs.js").read_text("utf-8"),
+        js_on_load=bundle([HERE / "pairs.js"], "listenToPairs(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id="pairs",

@@ -40,7 +40,7 @@ from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 
 COLUMNS = (
-    tables.Column(label="Picture", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     tables.Column(label="Best caption"),
     ITM,
     ITC,

@@ -31,7 +31,7 @@ SHORTLIST = 16
 LONGEST_TEXT = 1000
 """Characters of what is looked for."""
 COLUMNS = (
-    tables.Column(label="Picture", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     ITM,
     ITC,
 )

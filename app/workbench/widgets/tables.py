@@ -16,6 +16,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from app.workbench.scripts import bundle
+
 HERE = Path(__file__).parent
 NOTHING = '<span class="none">–</span>'
 TRUNCATED = "only its beginning is read"
@@ -50,7 +52,7 @@ def build_table(*, elem_id: str) -> gr.HTML:
     visitor wants to look inside the model with it."""
     return gr.HTML(
         css_template=(HERE / "table.css").read_text("utf-8"),
-        js_on_load=(HERE / "table.js").read_text("utf-8"),
+        js_on_load=bundle([HERE / "table.js"], "listenToTable(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id=elem_id,
