@@ -38,7 +38,8 @@ test("a word has its map; all words have that of the whole text, or the sum of t
   assert.equal(derive({ token: MEAN }).map, stack.texts[0].whole.values);
   const maps = [{ values: [1, 2] }, { values: [10, 20] }];
   const text = { ...stack.texts[0], maps, whole: null };
-  assert.deepEqual([...derive({ token: MEAN }, { ...stack, texts: [text] }).map], [11, 22]);
+  const summed = derive({ token: MEAN }, { ...stack, texts: [text] });
+  assert.deepEqual([...summed.map], [11, 22]);
 });
 
 test("the scale: shared by all queries, by the stack, or the map's own", () => {

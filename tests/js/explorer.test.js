@@ -125,6 +125,86 @@ test("bars: heights from the lowest cosine to the highest, the best two marked",
   assert.equal(bars[1].title, "Query 1: cosine -0.250");
 });
 
+test("the cell of the chosen layer and head is marked", async () => {
+  const page = openExplorer();
+  const marked = () =>
+    page
+      .part("matrix")
+      .querySelectorAll('[aria-pressed="true"]')
+      .map(({ dataset }) => [dataset.layer, dataset.head]);
+  assert.deepEqual(marked(), [["-1", "-1"]]);
+  await page.choose("layer", 1);
+  assert.deepEqual(marked(), [["1", "-1"]]);
+  await page.choose("head", 2);
+  assert.deepEqual(marked(), [["1", "2"]]);
+});
+
+test("a small map has the shared scale, or its own", async () => {
+  const page = openExplorer();
+  const map = stack.attention(5, -1, -1);
+  const at = map.indexOf(Math.max(...map));
+  const { palette } = readPayload();
+  const table = [...Buffer.from(palette, "base64")];
+  await page.tick("raw", true);
+  const found = () => {
+    const canvas = page.part("maps").querySelector('[data-query="5"]').querySelector("canvas");
+    return [...canvas.context.pixels.slice(at * 4, at * 4 + 3)];
+  };
+  const high = Math.max(
+    ...Array.from({ length: 16 }, (_, q) => Math.max(...stack.attention(q, -1, -1))),
+  );
+  const index = Math.round((map[at] / high) * 255) * 3;
+  assert.ok(index < 765);
+  assert.deepEqual(found(), table.slice(index, index + 3));
+  await page.choose("scale", "own");
+  assert.deepEqual(found(), table.slice(-3));
+});
+
+test("a word is marked in its own text alone, and only while it is on screen", async () => {
+  const page = openExplorer();
+  const marked = () =>
+    page
+      .part("texts")
+      .querySelectorAll('[aria-pressed="true"]')
+      .map(({ dataset }) => [dataset.text, dataset.token]);
+  assert.deepEqual(marked(), []);
+  await page.pressWord(0);
+  assert.deepEqual(marked(), [["0", "0"]]);
+  await page.pressWord(0, 1);
+  assert.deepEqual(marked(), [["1", "0"]]);
+});
+
+test("a hidden patch is dark with a cross, a pointed one has an outline", async () => {
+  const page = openExplorer();
+  const image = page.part("image");
+  image.box = { left: 0, top: 0, width: 800, height: 400 };
+  await page.press("masking");
+  const at = { clientX: 250, clientY: 75 }; // row 2, column 3 of 8 x 8
+  await image.send("pointerdown", at);
+  await image.send("pointerup", at);
+  await image.send("pointermove", at);
+  image.context.calls = [];
+  image.context.styles = [];
+  page.draw();
+  const drawn = image.context.calls.filter(([name]) => !["clearRect", "drawImage"].includes(name));
+  assert.deepEqual(
+    drawn.map(([name, ...values]) => [name, ...values.map(Math.round)]),
+    [
+      ["fillRect", 200, 50, 100, 50],
+      ["beginPath"],
+      ["moveTo", 230, 65],
+      ["lineTo", 270, 85],
+      ["moveTo", 270, 65],
+      ["lineTo", 230, 85],
+      ["stroke"],
+      ["strokeRect", 200, 50, 100, 50],
+      ["strokeRect", 200, 50, 100, 50],
+    ],
+  );
+  const widths = image.context.styles.slice(-3).map(([, , width]) => width);
+  assert.deepEqual(widths, [100 / 24, 4, 2]);
+});
+
 test("the matrix has a cell for each layer and head, and their means", async () => {
   const page = openExplorer();
   await page.choose("measure", "peak");
@@ -293,6 +373,27 @@ test("a figure is saved under the name of its map", async (t) => {
   assert.ok(texts.includes("share of the query's attention, per patch"));
   assert.ok(texts.at(-1).endsWith("not why it answered."));
   assert.ok(texts.every((text) => text.length <= 96));
+  const places = canvas.context.calls.filter(([name]) => name === "fillText");
+  assert.deepEqual(
+    places.slice(0, 5).map(([, , x, y]) => [x, y]),
+    [
+      [28, 28 + 960 + 16 + 44],
+      [28 + 480, 1048],
+      [28 + 960, 1048],
+      [28 + 480, 1080],
+      [28, 1124],
+    ],
+  );
+  assert.equal(places[5][3], 1124 + 32);
+  const [ground, , ...bar] = canvas.context.calls;
+  assert.deepEqual(ground, ["fillRect", 0, 0, 1016, canvas.height]);
+  assert.deepEqual(canvas.context.calls[1].slice(2), [28, 28]);
+  assert.deepEqual(bar[0], ["fillRect", 28, 1004, 1, 16]);
+  assert.deepEqual(bar[959], ["fillRect", 28 + 959, 1004, 1, 16]);
+  const colours = [canvas.context.styles[2][0], canvas.context.styles[961][0]];
+  const table = [...Buffer.from(readPayload().palette, "base64")];
+  const ends = [table.slice(0, 3), table.slice(-3)].map((colour) => `rgb(${colour.join(" ")})`);
+  assert.deepEqual(colours, ends);
   assert.equal(canvas.width, 960 + 56);
   const lines = texts.length - 4;
   assert.equal(canvas.height, 960 + 56 + 122 + lines * 32);

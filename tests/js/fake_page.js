@@ -191,10 +191,14 @@ export class FakeElement {
 /** Records each call on a canvas; `pixels` are those that were put last. */
 class FakeContext {
   calls = [];
+  styles = [];
   constructor() {
     const names = ["clearRect", "drawImage", "fillRect", "strokeRect", "beginPath", "moveTo"];
     for (const name of [...names, "lineTo", "stroke", "fillText"]) {
-      this[name] = (...values) => this.calls.push([name, ...values]);
+      this[name] = (...values) => {
+        this.calls.push([name, ...values]);
+        this.styles.push([this.fillStyle, this.strokeStyle, this.lineWidth, this.textAlign]);
+      };
     }
   }
   createImageData(width, height) {
@@ -203,7 +207,8 @@ class FakeContext {
   getImageData() {
     return { data: this.pixels };
   }
-  putImageData(image) {
+  putImageData(image, x, y) {
+    if (x !== 0 || y !== 0) throw new Error("pixels are put at the upper left corner");
     this.pixels = image.data;
   }
   measureText(text) {

@@ -4,7 +4,7 @@ import { listenToPairs } from "../../app/workbench/capfilt_tab/pairs.js";
 import { openPage } from "./fake_page.js";
 
 const text = (number, words) =>
-  `<li data-text="${number}"><p class="words"><span>${words}</span></p><p class="acts">` +
+  `<li data-text="${number}"><p class="words"><span>${words}</span></p><p class="actions">` +
   '<button data-act="judge" data-verdict="accepted">Accept</button>' +
   '<button data-act="judge" data-verdict="rejected">Reject</button>' +
   '<button data-act="edit">Edit</button><button data-act="why">Why?</button></p></li>';

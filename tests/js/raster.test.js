@@ -130,6 +130,7 @@ test("a grey copy keeps how light each pixel is", () => {
   made.getContext("2d").pixels = [100, 0, 0, 255, 0, 100, 0, 255, 0, 0, 100, 7];
   const copy = greyCopy("image", 3, 1);
   assert.deepEqual([copy.width, copy.height], [3, 1]);
+  assert.deepEqual(copy.context.calls, [["drawImage", "image", 0, 0, 3, 1]]);
   const expected = [29.9, 29.9, 29.9, 255, 58.7, 58.7, 58.7, 255, 11.4, 11.4, 11.4, 7];
   copy.context.pixels.forEach((value, at) => {
     close(value, expected[at]);

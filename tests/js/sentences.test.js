@@ -216,6 +216,11 @@ test("self-attention names other queries than the one itself", () => {
 });
 
 test("measures and masks in words", () => {
+  assert.match(
+    says.describeMeasure({ measure: "focus", query: 3 }),
+    /query 3 .*: 0% is an even map/,
+  );
+  assert.match(says.describeMeasure({ measure: "class", query: 3 }), /to the class token/);
   assert.match(says.describeMeasure({ measure: "peak", query: 3 }), /query 3's attention on one/);
   assert.match(says.describeMask(0, false), /^Press or drag over patches/);
   assert.match(says.describeMask(1, false), /^1 patch hidden\. /);

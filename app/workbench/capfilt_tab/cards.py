@@ -1,6 +1,6 @@
 """Pairs as HTML: web and written texts side by side, each with its bar, verdict and reason.
 
-What a browser does with them stands in pairs.js, their looks in pairs.css.
+What a browser does with them stands in pairs.js, the styles in pairs.css.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
         f'<li class="{state} {text.verdict}" data-text="{text.number}">'
         f'<p class="words"><span>{words}</span>{said}</p>{_bar(scored, rules.threshold)}'
         f'<p class="reason"><b>{state}</b>: {escape(decision.reason)}</p>'
-        f'<p class="acts">{_button("judge", "accepted", "Accept", text)}'
+        f'<p class="actions">{_button("judge", "accepted", "Accept", text)}'
         f"{_button('judge', 'rejected', 'Reject', text)}"
         f'<button type="button" data-act="edit" aria-label="Edit: {words}">Edit</button>'
         f'<button type="button" data-act="why" aria-label="Why: {words}">Why?</button></p></li>'

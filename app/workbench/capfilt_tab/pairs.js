@@ -19,7 +19,7 @@ export function listenToPairs(element, trigger, watch) {
     box.value = draft.words;
     box.setAttribute("aria-label", "The edited text");
     const bar = document.createElement("p");
-    bar.className = "acts";
+    bar.className = "actions";
     for (const [act, label] of [
       ["save", "Score it"],
       ["cancel", "Cancel"],

@@ -69,7 +69,7 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.files = build_drop_area(label="Images to caption", elem_id="caption-files")
     ui.begin, ui.stop = build_buttons("Caption all", "caption-many", ready=True)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.said = gr.HTML(container=False, elem_classes="status-area")
     ui.table = tables.build_table(elem_id="captioned")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
     given = [ui.session, ui.batch, ui.turn]

@@ -1,6 +1,6 @@
 """Tables of results as HTML: bars for scores, sorted by the visitor, read aloud in full.
 
-What a browser does with them (sort, copy, send on) stands in table.js, their looks in table.css.
+What a browser does with them (sort, copy, send on) stands in table.js, the styles in table.css.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def status(words: str, **more: Any) -> str:
     if not words:
         return ""
     role, kind = ("alert", "problem") if more.get("problem") else ("status", "plain")
-    return f'<p class="said {kind}" role="{role}">{escape(words)}</p>'
+    return f'<p class="status-line {kind}" role="{role}">{escape(words)}</p>'
 
 
 def problems(found: Sequence[tuple[str, str]]) -> str:

@@ -23,28 +23,34 @@ import { describe } from "./sentences.js";
 import { readStack } from "./stack.js";
 import { createWords } from "./words.js";
 
+/** What is shown before a visitor chooses anything. */
+function defaultView() {
+  return {
+    signal: "attention",
+    layer: MEAN,
+    head: MEAN,
+    query: 0,
+    text: 0,
+    token: null,
+    scale: "shared",
+    sort: "index",
+    measure: "focus",
+    raw: false,
+    grey: true,
+    clip: false,
+    opacity: 0.85,
+    patch: null,
+    hovered: null,
+    masking: false,
+    masked: new Set(),
+  };
+}
+
+/** Builds the explorer inside its markup; `trigger(name, data)` sends an event to the server. */
 export function createExplorer(element, trigger) {
   const ui = {
     part: (name) => element.querySelector(`[data-part="${name}"]`),
-    view: {
-      signal: "attention",
-      layer: MEAN,
-      head: MEAN,
-      query: 0,
-      text: 0,
-      token: null,
-      scale: "shared",
-      sort: "index",
-      measure: "focus",
-      raw: false,
-      grey: true,
-      clip: false,
-      opacity: 0.85,
-      patch: null,
-      hovered: null,
-      masking: false,
-      masked: new Set(),
-    },
+    view: defaultView(),
     stack: null,
     before: null,
     derived: null,
