@@ -59,7 +59,7 @@ def measure_context(
 def usage_html(taken: ContextUsage) -> str:
     """Return the HTML of a bar, and what it means in words."""
     parts = {
-        "picture": taken.image,
+        "image": taken.image,
         "history": taken.history,
         "question": taken.question,
         "answer": taken.answer,

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLE = Path(__file__).parent / "style.css"
-KEYS = Path(__file__).parent / "keys.html"
-"""A script for the head of the page: keys and pasted images."""
+from app.workbench.scripts import bundle
+
+HERE = Path(__file__).parent
+STYLES = (HERE / "style.css", HERE / "tabs.css")
+
+
+def head_script() -> str:
+    """Return the script in the head of the page: keys, and images that are pasted or dropped."""
+    return f'<script type="module">{bundle([HERE / "keys.js"], "listenToPage();")}</script>'
 
 
 def calm_theme() -> gr.themes.Base:

@@ -101,7 +101,7 @@ def word(page: Page, position: int) -> Locator:
 
 def brightest_patch(page: Page) -> int:
     settle(page)
-    across, down = part(page, "picture").evaluate(BRIGHTEST)
+    across, down = part(page, "image").evaluate(BRIGHTEST)
     return int(down * ROWS) * COLS + int(across * COLS)
 
 
@@ -118,7 +118,7 @@ def test_peak_lands_where_it_is(open_explorer: Open, size: tuple[int, int], raw:
         query(page, number).click()
         page.mouse.move(0, 0)
         assert brightest_patch(page) == peak(number)
-    box = part(page, "picture").bounding_box()
+    box = part(page, "image").bounding_box()
     assert box["width"] / box["height"] == pytest.approx(size[0] / size[1], rel=0.02)
 
 
@@ -138,8 +138,8 @@ def test_map_between_patches_is_smooth_and_never_negative(page: Page) -> None:
 
 def test_starts_with_the_query_that_found_the_text(page: Page) -> None:
     expect(part(page, "title")).to_have_text("Query 2 · mean of all layers, mean of all heads")
-    expect(part(page, "match-said")).to_contain_text("Query 2 wins with a cosine of 0.500")
-    expect(part(page, "match-said")).to_contain_text("query 3 is 0.100 behind")
+    expect(part(page, "match-description")).to_contain_text("Query 2 wins with a cosine of 0.500")
+    expect(part(page, "match-description")).to_contain_text("query 3 is 0.100 behind")
     assert part(page, "bars").locator(".winner").get_attribute("data-query") == "2"
     assert part(page, "bars").locator(".second").get_attribute("data-query") == "3"
 
@@ -228,7 +228,7 @@ def test_words_agree_with_those_of_the_server(page: Page) -> None:
                 f"Query {number} · layer {real}, mean of all heads"
             )
             said = stack["alts"][layer][number].partition(": ")[2]
-            words = part(page, "said").inner_text().lower()
+            words = part(page, "description").inner_text().lower()
             place = said.partition(",")[0]
             assert ("flat map" in words) if "flat" in said else words.startswith(place)
 
@@ -236,7 +236,9 @@ def test_words_agree_with_those_of_the_server(page: Page) -> None:
 def test_answer_is_read_word_by_word(page: Page) -> None:
     part(page, "texts").get_by_role("button", name="octopus").click()
     expect(part(page, "title")).to_have_text("What the model wrote · “octopus”, word 2")
-    expect(part(page, "said")).to_contain_text("60% of what the model attended to was the image")
+    expect(part(page, "description")).to_contain_text(
+        "60% of what the model attended to was the image"
+    )
     assert brightest_patch(page) == ROWS * COLS - 1
 
 
@@ -257,7 +259,9 @@ def test_words_count_by_position(page: Page) -> None:
     for position in (0, 3):
         word(page, position).click()
         expect(part(page, "title")).to_have_text(f"The text · “a”, word {position + 1}")
-        expect(part(page, "said")).to_contain_text(f"heard most by queries {position} (")
+        expect(part(page, "description")).to_contain_text(
+            f"The queries that attend to it most: {position} ("
+        )
         found.append(brightest_patch(page))
     assert found == [peak(0), peak(3)]
     page.keyboard.press("ArrowRight")
@@ -284,7 +288,7 @@ def test_hostile_words_stay_text(open_explorer: Open) -> None:
 
 def test_flat_map_is_said_and_grey(page: Page) -> None:
     query(page, FLAT_QUERY).click()
-    expect(part(page, "said")).to_contain_text("A flat map")
+    expect(part(page, "description")).to_contain_text("A flat map")
     expect(query(page, FLAT_QUERY)).to_contain_text("flat")
     assert "grayscale" in query(page, FLAT_QUERY).locator("canvas").evaluate(
         "(canvas) => getComputedStyle(canvas).filter"
@@ -313,7 +317,7 @@ def test_order_of_the_queries(page: Page) -> None:
 
 def test_alike_queries_stand_side_by_side(open_explorer: Open) -> None:
     page = open_explorer(make_stack(trace=twins()))
-    part(page, "sort").select_option("alike")
+    part(page, "sort").select_option("similarity")
     settle(page)
     order = (
         part(page, "maps")
@@ -324,22 +328,22 @@ def test_alike_queries_stand_side_by_side(open_explorer: Open) -> None:
     for one, other in ((0, 3), (1, 4)):
         assert abs(order.index(one) - order.index(other)) == 1
     query(page, order[-1]).click()
-    row = part(page, "row").evaluate("(row) => row.style.getPropertyValue('--row')")
+    row = part(page, "self-attention-row").evaluate("(row) => row.style.getPropertyValue('--row')")
     assert float(row) == pytest.approx((QUERIES - 1) / QUERIES)  # rows are in the same order
-    box = part(page, "pairs").bounding_box()
-    part(page, "pairs").hover(position={"x": 2, "y": box["height"] - 2})
+    box = part(page, "self-attention").bounding_box()
+    part(page, "self-attention").hover(position={"x": 2, "y": box["height"] - 2})
     said = f"Query {order[-1]} gives"
-    expect(part(page, "pair")).to_contain_text(said)
-    expect(part(page, "pair")).to_contain_text(f"to query {order[0]}.")
+    expect(part(page, "self-attention-value")).to_contain_text(said)
+    expect(part(page, "self-attention-value")).to_contain_text(f"to query {order[0]}.")
 
 
 def test_faint_map_is_said_and_can_be_seen_by_itself(page: Page) -> None:
     query(page, 0).click()
     part(page, "layer").select_option(label="0")
     part(page, "scale").select_option("stack")
-    expect(part(page, "said")).to_contain_text("Faint here: its peak is 33% of the highest")
+    expect(part(page, "description")).to_contain_text("Faint here: its peak is 33% of the highest")
     part(page, "scale").select_option("own")
-    expect(part(page, "said")).not_to_contain_text("Faint here")
+    expect(part(page, "description")).not_to_contain_text("Faint here")
 
 
 def test_one_bright_patch_can_be_clipped(page: Page) -> None:
@@ -357,15 +361,15 @@ def test_map_is_kept_and_compared_with_another(page: Page) -> None:
     expect(part(page, "compare")).to_be_hidden()
     query(page, 0).click()
     part(page, "keep").click()
-    expect(part(page, "compare-said")).to_contain_text("The two are the same.")
-    expect(part(page, "differing")).to_be_hidden()
+    expect(part(page, "compare-description")).to_contain_text("The two are the same.")
+    expect(part(page, "difference-figure")).to_be_hidden()
     query(page, 3).click()  # its peak is patch 0, in the corner; that of query 0 is beside it
     expect(part(page, "kept-name")).to_contain_text("Query 0 · mean of all layers")
     expect(part(page, "shown-name")).to_contain_text("Query 3 · mean of all layers")
     # A peak holds 0.20 on average, the other patches 0.01 each, sent in steps of 0.30 / 255.
     peak, other = 170, 8
     moved = round(100 * (peak - other) / (peak + 15 * other))
-    expect(part(page, "compare-said")).to_contain_text(f"{moved}% of the map lies elsewhere")
+    expect(part(page, "compare-description")).to_contain_text(f"{moved}% of the map lies elsewhere")
     expect(part(page, "difference-ticks")).to_have_text(f"−{moved}%0+{moved}%")
     expect(part(page, "kept-ticks")).to_have_text(
         part(page, "shown-ticks").inner_text().replace("\n", "")
@@ -386,9 +390,9 @@ def test_kept_map_outlives_its_text_and_its_image(page: Page) -> None:
     page.evaluate("(stack) => explorer.show(stack)", make_stack(striped(160, 40), text=HOSTILE))
     expect(part(page, "kept-name")).to_contain_text("for “a car and a")
     expect(part(page, "shown-name")).to_contain_text(HOSTILE)
-    expect(part(page, "compare-said")).to_contain_text("The two are the same")
+    expect(part(page, "compare-description")).to_contain_text("The two are the same")
     query(page, 3).click()
-    expect(part(page, "compare-said")).to_contain_text("The images differ")
+    expect(part(page, "compare-description")).to_contain_text("The images differ")
     assert page.evaluate("window.broken") is None
     shapes = [part(page, name).bounding_box() for name in ("kept", "shown")]
     sides = [box["width"] / box["height"] for box in shapes]
@@ -404,7 +408,7 @@ def test_what_was_chosen_a_moment_ago_is_kept(page: Page) -> None:
       document.querySelector('[data-part="keep"]').click();
     }""")  # before the next frame is drawn
     expect(part(page, "kept-name")).to_contain_text("Query 3")
-    expect(part(page, "compare-said")).to_contain_text("The two are the same")
+    expect(part(page, "compare-description")).to_contain_text("The two are the same")
 
 
 def test_other_grids_are_shown_without_a_difference(page: Page) -> None:
@@ -414,7 +418,9 @@ def test_other_grids_are_shown_without_a_difference(page: Page) -> None:
         one["values"] = base64.b64encode(base64.b64decode(one["values"])[:8]).decode()
     stack |= {"rows": 2, "cols": 4, "answer": None}
     page.evaluate("(stack) => explorer.show(stack)", stack)
-    expect(part(page, "compare-said")).to_contain_text("The grids differ (4 × 4 and 2 × 4 patches)")
+    expect(part(page, "compare-description")).to_contain_text(
+        "The grids differ (4 × 4 and 2 × 4 patches)"
+    )
     expect(part(page, "difference")).to_be_hidden()
 
 
@@ -445,7 +451,7 @@ def twins() -> Trace:
 
 def test_pointing_at_a_patch_names_the_queries_that_look_there(page: Page) -> None:
     page.set_viewport_size({"width": 1000, "height": 900})
-    canvas = part(page, "picture")
+    canvas = part(page, "image")
     box = canvas.bounding_box()
     row, col = divmod(peak(1), COLS)
     middle = ((col + 0.5) / COLS * box["width"], (row + 0.5) / ROWS * box["height"])
@@ -458,7 +464,7 @@ def test_pointing_at_a_patch_names_the_queries_that_look_there(page: Page) -> No
 def test_patches_are_painted_and_sent_once(page: Page) -> None:
     part(page, "masking").click()
     expect(part(page, "ask-again")).to_be_disabled()
-    canvas = part(page, "picture")
+    canvas = part(page, "image")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     y = box["y"] + box["height"] / ROWS / 2
@@ -466,7 +472,7 @@ def test_patches_are_painted_and_sent_once(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, y, steps=12)
     page.mouse.up()
-    expect(part(page, "mask-said")).to_contain_text("3 patches hidden")
+    expect(part(page, "mask-description")).to_contain_text("3 patches hidden")
     assert sent(page) == []
     part(page, "ask-again").click()
     assert sent(page) == [["mask", {"patches": [0, 1, 2]}]]
@@ -474,7 +480,7 @@ def test_patches_are_painted_and_sent_once(page: Page) -> None:
 
 def test_patches_are_hidden_by_keyboard(page: Page) -> None:
     part(page, "masking").click()
-    part(page, "picture").focus()
+    part(page, "image").focus()
     for key in ("Shift+ArrowRight", "Shift+ArrowDown", "Space"):
         page.keyboard.press(key)
         settle(page)
@@ -490,7 +496,7 @@ def test_answer_has_no_score_to_be_tested_by(page: Page) -> None:
 
 
 def tell(page: Page, finding: dict[str, Any] | None) -> None:
-    page.evaluate("(finding) => explorer.tell(finding)", finding)
+    page.evaluate("(finding) => explorer.showFinding(finding)", finding)
 
 
 def test_progress_can_be_stopped(page: Page) -> None:
@@ -554,7 +560,7 @@ def test_example_is_no_subject_for_further_questions(open_explorer: Open) -> Non
     page = open_explorer(make_stack(example=True, note="A finished example."))
     part(page, "masking").click()
     part(page, "mask-peak").click()
-    expect(part(page, "mask-said")).to_contain_text("press “Look inside” first")
+    expect(part(page, "mask-description")).to_contain_text("press “Look inside” first")
     expect(part(page, "ask-again")).to_be_disabled()
     expect(part(page, "test")).to_be_disabled()
 
@@ -579,8 +585,8 @@ def test_choice_survives_another_image_of_the_same_shape(page: Page) -> None:
 
 
 def test_what_is_shown_is_said_aloud(page: Page) -> None:
-    expect(part(page, "said")).to_have_attribute("aria-live", "polite")
-    label = part(page, "picture").get_attribute("aria-label") or ""
+    expect(part(page, "description")).to_have_attribute("aria-live", "polite")
+    label = part(page, "image").get_attribute("aria-label") or ""
     assert label.startswith("Query 2 ·") and "Strongest" in label
 
 

@@ -73,7 +73,7 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
     try:
         with visit(browser, f"{serve(page, waiting.settings)}?tab=inside") as journey:
             expect(part(journey, "note")).to_contain_text("A finished example")
-            expect(part(journey, "said")).to_contain_text("Strongest")
+            expect(part(journey, "description")).to_contain_text("Strongest")
             press(journey, "snail")
             expect(part(journey, "title")).to_contain_text("“snail”")
     finally:
@@ -88,7 +88,7 @@ def test_from_image_to_word_to_query(inside: Journey, services: Services) -> Non
     expect(part(inside, "look-finding")).to_be_hidden()
     press(inside, "snail")
     expect(part(inside, "title")).to_have_text(re.compile("The text · “snail”, word"))
-    expect(part(inside, "said")).to_contain_text("heard most by queries")
+    expect(part(inside, "description")).to_contain_text("The queries that attend to it most")
 
     press(inside, "Test this map")
     tested = part(inside, "test-finding")
@@ -112,7 +112,7 @@ def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
     for key in ("ArrowRight", "ArrowDown", "ArrowDown", "h", "p", "ArrowLeft", "ArrowUp"):
         inside.page.keyboard.press(key)
     part(inside, "opacity").fill("40")
-    part(inside, "sort").select_option("alike")
+    part(inside, "sort").select_option("similarity")
     part(inside, "clip").check()
     part(inside, "keep").click()
     part(inside, "scale").select_option("own")
@@ -126,12 +126,12 @@ def test_two_texts_are_compared(inside: Journey) -> None:
     look(inside)
     press(inside, "Best match")
     inside.page.keyboard.press("c")
-    expect(part(inside, "compare-said")).to_contain_text("The two are the same")
+    expect(part(inside, "compare-description")).to_contain_text("The two are the same")
     inside.page.get_by_label("A text about the image").fill("a city")
     inside.press("Look inside")
     expect(part(inside, "shown-name")).to_contain_text("for “a city”")
     expect(part(inside, "kept-name")).to_contain_text("snail")
-    expect(part(inside, "compare-said")).to_contain_text("of the map lies elsewhere")
+    expect(part(inside, "compare-description")).to_contain_text("of the map lies elsewhere")
     expect(part(inside, "difference-ticks")).to_contain_text("%0+")
 
 
@@ -147,7 +147,9 @@ def test_answer_of_the_chat_is_followed(inside: Journey) -> None:
     texts = part(inside, "texts")
     expect(texts).to_contain_text("Question: What is to the left of the snail? Answer:")
     texts.get_by_label("What the model wrote").get_by_role("button", name="cap").click()
-    expect(part(inside, "said")).to_contain_text("of what the model attended to was the image")
+    expect(part(inside, "description")).to_contain_text(
+        "of what the model attended to was the image"
+    )
     expect(part(inside, "test")).to_be_disabled()
 
 

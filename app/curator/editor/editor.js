@@ -3,7 +3,7 @@
 // draft. What is sent names its item and its text, so that it never counts for others.
 const DRAFT_MILLISECONDS = 500;
 
-export default function (component) {
+export default function startEditor(component) {
   const { parentElement, data, setStateValue, setTriggerValue } = component;
   const box = parentElement.querySelector("textarea");
   const label = parentElement.querySelector("label");

@@ -54,7 +54,7 @@ def build_acts(ui: SimpleNamespace, services: Services) -> None:
             ui.dataset = gr.Textbox(
                 "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
             )
-    ui.kept = gr.HTML(container=False, elem_classes="saying")
+    ui.kept = gr.HTML(container=False, elem_classes="status-area")
 
 
 def wire_acts(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:

@@ -1,6 +1,6 @@
 """Pairs as HTML: web and written texts side by side, each with its bar, verdict and reason.
 
-What a browser does with them stands in pairs.js, their looks in pairs.css.
+What a browser does with them stands in pairs.js, the styles in pairs.css.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gradio as gr
 
 from app.inference.batches import BatchItem
 from app.inference.capfilt_tasks import CapFiltSession, ImageCard, JudgedText, filtered_texts
+from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
@@ -28,7 +29,7 @@ def build_cards() -> gr.HTML:
     `why` (card, text)."""
     return gr.HTML(
         css_template=(HERE / "pairs.css").read_text("utf-8"),
-        js_on_load=(HERE / "pairs.js").read_text("utf-8"),
+        js_on_load=bundle([HERE / "pairs.js"], "listenToPairs(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id="pairs",
@@ -102,7 +103,7 @@ def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
         f'<li class="{state} {text.verdict}" data-text="{text.number}">'
         f'<p class="words"><span>{words}</span>{said}</p>{_bar(scored, rules.threshold)}'
         f'<p class="reason"><b>{state}</b>: {escape(decision.reason)}</p>'
-        f'<p class="acts">{_button("judge", "accepted", "Accept", text)}'
+        f'<p class="actions">{_button("judge", "accepted", "Accept", text)}'
         f"{_button('judge', 'rejected', 'Reject', text)}"
         f'<button type="button" data-act="edit" aria-label="Edit: {words}">Edit</button>'
         f'<button type="button" data-act="why" aria-label="Why: {words}">Why?</button></p></li>'

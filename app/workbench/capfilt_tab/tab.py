@@ -96,9 +96,9 @@ def build_capfilt_tab(services: Services, panel: SimpleNamespace) -> None:
         elem_id="pair-threshold",
     )
     build_acts(ui, services)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.said = gr.HTML(container=False, elem_classes="status-area")
     ui.cards = build_cards()
-    ui.below = gr.HTML(container=False, elem_classes="saying")
+    ui.below = gr.HTML(container=False, elem_classes="status-area")
     ui.ordered = [ui.num, ui.prompt, *decoding.all]
     _wire(ui, services)
     wire_acts(ui, services, panel)

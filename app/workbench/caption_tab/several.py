@@ -35,7 +35,7 @@ from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 
 COLUMNS = (
-    tables.Column(label="Picture", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     tables.Column(label="Best caption"),
     ITM,
     ITC,
@@ -64,7 +64,7 @@ def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any
     gr.HTML(ABOUT, elem_classes="about", container=False)
     ui.files = build_drop_area(label="Images to caption", elem_id="caption-files")
     ui.begin, ui.stop = build_buttons("Caption all", "caption-many", ready=True)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.said = gr.HTML(container=False, elem_classes="status-area")
     ui.table = tables.build_table(elem_id="captioned")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
     given = [ui.session, ui.batch, ui.turn]

@@ -46,12 +46,12 @@ def build_panel(services: Services, session: gr.State) -> SimpleNamespace:
     )
     ui.image = gr.Image(
         arrival.image.shown if arrival.image else None,
-        label="Picture",
+        label="Image",
         placeholder="Drop, paste or choose an image",
-        sources=["upload"],  # keys.html adds pasting, wherever the cursor is
+        sources=["upload"],  # keys.js adds pasting, wherever the cursor is
         buttons=[],
         height=250,
-        elem_id="picture",
+        elem_id="image",
     )
     ui.choose = gr.Button("Drop, paste or choose an image", size="sm", elem_id="choose")
     ui.notice = gr.HTML(elem_id="notice", container=False)

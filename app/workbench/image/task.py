@@ -45,7 +45,7 @@ class Words:
 def build_saying(*, ready: bool) -> gr.HTML:
     """The place for messages; `ready` where there is an image already."""
     said = "" if ready else tables.status(NO_IMAGE)
-    return gr.HTML(said, container=False, elem_classes="saying")
+    return gr.HTML(said, container=False, elem_classes="status-area")
 
 
 def wire_run(ui: SimpleNamespace, panel: SimpleNamespace, begun: gr.events.Dependency) -> None:

@@ -32,7 +32,7 @@ SHORTLIST = 16
 LONGEST_TEXT = 1000
 """Characters of what is looked for."""
 COLUMNS = (
-    tables.Column(label="Picture", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     ITM,
     ITC,
 )
@@ -67,7 +67,7 @@ def build_search(services: Services, panel: SimpleNamespace) -> None:
         elem_id="search-text",
     )
     ui.begin, ui.stop = build_buttons("Find the image", "search", ready=True)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
+    ui.said = gr.HTML(container=False, elem_classes="status-area")
     ui.table = tables.build_table(elem_id="found")
     screen = [ui.said, ui.table, ui.begin, ui.stop]
     begun = [ui.shelf, ui.turn, *screen]

@@ -1,8 +1,7 @@
 // A table of results: sort by a heading, copy a text, look inside with it.
-// `element`, `trigger` and `watch` are Gradio's.
-let order = null; // {column, falling}, once the visitor chose one
 
-function sortRows() {
+/** Sorts the rows of a table by a column; rows without a value come last. */
+export function sortRows(element, order) {
   const body = element.querySelector("tbody");
   if (!body || !order) return;
   const heads = [...element.querySelectorAll("th")];
@@ -33,7 +32,8 @@ function textOf(button) {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // a page that came without encryption has no clipboard of that kind
+  } catch {
+    // a page that came without encryption has no clipboard of that kind
     const box = document.createElement("textarea");
     box.value = text;
     document.body.append(box);
@@ -43,27 +43,34 @@ async function copy(text) {
   }
 }
 
-element.addEventListener("click", async (event) => {
-  const button = event.target.closest("button");
-  if (!button) return;
-  if ("sort" in button.dataset) {
-    const head = button.closest("th");
-    const column = [...head.parentElement.children].indexOf(head);
-    const state = head.getAttribute("aria-sort");
-    const falling = state ? state === "ascending" : head.className !== "text";
-    order = { column, falling };
-    sortRows();
-  } else if ("copy" in button.dataset) {
-    await copy(textOf(button));
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  } else if ("look" in button.dataset) {
-    trigger("select", { text: textOf(button) });
-  }
-});
+/** `element`, `trigger` and `watch` are those that Gradio gives a component. */
+export function listenToTable(element, trigger, watch) {
+  let order = null; // {column, falling}, once the visitor chose one
 
-// A new table comes in the server's order; while one grows, the visitor's is kept.
-watch("value", () => {
-  if (element.querySelector("tbody")) sortRows();
-  else order = null;
-});
+  element.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if ("sort" in button.dataset) {
+      const head = button.closest("th");
+      const column = [...head.parentElement.children].indexOf(head);
+      const state = head.getAttribute("aria-sort");
+      const falling = state ? state === "ascending" : head.className !== "text";
+      order = { column, falling };
+      sortRows(element, order);
+    } else if ("copy" in button.dataset) {
+      await copy(textOf(button));
+      button.textContent = "Copied";
+      setTimeout(() => {
+        button.textContent = "Copy";
+      }, 1500);
+    } else if ("look" in button.dataset) {
+      trigger("select", { text: textOf(button) });
+    }
+  });
+
+  // A new table comes in the server's order; while one grows, the visitor's is kept.
+  watch("value", () => {
+    if (element.querySelector("tbody")) sortRows(element, order);
+    else order = null;
+  });
+}

@@ -1,6 +1,6 @@
 """Tables of results as HTML: bars for scores, sorted by the visitor, read aloud in full.
 
-What a browser does with them (sort, copy, send on) stands in table.js, their looks in table.css.
+What a browser does with them (sort, copy, send on) stands in table.js, the styles in table.css.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 import gradio as gr
 from PIL import Image
+
+from app.workbench.scripts import bundle
 
 HERE = Path(__file__).parent
 NOTHING = '<span class="none">–</span>'
@@ -50,7 +52,7 @@ def build_table(*, elem_id: str) -> gr.HTML:
     visitor wants to look inside the model with it."""
     return gr.HTML(
         css_template=(HERE / "table.css").read_text("utf-8"),
-        js_on_load=(HERE / "table.js").read_text("utf-8"),
+        js_on_load=bundle([HERE / "table.js"], "listenToTable(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id=elem_id,
@@ -170,7 +172,7 @@ def status(words: str, **more: Any) -> str:
     if not words:
         return ""
     role, kind = ("alert", "problem") if more.get("problem") else ("status", "plain")
-    return f'<p class="said {kind}" role="{role}">{escape(words)}</p>'
+    return f'<p class="status-line {kind}" role="{role}">{escape(words)}</p>'
 
 
 def problems(found: Sequence[tuple[str, str]]) -> str:

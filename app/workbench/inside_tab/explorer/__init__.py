@@ -1,8 +1,8 @@
 """The explorer of the Q-Former: one Gradio component whose code runs in the browser.
 
-The server sends a stack of maps once (`blip2core.explain.stack`); everything a visitor then looks
-at is drawn in the browser, without another request. Events come back only where the model is
-needed: `test` (the map on screen), `mask` (patches to hide), `halt`, and `export`.
+The server sends a stack of maps once (`blip2core.explain.stack`); every view of it is drawn in the
+browser, without another request. Events come back only where the model is needed: `test` (the map
+on screen), `mask` (patches to hide), `halt`, and `export`.
 """
 
 from pathlib import Path
@@ -10,51 +10,66 @@ from typing import Any
 
 import gradio as gr
 
+from app.workbench.scripts import bundle
+
 HERE = Path(__file__).parent
-SCRIPTS = (
+MODULES = (
     "numbers",
     "colours",
     "raster",
+    "formats",
     "stack",
+    "descriptions",
     "sentences",
-    "look",
-    "stage",
-    "compare",
+    "compare_sentences",
+    "derived",
+    "elements",
+    "chart",
+    "image_view",
+    "query_maps",
     "panels",
+    "words",
+    "self_attention",
+    "compare",
     "findings",
     "controls",
     "keys",
     "explorer",
 )
-"""Files of the browser's code, in the order in which they are read."""
+"""The ES modules of the browser's code, each after those that it imports."""
+STYLES = ("explorer", "panels", "findings")
+"""The style sheets, in the order of the cascade."""
 START = """
 const explorer = createExplorer(element, trigger);
 explorer.show(props.value);
-explorer.tell(props.findings);
+explorer.showFinding(props.findings);
 watch("value", () => explorer.show(props.value));
-watch("findings", () => explorer.tell(props.findings));
+watch("findings", () => explorer.showFinding(props.findings));
 watch("file", () => saveFile(props.file));
 // Events that Python listens to: "test", "mask", "halt", "export".
 """
 
 
-def script() -> str:
-    """The browser's code, up to and with `createExplorer(element, trigger)`."""
-    return "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+def script(start: str = "") -> str:
+    """Return the browser's code as the body of a function, then `start`.
+
+    Its names, `createExplorer(element, trigger)` among them, are known to `start` alone.
+    """
+    return bundle([HERE / f"{name}.js" for name in MODULES], start)
 
 
 def template() -> str:
-    """The markup that the code fills."""
+    """Return the markup that the code fills."""
     return (HERE / "template.html").read_text("utf-8")
 
 
 def style() -> str:
-    """The looks, as rules inside the component's own element."""
-    return (HERE / "explorer.css").read_text("utf-8")
+    """Return the rules inside the component's own element."""
+    return "\n".join((HERE / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
 def build_explorer(value: dict[str, Any] | None = None) -> gr.HTML:
-    """The component; its value is a stack's payload, with an optional `note` for the reader.
+    """Return the component; its value is a stack's payload, with an optional `note` to the reader.
 
     Two more properties can be sent by themselves, so that the stack travels once: `findings` (see
     findings.js) and `file`, a name and base64 data to save.
@@ -66,7 +81,7 @@ def build_explorer(value: dict[str, Any] | None = None) -> gr.HTML:
         file=None,
         html_template=template(),
         css_template=style(),
-        js_on_load=script() + START,
+        js_on_load=script(START),
         apply_default_css=False,
         elem_id="explorer",
     )

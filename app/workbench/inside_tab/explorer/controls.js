@@ -1,12 +1,20 @@
-// The controls beside the picture: from the view to them, and back.
+// The controls beside the image: from the view to them, and back.
 
-const CHOICES = { layer: Number, head: Number, sort: String, scale: String, measure: String };
-const TICKS = ["raw", "grey", "clip"];
+import { colourRamp } from "./colours.js";
+import { keepMap } from "./compare.js";
+import { deriveView } from "./derived.js";
+import { make, markChosen } from "./elements.js";
+import { saveFigure } from "./image_view.js";
+import { MEAN } from "./numbers.js";
+import { describe, WARNING } from "./sentences.js";
+
+const SELECTS = { layer: Number, head: Number, sort: String, scale: String, measure: String };
+const CHECKBOXES = ["raw", "grey", "clip"];
 
 /** What depends on the stack alone. */
-function fillControls({ part, stack, set }) {
-  const { width, height } = stack.picture;
-  part("stage").style.setProperty("--aspect", width / height);
+export function fillControls({ part, stack, set }) {
+  const { width, height } = stack.image;
+  part("image-view").style.setProperty("--aspect", width / height);
   part("note").hidden = !stack.note;
   part("note").textContent = stack.note ?? "";
   part("ramp").style.background = colourRamp();
@@ -33,27 +41,27 @@ function fillSelect(select, names) {
 }
 
 /** What depends on the view. */
-function drawControls({ part, view, stack, look }) {
-  for (const name of Object.keys(CHOICES)) part(name).value = String(view[name]);
-  for (const name of TICKS) part(name).checked = view[name];
+export function drawControls({ part, view, stack, derived }) {
+  for (const name of Object.keys(SELECTS)) part(name).value = String(view[name]);
+  for (const name of CHECKBOXES) part(name).checked = view[name];
   part("opacity").value = String(Math.round(view.opacity * 100));
-  part("depth").hidden = Boolean(look.single);
-  const signal = view.token === null ? look.signal.id : null;
-  choose([...part("signal").children], (button) => button.dataset.signal === signal);
-  part("test").disabled = Boolean(stack.example) || look.text?.id === "answer";
+  part("depth").hidden = Boolean(derived.single);
+  const signal = view.token === null ? derived.signal.id : null;
+  markChosen([...part("signal").children], (button) => button.dataset.signal === signal);
+  part("test").disabled = Boolean(stack.example) || derived.text?.id === "answer";
   part("masking").setAttribute("aria-pressed", String(view.masking));
   part("masked").hidden = !view.masking;
-  part("picture").classList.toggle("maskable", view.masking);
+  part("image").classList.toggle("maskable", view.masking);
   part("unmask").disabled = view.masked.size === 0;
   part("ask-again").disabled = view.masked.size === 0 || Boolean(stack.example);
 }
 
-function listenToControls(ui) {
+export function listenToControls(ui) {
   const { part, view, set, trigger } = ui;
-  for (const [name, read] of Object.entries(CHOICES)) {
+  for (const [name, read] of Object.entries(SELECTS)) {
     part(name).addEventListener("change", ({ target }) => set({ [name]: read(target.value) }));
   }
-  for (const name of TICKS) {
+  for (const name of CHECKBOXES) {
     part(name).addEventListener("change", ({ target }) => set({ [name]: target.checked }));
   }
   part("opacity").addEventListener("input", ({ target }) => set({ opacity: target.value / 100 }));
@@ -80,14 +88,14 @@ function shownMap({ view, stack }) {
 }
 
 /** The tenth of the patches where the map on screen is strongest. */
-function strongest({ stack, look }) {
-  const order = [...look.map.keys()].sort((a, b) => look.map[b] - look.map[a]);
+function strongest({ stack, derived }) {
+  const order = [...derived.map.keys()].sort((a, b) => derived.map[b] - derived.map[a]);
   return order.slice(0, Math.max(1, Math.round(stack.patches / 10)));
 }
 
-/** The map on screen stays, whatever is looked at next. */
-function keep(ui) {
-  ui.look = lookAt(ui.stack, ui.view); // what was chosen just now may not be drawn yet
+/** The map on screen stays, whatever is chosen next. */
+export function keep(ui) {
+  ui.derived = deriveView(ui.stack, ui.view); // what was chosen just now may not be drawn yet
   ui.kept = keepMap(ui);
   ui.set({});
 }
@@ -98,15 +106,15 @@ function forget(ui) {
   ui.part("keep").focus(); // the button that was pressed is gone
 }
 
-function save({ stage, stack, view }) {
-  const look = lookAt(stack, view); // what was chosen just now may not be drawn yet
-  const words = describe(stack, view, look);
-  saveFigure(stage, stack, view, {
-    map: look.map,
-    high: look.shownHigh,
+export function save({ imageView, stack, view }) {
+  const derived = deriveView(stack, view); // what was chosen just now may not be drawn yet
+  const words = describe(stack, view, derived);
+  saveFigure(imageView, stack, view, {
+    map: derived.map,
+    high: derived.shownHigh,
     ticks: words.ticks,
     unit: words.unit,
-    lines: [words.title, words.said, WARNING],
+    lines: [words.title, words.description, WARNING],
     name: words.name,
   });
 }

@@ -1,17 +1,59 @@
 // The explorer: one state (`ui.view`), the panels that draw it, and what changes it. Nothing here
 // asks the server for anything; `trigger` tells it of the few buttons that need the model.
 
-function createExplorer(element, trigger) {
+import { drawComparison } from "./compare.js";
+import { drawControls, fillControls, listenToControls } from "./controls.js";
+import { deriveView } from "./derived.js";
+import {
+  describeMask,
+  describeMatch,
+  describeMeasure,
+  describePatch,
+  describeSelfAttention,
+} from "./descriptions.js";
+import { fillTicks } from "./elements.js";
+import { drawFinding } from "./findings.js";
+import { createImageView } from "./image_view.js";
+import { listenToKeys } from "./keys.js";
+import { MEAN } from "./numbers.js";
+import { createBars, createMatrix } from "./panels.js";
+import { createMaps } from "./query_maps.js";
+import { createSelfAttention } from "./self_attention.js";
+import { describe } from "./sentences.js";
+import { readStack } from "./stack.js";
+import { createWords } from "./words.js";
+
+/** What is shown before a visitor chooses anything. */
+function defaultView() {
+  return {
+    signal: "attention",
+    layer: MEAN,
+    head: MEAN,
+    query: 0,
+    text: 0,
+    token: null,
+    scale: "shared",
+    sort: "index",
+    measure: "focus",
+    raw: false,
+    grey: true,
+    clip: false,
+    opacity: 0.85,
+    patch: null,
+    hovered: null,
+    masking: false,
+    masked: new Set(),
+  };
+}
+
+/** Builds the explorer inside its markup; `trigger(name, data)` sends an event to the server. */
+export function createExplorer(element, trigger) {
   const ui = {
-    part: (name) => element.querySelector('[data-part="' + name + '"]'),
-    view: {
-      signal: "attention", layer: MEAN, head: MEAN, query: 0, text: 0, token: null,
-      scale: "shared", sort: "index", measure: "focus", raw: false, grey: true, clip: false, opacity: 0.85,
-      patch: null, hovered: null, masking: false, masked: new Set(),
-    },
+    part: (name) => element.querySelector(`[data-part="${name}"]`),
+    view: defaultView(),
     stack: null,
     before: null,
-    look: null,
+    derived: null,
     panels: null,
     kept: null,
     compared: null,
@@ -20,7 +62,7 @@ function createExplorer(element, trigger) {
   };
   let waiting = false;
 
-  /** Changes the view; it is drawn once before the next frame, however many changes there are. */
+  /** Changes the view; changes before the next frame are drawn together. */
   ui.set = (changes) => {
     Object.assign(ui.view, changes);
     if (waiting || !ui.stack) return;
@@ -37,7 +79,7 @@ function createExplorer(element, trigger) {
     ui.set({ query, token: null, signal: ofQueries ? ui.view.signal : "attention" });
   };
 
-  ui.stage = createStage(ui.part("picture"), {
+  ui.imageView = createImageView(ui.part("image"), {
     patch: (patch) => ui.set({ patch }),
     paint: (patch, hides) => {
       ui.view.masked[hides ? "add" : "delete"](patch);
@@ -46,11 +88,11 @@ function createExplorer(element, trigger) {
   });
   listenToControls(ui);
   listenToKeys(ui);
-  new ResizeObserver(() => ui.set({})).observe(ui.part("stage"));
+  new ResizeObserver(() => ui.set({})).observe(ui.part("image-view"));
 
   return {
     show: (payload) => show(ui, payload),
-    tell: (finding) => drawFinding(ui.part, finding, () => trigger("halt")),
+    showFinding: (finding) => drawFinding(ui.part, finding, () => trigger("halt")),
   };
 }
 
@@ -58,16 +100,16 @@ function createExplorer(element, trigger) {
 function show(ui, payload) {
   ui.part("empty").hidden = Boolean(payload);
   ui.part("body").hidden = !payload;
-  for (const kind of ["look", "test", "mask"]) ui.part(kind + "-finding").hidden = true;
-  const before = (ui.before = ui.stack ?? ui.before); // nothing is shown between two pictures
+  for (const kind of ["look", "test", "mask"]) ui.part(`${kind}-finding`).hidden = true;
+  ui.before = ui.stack ?? ui.before; // nothing is shown between two images
   ui.stack = payload ? readStack(payload) : null;
   if (!ui.stack) return;
-  const start = before && fits(before, ui.stack) ? {} : firstView(ui.stack);
+  const start = ui.before && fits(ui.before, ui.stack) ? {} : firstView(ui.stack);
   Object.assign(ui.view, { patch: null, hovered: null, masked: new Set(), token: null }, start);
   fillControls(ui);
   ui.panels = makePanels(ui);
   ui.drawn = "";
-  ui.stage.setStack(ui.stack, () => ui.set({}));
+  ui.imageView.setStack(ui.stack, () => ui.set({}));
   ui.set({});
 }
 
@@ -94,47 +136,54 @@ function makePanels({ part, stack, set, pick }) {
     bars: createBars(part("bars"), stack, pick),
     matrix: createMatrix(part("matrix"), stack, set),
     words: createWords(part("texts"), stack, set),
-    pairs: createPairs(part("pairs"), part("row"), part("pair"), stack, pick),
+    selfAttention: createSelfAttention(
+      part("self-attention"),
+      part("self-attention-row"),
+      part("self-attention-value"),
+      stack,
+      pick,
+    ),
   };
 }
 
 function drawAll(ui) {
   const { view, stack, panels } = ui;
-  const look = (ui.look = lookAt(stack, view));
+  const derived = deriveView(stack, view);
+  ui.derived = derived;
   const { signal, layer, head, scale, sort, raw, clip } = view;
   const drawn = JSON.stringify([signal, layer, head, scale, sort, raw, clip]);
-  if (drawn === ui.drawn) panels.maps.point(view, look);
-  else panels.maps.draw(view, look);
+  if (drawn === ui.drawn) panels.maps.point(view, derived);
+  else panels.maps.draw(view, derived);
   ui.drawn = drawn;
-  ui.stage.draw(view, look.map, look.shownHigh);
-  panels.bars.draw(view, look);
-  panels.matrix.draw(view, look);
+  ui.imageView.draw(view, derived.map, derived.shownHigh);
+  panels.bars.draw(view, derived);
+  panels.matrix.draw(view, derived);
   panels.words.draw(view);
-  panels.pairs.draw(view, look);
+  panels.selfAttention.draw(view, derived);
   drawComparison(ui);
   drawWords(ui);
   drawControls(ui);
 }
 
-/** Everything that is said in words. */
-function drawWords({ part, view, stack, look }) {
-  const words = describe(stack, view, look);
+/** All texts on the page. */
+function drawWords({ part, view, stack, derived }) {
+  const words = describe(stack, view, derived);
   const texts = {
     title: words.title,
-    said: words.said,
+    description: words.description,
     method: words.method,
     unit: words.unit,
     legend: words.legend,
-    patch: describePatch(view.patch, stack, look),
-    "match-said": describeMatch(look),
-    "matrix-said": describeMeasure(view),
-    "listening-said": describeListening(stack, view.query),
-    "mask-said": describeMask(view.masked.size, stack.example),
+    patch: describePatch(view.patch, stack, derived),
+    "match-description": describeMatch(derived),
+    "matrix-description": describeMeasure(view),
+    "self-attention-description": describeSelfAttention(stack, view.query),
+    "mask-description": describeMask(view.masked.size, stack.example),
   };
   for (const [name, text] of Object.entries(texts)) {
     // Only where it differs, so that a screen reader is not told the same again.
     if (part(name).textContent !== text) part(name).textContent = text;
   }
-  part("picture").setAttribute("aria-label", words.title + ". " + words.said);
+  part("image").setAttribute("aria-label", `${words.title}. ${words.description}`);
   fillTicks(part("ticks"), words.ticks);
 }

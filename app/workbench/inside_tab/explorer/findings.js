@@ -1,18 +1,22 @@
-// What the model found when it was asked: whether a map can be trusted, what changes without some
-// patches. Comes as {kind: "look" | "test" | "mask", state: "running" | "done" | "failed", ...};
-// {state: "ended"} where nothing goes on any more.
+// Results that need the model: the test of a map, and the answer without some patches. A finding is
+// {kind: "look" | "test" | "mask", state: "running" | "done" | "failed", ...};
+// {state: "ended"} where nothing runs any more.
+
+import { chart } from "./chart.js";
+import { make } from "./elements.js";
 
 const TITLES = { look: "", test: "Does this map show what counts?", mask: "Asked again" };
 
-/** Draws a finding in its place; of no kind: whatever was going on has ended. */
-function drawFinding(part, finding, halt) {
+/** Draws a finding in its place; one of no kind means that nothing runs any more. */
+export function drawFinding(part, finding, halt) {
   for (const kind of Object.keys(TITLES)) {
-    const place = part(kind + "-finding");
+    const place = part(`${kind}-finding`);
     if (finding?.kind === kind) {
-      if (goesOn(place, finding)) continue;
+      if (updateProgress(place, finding)) continue;
       place.replaceChildren(...findingParts(finding, halt));
       place.hidden = false;
-      if (finding.state !== "running" && kind !== "look") place.scrollIntoView({ block: "nearest" });
+      if (finding.state !== "running" && kind !== "look")
+        place.scrollIntoView({ block: "nearest" });
     } else if (kind === "look" || place.querySelector("progress")) {
       place.hidden = true;
     }
@@ -23,7 +27,7 @@ function findingParts(finding, halt) {
   const title = TITLES[finding.kind];
   const head = title ? [make("h3", {}, title)] : [];
   if (finding.state === "failed") {
-    return [...head, make("p", { class: "sorry", role: "alert" }, finding.message)];
+    return [...head, make("p", { class: "problem", role: "alert" }, finding.message)];
   }
   if (finding.state === "running") return [...head, ...runningParts(finding, halt)];
   return [...head, ...(finding.kind === "test" ? testParts : maskParts)(finding.result)];
@@ -32,23 +36,25 @@ function findingParts(finding, halt) {
 function runningParts(finding, halt) {
   const bar = make("progress", {});
   const button = make("button", { type: "button", onclick: halt }, "Stop");
-  const said = make("p", { class: "hint" });
-  tellProgress(bar, said, finding);
-  return finding.kind === "look" ? [bar, said] : [make("div", { class: "running" }, bar, button), said];
+  const message = make("p", { class: "hint" });
+  drawProgress(bar, message, finding);
+  return finding.kind === "look"
+    ? [bar, message]
+    : [make("div", { class: "running" }, bar, button), message];
 }
 
-function tellProgress(bar, said, { done, total, what }) {
+function drawProgress(bar, message, { done, total, what }) {
   if (total) [bar.max, bar.value] = [total, done];
   else bar.removeAttribute("value");
   bar.setAttribute("aria-label", what);
-  said.textContent = what + (total ? " · " + done + " of " + total : " …");
+  message.textContent = what + (total ? ` · ${done} of ${total}` : " …");
 }
 
 /** Updates what is on screen already: a button that is replaced under the pointer is not pressed. */
-function goesOn(place, finding) {
+function updateProgress(place, finding) {
   const bar = place.querySelector("progress");
   if (finding.state !== "running" || place.hidden || !bar) return false;
-  tellProgress(bar, place.querySelector(".hint"), finding);
+  drawProgress(bar, place.querySelector(".hint"), finding);
   return true;
 }
 
@@ -61,7 +67,9 @@ function testParts(result) {
     make(
       "p",
       { class: "hint" },
-      "Patches are hidden in the order of the map “" + result.map + "”, and the matching " +
+      "Patches are hidden in the order of the map “" +
+        result.map +
+        "”, and the matching " +
         "probability is asked each time. If the map is right, the score falls early when its " +
         "strongest patches go first, and rises early when only they are shown. " +
         "Dashed: random orders.",
@@ -77,54 +85,21 @@ function testParts(result) {
   ];
 }
 
-const CHART = { width: 320, height: 180, left: 36, right: 12, top: 10, bottom: 34 };
-
-/** A small chart: a measured curve and that of chance, both from 0 to 1. */
-function chart(title, across, shares, measured, chance) {
-  const { width, height, left, right, top, bottom } = CHART;
-  const x = (share) => left + share * (width - left - right);
-  const y = (value) => top + (1 - value) * (height - top - bottom);
-  const place = (value, at) => x(shares[at]).toFixed(1) + "," + y(value).toFixed(1);
-  const points = (values) => values.map(place).join(" ");
-  const middle = (at, row, text) => draw("text", { x: at, y: row, "text-anchor": "middle" }, text);
-  const parts = [middle(x(0.5), height - 4, across)];
-  for (const value of [0, 0.5, 1]) {
-    const level = y(value);
-    parts.push(draw("line", { class: "rule", x1: left, x2: width - right, y1: level, y2: level }));
-    parts.push(draw("text", { x: left - 6, y: level + 4, "text-anchor": "end" }, value.toFixed(1)));
-    parts.push(middle(x(value), height - bottom + 15, percent(value)));
-  }
-  parts.push(draw("polyline", { class: "chance", points: points(chance) }));
-  parts.push(draw("polyline", { class: "measured", points: points(measured) }));
-  const areas = short(mean(measured)) + " on average, random orders " + short(mean(chance));
-  const what = { role: "img", "aria-label": title + ": " + areas };
-  const drawing = draw("svg", { viewBox: "0 0 " + width + " " + height, ...what }, ...parts);
-  return make("figure", {}, drawing, make("figcaption", {}, title));
-}
-
-/** An element of a drawing. */
-function draw(tag, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 // Asking without patches
 
 function maskParts(result) {
-  const hidden = result.hidden + " of " + result.patches + " patches hidden";
+  const hidden = `${result.hidden} of ${result.patches} patches hidden`;
   const { before, after } = result;
-  const question = result.question ? "“" + result.question + "”" : "What the model writes about it";
+  const question = result.question ? `“${result.question}”` : "What the model writes about it";
   const changed = before.answer !== after.answer;
   return [
     make("p", {}, question, ", and how well “", result.text, "” fits:"),
-    make("div", { class: "sides" }, side("Whole picture", before), side(hidden, after, before)),
+    make("div", { class: "sides" }, side("Whole image", before), side(hidden, after, before)),
     make(
       "p",
       { class: "hint" },
       (changed ? "The answer changed. " : "The answer stayed the same. ") +
-        "Hidden is what the encoder gave for these places; the others still know a little of them.",
+        "Hidden are the encoder's outputs at these patches; other outputs still carry traces of them.",
     ),
   ];
 }
@@ -133,14 +108,14 @@ function side(title, scores, before) {
   const change = (name) => {
     if (!before) return "";
     const by = scores[name] - before[name];
-    return " (" + (by < 0 ? "−" : "+") + Math.abs(by).toFixed(2) + ")";
+    return ` (${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)})`;
   };
   return make(
     "div",
     { class: "side-answer" },
     make("h4", {}, title),
     make("p", { class: "answer" }, scores.answer || "(no words)"),
-    make("p", {}, "Match (ITM) " + scores.itm.toFixed(2) + change("itm")),
-    make("p", {}, "Cosine (ITC) " + scores.itc.toFixed(2) + change("itc")),
+    make("p", {}, `Match (ITM) ${scores.itm.toFixed(2)}${change("itm")}`),
+    make("p", {}, `Cosine (ITC) ${scores.itc.toFixed(2)}${change("itc")}`),
   );
 }

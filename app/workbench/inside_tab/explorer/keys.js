@@ -1,9 +1,12 @@
 // The keyboard: arrows move, four letters act. Not while something is typed or slid.
 
+import { keep, save } from "./controls.js";
+import { MEAN } from "./numbers.js";
+
 const ACROSS = { ArrowLeft: -1, ArrowRight: 1 };
 const DOWN = { ArrowUp: -1, ArrowDown: 1 };
 
-function listenToKeys(ui) {
+export function listenToKeys(ui) {
   const { part, view, set } = ui;
   const letters = {
     h: () => set({ head: view.head === MEAN ? 0 : MEAN, signal: "attention", token: null }),
@@ -15,11 +18,11 @@ function listenToKeys(ui) {
     const { key, target } = event;
     const typing = target.closest("input:not([type=checkbox]), select, textarea");
     if (!ui.stack || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const onPicture = target === part("picture");
+    const onImage = target === part("image");
     const letter = event.shiftKey ? null : letters[key.toLowerCase()];
-    if (onPicture && event.shiftKey && key.startsWith("Arrow")) movePatch(ui, key);
+    if (onImage && event.shiftKey && key.startsWith("Arrow")) movePatch(ui, key);
     else if (key.startsWith("Arrow")) move(ui, key, target);
-    else if (onPicture && [" ", "Enter"].includes(key)) hidePatch(ui);
+    else if (onImage && [" ", "Enter"].includes(key)) hidePatch(ui);
     else if (letter) letter();
     else return;
     event.preventDefault();
@@ -29,7 +32,7 @@ function listenToKeys(ui) {
 
 /** An arrow means the nearest thing: words among words, heads in the matrix, else queries. */
 function move(ui, key, target) {
-  const { view, stack, look, set } = ui;
+  const { view, stack, derived, set } = ui;
   const across = ACROSS[key];
   if (!across) {
     const layer = nextOf(view.layer, DOWN[key], stack.layers.length);
@@ -41,16 +44,16 @@ function move(ui, key, target) {
   } else if (target.closest('[data-part="matrix"]')) {
     set({ head: nextOf(view.head, across, stack.heads), signal: "attention", token: null });
   } else {
-    const at = look.order.indexOf(view.query);
-    ui.pick(look.order[step(at, across, stack.queries)]);
+    const at = derived.order.indexOf(view.query);
+    ui.pick(derived.order[wrap(at, across, stack.queries)]);
   }
 }
 
 /** The patch that is pointed at, by keyboard. */
 function movePatch({ view, stack, set }, key) {
   if (view.patch === null) return set({ patch: 0 });
-  const row = step(Math.floor(view.patch / stack.cols), DOWN[key] ?? 0, stack.rows);
-  const col = step(view.patch % stack.cols, ACROSS[key] ?? 0, stack.cols);
+  const row = wrap(Math.floor(view.patch / stack.cols), DOWN[key] ?? 0, stack.rows);
+  const col = wrap(view.patch % stack.cols, ACROSS[key] ?? 0, stack.cols);
   return set({ patch: row * stack.cols + col });
 }
 
@@ -60,13 +63,13 @@ function hidePatch({ view, set }) {
   set({});
 }
 
-/** Round and round. */
-function step(at, by, count) {
+/** Goes round: after the last comes the first. */
+function wrap(at, by, count) {
   return (at + by + count) % count;
 }
 
 /** Through the places and the mean, which comes after the last. */
 function nextOf(place, by, count) {
-  const next = step(place === MEAN ? count : place, by, count + 1);
+  const next = wrap(place === MEAN ? count : place, by, count + 1);
   return next === count ? MEAN : next;
 }

@@ -1,50 +1,53 @@
 // Arithmetic on maps.
 
+export const MEAN = -1; // stands for the mean over layers or heads, and for all words of a text
+const NEARLY_EVEN = 0.995; // share of the highest entropy
+
 /** One index, or all of them where the mean is meant. */
-function chosen(index, count) {
+export function selectedIndices(index, count) {
   return index === MEAN ? [...Array(count).keys()] : [index];
 }
 
-function total(values) {
+export function total(values) {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-function mean(values) {
+export function mean(values) {
   return total(values) / Math.max(1, values.length);
 }
 
-function indexOfMax(values) {
+export function argmax(values) {
   return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
 }
 
-function highest(maps) {
+export function maxOfMaps(maps) {
   return Math.max(...maps.map((map) => Math.max(...map)));
 }
 
 /** The value that a share of some values reach at most; their highest where that is 0. */
-function quantile(values, share) {
+export function quantile(values, share) {
   const sorted = Float32Array.from(values).sort();
   return sorted[Math.floor(share * (sorted.length - 1))] || sorted[sorted.length - 1];
 }
 
-/** How much of a map lies elsewhere in another, from the difference of their shares: 0 to 1. */
-function movedShare(difference) {
+/** Total variation distance, 0 to 1, from the difference of two maps of shares. */
+export function totalVariation(difference) {
   return total(difference.map(Math.abs)) / 2;
 }
 
 /** A map as shares of its whole. */
-function sharesOf(map) {
+export function sharesOf(map) {
   const sum = total(map);
   return Float32Array.from(map, (value) => (sum > 0 ? value / sum : 0));
 }
 
 /** In which of `count` equal cells of a length a place lies. */
-function cellAt(place, size, count) {
+export function cellAt(place, size, count) {
   return Math.max(0, Math.min(count - 1, Math.floor((place / size) * count)));
 }
 
 /** How spread out a map is, in bits: 0 for one patch, log2(P) for an even map. */
-function entropy(map) {
+export function entropy(map) {
   const sum = total(map);
   if (!(sum > 0)) return Math.log2(map.length);
   return map.reduce((bits, value) => {
@@ -53,21 +56,20 @@ function entropy(map) {
   }, 0);
 }
 
-/** Whether no patch of a map stands out, so that its peak would be chance. */
-function isFlat(map, limit) {
+/** Whether no patch of a map stands out, so that its peak would mean nothing. */
+export function isFlat(map, limit) {
   const most = Math.max(...map);
   return most - Math.min(...map) <= limit * most;
 }
 
 /** Whether a map hardly differs from an even one. */
-function isNearlyEven(map) {
+export function isNearlyEven(map) {
   return entropy(map) > NEARLY_EVEN * Math.log2(map.length);
 }
-const NEARLY_EVEN = 0.995;
 
-/** An order that puts maps beside those most alike: the two likest groups join, until one is left. */
-function alikeTogether(maps) {
-  const like = maps.map((one) => maps.map((other) => likeness(one, other)));
+/** Returns an order with similar maps side by side (agglomerative clustering, average linkage). */
+export function orderBySimilarity(maps) {
+  const like = maps.map((one) => maps.map((other) => correlation(one, other)));
   const between = (one, other) => mean(one.flatMap((a) => other.map((b) => like[a][b])));
   let groups = maps.map((_, at) => [at]);
   while (groups.length > 1) {
@@ -85,7 +87,7 @@ function alikeTogether(maps) {
 }
 
 /** Correlation of two maps: 1 for the same shape, 0 for nothing in common. */
-function likeness(one, other) {
+export function correlation(one, other) {
   const [a, b] = [mean(one), mean(other)];
   let [both, first, second] = [0, 0, 0];
   for (let at = 0; at < one.length; at++) {

@@ -1,5 +1,7 @@
 // From a grid of numbers to pixels.
 
+import { colourIndex, DIVERGING, palette } from "./colours.js";
+
 /** For each of `size` pixels the four nearest of `count` cells and their weights (Catmull-Rom). */
 function cubicWeights(count, size) {
   const cells = new Int32Array(size * 4);
@@ -23,7 +25,7 @@ function cubicWeights(count, size) {
 }
 
 /** rows x cols numbers -> height x width numbers, bicubic, never below `lowest`. */
-function enlarge(values, rows, cols, height, width, lowest = 0) {
+export function enlarge(values, rows, cols, height, width, lowest = 0) {
   const across = cubicWeights(cols, width);
   const wide = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {
@@ -55,8 +57,8 @@ function enlarge(values, rows, cols, height, width, lowest = 0) {
  * is a difference (`signed`). Bright places cover what is below them more than dark ones do, up to
  * `opacity`.
  */
-function paintMap(canvas, map, rows, cols, how) {
-  const { smooth, high, opacity = 1, floor = 1, pixels = 192, signed = false } = how;
+export function paintMap(canvas, map, rows, cols, options) {
+  const { smooth, high, opacity = 1, floor = 1, pixels = 192, signed = false } = options;
   const factor = smooth ? Math.max(1, Math.ceil(pixels / Math.max(rows, cols))) : 1;
   const [width, height] = [cols * factor, rows * factor];
   if (canvas.width !== width || canvas.height !== height) {
@@ -65,7 +67,7 @@ function paintMap(canvas, map, rows, cols, how) {
   }
   const lowest = signed ? -Infinity : 0;
   const values = smooth ? enlarge(map, rows, cols, height, width, lowest) : map;
-  const table = signed ? DIVERGING : COLOURS;
+  const table = signed ? DIVERGING : palette;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   const data = image.data;
@@ -81,32 +83,32 @@ function paintMap(canvas, map, rows, cols, how) {
   return canvas;
 }
 
-/** A picture, perhaps none yet, with a map on it. `overlay` is a canvas to paint the map on first. */
-function paintOver(canvas, picture, overlay, map, { rows, cols }, how) {
+/** An image, perhaps none yet, with a map on it. `overlay` is a canvas to paint the map on first. */
+export function paintOver(canvas, image, overlay, map, { rows, cols }, options) {
   const { width, height } = canvas;
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
-  if (picture) context.drawImage(picture, 0, 0, width, height);
-  paintMap(overlay, map, rows, cols, how);
-  context.imageSmoothingEnabled = how.smooth;
+  if (image) context.drawImage(image, 0, 0, width, height);
+  paintMap(overlay, map, rows, cols, options);
+  context.imageSmoothingEnabled = options.smooth;
   context.drawImage(overlay, 0, 0, width, height);
   context.imageSmoothingEnabled = true;
 }
 
-/** A copy of a picture without its colours. */
-function greyCopy(picture, width, height) {
+/** A copy of an image without its colours. */
+export function greyCopy(image, width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  context.drawImage(picture, 0, 0, width, height);
-  const image = context.getImageData(0, 0, width, height);
-  const data = image.data;
+  context.drawImage(image, 0, 0, width, height);
+  const pixels = context.getImageData(0, 0, width, height);
+  const data = pixels.data;
   for (let at = 0; at < data.length; at += 4) {
     const light = 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
     data[at] = data[at + 1] = data[at + 2] = light;
   }
-  context.putImageData(image, 0, 0);
+  context.putImageData(pixels, 0, 0);
   return canvas;
 }

@@ -1,38 +1,42 @@
 // What the server sends once, unpacked. The format is that of blip2core/explain/stack.py; only this
 // file knows it.
 
-const MEAN = -1; // stands for the mean over layers or heads, and for all words of a text
+import { useColours } from "./colours.js";
+import { mean, quantile, selectedIndices } from "./numbers.js";
 
-/** Kinds of map that belong to the whole picture and text, in the words of the page. */
-const WHOLE = {
-  gradcam: ["Grad-CAM", "Where attention raised the score of picture and text together."],
+export const CLIPPED = 0.99; // share of the values that a clipped scale tells apart
+
+/** Kinds of map that belong to the whole image and text, in the words of the page. */
+const WHOLE_IMAGE_MAPS = {
+  gradcam: ["Grad-CAM", "Where attention raised the score of image and text together."],
   relevance: ["Relevance", "The same, followed through all layers and queries."],
-  winner: ["Best match", "Where the query looked that found the text, before it knew the text."],
+  winner: ["Best match", "Where the query closest to the text attends, computed without the text."],
 };
 
-function readStack(payload) {
+export function readStack(payload) {
   useColours(bytesOf(payload.palette));
   const patches = payload.rows * payload.cols;
   const maps = payload.maps.map((map) => ({ ...map, values: numbersOf(map) }));
   return {
     ...payload,
     ...attentionOf(payload, patches),
+    image: payload.picture,
     patches,
-    pairs: pairsOf(payload),
+    selfAttention: selfAttentionOf(payload),
     signals: signalsOf(payload, maps),
     texts: textsOf(payload, maps),
     clippedScale: once(() => quantile(numbersOf(payload), CLIPPED)),
   };
 }
 
-/** What `make` gives, made when it is first asked for. */
-function once(make) {
+/** Returns a function that computes a value on its first call and keeps it. */
+function once(compute) {
   let made = null;
-  return () => (made ??= make());
+  return () => (made ??= compute());
 }
 
 /** Base64 -> bytes. */
-function bytesOf(text) {
+export function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
@@ -45,23 +49,28 @@ function numbersOf({ values, scale }) {
 function attentionOf(payload, patches) {
   const { layers, heads, queries } = payload;
   const bytes = bytesOf(payload.values);
-  const known = new Map();
+  const cache = new Map();
   const place = (query, layer, head) => (layer * heads + head) * queries + query;
   const places = (query, layer, head) =>
-    chosen(layer, layers.length).flatMap((l) => chosen(head, heads).map((h) => place(query, l, h)));
+    selectedIndices(layer, layers.length).flatMap((l) =>
+      selectedIndices(head, heads).map((h) => place(query, l, h)),
+    );
 
   function attention(query, layer, head) {
     const key = [query, layer, head].join(" ");
-    if (!known.has(key)) {
+    if (!cache.has(key)) {
       const all = places(query, layer, head);
       const sum = new Float32Array(patches);
       for (const at of all) {
         for (let patch = 0; patch < patches; patch++) sum[patch] += bytes[at * patches + patch];
       }
       const unit = payload.scale / 255 / all.length;
-      known.set(key, sum.map((level) => level * unit));
+      cache.set(
+        key,
+        sum.map((level) => level * unit),
+      );
     }
-    return known.get(key);
+    return cache.get(key);
   }
 
   function classShare(query, layer, head) {
@@ -72,15 +81,15 @@ function attentionOf(payload, patches) {
   return { attention, classShare };
 }
 
-/** What the page can show for each query, or (`map`) for the whole picture. */
-function signalsOf(payload, maps) {
+/** What the page can show for each query, or (`map`) for the whole image. */
+function signalsOf(_payload, maps) {
   const rollout = maps.filter(({ kind, query }) => kind === "rollout" && query !== null);
   const signals = [
     {
       id: "attention",
       label: "Attention",
       unit: "share",
-      hint: "Where this query looked, in the layer and head you choose.",
+      hint: "Where this query attends, in the layer and head you choose.",
     },
   ];
   if (rollout.length) {
@@ -88,11 +97,11 @@ function signalsOf(payload, maps) {
       id: "rollout",
       label: "Rollout",
       unit: "relevance",
-      hint: "What reached this query in the end: its own look, and those of queries it listened to.",
+      hint: "What reaches this query through all layers: its own attention and that of queries it reads.",
       maps: rollout,
     });
   }
-  for (const [id, [label, hint]] of Object.entries(WHOLE)) {
+  for (const [id, [label, hint]] of Object.entries(WHOLE_IMAGE_MAPS)) {
     const map = maps.find(({ kind }) => kind === id);
     if (map) signals.push({ id, label, unit: id === "winner" ? "share" : "relevance", hint, map });
   }
@@ -108,20 +117,21 @@ function textsOf(payload, maps) {
       id: "text",
       title: "The text",
       note: "",
-      hint: "From the word to the queries that heard it, and from those to where they looked then; " +
+      hint:
+        "From the word to the queries that attend to it, and from those to their patches; " +
         "weighted by what raised the score.",
       tokens: payload.words.map(({ text }) => text),
       maps: words,
       whole: maps.find(({ kind }) => kind === "text"),
-      shares: heardShares(payload),
+      shares: wordShares(payload),
     });
   }
   if (payload.answer) texts.push(answerOf(payload.answer));
   return texts;
 }
 
-/** How much of each word each query had heard: rows of words. */
-function heardShares({ words, queries, heard }) {
+/** How much each query attends to each word: one row for each word. */
+function wordShares({ words, queries, heard }) {
   const all = numbersOf(heard);
   return words.map((_, word) => [...all.slice(word * queries, (word + 1) * queries)]);
 }
@@ -132,19 +142,21 @@ function answerOf(answer) {
   return {
     id: "answer",
     title: "What the model wrote",
-    note: answer.prompt.trim() && "to “" + answer.prompt.trim().split("\n").pop() + "”",
-    hint: "From the word the model wrote to the queries it read, and from those to where they looked.",
+    note: answer.prompt.trim() && `to “${answer.prompt.trim().split("\n").pop()}”`,
+    hint: "From the word the model wrote to the queries it attends to, then to their patches.",
     tokens: answer.tokens.map(({ text }) => text.trim() || text),
     maps: answer.maps.map((map) => ({ ...map, values: numbersOf(map) })),
     whole: null,
     shares: null,
-    slots: answer.tokens.map((_, token) => slots.slice(token * answer.slots, (token + 1) * answer.slots)),
-    onPicture: answer.picture_share,
+    slots: answer.tokens.map((_, token) =>
+      slots.slice(token * answer.slots, (token + 1) * answer.slots),
+    ),
+    imageShare: answer.picture_share,
   };
 }
 
-/** Query to query, mean over layers: a row listens. */
-function pairsOf({ between, queries }) {
+/** Query to query, mean over layers: a row attends to columns. */
+function selfAttentionOf({ between, queries }) {
   const all = numbersOf(between);
   const cells = queries * queries;
   return [...Array(queries).keys()].map((row) =>

@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from app.workbench.inside_tab.explorer import HERE, SCRIPTS, build_explorer, script, style, template
+from app.workbench.inside_tab.explorer import (
+    HERE,
+    MODULES,
+    STYLES,
+    build_explorer,
+    script,
+    style,
+    template,
+)
 from app.workbench.inside_tab.tab import EXAMPLE, example
 from blip2core.explain.stack import explorer_stack
 from tests.stacks import make_trace, striped
@@ -23,8 +31,27 @@ def test_events_can_be_listened_to(event: str) -> None:
     assert callable(getattr(build_explorer(), event))
 
 
-def test_every_script_is_read() -> None:
-    assert {file.stem for file in HERE.glob("*.js")} == set(SCRIPTS)
+def test_every_module_and_style_sheet_is_read() -> None:
+    assert sorted(file.stem for file in HERE.glob("*.js")) == sorted(MODULES)
+    assert sorted(file.stem for file in HERE.glob("*.css")) == sorted(STYLES)
+
+
+def test_every_import_names_an_earlier_module() -> None:
+    for position, name in enumerate(MODULES):
+        code = (HERE / f"{name}.js").read_text("utf-8")
+        imported = re.findall(r' from "\./([a-z_]+)\.js"', code)
+        assert len(imported) == len(re.findall(r"^import\b", code, re.MULTILINE))
+        assert set(imported) <= set(MODULES[:position]), name
+        renamed = re.findall(r"^import \{[^}]* as [^}]*\}", code, re.MULTILINE)
+        assert renamed == [], "one scope has one name for one thing"
+
+
+def test_modules_share_one_scope_without_a_conflict() -> None:
+    """An indented line is inside a function: the formatter takes care of that."""
+    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script(), re.MULTILINE)
+    assert len(names) > 100
+    assert [name for name in names if names.count(name) > 1] == []
+    assert not re.search(r"^(?:import|export)\b", script(), re.MULTILINE)
 
 
 def test_template_and_style_are_taken_as_they_are() -> None:

@@ -1,32 +1,38 @@
-// The picture with one map on it: drawing, pointing at patches, painting a mask, saving as PNG.
+// The image with one map on it: drawing, pointing at patches, painting a mask, saving as PNG.
 
-const FAINT = 0.15; // how much of the opacity the lowest value of a map keeps
+import { colourOf } from "./colours.js";
+import { cellAt } from "./numbers.js";
+import { greyCopy, paintOver } from "./raster.js";
+import { bytesOf } from "./stack.js";
+
+export const LOWEST_OPACITY = 0.15; // how much of the opacity the lowest value of a map keeps
 
 /**
- * The large picture. `on.patch(patch)` is called when a patch is pointed at (null: none any more),
+ * The large image. `on.patch(patch)` is called when a patch is pointed at (null: none any more),
  * `on.paint(patch, masked)` when one is to be masked or freed.
  */
-function createStage(canvas, on) {
+export function createImageView(canvas, on) {
   const overlay = document.createElement("canvas");
-  let pictures = {};
+  let images = {};
   let [stack, painting, shown] = [null, null, null];
 
   function setStack(next, whenReady) {
     stack = next;
-    const mine = (pictures = { colour: null, grey: null });
+    const loaded = { colour: null, grey: null };
+    images = loaded;
     const image = new Image();
     image.onload = () => {
-      mine.colour = image;
-      mine.grey = greyCopy(image, image.naturalWidth, image.naturalHeight);
+      loaded.colour = image;
+      loaded.grey = greyCopy(image, image.naturalWidth, image.naturalHeight);
       if (stack === next) whenReady();
     };
-    image.src = next.picture.src;
+    image.src = next.image.src;
   }
 
   /** Draws a view on any canvas, so that what is saved is what was seen. */
   function paint(target, view, map, high) {
-    const how = { smooth: !view.raw, high, opacity: view.opacity, floor: FAINT };
-    paintOver(target, pictures[view.grey ? "grey" : "colour"], overlay, map, stack, how);
+    const options = { smooth: !view.raw, high, opacity: view.opacity, floor: LOWEST_OPACITY };
+    paintOver(target, images[view.grey ? "grey" : "colour"], overlay, map, stack, options);
     paintMasks(target.getContext("2d"), target.width, target.height, view);
   }
 
@@ -51,7 +57,10 @@ function createStage(canvas, on) {
     const context = canvas.getContext("2d");
     const [w, h] = [canvas.width / stack.cols, canvas.height / stack.rows];
     const box = [(patch % stack.cols) * w, Math.floor(patch / stack.cols) * h, w, h];
-    for (const [colour, thick] of [["#0b1220", 4], ["#ffffff", 2]]) {
+    for (const [colour, thick] of [
+      ["#0b1220", 4],
+      ["#ffffff", 2],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = thick;
       context.strokeRect(...box);
@@ -99,19 +108,19 @@ function createStage(canvas, on) {
   }
   canvas.addEventListener("pointerleave", () => painting === null && on.patch(null));
 
-  return { setStack, draw, paint, pictures: () => pictures };
+  return { setStack, draw, paint, images: () => images };
 }
 
 /**
- * A figure for a paper or a message: the map on the picture, the colour bar with its numbers, and
+ * A figure for a paper or a message: the map on the image, the colour bar with its numbers, and
  * what it shows in words. Saved by the browser; nothing is sent.
  */
-function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name }) {
+export function saveFigure(imageView, stack, view, { map, high, ticks, unit, lines, name }) {
   const width = 960;
-  const height = Math.round((width * stack.picture.height) / stack.picture.width);
-  const picture = document.createElement("canvas");
-  [picture.width, picture.height] = [width, height];
-  stage.paint(picture, view, map, high);
+  const height = Math.round((width * stack.image.height) / stack.image.width);
+  const image = document.createElement("canvas");
+  [image.width, image.height] = [width, height];
+  imageView.paint(image, view, map, high);
 
   const figure = document.createElement("canvas");
   const context = figure.getContext("2d");
@@ -122,7 +131,7 @@ function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name })
   figure.height = height + 2 * edge + 122 + wrapped.length * step;
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, figure.width, figure.height);
-  context.drawImage(picture, edge, edge);
+  context.drawImage(image, edge, edge);
 
   const top = edge + height + 16;
   for (let x = 0; x < width; x++) {
@@ -138,14 +147,14 @@ function saveFigure(stage, stack, view, { map, high, ticks, unit, lines, name })
   context.textAlign = "center";
   context.fillText(unit, edge + width / 2, top + 76);
   context.textAlign = "left";
-  wrapped.forEach((line, at) => context.fillText(line, edge, top + 120 + at * step));
-  figure.toBlob((blob) => download(blob, name + ".png"), "image/png");
+  for (const [at, line] of wrapped.entries()) context.fillText(line, edge, top + 120 + at * step);
+  figure.toBlob((blob) => download(blob, `${name}.png`), "image/png");
 }
 
 function wrapText(context, text, width) {
   const lines = [""];
   for (const word of text.split(/\s+/)) {
-    const longer = (lines[lines.length - 1] + " " + word).trim();
+    const longer = `${lines[lines.length - 1]} ${word}`.trim();
     if (context.measureText(longer).width > width) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
@@ -153,7 +162,7 @@ function wrapText(context, text, width) {
 }
 
 /** A file that the server made on request. */
-function saveFile(file) {
+export function saveFile(file) {
   if (file) download(new Blob([bytesOf(file.data)]), file.name);
 }
 

@@ -1,9 +1,19 @@
-// What follows from a view: the numbers that all panels draw.
+// The state derived from a stack and a view: the numbers that all panels draw.
 
-const CLIPPED = 0.99; // share of the values that a clipped scale tells apart
+import {
+  argmax,
+  correlation,
+  entropy,
+  isFlat,
+  isNearlyEven,
+  MEAN,
+  orderBySimilarity,
+  quantile,
+} from "./numbers.js";
+import { CLIPPED } from "./stack.js";
 
-/** The maps of all queries and what is said of them, for the layer, head and signal of a view. */
-function lookAt(stack, view) {
+/** Maps of all queries and the numbers drawn from them, in the layer, head and signal of a view. */
+export function deriveView(stack, view) {
   const signal = stack.signals.find(({ id }) => id === view.signal) ?? stack.signals[0];
   const text = view.token === null ? null : stack.texts[view.text];
   const queries = [...Array(stack.queries).keys()];
@@ -32,10 +42,10 @@ function lookAt(stack, view) {
     order: ordered(queries, view.sort, maps, bits, stack.cosines),
     flat: maps.map((map) => isFlat(map, stack.flat)),
     even: maps.map(isNearlyEven),
-    twins: queries.map((query) => nearest(maps, query)),
+    mostSimilar: queries.map((query) => mostSimilarTo(maps, query)),
     classShares: queries.map((query) => stack.classShare(query, view.layer, view.head)),
-    lookers: lookersOf(view, maps, text),
-    shownHigh: shownHigh(view, text, map, signal, { high, top }),
+    queryShares: sharesPerQuery(view, maps, text),
+    shownHigh: highOfShown(view, text, map, signal, { high, top }),
     measureOf: (layer, head) => measure(stack, view, layer, head),
   };
 }
@@ -45,18 +55,20 @@ function tokenMap(text, token) {
   if (token !== MEAN) return text.maps[token];
   if (text.whole) return text.whole;
   const sum = new Float32Array(text.maps[0].values.length);
-  for (const { values } of text.maps) values.forEach((value, patch) => (sum[patch] += value));
+  for (const { values } of text.maps) {
+    for (let patch = 0; patch < sum.length; patch++) sum[patch] += values[patch];
+  }
   return { values: sum };
 }
 
-/** How much of each query is in what is pointed at: a patch, or a word that was pressed. */
-function lookersOf(view, maps, text) {
+/** How much each query attends to the patch that is pointed at, or to the chosen word. */
+function sharesPerQuery(view, maps, text) {
   if (view.patch !== null) return maps.map((map) => map[view.patch]);
   return text?.shares && view.token !== MEAN ? text.shares[view.token] : null;
 }
 
-/** The number at the bright end of the large picture's scale. */
-function shownHigh(view, text, map, signal, { high, top }) {
+/** The number at the bright end of the large image's scale. */
+function highOfShown(view, text, map, signal, { high, top }) {
   const alone = text ? view.token === MEAN : Boolean(signal.map);
   if (alone || view.scale === "own") return top(map);
   return text ? top(together(text.maps.map(({ values }) => values))) : high;
@@ -66,13 +78,13 @@ function together(maps) {
   return maps.flatMap((map) => [...map]);
 }
 
-function nearest(maps, query) {
-  const alike = maps.map((map, other) => (other === query ? -2 : likeness(map, maps[query])));
-  return indexOfMax(alike);
+function mostSimilarTo(maps, query) {
+  const alike = maps.map((map, other) => (other === query ? -2 : correlation(map, maps[query])));
+  return argmax(alike);
 }
 
 function ordered(queries, sort, maps, bits, cosines) {
-  if (sort === "alike") return alikeTogether(maps);
+  if (sort === "similarity") return orderBySimilarity(maps);
   if (sort === "entropy") return [...queries].sort((a, b) => bits[a] - bits[b]);
   if (sort === "cosine" && cosines) return [...queries].sort((a, b) => cosines[b] - cosines[a]);
   return queries;
