@@ -12,6 +12,7 @@ from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
+from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
@@ -25,7 +26,7 @@ from blip2core.storage.runs import (
 )
 from blip2core.storage.schema import Run
 
-SAMPLES = Path(__file__).parents[3] / "data" / "samples" / "web"
+WEB_SAMPLES = SAMPLES / "web"
 TYPES = [
     "zip", "tar", "gz", "tgz", "csv", "tsv", "jsonl", "parquet", "txt",
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
@@ -80,7 +81,7 @@ def draw_import(context: PageContext) -> None:
     sample.button(
         "Load the sample set",
         on_click=partial(load_samples, context, captions),
-        disabled=not SAMPLES.is_dir(),
+        disabled=not WEB_SAMPLES.is_dir(),
     )
     st.caption("The sample set: 200 images of the sticker world with noisy texts, as a dataset.")
 
@@ -165,7 +166,7 @@ def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     context.services.jobs.add(
         Import(
             dataset=lay_on_desk(context, "samples"),
-            sources=[SAMPLES / "web.csv"],
+            sources=[WEB_SAMPLES / "web.csv"],
             label="sample web set",
             annotator_id=context.annotator_id,
             then=captions,
