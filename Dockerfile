@@ -3,14 +3,18 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 studio
 USER studio
 WORKDIR /home/studio/app
-ENV PATH=/home/studio/.local/bin:$PATH \
+RUN python -m venv /home/studio/venv
+ENV PATH=/home/studio/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GRADIO_SERVER_NAME=0.0.0.0 \
     GRADIO_SERVER_PORT=7860
 
-COPY --chown=studio requirements.txt .
-RUN pip install --no-cache-dir "$(grep '^torch==' requirements.txt)" \
-    && pip install --no-cache-dir -r requirements.txt
+# For a GPU: docker build --build-arg TORCH_BACKEND=cu130 .
+ARG TORCH_BACKEND=cpu
+COPY --chown=studio .ci/install-torch .ci/
+COPY --chown=studio requirements*.txt ./
+RUN .ci/install-torch python \
+    && pip install --no-cache-dir --no-deps --requirement requirements.txt
 
 COPY --chown=studio . .
 EXPOSE 7860

@@ -1,36 +1,65 @@
-# make run    set up .venv on the first call, then serve the app
-# make test   set up what the tests need, then check everything
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 EMOJI_FONT := /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
 FIND_POSTGRESQL = command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null
 FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-chrome; do \
 	command -v "$$name" && break; done
 
-.PHONY: run test lint pretrain clean chromium postgresql
+.PHONY: help run test test-browser-code test-slow test-newest test-oldest lint lock docs pretrain \
+	clean chromium postgresql
+
+help:
+	@echo "make run          set up .venv on the first call, then serve the app"
+	@echo "make test         set up what the tests need, then check everything"
+	@echo "make test-slow    the tests that take long, as that the package installs"
+	@echo "make test-newest  the tests with the newest packages that pyproject.toml allows"
+	@echo "make test-oldest  the same with the oldest"
+	@echo "make lint         mend what ruff can mend, then check types"
+	@echo "make lock         renew the locks, requirements*.txt, from pyproject.toml"
+	@echo "make docs         the documentation as pages, in site/"
+	@echo "make pretrain     the embedded checkpoints again, from nothing"
+	@echo "make clean        remove what these made"
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m app
 
-test: $(VENV)/.installed-tests chromium postgresql
+test: $(VENV)/.installed-dev chromium postgresql
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test-browser-code
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-tests
+test-browser-code:
+	@if command -v node >/dev/null; then node --test tests/js/*.test.js; \
+	else echo "NOT RUN: tests/js, the tests of the browser code, need node 20 or newer." >&2; fi
+
+test-slow: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -m slow
+
+# ARGUMENTS="tests/models -x" goes to pytest.
+test-newest test-oldest: test-%: $(VENV)/.installed-dev chromium postgresql
+	@PYTHON="$(PYTHON)" .ci/test-range $* $(ARGUMENTS)
+
+lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/mypy
 
-# Rebuilds data/checkpoints from nothing.
+lock: $(VENV)/.installed-dev
+	@.ci/lock
+
+docs: $(VENV)/.installed-docs
+	@$(BIN)/mkdocs build --strict --quiet
+
 pretrain: $(VENV)/.installed
 	@$(BIN)/python -m blip2core.training.pretrain
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info build
+	rm -rf $(VENV) .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache *.egg-info \
+		build dist site
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,15 +67,20 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "No virtual environment could be made. On Debian: apt-get install python3-venv" >&2; exit 2; }
 
-$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+# The locks are complete, so pip need not look for dependencies, and could bring no others.
+$(VENV)/.installed: requirements.txt requirements-torch.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the requirements into $(VENV) (some minutes, once) ..."
-	@$(PIP) "$$(grep '^torch==' requirements.txt)"
-	@$(PIP) -r requirements.txt
-	@$(PIP) --no-deps --editable .
+	@.ci/install-torch $(BIN)/python
+	@$(PIP) --requirement requirements.txt
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-tests: requirements-test.txt $(VENV)/.installed
-	@$(PIP) -r requirements.txt -r requirements-test.txt
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-docs: requirements-docs.txt $(VENV)/.installed
+	@$(PIP) --requirement requirements-docs.txt
 	@touch $@
 
 # The browser tests drive a Chromium that the system has; the emoji font paints new sticker scenes.

@@ -1,17 +1,67 @@
-"""`python -m app`: workbench and curator on one port, or the workbench alone."""
+"""`python -m app` and `blip2-studio`: workbench and curator on one port, or the workbench alone."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+import textwrap
+from collections.abc import Sequence
+from typing import NoReturn
 
-from app.serving.alone import serve_alone
 from app.serving.run import Wait, run
 from app.settings import AppSettings
+
+ABOUT = """\
+Serve BLIP-2 Studio until it is interrupted: the workbench at / and the curator at /curator/.
+The address is printed; without settings it is the first free port from 7860, for this machine only.
+People who may log in are added by: python -m app.users FILE NAME"""
+
+STORAGE_SETTINGS = {
+    "BLIP2_DATABASE_URL": "The database; without one an SQLite file in BLIP2_DATA.",
+    "BLIP2_DATA": "Folder of the images and of the SQLite file.",
+}
+"""Settings that the library reads, beside those of the app."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve what the settings ask for; return the exit code."""
+    parser = Parser(
+        prog="blip2-studio",
+        description=ABOUT,
+        epilog=describe_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(arguments)
+    return run(serve)
+
+
+def describe_settings() -> str:
+    """Return every environment variable with what it is for."""
+    fields = {
+        f"BLIP2_{name.upper()}": field.description or ""
+        for name, field in AppSettings.model_fields.items()
+    }
+    lines = ["settings, as environment variables:"]
+    for name, meaning in (fields | STORAGE_SETTINGS).items():
+        text = textwrap.fill(" ".join(meaning.split()), 90)
+        lines += [f"  {name}", textwrap.indent(text, " " * 6)]
+    return "\n".join(lines)
 
 
 def serve(settings: AppSettings) -> tuple[str, Wait]:
     """What the settings ask for."""
-    return serve_both(settings) if settings.curator else serve_alone(settings)
+    if settings.curator:
+        return serve_both(settings)
+    from app.serving.alone import serve_alone  # loads Gradio and torch, which --help need not
+
+    return serve_alone(settings)
 
 
 def serve_both(settings: AppSettings) -> tuple[str, Wait]:
@@ -30,4 +80,4 @@ def serve_both(settings: AppSettings) -> tuple[str, Wait]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(serve))
+    sys.exit(main())

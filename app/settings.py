@@ -16,7 +16,9 @@ USUAL_NEW_TOKENS = 40
 class AppSettings(BaseSettings):
     """Settings of the app; `BLIP2_PORT=8000 python -m app` sets `port`."""
 
-    model_config = SettingsConfigDict(env_prefix="BLIP2_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BLIP2_", frozen=True, use_attribute_docstrings=True
+    )
 
     model: str = "stickers-opt"
     """Name of the model that answers, as `blip2 models` lists it."""

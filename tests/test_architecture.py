@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "texts", "config", "records", "images"}
+BASE = {"errors", "texts", "config", "records", "images", "bundled"}
 MAY_IMPORT = {
     "errors": set(),
     "texts": set(),
+    "bundled": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},

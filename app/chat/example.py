@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from app.chat.archive import opening, parse_conversation
 from app.chat.conversation import StoredConversation
+from blip2core.bundled import SAMPLES
 from blip2core.errors import Blip2Error
 
 log = logging.getLogger(__name__)
 
-SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
 EXAMPLE_NAME = "example.json"
 """Beside the sample images; in the form of an export, so that it can be asked again."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from blip2core.bundled import CHECKPOINTS
 from blip2core.errors import ModelError, UnknownModelError
 
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "data" / "checkpoints"
 """Where the embedded checkpoints lie."""
 
 Kind = Literal["generator", "matcher"]

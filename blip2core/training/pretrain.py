@@ -28,6 +28,7 @@ from transformers import (
     Blip2ForImageTextRetrieval,
 )
 
+from blip2core.bundled import CHECKPOINTS
 from blip2core.config import Stage1Config, Stage2Config, UnimodalConfig
 from blip2core.models.stage1_files import read_stage1_state, write_stage1_state
 from blip2core.stickers.language import vocabulary_texts
@@ -42,7 +43,6 @@ from blip2core.training.tokenizers import (
 )
 
 BUILD = Path("build/pretrain")
-CHECKPOINTS = Path(__file__).parents[2] / "data" / "checkpoints"
 SCENES = 32_000
 """Scenes whose image features are kept for both stages (0.8 GB)."""
 CARD_SCENES = 1_000

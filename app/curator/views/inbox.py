@@ -15,6 +15,7 @@ from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
+from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
@@ -30,7 +31,7 @@ from blip2core.storage.schema import Run
 
 RunRequest = Callable[..., Run]
 """`request_pause`, `request_cancel` or `resume_run` of storage."""
-_SAMPLE_SET = Path(__file__).parents[3] / "data" / "samples" / "web"
+_SAMPLE_SET = SAMPLES / "web"
 DecodeMode = Literal["sample", "greedy", "beam"]
 _DECODE_MODES: tuple[DecodeMode, ...] = ("sample", "greedy", "beam")
 _UPLOAD_TYPES = [

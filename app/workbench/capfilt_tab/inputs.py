@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from app.inference.batches import Upload
 from app.inference.capfilt_tasks import InputImage
 from app.workbench.image.uploaded_files import uploaded_path
+from blip2core.bundled import SAMPLES
 from blip2core.errors import ImageError, IntakeError
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.records import Problem, WebImage
@@ -19,7 +20,7 @@ MOST_IMAGES = 200
 """Images taken at once; the curator takes any number."""
 MOST_BYTES = 100_000_000
 """Of all images together, as files."""
-SAMPLES = Path(__file__).parents[3] / "data" / "samples" / "web"
+WEB_SAMPLES = SAMPLES / "web"
 SAMPLE_IMAGES = 12
 LIMITS = Limits(
     text_characters=1000,
@@ -54,7 +55,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
 
 def read_samples() -> Found:
     """The beginning of the noisy web set that comes with the project."""
-    found = islice(read(SAMPLES, limits=LIMITS), SAMPLE_IMAGES)
+    found = islice(read(WEB_SAMPLES, limits=LIMITS), SAMPLE_IMAGES)
     return [_given(one) for one in found if isinstance(one, WebImage)], []
 
 

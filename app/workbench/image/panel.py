@@ -23,10 +23,10 @@ from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
+from blip2core.bundled import SAMPLES
 from blip2core.config import DecodeConfig
 from blip2core.errors import ImageError
 
-SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 EXAMPLES, CARDS = "*-1.png", 3
 """Sample images offered as cards: one of each place, of the first places."""
 CHOOSE_SCRIPT = "() => document.querySelector('#image input[type=file]')?.click()"

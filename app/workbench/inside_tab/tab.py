@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,12 +31,13 @@ from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.inside_tab.explorer import build_explorer
+from blip2core.bundled import SAMPLES
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
 from blip2core.texts import clean_text
 
-EXAMPLE = Path(__file__).parents[3] / "data" / "samples" / "example-inside.json"
+EXAMPLE = SAMPLES / "example-inside.json"
 """A finished look, shown before there is an image or a model. See app/explorer/example.py."""
 EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose an image of your own."
 TEXT_LABEL = "A text about the image"
