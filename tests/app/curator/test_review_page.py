@@ -11,7 +11,7 @@ from app.curator.review_decisions import decide_item
 from app.curator.review_session import ReviewRules
 from blip2core.storage.cards import card, save_draft
 from blip2core.storage.database import Database
-from blip2core.storage.datasets import get_or_create_dataset, set_rules
+from blip2core.storage.datasets import get_or_create_dataset, update_dataset
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.schema import Caption, DecisionEvent, Lease, Verdict
@@ -204,7 +204,7 @@ def test_a_search_that_finds_nothing_is_not_an_end(open_page: Open, view: str) -
 
 def test_second_review_is_blind(open_page: Open, database: Database) -> None:
     with database.write() as session:
-        set_rules(session, dataset_id=1, overlap=2)
+        update_dataset(session, dataset_id=1, overlap=2)
     press(open_page("review", who="bob"), "A")
     page = open_page("review", second="true")
     assert item_of(page) == 7

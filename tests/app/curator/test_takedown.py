@@ -4,8 +4,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.curator.thumbnails import shown_image
 from blip2core.storage.database import Database
-from blip2core.storage.export_records import finish_export, start_export
-from blip2core.storage.items import image_of
+from blip2core.storage.export_records import finish_export, record_export
+from blip2core.storage.items import image_of_item
 from blip2core.storage.schema import Image, Item
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
@@ -21,14 +21,14 @@ def take_down_button(page: AppTest):
 def state_of(database: Database, item_id: int) -> tuple[str, str, bool]:
     """State of the image, status of the item, and whether the file is there."""
     with database.read() as session:
-        image = image_of(session, item_id=item_id)
+        image = image_of_item(session, item_id=item_id)
         status = session.get_one(Item, item_id).status
     return image.state, status, database.images.path(image.sha256, format=image.format).is_file()
 
 
 def test_it_is_shown_then_confirmed_then_one_sentence(open_page: Open, database: Database) -> None:
     with database.read() as session:
-        image = image_of(session, item_id=1)
+        image = image_of_item(session, item_id=1)
     kept = (database.images, image.sha256, image.format, 900)
     assert isinstance(shown_image(*kept), bytes)  # is in memory from now on
     page = open_page("takedown", image="1")
@@ -58,7 +58,7 @@ def test_snapshots_and_exports_that_hold_it_are_named(open_page: Open, database:
     assert "shelf@v1: 1 pair" in [told.value for told in page.text]
     assert not page.warning
     with database.write() as session:
-        export = start_export(session, snapshot_id=snapshot.id, format="coco")
+        export = record_export(session, snapshot_id=snapshot.id, format="coco")
         finish_export(
             session, export_id=export.id, manifest_sha256="0" * 64, pairs=1, location="/x/of-coco"
         )
