@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def credentials(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """Name and password of a request; two empty texts where there are none."""
+    """Return name and password of a request; two empty texts where there are none."""
     for key, value in headers:
         kind, _, encoded = value.partition(b" ")
         if key.lower() == b"authorization" and kind.lower() == b"basic":

@@ -1,4 +1,4 @@
-"""What runs while nobody looks: imports, captioning and filtering, one job after the other."""
+"""The background thread: imports, exports, captioning and filtering, one job after the other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0
-"""How soon a run that somebody resumed is noticed."""
+"""Seconds until a run that somebody resumed is noticed, at most."""
 MODEL_KINDS = ("capfilt", "score")
 CHUNK = 1 << 20
 """Bytes of an upload copied at once."""
@@ -45,23 +45,23 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """Something to be imported, and what is to happen to it then."""
+    """An import into a dataset, and what follows it."""
 
     dataset: str
     sources: Sequence[NamedFile | Path]
     label: str
-    """Says in the list of runs what it was."""
+    """Its name in the list of runs."""
     annotator_id: int | None = None
     downloads: bool = False
     then: CaptionConfig | None = None
-    """Captions to be written, and all texts scored, afterwards."""
+    """How captions are written afterwards, before all texts are scored; None: neither is done."""
     clean_up: Path | None = None
-    """Folder of copies that nobody needs afterwards."""
+    """Folder of copies to be removed afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportJob:
-    """A snapshot to be written to files."""
+    """An export of a snapshot into files of one format."""
 
     snapshot_id: int
     format: str
@@ -76,13 +76,13 @@ class Jobs:
         self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
         self._end = threading.Event()
         self._stops: set[threading.Event] = set()
-        """Of the jobs under way; one that is paused or cancelled sets its own alone."""
+        """One event for each job under way; pausing or cancelling a job sets its own alone."""
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin; runs that were killed with an earlier process go on.
+        """Start the thread; runs that were killed with an earlier process go on.
 
-        Where other processes may write too, what shows a sign of life is left to them.
+        Where other processes may write too, runs with a recent heartbeat are left to them.
         """
         incoming = self._incoming()
         shutil.rmtree(incoming, ignore_errors=True)  # copies of imports that were killed
@@ -102,11 +102,11 @@ class Jobs:
         self._thread.join()
 
     def add(self, job: Import | ExportJob) -> None:
-        """Do it once it is its turn."""
+        """Put a job into the queue."""
         self._waiting.put(job)
 
     def new_folder(self) -> Path:
-        """An empty folder for uploaded files, beside the images and served to nobody."""
+        """Return an empty folder for uploaded files, beside the images and served to nobody."""
         folder = self._incoming() / uuid.uuid4().hex
         folder.mkdir(parents=True, mode=0o700)
         return folder
@@ -120,7 +120,7 @@ class Jobs:
                 _safely(self._run_next)
 
     def _do_waiting(self, seconds: float = 0) -> bool:
-        """The next import or export, where there is one, or one comes within `seconds`."""
+        """Do the next import or export, if one comes within `seconds`; return whether one did."""
         try:
             job = self._waiting.get(timeout=seconds)
         except queue.Empty:
@@ -133,7 +133,7 @@ class Jobs:
 
     @contextmanager
     def _stoppable(self) -> Iterator[threading.Event]:
-        """The event that ends one job, and no other."""
+        """Give the event that ends one job, and no other."""
         stop = threading.Event()
         self._stops.add(stop)
         if self._end.is_set():
@@ -180,14 +180,14 @@ class Jobs:
             self._start_capfilt(job.dataset, job.then, job.annotator_id)
 
     def capfilt(self, dataset: str, captions: CaptionConfig | None, annotator_id: int) -> None:
-        """Caption and score a dataset, or (None) only score it, once it is its turn."""
+        """Queue a run that captions and scores a dataset; without `captions` it only scores."""
         start = partial(self._start_capfilt, dataset, captions, annotator_id)
         threading.Thread(target=_safely, args=(start,), daemon=True).start()
 
     def _start_capfilt(
         self, dataset: str, captions: CaptionConfig | None, annotator_id: int | None
     ) -> None:
-        """Enter the run; `_run_next` claims it."""
+        """Put the run into the database; `_run_next` claims it."""
         from blip2core.curation import start_capfilt
 
         with self._database.read() as session:
@@ -223,14 +223,14 @@ class Jobs:
             closing(work(self._database, run.id, self._models_of(run), stop=stop)) as steps,
         ):
             while True:
-                # The lane is given back after each batch: a visitor's question comes in between.
+                # The engine is free after each batch: a visitor's question comes in between.
                 with self._engine.turn():
                     if next(steps, None) is None:
                         return
                 self._do_waiting()  # nobody waits hours for an export, or to see an import begin
 
     def _refuse(self, run: Run) -> None:
-        """What was done by hand ends with the page: to go on would caption the whole dataset."""
+        """Fail a run of pairs stored by hand: to go on would caption the whole dataset."""
         error = "It was kept from the workbench and cannot go on here: keep the pairs there again."
         with self._database.write() as session:
             finish_run(session, run_id=run.id, status="failed", error=error)
@@ -252,8 +252,10 @@ class Jobs:
         return CapFilt(matcher=pair.matcher, generator=pair.generator, captions=captions)
 
     def _close_killed_imports(self, when: dict[str, float]) -> None:
-        """An import has no way to go on: what it read may be gone. Doing it again adds what is
-        missing."""
+        """Fail imports of an earlier process: the files they read may be gone.
+
+        Importing the same again adds what is missing.
+        """
         while True:
             with self._database.write() as session:
                 run = claim_run(session, kinds=("import",), **when)
@@ -268,7 +270,7 @@ class Jobs:
 
 
 def _safely(job: Callable[[], object]) -> None:
-    """One job that fails must not end the others."""
+    """Do a job; log an error, so that one job that fails does not end the others."""
     try:
         job()
     except Exception as error:
@@ -278,7 +280,7 @@ def _safely(job: Callable[[], object]) -> None:
 def _found(
     source: NamedFile | Path | Sequence[NamedFile | Path], label: str, download: Downloads | None
 ) -> Iterator[WebImage | Problem]:
-    """What can be read of a source; one that cannot be opened is a problem like any other."""
+    """Yield what can be read of a source; one that cannot be opened becomes a Problem."""
     try:
         yield from read(source, download=download)
     except IntakeError as error:
@@ -286,7 +288,7 @@ def _found(
 
 
 def keep_upload(folder: Path, number: int, name: str, content: BinaryIO) -> NamedFile:
-    """Copies an uploaded file to disk, under a name of ours."""
+    """Copy an uploaded file to disk, under a name of ours; return where it is."""
     path = folder / f"{number:06}"
     with path.open("xb") as file:
         shutil.copyfileobj(content, file, CHUNK)

@@ -1,4 +1,4 @@
-"""What the pages share, built once and passed on: the settings and the models."""
+"""The settings, the engine and the database, built once and passed to every page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _shared: list[Services] = []
-"""The services of this process, where the curator's scripts find them."""
+"""The services of this process, for the curator's scripts; one or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Handed to every tab. Holds nothing that belongs to one visitor."""
+    """What every tab and page is given. Holds nothing that belongs to one visitor."""
 
     settings: AppSettings
     engine: Engine
@@ -33,13 +33,15 @@ class Services:
     database: Database | None = None
     """Where images, texts and decisions are kept; None where the workbench runs alone."""
     jobs: Jobs | None = None
-    """Imports and runs in the background; there where there is a database."""
+    """Imports and runs in the background; None where there is no database."""
     feedback: KeepFeedback | None = None
-    """Where likes and dislikes are kept beyond the visit, if anywhere."""
+    """Stores likes and dislikes; None where there is no database."""
 
 
 def build_services(settings: AppSettings, database: Database | None = None) -> Services:
-    """Starts loading the model in the background and returns at once, where the GPU is ours.
+    """Return the services; the model is loaded in the background.
+
+    Where the GPU is lent by the call, the models are loaded before this returns.
 
     Raises UnknownModelError, or ModelError where the model writes no text.
     """
@@ -67,13 +69,13 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
 
 
 def share(services: Services) -> None:
-    """Let every script of this process use these."""
+    """Let every script of this process use these services."""
     with _lock:
         _shared[:] = [services]
 
 
 def shared() -> Services:
-    """What was shared; built from the environment where the curator was started alone."""
+    """Return the shared services; built from the environment where the curator runs alone."""
     with _lock:
         if not _shared:
             from blip2core.storage.database import open_database

@@ -71,14 +71,15 @@ class AppSettings(BaseSettings):
 
 
 def host_of(host: str | None) -> str:
-    """The address that is listened on, where the settings name `host` or none."""
+    """Return the address to listen on, where the settings name `host` or none."""
     return host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
 
 
 def may_read_folders(settings: AppSettings) -> bool:
-    """Whoever reaches the page may name folders only where that is whoever owns the machine.
+    """Return whether visitors may name folders of this machine at all.
 
-    Where people log in, they may come from elsewhere through a proxy.
+    Without an import root they may only where the studio is served to this machine alone. Where
+    people log in, they may come from elsewhere through a proxy.
     """
     return settings.import_root is not None or (
         settings.users is None and host_of(settings.host) in LOCAL
@@ -86,7 +87,7 @@ def may_read_folders(settings: AppSettings) -> bool:
 
 
 def is_allowed(source: Path, settings: AppSettings) -> bool:
-    """Whether a path lies where imports may read."""
+    """Return whether imports may read a path; links are followed first."""
     if settings.import_root is None:
         return may_read_folders(settings)
     return source.resolve().is_relative_to(settings.import_root.resolve())

@@ -1,1 +1,1 @@
-"""What a conversation is: session, settings, answer, replay, archive, feedback. No UI."""
+"""Conversations: session, settings, answer, replay, archive, feedback. No UI."""

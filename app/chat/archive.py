@@ -26,7 +26,7 @@ SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
 
 
 def pack(image: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
-    """A ZIP file with the whole conversation. What has no answer yet is left out."""
+    """Return a ZIP file with the whole conversation; questions without an answer are left out."""
     formats = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(image.data), formats=formats) as opened:
         kind = opened.format or "PNG"
@@ -41,10 +41,10 @@ def pack(image: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
 
 
 def unpack(data: bytes) -> StoredConversation:
-    """The conversation in a ZIP file that `pack` wrote, or that claims to be one.
+    """Return the conversation in a ZIP file that `pack` wrote, or that claims to be one.
 
-    Two members are read, by name and never beyond their caps; nothing is written anywhere.
-    IntakeError says what is wrong.
+    Two members are read, by name and never beyond their limits; nothing is written to disk.
+    Raises IntakeError where the file is no such archive.
     """
     try:
         with ZipFile(io.BytesIO(data)) as archive:
@@ -60,7 +60,7 @@ def unpack(data: bytes) -> StoredConversation:
 
 
 def parse_conversation(text: bytes) -> SavedConversation:
-    """conversation.json, checked. IntakeError names the first field that is wrong."""
+    """Read conversation.json. Raises IntakeError with the name of the first wrong field."""
     try:
         return SavedConversation.model_validate_json(text)
     except ValidationError as error:
@@ -73,7 +73,10 @@ def parse_conversation(text: bytes) -> SavedConversation:
 
 
 def opening(conversation: SavedConversation, data: bytes, kind: StoredKind) -> StoredConversation:
-    """A checked conversation with the bytes of its image -> what a visit opens with."""
+    """Return a saved conversation with its image, ready for a session.
+
+    Raises IntakeError where the image is another one or a setting is out of its range.
+    """
     if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
         raise IntakeError("The image is not the one that was talked about.")
     try:
@@ -85,7 +88,7 @@ def opening(conversation: SavedConversation, data: bytes, kind: StoredKind) -> S
 
 
 def _member(archive: ZipFile, name: str, most: int) -> bytes:
-    """One member, whatever size it claims to have."""
+    """Return the bytes of one member; at most `most`, whatever size it claims to have."""
     if name not in archive.namelist():
         raise IntakeError(f"There is no {name} in the archive. Choose an export.")
     with archive.open(name) as stream:

@@ -1,4 +1,4 @@
-"""The form of conversation.json: what is written of a conversation, and checked when it is read."""
+"""The schema of conversation.json, in which a conversation is saved and checked when read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Part(BaseModel):
 
 
 class SavedDecode(_Part):
-    """As DecodeConfig; the seed is the one that was used."""
+    """The fields of DecodeConfig; the seed is the one that was used."""
 
     mode: Literal["greedy", "sample", "beam"]
     max_new_tokens: int
@@ -84,7 +84,10 @@ class SavedConversation(_Part):
 
 
 def saved(image: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedConversation:
-    """A conversation about an image that is stored as `file`; open questions are left out."""
+    """Return what is saved of a conversation about an image that is stored as `file`.
+
+    Questions without an answer are left out.
+    """
     return SavedConversation(
         saved_at=datetime.now().astimezone(),
         picture=SavedImage(
@@ -120,7 +123,7 @@ def _turn(entry: ChatTurn) -> SavedTurn:
 
 
 def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
-    """The entries a file speaks of. ConfigError where a setting is out of its range."""
+    """Return the turns of a saved conversation. Raises ConfigError for a setting out of range."""
     entries: list[ChatTurn] = []
     for turn in conversation.turns:
         decode = within_limits(DecodeConfig(**turn.decode.model_dump()))

@@ -1,4 +1,4 @@
-"""How much of what the model can read at once is taken, and by what."""
+"""How many tokens of the language model's context are used, and by what."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from blip2core.models.generator import Generator
 
 AMBER = 0.8
-"""Share of the room from which on the bar warns."""
+"""Share of the context from which on the bar warns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class ContextUsage:
 
     @property
     def used(self) -> int:
+        """Sum of all parts."""
         return self.image + self.history + self.question + self.answer
 
 

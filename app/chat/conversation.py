@@ -1,4 +1,4 @@
-"""The values a conversation is made of: an image, questions about it, and what became of them."""
+"""The values of a conversation: an image, and turns of a question with its answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ StoredKind = Literal["example", "import"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRating:
-    """What the visitor thinks of an answer."""
+    """A visitor's like or dislike of an answer."""
 
     liked: bool
     reason: str = ""
@@ -24,10 +24,10 @@ class AnswerRating:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatTurn:
-    """A question and what became of it."""
+    """A question with its settings and its answer, which may still be growing."""
 
     number: int = -1
-    """Unique within a visit; -1 outside of one."""
+    """Unique within a session; -1 outside of one."""
     question: str
     settings: GenerationSettings = GenerationSettings()
     answer: str = ""
@@ -54,14 +54,14 @@ class ChatTurn:
         return self.state in ("asked", "loading", "answering")
 
     @property
-    def is_told(self) -> bool:
-        """True where there is an answer, if only a part of one, that the model is told of later."""
+    def has_answer(self) -> bool:
+        """True where there is an answer, or part of one; later prompts contain such turns."""
         return self.state in ("answered", "stopped") and bool(self.answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredConversation:
-    """A conversation that was held elsewhere."""
+    """A conversation from a file, with its image."""
 
     image: ChatImage
     entries: tuple[ChatTurn, ...]
@@ -70,6 +70,6 @@ class StoredConversation:
 
 
 def conversation_of(entries: Iterable[ChatTurn]) -> Conversation:
-    """The turns that a model is told of."""
-    told = (entry for entry in entries if entry.is_told)
-    return Conversation(turns=tuple(Turn(question=e.question, answer=e.answer) for e in told))
+    """Return the turns with an answer, which prompts contain."""
+    answered = (entry for entry in entries if entry.has_answer)
+    return Conversation(turns=tuple(Turn(question=e.question, answer=e.answer) for e in answered))

@@ -19,7 +19,7 @@ QUESTIONS = ("What animal is there?", "What is to its left?", "What colour is it
 
 
 def shipped_example() -> StoredConversation | None:
-    """The example conversation, None where it is not there."""
+    """Return the example conversation; None where it is missing or damaged."""
     try:
         conversation = parse_conversation((SAMPLES / EXAMPLE_NAME).read_bytes())
         data = (SAMPLES / conversation.picture.file).read_bytes()

@@ -15,9 +15,6 @@ from blip2core.images import open_image
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
-NO_IMAGE = "Choose an image first."
-OFFERED = "First say whether the new image may start a new conversation."
-
 
 def generator_features(
     engine: Engine, session: ChatSession, image: ChatImage, model: str | None = None
@@ -55,7 +52,7 @@ def pair_features(engine: Engine, session: ChatSession, image: ChatImage) -> Pai
 def topic_image(session: ChatSession) -> ChatImage:
     """Return the image that the conversation is about. Raises ImageError where there is none."""
     if session.image is None:
-        raise ImageError(NO_IMAGE)
+        raise ImageError("Choose an image first.")
     return session.image
 
 
@@ -66,5 +63,5 @@ def chosen_image(session: ChatSession) -> ChatImage:
     offered image replaces it.
     """
     if session.offered is not None:
-        raise ImageError(OFFERED)
+        raise ImageError("First say whether the new image may start a new conversation.")
     return topic_image(session)

@@ -1,4 +1,4 @@
-"""What a visitor thinks of an answer, and keeping it in the database."""
+"""A visitor's rating of an answer with all that it is about, and how it is stored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """One verdict on one answer. All texts are hostile."""
+class AnswerFeedback:
+    """One rating of one answer. All texts are hostile."""
 
     event_id: str
-    """The same for every verdict on the same answer: the latest counts."""
+    """The same for every rating of the same answer: the latest counts."""
     liked: bool | None
-    """None: the visitor took the verdict back."""
+    """None: the visitor took the rating back."""
     reason: str
     question: str
     answer: str
@@ -34,14 +34,14 @@ class Feedback:
 
 
 class KeepFeedback(Protocol):
-    """Keeps a verdict beyond the visit. May raise: the page says so, and goes on."""
+    """Stores a rating. May raise: the page then says so, and goes on."""
 
-    def __call__(self, feedback: Feedback) -> None: ...
+    def __call__(self, feedback: AnswerFeedback) -> None: ...
 
 
-def feedback_on(session: ChatSession, entry: ChatTurn) -> Feedback:
-    """The visitor's verdict on an entry, complete enough to be understood elsewhere."""
-    return Feedback(
+def feedback_on(session: ChatSession, entry: ChatTurn) -> AnswerFeedback:
+    """Return the rating of a turn with question, answer, model and image."""
+    return AnswerFeedback(
         event_id=f"{session.uid}-{entry.number}",
         liked=entry.verdict.liked if entry.verdict else None,
         reason=entry.verdict.reason if entry.verdict else "",
@@ -55,11 +55,11 @@ def feedback_on(session: ChatSession, entry: ChatTurn) -> Feedback:
 
 
 def keep_in(database: Database) -> KeepFeedback:
-    """What the chat calls with each verdict; it is on disk when the call returns."""
+    """Return a function that stores a rating in a database before it returns."""
 
     from blip2core.storage.feedback import Opinion, add_feedback, drop_feedback
 
-    def keep(feedback: Feedback) -> None:
+    def keep(feedback: AnswerFeedback) -> None:
         liked = feedback.liked
         if liked is None:
             database.run_write(

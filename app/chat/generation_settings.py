@@ -1,4 +1,4 @@
-"""How a question is asked: how the answer is drawn, and the words around the question."""
+"""The settings of a question: how its answer is decoded, and the words of the prompt around it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GenerationSettings:
             raise ConfigError("Your own words must contain {question}, where the question goes.")
 
     def template(self, own: PromptTemplate) -> PromptTemplate:
-        """The words of this style, where a model's own are given."""
+        """Return the prompt template of this style; `own` is the model's."""
         if self.style == "own":
             return own
         words = self.custom if self.style == "custom" else PROMPT_STYLES[self.style]
@@ -49,17 +49,19 @@ class GenerationSettings:
 
 
 NAMES = (*DECODING, "style", "custom")
-"""The order in which `asking_from` takes values."""
+"""The order in which `settings_from` takes values."""
 
 
 def settings_from(*values: Any) -> GenerationSettings:
-    """Values as the page sends them, in the order of NAMES -> settings. ConfigError says which is
-    out of its range."""
+    """Return the settings of values as the page sends them, in the order of NAMES.
+
+    Raises ConfigError with the name of a value that is out of its range.
+    """
     *decoding, style, custom = values
     decode = decode_from(*decoding)
     return GenerationSettings(decode=decode, style=cast(Style, style), custom=str(custom or ""))
 
 
 def with_seed(settings: GenerationSettings) -> GenerationSettings:
-    """Where something is drawn, a seed is drawn first, so that the answer can be had again."""
+    """Return the settings; with a seed where they sample, so that the answer can be repeated."""
     return replace(settings, decode=seeded(settings.decode))

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the image of a chat session."""
+"""The image of a chat session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN_SIDE = 768
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatImage:
-    """An image on its way from a file to what the model keeps of it."""
+    """An image with its caption and its features, as far as they are known."""
 
     key: str
     """Hash of its content."""
@@ -36,7 +36,7 @@ class ChatImage:
 
 
 def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:
-    """The bytes of an image file -> an image for a visit. ImageError says what is wrong."""
+    """Return the image in the bytes of a file. Raises ImageError where it cannot be read."""
     image = open_image(data)  # bytes have no path that a message could show
     shown = image.copy()
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))

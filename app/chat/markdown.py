@@ -1,4 +1,4 @@
-"""A conversation to read, as Markdown in which no text can become markup."""
+"""A conversation as Markdown in which no text can become markup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blip2core.config import DecodeConfig
 
 
 def as_markdown(conversation: SavedConversation, image: str = "") -> str:
-    """The whole conversation; `image` names its file where it lies beside."""
+    """Return the whole conversation; `image` is the name of its file, if it lies beside."""
     lines = [f"# About {escape_markdown(conversation.picture.name)}", ""]
     if image:
         lines += [f"![The image]({image})", ""]

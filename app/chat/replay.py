@@ -19,24 +19,24 @@ from app.inference.pool import wait_until_loaded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """An answer of then, and the one of now."""
+    """A turn, and the answer that its question gets now."""
 
     entry: ChatTurn
     answer: str
 
     @property
     def same(self) -> bool:
-        """A stopped answer is the same where it is how the whole one begins."""
+        """Whether both are equal; a stopped answer need only be how the new one begins."""
         if self.entry.state == "stopped":
             return self.answer.startswith(self.entry.answer)
         return self.answer == self.entry.answer
 
 
 def replay(engine: Engine, session: ChatSession) -> Iterator[str]:
-    """Yields HTML of how far it is, and last of what came of it.
+    """Ask all questions again; yield HTML of the progress, and last of the result.
 
-    Each question has the history of then before it, so that one answer that differs does not make
-    the next ones differ.
+    Each question follows the recorded turns, so that one answer that differs does not make the
+    next ones differ.
     """
     stop = session.begin_replay()
     try:
@@ -48,7 +48,7 @@ def replay(engine: Engine, session: ChatSession) -> Iterator[str]:
 
 
 def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iterator[str]:
-    entries = [entry for entry in session.entries if entry.is_told]
+    entries = [entry for entry in session.entries if entry.has_answer]
     model = session.model
     pair = engine.pair(model)
     for _ in wait_until_loaded(pair.loading):
@@ -81,7 +81,7 @@ def _sum(results: list[Replayed]) -> str:
 
 
 def report(results: list[Replayed], words: str, revision: str = "") -> str:
-    """HTML of which answers differ, and from what."""
+    """Return HTML of which answers differ, and how."""
     others = [result for result in results if not result.same]
     lines = "".join(
         f"<li>{escape(r.entry.question)} <del>{escape(r.entry.answer)}</del> "

@@ -1,4 +1,4 @@
-"""What one visitor sees and said. The server alone knows it: browsers are not believed."""
+"""The chat session of one visitor. It is kept on the server: browsers are not believed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from app.chat.image import ChatImage
 from blip2core.records import Conversation
 
 REMEMBERED = 4
-"""Images of a visit that keep their features, so that going back to one costs nothing."""
+"""Images of a session whose features are kept, so that going back to one costs nothing."""
 
 
 class ChatSession:
-    """Belongs to one visitor alone. Events of theirs may overlap, so each change is made under a
-    lock and names what it changes: an answer that comes late finds its entry closed.
+    """An image, the conversation about it, and what is offered in its place; of one visitor.
+
+    A visitor's events may overlap, so each change is made under a lock and names the entry that it
+    changes: an answer that comes late finds its entry closed.
     """
 
     def __init__(
         self, model: str = "stickers-opt", opening: StoredConversation | None = None
     ) -> None:
-        """`opening` is what a visitor finds on arrival."""
+        """`opening` is the conversation that a visitor sees first."""
         self.model = model
         """Name of the model that answers this visitor."""
         self.image: ChatImage | None = None
@@ -36,16 +38,16 @@ class ChatSession:
         """The text with which the visitor wants to look inside the model."""
         self.entries: tuple[ChatTurn, ...] = ()
         self.opening: StoredConversation | None = None
-        """Where the conversation on screen began, if not here."""
+        """The stored conversation that the one on screen continues, if any."""
         self.replaying: threading.Event | None = None
         """Set to end the replay that is going on."""
         self.judged: int | None = None
-        """Number of the entry that the latest verdict is about."""
+        """Number of the entry that was rated last."""
         self.uid = secrets.token_hex(8)
         self._offered_opening: StoredConversation | None = None
         self._remembered: tuple[ChatImage, ...] = ()
-        self._numbers, self._talks = itertools.count(), itertools.count()
-        self._talk = next(self._talks)
+        self._numbers, self._conversation_numbers = itertools.count(), itertools.count()
+        self._conversation_number = next(self._conversation_numbers)
         self._lock = threading.Lock()
         self._arrival = opening
         if opening is not None:
@@ -56,8 +58,8 @@ class ChatSession:
 
     @property
     def topic(self) -> str:
-        """Names what is talked about; another image, or another talk, has another name."""
-        return f"{self.image.key} {self._talk}" if self.image else ""
+        """Name of the conversation; another image or a new conversation has another one."""
+        return f"{self.image.key} {self._conversation_number}" if self.image else ""
 
     @property
     def is_busy(self) -> bool:
@@ -66,7 +68,7 @@ class ChatSession:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nothing of the visitor's would be lost with the conversation."""
+        """Whether the visitor has said nothing yet that a new image could end."""
         opening = self.opening
         if opening is not None and opening.kind == "example" and self.entries is opening.entries:
             return True
@@ -74,7 +76,7 @@ class ChatSession:
 
     @property
     def conversation(self) -> Conversation:
-        """What the model is told of: answered questions, and stopped ones that have some answer."""
+        """The turns that prompts contain: answered questions, and stopped ones with some answer."""
         return conversation_of(self.entries)
 
     @property
@@ -87,7 +89,7 @@ class ChatSession:
         return self.image is not None and self.image.key == image.key
 
     def receive(self, image: ChatImage) -> None:
-        """A new image: taken at once, or only offered where it would end a conversation."""
+        """Take a new image; where it would end a conversation, only offer it."""
         with self._lock:
             known = self._known(image)
             self._offered_opening = None
@@ -96,8 +98,8 @@ class ChatSession:
             elif not self.is_about(known):
                 self.offered = known
 
-    def receive_talk(self, opening: StoredConversation) -> None:
-        """A conversation from a file: taken, or offered, as an image is."""
+    def receive_conversation(self, opening: StoredConversation) -> None:
+        """Take a conversation from a file, or offer it, as `receive` does with an image."""
         with self._lock:
             if self.is_untouched:
                 self._open(opening)
@@ -105,7 +107,7 @@ class ChatSession:
                 self.offered, self._offered_opening = opening.image, opening
 
     def accept(self) -> None:
-        """What was offered comes, the conversation so far goes."""
+        """Replace the conversation by what was offered."""
         self.stop()
         with self._lock:
             if self._offered_opening is not None:
@@ -115,36 +117,36 @@ class ChatSession:
             self.offered = self._offered_opening = None
 
     def keep(self) -> None:
-        """What was offered goes."""
+        """Drop what was offered, and keep the conversation."""
         with self._lock:
             self.offered = self._offered_opening = None
 
     def remove(self) -> None:
-        """The image on screen goes; an image that was talked about stays the topic."""
+        """Remove the image on screen; an image with a conversation stays."""
         with self._lock:
             if self.offered is None and self.is_untouched:
                 self._start(None)
             self.offered = self._offered_opening = None
 
     def _start(self, image: ChatImage | None) -> None:
-        """Nothing said yet about an image."""
+        """Begin an empty conversation about an image."""
         if self.entries:
-            self._talk = next(self._talks)
+            self._conversation_number = next(self._conversation_numbers)
         self.image, self.entries, self.opening = image, (), None
 
     def _open(self, opening: StoredConversation) -> None:
-        self._talk = next(self._talks)
+        self._conversation_number = next(self._conversation_numbers)
         entries = tuple(replace(e, number=next(self._numbers)) for e in opening.entries)
         self.opening = replace(opening, entries=entries)
         self.image, self.entries = self._known(opening.image), entries
 
     def _known(self, image: ChatImage) -> ChatImage:
-        """An image with what was learned of it before."""
+        """Return an image with the features and the caption that are remembered of it."""
         known = next((old for old in self._remembered if old.key == image.key), image)
         return replace(known, name=image.name, data=image.data)
 
     def learn(self, image: ChatImage) -> bool:
-        """Features or a caption of an image came; False where it is no longer the current one."""
+        """Keep an image with new features or a caption; return whether it is the current one."""
         with self._lock:
             others = (old for old in self._remembered if old.key != image.key)
             self._remembered = (replace(image, data=b""), *others)[:REMEMBERED]
@@ -153,22 +155,22 @@ class ChatSession:
             return is_topic
 
     def ask(self, question: str, settings: GenerationSettings = GenerationSettings()) -> None:  # noqa: B008 - frozen
-        """One more question, open until it is answered, stopped or failed."""
+        """Add a question, which is open until it is answered, stopped or failed."""
         with self._lock:
             number = next(self._numbers)
             self.entries += (ChatTurn(number=number, question=question, settings=settings),)
 
     def change(self, number: int, **changes: Any) -> bool:
-        """An open entry goes on; False, and no change, where it is closed or gone."""
+        """Change an open entry; return False, and change nothing, where it is closed or gone."""
         with self._lock:
             return self._change(number, lambda entry: entry.is_open, changes)
 
     def judge(self, number: int, verdict: AnswerRating | None) -> ChatTurn | None:
-        """The entry with what the visitor thinks of its answer; None where it has none."""
+        """Set the rating of an answer; return its entry, or None where there is no answer."""
         with self._lock:
-            self._change(number, lambda entry: entry.is_told, {"verdict": verdict})
-            told = (e for e in self.entries if e.number == number and e.is_told)
-            return next(told, None)
+            self._change(number, lambda entry: entry.has_answer, {"verdict": verdict})
+            rated = (e for e in self.entries if e.number == number and e.has_answer)
+            return next(rated, None)
 
     def _change(
         self, number: int, allowed: Callable[[ChatTurn], bool], changes: dict[str, Any]
@@ -181,7 +183,7 @@ class ChatSession:
         return False
 
     def cut(self, number: int) -> ChatTurn | None:
-        """An entry and all that came after it go; None where there is none of this number."""
+        """Remove an entry and all after it; return the entry, or None where it is not there."""
         self.stop()
         with self._lock:
             for index, entry in enumerate(self.entries):
@@ -191,17 +193,18 @@ class ChatSession:
         return None
 
     def begin_replay(self) -> threading.Event:
-        """The event that `stop` sets; `end_replay` when it is over."""
+        """Return the event that `stop` sets; call `end_replay` when the replay is over."""
         with self._lock:
             self.replaying = threading.Event()
             return self.replaying
 
     def end_replay(self) -> None:
+        """Note that the replay is over."""
         with self._lock:
             self.replaying = None
 
     def stop(self) -> None:
-        """What is answered so far stays; no more of it is waited for."""
+        """Stop the answer or the replay under way; the answer so far stays."""
         if (replaying := self.replaying) is not None:
             replaying.set()
         if (entry := self.open_entry) is not None:
@@ -209,7 +212,7 @@ class ChatSession:
             self.change(entry.number, state="stopped")
 
     def clear(self) -> None:
-        """An empty conversation about the same image."""
+        """Begin an empty conversation about the same image."""
         self.stop()
         with self._lock:
             self.entries, self.opening = (), None

@@ -1,4 +1,4 @@
-"""The conversation of a visit as chat messages, in the words a visitor reads."""
+"""The conversation of a session as messages of Gradio's Chatbot."""
 
 import re
 from collections.abc import Iterator
@@ -16,30 +16,32 @@ JOINER = "\u2060"
 
 
 def inert(text: str) -> str:
-    """Text that a browser shows as it is: Gradio would draw the tags in it, and fetch what an
-    image in an imported conversation names."""
+    """Return a text that a browser shows as it is.
+
+    Gradio would draw the tags in it, and fetch what an image in an imported conversation names.
+    """
     return re.sub("[<&]", rf"\g<0>{JOINER}", text)
 
 
 def as_typed(text: str) -> str:
-    """What `inert` was given."""
+    """Return the text that `inert` was given."""
     return text.replace(JOINER, "")
 
 
 def transcript(session: ChatSession) -> list[Message]:
-    """The conversation as chat messages."""
+    """Return the conversation as chat messages."""
     return [message | {"content": inert(message["content"])} for _, message in _lines(session)]
 
 
 def entry_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
-    """The question that a message belongs to; None where the browser shows an older state."""
+    """Return the turn of a message; None where the browser shows an older state."""
     entries = [entry for entry, _ in _lines(session)]
     number = index if isinstance(index, int) else index[0]
     return entries[number] if 0 <= number < len(entries) else None
 
 
 def thumbs(session: ChatSession) -> list[str | None]:
-    """Like, Dislike or None for each message of the model."""
+    """Return Like, Dislike or None for each message of the model."""
     return [
         _thumb(entry.verdict)
         for entry, message in _lines(session)

@@ -1,1 +1,1 @@
-"""What computes: the engine, the pool of models, and the tasks that run on them. No UI."""
+"""The engine, the pool of models, and the tasks that run on them. No UI."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from app.inference.cancellable import CancellableTask
 
-Request = TypeVar("Request")
+BatchRequest = TypeVar("BatchRequest")
 ItemResult = TypeVar("ItemResult")
 
 TURN_SECONDS = 3.0
@@ -40,7 +40,7 @@ class BatchItem(Generic[ItemResult]):
     """What went wrong, for the visitor."""
 
 
-class ImageBatch(Generic[Request, ItemResult]):
+class ImageBatch(Generic[BatchRequest, ItemResult]):
     """The images that a tab works on for one visitor, and how far it is with each."""
 
     def __init__(self) -> None:
@@ -48,20 +48,20 @@ class ImageBatch(Generic[Request, ItemResult]):
         self.run = Event()
         """Set when nobody waits for the rest of the present work any more."""
         self._task = CancellableTask()
-        self._request: Request | None = None
+        self._request: BatchRequest | None = None
         self._lock = Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> ImageBatch[Request, ItemResult]:
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImageBatch[BatchRequest, ItemResult]:
         return ImageBatch()  # Gradio copies a state's first value for each visitor
 
     @property
-    def request(self) -> Request:
+    def request(self) -> BatchRequest:
         """What is to be done with each image. Raises RuntimeError before `start`."""
         if self._request is None:
             raise RuntimeError("The batch was not started.")
         return self._request
 
-    def start(self, uploads: Sequence[Upload], request: Request) -> None:
+    def start(self, uploads: Sequence[Upload], request: BatchRequest) -> None:
         """Begin new work; the work before it ends."""
         run = self._task.begin()
         with self._lock:
@@ -112,7 +112,7 @@ class ImageBatch(Generic[Request, ItemResult]):
 
 
 def process_turn(
-    batch: ImageBatch[Request, ItemResult],
+    batch: ImageBatch[BatchRequest, ItemResult],
     work: Callable[[Event, int], Generator[None, None, None]],
 ) -> Generator[None, None, None]:
     """Work on the waiting images for one turn: `work(run, index)` on each.

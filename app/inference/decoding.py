@@ -1,4 +1,4 @@
-"""How texts are decoded: the limits of what a visitor may choose, read from what the page sends."""
+"""Decoding settings from the values that the page sends, within the limits of what is allowed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ DECODING = ("mode", *SETTING_LIMITS, "seed")
 
 
 def decode_from(*values: Any) -> DecodeConfig:
-    """The same for decoding alone, in the order of DECODING."""
+    """Return the settings of values in the order of DECODING.
+
+    Raises ConfigError where a value is missing or out of its limits.
+    """
     given = dict(zip(DECODING, values, strict=True))
     seed = given.pop("seed")
     for name in SETTING_LIMITS:
@@ -46,7 +49,7 @@ def _seed(text: str) -> int | None:
 
 
 def within_limits(decode: DecodeConfig) -> DecodeConfig:
-    """The same settings; ConfigError where one asks for more than LIMITS allow."""
+    """Return the settings unchanged. Raises ConfigError where one is outside of SETTING_LIMITS."""
     for name, (least, most) in SETTING_LIMITS.items():
         if not least <= getattr(decode, name) <= most:
             raise ConfigError(f"{name} ({getattr(decode, name)}) must be from {least} to {most}")
@@ -54,7 +57,7 @@ def within_limits(decode: DecodeConfig) -> DecodeConfig:
 
 
 def seeded(decode: DecodeConfig) -> DecodeConfig:
-    """The same for decoding alone."""
+    """Return the settings; with a drawn seed where they sample and have none."""
     if decode.mode != "sample" or decode.seed is not None:
         return decode
     return replace(decode, seed=secrets.randbits(SEED_BITS))

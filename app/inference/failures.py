@@ -1,4 +1,4 @@
-"""What a visitor is told when something goes wrong; details go to the log under a reference."""
+"""Error messages for visitors; details of unexpected errors go to the log under a reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_LENT = (
 
 
 def error_message(error: Exception, what: str) -> str:
-    """Return what a visitor reads about an error, after what did not happen because of it.
+    """Return the message about an error for a visitor; `what` says what did not happen.
 
     Our own errors are written for the reader; others go to the log under a reference.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blip2core.models.matcher import Matcher
 
 POLL_SECONDS = 0.2
-"""How often something that waits for the model looks whether it is there."""
+"""Seconds between two looks at whether a model is loaded."""
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ PAIRS_KEPT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPair:
-    """A model that writes, and the one that scores its texts; both perhaps still loading."""
+    """A generator and the matcher that scores its texts; both perhaps still loading."""
 
     spec: ModelSpec
     loading: Future[Generator]
@@ -41,26 +41,29 @@ class ModelPair:
 
     @property
     def generator(self) -> Generator:
-        """Waits for it; raises what went wrong."""
+        """Wait for the generator and return it; raises what went wrong while it was loaded."""
         return self.loading.result()
 
     @property
     def matcher(self) -> Matcher:
-        """Waits for it; raises what went wrong. Shares the generator's image encoder."""
+        """Wait for the matcher and return it; raises what went wrong while it was loaded.
+
+        It shares the generator's image encoder where the two have the same.
+        """
         return self.loading_matcher().result()
 
 
 class ModelPool:
-    """Pairs by the name of the model that writes. Safe to ask from any thread."""
+    """Loads pairs of models by the generator's name and keeps the latest. Safe in any thread."""
 
     def __init__(self, device: str, matcher: str | None = None) -> None:
-        """`matcher` None: the one that goes with each generator, see `matcher_name`."""
+        """`matcher` is the name of the matcher of all pairs; None: see `matcher_name`."""
         self._device, self._matcher_name = device, matcher
         self._pairs: OrderedDict[str, ModelPair] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, name: str) -> ModelPair:
-        """The pair of a generator; starts loading it where it is not there.
+        """Return the pair of a generator; start to load it where it is not there.
 
         Raises UnknownModelError.
         """
@@ -93,8 +96,10 @@ class ModelPool:
 
 
 def matcher_name(spec: ModelSpec) -> str:
-    """The matcher that belongs to a generator: same world, and the same encoder where there is
-    one."""
+    """Return the name of the matcher that goes with a generator.
+
+    It was trained on the same kind of images, and has the same encoder where there is such a one.
+    """
     if spec.is_embedded:
         return "stickers-itm"
     if spec.family == "blip":
@@ -103,7 +108,7 @@ def matcher_name(spec: ModelSpec) -> str:
 
 
 def in_background(work: Callable[[], Result]) -> Future[Result]:
-    """The result of `work`, done in a thread that never keeps the process alive."""
+    """Do `work` in a daemon thread and return the future of its result."""
     future: Future[Result] = Future()
 
     def run() -> None:
@@ -119,7 +124,7 @@ def in_background(work: Callable[[], Result]) -> Future[Result]:
 
 
 def once(make: Callable[[], Result]) -> Callable[[], Result]:
-    """A function that makes something when first called, and returns the same ever after."""
+    """Return a function that calls `make` once and returns its result each time."""
     lock = threading.Lock()
     made: list[Result] = []
 

@@ -1,1 +1,1 @@
-"""What serves both apps on one port: start, host names, login, users."""
+"""Serving both apps on one port: start, host names, login, users."""

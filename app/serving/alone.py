@@ -16,7 +16,7 @@ from app.settings import AppSettings
 from app.workbench.page import build_workbench
 
 
-def serve(page: gr.Blocks, settings: AppSettings) -> str:
+def serve_page(page: gr.Blocks, settings: AppSettings) -> str:
     """Serve the page alone, from a background thread; return its address.
 
     Raises ConfigError where the file of users is wrong, PortTakenError where no port is free.
@@ -43,4 +43,4 @@ def serve(page: gr.Blocks, settings: AppSettings) -> str:
 def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
     """Serve the workbench without curator and database, as a Space does."""
     page = build_workbench(build_services(settings))
-    return serve(page, settings), page.block_thread
+    return serve_page(page, settings), page.block_thread

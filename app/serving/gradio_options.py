@@ -14,7 +14,7 @@ SESSIONS = 100
 
 
 def page_options(settings: AppSettings) -> dict[str, Any]:
-    """How the page is served, alone or beside the curator.
+    """Return the options with which Gradio serves the page, alone or beside the curator.
 
     Raises ConfigError where a package is missing for what the settings ask.
     """

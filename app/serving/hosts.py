@@ -63,16 +63,16 @@ class HostGuard:
         return None
 
     def is_ours(self, host: str) -> bool:
-        """Whether a Host header, with or without port, names this server.
+        """Return whether a Host header, with or without port, names this server.
 
         Where other machines reach it, any IP address does: it cannot know its own behind a
         proxy or in a container, and no name server can let a number lead elsewhere.
         """
-        name = name_of(host)
+        name = host_name(host)
         return bool(name) and (name in self.names or (not self.local and is_address(name)))
 
     def is_own_page(self, origin: str | None, host: str) -> bool:
-        """Whether an Origin header is of a page of this server; programs send none.
+        """Return whether an Origin header is of a page of this server; programs send none.
 
         Another port of the same machine is another site. Behind a proxy that changes the Host, a
         page's own name has to be one that was allowed.
@@ -80,17 +80,17 @@ class HostGuard:
         if origin is None:
             return True
         _, _, site = origin.lower().partition("://")
-        return site == host.lower() or name_of(site) in self.allowed
+        return site == host.lower() or host_name(site) in self.allowed
 
 
-def name_of(host: str) -> str:
-    """A host without its port, in small letters: [::1]:7860 -> ::1. Empty where it is none."""
+def host_name(host: str) -> str:
+    """Return a host without its port, in small letters: [::1]:7860 -> ::1; empty for nonsense."""
     found = HOST.fullmatch(host)
     return (found["address"] or found["name"]).lower() if found else ""
 
 
 def is_address(name: str) -> bool:
-    """Whether a host is a number, which no name server is asked for."""
+    """Return whether a host is an IP address, for which no name server is asked."""
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:

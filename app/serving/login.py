@@ -7,16 +7,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.basic_auth import credentials
+from app.serving.hosts import POLICY_VIOLATION
 from app.serving.users import Users
-
-POLICY_VIOLATION = 1008
-"""Code with which a websocket is refused."""
 
 
 class BasicLogin:
-    """Lets through who names a person of the file with the right password.
+    """Middleware that answers only requests with the name and password of a known person.
 
-    Behind a proxy that speaks TLS, as the password travels with every request.
+    Put it behind a proxy that speaks TLS, as the password travels with every request.
     """
 
     def __init__(self, app: ASGIApp, users: Users) -> None:

@@ -1,4 +1,4 @@
-"""Who may come in: a file of names and hashed passwords, one `name:hash` a line.
+"""The people who may log in: a file of names and hashed passwords, one `name:hash` a line.
 
     python -m app.users FILE NAME      asks for a password twice and writes the line
 
@@ -25,7 +25,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SHORTEST = 8
 """Characters of a password, at least."""
 KNOWN = 1_000
-"""Passwords that were right and are remembered, as keyed digests, so that Argon2 runs once."""
+"""Right passwords that are remembered, as keyed digests, so that Argon2 runs once for each."""
 
 
 class Users:
@@ -38,7 +38,7 @@ class Users:
         self._key, self._right = secrets.token_bytes(), set[bytes]()
 
     def check(self, name: str, password: str) -> bool:
-        """Whether this is the password of that person; takes as long for unknown names."""
+        """Return whether a password is right; takes as long for unknown names."""
         digest = hmac.digest(self._key, f"{name}\0{password}".encode(), sha256)
         if digest in self._right:
             return True
@@ -55,7 +55,7 @@ class Users:
 
 
 def read_users(file: Path) -> Users:
-    """ConfigError names the file and the line that is wrong."""
+    """Read a file of people. Raises ConfigError with the file and the line that is wrong."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -74,7 +74,10 @@ def read_users(file: Path) -> Users:
 
 
 def add_user(file: Path, name: str, password: str) -> None:
-    """Write a person's line; one who is there gets the new password. ConfigError: not allowed."""
+    """Write a person's line; one who is there already gets the new password.
+
+    Raises ConfigError where the name or the password is not allowed.
+    """
     if not NAME.fullmatch(name):
         raise ConfigError("A name has 1 to 80 letters, digits, dots, dashes or underscores.")
     if len(password) < SHORTEST:
@@ -89,7 +92,7 @@ def add_user(file: Path, name: str, password: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command in the module's docstring."""
+    """Run the command of the module's docstring; return its exit code."""
     if len(arguments) != 2:
         print("usage: python -m app.users FILE NAME", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.workbench.page import build_workbench
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
@@ -66,7 +66,7 @@ def address(
         patch.setattr("app.workbench.image.panel.SAMPLES", samples)
         services = fake_services(generator, matcher, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
-    yield serve(page, services.settings)
+    yield serve_page(page, services.settings)
     page.close()
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 from app.inference.capfilt_tasks import judge_image
 from app.inference.engine import Engine
 from app.services import Services
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
 from blip2core.storage import open_database
@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         database=open_database(f"sqlite:///{file}"),
     )
     page = build_workbench(services)
-    yield serve(page, settings)
+    yield serve_page(page, settings)
     page.close()
 
 

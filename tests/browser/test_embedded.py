@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from app.services import build_services
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.settings import AppSettings
 from app.workbench.image.panel import EXAMPLES, SAMPLES
 from app.workbench.page import build_workbench
@@ -31,7 +31,7 @@ pytestmark = [
 def journey(browser: Browser) -> Iterator[Journey]:
     services = build_services(AppSettings())
     page = build_workbench(services)
-    with visit(browser, serve(page, services.settings)) as journey:
+    with visit(browser, serve_page(page, services.settings)) as journey:
         yield journey
     page.close()
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from app.services import Services, build_services
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
 from blip2core.explain import faithfulness
@@ -35,7 +35,7 @@ def services() -> Services:
 def real(services: Services) -> Iterator[str]:
     """Where the page with the embedded models is served."""
     page = build_workbench(services)
-    yield serve(page, services.settings)
+    yield serve_page(page, services.settings)
     page.close()
 
 
@@ -71,7 +71,7 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
     waiting = fake_services(None)
     page = build_workbench(waiting)
     try:
-        with visit(browser, f"{serve(page, waiting.settings)}?tab=inside") as journey:
+        with visit(browser, f"{serve_page(page, waiting.settings)}?tab=inside") as journey:
             expect(part(journey, "note")).to_contain_text("A finished example")
             expect(part(journey, "description")).to_contain_text("Strongest")
             press(journey, "snail")

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import Browser, expect
 
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.workbench.image.panel import SAMPLES
 from app.workbench.page import build_workbench
 from tests.browser.journey import Journey, visit
@@ -116,7 +116,7 @@ def example_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setattr("app.workbench.image.panel.SAMPLES", samples)
         services = fake_services(None)
         page = build_workbench(services)
-    yield serve(page, services.settings)
+    yield serve_page(page, services.settings)
     page.close()
 
 

@@ -125,7 +125,7 @@ def take_answer(session: ChatSession, text: str) -> str:
 
 def latest(session: ChatSession) -> ChatTurn | None:
     """The latest question that has an answer."""
-    return next((entry for entry in reversed(session.entries) if entry.is_told), None)
+    return next((entry for entry in reversed(session.entries) if entry.has_answer), None)
 
 
 # Looking

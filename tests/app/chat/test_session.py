@@ -147,12 +147,12 @@ def test_each_visitor_finds_the_example() -> None:
 
 def test_imported_talk_asks_before_it_replaces_another() -> None:
     session = talking("Who?")
-    session.receive_talk(opening())
+    session.receive_conversation(opening())
     assert (session.topic[:3], session.offered.key) == ("old", "elsewhere")
     session.keep()
     session.accept()
     assert session.image.key == "old" and len(session.entries) == 1
-    session.receive_talk(opening())
+    session.receive_conversation(opening())
     session.accept()
     assert (session.image.key, session.entries[0].answer) == ("elsewhere", "a dog")
     assert session.opening.kind == "import" and not session.is_untouched
@@ -161,7 +161,7 @@ def test_imported_talk_asks_before_it_replaces_another() -> None:
 def test_another_talk_about_the_same_image_is_another_topic() -> None:
     session = talking()
     topic = session.topic
-    session.receive_talk(opening(key="old"))
+    session.receive_conversation(opening(key="old"))
     assert session.image.key == "old" and session.topic != topic
 
 
@@ -174,7 +174,7 @@ def test_example_whose_image_is_chosen_begins_anew() -> None:
 
 def test_a_image_offered_after_a_talk_comes_without_it() -> None:
     session = talking("Who?")
-    session.receive_talk(opening())
+    session.receive_conversation(opening())
     session.receive(image("new"))
     session.accept()
     assert (session.image.key, session.entries) == ("new", ())

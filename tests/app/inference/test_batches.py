@@ -14,7 +14,7 @@ FILES = [Upload(path=name, name=name) for name in ("a", "b", "c")]
 @pytest.fixture
 def batch() -> ImageBatch:
     batch = ImageBatch()
-    batch.start(FILES, "order")
+    batch.start(FILES, "request")
     return batch
 
 

@@ -1,4 +1,4 @@
-"""Captions from order to scores."""
+"""Captions from request to scores."""
 
 from threading import Event
 

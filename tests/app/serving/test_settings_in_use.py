@@ -91,17 +91,17 @@ def test_beside_the_curator_both_ask_who_it_is(largest: list[int], users: Path) 
 def test_alone_the_workbench_asks_who_it_is(
     page: gr.Blocks, launched: dict[str, Any], users: Path
 ) -> None:
-    alone.serve(page, AppSettings(users=users))
+    alone.serve_page(page, AppSettings(users=users))
     assert launched["auth"]("ada", "correct horse")
     assert not launched["auth"]("ada", "wrong")
-    alone.serve(page, AppSettings())
+    alone.serve_page(page, AppSettings())
     assert launched["auth"] is None
 
 
 def test_a_wrong_file_of_users_is_refused(largest: list[int], page: gr.Blocks) -> None:
     for start in (
         lambda: mounted(users=Path("/no/such/file")),
-        lambda: alone.serve(page, AppSettings(users=Path("/no/such/file"))),
+        lambda: alone.serve_page(page, AppSettings(users=Path("/no/such/file"))),
     ):
         with pytest.raises(ConfigError, match="cannot be read"):
             start()
@@ -112,7 +112,7 @@ def test_queue_is_as_long_as_the_setting_says(
 ) -> None:
     mounted(queue_size=3)
     assert page._queue.max_size == 3
-    alone.serve(page, AppSettings(queue_size=4))
+    alone.serve_page(page, AppSettings(queue_size=4))
     assert page._queue.max_size == 4
 
 
@@ -123,7 +123,7 @@ def test_largest_import_and_upload(largest: list[int]) -> None:
 
 
 def test_address(page: gr.Blocks, launched: dict[str, Any]) -> None:
-    alone.serve(page, AppSettings(host="0.0.0.0", port=8000))
+    alone.serve_page(page, AppSettings(host="0.0.0.0", port=8000))
     assert (launched["server_name"], launched["server_port"]) == ("0.0.0.0", 8000)
 
 
@@ -172,7 +172,7 @@ def test_curator_and_database_are_there_as_the_setting_says(
     monkeypatch.setattr(services_module, "build_services", build)
     monkeypatch.setattr(alone, "build_services", build)
     monkeypatch.setattr(alone, "build_workbench", lambda services: page)
-    monkeypatch.setattr(alone, "serve", lambda *given: "alone")
+    monkeypatch.setattr(alone, "serve_page", lambda *given: "alone")
     monkeypatch.setattr(server, "build_app", lambda services: "app")
     both = SimpleNamespace(address="both", wait=lambda: None)
     monkeypatch.setattr(server, "serve", lambda *given: both)

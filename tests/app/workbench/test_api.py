@@ -15,7 +15,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from app.services import build_services
-from app.serving.alone import serve
+from app.serving.alone import serve_page
 from app.settings import AppSettings
 from app.workbench.api import Endpoints, Method, open_uploaded
 from app.workbench.page import build_workbench
@@ -37,7 +37,7 @@ def generator() -> FakeGenerator:
 def address(generator: FakeGenerator) -> Iterator[str]:
     services = fake_services(generator, FakeMatcher())
     page = build_workbench(services)
-    yield serve(page, services.settings)
+    yield serve_page(page, services.settings)
     page.close()
 
 
@@ -166,7 +166,7 @@ def test_readme_example_prints_what_it_says(monkeypatch: pytest.MonkeyPatch) -> 
     services = build_services(AppSettings())
     page, printed = build_workbench(services), io.StringIO()
     try:
-        address = serve(page, services.settings)
+        address = serve_page(page, services.settings)
         with contextlib.redirect_stdout(printed):
             exec(code.replace("http://127.0.0.1:7860", address), {})
     finally:

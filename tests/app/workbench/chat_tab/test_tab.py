@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.chat.conversation import AnswerRating, StoredConversation
-from app.chat.feedback import Feedback
+from app.chat.feedback import AnswerFeedback
 from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
 from app.chat.transcript import inert
@@ -285,7 +285,7 @@ def test_retry_during_an_answer_stops_it(session: ChatSession) -> None:
 
 
 def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
-    kept: list[Feedback] = []
+    kept: list[AnswerFeedback] = []
     services = replace(fake_services(FakeGenerator()), feedback=kept.append)
     talking(session, FakeGenerator())
     chat, why = on_like(session, on(1, liked=False))
@@ -308,7 +308,7 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
 def test_feedback_that_cannot_be_stored_is_said(
     session: ChatSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(feedback: Feedback) -> None:
+    def broken(feedback: AnswerFeedback) -> None:
         raise OSError("/home/someone/disk full")
 
     talking(session, FakeGenerator())
