@@ -4,7 +4,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.curator.thumbnails import shown_image
 from blip2core.storage.database import Database
-from blip2core.storage.export_records import finish_export, start_export
+from blip2core.storage.export_records import finish_export, record_export
 from blip2core.storage.items import image_of
 from blip2core.storage.schema import Image, Item
 from blip2core.storage.snapshot_selection import SnapshotPolicy
@@ -58,7 +58,7 @@ def test_snapshots_and_exports_that_hold_it_are_named(open_page: Open, database:
     assert "shelf@v1: 1 pair" in [told.value for told in page.text]
     assert not page.warning
     with database.write() as session:
-        export = start_export(session, snapshot_id=snapshot.id, format="coco")
+        export = record_export(session, snapshot_id=snapshot.id, format="coco")
         finish_export(
             session, export_id=export.id, manifest_sha256="0" * 64, pairs=1, location="/x/of-coco"
         )
