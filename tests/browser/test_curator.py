@@ -64,11 +64,11 @@ def studio(data: Path) -> Iterator[str]:
 
 @contextmanager
 def curator(browser: Browser, address: str, page: str) -> Iterator[Page]:
-    """A page of the curator, in a new visit of Ada's."""
+    """A page of the curator, in a new browser session of Ada's."""
     expect.set_options(timeout=PATIENCE)
-    with browser.new_context(viewport={"width": 1400, "height": 1000}) as visit:
-        visit.set_default_timeout(PATIENCE)
-        tab = visit.new_page()
+    with browser.new_context(viewport={"width": 1400, "height": 1000}) as session:
+        session.set_default_timeout(PATIENCE)
+        tab = session.new_page()
         tab.goto(f"{address}curator/{page}?who=ada&dataset=samples")
         yield tab
 

@@ -29,13 +29,18 @@ def render(context: PageContext) -> None:
                 "question": row["question"],
                 "answer": row["answer"],
                 "reason": row["reason"],
-                "model": row["model"],
                 "who": row["annotator"] or "",
-                "when": row["created_at"],
+                "when": str(row["created_at"])[:16].replace("T", " "),
+                "model": row["model"],
             }
             for row in rows
         ],
         hide_index=True,
+        column_config={
+            "question": st.column_config.TextColumn(width="medium"),
+            "answer": st.column_config.TextColumn(width="medium"),
+            "reason": st.column_config.TextColumn(width="medium"),
+        },
     )
     st.download_button(
         "All of them as CSV", partial(feedback_csv, context.database), "feedback.csv", "text/csv"
