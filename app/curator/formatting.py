@@ -1,11 +1,6 @@
-"""How many, and how large, in words."""
+"""Sizes of files in words."""
 
 from __future__ import annotations
-
-
-def count_of(number: int, noun: str) -> str:
-    """1 pair, 1,200 pairs."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def size_of(size: int) -> str:

@@ -9,10 +9,10 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from app.curator.context import PageContext
-from app.curator.formatting import count_of
 from app.curator.review_session import ReviewRules, as_plain, new_event, why_empty
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
     Choice,

@@ -8,9 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from app.curator.context import PageContext, page_context
-from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
+from app.plurals import count_of
 from app.settings import is_allowed, may_read_folders
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError

@@ -8,9 +8,9 @@ import streamlit as st
 
 from app.curator.charts import BINS, histogram, precision_and_recall
 from app.curator.context import PageContext, context_with_dataset
-from app.curator.formatting import count_of
 from app.curator.review_session import new_event
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.calibration import (
     Estimate,
     JudgedScore,
