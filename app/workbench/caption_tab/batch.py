@@ -1,16 +1,16 @@
-"""Captions of several images at once, one row for each; a bad file is a row with its reason."""
+"""Captions of several images, one row for each; a file that fails is a row with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
 from threading import Event
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from app.chat.session import ChatSession
 from app.inference.batches import BatchItem, ImageBatch, process_turn
@@ -25,65 +25,105 @@ from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.features import look_at
 from app.inference.pool import until_done
+from app.plurals import count_of
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, paced
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named, paced
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
-from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_links, notes
+from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_links, caption_notes
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 
-COLUMNS = (
-    tables.Column(label="Picture", kind="picture"),
+_COLUMNS = (
+    tables.Column(label="Image", kind="picture"),
     tables.Column(label="Best caption"),
     ITM,
     ITC,
     tables.Column(label="", kind="act", sorts=False),
 )
-SECONDS_BETWEEN = 0.5
-"""Between two looks at an image's captions as they grow."""
-LOADING = "The model is loading; the captions will come by themselves."
-ABOUT = "<h2>Several images at once</h2><p>Captioned as set above, each image on its own.</p>"
+_SECONDS_BETWEEN = 0.5
+"""Least time between two updates of a row while its captions grow."""
+_LOADING = "The model is loading; the captions will come by themselves."
+_ABOUT = "<h2>Several images at once</h2><p>Captioned as set above, each image on its own.</p>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionBatchRequest:
-    """What a batch is for, and with which model."""
+    """The captions that are asked for, of which model."""
 
     order: CaptionRequest
     model: str
 
 
-def build_many(services: Services, panel: SimpleNamespace, ordered: Sequence[Any]) -> None:
-    """Draws and wires the part of the page inside the tab that is being built.
+class BatchUpdate(NamedTuple):
+    """New values of the components of the batch."""
 
-    `ordered` are the components that say what is to be written.
+    batch: Update = SKIP
+    turn: Update = SKIP
+    message: Update = SKIP
+    table: Update = SKIP
+    begin: Update = SKIP
+    stop: Update = SKIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionBatch:
+    """The components of the batch."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    batch: gr.State
+    """The visitor's `ImageBatch`."""
+    turn: gr.State
+    """Counts the turns of a batch; its `.change` begins the next one."""
+    files: gr.File
+    begin: gr.Button
+    stop: gr.Button
+    message: gr.HTML
+    table: gr.HTML
+
+
+def build_caption_batch(
+    services: Services, session: gr.State, request: Sequence[Component]
+) -> None:
+    """Draw and wire the batch inside the tab that is being built.
+
+    `request` are the components that say which captions are asked for.
     """
-    ui = SimpleNamespace(session=panel.session, batch=gr.State(ImageBatch()), turn=gr.State(0))
-    gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.files = build_drop_area(label="Images to caption", elem_id="caption-files")
-    ui.begin, ui.stop = build_buttons("Caption all", "caption-many", ready=True)
-    ui.said = gr.HTML(container=False, elem_classes="saying")
-    ui.table = tables.build_table(elem_id="captioned")
-    screen = [ui.said, ui.table, ui.begin, ui.stop]
-    given = [ui.session, ui.batch, ui.turn]
-    ui.begin.click(
-        partial(on_begin, services),
-        [*given, ui.files, *ordered],
-        [ui.batch, ui.turn, *screen],
+    screen = _build(session)
+    outputs = components_named(BatchUpdate._fields, screen)
+    given = [session, screen.batch, screen.turn]
+    screen.begin.click(
+        partial(on_caption_batch, services),
+        [*given, screen.files, *request],
+        outputs,
         preprocess=False,
         **PRIVATE_EVENT,
     )
-    going = ui.turn.change(
-        partial(continue_captions, services), given, [ui.turn, *screen], **MODEL_EVENT
+    going = screen.turn.change(partial(continue_captions, services), given, outputs, **MODEL_EVENT)
+    stop = partial(on_stop_captions, services)
+    going.failure(stop, screen.batch, outputs, **PRIVATE_EVENT)
+    screen.stop.click(stop, screen.batch, outputs, **PRIVATE_EVENT)
+
+
+def _build(session: gr.State) -> CaptionBatch:
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    files = build_drop_area(label="Images to caption", elem_id="caption-files")
+    pair = build_buttons("Caption all", "caption-many", ready=True)
+    return CaptionBatch(
+        session=session,
+        batch=gr.State(ImageBatch()),
+        turn=gr.State(0),
+        files=files,
+        begin=pair.begin,
+        stop=pair.stop,
+        message=gr.HTML(container=False, elem_classes="saying"),
+        table=tables.build_table(elem_id="captioned"),
     )
-    stopped = [ui.batch, *screen]
-    going.failure(partial(on_stop, services), ui.batch, stopped, **PRIVATE_EVENT)
-    ui.stop.click(partial(on_stop, services), ui.batch, stopped, **PRIVATE_EVENT)
 
 
-def on_begin(
+def on_caption_batch(
     services: Services,
     session: ChatSession,
     batch: ImageBatch,
@@ -92,51 +132,57 @@ def on_begin(
     num: Any,
     prompt: Any,
     *decoding: Any,
-) -> tuple[Update, ...]:
-    """Begins a batch, or says why it cannot."""
+) -> BatchUpdate:
+    """Begin a batch, or say why it cannot begin.
+
+    `decoding` are values in the order of `app.inference.decoding.DECODING`.
+    """
     uploads = uploads_from(files)
     problem = too_many(uploads) if uploads else "Add some images first."
     try:
-        order = caption_request_from(num, prompt, decode_from(*decoding))
+        captions = caption_request_from(num, prompt, decode_from(*decoding))
     except Blip2Error as error:
         problem = problem or str(error)
     if problem:
-        said = tables.status(problem, problem=True)
-        return batch, turn, said, gr.skip(), *buttons(running=False)
-    batch.start(uploads, CaptionBatchRequest(order=order, model=session.model))
-    return batch, turn + 1, *show_captions(services, batch)
+        message = tables.status_html(problem, problem=True)
+        return BatchUpdate(batch, turn, message, SKIP, *buttons(running=False))
+    batch.start(uploads, CaptionBatchRequest(order=captions, model=session.model))
+    return show_captions(services, batch)._replace(turn=turn + 1)
 
 
 def continue_captions(
     services: Services, session: ChatSession, batch: ImageBatch, turn: int
-) -> Iterator[tuple[Update, ...]]:
-    """One turn of a batch; the next is asked for where images are left."""
+) -> Iterator[BatchUpdate]:
+    """Caption images for one turn, and ask for the next turn where images are left."""
     try:
         pair = services.engine.pair(batch.order.model)
         for _ in until_done(pair.loading, pair.loading_matcher()):
-            yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
+            yield BatchUpdate(message=tables.status_html(_LOADING))
         for _ in process_turn(batch, partial(_caption, services, batch)):
-            yield gr.skip(), *show_captions(services, batch)
+            yield show_captions(services, batch)
     except Exception as error:
         batch.give_up()
-        said = tables.status(error_message(error, "No captions"), problem=True)
-        yield gr.skip(), said, "", *buttons(running=False)
+        message = tables.status_html(error_message(error, "No captions"), problem=True)
+        yield BatchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
         return
-    yield turn + 1 if batch.is_left else gr.skip(), *show_captions(services, batch)
+    shown = show_captions(services, batch)
+    yield shown._replace(turn=turn + 1) if batch.is_left else shown
 
 
-def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
-    """One image: opened, encoded once, captioned, scored."""
-    plan, upload = batch.order, batch.jobs[index].upload
+def _caption(
+    services: Services, batch: ImageBatch, run: Event, index: int
+) -> Generator[None, None, None]:
+    """Open one image, encode it once, caption it and score the captions."""
+    request, upload = batch.order, batch.jobs[index].upload
     batch.change(run, index, state="working")
     yield
     try:
         image = open_upload(upload)
-        batch.change(run, index, thumbnail=tables.thumbnail(image.shown))
+        batch.change(run, index, thumbnail=tables.thumbnail_address(image.shown))
         yield
-        seen = look_at(services.engine, plan.model, open_image(image.data))
-        growing = captions_of(services.engine, plan.model, seen, plan.order, run)
-        for captions in paced(growing, SECONDS_BETWEEN):
+        features = look_at(services.engine, request.model, open_image(image.data))
+        growing = captions_of(services.engine, request.model, features, request.order, run)
+        for captions in paced(growing, _SECONDS_BETWEEN):
             result = Captioned(name=upload.name, sha256=image.key, captions=captions)
             batch.change(run, index, result=result)
             yield
@@ -146,32 +192,36 @@ def _caption(services: Services, batch: ImageBatch, run: Event, index: int) -> I
     yield
 
 
-def on_stop(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
-    """Nobody waits for the rest; what is done stays."""
+def on_stop_captions(services: Services, batch: ImageBatch) -> BatchUpdate:
+    """Stop the batch; the captions so far stay."""
     batch.give_up()
-    return batch, *show_captions(services, batch)
+    return show_captions(services, batch)
 
 
-def show_captions(services: Services, batch: ImageBatch) -> tuple[Update, ...]:
-    """What is said, the table so far, and the two buttons."""
+def show_captions(services: Services, batch: ImageBatch) -> BatchUpdate:
+    """Return what there is to show of the batch; it asks for no further turn."""
     if not batch.jobs:
-        return "", "", *buttons(running=False)
-    plan, total = batch.order, len(batch.jobs)
-    pair = services.engine.pair(plan.model)
+        return BatchUpdate(batch, SKIP, "", "", *buttons(running=False))
+    request, total = batch.order, len(batch.jobs)
+    pair = services.engine.pair(request.model)
     rows = [_row(job) for job in batch.jobs]
-    words = f"{batch.done} of {total} images"
-    title = f"By {pair.spec.name}: {words_for(plan.order)}"
+    title = f"By {pair.spec.name}: {words_for(request.order)}"
     if batch.is_running:
-        table = tables.table(COLUMNS, rows, title=title)
-        return tables.progress(batch.done, total, words), table, *buttons(running=True)
-    finished = [_taken_along(job) for job in batch.jobs if job.state in ("done", "failed")]
-    links = caption_links(pair, plan.order, finished) if finished else ""
-    stopped = any(job.state == "stopped" for job in batch.jobs)
-    said = tables.status(f"Stopped after {len(finished)} of {total} images." if stopped else "")
-    return said, tables.table(COLUMNS, rows, title=title, below=links), *buttons(running=False)
+        table = tables.table_html(_COLUMNS, rows, title=title)
+        words = f"{batch.done} of {count_of(total, 'image')}"
+        message = tables.progress_html(batch.done, total, words)
+        return BatchUpdate(batch, SKIP, message, table, *buttons(running=True))
+    finished = [_result(job) for job in batch.jobs if job.state in ("done", "failed")]
+    links = caption_links(pair, request.order, finished) if finished else ""
+    table = tables.table_html(_COLUMNS, rows, title=title, below=links)
+    message = ""
+    if any(job.state == "stopped" for job in batch.jobs):
+        words = f"Stopped after {len(finished)} of {count_of(total, 'image')}."
+        message = tables.status_html(words)
+    return BatchUpdate(batch, SKIP, message, table, *buttons(running=False))
 
 
-def _taken_along(job: BatchItem) -> Captioned:
+def _result(job: BatchItem) -> Captioned:
     return job.result or Captioned(name=job.upload.name, problem=job.problem)
 
 
@@ -179,20 +229,20 @@ def _row(job: BatchItem) -> list[tables.Cell]:
     image = tables.image_cell(job.thumbnail, job.upload.name)
     nothing = tables.score_cell(None)
     if job.result is None or not job.result.captions:
-        words = tables.text_cell("", empty=job.problem or STATES[job.state])
-        return [image, words, nothing, nothing, tables.act_cell("")]
+        words = tables.text_cell("", empty=job.problem or _STATES[job.state])
+        return [image, words, nothing, nothing, tables.action_cell("")]
     best, *others = job.result.captions
-    words = tables.text_cell(best.text, *notes(best))
+    words = tables.text_cell(best.text, *caption_notes(best))
     return [
         image,
         tables.Cell(html=words.html + _others(others), order=words.order),
         tables.score_cell(best.itm),
         tables.score_cell(best.itc),
-        tables.act_cell(best.text, inside=False),
+        tables.action_cell(best.text, inside=False),
     ]
 
 
-STATES = {
+_STATES = {
     "waiting": "waiting",
     "working": "writing …",
     "done": "nothing was written",
@@ -201,7 +251,7 @@ STATES = {
 
 
 def _others(captions: Sequence[ScoredCaption]) -> str:
-    """HTML of the captions below the best one, folded away."""
+    """Return HTML of the captions below the best one, folded away."""
     if not captions:
         return ""
     lines = "".join(

@@ -1,32 +1,34 @@
-"""From a text in a table to the tab that looks inside the model with it."""
+"""The "Look inside" button of a table row, which opens this tab with the text of the row."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import gradio as gr
 
 from app.chat.session import ChatSession
-from app.workbench.events import PRIVATE_EVENT, Update
+from app.workbench.events import PRIVATE_EVENT, Update, components_named
+from app.workbench.shared_components import SharedComponents
 
-LONGEST_PROBE = 500
+LONGEST_INSPECTED = 500
 """Characters of a text to look inside with; a matcher reads far less."""
 
 
-def connect_look_inside(table: gr.HTML, panel: SimpleNamespace) -> None:
-    """A row's "Look inside" opens the tab `inside` with the row's text.
+class LookInsideUpdate(NamedTuple):
+    """New values when a row asks for a look inside."""
 
-    `visit.probe` holds the text, and `panel.probe` is a gr.State whose `.change` that tab hears.
-    """
-    table.select(
-        on_look_inside,
-        panel.session,
-        [panel.session, panel.inspected_text, panel.tabs],
-        **PRIVATE_EVENT,
-    )
+    session: ChatSession
+    inspected_text: str
+    tabs: Update
 
 
-def on_look_inside(session: ChatSession, event: gr.EventData) -> tuple[ChatSession, str, Update]:
-    """Somebody wants to know what the model looked at for a text."""
-    session.inspected_text = str(event._data.get("text", ""))[:LONGEST_PROBE]
-    return session, session.inspected_text, gr.Tabs(selected="inside")
+def connect_look_inside(table: gr.HTML, shared: SharedComponents) -> None:
+    """Let the rows of a table open the tab that looks inside, which hears `inspected_text`."""
+    outputs = components_named(LookInsideUpdate._fields, shared, shared.panel)
+    table.select(on_look_inside, shared.session, outputs, **PRIVATE_EVENT)
+
+
+def on_look_inside(session: ChatSession, event: gr.EventData) -> LookInsideUpdate:
+    """Open the tab that looks inside with the text of the row that was pressed."""
+    session.inspected_text = str(event._data.get("text", ""))[:LONGEST_INSPECTED]
+    return LookInsideUpdate(session, session.inspected_text, gr.Tabs(selected="inside"))
