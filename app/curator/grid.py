@@ -10,7 +10,6 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from app.curator.context import DatasetContext
-from app.curator.formatting import count_of
 from app.curator.pager import draw_pager
 from app.curator.review_session import (
     ReviewRules,
@@ -21,6 +20,7 @@ from app.curator.review_session import (
 )
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
     Choice,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.curator.charts import precision_and_recall
-from app.curator.formatting import count_of
+from app.plurals import count_of
 from blip2core.calibration import Estimate, JudgedScore, Point, estimate_thresholds, threshold_for
 
 _CURVE_THRESHOLDS = tuple(step / 50 for step in range(51))

@@ -1,4 +1,4 @@
-"""What programs may ask: endpoints beside the page, on the same lane.
+"""The endpoints for programs, which share the queue of the models with the page.
 
 No postponed annotations here: Gradio reads the types of an endpoint as they stand.
 """
@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any, Literal
 
 import gradio as gr
+from gradio.events import api
 from PIL import Image
 
 from app.inference.captions import caption_and_score, caption_request_from, score_texts
@@ -18,21 +19,20 @@ from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher, encode_for_pair, encode_image
 from app.inference.pool import ModelPair
 from app.services import Services
+from app.workbench.chat_tab.handlers import LONGEST_QUESTION
 from app.workbench.events import MODEL_QUEUE
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.match_tab.tab import texts_from
-from app.workbench.widgets.caption_rows import record
+from app.workbench.widgets.caption_rows import caption_record
 from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.images import open_image
 from blip2core.records import Conversation
 
-Mode = Literal["greedy", "sample", "beam"]
-Method = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
-"""The names of `blip2core.explain.METHODS`, which loads torch and so is not asked here."""
-LONGEST_QUESTION = 2000
-"""Characters of a question or an answer before it."""
+DecodingMode = Literal["greedy", "sample", "beam"]
+MapMethod = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
+"""The names of `blip2core.explain.METHODS`, which loads torch and is not imported here."""
 
 
 class Endpoints:
@@ -45,7 +45,7 @@ class Endpoints:
         self,
         image: gr.FileData,
         num: int = 1,
-        mode: Mode = "greedy",
+        mode: DecodingMode = "greedy",
         prompt: str = "",
         seed: int | None = None,
         max_new_tokens: int = 40,
@@ -65,20 +65,20 @@ class Endpoints:
         Returns:
             One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
         """
-        with told("No captions"):
+        with api_errors("No captions"):
             decode = decoding(mode, max_new_tokens, seed, beams)
-            order, model = caption_request_from(num, prompt, decode), self._services.settings.model
+            request, model = caption_request_from(num, prompt, decode), self._model
             features = encode_for_pair(self._services.engine, model, open_uploaded(image))
-            growing = caption_and_score(self._services.engine, model, features, order, Event())
+            growing = caption_and_score(self._services.engine, model, features, request, Event())
             *_, captions = growing
-        return [record(caption) for caption in captions]
+        return [caption_record(caption) for caption in captions]
 
     def ask(
         self,
         image: gr.FileData,
         question: str,
         history: list[list[str]] | None = None,
-        mode: Mode = "greedy",
+        mode: DecodingMode = "greedy",
         seed: int | None = None,
         max_new_tokens: int = 40,
     ) -> dict[str, Any]:
@@ -95,9 +95,9 @@ class Endpoints:
         Returns:
             answer; prompt, as the model read it; dropped, how many turns it had no room for.
         """
-        with told("No answer"):
+        with api_errors("No answer"):
             decode = decoding(mode, max_new_tokens, seed)
-            talk, model = conversation(history), self._services.settings.model
+            talk, model = conversation(history), self._model
             asked = (short(question), talk, decode)
             features = self._services.engine.call(encode_image, model, open_uploaded(image))
             return self._services.engine.call(answer_question, model, features, *asked)
@@ -113,7 +113,7 @@ class Endpoints:
             One object for each text, in their order: text; itm, a probability; itc, a cosine;
             query, the query token with that cosine; truncated, whether its end was not read.
         """
-        with told("No scores"):
+        with api_errors("No scores"):
             words, model = texts_from("\n".join(one_line(text) for text in texts)), self._model
             features = self._services.engine.call(encode_for_matcher, model, open_uploaded(image))
             found = self._services.engine.each(score_texts, model, features, words)
@@ -124,7 +124,7 @@ class Endpoints:
         self,
         image: gr.FileData,
         text: str,
-        method: Method = "winner",
+        method: MapMethod = "winner",
         word: int | None = None,
     ) -> dict[str, Any]:
         """What the Q-Former looked at in an image, given a text.
@@ -140,7 +140,7 @@ class Endpoints:
             centre x and y in shares of the image; alt, the map in words; flat, whether no part
             stands out; itm, the matching score; words, those of the text.
         """
-        with told("No map"):
+        with api_errors("No map"):
             features = self._services.engine.call(
                 encode_for_matcher, self._model, open_uploaded(image)
             )
@@ -153,16 +153,16 @@ class Endpoints:
 
 
 def build_api(services: Services) -> None:
-    """Adds the endpoints to the page that is being built; there are no others."""
+    """Add the endpoints to the page that is being built; there are no others."""
     endpoints = Endpoints(services)
     for endpoint in (endpoints.caption, endpoints.ask, endpoints.match, endpoints.attention):
-        gr.api(endpoint, api_name=endpoint.__name__, **MODEL_QUEUE)
+        api(endpoint, api_name=endpoint.__name__, **MODEL_QUEUE)
 
 
 def answer_question(
     pair: ModelPair, features: Any, question: str, talk: Conversation, decode: DecodeConfig
 ) -> dict[str, Any]:
-    """Done by the engine: the answer, and what was read for it."""
+    """Return the answer and what the model read. The engine runs it."""
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
     return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
@@ -171,7 +171,7 @@ def answer_question(
 def map_attention(
     pair: ModelPair, features: Any, text: str, method: str, word: int | None
 ) -> dict[str, Any]:
-    """Done by the engine: a map over the patches, and what one may say of it."""
+    """Return a map over the patches with its description. The engine runs it."""
     from blip2core.explain import METHODS, Focus, trace  # loads torch: the page need not wait
 
     if method not in METHODS:
@@ -194,8 +194,8 @@ def map_attention(
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
-    """What goes wrong inside reaches the program in our own words."""
+def api_errors(what: str) -> Iterator[None]:
+    """Raise every error inside as a gr.Error whose message gives no internals away."""
     try:
         yield
     except Exception as error:
@@ -203,7 +203,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def open_uploaded(file: Any) -> Image.Image:
-    """The image in an upload. ImageError where it is none, or was not uploaded.
+    """Return the image in an upload. Raises ImageError where it is none, or was not uploaded.
 
     Gradio checks the path of what says it is a file, but nothing makes a program say so.
     """
@@ -211,12 +211,12 @@ def open_uploaded(file: Any) -> Image.Image:
 
 
 def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> DecodeConfig:
-    """Settings within what a visitor of the page may choose too. ConfigError says which is not."""
+    """Return settings within the limits of the page. Raises ConfigError for any other."""
     return decode_from(mode, max_new_tokens, 0, 1.0, 1.0, 0.9, beams, 1.0, seed)
 
 
 def conversation(history: Any) -> Conversation:
-    """Pairs of question and answer -> turns. TextError where they are none."""
+    """Return pairs of question and answer as turns. Raises TextError where they are none."""
     talk = Conversation()
     for turn in history or ():
         if not isinstance(turn, list | tuple) or len(turn) != 2:
@@ -226,12 +226,12 @@ def conversation(history: Any) -> Conversation:
 
 
 def one_line(text: Any) -> str:
-    """A text whose line breaks are spaces."""
+    """Return a text with its line breaks as spaces."""
     return " ".join(short(text).split())
 
 
 def short(text: Any) -> str:
-    """A text of a length that may be asked for. TextError where it is none."""
+    """Return a text that is short enough. Raises TextError where it is not."""
     if not isinstance(text, str):
         raise TextError("A question, answer or text must be words.")
     if len(text) > LONGEST_QUESTION:

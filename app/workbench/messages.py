@@ -6,5 +6,5 @@ from html import escape
 
 
 def alert_html(text: str) -> str:
-    """HTML of a message to the visitor; nothing where there is none."""
+    """Return HTML of a message to the visitor; empty where there is none."""
     return f'<p role="alert">{escape(text)}</p>' if text else ""

@@ -1,10 +1,13 @@
-"""The line below the title: which model answers, what it knows, and which others there are."""
+"""The line below the title: the model that answers, what it knows, and the choice of another."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from html import escape
+from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 from huggingface_hub import try_to_load_from_cache
@@ -12,7 +15,7 @@ from huggingface_hub import try_to_load_from_cache
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
 from app.services import Services
-from app.workbench.events import PRIVATE_EVENT, Update
+from app.workbench.events import PRIVATE_EVENT, Update, components_named
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import SPECS, ModelSpec, find_spec
 
@@ -26,19 +29,54 @@ element.addEventListener('change', (event) => {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """A model a visitor may choose, or cannot, and why."""
+    """A model among which a visitor chooses."""
 
     spec: ModelSpec
     obstacle: str = ""
     """Why it cannot be chosen; empty where it can."""
 
 
-def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> gr.HTML:
-    """Draws and wires the line inside the page that is being built.
+class ModelLineUpdate(NamedTuple):
+    """New values of the line."""
 
-    What it returns changes with the visitor's model and with its state: a tab that shows something
-    of the model listens to its `.change`.
+    model_line: str
+    timer: Update
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPicker:
+    """The components of the line."""
+
+    model_line: gr.HTML
+    """Which model answers, where it runs and what it knows."""
+    chooser: gr.HTML
+    """A select element; its `input` event says that the visitor chose."""
+    timer: gr.Timer
+    """Ticks while the model loads."""
+
+
+def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> gr.HTML:
+    """Draw and wire the line inside the page that is being built.
+
+    Returns the component that changes with the visitor's model and with the state of that model: a
+    tab that shows something of the model listens to its `.change`.
     """
+    picker = _build(services)
+    changed = picker.chooser.input(
+        partial(on_choose, services), [session, picker.chooser], session, **PRIVATE_EVENT
+    )
+    for event in (page.load, picker.timer.tick, changed.success):
+        event(
+            partial(refresh_model_line, services),
+            session,
+            components_named(ModelLineUpdate._fields, picker),
+            queue=False,
+            **PRIVATE_EVENT,
+        )
+    return picker.model_line
+
+
+def _build(services: Services) -> ModelPicker:
     with gr.Row(elem_id="model"):
         model_line = gr.HTML(
             describe_model(services, services.settings.model), container=False, scale=4
@@ -52,26 +90,11 @@ def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -
             scale=1,
             min_width=220,
         )
-    timer = gr.Timer(1.0)
-    changed = chooser.input(
-        lambda session, name: on_choose(services, session, name),
-        [session, chooser],
-        session,
-        **PRIVATE_EVENT,
-    )
-    for event in (page.load, timer.tick, changed.success):
-        event(
-            lambda session: refresh_model_line(services, session),
-            session,
-            [model_line, timer],
-            queue=False,
-            **PRIVATE_EVENT,
-        )
-    return model_line
+    return ModelPicker(model_line=model_line, chooser=chooser, timer=gr.Timer(1.0))
 
 
 def choices(default: str) -> list[ModelChoice]:
-    """Every model that answers, the page's own first."""
+    """Return every model that answers, the default of the page first."""
     specs = [spec for spec in SPECS.values() if spec.kind == "generator"]
     own = find_spec(default)
     others = [spec for spec in specs if spec.name != own.name]
@@ -82,22 +105,22 @@ def choices(default: str) -> list[ModelChoice]:
 
 
 def _obstacle(spec: ModelSpec) -> str:
-    """Visitors choose among what is on this machine; fetching gigabytes is for who runs it."""
-    if spec.is_embedded:
+    """Return why a visitor cannot choose a model: only who runs the app downloads gigabytes."""
+    if isinstance(spec.checkpoint, Path):
         return "" if (spec.checkpoint / "config.json").is_file() else "its files are missing"
-    here = try_to_load_from_cache(str(spec.checkpoint), "config.json", revision=spec.revision)
+    here = try_to_load_from_cache(spec.checkpoint, "config.json", revision=spec.revision)
     return "" if isinstance(here, str) else f"not downloaded, {size_in_words(spec)}"
 
 
 def size_in_words(spec: ModelSpec) -> str:
-    """What its weights take: 7.5 GB, 15 MB."""
+    """Return the size of a model's weights: 7.5 GB, 15 MB."""
     if spec.gigabytes < 1:
         return f"{1000 * spec.gigabytes:.0f} MB"
     return f"{spec.gigabytes:.1f} GB"
 
 
 def chooser_html(models: list[ModelChoice], chosen: str) -> str:
-    """A select element; what cannot be chosen is greyed, with its reason."""
+    """Return a select element; a model that cannot be chosen is disabled, with the reason."""
     options = []
     for model in models:
         state = " disabled" if model.obstacle else " selected" if model.spec.name == chosen else ""
@@ -107,7 +130,7 @@ def chooser_html(models: list[ModelChoice], chosen: str) -> str:
 
 
 def on_choose(services: Services, session: ChatSession, name: str) -> ChatSession:
-    """Another model for this visitor; a name that may not be chosen changes nothing."""
+    """Give this visitor another model; a name that may not be chosen changes nothing."""
     allowed = {model.spec.name for model in choices(services.settings.model) if not model.obstacle}
     if name in allowed:
         session.model = name
@@ -115,14 +138,16 @@ def on_choose(services: Services, session: ChatSession, name: str) -> ChatSessio
     return session
 
 
-def refresh_model_line(services: Services, session: ChatSession) -> tuple[str, Update]:
-    """The line as it is now, and whether it may still change by itself."""
+def refresh_model_line(services: Services, session: ChatSession) -> ModelLineUpdate:
+    """Return the line as it is now; the timer runs while it may still change by itself."""
     still_loading = not services.engine.pair(session.model).loading.done()
-    return describe_model(services, session.model), gr.Timer(active=still_loading)
+    return ModelLineUpdate(
+        model_line=describe_model(services, session.model), timer=gr.Timer(active=still_loading)
+    )
 
 
 def describe_model(services: Services, name: str) -> str:
-    """HTML of which model answers, where it runs or why it does not, and what it knows."""
+    """Return HTML of the model that answers: where it runs, or why not, and what it knows."""
     spec, state, words = find_spec(name), *_state(services.engine, name)
     return (
         f'<div class="model"><span class="chip {state}"><b>{escape(spec.name)}</b> '

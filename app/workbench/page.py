@@ -1,6 +1,8 @@
-"""The Gradio page: a header that says which model answers, and the tabs below it."""
+"""The Gradio page: a header with the model that answers, the image panel and the tabs."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import gradio as gr
 
@@ -11,50 +13,51 @@ from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
-from app.workbench.events import PRIVATE_EVENT, Update
+from app.workbench.events import PRIVATE_EVENT, SKIP, Update
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
 from app.workbench.model_picker import build_model_picker
+from app.workbench.shared_components import SharedComponents
 
 HEADER = """<h1>Ask an image</h1>
 <p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
-TABS = {
+TABS: dict[str, tuple[str, Callable[[Services, SharedComponents], None]]] = {
     "chat": ("Chat", build_chat_tab),
     "caption": ("Caption", build_caption_tab),
     "match": ("Match", build_match_tab),
     "inside": ("Look inside", build_inside_tab),
     "capfilt": ("CapFilt", build_capfilt_tab),
 }
-"""Name (as in `?tab=`) -> label, and what draws it beside the image panel."""
+"""Name (as in `?tab=`) -> label, and the function that draws the tab."""
 CACHE_SECONDS = (3600, 24 * 3600)
-"""How often uploads are swept away, and at what age."""
+"""How often old uploads are deleted, and from which age on."""
 
 
 def build_workbench(services: Services) -> gr.Blocks:
-    """The whole page, not yet served."""
-    with gr.Blocks(
-        title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS
-    ) as page:
+    """Build the whole page; it is not yet served."""
+    page = gr.Blocks(title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS)
+    with page:
         session = gr.State(ChatSession(services.settings.model, shipped_example()))
         gr.HTML(HEADER, elem_id="header", container=False)
         model_line = build_model_picker(services, session, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, session)
-                panel.model_line = model_line
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
-                    panel.tabs = tabs
+                    shared = SharedComponents(
+                        session=session, panel=panel, model_line=model_line, tabs=tabs
+                    )
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
-                            build_tab(services, panel)
+                            build_tab(services, shared)
         page.load(open_tab, None, tabs, **PRIVATE_EVENT)
         build_api(services)
     return page
 
 
 def open_tab(request: gr.Request) -> Update:
-    """The tab that the address names: `/?tab=chat`."""
+    """Select the tab that the address names: `/?tab=chat`."""
     name = request.query_params.get("tab")
-    return gr.Tabs(selected=name) if name in TABS else gr.skip()
+    return gr.Tabs(selected=name) if name in TABS else SKIP

@@ -1,4 +1,4 @@
-"""The looks of the page: colours, font, and the files of its style."""
+"""The theme of the page, its colours and font, and its style sheet and script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def head_script() -> str:
 
 
 def calm_theme() -> gr.themes.Base:
-    """Quiet greys and one teal, light and dark; fonts come with Gradio, so none is fetched."""
+    """Return the theme: greys and one teal, light and dark, with fonts that Gradio ships."""
     theme = gr.themes.Base(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,

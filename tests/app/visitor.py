@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.chat.session import ChatSession
 from app.services import Services
-from app.workbench.chat_tab.tab import on_ask, respond
+from app.workbench.chat_tab.handlers import on_ask, respond
 from tests.fakes import FakeGenerator, fake_services
 
 
@@ -32,8 +32,9 @@ def ask(session: ChatSession, generator: FakeGenerator, question: str) -> list[d
 
 def answered(session: ChatSession, services: Services) -> list[dict[str, Any]]:
     """The conversation as shown when the open question has been answered."""
-    *_, (chat, *_) = respond(services, session)
-    return chat["value"]
+    *_, last = respond(services, session)
+    messages: list[dict[str, Any]] = last.chat["value"]
+    return messages
 
 
 def contents(messages: Iterable[dict[str, Any]]) -> list[str]:

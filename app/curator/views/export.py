@@ -8,9 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.formatting import count_of, size_of
+from app.curator.formatting import size_of
 from app.escaping import escape_markdown
 from app.jobs import ExportJob
+from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
 from blip2core.storage.schema import CAPTION_SOURCES

@@ -11,9 +11,9 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.curator.context import PageContext, page_context
-from app.curator.formatting import count_of
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
+from app.plurals import count_of
 from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig

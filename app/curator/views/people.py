@@ -8,8 +8,8 @@ from itertools import combinations
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.formatting import count_of
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs

@@ -9,10 +9,10 @@ import pandas
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.formatting import count_of
 from app.curator.pager import draw_pager
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.storage.items import image_of_item
 from blip2core.storage.runs import (
     ComparedItem,

@@ -7,9 +7,10 @@ from functools import partial
 import streamlit as st
 
 from app.curator.context import PageContext, page_context
-from app.curator.formatting import count_of, size_of
+from app.curator.formatting import size_of
 from app.curator.thumbnails import forget_images, shown_image
 from app.escaping import escape_markdown
+from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.takedown import TakedownPlan, plan_takedown, take_down
 

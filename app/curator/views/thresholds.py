@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from app.curator.charts import BINS, score_histogram
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.formatting import count_of
 from app.curator.review_session import new_event
 from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
-from blip2core.calibration import JudgedScore, share_interval
+from app.plurals import count_of
+from blip2core.calibration import (
+    JudgedScore,
+    share_interval,
+)
 from blip2core.errors import StorageError
 from blip2core.storage import thresholds as stored
 from blip2core.storage.batches import (

@@ -1,12 +1,11 @@
-"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why, keep."""
+"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why, save."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -15,7 +14,6 @@ from app.chat.session import ChatSession
 from app.gradio_internals import event_values
 from app.inference.capfilt_tasks import (
     CapFiltSession,
-    JudgedText,
     caption_config,
     score_edited,
     text_of,
@@ -23,13 +21,16 @@ from app.inference.capfilt_tasks import (
 )
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
+from app.plurals import count_of
 from app.services import Services
-from app.workbench.capfilt_tab.cards import cards_html, summary
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
+from app.workbench.capfilt_tab.cards import cards_html, summary_html
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.panel import caption_image, show_panel
+from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error, StorageError
 from blip2core.images import open_image
+from blip2core.records import JudgedText
 from blip2core.texts import clean_text
 
 if TYPE_CHECKING:
@@ -37,97 +38,143 @@ if TYPE_CHECKING:
 
 LONGEST_EDIT = 1000
 """Characters of an edited text."""
-AT_ONCE = PRIVATE_EVENT | {"queue": False}
-"""Needs no model: what a press does is there at once, also while the model works."""
+AT_ONCE: dict[str, Any] = PRIVATE_EVENT | {"queue": False}
+"""Options of an event that needs no model: it is handled at once, also while the model works."""
 
 
-def build_acts(ui: SimpleNamespace, services: Services) -> None:
-    """Draws what is done with all pairs at once, above the cards."""
+class PairsUpdate(NamedTuple):
+    """New values after something was done with a pair."""
+
+    pairs: Update
+    message: Update
+    cards: Update = SKIP
+
+
+class WhyUpdate(NamedTuple):
+    """New values of the image panel, then of the tab that looks inside."""
+
+    session: Update = SKIP
+    image: Update = SKIP
+    caption: Update = SKIP
+    decision: Update = SKIP
+    notice: Update = SKIP
+    topic: Update = SKIP
+    inspected_text: Update = SKIP
+    tabs: Update = SKIP
+
+
+class SaveUpdate(NamedTuple):
+    """New values after pairs were saved."""
+
+    pairs: Update
+    save_message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairActions:
+    """The components for all pairs at once, above the cards."""
+
+    accept_kept: gr.Button
+    """Accepts what the filter keeps."""
+    save: gr.Button | None
+    """Saves the judged pairs; None where there is no database."""
+    dataset: gr.Textbox | None
+    """Name of the dataset for the saved pairs; None where there is no database."""
+    save_message: gr.HTML
+
+
+def build_actions(services: Services) -> PairActions:
+    """Draw the components for all pairs at once inside the tab that is being built."""
+    save = dataset = None
     with gr.Row(elem_classes="buttons"):
-        ui.all = gr.Button(
+        accept_kept = gr.Button(
             "Accept all kept", size="sm", scale=0, min_width=150, elem_id="accept-kept"
         )
         if services.database is not None:
-            ui.keep = gr.Button(
+            save = gr.Button(
                 "Keep what I judged", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
             )
-            ui.dataset = gr.Textbox(
+            dataset = gr.Textbox(
                 "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
             )
-    ui.kept = gr.HTML(container=False, elem_classes="status-area")
+    save_message = gr.HTML(container=False, elem_classes="status-area")
+    return PairActions(
+        accept_kept=accept_kept, save=save, dataset=dataset, save_message=save_message
+    )
 
 
-def wire_acts(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
-    """Wires the threshold, those buttons, and the ones on the cards."""
-    shown = [ui.pairs, ui.said, ui.cards]
-    ui.threshold.input(
-        on_threshold,
-        [ui.pairs, ui.threshold],
-        shown,
-        trigger_mode="always_last",
-        **AT_ONCE,
-    )
-    ui.cards.judge(on_judge, ui.pairs, shown, **AT_ONCE)
-    ui.all.click(on_accept_kept, ui.pairs, shown, **AT_ONCE)
-    ui.cards.edit(edit_of(services), ui.pairs, shown, **MODEL_EVENT)
-    why = ui.cards.why(
-        on_why,
-        [ui.session, ui.pairs],
-        [*panel.screen, panel.inspected_text, panel.tabs],
-        **PRIVATE_EVENT,
-    )
+def wire_actions(
+    actions: PairActions,
+    services: Services,
+    shared: SharedComponents,
+    *,
+    pairs: gr.State,
+    message: gr.HTML,
+    cards: gr.HTML,
+    threshold: gr.Slider,
+) -> None:
+    """Wire the threshold, the components for all pairs, and the buttons on the cards."""
+    shown = [pairs, message, cards]
+    threshold.input(on_threshold, [pairs, threshold], shown, trigger_mode="always_last", **AT_ONCE)
+    cards.judge(on_judge, pairs, shown, **AT_ONCE)
+    actions.accept_kept.click(on_accept_kept, pairs, shown, **AT_ONCE)
+    cards.edit(edit_of(services), pairs, shown, **MODEL_EVENT)
+    inside = components_named(WhyUpdate._fields, shared.panel, shared)
+    why = cards.why(on_why, [shared.session, pairs], inside, **PRIVATE_EVENT)
     why.success(
-        partial(caption_image, services), ui.session, [panel.caption, panel.notice], **MODEL_EVENT
+        partial(caption_image, services),
+        shared.session,
+        shared.panel.caption_outputs,
+        **MODEL_EVENT,
     )
-    if services.database is not None:
-        ui.keep.click(
-            keep_of(services), [ui.pairs, ui.dataset], [ui.pairs, ui.kept], **PRIVATE_EVENT
-        )
+    if actions.save is not None and actions.dataset is not None:
+        saved = [pairs, actions.save_message]
+        actions.save.click(save_of(services), [pairs, actions.dataset], saved, **PRIVATE_EVENT)
 
 
-def on_threshold(pairs: CapFiltSession, value: Any) -> tuple[Update, ...]:
-    """Other rules, the same scores: what is kept and dropped is decided again."""
+def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
+    """Filter again by another threshold; the scores stay the same."""
     if isinstance(value, int | float) and 0 <= value <= 1:
         pairs.rules = replace(pairs.rules, threshold=float(value))
-    return _drawn(pairs)
+    return _show(pairs)
 
 
-def on_judge(pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
-    """A text was accepted or rejected; pressed again, it is neither."""
+def on_judge(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
+    """Accept or reject a text; the same verdict again takes it back."""
     sent = event_values(event)
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
             pairs.judge(sent.get("card"), sent.get("text"), verdict)
     except Blip2Error as error:
-        return _drawn(pairs, str(error))
-    return _drawn(pairs)
+        return _show(pairs, str(error))
+    return _show(pairs)
 
 
-def on_accept_kept(pairs: CapFiltSession) -> tuple[Update, ...]:
-    """All that the filter keeps and nobody judged yet."""
+def on_accept_kept(pairs: CapFiltSession) -> PairsUpdate:
+    """Accept everything that the filter keeps and nobody judged yet."""
     pairs.accept_kept()
-    return _drawn(pairs)
+    return _show(pairs)
 
 
 def edit_of(services: Services) -> Any:
-    """The listener of an edit; Gradio finds the event by its annotation."""
+    """Return the listener of an edit; Gradio finds the event by its annotation."""
 
-    def edit(pairs: CapFiltSession, event: gr.EventData) -> Iterator[tuple[Update, ...]]:
-        yield pairs, tables.status("The edited text is being scored."), gr.skip()
+    def edit(pairs: CapFiltSession, event: gr.EventData) -> Iterator[PairsUpdate]:
+        yield PairsUpdate(pairs, tables.status_html("The edited text is being scored."))
         yield on_edit_text(services, pairs, event_values(event))
 
     return edit
 
 
-def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[Update, ...]:
-    """An edited text is a text of its own, scored as the others; then it may be accepted."""
+def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsUpdate:
+    """Add an edited text as a text of its own, scored like the others."""
     try:
         card = pairs.card(sent.get("card"))
         parent = text_of(card, sent.get("text"))
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
-            return _drawn(pairs)
+            return _show(pairs)
         model, features = pairs.batch.request.model, card.features
         if features is None:
             image = open_image(card.data)
@@ -139,44 +186,45 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> tuple[
             with_text(card, JudgedText(number=number, scored=scored, parent=parent.number))
         )
     except Exception as error:
-        return _drawn(pairs, error_message(error, "Not scored"))
-    return _drawn(pairs)
+        return _show(pairs, error_message(error, "Not scored"))
+    return _show(pairs)
 
 
-def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> tuple[Update, ...]:
-    """The image becomes the visitor's, and the tab that looks inside gets the text."""
+def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> WhyUpdate:
+    """Make the image of a card the visitor's, and open the tab that looks inside with a text."""
     try:
         card = pairs.card(event_values(event).get("card"))
         text = text_of(card, event_values(event).get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return (*show_panel(session, str(error)), gr.skip(), gr.skip())
+        return WhyUpdate(*show_panel(session, str(error)))
     session.receive(image)
-    if not session.is_about(image):  # it is offered, and the visitor asked about it at the left
-        return (*show_panel(session), gr.skip(), gr.skip())
+    panel = show_panel(session)
+    if not session.is_about(image):  # it is offered, and the panel asks the visitor about it
+        return WhyUpdate(*panel)
     session.inspected_text = text.words
-    return (*show_panel(session), session.inspected_text, gr.Tabs(selected="inside"))
+    return WhyUpdate(*panel, inspected_text=session.inspected_text, tabs=gr.Tabs(selected="inside"))
 
 
-def keep_of(services: Services) -> Any:
-    """The listener that puts pairs into the database."""
+def save_of(services: Services) -> Any:
+    """Return the listener that saves pairs to the database."""
 
-    def keep(
-        pairs: CapFiltSession, dataset: str, request: gr.Request
-    ) -> tuple[CapFiltSession, str]:
-        return pairs, on_save_pairs(services, pairs, dataset, request.username or "workbench")
+    def save(pairs: CapFiltSession, dataset: str, request: gr.Request) -> SaveUpdate:
+        handle = request.username or "workbench"
+        return SaveUpdate(pairs, on_save_pairs(services, pairs, dataset, handle))
 
-    return keep
+    return save
 
 
 def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
-    """Images, texts, scores and verdicts go to the curator's database; HTML of what was done."""
+    """Save the judged images to the curator's database; return HTML of what was saved."""
     try:
-        kept = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
+        saved = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
     except Exception as error:
-        return tables.status(error_message(error, "Not kept"), problem=True)
-    return tables.status(
-        f"{kept.accepted} accepted and {kept.rejected} rejected texts of {kept.images} images "
+        return tables.status_html(error_message(error, "Not kept"), problem=True)
+    images = count_of(saved.images, "image")
+    return tables.status_html(
+        f"{saved.accepted} accepted and {saved.rejected} rejected texts of {images} "
         f"are in the dataset {dataset.strip()}."
     )
 
@@ -221,13 +269,11 @@ def save_pairs(
     return stored
 
 
-def _drawn(pairs: CapFiltSession, problem: str = "") -> tuple[Update, ...]:
-    """The desk, what is said of it, and the cards."""
-    said = tables.status(problem, problem=True) if problem else ""
+def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:
+    """Return the pairs, a message about them, and the cards."""
+    message = tables.status_html(problem, problem=True) if problem else ""
     if pairs.batch.is_running:
-        said += tables.progress(
-            pairs.batch.done,
-            len(pairs.batch.items),
-            f"{pairs.batch.done} of {len(pairs.batch.items)}",
-        )
-    return pairs, said + summary(pairs) + tables.problems(pairs.problems), cards_html(pairs)
+        done, total = pairs.batch.done, len(pairs.batch.items)
+        message += tables.progress_html(done, total, f"{done} of {total}")
+    message += summary_html(pairs) + tables.problems_html(pairs.problems)
+    return PairsUpdate(pairs, message, cards_html(pairs))

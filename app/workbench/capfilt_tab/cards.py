@@ -1,6 +1,6 @@
-"""Pairs as HTML: web and written texts side by side, each with its bar, verdict and reason.
+"""Images with their web and written texts as HTML cards, each text with score and verdict.
 
-What a browser does with them stands in pairs.js, the styles in pairs.css.
+pairs.js handles the buttons on the cards; pairs.css is the style sheet.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from pathlib import Path
 import gradio as gr
 
 from app.inference.batches import BatchItem
-from app.inference.capfilt_tasks import CapFiltSession, ImageCard, JudgedText, filtered_texts
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard, filtered_texts
+from app.plurals import count_of
 from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
-from blip2core.records import Decision, Scored
+from blip2core.records import Decision, JudgedText, Scored
 
-HERE = Path(__file__).parent
-SOURCES = {"web": "web", "synthetic": "written", "edited": "edited", "human": "typed"}
-FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")
+_HERE = Path(__file__).parent
+PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")
 """Columns of the CSV."""
 
 
 def build_cards() -> gr.HTML:
-    """The component. Its events: `judge` (card, text, verdict), `edit` (card, text, words) and
-    `why` (card, text)."""
+    """Draw the component that shows the cards.
+
+    Its events: `judge` (card, text, verdict), `edit` (card, text, words) and `why` (card, text).
+    """
     return gr.HTML(
-        css_template=(HERE / "pairs.css").read_text("utf-8"),
-        js_on_load=bundle([HERE / "pairs.js"], "listenToPairs(element, trigger, watch);"),
+        css_template=(_HERE / "pairs.css").read_text("utf-8"),
+        js_on_load=bundle([_HERE / "pairs.js"], "listenToPairs(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id="pairs",
@@ -37,8 +39,8 @@ def build_cards() -> gr.HTML:
     )
 
 
-def summary(pairs: CapFiltSession) -> str:
-    """HTML of how many texts the filter keeps, by where they come from."""
+def summary_html(pairs: CapFiltSession) -> str:
+    """Return HTML of how many texts the filter keeps, by their source."""
     counts = {"web": [0, 0], "synthetic": [0, 0]}
     accepted = 0
     for card in pairs.cards:
@@ -51,18 +53,19 @@ def summary(pairs: CapFiltSession) -> str:
         return ""
     (web, webs), (written, writtens) = counts.values()
     return (
-        f'<p class="tally" role="status">Kept: <b>{web}</b> of {webs} web texts, '
-        f"<b>{written}</b> of {writtens} written ones. Accepted by you: <b>{accepted}</b>.</p>"
+        f'<p class="tally" role="status">Kept: <b>{web}</b> of {count_of(webs, "web text")}, '
+        f"<b>{written}</b> of {count_of(writtens, 'written one')}. "
+        f"Accepted by you: <b>{accepted}</b>.</p>"
     )
 
 
 def cards_html(pairs: CapFiltSession) -> str:
-    """HTML of all images of a desk, those still waiting too."""
+    """Return HTML of all images of a session, those still waiting too."""
     body = "".join(_job(job, pairs.rules) for job in pairs.batch.items)
     return f'<div class="pairs">{body}</div>' if body else ""
 
 
-def _job(job: BatchItem, rules: FilterConfig) -> str:
+def _job(job: BatchItem[ImageCard], rules: FilterConfig) -> str:
     if isinstance(job.result, ImageCard):
         return card_html(job.result, rules)
     state = job.problem or {"waiting": "waiting", "working": "writing …"}.get(job.state, "stopped")
@@ -73,7 +76,7 @@ def _job(job: BatchItem, rules: FilterConfig) -> str:
 
 
 def card_html(card: ImageCard, rules: FilterConfig) -> str:
-    """HTML of one image with its texts."""
+    """Return HTML of one image with its texts."""
     pairs = filtered_texts(card, rules)
     web = [pair for pair in pairs if pair[0].scored.candidate.source == "web"]
     written = [pair for pair in pairs if pair[0].scored.candidate.source != "web"]
@@ -96,7 +99,7 @@ def _side(
 def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
     scored, words = text.scored, escape(text.words)
     state = "kept" if decision.kept else "dropped"
-    notes = [SOURCES[scored.candidate.source]] if scored.candidate.source == "edited" else []
+    notes = ["edited"] if scored.candidate.source == "edited" else []
     notes += [tables.TRUNCATED] if scored.truncated else []
     said = "".join(f' <small class="note">{escape(note)}</small>' for note in notes)
     return (
@@ -128,7 +131,7 @@ def _bar(scored: Scored, threshold: float | None) -> str:
 
 
 def pair_links(pairs: CapFiltSession, made_by: dict[str, object]) -> str:
-    """HTML of the links that save all pairs with scores and verdicts."""
+    """Return HTML of the links that save all pairs with scores and verdicts."""
     rows = [
         {
             "image": card.name,
@@ -146,4 +149,4 @@ def pair_links(pairs: CapFiltSession, made_by: dict[str, object]) -> str:
     ]
     if not rows:
         return ""
-    return downloads.links("pairs", FIELDS, rows, made_by | {"pairs": rows})
+    return downloads.links("pairs", PAIR_FIELDS, rows, made_by | {"pairs": rows})

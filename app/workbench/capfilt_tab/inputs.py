@@ -1,9 +1,9 @@
-"""Images and web texts for the CapFilt tab: images, archives, tables, and texts as typed."""
+"""The input of the CapFilt tab: images and web texts from files, archives, tables and typing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -17,28 +17,37 @@ from blip2core.records import Problem, WebImage
 from blip2core.texts import clean_text
 
 MOST_IMAGES = 200
-"""Images taken at once; the curator takes any number."""
+"""Images that are taken at once; the curator takes any number."""
 MOST_BYTES = 100_000_000
-"""Of all images together, as files."""
+"""Size of all image files together."""
 WEB_SAMPLES = SAMPLES / "web"
 SAMPLE_IMAGES = 12
-LIMITS = Limits(
+_LIMITS = Limits(
     text_characters=1000,
     texts=10,
     rows=10_000,
     table_bytes=10_000_000,
     members=2_000,
 )
-Found = tuple[list[InputImage], list[tuple[str, str]]]
-"""Images, and what could not be used: name and reason."""
 
 
-def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
-    """Everything in the files, with the texts that stood beside it and those that were typed."""
-    given, problems, size = [], [], 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairInput:
+    """What a visitor gave to the tab."""
+
+    images: list[InputImage] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    """Name and reason of everything that could not be used."""
+
+
+def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
+    """Return the images in the files with the texts beside them and those that were typed."""
+    given: list[InputImage] = []
+    problems: list[tuple[str, str]] = []
+    size = 0
     try:
         files = [NamedFile(upload.name, uploaded_path(upload.path)) for upload in uploads]
-        for one in read(files, limits=LIMITS):
+        for one in read(files, limits=_LIMITS):
             if isinstance(one, Problem):
                 problems.append((one.name, one.reason))
                 continue
@@ -49,14 +58,14 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> Found:
             given.append(_given(one))
     except (ImageError, IntakeError) as error:
         problems.append((uploads[0].name, str(error)))
-    placed, left = place_texts(given, typed)
-    return placed, problems + left
+    placed = place_texts(given, typed)
+    return replace(placed, problems=problems + placed.problems)
 
 
-def read_samples() -> Found:
-    """The beginning of the noisy web set that comes with the project."""
-    found = islice(read(WEB_SAMPLES, limits=LIMITS), SAMPLE_IMAGES)
-    return [_given(one) for one in found if isinstance(one, WebImage)], []
+def read_samples() -> PairInput:
+    """Return the first images of the noisy web set that comes with the project."""
+    found = islice(read(WEB_SAMPLES, limits=_LIMITS), SAMPLE_IMAGES)
+    return PairInput(images=[_given(one) for one in found if isinstance(one, WebImage)])
 
 
 def _given(image: WebImage) -> InputImage:
@@ -70,10 +79,13 @@ def _too_much() -> str:
     )
 
 
-def place_texts(given: Sequence[InputImage], typed: str) -> Found:
-    """Typed texts go to their images: a line `name | text` to the image of that name, any
-    other line to the next image in order. Lines too many are problems."""
-    images, problems = list(given), []
+def place_texts(given: Sequence[InputImage], typed: str) -> PairInput:
+    """Return the images with the typed texts, and the lines that have no image as problems.
+
+    A line `name | text` goes to the image of that name, any other line to the next image in order.
+    """
+    images = list(given)
+    problems: list[tuple[str, str]] = []
     names = {PurePosixPath(one.name).name: index for index, one in enumerate(images)}
     following = 0
     for line in filter(None, map(clean_text, typed.splitlines())):
@@ -86,5 +98,5 @@ def place_texts(given: Sequence[InputImage], typed: str) -> Found:
             problems.append((line[:60], "There is no image for this text."))
         elif text:
             one = images[index]
-            images[index] = replace(one, texts=(*one.texts, text[: LIMITS.text_characters]))
-    return images, problems
+            images[index] = replace(one, texts=(*one.texts, text[: _LIMITS.text_characters]))
+    return PairInput(images=images, problems=problems)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from app.chat.archive import pack, unpack
 from app.chat.archive_schema import saved
+from app.chat.image import ChatImage
 from app.chat.markdown import as_markdown
 from app.chat.session import ChatSession
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
-from app.workbench.image.panel import caption_image, show_panel
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
+from app.workbench.image.panel import ImagePanel, caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
 from blip2core.errors import Blip2Error
@@ -28,77 +29,116 @@ PRESS_DOWNLOAD = "() => document.querySelector('#download')?.click()"
 """A download button gives what it holds when pressed, so it is filled first, then pressed."""
 
 
-def build_saving(services: Services, panel: SimpleNamespace) -> SimpleNamespace:
-    """Draws and wires the buttons inside the page that is being built."""
-    ui = SimpleNamespace()
+class ExportUpdate(NamedTuple):
+    """New values after an export."""
+
+    download: str | None
+    saving_message: str
+
+
+class ImportUpdate(NamedTuple):
+    """New values of the image panel, then the message about the import."""
+
+    session: Update = SKIP
+    image: Update = SKIP
+    caption: Update = SKIP
+    decision: Update = SKIP
+    notice: Update = SKIP
+    topic: Update = SKIP
+    saving_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingButtons:
+    """The components that save and load."""
+
+    export: gr.Button
+    markdown: gr.Button
+    load: gr.UploadButton
+    saving_message: gr.HTML
+    download: gr.DownloadButton
+    """Hidden; a script presses it when it holds a file."""
+
+
+def build_saving(services: Services, panel: ImagePanel) -> None:
+    """Draw and wire the buttons inside the page that is being built."""
     gr.Markdown(
         "The export holds the image, and every question with its settings, seed, model, exact "
         "prompt, time and your feedback. Imported again, it can be replayed."
     )
     with gr.Row():
-        ui.export = gr.Button("Export", size="sm", min_width=100)
-        ui.markdown = gr.Button("Export as Markdown", size="sm", min_width=100)
-        ui.load = gr.UploadButton("Import", size="sm", min_width=100, file_types=[".zip"])
-    ui.notice = gr.HTML(container=False, elem_classes="notice")
-    ui.download = gr.DownloadButton("Download", visible="hidden", elem_id="download")
-    for button, write in ((ui.export, on_export), (ui.markdown, on_markdown)):
-        written = button.click(write, panel.session, [ui.download, ui.notice], **PRIVATE_EVENT)
+        export = gr.Button("Export", size="sm", min_width=100)
+        markdown = gr.Button("Export as Markdown", size="sm", min_width=100)
+        load = gr.UploadButton("Import", size="sm", min_width=100, file_types=[".zip"])
+    buttons = SavingButtons(
+        export=export,
+        markdown=markdown,
+        load=load,
+        saving_message=gr.HTML(container=False, elem_classes="notice"),
+        download=gr.DownloadButton("Download", visible="hidden", elem_id="download"),
+    )
+    _wire(buttons, services, panel)
+
+
+def _wire(buttons: SavingButtons, services: Services, panel: ImagePanel) -> None:
+    exported = components_named(ExportUpdate._fields, buttons)
+    for button, export in (
+        (buttons.export, on_export_zip),
+        (buttons.markdown, on_export_markdown),
+    ):
+        written = button.click(export, panel.session, exported, **PRIVATE_EVENT)
         written.success(None, js=PRESS_DOWNLOAD, **PRIVATE_EVENT)
-    loaded = ui.load.upload(
+    loaded = buttons.load.upload(
         on_import,
-        [panel.session, ui.load],
-        [*panel.screen, ui.notice],
+        [panel.session, buttons.load],
+        components_named(ImportUpdate._fields, panel, buttons),
         preprocess=False,
         **PRIVATE_EVENT,
     )
     loaded.success(
-        partial(caption_image, services),
-        panel.session,
-        [panel.caption, panel.notice],
-        **MODEL_EVENT,
+        partial(caption_image, services), panel.session, panel.caption_outputs, **MODEL_EVENT
     )
-    return ui
 
 
-def on_export(session: ChatSession) -> Iterator[tuple[Update, str]]:
-    """The conversation as a ZIP file."""
+def on_export_zip(session: ChatSession) -> Iterator[ExportUpdate]:
+    """Offer the conversation as a ZIP file."""
     image = session.image
     if image is None or not session.entries:
-        yield NOTHING
+        yield _NOTHING
         return
-    yield from _offer(session, ".zip", pack(image, session.entries))
+    yield from _offer(image, ".zip", pack(image, session.entries))
 
 
-def on_markdown(session: ChatSession) -> Iterator[tuple[Update, str]]:
-    """The conversation to read."""
+def on_export_markdown(session: ChatSession) -> Iterator[ExportUpdate]:
+    """Offer the conversation as a file to read."""
     image = session.image
     if image is None or not session.entries:
-        yield NOTHING
+        yield _NOTHING
         return
     text = as_markdown(saved(image, "picture.png", session.entries))
-    yield from _offer(session, ".md", text.encode())
+    yield from _offer(image, ".md", text.encode())
 
 
-NOTHING = (None, '<p role="status">There is no conversation to save yet.</p>')
+_NOTHING = ExportUpdate(None, '<p role="status">There is no conversation to save yet.</p>')
 
 
-def _offer(session: ChatSession, suffix: str, content: bytes) -> Iterator[tuple[Update, str]]:
-    """A file for the download button; Gradio has its own copy when this goes on."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(session.image.name).stem).strip("-")[:40]
+def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpdate]:
+    """Yield a file for the download button; Gradio has its own copy when this goes on."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(image.name).stem).strip("-")[:40]
     name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        yield str(path), ""
+        yield ExportUpdate(str(path), "")
 
 
-def on_import(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
-    """A file came from the visitor; Gradio has checked that its path is an upload."""
+def on_import(session: ChatSession, upload: dict[str, Any] | None) -> ImportUpdate:
+    """Take a conversation from a file; Gradio has checked that its path is an upload."""
     if upload is None:
-        return (*show_panel(session), "")
+        return ImportUpdate(*show_panel(session))
     try:
         session.receive_conversation(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
-        return (*show_panel(session), alert_html(f"{name}: {error}"))
-    return (*show_panel(session), "")
+        return ImportUpdate(*show_panel(session), alert_html(f"{name}: {error}"))
+    return ImportUpdate(*show_panel(session))

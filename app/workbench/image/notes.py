@@ -1,4 +1,4 @@
-"""What was done to an image so that the model could read it, in words."""
+"""Sentences about what was changed in an image so that the model can read it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ ORIENTATION = 0x112
 
 
 def image_notes(data: bytes) -> str:
-    """Sentences about the bytes of an image that `open_image` took; empty where it was taken as
-    it is. Reads the file's head alone."""
+    """Return what `open_image` changes in an image of these bytes; empty where it changes nothing.
+
+    Reads the head of the file alone.
+    """
     formats = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(data), formats=formats) as image:
         said = {
-            "Only the first of its frames is used.": _moves(image),
+            "Only the first of its frames is used.": _is_animated(image),
             "It was turned upright, as the camera noted.": _is_turned(image),
             "Its printing colours (CMYK) became screen colours.": image.mode == "CMYK",
             "Its transparent parts are white.": image.has_transparency_data,
@@ -27,8 +29,8 @@ def image_notes(data: bytes) -> str:
     return " ".join(sentence for sentence, holds in said.items() if holds)
 
 
-def _moves(image: Image.Image) -> bool:
-    # An MPO is a photo with a preview beside it: nobody thinks of it as moving.
+def _is_animated(image: Image.Image) -> bool:
+    # An MPO is a photo with a preview beside it, which nobody sees as an animation.
     return image.format != "MPO" and getattr(image, "is_animated", False)
 
 
@@ -41,4 +43,4 @@ def _is_turned(image: Image.Image) -> bool:
 
 def _is_deep(image: Image.Image) -> bool:
     # Pillow opens colour of 16 bits as 8; only the name of its decoder still tells.
-    return image.mode.startswith(("I", "F")) or ";16" in str(image.tile)
+    return image.mode.startswith(("I", "F")) or ";16" in str(getattr(image, "tile", ""))

@@ -1,16 +1,16 @@
-"""The image at the left of every tab: drop zone, examples, caption, and what is wrong with it."""
+"""The image at the left of every tab: drop zone, examples, caption, and problems."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from app.chat.features import generator_features
 from app.chat.image import image_from
@@ -19,7 +19,7 @@ from app.inference.failures import error_message
 from app.inference.features import write_caption
 from app.inference.pool import wait_until_loaded
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
@@ -32,35 +32,83 @@ EXAMPLES, CARDS = "*-1.png", 3
 CHOOSE_SCRIPT = "() => document.querySelector('#image input[type=file]')?.click()"
 
 
-def build_panel(services: Services, session: gr.State) -> SimpleNamespace:
-    """Draws and wires the panel inside the page that is being built.
+class PanelUpdate(NamedTuple):
+    """New values of the components of the panel."""
 
-    `.topic` is a gr.State that names what is talked about: a tab that shows something of the
-    image listens to its `.change`. `.probe` is one that holds the text to look inside the model
-    with, after `visit.probe`. `.caption` is the caption's text box; `.screen` are the components
-    that `show` fills, for a tab that brings another image.
-    """
+    session: Update = SKIP
+    """An output although it stays the same object: Gradio deletes what was set when the visitor
+    leaves."""
+    image: Update = SKIP
+    caption: Update = SKIP
+    decision: Update = SKIP
+    notice: Update = SKIP
+    topic: Update = SKIP
+    """Last, as the tabs listen to it."""
+
+
+class CaptionUpdate(NamedTuple):
+    """New values while the image is captioned."""
+
+    caption: Update
+    notice: Update = SKIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePanel:
+    """The components of the panel."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    topic: gr.State
+    """Names what is talked about: a tab that shows something of the image listens to its
+    `.change`."""
+    inspected_text: gr.State
+    """The text to look inside the model with, after `ChatSession.inspected_text`; the tab that
+    looks inside listens to its `.change`."""
+    image: gr.Image
+    choose: gr.Button
+    """Opens the browser's choice of files."""
+    notice: gr.HTML
+    """A message about the latest image."""
+    decision: gr.Column
+    """Shown while a new image waits for the visitor's decision."""
+    accept: gr.Button
+    keep: gr.Button
+    caption: gr.Textbox
+    examples: Mapping[Path, gr.Button]
+    """Sample image -> its card."""
+
+    @property
+    def outputs(self) -> list[Component]:
+        """The components that a `PanelUpdate` fills, for a tab that brings another image."""
+        return components_named(PanelUpdate._fields, self)
+
+    @property
+    def caption_outputs(self) -> list[Component]:
+        """The components that a `CaptionUpdate` fills."""
+        return components_named(CaptionUpdate._fields, self)
+
+
+def build_panel(services: Services, session: gr.State) -> ImagePanel:
+    """Draw and wire the panel inside the page that is being built."""
     arrival: ChatSession = session.value
-    ui = SimpleNamespace(
-        session=session, topic=gr.State(arrival.topic), inspected_text=gr.State("")
-    )
-    ui.image = gr.Image(
+    image = gr.Image(
         arrival.image.shown if arrival.image else None,
         label="Image",
         placeholder="Drop, paste or choose an image",
-        sources=["upload"],  # keys.js adds pasting, wherever the cursor is
+        sources=["upload"],  # keys.html adds pasting, wherever the cursor is
         buttons=[],
         height=250,
         elem_id="image",
     )
-    ui.choose = gr.Button("Drop, paste or choose an image", size="sm", elem_id="choose")
-    ui.notice = gr.HTML(elem_id="notice", container=False)
-    with gr.Column(visible=False, elem_id="decision") as ui.decision:
+    choose = gr.Button("Drop, paste or choose an image", size="sm", elem_id="choose")
+    notice = gr.HTML(elem_id="notice", container=False)
+    with gr.Column(visible=False, elem_id="decision") as decision:
         gr.HTML("A new image starts a new conversation; the one so far will be cleared.")
         with gr.Row():
-            ui.accept = gr.Button("Start with the new image", variant="primary", size="sm")
-            ui.keep = gr.Button("Keep the old one", size="sm")
-    ui.caption = gr.Textbox(
+            accept = gr.Button("Start with the new image", variant="primary", size="sm")
+            keep = gr.Button("Keep the old one", size="sm")
+    caption = gr.Textbox(
         _caption_of(arrival),
         label="Caption",
         placeholder="Comes by itself when there is an image.",
@@ -69,52 +117,70 @@ def build_panel(services: Services, session: gr.State) -> SimpleNamespace:
         max_lines=3,
         elem_id="caption",
     )
+    panel = ImagePanel(
+        session=session,
+        topic=gr.State(arrival.topic),
+        inspected_text=gr.State(""),
+        image=image,
+        choose=choose,
+        notice=notice,
+        decision=decision,
+        accept=accept,
+        keep=keep,
+        caption=caption,
+        examples=_build_cards(),
+    )
+    _wire(panel, services)
+    return panel
+
+
+def _build_cards() -> dict[Path, gr.Button]:
     samples = sorted(SAMPLES.glob(EXAMPLES))[:CARDS]
     gr.set_static_paths(samples)  # else they are swept away with the visitors' uploads
     with gr.Row(elem_id="examples", visible=bool(samples)):
-        ui.examples = {
+        return {
             path: gr.Button(card_label(number, path), icon=path, size="sm", min_width=60)
             for number, path in enumerate(samples, 1)
         }
-    _wire(ui, services)
-    return ui
 
 
 def card_label(number: int, path: Path) -> str:
-    """Sample number 1, beach-1.png -> Example 1: beach."""
+    """Return the label of a card: sample number 1, beach-1.png -> Example 1: beach."""
     return f"Example {number}: {path.stem.partition('-')[0]}"
 
 
-def _wire(ui: SimpleNamespace, services: Services) -> None:
-    # The visit is an output although it stays the same: what was set is deleted after the visit.
-    screen = [ui.session, ui.image, ui.caption, ui.decision, ui.notice, ui.topic]
-    ui.screen = screen
-    ui.choose.click(None, js=CHOOSE_SCRIPT, **PRIVATE_EVENT)
-    upload = ui.image.upload(
+def _wire(panel: ImagePanel, services: Services) -> None:
+    outputs = panel.outputs
+    given = [panel.session, panel.image]
+    panel.choose.click(None, js=CHOOSE_SCRIPT, **PRIVATE_EVENT)
+    upload = panel.image.upload(
         on_upload,
-        [ui.session, ui.image],
-        screen,
-        preprocess=False,  # Gradio would open the file itself, and keep to itself what is wrong
+        given,
+        outputs,
+        preprocess=False,  # Gradio would open the file itself, and report no reason of a failure
         **PRIVATE_EVENT,
     )
     decided = [
-        ui.accept.click(on_accept, ui.session, screen, **PRIVATE_EVENT),
-        ui.keep.click(on_keep_image, ui.session, screen, **PRIVATE_EVENT),
+        panel.accept.click(on_accept, panel.session, outputs, **PRIVATE_EVENT),
+        panel.keep.click(on_keep_image, panel.session, outputs, **PRIVATE_EVENT),
     ]
     chosen = [
-        button.click(partial(on_example, path), ui.session, screen, **PRIVATE_EVENT)
-        for path, button in ui.examples.items()
+        button.click(partial(on_example, path), panel.session, outputs, **PRIVATE_EVENT)
+        for path, button in panel.examples.items()
     ]
     for event in (upload, *chosen, *decided):
         event.success(
-            partial(caption_image, services), ui.session, [ui.caption, ui.notice], **MODEL_EVENT
+            partial(caption_image, services),
+            panel.session,
+            panel.caption_outputs,
+            **MODEL_EVENT,
         )
     # Not .clear(), which says nothing when a file that is too large empties the field.
-    ui.image.change(on_change, [ui.session, ui.image], screen, preprocess=False, **PRIVATE_EVENT)
+    panel.image.change(on_image_field, given, outputs, preprocess=False, **PRIVATE_EVENT)
 
 
-def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
-    """A file came from the visitor; Gradio has checked that its path is an upload."""
+def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdate:
+    """Take a file from the visitor; Gradio has checked that its path is an upload."""
     if upload is None:
         return show_panel(session)
     name = str(upload.get("orig_name") or "This file")
@@ -124,12 +190,12 @@ def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Upda
         return show_panel(session, f"{name}: {error}")
 
 
-def on_example(path: Path, session: ChatSession) -> tuple[Update, ...]:
-    """A sample card was pressed."""
+def on_example(path: Path, session: ChatSession) -> PanelUpdate:
+    """Take the sample image whose card was pressed."""
     return _receive(session, path.read_bytes(), path.name)
 
 
-def _receive(session: ChatSession, data: bytes, name: str) -> tuple[Update, ...]:
+def _receive(session: ChatSession, data: bytes, name: str) -> PanelUpdate:
     try:
         image = image_from(data, name)
     except ImageError as error:
@@ -138,38 +204,37 @@ def _receive(session: ChatSession, data: bytes, name: str) -> tuple[Update, ...]
     return show_panel(session, image_notes(image.data))
 
 
-def on_accept(session: ChatSession) -> tuple[Update, ...]:
-    """The visitor lets the new image end the conversation."""
+def on_accept(session: ChatSession) -> PanelUpdate:
+    """Let the new image end the conversation."""
     session.accept()
     return show_panel(session)
 
 
-def on_keep_image(session: ChatSession) -> tuple[Update, ...]:
-    """The visitor stays with the old image."""
+def on_keep_image(session: ChatSession) -> PanelUpdate:
+    """Stay with the old image."""
     session.keep()
     return show_panel(session)
 
 
-def on_change(session: ChatSession, upload: dict[str, Any] | None) -> Update:
-    """The image on screen is another one, or none any more."""
+def on_image_field(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdate:
+    """Remove the image from the session where the image field was emptied."""
     if upload is not None or session.image is None:
-        return gr.skip()
+        return PanelUpdate()
     session.remove()
     left = "You still talk about the image that was here, until there is a new one."
-    session, _, *rest = show_panel(session, left if session.image else "")
     # The field itself is left alone: dropping an image on another one empties it first.
-    return (session, gr.skip(), *rest)
+    return show_panel(session, left if session.image else "")._replace(image=SKIP)
 
 
-def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Update, Update]]:
-    """Encode the image and caption it, each once; yields the caption and a notice."""
+def caption_image(services: Services, session: ChatSession) -> Iterator[CaptionUpdate]:
+    """Encode the image and caption it, each once; yield the caption as it grows."""
     image = session.image
     if image is None or image.caption or session.offered:
-        yield _caption_of(session), gr.skip()
+        yield CaptionUpdate(_caption_of(session))
         return
     try:
         for _ in wait_until_loaded(services.engine.pair(session.model).loading):
-            yield "The model is loading; the caption will come by itself.", gr.skip()
+            yield CaptionUpdate("The model is loading; the caption will come by itself.")
         features = generator_features(services.engine, session, image)
         decode = DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
         caption = ""
@@ -177,24 +242,24 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[tuple[Up
         with closing(words):
             for caption in words:
                 if session.offered or not session.is_about(image):
-                    return  # another image came, and is looked at next
-                yield caption, gr.skip()
+                    return  # another image came, and is captioned next
+                yield CaptionUpdate(caption)
         session.learn(replace(image, features=features, caption=caption))
-        yield _caption_of(session), gr.skip()
+        yield CaptionUpdate(_caption_of(session))
     except Exception as error:
-        yield "", alert_html(error_message(error, "No caption"))
+        yield CaptionUpdate("", alert_html(error_message(error, "No caption")))
 
 
-def show_panel(session: ChatSession, words: str = "") -> tuple[Update, ...]:
-    """Everything in the panel, with a message; last the topic, which the tabs listen to."""
+def show_panel(session: ChatSession, message: str = "") -> PanelUpdate:
+    """Return everything in the panel, with a message."""
     image = session.offered or session.image
-    return (
-        session,
-        image.shown if image else None,
-        _caption_of(session),
-        gr.update(visible=session.offered is not None),
-        alert_html(words),
-        session.topic,
+    return PanelUpdate(
+        session=session,
+        image=image.shown if image else None,
+        caption=_caption_of(session),
+        decision=gr.update(visible=session.offered is not None),
+        notice=alert_html(message),
+        topic=session.topic,
     )
 
 

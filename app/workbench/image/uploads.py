@@ -1,4 +1,4 @@
-"""Several image files of a visitor at once: each opened safely, a bad one is said and skipped."""
+"""Several image files from a visitor's browser: the drop area, and each file opened safely."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.image import image_from
-from app.chat.session import ChatImage
+from app.chat.image import ChatImage, image_from
 from app.inference.batches import Upload
 from app.workbench.image.uploaded_files import read_upload
 
@@ -18,7 +17,7 @@ MOST_FILES = 50
 
 
 def build_drop_area(*, label: str, elem_id: str) -> gr.File:
-    """The component that takes several images; its listeners set `preprocess=False`."""
+    """Draw the component that takes several images; its listeners set `preprocess=False`."""
     return gr.File(
         label=label,
         file_count="multiple",
@@ -30,7 +29,7 @@ def build_drop_area(*, label: str, elem_id: str) -> gr.File:
 
 
 def uploads_from(files: Sequence[dict[str, Any]] | None) -> list[Upload]:
-    """What Gradio hands over; it has checked that each path is an upload."""
+    """Return the files as Gradio hands them over; it has checked that each path is an upload."""
     return [
         Upload(path=file["path"], name=str(file.get("orig_name") or Path(file["path"]).name))
         for file in files or ()
@@ -38,7 +37,7 @@ def uploads_from(files: Sequence[dict[str, Any]] | None) -> list[Upload]:
 
 
 def too_many(uploads: Sequence[Upload]) -> str:
-    """What is wrong with so many files; empty where nothing is."""
+    """Return what is wrong with so many files; empty where nothing is."""
     if len(uploads) <= MOST_FILES:
         return ""
     return (
@@ -48,5 +47,5 @@ def too_many(uploads: Sequence[Upload]) -> str:
 
 
 def open_upload(upload: Upload) -> ChatImage:
-    """The image in a file. ImageError says what is wrong with it."""
+    """Return the image in a file. Raises ImageError with what is wrong with it."""
     return image_from(read_upload(upload.path), upload.name)

@@ -1,19 +1,20 @@
-"""Look inside: where the queries looked, drawn in the browser from what is sent once."""
+"""The tab that looks inside: where the queries attend, drawn by the browser from one message."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from app.chat.conversation import ChatTurn
 from app.chat.features import generator_features, topic_image
+from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.gradio_internals import event_values
 from app.inference.explain_tasks import (
@@ -29,8 +30,9 @@ from app.inference.explain_tasks import (
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.inside_tab.explorer import build_explorer
+from app.workbench.shared_components import SharedComponents
 from blip2core.bundled import SAMPLES
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
@@ -38,19 +40,47 @@ from blip2core.images import open_image
 from blip2core.texts import clean_text
 
 EXAMPLE = SAMPLES / "example-inside.json"
-"""A finished look, shown before there is an image or a model. See app/explorer/example.py."""
+"""A finished look, shown before there is an image or a model. See explorer/example.py."""
 EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose an image of your own."
 TEXT_LABEL = "A text about the image"
 TEXT_HINT = "Empty: its caption"
 ENDED = {"state": "ended"}
-"""Nothing goes on any more. Not None, which an update cannot say."""
+"""The finding that nothing goes on any more. Not None, which an update cannot say."""
 LOOK_FIRST = "Press “Look inside” first"
 
 
-def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
-    """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(session=panel.session, seen=gr.State(None))
-    ui.text = gr.Textbox(
+class LookUpdate(NamedTuple):
+    """New values while the model is looked into."""
+
+    seen: Update = SKIP
+    explorer: Update = SKIP
+
+
+class BoxUpdate(NamedTuple):
+    """New values of the text box and the explorer where a look begins or ends."""
+
+    text: Update
+    explorer: Update
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsideTab:
+    """The components of the tab."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    seen: gr.State
+    """The `Inspection` that the explorer shows, or None."""
+    text: gr.Textbox
+    """The text about the image; its button begins and stops a look."""
+    answer: gr.Button
+    """Puts the latest answer into the text box."""
+    explorer: gr.HTML
+
+
+def build_inside_tab(services: Services, shared: SharedComponents) -> None:
+    """Draw and wire the tab inside the page that is being built."""
+    text = gr.Textbox(
         label=TEXT_LABEL,
         placeholder=TEXT_HINT,
         submit_btn="Look inside",
@@ -58,29 +88,41 @@ def build_inside_tab(services: Services, panel: SimpleNamespace) -> None:
         elem_id="inside-text",
     )
     with gr.Row(elem_id="inside-bar"):
-        ui.answer = gr.Button("Use the latest answer", size="sm", elem_id="inside-answer", scale=0)
-    ui.explorer = build_explorer(example())
-    _wire(ui, services, panel)
+        answer = gr.Button("Use the latest answer", size="sm", elem_id="inside-answer", scale=0)
+    tab = InsideTab(
+        session=shared.session,
+        seen=gr.State(None),
+        text=text,
+        answer=answer,
+        explorer=build_explorer(example()),
+    )
+    _wire_looking(tab, services, shared)
+    _wire_explorer(tab, services)
 
 
-def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> None:
-    panel.caption.change(follow, panel.caption, ui.text, queue=False, **PRIVATE_EVENT)
-    panel.topic.change(on_topic, ui.session, [ui.seen, ui.explorer], **PRIVATE_EVENT)
-    ui.answer.click(take_answer, [ui.session, ui.text], ui.text, **PRIVATE_EVENT)
-    shown = [ui.text, ui.explorer]
-    probed = panel.inspected_text.change(take_probe, ui.session, ui.text, **PRIVATE_EVENT)
+def _wire_looking(tab: InsideTab, services: Services, shared: SharedComponents) -> None:
+    session, panel = tab.session, shared.panel
+    look = components_named(LookUpdate._fields, tab)
+    box = components_named(BoxUpdate._fields, tab)
+    panel.caption.change(on_caption, panel.caption, tab.text, queue=False, **PRIVATE_EVENT)
+    panel.topic.change(on_topic, session, look, **PRIVATE_EVENT)
+    tab.answer.click(on_use_answer, [session, tab.text], tab.text, **PRIVATE_EVENT)
+    requested = panel.inspected_text.change(on_inspected_text, session, tab.text, **PRIVATE_EVENT)
     looked = []
     for started in (
-        ui.text.submit(on_start, ui.session, shown, **PRIVATE_EVENT),
-        probed.success(on_start, ui.session, shown, **PRIVATE_EVENT),
+        tab.text.submit(on_start, session, box, **PRIVATE_EVENT),
+        requested.success(on_start, session, box, **PRIVATE_EVENT),
     ):
         looks = started.success(
-            partial(on_look, services), [ui.session, ui.text], [ui.seen, ui.explorer], **MODEL_EVENT
+            partial(on_look, services), [session, tab.text], look, **MODEL_EVENT
         )
-        looks.success(idle, None, ui.text, **PRIVATE_EVENT)
-        looks.failure(idle, None, ui.text, **PRIVATE_EVENT)
+        looks.success(idle_box, None, tab.text, **PRIVATE_EVENT)
+        looks.failure(idle_box, None, tab.text, **PRIVATE_EVENT)
         looked.append(looks)
+    tab.text.stop(on_stop_look, None, box, cancels=looked, **PRIVATE_EVENT)
 
+
+def _wire_explorer(tab: InsideTab, services: Services) -> None:
     def test(
         session: ChatSession, seen: Inspection | None, event: gr.EventData
     ) -> Iterator[Update]:
@@ -92,93 +134,98 @@ def _wire(ui: SimpleNamespace, services: Services, panel: SimpleNamespace) -> No
         yield from on_mask(services, session, seen, event_values(event))
 
     def export(seen: Inspection | None, event: gr.EventData) -> Update:
-        return on_export(seen, event_values(event).get("kind"))
+        return on_export_trace(seen, event_values(event).get("kind"))
 
-    known = [ui.session, ui.seen]
-    tested = ui.explorer.test(test, known, ui.explorer, **MODEL_EVENT)
-    masked = ui.explorer.mask(mask, known, ui.explorer, **MODEL_EVENT)
-    ui.explorer.halt(stopped, None, ui.explorer, cancels=[tested, masked], **PRIVATE_EVENT)
-    ui.text.stop(halted, None, [ui.text, ui.explorer], cancels=looked, **PRIVATE_EVENT)
-    ui.explorer.export(export, ui.seen, ui.explorer, **PRIVATE_EVENT)
+    explorer, known = tab.explorer, [tab.session, tab.seen]
+    tested = explorer.test(test, known, explorer, **MODEL_EVENT)
+    masked = explorer.mask(mask, known, explorer, **MODEL_EVENT)
+    explorer.halt(ended_update, None, explorer, cancels=[tested, masked], **PRIVATE_EVENT)
+    explorer.export(export, tab.seen, explorer, **PRIVATE_EVENT)
 
 
 def example() -> dict[str, Any] | None:
-    """The shipped example, or nothing where it is missing."""
+    """Return the shipped example; None where it is missing."""
     if not EXAMPLE.is_file():
         return None
-    return json.loads(EXAMPLE.read_text("utf-8")) | {"note": EXAMPLE_NOTE, "example": True}
+    stack: dict[str, Any] = json.loads(EXAMPLE.read_text("utf-8"))
+    return stack | {"note": EXAMPLE_NOTE, "example": True}
 
 
 # The text
 
 
-def follow(caption: str) -> Update:
-    """What an empty box stands for. Its value is left to the visitor, who may be typing."""
+def on_caption(caption: str) -> Update:
+    """Show the caption as what an empty box stands for; the visitor may be typing a text."""
     return gr.update(placeholder=f"{TEXT_HINT}, {caption}" if caption else TEXT_HINT)
 
 
-def take_answer(session: ChatSession, text: str) -> str:
-    """The latest answer as the text to look for; what was there where there is none."""
-    answered = latest(session)
+def on_use_answer(session: ChatSession, text: str) -> str:
+    """Return the latest answer, or the text in the box where there is none."""
+    answered = latest_answered(session)
     return answered.answer if answered else text
 
 
-def latest(session: ChatSession) -> ChatTurn | None:
-    """The latest question that has an answer."""
+def latest_answered(session: ChatSession) -> ChatTurn | None:
+    """Return the latest question that has an answer."""
     return next((entry for entry in reversed(session.entries) if entry.has_answer), None)
+
+
+def on_inspected_text(session: ChatSession) -> Update:
+    """Put the text from a table of another tab into the box."""
+    return gr.update(value=session.inspected_text)
 
 
 # Looking
 
 
 def problem_of(session: ChatSession) -> str:
-    """Why there is nothing to look into yet."""
+    """Return why there is nothing to look into; empty where there is something."""
     if session.offered is not None:
         return "First say whether the new image may start a new conversation."
     return "" if session.image else "Choose an image first."
 
 
-def take_probe(session: ChatSession) -> Update:
-    """A text that came from a table of another tab."""
-    return gr.update(value=session.inspected_text)
-
-
-def on_topic(session: ChatSession) -> tuple[None, Update]:
-    """Another image or talk: what was seen belongs to the one before."""
+def on_topic(session: ChatSession) -> LookUpdate:
+    """Clear what is shown of another image; on arrival show the shipped example."""
     arrived = session.opening is not None and session.opening.kind == "example"
-    return None, gr.update(value=example() if arrived else None, findings=ENDED)
+    return LookUpdate(
+        seen=None, explorer=gr.update(value=example() if arrived else None, findings=ENDED)
+    )
 
 
-def on_start(session: ChatSession) -> tuple[Update, Update]:
-    """The button was pressed: something happens at once, also while others use the model."""
+def on_start(session: ChatSession) -> BoxUpdate:
+    """Show at once that a look waits for the model, or why there is nothing to look into."""
     if problem := problem_of(session):
-        return idle(), failed("look", problem)
-    return gr.update(submit_btn=False, stop_btn="Stop"), running("look", "Waiting for the model")
+        return BoxUpdate(idle_box(), failed_update("look", problem))
+    box = gr.update(submit_btn=False, stop_btn="Stop")
+    return BoxUpdate(box, running_update("look", "Waiting for the model"))
 
 
-def on_look(services: Services, session: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
-    """Trace image and text, and send everything that can be drawn of it.
+def on_look(services: Services, session: ChatSession, text: str) -> Iterator[LookUpdate]:
+    """Trace image and text, and send everything that can be drawn of the trace.
 
-    No text means the caption: writing it came before in the same lane.
+    No text means the caption, which an earlier event of the same queue has written.
     """
     if problem_of(session):
-        yield gr.skip(), gr.skip()
+        yield LookUpdate()
         return
     try:
         yield from _look(services, session, clean_text(text))
     except Exception as error:
-        yield gr.skip(), failed("look", error_message(error, "Could not look inside"))
+        message = error_message(error, "Could not look inside")
+        yield LookUpdate(explorer=failed_update("look", message))
 
 
-def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple[Update, Update]]:
+def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookUpdate]:
     pair = services.engine.pair(session.model)
     for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
-        yield gr.skip(), running("look", "The model is loading")
+        yield LookUpdate(explorer=running_update("look", "The model is loading"))
     image = topic_image(session)
     features = generator_features(services.engine, session, image)
     text = text or image.caption
     if not text:
-        yield gr.skip(), failed("look", "There is no caption yet: type a text about the image.")
+        problem = "There is no caption yet: type a text about the image."
+        yield LookUpdate(explorer=failed_update("look", problem))
         return
     asked = asked_of(services, session)
     given = (features, open_image(image.data), image.key, text, asked)
@@ -187,16 +234,16 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[tuple
             if not session.is_about(image):
                 return
             if step.result is None:
-                yield gr.skip(), progress("look", step)
+                yield LookUpdate(explorer=step_update("look", step))
             else:
                 seen, stack = step.result
-                yield seen, gr.update(value=stack, findings=ENDED)
+                yield LookUpdate(seen, gr.update(value=stack, findings=ENDED))
 
 
 def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
-    """The latest question with its answer, as the model read it; else the caption."""
+    """Return the latest question with its answer, as the model read it; else the caption."""
     template = services.engine.pair(session.model).generator.spec.template
-    entry = latest(session)
+    entry = latest_answered(session)
     if entry is None:
         caption = session.image.caption if session.image else ""
         return ExplainedAnswer(question="", prompt=template.caption, answer=caption)
@@ -206,17 +253,19 @@ def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
 
 # Testing a map, asking without patches
 
+Steps = Generator[TaskProgress, None, None]
+
 
 def on_test(
     services: Services, session: ChatSession, seen: Inspection | None, shown: Any
 ) -> Iterator[Update]:
     """Measure the map on screen against chance, step by step."""
 
-    def begin(seen: Inspection) -> Iterator[TaskProgress]:
+    def begin(image: ChatImage, seen: Inspection) -> Steps:
         method, focus = focus_of(seen.trace, shown)
         return services.engine.each(measure_map, session.model, seen, method, focus)
 
-    yield from _steps("test", "Not tested", session, seen, begin)
+    yield from _follow("test", "Not tested", session, seen, begin)
 
 
 def on_mask(
@@ -224,74 +273,75 @@ def on_mask(
 ) -> Iterator[Update]:
     """Ask for answer and scores again, without the patches that were hidden."""
 
-    def begin(seen: Inspection) -> Iterator[TaskProgress]:
-        features = session.image.features
-        given = (features, seen, patches_of(seen.trace, sent), _decode(services))
+    def begin(image: ChatImage, seen: Inspection) -> Steps:
+        decode = DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
+        given = (image.features, seen, patches_of(seen.trace, sent), decode)
         return services.engine.each(answer_without_patches, session.model, *given)
 
-    yield from _steps("mask", "Not asked", session, seen, begin)
+    yield from _follow("mask", "Not asked", session, seen, begin)
 
 
-def _steps(
-    kind: str, sorry: str, session: ChatSession, seen: Inspection | None, begin: Any
+def _follow(
+    kind: str,
+    failure: str,
+    session: ChatSession,
+    seen: Inspection | None,
+    begin: Callable[[ChatImage, Inspection], Steps],
 ) -> Iterator[Update]:
-    """What the explorer is told while a piece of work goes on."""
+    """Yield findings for the explorer while `begin` works on the image that it shows."""
+    image = session.image
     try:
-        if seen is None or session.image is None or session.image.key != seen.key:
+        if seen is None or image is None or image.key != seen.key:
             raise ConfigError(LOOK_FIRST)
-        with closing(begin(seen)) as steps:
+        with closing(begin(image, seen)) as steps:
             for step in steps:
-                yield progress(kind, step)
+                yield step_update(kind, step)
     except Exception as error:
-        yield failed(kind, error_message(error, sorry))
-
-
-def _decode(services: Services) -> DecodeConfig:
-    return DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
+        yield failed_update(kind, error_message(error, failure))
 
 
 # What is shown
 
 
-def idle() -> Update:
-    """The text box as it is when nothing runs."""
+def idle_box() -> Update:
+    """Return the text box as it is when nothing runs."""
     return gr.update(submit_btn="Look inside", stop_btn=False)
 
 
-def halted() -> tuple[Update, Update]:
-    """Looking was stopped."""
-    return idle(), stopped()
+def on_stop_look() -> BoxUpdate:
+    """Show that the look was stopped."""
+    return BoxUpdate(idle_box(), ended_update())
 
 
-def stopped() -> Update:
-    """What ran is not waited for any more."""
+def ended_update() -> Update:
+    """Return the finding that nothing goes on any more."""
     return gr.update(findings=ENDED)
 
 
-def running(kind: str, what: str) -> Update:
-    """Something goes on, nobody knows how long."""
-    return progress(kind, TaskProgress(done=0, total=0, what=what))
+def running_update(kind: str, what: str) -> Update:
+    """Return the finding that something goes on, for an unknown time."""
+    return step_update(kind, TaskProgress(done=0, total=0, what=what))
 
 
-def progress(kind: str, step: TaskProgress) -> Update:
-    """How far a piece of work is, or its result."""
+def step_update(kind: str, step: TaskProgress) -> Update:
+    """Return the progress of a piece of work as a finding, or its result."""
     if step.result is not None:
         return gr.update(findings={"kind": kind, "state": "done", "result": step.result})
-    told = {"done": step.done, "total": step.total, "what": step.what}
-    return gr.update(findings={"kind": kind, "state": "running", **told})
+    progress = {"done": step.done, "total": step.total, "what": step.what}
+    return gr.update(findings={"kind": kind, "state": "running", **progress})
 
 
-def failed(kind: str, message: str) -> Update:
-    """Why there is no result."""
+def failed_update(kind: str, message: str) -> Update:
+    """Return the finding why there is no result."""
     return gr.update(findings={"kind": kind, "state": "failed", "message": message})
 
 
-def on_export(seen: Inspection | None, kind: Any) -> Update:
-    """The numbers behind the maps at full precision, as a file for the browser to save."""
+def on_export_trace(seen: Inspection | None, kind: Any) -> Update:
+    """Give the browser a file to save: the numbers behind the maps at full precision."""
     from blip2core.explain.export import file_name, trace_json, trace_npz
 
     if seen is None:
-        return failed("look", f"{LOOK_FIRST}.")
+        return failed_update("look", f"{LOOK_FIRST}.")
     kind = "json" if kind == "json" else "npz"
     data = trace_json(seen.trace).encode() if kind == "json" else trace_npz(seen.trace)
     name = file_name(seen.trace.text, kind)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -15,8 +15,9 @@ from app.inference.batches import ImageBatch, process_turn
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
 from app.inference.pool import ModelPair, wait_until_loaded
+from app.plurals import count_of
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import build_buttons, buttons
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
 
 SHORTLIST = 16
 """Images that ITM looks at, after ITC has compared all."""
-LONGEST_TEXT = 1000
-"""Characters of what is looked for."""
-COLUMNS = (
-    tables.Column(label="Image", kind="image"),
+LONGEST_QUERY = 1000
+"""Characters of the text to find."""
+_COLUMNS = (
+    tables.Column(label="Image", kind="picture"),
     ITM,
     ITC,
 )
-LOADING = "The model is loading; the search will begin by itself."
-ABOUT = f"""<h2>Which image fits a text?</h2>
+_LOADING = "The model is loading; the search will begin by itself."
+_ABOUT = f"""<h2>Which image fits a text?</h2>
 <p>ITC compares the text with all your images, and ITM reads the {SHORTLIST} nearest again.</p>"""
 
 
 class ImageGallery(ImageBatch[str, tuple[str, str]]):
-    """The images that one visitor searches in; each is encoded once."""
+    """The images in which one visitor searches; each is encoded once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,40 +56,84 @@ class ImageGallery(ImageBatch[str, tuple[str, str]]):
         return ImageGallery()
 
 
-def build_search(services: Services, panel: SimpleNamespace) -> None:
-    """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(session=panel.session, shelf=gr.State(ImageGallery()), turn=gr.State(0))
-    gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.files = build_drop_area(label="Images to search in", elem_id="search-files")
-    ui.text = gr.Textbox(
-        label="Text to find",
-        placeholder="a whale on the beach",
-        max_length=LONGEST_TEXT,
-        elem_id="search-text",
-    )
-    ui.begin, ui.stop = build_buttons("Find the image", "search", ready=True)
-    ui.said = gr.HTML(container=False, elem_classes="status-area")
-    ui.table = tables.build_table(elem_id="found")
-    screen = [ui.said, ui.table, ui.begin, ui.stop]
-    begun = [ui.shelf, ui.turn, *screen]
-    given = [ui.shelf, ui.turn, ui.text, ui.files]
+class SearchUpdate(NamedTuple):
+    """New values of the components of the search."""
+
+    gallery: Update = SKIP
+    turn: Update = SKIP
+    message: Update = SKIP
+    table: Update = SKIP
+    begin: Update = SKIP
+    stop: Update = SKIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchScreen:
+    """The components of the search."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    gallery: gr.State
+    """The visitor's `ImageGallery`."""
+    turn: gr.State
+    """Counts the turns of a search; its `.change` begins the next one."""
+    files: gr.File
+    text: gr.Textbox
+    begin: gr.Button
+    stop: gr.Button
+    message: gr.HTML
+    table: gr.HTML
+
+
+def build_search(services: Services, session: gr.State) -> None:
+    """Draw and wire the search inside the tab that is being built."""
+    screen = _build(session)
+    outputs = components_named(SearchUpdate._fields, screen)
     gr.on(
-        [ui.begin.click, ui.text.submit], on_search, given, begun, preprocess=False, **PRIVATE_EVENT
+        [screen.begin.click, screen.text.submit],
+        on_search,
+        [screen.gallery, screen.turn, screen.text, screen.files],
+        outputs,
+        preprocess=False,
+        **PRIVATE_EVENT,
     )
-    searching = ui.turn.change(
-        partial(search, services),
-        [ui.session, ui.shelf, ui.turn],
-        [ui.turn, *screen],
+    searching = screen.turn.change(
+        partial(continue_search, services),
+        [session, screen.gallery, screen.turn],
+        outputs,
         **MODEL_EVENT,
     )
-    searching.failure(on_stop, ui.shelf, begun, **PRIVATE_EVENT)
-    ui.stop.click(on_stop, ui.shelf, [ui.shelf, *screen], **PRIVATE_EVENT)
+    searching.failure(on_stop_search, screen.gallery, outputs, **PRIVATE_EVENT)
+    screen.stop.click(on_stop_search, screen.gallery, outputs, **PRIVATE_EVENT)
+
+
+def _build(session: gr.State) -> SearchScreen:
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    files = build_drop_area(label="Images to search in", elem_id="search-files")
+    text = gr.Textbox(
+        label="Text to find",
+        placeholder="a whale on the beach",
+        max_length=LONGEST_QUERY,
+        elem_id="search-text",
+    )
+    pair = build_buttons("Find the image", "search", ready=True)
+    return SearchScreen(
+        session=session,
+        gallery=gr.State(ImageGallery()),
+        turn=gr.State(0),
+        files=files,
+        text=text,
+        begin=pair.begin,
+        stop=pair.stop,
+        message=gr.HTML(container=False, elem_classes="status-area"),
+        table=tables.build_table(elem_id="found"),
+    )
 
 
 def on_search(
-    shelf: ImageGallery, turn: int, text: str, files: Sequence[dict[str, Any]] | None
-) -> tuple[Update, ...]:
-    """Begins a search, or says why it cannot."""
+    gallery: ImageGallery, turn: int, text: str, files: Sequence[dict[str, Any]] | None
+) -> SearchUpdate:
+    """Begin a search, or say why it cannot begin."""
     uploads = uploads_from(files)
     problem = too_many(uploads)
     if not uploads:
@@ -96,95 +141,99 @@ def on_search(
     elif not text.strip():
         problem = "Type what to look for first."
     if problem:
-        said = tables.status(problem, problem=True)
-        return shelf, turn, said, gr.skip(), *buttons(running=False)
-    shelf.start(uploads, text.strip())
-    shelf.found = None
-    return shelf, turn + 1, *show_search(shelf)
+        message = tables.status_html(problem, problem=True)
+        return SearchUpdate(gallery, turn, message, SKIP, *buttons(running=False))
+    gallery.start(uploads, text.strip())
+    gallery.found = None
+    return show_search(gallery)._replace(turn=turn + 1)
 
 
-def search(
-    services: Services, session: ChatSession, shelf: ImageGallery, turn: int
-) -> Iterator[tuple[Update, ...]]:
-    """One turn of encoding the images; after the last of them, the search itself."""
-    run = shelf.run
+def continue_search(
+    services: Services, session: ChatSession, gallery: ImageGallery, turn: int
+) -> Iterator[SearchUpdate]:
+    """Encode images for one turn; rank them after the last one."""
+    run = gallery.run
     try:
         pair = services.engine.pair(session.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
-            yield gr.skip(), tables.status(LOADING), gr.skip(), gr.skip(), gr.skip()
-        for _ in process_turn(shelf, partial(_encode, services, session, shelf)):
-            yield gr.skip(), *show_search(shelf)
-        if not (shelf.is_left or run.is_set()):
-            shelf.found = _found(services, session, shelf)
+            yield SearchUpdate(message=tables.status_html(_LOADING))
+        for _ in process_turn(gallery, partial(_encode, services, session, gallery)):
+            yield show_search(gallery)
+        if not (gallery.is_left or run.is_set()):
+            gallery.found = _rank(services, session, gallery)
     except Exception as error:
-        shelf.give_up()
-        said = tables.status(error_message(error, "Nothing found"), problem=True)
-        yield gr.skip(), said, "", *buttons(running=False)
+        gallery.give_up()
+        message = tables.status_html(error_message(error, "Nothing found"), problem=True)
+        yield SearchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
         return
-    yield turn + 1 if shelf.is_left else gr.skip(), *show_search(shelf)
+    shown = show_search(gallery)
+    yield shown._replace(turn=turn + 1) if gallery.is_left else shown
 
 
 def _encode(
-    services: Services, session: ChatSession, shelf: ImageGallery, run: Event, index: int
+    services: Services, session: ChatSession, gallery: ImageGallery, run: Event, index: int
 ) -> Generator[None, None, None]:
-    """One image of the search, opened and encoded, once however often it is searched."""
-    shelf.change(run, index, state="working")
+    """Open one image of the search, and encode it once however often it is searched."""
+    gallery.change(run, index, state="working")
     yield
     try:
-        image = open_upload(shelf.items[index].upload)
+        image = open_upload(gallery.items[index].upload)
         key = (image.key, services.engine.pair(session.model).matcher.vision.fingerprint)
-        if key not in shelf.kept:
+        if key not in gallery.kept:
             opened = open_image(image.data)
-            shelf.kept[key] = services.engine.call(encode_for_matcher, session.model, opened)
-        shown = tables.thumbnail(image.shown)
-        shelf.change(run, index, state="done", thumbnail=shown, result=key)
+            gallery.kept[key] = services.engine.call(encode_for_matcher, session.model, opened)
+        thumbnail = tables.thumbnail_address(image.shown)
+        gallery.change(run, index, state="done", thumbnail=thumbnail, result=key)
     except Exception as error:
-        shelf.change(run, index, state="failed", problem=error_message(error, "Left out"))
+        gallery.change(run, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
-def _found(
-    services: Services, session: ChatSession, shelf: ImageGallery
+def _rank(
+    services: Services, session: ChatSession, gallery: ImageGallery
 ) -> list[tuple[int, Match]]:
-    encoded = [(index, job.result) for index, job in enumerate(shelf.items) if job.result]
-    shelf.kept = {key: shelf.kept[key] for _, key in encoded}
+    encoded = [(index, job.result) for index, job in enumerate(gallery.items) if job.result]
+    gallery.kept = {key: gallery.kept[key] for _, key in encoded}
     if not encoded:
         return []
-    features = [shelf.kept[key] for _, key in encoded]
-    ranked = services.engine.call(rank_images, session.model, features, shelf.request)
+    features = [gallery.kept[key] for _, key in encoded]
+    ranked = services.engine.call(rank_images, session.model, features, gallery.request)
     return [(encoded[place][0], match) for place, match in ranked]
 
 
 def rank_images(
     pair: ModelPair, features: Sequence[ImageFeatures], text: str
 ) -> list[tuple[int, Match]]:
-    """Done by the engine: the images that fit a text best, as (index, match), best first."""
+    """Return the images that fit a text best as (index, match), best first. The engine runs it."""
     return pair.matcher.rank(text, features[0].join(features), shortlist=SHORTLIST)
 
 
-def on_stop(shelf: ImageGallery) -> tuple[Update, ...]:
-    """Nobody waits for the search any more."""
-    shelf.give_up()
-    return shelf, *show_search(shelf)
+def on_stop_search(gallery: ImageGallery) -> SearchUpdate:
+    """Stop the search."""
+    gallery.give_up()
+    return show_search(gallery)
 
 
-def show_search(shelf: ImageGallery) -> tuple[Update, ...]:
-    """What is said, the table, and the two buttons."""
-    bad = [job for job in shelf.items if job.state == "failed"]
-    problems = tables.problems([(job.upload.name, job.problem) for job in bad])
-    if shelf.is_running:
-        said = tables.progress(
-            shelf.done, len(shelf.items), f"{shelf.done} of {len(shelf.items)} images encoded"
+def show_search(gallery: ImageGallery) -> SearchUpdate:
+    """Return what there is to show of the search; it asks for no further turn."""
+    bad = [job for job in gallery.items if job.state == "failed"]
+    problems = tables.problems_html([(job.upload.name, job.problem) for job in bad])
+    if gallery.is_running:
+        done, total = gallery.done, len(gallery.items)
+        progress = tables.progress_html(
+            done, total, f"{done} of {count_of(total, 'image')} encoded"
         )
-        return said + problems, "", *buttons(running=True)
-    if shelf.found is None:
-        return tables.status("Stopped.") + problems, "", *buttons(running=False)
-    rows = [_row(shelf, index, match) for index, match in shelf.found]
-    title = f"The {len(rows)} best of {len(shelf.items) - len(bad)} for “{shelf.request}”"
-    return problems, tables.table(COLUMNS, rows, title=title, sorted_by=1), *buttons(running=False)
+        return SearchUpdate(gallery, SKIP, progress + problems, "", *buttons(running=True))
+    if gallery.found is None:
+        message = tables.status_html("Stopped.") + problems
+        return SearchUpdate(gallery, SKIP, message, "", *buttons(running=False))
+    rows = [_row(gallery, index, match) for index, match in gallery.found]
+    title = f"The {len(rows)} best of {len(gallery.items) - len(bad)} for “{gallery.request}”"
+    table = tables.table_html(_COLUMNS, rows, title=title, sorted_by=1)
+    return SearchUpdate(gallery, SKIP, problems, table, *buttons(running=False))
 
 
-def _row(shelf: ImageGallery, index: int, match: Match) -> list[tables.Cell]:
-    job = shelf.items[index]
+def _row(gallery: ImageGallery, index: int, match: Match) -> list[tables.Cell]:
+    job = gallery.items[index]
     image = tables.image_cell(job.thumbnail, job.upload.name)
     return [image, tables.score_cell(match.itm), tables.score_cell(match.itc)]

@@ -2,91 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from threading import Event
-from types import SimpleNamespace
 
 import gradio as gr
 
 from app.chat.features import pair_features
-from app.chat.session import ChatImage, ChatSession
+from app.chat.image import ChatImage
+from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, Update
-from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.link import connect_look_inside
+from app.workbench.events import MODEL_EVENT
+from app.workbench.image.image_task import (
+    TaskMessages,
+    TaskOutput,
+    TaskUpdate,
+    build_image_task,
+    run_image_task,
+    wire_image_task,
+)
+from app.workbench.inside_tab.table_link import connect_look_inside
 from app.workbench.match_tab.search import build_search
+from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
-from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import ITC, ITM
 from blip2core.errors import TextError
 from blip2core.records import Match
 from blip2core.texts import clean_text
 
 MOST_TEXTS = 100
-LONGEST_TEXT = 1000
+"""Texts that are scored at once."""
+LONGEST_SCORED = 1000
 """Characters of one text; a matcher reads far less of it."""
-COLUMNS = (tables.Column(label="Text"), ITM, ITC, tables.Column(label="", kind="act", sorts=False))
-ABOUT = """<h2>Which text fits the image?</h2>
+_COLUMNS = (tables.Column(label="Text"), ITM, ITC, tables.Column(label="", kind="act", sorts=False))
+_ABOUT = """<h2>Which text fits the image?</h2>
 <p><b>ITM</b> reads text and image together and gives the probability that they belong together.
 <b>ITC</b> compares the two from afar: a cosine, quick and coarse.</p>"""
-WORDS = Words(
-    waiting="The model is loading; the scores will come by themselves.", sorry="No scores"
+_MESSAGES = TaskMessages(
+    waiting="The model is loading; the scores will come by themselves.", failure="No scores"
 )
 
 
-def build_match_tab(services: Services, panel: SimpleNamespace) -> None:
-    """Draws and wires the tab inside the page that is being built."""
-    ui = SimpleNamespace(session=panel.session, task=gr.State(CancellableTask()))
-    gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.texts = gr.Textbox(
+def build_match_tab(services: Services, shared: SharedComponents) -> None:
+    """Draw and wire the tab inside the page that is being built."""
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    texts = gr.Textbox(
         label="Texts, one on each line",
         placeholder="a pink key\na red bus\non the beach there is a whale",
         lines=4,
         max_lines=12,
-        max_length=MOST_TEXTS * LONGEST_TEXT,
+        max_length=MOST_TEXTS * LONGEST_SCORED,
         elem_id="texts",
     )
-    ready = bool(panel.topic.value)
-    ui.begin, ui.stop = build_buttons("Score the texts", "match", ready=ready)
-    ui.said = build_saying(ready=ready)
-    ui.table = tables.build_table(elem_id="matches")
-    screen = [ui.said, ui.table, ui.begin, ui.stop]
-    given = [ui.session, ui.task, ui.texts]
-    wire_run(ui, panel, ui.begin.click(partial(score, services), given, screen, **MODEL_EVENT))
-    connect_look_inside(ui.table, panel)
-    build_search(services, panel)
+    screen = build_image_task(shared, "Score the texts", name="match", table_id="matches")
+    scored = screen.begin.click(
+        partial(on_score_texts, services),
+        [screen.session, screen.task, texts],
+        screen.outputs,
+        **MODEL_EVENT,
+    )
+    wire_image_task(screen, shared, scored)
+    connect_look_inside(screen.table, shared)
+    build_search(services, shared.session)
 
 
-def score(
+def on_score_texts(
     services: Services, session: ChatSession, task: CancellableTask, typed: str
-) -> Iterator[tuple[Update, ...]]:
-    """Scores the texts for the image; yields what is said, the table and the two buttons."""
+) -> Iterator[TaskUpdate]:
+    """Score the typed texts for the image; yield the table as it grows."""
 
-    def work(image: ChatImage, stop: Event) -> Iterator[Shown]:
+    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
         return _scores(services, session, image, texts_from(typed), stop)
 
-    yield from run(services, session, task, work, WORDS)
+    yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _scores(
     services: Services, session: ChatSession, image: ChatImage, texts: Sequence[str], stop: Event
-) -> Iterator[Shown]:
+) -> Generator[TaskOutput, None, None]:
     features = pair_features(services.engine, session, image).matcher
     title = f"Scored by {services.engine.pair(session.model).matcher.spec.name}, best first"
-    found, shown = services.engine.each(score_texts, session.model, features, texts, stop=stop), ""
-    with closing(found):
-        for matches in found:
-            shown, done, total = table_of(matches, title), len(matches), len(texts)
-            yield tables.progress(done, total, f"{done} of {total}"), shown
-    yield "", shown
+    table, total = "", len(texts)
+    scores = services.engine.each(score_texts, session.model, features, texts, stop=stop)
+    with closing(scores):
+        for matches in scores:
+            table, done = match_table(matches, title), len(matches)
+            yield TaskOutput(tables.progress_html(done, total, f"{done} of {total}"), table)
+    yield TaskOutput("", table)
 
 
 def texts_from(typed: str) -> list[str]:
-    """Each line that has words is a text, equal ones are one. TextError says what is wrong."""
+    """Return the lines that have words, each once. Raises TextError with what is wrong."""
     lines = (clean_text(line) for line in typed.splitlines())
     texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
@@ -94,15 +103,15 @@ def texts_from(typed: str) -> list[str]:
     if len(texts) > MOST_TEXTS:
         raise TextError(f"{len(texts)} texts are too many at once: at most {MOST_TEXTS}.")
     for number, text in enumerate(texts, 1):
-        if len(text) > LONGEST_TEXT:
-            raise TextError(f"Text {number} has {len(text)} characters: at most {LONGEST_TEXT}.")
+        if len(text) > LONGEST_SCORED:
+            raise TextError(f"Text {number} has {len(text)} characters: at most {LONGEST_SCORED}.")
     return texts
 
 
-def table_of(matches: Sequence[Match], title: str) -> str:
-    """HTML of texts with their scores, likeliest first."""
+def match_table(matches: Sequence[Match], title: str) -> str:
+    """Return HTML of texts with their scores, likeliest first."""
     best = sorted(matches, key=lambda match: (-match.itm, -match.itc))
-    return tables.table(COLUMNS, [_row(match) for match in best], title=title, sorted_by=1)
+    return tables.table_html(_COLUMNS, [_row(match) for match in best], title=title, sorted_by=1)
 
 
 def _row(match: Match) -> list[tables.Cell]:
@@ -110,5 +119,5 @@ def _row(match: Match) -> list[tables.Cell]:
         tables.text_cell(match.text, tables.TRUNCATED if match.truncated else ""),
         tables.score_cell(match.itm),
         tables.score_cell(match.itc),
-        tables.act_cell(match.text),
+        tables.action_cell(match.text),
     ]

@@ -1,17 +1,36 @@
-"""Two buttons in one place: one begins something, the other, there only meanwhile, stops it."""
+"""Two buttons in one place: one begins something, the other, shown only meanwhile, stops it."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import gradio as gr
 
 from app.workbench.events import Update
 
 
-def build_buttons(begin: str, name: str, *, ready: bool = False) -> tuple[gr.Button, gr.Button]:
-    """The two inside a row; `name` begins their ids. Esc presses the second."""
+class BeginStop(NamedTuple):
+    """The two buttons."""
+
+    begin: gr.Button
+    stop: gr.Button
+
+
+class BeginStopUpdate(NamedTuple):
+    """New states of the two buttons."""
+
+    begin: Update
+    stop: Update
+
+
+def build_buttons(begin: str, name: str, *, ready: bool = False) -> BeginStop:
+    """Draw the two in a row; `name` begins their ids. Esc presses the second.
+
+    `ready` says whether there is something to begin with.
+    """
     with gr.Row(elem_classes="buttons"):
-        return (
-            gr.Button(
+        return BeginStop(
+            begin=gr.Button(
                 begin,
                 variant="primary",
                 interactive=ready,
@@ -19,7 +38,7 @@ def build_buttons(begin: str, name: str, *, ready: bool = False) -> tuple[gr.But
                 min_width=170,
                 elem_id=f"{name}-begin",
             ),
-            gr.Button(
+            stop=gr.Button(
                 "Stop",
                 visible=False,
                 scale=0,
@@ -30,6 +49,8 @@ def build_buttons(begin: str, name: str, *, ready: bool = False) -> tuple[gr.But
         )
 
 
-def buttons(*, running: bool, ready: bool = True) -> tuple[Update, Update]:
-    """What the two show: `ready` where there is something to begin with."""
-    return gr.update(interactive=ready and not running), gr.update(visible=running)
+def buttons(*, running: bool, ready: bool = True) -> BeginStopUpdate:
+    """Return the states of the two; `ready` says whether there is something to begin with."""
+    return BeginStopUpdate(
+        begin=gr.update(interactive=ready and not running), stop=gr.update(visible=running)
+    )

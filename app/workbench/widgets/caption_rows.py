@@ -1,8 +1,8 @@
-"""Captions as a visitor sees them and takes them along: rows of a table, CSV, JSON."""
+"""Captions as rows of a table, and as CSV and JSON to save."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ ITC = tables.Column(
     kind="score",
     hint="Image-text contrast: cosine of the two embeddings, the best of all queries",
 )
-COLUMNS = (
+_COLUMNS = (
     tables.Column(label="Caption"),
     ITM,
     ITC,
@@ -32,7 +32,7 @@ COLUMNS = (
     tables.Column(label="Tokens", kind="number", hint="Length as the language model counts"),
     tables.Column(label="", kind="act", sorts=False),
 )
-FIELDS = (
+CAPTION_FIELDS = (
     "picture",
     "caption",
     "times",
@@ -56,36 +56,37 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captioned:
-    """An image and what became of it."""
+    """An image with its captions."""
 
     name: str
     """Name of its file. Hostile text."""
     sha256: str = ""
-    """Of its pixels; empty where it could not be opened."""
+    """Hash of its pixels; empty where it could not be opened."""
     captions: Sequence[ScoredCaption] = ()
     problem: str = ""
+    """Why it has none, for the visitor."""
 
 
 def caption_table(captions: Sequence[ScoredCaption], title: str, below: str = "") -> str:
-    """HTML of the captions of one image, with their scores where there are any."""
-    falling = 1 if captions and captions[0].itm is not None else None
+    """Return HTML of the captions of one image, with their scores where there are any."""
+    sorted_by = 1 if captions and captions[0].itm is not None else None
     rows = [_row(caption) for caption in captions]
-    return tables.table(COLUMNS, rows, title=title, sorted_by=falling, below=below)
+    return tables.table_html(_COLUMNS, rows, title=title, sorted_by=sorted_by, below=below)
 
 
 def _row(caption: ScoredCaption) -> list[tables.Cell]:
     return [
-        tables.text_cell(caption.text, *notes(caption)),
+        tables.text_cell(caption.text, *caption_notes(caption)),
         tables.score_cell(caption.itm),
         tables.score_cell(caption.itc),
         tables.number_cell(caption.logprob, 2),
         tables.number_cell(caption.tokens),
-        tables.act_cell(caption.text),
+        tables.action_cell(caption.text),
     ]
 
 
-def notes(caption: ScoredCaption) -> list[str]:
-    """What is to be said of a caption beside its words."""
+def caption_notes(caption: ScoredCaption) -> list[str]:
+    """Return the notes beside the words of a caption."""
     return [
         f"×{caption.times}" if caption.times > 1 else "",
         "stopped" if caption.stopped else "",
@@ -94,7 +95,7 @@ def notes(caption: ScoredCaption) -> list[str]:
 
 
 def caption_links(pair: ModelPair, order: CaptionRequest, images: Sequence[Captioned]) -> str:
-    """HTML of the links that save captions with all that is needed to make them again."""
+    """Return HTML of links that save captions with all that is needed to make them again."""
     made = _made_by(pair, order)
     same = {name: made[name] for name in ("model", "revision", "matcher", "matcher_revision")}
     same |= {"prompt": order.prompt, "mode": order.decode.mode, "seed": order.decode.seed}
@@ -102,11 +103,11 @@ def caption_links(pair: ModelPair, order: CaptionRequest, images: Sequence[Capti
     about = made | {
         "pictures": [
             {"name": one.name, "sha256": one.sha256, "problem": one.problem or None}
-            | {"captions": [record(caption) for caption in one.captions]}
+            | {"captions": [caption_record(caption) for caption in one.captions]}
             for one in images
         ]
     }
-    return downloads.links("captions", FIELDS, rows, about)
+    return downloads.links("captions", CAPTION_FIELDS, rows, about)
 
 
 def _made_by(pair: ModelPair, order: CaptionRequest) -> dict[str, Any]:
@@ -119,14 +120,14 @@ def _made_by(pair: ModelPair, order: CaptionRequest) -> dict[str, Any]:
     }
 
 
-def _records(one: Captioned) -> list[Mapping[str, Any]]:
+def _records(one: Captioned) -> list[dict[str, Any]]:
     if one.problem:
         return [{"problem": one.problem}]
-    return [record(caption) for caption in one.captions]
+    return [caption_record(caption) for caption in one.captions]
 
 
-def record(caption: ScoredCaption) -> dict[str, Any]:
-    """A caption as plain values."""
+def caption_record(caption: ScoredCaption) -> dict[str, Any]:
+    """Return a caption as plain values."""
     return {
         "caption": caption.text,
         "times": caption.times,

@@ -1,4 +1,4 @@
-"""Results to take along: CSV and JSON, made for a link that holds the whole file."""
+"""Links that save results as CSV and JSON; each link holds the whole file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blip2core.texts import spreadsheet_safe
 
 
 def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV; a text that a spreadsheet would run as a formula begins with an apostrophe."""
+    """Return rows as CSV; a text that a spreadsheet would run begins with an apostrophe."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
     writer.writeheader()
@@ -23,12 +23,12 @@ def csv_file(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def json_file(content: Any) -> str:
-    """Content as JSON that a person can read."""
+    """Return content as indented JSON."""
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def link(label: str, name: str, content: str, kind: str) -> str:
-    """HTML of a link that saves a file. The file is in the link: the server keeps none."""
+    """Return HTML of a link that saves a file. It holds the file: the server keeps none."""
     data = base64.b64encode(content.encode()).decode()
     return (
         f'<a download="{escape(name)}" href="data:{kind};charset=utf-8;base64,{data}">'
@@ -37,7 +37,7 @@ def link(label: str, name: str, content: str, kind: str) -> str:
 
 
 def links(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], about: Any) -> str:
-    """HTML of the links below a table: its rows as CSV, and with all that is known as JSON."""
+    """Return HTML of the links below a table: its rows as CSV, and `about` as JSON."""
     return (
         '<p class="below">'
         + link("Download CSV", f"{name}.csv", "\ufeff" + csv_file(columns, rows), "text/csv")

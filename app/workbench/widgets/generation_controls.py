@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.chat.generation_settings import LONGEST_CUSTOM, NAMES, PROMPT_STYLES
+from app.chat.generation_settings import LONGEST_CUSTOM, PROMPT_STYLES
 from app.inference.decoding import DECODING, SETTING_LIMITS
 from app.settings import USUAL_NEW_TOKENS
-from app.workbench.events import PRIVATE_EVENT, Update
+from app.workbench.events import PRIVATE_EVENT, Update, components_named
+
+Control = gr.Radio | gr.Slider | gr.Textbox
 
 HINTS = {
     "greedy": "The likeliest word each time: the same question has the same answer.",
@@ -19,17 +21,61 @@ HINTS = {
     "change as it goes.",
 }
 APPLIES = {"sample": ("temperature", "top_p", "seed"), "beam": ("beams", "length_penalty")}
-"""Mode -> the controls that have a part in it; the others serve all modes."""
+"""Mode -> the controls that it alone uses; the others serve all modes."""
 SEED_HINT = "Blank: a new one each time, shown here afterwards."
 
 
-def build_controls(max_new_tokens: int) -> SimpleNamespace:
-    """Draws and wires the controls of a question inside the page that is being built.
+class ModeUpdate(NamedTuple):
+    """New states of the controls that depend on the mode."""
 
-    The attributes are named as in `asking.NAMES`; `.all` holds the components in that order.
-    """
-    ui = build_decoding(max_new_tokens)
-    ui.style = gr.Radio(
+    mode: Update
+    temperature: Update
+    top_p: Update
+    seed: Update
+    beams: Update
+    length_penalty: Update
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingControls:
+    """The controls of decoding, one for each name in `app.inference.decoding.DECODING`."""
+
+    mode: gr.Radio
+    max_new_tokens: gr.Slider
+    min_new_tokens: gr.Slider
+    repetition_penalty: gr.Slider
+    temperature: gr.Slider
+    top_p: gr.Slider
+    beams: gr.Slider
+    length_penalty: gr.Slider
+    seed: gr.Textbox
+
+    @property
+    def inputs(self) -> list[Control]:
+        """The controls in the order in which `decode_from` takes their values."""
+        return [getattr(self, name) for name in DECODING]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionControls:
+    """The controls of a question."""
+
+    decoding: DecodingControls
+    style: gr.Radio
+    """Which words stand around the question."""
+    custom: gr.Textbox
+    """The visitor's own words around the question."""
+
+    @property
+    def inputs(self) -> list[Control]:
+        """The controls in the order in which `settings_from` takes their values."""
+        return [*self.decoding.inputs, self.style, self.custom]
+
+
+def build_controls(max_new_tokens: int) -> QuestionControls:
+    """Draw and wire the controls of a question inside the page that is being built."""
+    decoding = build_decoding(max_new_tokens)
+    style = gr.Radio(
         [
             ("The model's own", "own"),
             ("Plain", "plain"),
@@ -42,25 +88,23 @@ def build_controls(max_new_tokens: int) -> SimpleNamespace:
         info="The words around the question. Models answer best in those they were trained with.",
         elem_id="style",
     )
-    ui.custom = gr.Textbox(
+    custom = gr.Textbox(
         label="Your own words",
         info="{question} stands for the question.",
         value="Look closely. {question} It is",
         max_length=LONGEST_CUSTOM,
         visible=False,
     )
-    ui.all = [getattr(ui, name) for name in NAMES]
-    ui.style.change(on_style, ui.style, ui.custom, **PRIVATE_EVENT)
-    return ui
+    style.change(on_style, style, custom, **PRIVATE_EVENT)
+    return QuestionControls(decoding=decoding, style=style, custom=custom)
 
 
 def build_decoding(
     max_new_tokens: int, *, mode: str = "greedy", elem_id: str = "mode"
-) -> SimpleNamespace:
-    """The controls of decoding alone; `.all` holds them in the order of `asking.DECODING`."""
-    ui = SimpleNamespace()
+) -> DecodingControls:
+    """Draw and wire the controls of decoding alone; `mode` is the one that is chosen first."""
     sample, beam = mode == "sample", mode == "beam"
-    ui.mode = gr.Radio(
+    modes = gr.Radio(
         [("Greedy", "greedy"), ("Sampling", "sample"), ("Beam search", "beam")],
         value=mode,
         label="Decoding",
@@ -68,24 +112,32 @@ def build_decoding(
         elem_id=elem_id,
     )
     with gr.Row():
-        ui.temperature = _slider("temperature", "Temperature", 1.0, 0.05, applies=sample)
-        ui.top_p = _slider("top_p", "Top-p", 0.9, 0.05, applies=sample)
-        ui.seed = gr.Textbox(
+        temperature = _slider("temperature", "Temperature", 1.0, 0.05, applies=sample)
+        top_p = _slider("top_p", "Top-p", 0.9, 0.05, applies=sample)
+        seed = gr.Textbox(
             label="Seed", info=SEED_HINT, placeholder="random", max_length=20, interactive=sample
         )
     with gr.Row():
-        ui.beams = _slider("beams", "Beams", 5, 1, applies=beam)
-        ui.length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=beam)
+        beams = _slider("beams", "Beams", 5, 1, applies=beam)
+        length_penalty = _slider("length_penalty", "Length penalty", 1.0, 0.1, applies=beam)
     with gr.Row():
         most = min(max_new_tokens, int(SETTING_LIMITS["max_new_tokens"][1]))
-        usual = min(USUAL_NEW_TOKENS, most)
-        ui.max_new_tokens = _slider("max_new_tokens", "Max new tokens", usual, 1, limit=most)
-        ui.min_new_tokens = _slider("min_new_tokens", "Min new tokens", 0, 1)
-        ui.repetition_penalty = _slider("repetition_penalty", "Repetition penalty", 1.0, 0.05)
-    ui.all = [getattr(ui, name) for name in DECODING]
-    dependent = [getattr(ui, name) for names in APPLIES.values() for name in names]
-    ui.mode.change(on_mode, ui.mode, [ui.mode, *dependent], **PRIVATE_EVENT)
-    return ui
+        controls = DecodingControls(
+            mode=modes,
+            max_new_tokens=_slider(
+                "max_new_tokens", "Max new tokens", min(USUAL_NEW_TOKENS, most), 1, limit=most
+            ),
+            min_new_tokens=_slider("min_new_tokens", "Min new tokens", 0, 1),
+            repetition_penalty=_slider("repetition_penalty", "Repetition penalty", 1.0, 0.05),
+            temperature=temperature,
+            top_p=top_p,
+            beams=beams,
+            length_penalty=length_penalty,
+            seed=seed,
+        )
+    dependent = components_named(ModeUpdate._fields, controls)
+    modes.change(on_mode, modes, dependent, **PRIVATE_EVENT)
+    return controls
 
 
 def _slider(
@@ -104,19 +156,21 @@ def _slider(
     )
 
 
-def on_mode(mode: str) -> list[Update]:
-    """What this mode does, and the controls that apply to it."""
-    states = [
-        gr.update(interactive=applies == mode) for applies, names in APPLIES.items() for _ in names
-    ]
-    return [gr.update(info=HINTS.get(mode, "")), *states]
+def on_mode(mode: str) -> ModeUpdate:
+    """Explain the mode, and enable the controls that apply to it."""
+    states = {
+        name: gr.update(interactive=applies == mode)
+        for applies, names in APPLIES.items()
+        for name in names
+    }
+    return ModeUpdate(mode=gr.update(info=HINTS.get(mode, "")), **states)
 
 
 def on_style(style: str) -> Update:
-    """The words are asked for where they are wanted."""
+    """Show the box for the visitor's own words where that style is chosen."""
     return gr.update(visible=style == "custom")
 
 
 def seed_hint(seed: Any) -> Update:
-    """The seed that was used stands below the field for the next one."""
+    """Show the seed of the latest answer below the field."""
     return gr.update(info=SEED_HINT if seed is None else f"The latest answer used {seed}.")

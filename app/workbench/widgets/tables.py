@@ -1,6 +1,6 @@
-"""Tables of results as HTML: bars for scores, sorted by the visitor, read aloud in full.
+"""Tables of results as HTML: scores as bars, columns that the visitor sorts by.
 
-What a browser does with them (sort, copy, send on) stands in table.js, the styles in table.css.
+table.js sorts, copies and opens the tab that looks inside; table.css is the style sheet.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from app.workbench.scripts import bundle
 
-HERE = Path(__file__).parent
-NOTHING = '<span class="none">–</span>'
+_HERE = Path(__file__).parent
+_NO_VALUE = '<span class="none">–</span>'
 TRUNCATED = "only its beginning is read"
-"""Said of a text that is longer than the matcher reads."""
+"""The note beside a text that is longer than the matcher reads."""
 THUMBNAIL = 72
 """Longer edge of an image in a table, in pixels."""
 
@@ -32,27 +31,29 @@ class Column:
 
     label: str
     hint: str = ""
-    """One sentence for those who do not know the word."""
+    """One sentence that explains the label."""
     kind: str = "text"
-    """text, score, number or act: how it is set."""
+    """text, score, number, image or act: the class in table.css."""
     sorts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What stands in one place of a table."""
+    """One cell of a table."""
 
     html: str
     order: float | str | None = None
-    """What the visitor sorts by; None comes last."""
+    """What a visitor sorts by; None comes last."""
 
 
 def build_table(*, elem_id: str) -> gr.HTML:
-    """The component that shows tables. Its `select` event brings `text`, the row's, where the
-    visitor wants to look inside the model with it."""
+    """Draw the component that shows tables.
+
+    Its `select` event, with the text of a row as `text`, asks for a look inside the model.
+    """
     return gr.HTML(
-        css_template=(HERE / "table.css").read_text("utf-8"),
-        js_on_load=bundle([HERE / "table.js"], "listenToTable(element, trigger, watch);"),
+        css_template=(_HERE / "table.css").read_text("utf-8"),
+        js_on_load=bundle([_HERE / "table.js"], "listenToTable(element, trigger, watch);"),
         apply_default_css=False,
         container=False,
         elem_id=elem_id,
@@ -60,7 +61,7 @@ def build_table(*, elem_id: str) -> gr.HTML:
     )
 
 
-def table(
+def table_html(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Cell]],
     *,
@@ -68,9 +69,9 @@ def table(
     sorted_by: int | None = None,
     below: str = "",
 ) -> str:
-    """HTML of a table whose best row is the first; nothing where there is no row.
+    """Return HTML of a table; empty where there is no row.
 
-    `sorted_by` is the column that the rows are in the order of, falling; `below` is HTML.
+    `sorted_by` is the column by which the rows are sorted, falling; `below` is HTML under it.
     """
     if not rows:
         return ""
@@ -84,11 +85,11 @@ def table(
     )
 
 
-def _head(column: Column, falling: bool) -> str:
+def _head(column: Column, is_sorted: bool) -> str:
     label, hint = escape(column.label), escape(column.hint)
     if not column.sorts:
         return f'<th role="columnheader" scope="col" class="{column.kind}">{label}</th>'
-    state = ' aria-sort="descending"' if falling else ""
+    state = ' aria-sort="descending"' if is_sorted else ""
     return (
         f'<th role="columnheader" scope="col" class="{column.kind}"{state}>'
         f'<button type="button" data-sort title="{hint}">{label}</button></th>'
@@ -109,28 +110,28 @@ def _cell(column: Column, cell: Cell) -> str:
 
 
 def text_cell(text: str, *notes: str, empty: str = "(no words)") -> Cell:
-    """Somebody's words, and what is to be said about them."""
+    """Return a text with notes beside it; `empty` stands where there is no text."""
     words = f"<span>{escape(text)}</span>" if text else f'<span class="none">{escape(empty)}</span>'
-    said = "".join(f' <small class="note">{escape(note)}</small>' for note in notes if note)
-    return Cell(html=words + said, order=text.casefold())
+    beside = "".join(f' <small class="note">{escape(note)}</small>' for note in notes if note)
+    return Cell(html=words + beside, order=text.casefold())
 
 
 def score_cell(value: float | None, digits: int = 3) -> Cell:
-    """A score in [0, 1], or a cosine, as a bar and a number; bars begin at 0."""
+    """Return a score in [0, 1], or a cosine, as a bar and a number; bars begin at 0."""
     if value is None:
-        return Cell(html=NOTHING)
+        return Cell(html=_NO_VALUE)
     share = min(max(value, 0.0), 1.0)
     bar = f'<span class="bar" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
     return Cell(html=f"{bar}<b>{value:.{digits}f}</b>", order=value)
 
 
 def number_cell(value: float | None, digits: int = 0) -> Cell:
-    """A number that has no natural length."""
-    return Cell(html=NOTHING) if value is None else Cell(html=f"{value:.{digits}f}", order=value)
+    """Return a number without a bar."""
+    return Cell(html=_NO_VALUE) if value is None else Cell(html=f"{value:.{digits}f}", order=value)
 
 
-def act_cell(text: str, *, inside: bool = True) -> Cell:
-    """What can be done with a row: copy its text, look inside the model with it."""
+def action_cell(text: str, *, inside: bool = True) -> Cell:
+    """Return buttons that copy the text of a row and, with `inside`, look inside the model."""
     if not text:
         return Cell(html="")
     words = escape(text)
@@ -142,13 +143,13 @@ def act_cell(text: str, *, inside: bool = True) -> Cell:
 
 
 def image_cell(address: str, name: str) -> Cell:
-    """An image, by the address that `thumbnail` gave, and the name of its file."""
+    """Return an image, by the address of `thumbnail_address`, and the name of its file."""
     shown = f'<img src="{address}" alt="">' if address else '<span class="blank"></span>'
     return Cell(html=f'<span class="file">{shown}<span>{escape(name)}</span></span>', order=name)
 
 
-def thumbnail(image: Image.Image) -> str:
-    """A small image as a data address, so that no file of a visitor's lies about."""
+def thumbnail_address(image: Image.Image) -> str:
+    """Return a small image as a data address, so that no file of a visitor is kept."""
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
@@ -156,27 +157,27 @@ def thumbnail(image: Image.Image) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def progress(done: int, of: int, words: str) -> str:
-    """HTML of how far something is."""
+def progress_html(done: int, of: int, words: str) -> str:
+    """Return HTML of a progress bar with a text."""
     return (
         f'<p class="progress" role="status">{escape(words)}</p>'
         f'<progress max="{of}" value="{done}" aria-label="{escape(words)}"></progress>'
     )
 
 
-def status(words: str, **more: Any) -> str:
-    """HTML of one line that a screen reader reads out when it changes; `problem` where it is one.
+def status_html(words: str, *, problem: bool = False) -> str:
+    """Return HTML of one line that a screen reader reads out when it changes.
 
-    Nothing where there are no words.
+    Empty where there are no words.
     """
     if not words:
         return ""
-    role, kind = ("alert", "problem") if more.get("problem") else ("status", "plain")
+    role, kind = ("alert", "problem") if problem else ("status", "plain")
     return f'<p class="status-line {kind}" role="{role}">{escape(words)}</p>'
 
 
-def problems(found: Sequence[tuple[str, str]]) -> str:
-    """HTML of what could not be used and why, one line each; nothing where there is nothing."""
+def problems_html(found: Sequence[tuple[str, str]]) -> str:
+    """Return HTML of (name, reason) of what could not be used; empty where there is none."""
     if not found:
         return ""
     lines = "".join(f"<li><b>{escape(name)}</b> {escape(why)}</li>" for name, why in found)

@@ -11,8 +11,8 @@ from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
-from app.workbench.chat_tab.example import make_example
-from app.workbench.chat_tab.tab import on_replay, on_stop, respond
+from app.workbench.chat_tab.example import make_chat_example
+from app.workbench.chat_tab.handlers import on_replay, on_stop_answer, respond
 from blip2core.config import DecodeConfig
 from tests.app.chat.conversations import talked
 from tests.app.visitor import answered
@@ -39,7 +39,7 @@ def steps(services: Services) -> Iterator[list[int]]:
 
 def test_example_is_what_the_model_says(services: Services) -> None:
     shipped = json.loads((SAMPLES / EXAMPLE_NAME).read_text("utf-8"))
-    made = json.loads(make_example(services))
+    made = json.loads(make_chat_example(services))
     for conversation in (shipped, made):
         conversation.pop("saved_at")
         for turn in conversation["turns"]:
@@ -67,7 +67,7 @@ def test_stop_costs_one_more_step_and_frees_the_lane(
     answering = respond(services, session)
     while len(steps) < 4:
         next(answering)
-    on_stop(session)
+    on_stop_answer(session)
     at_stop = len(steps)
     list(answering)
     assert len(steps) <= at_stop + 1 < 50

@@ -1,14 +1,6 @@
-"""Numbers as people say them."""
+"""Sizes as people say them."""
 
-from app.curator.formatting import count_of, size_of
-
-
-def test_one_is_not_several() -> None:
-    assert [count_of(number, "pair") for number in (0, 1, 1_200)] == [
-        "0 pairs",
-        "1 pair",
-        "1,200 pairs",
-    ]
+from app.curator.formatting import size_of
 
 
 def test_small_files_have_a_size() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from app.services import build_services
 from app.serving.alone import serve_page
 from app.settings import AppSettings
-from app.workbench.api import Endpoints, Method, open_uploaded
+from app.workbench.api import Endpoints, MapMethod, open_uploaded
 from app.workbench.page import build_workbench
 from blip2core.errors import ImageError
 from blip2core.explain import DEFAULT_METHOD, METHODS
@@ -82,7 +82,7 @@ def test_texts_come_back_in_their_order(client: Client, image: Any) -> None:
 
 
 def test_methods_are_those_there_are() -> None:
-    assert get_args(Method) == tuple(METHODS)
+    assert get_args(MapMethod) == tuple(METHODS)
     default = inspect.signature(Endpoints.attention).parameters["method"].default
     assert default == DEFAULT_METHOD
 

@@ -48,7 +48,8 @@ def test_model_events_share_one_lane() -> None:
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
     page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask"}
-    tabs = {"write", "continue_captions", "continue_capfilt", "score", "search", "edit", "teach"}
+    tabs = {"on_write_captions", "continue_captions", "continue_capfilt", "on_score_texts"}
+    tabs |= {"continue_search", "edit", "on_walkthrough"}
     programs = {"caption", "ask", "match", "attention"}
     assert {handler(event) for event in lane} == page | tabs | programs
 

@@ -1,8 +1,8 @@
-"""Writes data/samples/example-inside.json, what the page shows before any model has loaded.
+"""Writer of data/samples/example-inside.json, which the page shows before any model has loaded.
 
     python -m app.workbench.inside_tab.explorer.example
 
-It looks inside the image of the shipped conversation, as a visitor would.
+It looks inside the model with the image of the shipped conversation.
 """
 
 import json
@@ -14,12 +14,12 @@ from app.settings import AppSettings
 from app.workbench.inside_tab.tab import EXAMPLE, on_look
 
 
-def make_example(services: Services) -> str:
-    """The stack of the shipped conversation's image: the text of EXAMPLE."""
+def make_inside_example(services: Services) -> str:
+    """Return the stack of the shipped conversation's image: the text of EXAMPLE."""
     session = ChatSession(services.settings.model, shipped_example())
-    *_, (_, update) = on_look(services, session, "")
-    return json.dumps(update["value"], ensure_ascii=False) + "\n"
+    *_, last = on_look(services, session, "")
+    return json.dumps(last.explorer["value"], ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    EXAMPLE.write_text(make_example(build_services(AppSettings())), "utf-8")
+    EXAMPLE.write_text(make_inside_example(build_services(AppSettings())), "utf-8")

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from PIL import Image
@@ -17,7 +17,6 @@ from app.inference.capfilt_tasks import CapFiltSession, ImageCard, InputImage
 from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
-from app.workbench.capfilt_tab import tab as capfilt
 from app.workbench.capfilt_tab.actions import (
     on_accept_kept,
     on_edit_text,
@@ -27,7 +26,16 @@ from app.workbench.capfilt_tab.actions import (
     on_why,
 )
 from app.workbench.capfilt_tab.inputs import place_texts
-from app.workbench.capfilt_tab.lesson import teach
+from app.workbench.capfilt_tab.tab import (
+    CapFiltUpdate,
+    continue_capfilt,
+    on_capfilt,
+    on_samples,
+    on_stop_capfilt,
+)
+from app.workbench.capfilt_tab.walkthrough import on_walkthrough
+from app.workbench.events import SKIP
+from app.workbench.image.image_task import TaskUpdate, on_stop_task
 from blip2core.curation import pairs as stored_pairs
 from blip2core.errors import StorageError
 from blip2core.storage import open_database
@@ -38,6 +46,7 @@ from tests.app.visitor import upload
 from tests.capfilt.conftest import Seen, tiny_pair
 from tests.fakes import FakeModels
 
+Update = TypeVar("Update", CapFiltUpdate, TaskUpdate)
 ORDERED = (2, "", "sample", 8, 0, 1.0, 1.0, 0.9, 5, 1.0, "3")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -60,7 +69,7 @@ def seen(models: tuple[Any, Any]) -> Iterator[Seen]:
     counter.hook.remove()
 
 
-def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+def final(steps: Iterator[Update]) -> Update:
     *_, last = steps
     return last
 
@@ -74,17 +83,17 @@ def files(folder: Path, *names: str) -> list[dict[str, str]]:
 
 def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) -> CapFiltSession:
     pairs = CapFiltSession()
-    capfilt.on_begin(ChatSession(), pairs, 0, given, typed, *ordered)
+    on_capfilt(ChatSession(), pairs, 0, given, typed, *ordered)
     return pairs
 
 
-def done(services: Services, pairs: CapFiltSession) -> tuple[Any, ...]:
+def done(services: Services, pairs: CapFiltSession) -> CapFiltUpdate:
     turn = 1
     while True:
-        last = final(capfilt.continue_capfilt(services, pairs, turn))
-        if last[0] == {"__type__": "update"}:
-            return last[1:]
-        turn = last[0]
+        last = final(continue_capfilt(services, pairs, turn))
+        if last.turn == SKIP:
+            return last
+        turn = last.turn
 
 
 def event(**data: Any) -> Any:
@@ -103,18 +112,27 @@ def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
     services: Services, tmp_path: Path, seen: Seen
 ) -> None:
     given = [*files(tmp_path, "a.png", "b.png"), upload(tmp_path, "note.png", b"Dear diary")]
-    said, shown, below, begin, _ = done(services, begun(given, f"b.png | a dog\n{HOSTILE}"))
+    last = done(services, begun(given, f"b.png | a dog\n{HOSTILE}"))
+    shown = last.cards
     assert seen.images == 2
     assert shown.count("<article") == 3 and "From the web" in shown and "Written" in shown
     assert "&lt;img src=x" in shown and "<img src=x" not in shown
-    assert "not an image but a text" in shown and "Kept:" in said
-    assert "pairs.csv" in below and begin["interactive"]
+    assert "not an image but a text" in shown
+    assert "Kept:" in last.message and "pairs.csv" in last.downloads
+    assert last.begin["interactive"] and not last.stop["visible"]
 
 
 def test_a_typed_text_that_nobody_would_see_is_none() -> None:
     given = [InputImage(name="a.png", data=b""), InputImage(name="b.png", data=b"")]
-    found, problems = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
-    assert [one.texts for one in found] == [("a cat",), ("a dog",)] and problems == []
+    found = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
+    assert [one.texts for one in found.images] == [("a cat",), ("a dog",)]
+    assert found.problems == []
+
+
+def test_a_text_without_an_image_is_a_problem() -> None:
+    found = place_texts([InputImage(name="a.png", data=b"")], "a dog\na cat")
+    assert [one.texts for one in found.images] == [("a dog",)]
+    assert found.problems == [("a cat", "There is no image for this text.")]
 
 
 def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Path) -> None:
@@ -136,9 +154,9 @@ def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Pat
 def test_threshold_decides_again_without_a_model(pairs: CapFiltSession, seen: Seen) -> None:
     highest = max(text.scored.itm for card in pairs.cards for text in card.texts)
     texts = sum(len(card.texts) for card in pairs.cards)
-    _, said, shown = on_threshold(pairs, 0)
+    shown = on_threshold(pairs, 0).cards
     assert shown.count('class="kept ') == texts
-    _, said, shown = on_threshold(pairs, min(1.0, highest + 0.001))
+    shown = on_threshold(pairs, min(1.0, highest + 0.001)).cards
     assert shown.count('class="dropped ') == texts and "is below" in shown
     on_threshold(pairs, "much")
     assert pairs.rules.threshold == min(1.0, highest + 0.001)
@@ -163,8 +181,8 @@ def test_what_a_browser_makes_up_changes_nothing(
     services: Services, pairs: CapFiltSession, sent: dict[str, Any]
 ) -> None:
     before = pairs.cards
-    assert "not here any more" in on_judge(pairs, event(verdict="accepted", **sent))[1]
-    assert "not here any more" in on_edit_text(services, pairs, sent | {"words": "a"})[1]
+    assert "not here any more" in on_judge(pairs, event(verdict="accepted", **sent)).message
+    assert "not here any more" in on_edit_text(services, pairs, sent | {"words": "a"}).message
     on_judge(pairs, event(card=0, text=0, verdict="stolen"))
     assert pairs.cards == before
 
@@ -184,21 +202,26 @@ def test_edited_text_is_scored_before_it_can_be_accepted(
 
 def test_why_brings_image_and_text(pairs: CapFiltSession) -> None:
     session = ChatSession()
-    *_, inspected_text, tabs = on_why(session, pairs, event(card=1, text=0))
-    assert (session.image.name, session.inspected_text, inspected_text) == (
-        "b.png",
-        HOSTILE,
-        HOSTILE,
-    )
-    assert tabs.selected == "inside"
+    update = on_why(session, pairs, event(card=1, text=0))
+    assert session.image.name == "b.png" and update.image is session.image.shown
+    assert session.inspected_text == update.inspected_text == HOSTILE
+    assert update.tabs.selected == "inside"
+
+
+def test_why_of_a_text_that_is_gone_is_said(pairs: CapFiltSession) -> None:
+    session = ChatSession()
+    update = on_why(session, pairs, event(card=1, text=99))
+    assert "not here any more" in update.notice and session.image is None
+    assert update.tabs == SKIP and update.inspected_text == SKIP
 
 
 def test_why_waits_where_a_conversation_would_end(pairs: CapFiltSession) -> None:
     session = ChatSession()
     on_why(session, pairs, event(card=0, text=0))
     session.ask("Who?")
-    *_, tabs = on_why(session, pairs, event(card=1, text=0))
-    assert session.offered is not None and tabs == {"__type__": "update"}
+    update = on_why(session, pairs, event(card=1, text=0))
+    assert session.offered is not None and update.decision["visible"]
+    assert update.tabs == SKIP and update.inspected_text == SKIP
 
 
 def test_stop_and_long_work_take_turns(
@@ -206,23 +229,41 @@ def test_stop_and_long_work_take_turns(
 ) -> None:
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
     pairs = begun(files(tmp_path, "a.png", "b.png", "c.png"))
-    assert final(capfilt.continue_capfilt(services, pairs, 1))[0] == 2
-    _, said, shown, *_ = capfilt.on_stop(services, pairs)
-    assert "Stopped after 1 of 3" in said and shown.count("stopped") >= 2
-    assert final(capfilt.continue_capfilt(services, pairs, 2))[0] == {"__type__": "update"}
+    assert final(continue_capfilt(services, pairs, 1)).turn == 2
+    stopped = on_stop_capfilt(services, pairs)
+    assert "Stopped after 1 of 3 images" in stopped.message
+    assert stopped.cards.count("stopped") >= 2
+    assert final(continue_capfilt(services, pairs, 2)).turn == SKIP
+
+
+def test_one_image_is_not_several(services: Services, tmp_path: Path) -> None:
+    pairs = begun(files(tmp_path, "a.png"), "a dog")
+    first = next(continue_capfilt(services, pairs, 1))
+    assert "0 of 1 image<" in first.message
+    assert "0 of 1 image.<" in on_stop_capfilt(services, pairs).message
+    pairs = begun(files(tmp_path, "a.png"), "a dog")
+    assert "of 1 web text," in done(services, pairs).message
+
+
+def test_sample_set_begins_at_once(services: Services) -> None:
+    pairs = CapFiltSession()
+    update = on_samples(ChatSession(), pairs, 0, *ORDERED)
+    assert update.turn == 1 and len(pairs.jobs) == 12 and "0 of 12 images" in update.message
+    wrong = on_samples(ChatSession(), CapFiltSession(), 0, 99, *ORDERED[1:])
+    assert wrong.turn == 0 and "from 1 to 8" in wrong.message
 
 
 def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
-    assert (
-        "Add some images"
-        in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, None, "", *ORDERED)[2]
-    )
+    def begin(given: Any) -> CapFiltUpdate:
+        return on_capfilt(ChatSession(), CapFiltSession(), 0, given, "", *ORDERED)
+
+    assert "Add some images" in begin(None).message and begin(None).turn == 0
     note = [upload(tmp_path, "note.txt", b"Dear diary")]
-    assert "no image" in capfilt.on_begin(ChatSession(), CapFiltSession(), 0, note, "", *ORDERED)[2]
-    wrong = capfilt.on_begin(
+    assert "no image" in begin(note).message and begin(note).turn == 0
+    wrong = on_capfilt(
         ChatSession(), CapFiltSession(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:]
     )
-    assert "from 1 to 8" in wrong[2]
+    assert "from 1 to 8" in wrong.message and wrong.turn == 0
 
 
 def test_judged_pairs_are_kept_once_however_often(
@@ -237,9 +278,8 @@ def test_judged_pairs_are_kept_once_however_often(
     number = pairs.cards[0].texts[-1].number
     on_judge(pairs, event(card=0, text=number, verdict="accepted"))
     for _ in range(2):
-        assert "2 accepted and 1 rejected texts of 1 images" in on_save_pairs(
-            kept, pairs, "mine", "ada"
-        )
+        saved = on_save_pairs(kept, pairs, "mine", "ada")
+        assert "2 accepted and 1 rejected texts of 1 image are in" in saved
     with database.read() as session:
         find_dataset(session, name="mine")
         found = session.execute(select(Caption.source, Caption.text)).all()
@@ -299,13 +339,26 @@ def test_dataset_needs_a_name(services: Services, pairs: CapFiltSession, tmp_pat
     assert "Name the dataset" in on_save_pairs(kept, pairs, "  ", "ada")
 
 
-def test_lesson_explains_each_step(services: Services, session: ChatSession, seen: Seen) -> None:
-    said, shown, begin, _ = final(teach(services, session, CancellableTask(), HOSTILE))
-    assert said.count("<li>") == 4 and "The filter" in said
-    assert "from the web" in shown and "<img src=x" not in shown
-    assert begin["interactive"] and seen.images == 1
-    final(teach(services, session, CancellableTask(), ""))
+def test_walkthrough_explains_each_step(
+    services: Services, session: ChatSession, seen: Seen
+) -> None:
+    last = final(on_walkthrough(services, session, CancellableTask(), HOSTILE))
+    assert last.message.count("<li>") == 4 and "The filter" in last.message
+    assert "encodes the image, once" in last.message
+    assert "from the web" in last.table and "<img src=x" not in last.table
+    assert last.begin["interactive"] and seen.images == 1
+    again = final(on_walkthrough(services, session, CancellableTask(), ""))
+    assert "encoded before" in again.message and "Give a text from the web" in again.message
     assert seen.images == 1
+
+
+def test_stopped_walkthrough_scores_nothing(services: Services, session: ChatSession) -> None:
+    task = CancellableTask()
+    steps = on_walkthrough(services, session, task, "a dog")
+    next(steps)
+    on_stop_task(task)
+    last = final(steps)
+    assert "Stopped." in last.message and last.table == ""
 
 
 def test_visitors_share_nothing(pairs: CapFiltSession) -> None:

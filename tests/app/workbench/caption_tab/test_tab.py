@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from PIL import Image
@@ -18,15 +18,22 @@ from app.inference.batches import ImageBatch
 from app.inference.cancellable import CancellableTask
 from app.services import Services
 from app.workbench import events
-from app.workbench.caption_tab import several
-from app.workbench.caption_tab.tab import write
+from app.workbench.caption_tab.batch import (
+    BatchUpdate,
+    continue_captions,
+    on_caption_batch,
+    on_stop_captions,
+)
+from app.workbench.caption_tab.tab import on_write_captions
+from app.workbench.events import SKIP
+from app.workbench.image.image_task import TaskUpdate, on_image_change, on_stop_task
 from app.workbench.image.panel import on_upload
-from app.workbench.image.task import on_image, on_stop
-from app.workbench.widgets.caption_rows import FIELDS
+from app.workbench.widgets.caption_rows import CAPTION_FIELDS
 from blip2core.errors import ModelUnavailableError
 from tests.app.visitor import upload
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
+Update = TypeVar("Update", TaskUpdate, BatchUpdate)
 DECODING = ("sample", 20, 0, 1, 1, 0.9, 5, 1, "7")
 """As the page sends them; a slider at a whole number sends a whole number."""
 ORDER = (3, "", *DECODING)
@@ -38,7 +45,7 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "PACE_SECONDS", 0)
 
 
-def final(steps: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+def final(steps: Iterator[Update]) -> Update:
     *_, last = steps
     return last
 
@@ -56,10 +63,11 @@ def both(**matcher: Any) -> Services:
 def test_captions_come_with_scores_and_one_encoding(session: ChatSession) -> None:
     generator, matcher = FakeGenerator(), FakeMatcher()
     services = fake_services(generator, matcher)
-    said, shown, begin, stop = final(write(services, session, CancellableTask(), *ORDER))
-    assert "a red bird on the beach" in shown and "×2" in shown and "1.000" in shown
-    assert said == "" and begin["interactive"] and not stop["visible"]
-    final(write(services, session, CancellableTask(), *ORDER))
+    last = final(on_write_captions(services, session, CancellableTask(), *ORDER))
+    assert "a red bird on the beach" in last.table and "×2" in last.table
+    assert "1.000" in last.table and last.message == ""
+    assert last.begin["interactive"] and not last.stop["visible"]
+    final(on_write_captions(services, session, CancellableTask(), *ORDER))
     assert (generator.vision_calls, matcher.vision_calls) == (1, 0)
 
 
@@ -68,24 +76,25 @@ def test_matcher_with_its_own_encoder_runs_it_once(session: ChatSession) -> None
     matcher.vision.fingerprint = "other"
     services = fake_services(FakeGenerator(), matcher)
     for _ in range(2):
-        final(write(services, session, CancellableTask(), *ORDER))
+        final(on_write_captions(services, session, CancellableTask(), *ORDER))
     assert matcher.vision_calls == 1
 
 
 def test_settings_reach_the_model(session: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    shown = final(write(services, session, CancellableTask(), 2, "a photo of", *DECODING))[1]
+    order = (2, "a photo of", *DECODING)
+    shown = final(on_write_captions(services, session, CancellableTask(), *order)).table
     assert generator.prompts == ["a photo of"]
     assert generator.decodes[0].seed == 7
     assert "a photo of a red bird" in shown and "seed 7" in shown
 
 
 def test_download_has_all_that_is_needed_to_make_them_again(session: ChatSession) -> None:
-    shown = final(write(both(), session, CancellableTask(), *ORDER))[1]
+    shown = final(on_write_captions(both(), session, CancellableTask(), *ORDER)).table
     files = downloads(shown)
     rows = list(csv.DictReader(io.StringIO(files["captions.csv"].removeprefix("\ufeff"))))
-    assert tuple(rows[0]) == FIELDS
+    assert tuple(rows[0]) == CAPTION_FIELDS
     assert (rows[0]["caption"], rows[0]["times"]) == ("a red bird on the beach", "2")
     about = json.loads(files["captions.json"])
     assert about["parameters"]["decode"]["seed"] == 7
@@ -99,12 +108,12 @@ def test_download_has_all_that_is_needed_to_make_them_again(session: ChatSession
 
 def test_stop_keeps_what_there_is_without_scores(session: ChatSession) -> None:
     matcher, task = FakeMatcher(), CancellableTask()
-    steps = write(fake_services(FakeGenerator(), matcher), session, task, *ORDER)
-    assert next(steps)[3]["visible"]
-    on_stop(task)
-    said, shown, begin, stop = final(steps)
-    assert "Stopped" in said and "stopped</small>" in shown
-    assert begin["interactive"] and not stop["visible"]
+    steps = on_write_captions(fake_services(FakeGenerator(), matcher), session, task, *ORDER)
+    assert next(steps).stop["visible"]
+    on_stop_task(task)
+    last = final(steps)
+    assert "Stopped" in last.message and "stopped</small>" in last.table
+    assert last.begin["interactive"] and not last.stop["visible"]
     assert matcher.scored == []
 
 
@@ -112,17 +121,18 @@ def test_captions_of_a_image_that_was_replaced_are_given_up(
     session: ChatSession, tmp_path: Path
 ) -> None:
     task = CancellableTask()
-    steps = write(both(), session, task, *ORDER)
+    steps = on_write_captions(both(), session, task, *ORDER)
     next(steps)
     on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
-    on_image(session, task)
-    assert final(steps)[1] == ""
+    on_image_change(session, task)
+    assert final(steps).table == ""
 
 
 def test_no_image_is_said_and_the_button_waits() -> None:
-    said, shown, begin, _ = final(write(both(), ChatSession(), CancellableTask(), *ORDER))
-    assert "Choose an image first" in said and shown == "" and not begin["interactive"]
-    assert not on_image(ChatSession(), CancellableTask())[2]["interactive"]
+    last = final(on_write_captions(both(), ChatSession(), CancellableTask(), *ORDER))
+    assert "Choose an image first" in last.message and last.table == ""
+    assert not last.begin["interactive"]
+    assert not on_image_change(ChatSession(), CancellableTask()).begin["interactive"]
 
 
 @pytest.mark.parametrize(
@@ -136,28 +146,29 @@ def test_no_image_is_said_and_the_button_waits() -> None:
 def test_wrong_order_is_explained(
     session: ChatSession, order: tuple[Any, ...], message: str
 ) -> None:
-    said, _, begin, _ = final(write(both(), session, CancellableTask(), *order))
-    assert message in said and "alert" in said and begin["interactive"]
+    last = final(on_write_captions(both(), session, CancellableTask(), *order))
+    assert message in last.message and "alert" in last.message and last.begin["interactive"]
 
 
 def test_failure_keeps_secrets_and_the_next_captions_come(session: ChatSession) -> None:
     generator = FakeGenerator(captions=("!",))
     services = fake_services(generator, FakeMatcher())
-    said = final(write(services, session, CancellableTask(), *ORDER))[0]
+    said = final(on_write_captions(services, session, CancellableTask(), *ORDER)).message
     assert "reference" in said and "secret" not in said
     generator.captions = ("a dog",)
-    assert "a dog" in final(write(services, session, CancellableTask(), *ORDER))[1]
+    assert "a dog" in final(on_write_captions(services, session, CancellableTask(), *ORDER)).table
 
 
 def test_matcher_that_is_not_there_is_explained(session: ChatSession) -> None:
     services = fake_services(FakeGenerator(), ModelUnavailableError("Run this and that."))
-    assert "Run this and that." in final(write(services, session, CancellableTask(), *ORDER))[0]
+    last = final(on_write_captions(services, session, CancellableTask(), *ORDER))
+    assert "Run this and that." in last.message
 
 
 def test_closed_page_ends_the_writing(session: ChatSession) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())
-    steps = write(services, session, CancellableTask(), *ORDER)
+    steps = on_write_captions(services, session, CancellableTask(), *ORDER)
     next(steps)
     steps.close()
     assert services.engine.call(lambda pair: "free", "") == "free"
@@ -175,17 +186,17 @@ def files(tmp_path: Path, *sizes: tuple[int, int]) -> list[dict[str, str]]:
 
 def begin(services: Services, given: list[dict[str, str]], *order: Any) -> ImageBatch:
     batch = ImageBatch()
-    several.on_begin(services, ChatSession(), batch, 0, given, *(order or ORDER))
+    on_caption_batch(services, ChatSession(), batch, 0, given, *(order or ORDER))
     return batch
 
 
-def all_turns(services: Services, batch: ImageBatch) -> tuple[Any, ...]:
-    turn, last = 1, None
+def all_turns(services: Services, batch: ImageBatch) -> BatchUpdate:
+    turn = 1
     while True:
-        last = final(several.continue_captions(services, ChatSession(), batch, turn))
-        if last[0] == {"__type__": "update"}:
-            return last[1:]
-        turn = last[0]
+        last = final(continue_captions(services, ChatSession(), batch, turn))
+        if last.turn == SKIP:
+            return last
+        turn = last.turn
 
 
 def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
@@ -194,10 +205,11 @@ def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Pat
     given = files(tmp_path, (4, 4), (8, 8))
     given.insert(1, upload(tmp_path, "note.png", b"Dear diary"))
     batch = begin(services, given)
-    said, shown, start, _ = all_turns(services, batch)
+    last = all_turns(services, batch)
+    shown = last.table
     assert shown.count("<tr ") == 4
     assert "The file is not an image but a text." in shown and str(tmp_path) not in shown
-    assert "1 more" in shown and start["interactive"] and said == ""
+    assert "1 more" in shown and last.begin["interactive"] and last.message == ""
     assert generator.vision_calls == 2
     rows = list(csv.DictReader(io.StringIO(downloads(shown)["captions.csv"][1:])))
     assert [row["picture"] for row in rows] == ["1.png", "1.png", "note.png", "2.png", "2.png"]
@@ -208,8 +220,8 @@ def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(batches, "TURN_SECONDS", 0)
     services = both()
     batch = begin(services, files(tmp_path, (4, 4), (8, 8), (9, 9)))
-    first = final(several.continue_captions(services, ChatSession(), batch, 1))
-    assert first[0] == 2, "asks for another turn"
+    first = final(continue_captions(services, ChatSession(), batch, 1))
+    assert first.turn == 2, "asks for another turn"
     assert batch.done == 1
     all_turns(services, batch)
     assert batch.done == 3
@@ -218,26 +230,34 @@ def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_stopped_batch_keeps_what_is_done(tmp_path: Path) -> None:
     services = both()
     batch = begin(services, files(tmp_path, (4, 4), (8, 8)))
-    steps = several.continue_captions(services, ChatSession(), batch, 1)
+    steps = continue_captions(services, ChatSession(), batch, 1)
     while batch.done == 0:
         next(steps)
-    _, said, shown, start, stop = several.on_stop(services, batch)
-    assert "Stopped after 1 of 2" in said and "stopped" in shown
-    assert start["interactive"] and not stop["visible"]
-    assert final(steps)[2] == shown
-    assert "captions.csv" in downloads(shown)
+    stopped = on_stop_captions(services, batch)
+    assert "Stopped after 1 of 2 images" in stopped.message and "stopped" in stopped.table
+    assert stopped.begin["interactive"] and not stopped.stop["visible"]
+    assert final(steps).table == stopped.table
+    assert "captions.csv" in downloads(stopped.table)
+
+
+def test_one_image_is_not_several(tmp_path: Path) -> None:
+    services = both()
+    batch = begin(services, files(tmp_path, (4, 4)))
+    first = next(continue_captions(services, ChatSession(), batch, 1))
+    assert "0 of 1 image<" in first.message
+    assert "0 of 1 image.<" in on_stop_captions(services, batch).message
 
 
 @pytest.mark.parametrize(("count", "message"), [(0, "Add some images"), (51, "at most 50")])
 def test_wrong_number_of_files_is_said(tmp_path: Path, count: int, message: str) -> None:
     given = files(tmp_path, (4, 4)) * count
-    _, turn, said, *_ = several.on_begin(both(), ChatSession(), ImageBatch(), 0, given, *ORDER)
-    assert message in said and turn == 0
+    update = on_caption_batch(both(), ChatSession(), ImageBatch(), 0, given, *ORDER)
+    assert message in update.message and update.turn == 0
 
 
 def test_hostile_file_name_is_text(tmp_path: Path) -> None:
     given = [files(tmp_path, (4, 4))[0] | {"orig_name": "=<script>alert(1)</script>.png"}]
     services = both()
-    shown = all_turns(services, begin(services, given))[1]
+    shown = all_turns(services, begin(services, given)).table
     assert "<script" not in shown
     assert "'=<script>" in downloads(shown)["captions.csv"]

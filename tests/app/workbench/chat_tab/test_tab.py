@@ -14,22 +14,23 @@ from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
 from app.chat.transcript import inert
 from app.inference import pool
-from app.workbench.chat_tab.tab import (
+from app.workbench.chat_tab.handlers import (
     keep_feedback,
     on_ask,
     on_edit,
-    on_fresh,
     on_like,
-    on_model,
+    on_model_change,
+    on_new_conversation,
     on_reason,
     on_refused,
     on_replay,
     on_retry,
-    on_stop,
+    on_stop_answer,
     on_type,
     on_undo,
     respond,
 )
+from app.workbench.events import SKIP
 from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
 from tests.app.chat.test_generation_settings import PAGE
@@ -42,7 +43,8 @@ CONTROLS = [PAGE[name] for name in NAMES]
 def test_answers_stream_and_history_reaches_the_model(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small dog", "Where?": "there"})
     on_ask(session, " Who? ")
-    steps = [contents(chat["value"])[-1] for chat, *_ in respond(fake_services(generator), session)]
+    answers = respond(fake_services(generator), session)
+    steps = [contents(update.chat["value"])[-1] for update in answers]
     assert steps == ["…", "a", "a small", "a small dog", "a small dog"]
     assert contents(ask(session, generator, "Where?")) == ["Who?", "a small dog", "Where?", "there"]
     assert generator.prompts[-1] == "Question: Who? Answer: a small dog\nQuestion: Where? Answer:"
@@ -51,9 +53,9 @@ def test_answers_stream_and_history_reaches_the_model(session: ChatSession) -> N
 def test_prompt_is_shown_as_it_was_read(session: ChatSession) -> None:
     generator = FakeGenerator()
     on_ask(session, "Who?")
-    *_, (_, prompt, _, _) = respond(fake_services(generator), session)
-    assert prompt["label"] == "Prompt of the latest question"
-    assert prompt["value"] == generator.prompts[-1] == "Question: Who? Answer:"
+    *_, last = respond(fake_services(generator), session)
+    assert last.prompt["label"] == "Prompt of the latest question"
+    assert last.prompt["value"] == generator.prompts[-1] == "Question: Who? Answer:"
 
 
 def test_dropped_turns_are_shown(session: ChatSession) -> None:
@@ -70,23 +72,22 @@ def test_dropped_turns_are_shown(session: ChatSession) -> None:
 )
 def test_what_cannot_be_asked_is_said(question: str, notice: str, session: ChatSession) -> None:
     settings = ChatSession() if question.strip() else session
-    _, box, *_, said, _ = on_ask(settings, question)
-    assert notice in said
-    assert "value" not in box  # what was typed stays
+    update = on_ask(settings, question)
+    assert notice in update.trouble and update.notice == ""
+    assert "value" not in update.question  # what was typed stays
     assert settings.entries == ()
 
 
 def test_second_question_waits_for_the_first(session: ChatSession) -> None:
     on_ask(session, "Who?")
-    assert "Wait for the answer" in on_ask(session, "Where?")[-2]
+    assert "Wait for the answer" in on_ask(session, "Where?").trouble
 
 
 def test_undecided_image_comes_first(session: ChatSession, tmp_path: Path) -> None:
     ask(session, FakeGenerator(), "Who?")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
-    _, _, _, decision, *_ = on_upload(session, file)
-    assert decision["visible"]
-    assert "new image" in on_ask(session, "Where?")[-2]
+    assert on_upload(session, file).decision["visible"]
+    assert "new image" in on_ask(session, "Where?").trouble
 
 
 def test_failure_keeps_secrets_and_the_next_question_works(
@@ -112,10 +113,11 @@ def test_stop_keeps_what_there_is(session: ChatSession) -> None:
     answering = respond(fake_services(generator), session)
     for _ in range(3):
         next(answering)
-    chat, box, *_ = on_stop(session)
-    assert contents(chat["value"])[-1] == "a small … (stopped)"
-    assert box["submit_btn"] == "Ask"
-    assert [contents(shown["value"])[-1] for shown, *_ in answering] == ["a small … (stopped)"]
+    stopped = on_stop_answer(session)
+    assert contents(stopped.chat["value"])[-1] == "a small … (stopped)"
+    assert stopped.question["submit_btn"] == "Ask"
+    rest = [contents(update.chat["value"])[-1] for update in answering]
+    assert rest == ["a small … (stopped)"]
     assert generator.running == 0
 
 
@@ -131,8 +133,9 @@ def test_closed_page_ends_the_answer(session: ChatSession) -> None:
 
 def test_question_that_found_no_room_in_the_queue_can_be_tried_again(session: ChatSession) -> None:
     on_ask(session, "Who?")
-    chat, box, *_ = on_refused(session)
-    assert "Too many" in contents(chat["value"])[-1] and box["submit_btn"] == "Ask"
+    refused = on_refused(session)
+    assert "Too many" in contents(refused.chat["value"])[-1]
+    assert refused.question["submit_btn"] == "Ask"
     on_retry(session, on(0))
     assert contents(answered(session, fake_services(FakeGenerator()))) == ["Who?", "Who?"]
 
@@ -142,13 +145,13 @@ def test_lost_connection_keeps_what_there_is(session: ChatSession) -> None:
     answering = respond(fake_services(FakeGenerator(answers={"Who?": "a small dog"})), session)
     for _ in range(3):
         next(answering)
-    assert contents(on_refused(session)[0]["value"])[-1] == "a small … (stopped)"
+    assert contents(on_refused(session).chat["value"])[-1] == "a small … (stopped)"
 
 
 def test_new_conversation_forgets(session: ChatSession) -> None:
     generator = FakeGenerator()
     ask(session, generator, "Who?")
-    assert on_fresh(session)[0]["value"] == []
+    assert on_new_conversation(session).chat["value"] == []
     ask(session, generator, "Where?")
     assert generator.prompts[-1] == "Question: Where? Answer:"
 
@@ -166,17 +169,17 @@ def test_question_waits_for_the_model(
     services = fake_services(None)
     on_ask(session, "Who?")
     answering = respond(services, session)
-    assert "loading" in contents(next(answering)[0]["value"])[-1]
+    assert "loading" in contents(next(answering).chat["value"])[-1]
     services.engine.pair("").loading.set_result(FakeGenerator(answers={"Who?": "a dog"}))
-    assert contents([*answering][-1][0]["value"])[-1] == "a dog"
+    assert contents([*answering][-1].chat["value"])[-1] == "a dog"
 
 
 def test_model_that_could_not_be_loaded_is_explained(session: ChatSession) -> None:
     services = fake_services(ModelUnavailableError("Run this and that."))
     on_ask(session, "Who?")
     assert "Run this and that." in contents(answered(session, services))[-1]
-    *_, (caption, notice) = caption_image(services, session)
-    assert caption == "" and "Run this and that." in notice
+    *_, last = caption_image(services, session)
+    assert last.caption == "" and "Run this and that." in last.notice
 
 
 def on(index: int, **data: Any) -> SimpleNamespace:
@@ -192,25 +195,26 @@ def talking(session: ChatSession, generator: FakeGenerator) -> None:
 def test_settings_decide_how_it_is_asked(session: ChatSession) -> None:
     generator = FakeGenerator()
     on_ask(session, "Who?", *CONTROLS)
-    *_, (_, _, meter, seed) = respond(fake_services(generator), session)
+    *_, last = respond(fake_services(generator), session)
     assert generator.prompts[-1] == "Question: Who? Short answer:"
     entry = session.entries[-1]
     assert (entry.settings.decode.mode, entry.settings.decode.seed) == ("sample", 7)
     assert (entry.model, entry.revision) == ("stickers-opt", generator.revision)
     assert entry.prompt == generator.prompts[-1] and entry.seconds is not None
-    assert "7" in seed["info"] and "Room" in meter
+    assert "7" in last.seed["info"] and "Room" in last.meter
 
 
 def test_a_drawn_seed_is_kept_with_the_answer(session: ChatSession) -> None:
     on_ask(session, "Who?", *(PAGE[n] if n != "seed" else "" for n in NAMES))
-    *_, (*_, seed) = respond(fake_services(FakeGenerator()), session)
-    assert str(session.entries[-1].settings.decode.seed) in seed["info"]
+    *_, last = respond(fake_services(FakeGenerator()), session)
+    assert str(session.entries[-1].settings.decode.seed) in last.seed["info"]
 
 
 def test_settings_that_cannot_be_are_said_and_the_question_stays(session: ChatSession) -> None:
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
-    _, box, *_, said, _ = on_ask(session, "Who?", *wrong)
-    assert "min_new_tokens (40)" in said and "value" not in box and session.entries == ()
+    update = on_ask(session, "Who?", *wrong)
+    assert "min_new_tokens (40)" in update.trouble and "value" not in update.question
+    assert session.entries == ()
 
 
 def test_retry_asks_the_latest_question_again(session: ChatSession) -> None:
@@ -234,8 +238,8 @@ def test_retry_after_a_failure_works(session: ChatSession) -> None:
 def test_messages_that_are_not_there_change_nothing(session: ChatSession, index: Any) -> None:
     talking(session, FakeGenerator())
     before = session.entries
-    assert "nothing" in on_retry(session, on(index))[-2]
-    assert "nothing" in on_edit(session, on(index, value="Why?"))[-2]
+    assert "nothing" in on_retry(session, on(index)).trouble
+    assert "nothing" in on_edit(session, on(index, value="Why?")).trouble
     on_undo(session, "", on(index))
     on_like(session, on(index, liked=True))
     assert session.entries == before
@@ -243,9 +247,10 @@ def test_messages_that_are_not_there_change_nothing(session: ChatSession, index:
 
 def test_undo_gives_the_question_back(session: ChatSession) -> None:
     talking(session, FakeGenerator())
-    chat, box, *_ = on_undo(session, "", on(2))
-    assert contents(chat["value"]) == ["Who?", "Who?"] and box["value"] == "Where?"
-    assert "value" not in on_undo(session, "half typed", on(0))[1]
+    update = on_undo(session, "", on(2))
+    assert contents(update.chat["value"]) == ["Who?", "Who?"]
+    assert update.question["value"] == "Where?"
+    assert "value" not in on_undo(session, "half typed", on(0)).question
     assert session.entries == ()
 
 
@@ -267,7 +272,7 @@ def test_markup_in_a_question_is_edited_as_it_was_typed(session: ChatSession) ->
 def test_question_is_not_edited_away(session: ChatSession, words: str) -> None:
     talking(session, FakeGenerator())
     before = session.entries
-    assert "role" in on_edit(session, on(0, value=words))[-2]
+    assert "role" in on_edit(session, on(0, value=words)).trouble
     assert session.entries == before
 
 
@@ -279,7 +284,7 @@ def test_retry_during_an_answer_stops_it(session: ChatSession) -> None:
     for _ in range(3):
         next(first)
     on_retry(session, on(0))
-    assert list(first)[-1][0]["value"][-1]["content"] == "…"
+    assert list(first)[-1].chat["value"][-1]["content"] == "…"
     assert contents(answered(session, services)) == ["Who?", "a small brown dog"]
     assert generator.running == 0
 
@@ -288,8 +293,9 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     kept: list[AnswerFeedback] = []
     services = replace(fake_services(FakeGenerator()), feedback=kept.append)
     talking(session, FakeGenerator())
-    chat, why = on_like(session, on(1, liked=False))
-    assert chat["feedback_value"] == ["Dislike", None] and why["visible"]
+    update = on_like(session, on(1, liked=False))
+    assert update.chat["feedback_value"] == ["Dislike", None] and update.reason["visible"]
+    assert "wrong" in update.reason["label"]
     assert keep_feedback(services, session) == ""
     on_reason(session, " wrong animal ")
     keep_feedback(services, session)
@@ -299,9 +305,9 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
         (False, "wrong animal", "Who?"),
     ]
     assert kept[0].event_id == kept[1].event_id and len(kept[0].image_sha256) == 64
-    chat, why = on_like(session, on(1, liked=""))
+    update = on_like(session, on(1, liked=""))
     keep_feedback(services, session)
-    assert chat["feedback_value"] == [None, None] and not why["visible"]
+    assert update.chat["feedback_value"] == [None, None] and not update.reason["visible"]
     assert kept[-1].liked is None
 
 
@@ -323,75 +329,75 @@ def test_typing_shows_prompt_and_room_without_the_model(session: ChatSession) ->
     generator = FakeGenerator()
     talking(session, generator)
     before = (len(generator.prompts), generator.vision_calls)
-    prompt, meter = on_type(fake_services(generator), session, "Why?", *CONTROLS)
-    assert prompt["value"].endswith(
+    reading = on_type(fake_services(generator), session, "Why?", *CONTROLS)
+    assert reading.prompt["value"].endswith(
         "Question: Where? Short answer: Where?\nQuestion: Why? Short answer:"
     )
-    assert "typing" in prompt["label"] and "question 4" in meter
-    prompt, _ = on_type(fake_services(generator), session, "", *CONTROLS)
-    assert prompt["value"] == generator.prompts[-1]
+    assert "typing" in reading.prompt["label"] and "question 4" in reading.meter
+    reading = on_type(fake_services(generator), session, "", *CONTROLS)
+    assert reading.prompt["value"] == generator.prompts[-1]
     assert (len(generator.prompts), generator.vision_calls) == before
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
-    assert "min_new_tokens (40)" in on_type(fake_services(generator), session, "Why?", *wrong)[1]
-    assert on_type(fake_services(None), session, "Why?", *CONTROLS)[1] == ""
+    reading = on_type(fake_services(generator), session, "Why?", *wrong)
+    assert "min_new_tokens (40)" in reading.meter and reading.prompt == SKIP
+    assert on_type(fake_services(None), session, "Why?", *CONTROLS).meter == ""
 
 
 def test_typed_prompt_is_the_one_that_is_read(session: ChatSession) -> None:
     generator = FakeGenerator()
     talking(session, generator)
-    prompt, _ = on_type(fake_services(generator), session, "Why?", *CONTROLS)
+    reading = on_type(fake_services(generator), session, "Why?", *CONTROLS)
     on_ask(session, "Why?", *CONTROLS)
     answered(session, fake_services(generator))
-    assert prompt["value"] == generator.prompts[-1]
+    assert reading.prompt["value"] == generator.prompts[-1]
 
 
 def test_replay_says_which_answers_differ(session: ChatSession) -> None:
     generator = FakeGenerator()
     talking(session, generator)
     services = fake_services(generator)
-    assert "all 2 answers are the same" in [*on_replay(services, session)][-1][1]
+    assert "all 2 answers are the same" in [*on_replay(services, session)][-1].replay_message
     generator.answers["Who?"] = "<b>another</b>"
-    box, words = [*on_replay(services, session)][-1]
-    assert "1 of 2 answers differ" in words
-    assert "<del>Who?</del> <ins>&lt;b&gt;another" in words
+    last = [*on_replay(services, session)][-1]
+    assert "1 of 2 answers differ" in last.replay_message
+    assert "<del>Who?</del> <ins>&lt;b&gt;another" in last.replay_message
     assert generator.prompts[-1] == generator.prompts[1], "history as it was then"
-    assert box["submit_btn"] == "Ask" and not session.is_busy
+    assert last.question["submit_btn"] == "Ask" and not session.is_busy
 
 
 def test_replay_stops(session: ChatSession) -> None:
     generator = FakeGenerator(answers={"Who?": "a small brown dog"})
     talking(session, generator)
     replaying = on_replay(fake_services(generator), session)
-    box, _ = next(replaying)
-    assert box["stop_btn"] == "Stop"
-    assert "Wait" in on_ask(session, "Why?")[-2]
+    assert next(replaying).question["stop_btn"] == "Stop"
+    assert "Wait" in on_ask(session, "Why?").trouble
     next(replaying)
-    on_stop(session)
-    assert "Stopped after 0 of 2" in [*replaying][-1][1]
+    on_stop_answer(session)
+    assert "Stopped after 0 of 2" in [*replaying][-1].replay_message
     assert generator.running == 0 and not session.is_busy
 
 
 def test_other_weights_are_said(session: ChatSession) -> None:
     talking(session, FakeGenerator(revision="1" * 64))
-    words = [*on_replay(fake_services(FakeGenerator()), session)][-1][1]
+    words = [*on_replay(fake_services(FakeGenerator()), session)][-1].replay_message
     assert "weights are not those of then" in words
 
 
 def test_no_replay_of_what_fails(session: ChatSession) -> None:
     talking(session, FakeGenerator())
     services = fake_services(FakeGenerator(answers={"Who?": "!"}))
-    assert "No replay (reference" in [*on_replay(services, session)][-1][1]
+    assert "No replay (reference" in [*on_replay(services, session)][-1].replay_message
     assert not session.is_busy
 
 
 def test_suggestions_are_what_the_model_knows() -> None:
-    assert [state["value"] for state in on_model(ChatSession("stickers-opt"))][
+    assert [state["value"] for state in on_model_change(ChatSession("stickers-opt"))][
         0
     ] == "What animal is there?"
-    photos = on_model(ChatSession("blip2-opt-2.7b"))
+    photos = on_model_change(ChatSession("blip2-opt-2.7b"))
     assert "animal" not in str(photos) and all(state["visible"] for state in photos)
     assert not any(
-        state["visible"] for state in on_model(ChatSession("blip-image-captioning-base"))
+        state["visible"] for state in on_model_change(ChatSession("blip-image-captioning-base"))
     )
 
 

@@ -7,14 +7,23 @@ import pytest
 from PIL import Image
 
 from app.chat.session import ChatSession
-from app.workbench.image.panel import caption_image, card_label, on_change, on_example, on_upload
+from app.workbench.events import SKIP
+from app.workbench.image.panel import (
+    caption_image,
+    card_label,
+    on_accept,
+    on_example,
+    on_image_field,
+    on_keep_image,
+    on_upload,
+)
 from tests.app.visitor import ask, upload
 from tests.fakes import FakeGenerator, fake_services
 
 
 def test_caption_streams_and_the_image_is_encoded_once(session: ChatSession) -> None:
     generator = FakeGenerator(caption_text="a red bird")
-    captions = [caption for caption, _ in caption_image(fake_services(generator), session)]
+    captions = [step.caption for step in caption_image(fake_services(generator), session)]
     assert captions == ["a", "a red", "a red bird", "a red bird"]
     ask(session, generator, "Who?")
     ask(session, generator, "Where?")
@@ -40,11 +49,11 @@ def test_caption_of_a_image_that_was_replaced_is_given_up(
 ) -> None:
     services = fake_services(FakeGenerator(caption_text="a red bird"))
     looking = caption_image(services, session)
-    assert next(looking)[0] == "a"
+    assert next(looking).caption == "a"
     on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
     assert list(looking) == []
     assert session.image.caption == ""
-    assert [*caption_image(services, session)][-1][0] == "a red bird"
+    assert [*caption_image(services, session)][-1].caption == "a red bird"
 
 
 @pytest.mark.parametrize(
@@ -54,15 +63,15 @@ def test_caption_of_a_image_that_was_replaced_is_given_up(
 def test_wrong_file_is_named_and_the_image_stays(
     session: ChatSession, tmp_path: Path, content: bytes, message: str
 ) -> None:
-    _, shown, _, _, notice, *_ = on_upload(session, upload(tmp_path, "note.png", content))
-    assert message in notice
-    assert str(tmp_path) not in notice
-    assert shown is session.image.shown
+    update = on_upload(session, upload(tmp_path, "note.png", content))
+    assert message in update.notice
+    assert str(tmp_path) not in update.notice
+    assert session.image is not None and update.image is session.image.shown
 
 
 def test_bomb_is_refused(session: ChatSession, tmp_path: Path) -> None:
     bomb = upload(tmp_path, "bomb.png", Image.new("1", (20_000, 20_000)))
-    notice = on_upload(session, bomb)[4]
+    notice = on_upload(session, bomb).notice
     assert "bomb.png" in notice and "pixels" in notice
 
 
@@ -70,13 +79,13 @@ def test_image_is_shown_upright_and_small(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x112] = 6  # stored lying on its side
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (2000, 1000)), exif=exif)
-    shown = on_upload(ChatSession(), photo)[1]
+    shown = on_upload(ChatSession(), photo).image
     assert (shown.size, shown.mode) == ((384, 768), "RGB")
 
 
 def test_what_was_done_to_a_image_is_said(tmp_path: Path) -> None:
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (40, 20)))
-    assert "CMYK" in on_upload(ChatSession(), photo)[4]
+    assert "CMYK" in on_upload(ChatSession(), photo).notice
 
 
 def test_cards_say_what_they_are() -> None:
@@ -92,7 +101,7 @@ def test_example_is_taken_like_an_upload(tmp_path: Path) -> None:
 
 def test_message_cannot_bring_markup(session: ChatSession, tmp_path: Path) -> None:
     file = upload(tmp_path, "x.png", b"text") | {"orig_name": "<script>alert(1)</script>.png"}
-    assert "<script>" not in on_upload(session, file)[4]
+    assert "<script>" not in on_upload(session, file).notice
 
 
 def test_upload_of_nothing_changes_nothing(session: ChatSession) -> None:
@@ -111,4 +120,25 @@ def test_pixels_reach_the_model_in_full_size(tmp_path: Path) -> None:
 
 def test_emptied_field_says_what_is_talked_about(session: ChatSession) -> None:
     ask(session, FakeGenerator(), "Who?")
-    assert "still talk" in on_change(session, None)[4]
+    assert "still talk" in on_image_field(session, None).notice
+
+
+def test_field_that_an_image_fills_changes_nothing(session: ChatSession) -> None:
+    before = session.image
+    assert all(value == SKIP for value in on_image_field(session, {"path": "x"}))
+    assert all(value == SKIP for value in on_image_field(ChatSession(), None))
+    assert session.image is before
+
+
+def test_offered_image_is_taken_or_left(session: ChatSession, tmp_path: Path) -> None:
+    old = session.image
+    ask(session, FakeGenerator(), "Who?")
+    blue = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
+    offered = on_upload(session, blue)
+    assert offered.decision["visible"] and offered.image is not old.shown
+    kept = on_keep_image(session)
+    assert kept.image is old.shown and not kept.decision["visible"] and len(session.entries) == 1
+    on_upload(session, blue)
+    taken = on_accept(session)
+    assert session.image.name == "blue.png" and session.entries == ()
+    assert taken.image is session.image.shown and not taken.decision["visible"]

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -19,17 +20,21 @@ from app.workbench.image.panel import caption_image, on_upload
 from app.workbench.inside_tab.tab import (
     ENDED,
     EXAMPLE,
+    LookUpdate,
     asked_of,
-    follow,
-    idle,
-    on_export,
+    idle_box,
+    on_caption,
+    on_export_trace,
+    on_inspected_text,
     on_look,
     on_mask,
     on_start,
+    on_stop_look,
     on_test,
     on_topic,
-    take_answer,
+    on_use_answer,
 )
+from app.workbench.inside_tab.table_link import on_look_inside
 from blip2core.errors import ConfigError
 from blip2core.models import Generator, Matcher
 from blip2core.models.vision import share_encoder
@@ -68,12 +73,12 @@ def finding(update: dict[str, Any]) -> dict[str, Any]:
 
 def seen_by(services: Services, session: ChatSession, text: str = TEXT) -> Any:
     """What a visitor has on screen after a look."""
-    return last(on_look(services, session, text))[0]
+    return last(on_look(services, session, text)).seen
 
 
 def test_one_look_sends_everything(services: Services, session: ChatSession) -> None:
     updates = list(on_look(services, session, TEXT))
-    whats = [finding(update)["what"] for _, update in updates[:-1]]
+    whats = [finding(update.explorer)["what"] for update in updates[:-1]]
     assert whats == sorted(set(whats), key=whats.index) and len(whats) == 3
     seen, update = updates[-1]
     assert seen.key == session.image.key
@@ -95,34 +100,57 @@ def test_image_is_encoded_once_whatever_is_asked(
 
 
 def test_without_a_image_the_visitor_is_told(services: Services) -> None:
-    box, update = on_start(ChatSession())
-    assert "Choose an image first" in finding(update)["message"]
-    assert box == idle()
+    update = on_start(ChatSession())
+    assert "Choose an image first" in finding(update.explorer)["message"]
+    assert update.text == idle_box()
     assert len(list(on_look(services, ChatSession(), TEXT))) == 1
 
 
 def test_button_becomes_stop_at_once(session: ChatSession) -> None:
-    box, update = on_start(session)
-    assert box["stop_btn"] == "Stop" and box["submit_btn"] is False
-    assert finding(update)["state"] == "running"
+    update = on_start(session)
+    assert update.text["stop_btn"] == "Stop" and update.text["submit_btn"] is False
+    assert finding(update.explorer)["state"] == "running"
+
+
+def test_stopped_look_gives_the_button_back() -> None:
+    update = on_stop_look()
+    assert update.text["submit_btn"] == "Look inside" and update.text["stop_btn"] is False
+    assert update.explorer["findings"] == ENDED
+
+
+def test_offered_image_comes_first(
+    services: Services, session: ChatSession, tmp_path: Path
+) -> None:
+    session.ask("Who?")
+    on_upload(session, upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue")))
+    assert "new image" in finding(on_start(session).explorer)["message"]
+    assert [*on_look(services, session, TEXT)] == [LookUpdate()]
+
+
+def test_text_of_a_table_comes_into_the_box(session: ChatSession) -> None:
+    event = SimpleNamespace(_data={"text": "a red bird" * 100})
+    update = on_look_inside(session, event)
+    assert update.session is session and update.tabs.selected == "inside"
+    assert update.inspected_text == session.inspected_text == ("a red bird" * 100)[:500]
+    assert on_inspected_text(session)["value"] == update.inspected_text
 
 
 def test_no_text_means_the_caption(services: Services, session: ChatSession) -> None:
-    said = finding(last(on_look(services, session, " "))[1])
+    said = finding(last(on_look(services, session, " ")).explorer)
     assert "no caption yet" in said["message"]
     list(caption_image(services, session))
-    stack = last(on_look(services, session, ""))[1]["value"]
+    stack = last(on_look(services, session, "")).explorer["value"]
     assert stack["text"] == session.image.caption
 
 
 def test_loading_is_said(session: ChatSession) -> None:
-    _, update = next(on_look(fake_services(None), session, TEXT))
-    assert finding(update)["what"] == "The model is loading"
+    first = next(on_look(fake_services(None), session, TEXT))
+    assert finding(first.explorer)["what"] == "The model is loading"
 
 
 def test_trouble_has_a_reference_and_no_path(session: ChatSession) -> None:
     services = fake_services(RuntimeError("/home/someone/secret"), RuntimeError())
-    message = finding(last(on_look(services, session, TEXT))[1])["message"]
+    message = finding(last(on_look(services, session, TEXT)).explorer)["message"]
     assert message.startswith("Could not look inside (reference ") and "secret" not in message
 
 
@@ -130,7 +158,7 @@ def test_matcher_without_queries_is_named(
     pair: tuple[Generator, Matcher], tiny_blip_matcher: Matcher, session: ChatSession
 ) -> None:
     services = fake_services(pair[0], tiny_blip_matcher)
-    message = finding(last(on_look(services, session, TEXT))[1])["message"]
+    message = finding(last(on_look(services, session, TEXT)).explorer)["message"]
     assert "no Q-Former to look into" in message
 
 
@@ -196,13 +224,13 @@ def test_another_topic_ends_what_was_seen(session: ChatSession) -> None:
 @pytest.mark.skipif(not EXAMPLE.is_file(), reason="there is no example")
 def test_shipped_conversation_comes_with_its_look() -> None:
     arrived = ChatSession("stickers-opt", shipped_example())
-    stack = on_topic(arrived)[1]["value"]
+    stack = on_topic(arrived).explorer["value"]
     assert stack["text"] == arrived.image.caption
     assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
 
 
 def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
-    assert follow("a red bird") == {
+    assert on_caption("a red bird") == {
         "__type__": "update",
         "placeholder": "Empty: its caption, a red bird",
     }
@@ -216,10 +244,10 @@ def test_latest_answer_is_followed(services: Services, session: ChatSession) -> 
     ):
         session.ask(question)
         session.change(session.entries[-1].number, state="answered", answer=answer, prompt=prompt)
-    assert take_answer(session, "") == "left"
+    assert on_use_answer(session, "") == "left"
     asked = asked_of(services, session)
     assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)
-    answer = last(on_look(services, session, TEXT))[1]["value"]["answer"]
+    answer = last(on_look(services, session, TEXT)).explorer["value"]["answer"]
     assert answer["prompt"] == read
     assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
 
@@ -227,7 +255,7 @@ def test_latest_answer_is_followed(services: Services, session: ChatSession) -> 
 def test_without_an_answer_the_caption_is_followed(
     services: Services, session: ChatSession
 ) -> None:
-    assert take_answer(session, "my words") == "my words"
+    assert on_use_answer(session, "my words") == "my words"
     list(caption_image(services, session))
     template = services.engine.pair(session.model).generator.spec.template
     asked = asked_of(services, session)
@@ -238,13 +266,13 @@ def test_numbers_can_be_taken_along(services: Services, session: ChatSession) ->
     seen = seen_by(services, session)
     files = {}
     for kind in ("npz", "json"):
-        file = on_export(seen, kind)["file"]
+        file = on_export_trace(seen, kind)["file"]
         assert file["name"] == f"attention-a-red-bird.{kind}"
         files[kind] = base64.b64decode(file["data"])
     arrays = numpy.load(io.BytesIO(files["npz"]), allow_pickle=False)
     assert arrays["alone_cross"].shape == tuple(seen.trace.alone.cross.shape)
     assert json.loads(files["json"])["text"] == TEXT
-    assert "Press “Look inside” first" in finding(on_export(None, "npz"))["message"]
+    assert "Press “Look inside” first" in finding(on_export_trace(None, "npz"))["message"]
 
 
 def whole() -> dict[str, int]:

@@ -23,15 +23,15 @@ from app.workbench.widgets.generation_controls import (
     ],
 )
 def test_a_mode_enables_what_it_uses(mode: str, applies: list[str]) -> None:
-    hint, *states = on_mode(mode)
+    update = on_mode(mode)
     names = [name for group in APPLIES.values() for name in group]
-    enabled = [n for n, state in zip(names, states, strict=True) if state["interactive"]]
+    enabled = [name for name in names if getattr(update, name)["interactive"]]
     assert enabled == applies
-    assert set(names) < set(NAMES) and hint["info"]
+    assert set(names) < set(NAMES) and update.mode["info"]
 
 
 def test_beam_search_says_what_it_shows() -> None:
-    assert "Beam search shows the leading beam" in on_mode("beam")[0]["info"]
+    assert "Beam search shows the leading beam" in on_mode("beam").mode["info"]
 
 
 def test_own_words_are_asked_for_where_wanted() -> None:

@@ -6,15 +6,15 @@ from PIL import Image
 
 from app.workbench.widgets.tables import (
     Column,
-    act_cell,
+    action_cell,
     image_cell,
     number_cell,
-    problems,
+    problems_html,
     score_cell,
-    status,
-    table,
+    status_html,
+    table_html,
     text_cell,
-    thumbnail,
+    thumbnail_address,
 )
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)> {{value}} ${value}'
@@ -23,9 +23,9 @@ COLUMNS = (Column(label="Text"), Column(label="ITM", kind="score"))
 
 def test_no_text_brings_markup() -> None:
     columns = (*COLUMNS, Column(label="", kind="act", sorts=False), Column(label="Picture"))
-    row = [text_cell(HOSTILE, HOSTILE), score_cell(0.5), act_cell(HOSTILE)]
-    html = table(columns, [[*row, image_cell("", HOSTILE)]], title=HOSTILE)
-    html += problems([(HOSTILE, HOSTILE)]) + status(HOSTILE)
+    row = [text_cell(HOSTILE, HOSTILE), score_cell(0.5), action_cell(HOSTILE)]
+    html = table_html(columns, [[*row, image_cell("", HOSTILE)]], title=HOSTILE)
+    html += problems_html([(HOSTILE, HOSTILE)]) + status_html(HOSTILE)
     assert "<script" not in html and "<img" not in html
     assert not re.search(r'="[^"]*"[^\s>/]', html), "no attribute ends early"
 
@@ -38,17 +38,21 @@ def test_bar_says_its_number_and_stays_in_its_frame() -> None:
 
 
 def test_sorted_column_is_named() -> None:
-    html = table(COLUMNS, [[text_cell("a"), score_cell(0.5)]], title="t", sorted_by=1)
+    html = table_html(COLUMNS, [[text_cell("a"), score_cell(0.5)]], title="t", sorted_by=1)
     heads = re.findall(r"<th [^>]*>", html)
     assert ['aria-sort="descending"' in head for head in heads] == [False, True]
     assert 'data-order="0.5"' in html
 
 
 def test_nothing_is_no_table() -> None:
-    assert table(COLUMNS, [], title="t") == "" and problems([]) == "" and status("") == ""
+    assert (
+        table_html(COLUMNS, [], title="t") == ""
+        and problems_html([]) == ""
+        and status_html("") == ""
+    )
 
 
 def test_thumbnail_is_small() -> None:
-    address = thumbnail(Image.effect_noise((2000, 1000), 50))
+    address = thumbnail_address(Image.effect_noise((2000, 1000), 50))
     assert address.startswith("data:image/webp;base64,")
     assert len(address) < 12_000

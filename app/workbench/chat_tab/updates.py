@@ -1,53 +1,65 @@
-"""What the chat tab shows of a visit; each function gives values of components."""
+"""New values of the components of the chat tab, made from the visitor's session."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from app.chat.session import ChatSession
 from app.chat.transcript import thumbs, transcript
-from app.workbench.events import Update
+from app.workbench.events import SKIP, Update
 from blip2core.models.specs import find_spec
 
 SUGGESTIONS = 3
 """Buttons with a question each."""
 
 
+class ChatUpdate(NamedTuple):
+    """New values of the conversation and of what stands around it."""
+
+    chat: Update = SKIP
+    question: Update = SKIP
+    origin: Update = SKIP
+    replay: Update = SKIP
+    replay_message: Update = SKIP
+    reason: Update = SKIP
+
+
 def suggestions(model: str) -> list[dict[str, Any]]:
-    """What the buttons below the box say, or that they say nothing."""
+    """Return the labels of the buttons below the question box; the rest of them are hidden."""
     questions = find_spec(model).questions[:SUGGESTIONS]
     blank = [""] * (SUGGESTIONS - len(questions))
     return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
 
 
-def show_talk(session: ChatSession) -> tuple[Update, ...]:
-    """The conversation, the question box, and what stands around them."""
-    return (
-        chat_of(session),
-        question_box(session),
-        origin_html(session),
-        gr.update(visible=session.opening is not None),
-        gr.skip() if session.opening is not None else "",
-        gr.update(visible=False),
+def show_chat(session: ChatSession) -> ChatUpdate:
+    """Return the conversation, the question box, and what stands around them."""
+    return ChatUpdate(
+        chat=chat_of(session),
+        question=question_box(session),
+        origin=origin_html(session),
+        replay=gr.update(visible=session.opening is not None),
+        replay_message=SKIP if session.opening is not None else "",
+        reason=gr.update(visible=False),
     )
 
 
 def chat_of(session: ChatSession) -> Update:
+    """Return the messages with the ratings of the answers."""
     return gr.update(value=transcript(session), feedback_value=thumbs(session))
 
 
 def question_box(session: ChatSession, **changes: Any) -> Update:
-    """The box with the button that applies: Ask or Stop."""
+    """Return the question box with the button that applies: Ask or Stop."""
     if not session.is_busy:
         return gr.update(submit_btn="Ask", stop_btn=False, **changes)
     return gr.update(submit_btn=False, stop_btn="Stop", **changes)
 
 
 def origin_html(session: ChatSession) -> str:
-    """Where the conversation began, unless it began here."""
+    """Return HTML of where the conversation came from; empty where it began here."""
     if session.opening is None:
         return ""
     models = sorted({entry.model for entry in session.opening.entries if entry.model})

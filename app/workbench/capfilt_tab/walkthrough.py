@@ -1,29 +1,36 @@
-"""One pair, step by step: what the captioner does, what the filter does, and why."""
+"""CapFilt on one image and one text, step by step, with the reason of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from html import escape
 from threading import Event
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from app.chat.features import pair_features
-from app.chat.session import ChatImage, ChatSession
+from app.chat.image import ChatImage
+from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.capfilt_tasks import caption_config
 from app.inference.captions import CaptionRequest
 from app.inference.pool import ModelPair
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, Update
-from app.workbench.image.task import Shown, Words, build_saying, run, wire_run
-from app.workbench.inside_tab.link import connect_look_inside
+from app.workbench.events import MODEL_EVENT
+from app.workbench.image.image_task import (
+    TaskMessages,
+    TaskOutput,
+    TaskUpdate,
+    build_image_task,
+    run_image_task,
+    wire_image_task,
+)
+from app.workbench.inside_tab.table_link import connect_look_inside
+from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
-from app.workbench.widgets.buttons import build_buttons
 from app.workbench.widgets.caption_rows import ITC, ITM
 from blip2core.capfilt import decide
 from blip2core.config import DecodeConfig, FilterConfig
@@ -33,85 +40,77 @@ from blip2core.texts import clean_text
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
 
-ORDER = CaptionRequest(
+_REQUEST = CaptionRequest(
     num=4, decode=DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=40)
 )
-"""Fixed, so that the lesson is the same each time."""
-LONGEST_TEXT = 1000
-WORDS = Words(waiting="The model is loading; the lesson will begin by itself.", sorry="No lesson")
-COLUMNS = (
+"""Fixed, so that the walkthrough is the same each time."""
+LONGEST_WEB_TEXT = 1000
+"""Characters of the text from the web."""
+_MESSAGES = TaskMessages(
+    waiting="The model is loading; the steps will come by themselves.", failure="No steps"
+)
+_COLUMNS = (
     tables.Column(label="Text"),
     ITM,
     ITC,
     tables.Column(label="The filter says"),
     tables.Column(label="", kind="act", sorts=False),
 )
-ABOUT = """<p>With the image at the left, and a text as the web might have put beside it.</p>"""
+_ABOUT = """<p>With the image at the left, and a text as the web might have put beside it.</p>"""
 
 
-def build_lesson(services: Services, panel: SimpleNamespace) -> None:
-    """Draws and wires the part of the page inside the tab that is being built."""
-    ui = SimpleNamespace(session=panel.session, task=gr.State(CancellableTask()))
-    gr.HTML(ABOUT, elem_classes="about", container=False)
-    ui.text = gr.Textbox(
+def build_walkthrough(services: Services, shared: SharedComponents) -> None:
+    """Draw and wire the walkthrough inside the tab that is being built."""
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    text = gr.Textbox(
         label="Text from the web",
         placeholder="buy stickers online, free shipping",
-        max_length=LONGEST_TEXT,
+        max_length=LONGEST_WEB_TEXT,
         elem_id="lesson-text",
     )
-    ready = bool(panel.topic.value)
-    ui.begin, ui.stop = build_buttons("Show the steps", "lesson", ready=ready)
-    ui.said = build_saying(ready=ready)
-    ui.table = tables.build_table(elem_id="lesson")
-    screen, given = [ui.said, ui.table, ui.begin, ui.stop], [ui.session, ui.task]
-    taught = gr.on(
-        [ui.begin.click, ui.text.submit],
-        partial(teach, services),
-        [*given, ui.text],
-        screen,
+    screen = build_image_task(shared, "Show the steps", name="lesson", table_id="lesson")
+    begun = gr.on(
+        [screen.begin.click, text.submit],
+        partial(on_walkthrough, services),
+        [screen.session, screen.task, text],
+        screen.outputs,
         **MODEL_EVENT,
     )
-    wire_run(ui, panel, taught)
-    connect_look_inside(ui.table, panel)
+    wire_image_task(screen, shared, begun)
+    connect_look_inside(screen.table, shared)
 
 
-def teach(
+def on_walkthrough(
     services: Services, session: ChatSession, task: CancellableTask, typed: str
-) -> Iterator[tuple[Update, ...]]:
-    """The steps as they happen; yields what is said, the table and the two buttons."""
+) -> Iterator[TaskUpdate]:
+    """Caption and filter the image with the typed text; yield the steps as they happen."""
 
-    def work(image: ChatImage, stop: Event) -> Iterator[Shown]:
-        web = clean_text(typed or "")[:LONGEST_TEXT]
+    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+        web = clean_text(typed or "")[:LONGEST_WEB_TEXT]
         return _steps(services, session, image, web, stop)
 
-    yield from run(services, session, task, work, WORDS)
+    yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _steps(
     services: Services, session: ChatSession, image: ChatImage, web: str, stop: Event
-) -> Iterator[Shown]:
+) -> Iterator[TaskOutput]:
     pair = services.engine.pair(session.model)
-    known = image.features is not None
+    steps = [_encoding_step(is_known=image.features is not None)]
     features = pair_features(services.engine, session, image)
-    steps = [
-        "The image encoder has looked at the image before, and does not look again."
-        if known
-        else "The image encoder looks at the image, once for everything below."
-    ]
-    yield told(steps), ""
-    asked = (features.generator, features.matcher, image.key, web)
-    with closing(
-        services.engine.each(caption_and_filter, session.model, *asked, stop=stop)
-    ) as work:
-        written: list[Candidate] = next(work, [])
+    yield TaskOutput(steps_html(steps), "")
+    given = (features.generator, features.matcher, image.key, web)
+    work = services.engine.each(caption_and_filter, session.model, *given, stop=stop)
+    with closing(work):
+        written: Sequence[Candidate] = next(work, [])
         if stop.is_set():
             return
         steps.append(
             f"The captioner, {pair.generator.spec.name}, draws {len(written)} different texts word "
             "by word (nucleus sampling): one that always said the likeliest would teach less."
         )
-        yield told(steps), ""
-        scored: tuple[Scored, ...] = next(work, ())
+        yield TaskOutput(steps_html(steps), "")
+        scored: Sequence[Scored] = next(work, ())
     if not scored:
         return
     steps.append(
@@ -122,9 +121,15 @@ def _steps(
     decisions = decide(scored, FilterConfig())
     kept = sum(decision.kept for decision in decisions)
     steps.append(
-        f"What has an ITM of at least 0.50 is kept: {kept} of {len(scored)}. {_verdict(decisions)}"
+        f"What has an ITM of at least 0.50 is kept: {kept} of {len(scored)}. {_outcome(decisions)}"
     )
-    yield told(steps), lesson_table(decisions)
+    yield TaskOutput(steps_html(steps), decision_table(decisions))
+
+
+def _encoding_step(*, is_known: bool) -> str:
+    if is_known:
+        return "The image was encoded before, and the image encoder does not run again."
+    return "The image encoder encodes the image, once for everything below."
 
 
 def caption_and_filter(
@@ -136,17 +141,17 @@ def caption_and_filter(
     *,
     stop: Event | None,
 ) -> Generator[Any, None, None]:
-    """Done by the engine: first the written texts, then all texts with their scores."""
+    """Yield the written texts, then all texts with their scores. The engine runs it."""
     from blip2core.capfilt import score, write_captions  # loads torch: the page need not wait
 
-    config = caption_config(ORDER)
+    config = caption_config(_REQUEST)
     written = write_captions(pair.generator, features, [key], config, stop=stop)[0]
     yield written
     texts = [Candidate(text=web, source="web")] if web else []
     yield tuple(score(pair.matcher, for_matcher, [[*texts, *written]])[0])
 
 
-def _verdict(decisions: list[Decision]) -> str:
+def _outcome(decisions: list[Decision]) -> str:
     web = [one for one in decisions if one.scored.candidate.source == "web"]
     if not web:
         return "Give a text from the web to see it compete."
@@ -155,14 +160,14 @@ def _verdict(decisions: list[Decision]) -> str:
     return "The text from the web goes, and the written ones take its place."
 
 
-def told(steps: list[str]) -> str:
-    """HTML of the steps so far."""
+def steps_html(steps: list[str]) -> str:
+    """Return HTML of the steps so far."""
     lines = "".join(f"<li>{escape(step)}</li>" for step in steps)
     return f'<ol class="steps" role="status">{lines}</ol>'
 
 
-def lesson_table(decisions: list[Decision]) -> str:
-    """HTML of the texts as the filter leaves them, likeliest first."""
+def decision_table(decisions: list[Decision]) -> str:
+    """Return HTML of the texts with what the filter decided, likeliest first."""
     best = sorted(decisions, key=lambda one: -one.scored.itm)
     rows = [
         [
@@ -173,8 +178,8 @@ def lesson_table(decisions: list[Decision]) -> str:
             tables.score_cell(one.scored.itm),
             tables.score_cell(one.scored.itc),
             tables.text_cell(f"{'kept' if one.kept else 'dropped'}: {one.reason}"),
-            tables.act_cell(one.scored.candidate.text),
+            tables.action_cell(one.scored.candidate.text),
         ]
         for one in best
     ]
-    return tables.table(COLUMNS, rows, title="All texts, judged alike", sorted_by=1)
+    return tables.table_html(_COLUMNS, rows, title="All texts, judged alike", sorted_by=1)

@@ -1,0 +1,265 @@
+"""Captions of several images, one row for each; a file that fails is a row with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from threading import Event
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from app.chat.session import ChatSession
+from app.inference.batches import BatchItem, ImageBatch, process_turn
+from app.inference.captions import (
+    CaptionRequest,
+    ScoredCaption,
+    caption_and_score,
+    caption_request_from,
+    describe_request,
+)
+from app.inference.decoding import decode_from
+from app.inference.failures import error_message
+from app.inference.features import encode_for_pair
+from app.inference.pool import wait_until_loaded
+from app.plurals import count_of
+from app.services import Services
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named, paced
+from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
+from app.workbench.widgets import tables
+from app.workbench.widgets.buttons import build_buttons, buttons
+from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_links, caption_notes
+from blip2core.errors import Blip2Error
+from blip2core.images import open_image
+
+_COLUMNS = (
+    tables.Column(label="Image", kind="picture"),
+    tables.Column(label="Best caption"),
+    ITM,
+    ITC,
+    tables.Column(label="", kind="act", sorts=False),
+)
+_SECONDS_BETWEEN = 0.5
+"""Least time between two updates of a row while its captions grow."""
+_LOADING = "The model is loading; the captions will come by themselves."
+_ABOUT = "<h2>Several images at once</h2><p>Captioned as set above, each image on its own.</p>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionBatchRequest:
+    """The captions that are asked for, of which model."""
+
+    order: CaptionRequest
+    model: str
+
+
+CaptionedBatch = ImageBatch[CaptionBatchRequest, Captioned]
+"""Images with the captions of each."""
+
+
+class BatchUpdate(NamedTuple):
+    """New values of the components of the batch."""
+
+    batch: Update = SKIP
+    turn: Update = SKIP
+    message: Update = SKIP
+    table: Update = SKIP
+    begin: Update = SKIP
+    stop: Update = SKIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionBatch:
+    """The components of the batch."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    batch: gr.State
+    """The visitor's `ImageBatch`."""
+    turn: gr.State
+    """Counts the turns of a batch; its `.change` begins the next one."""
+    files: gr.File
+    begin: gr.Button
+    stop: gr.Button
+    message: gr.HTML
+    table: gr.HTML
+
+
+def build_caption_batch(
+    services: Services, session: gr.State, request: Sequence[Component]
+) -> None:
+    """Draw and wire the batch inside the tab that is being built.
+
+    `request` are the components that say which captions are asked for.
+    """
+    screen = _build(session)
+    outputs = components_named(BatchUpdate._fields, screen)
+    given = [session, screen.batch, screen.turn]
+    screen.begin.click(
+        partial(on_caption_batch, services),
+        [*given, screen.files, *request],
+        outputs,
+        preprocess=False,
+        **PRIVATE_EVENT,
+    )
+    going = screen.turn.change(partial(continue_captions, services), given, outputs, **MODEL_EVENT)
+    stop = partial(on_stop_captions, services)
+    going.failure(stop, screen.batch, outputs, **PRIVATE_EVENT)
+    screen.stop.click(stop, screen.batch, outputs, **PRIVATE_EVENT)
+
+
+def _build(session: gr.State) -> CaptionBatch:
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    files = build_drop_area(label="Images to caption", elem_id="caption-files")
+    pair = build_buttons("Caption all", "caption-many", ready=True)
+    return CaptionBatch(
+        session=session,
+        batch=gr.State(ImageBatch()),
+        turn=gr.State(0),
+        files=files,
+        begin=pair.begin,
+        stop=pair.stop,
+        message=gr.HTML(container=False, elem_classes="status-area"),
+        table=tables.build_table(elem_id="captioned"),
+    )
+
+
+def on_caption_batch(
+    services: Services,
+    session: ChatSession,
+    batch: CaptionedBatch,
+    turn: int,
+    files: Sequence[dict[str, Any]] | None,
+    num: Any,
+    prompt: Any,
+    *decoding: Any,
+) -> BatchUpdate:
+    """Begin a batch, or say why it cannot begin.
+
+    `decoding` are values in the order of `app.inference.decoding.DECODING`.
+    """
+    uploads = uploads_from(files)
+    problem = too_many(uploads) if uploads else "Add some images first."
+    try:
+        captions = caption_request_from(num, prompt, decode_from(*decoding))
+    except Blip2Error as error:
+        problem = problem or str(error)
+    if problem:
+        message = tables.status_html(problem, problem=True)
+        return BatchUpdate(batch, turn, message, SKIP, *buttons(running=False))
+    batch.start(uploads, CaptionBatchRequest(order=captions, model=session.model))
+    return show_captions(services, batch)._replace(turn=turn + 1)
+
+
+def continue_captions(
+    services: Services, session: ChatSession, batch: CaptionedBatch, turn: int
+) -> Iterator[BatchUpdate]:
+    """Caption images for one turn, and ask for the next turn where images are left."""
+    try:
+        pair = services.engine.pair(batch.request.model)
+        for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
+            yield BatchUpdate(message=tables.status_html(_LOADING))
+        for _ in process_turn(batch, partial(_caption, services, batch)):
+            yield show_captions(services, batch)
+    except Exception as error:
+        batch.give_up()
+        message = tables.status_html(error_message(error, "No captions"), problem=True)
+        yield BatchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
+        return
+    shown = show_captions(services, batch)
+    yield shown._replace(turn=turn + 1) if batch.is_left else shown
+
+
+def _caption(
+    services: Services, batch: CaptionedBatch, run: Event, index: int
+) -> Generator[None, None, None]:
+    """Open one image, encode it once, caption it and score the captions."""
+    request, upload = batch.request, batch.items[index].upload
+    batch.change(run, index, state="working")
+    yield
+    try:
+        image = open_upload(upload)
+        batch.change(run, index, thumbnail=tables.thumbnail_address(image.shown))
+        yield
+        features = encode_for_pair(services.engine, request.model, open_image(image.data))
+        growing = caption_and_score(services.engine, request.model, features, request.order, run)
+        for captions in paced(growing, _SECONDS_BETWEEN):
+            result = Captioned(name=upload.name, sha256=image.key, captions=captions)
+            batch.change(run, index, result=result)
+            yield
+        batch.change(run, index, state="done")
+    except Exception as error:
+        batch.change(run, index, state="failed", problem=error_message(error, "Not captioned"))
+    yield
+
+
+def on_stop_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
+    """Stop the batch; the captions so far stay."""
+    batch.give_up()
+    return show_captions(services, batch)
+
+
+def show_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
+    """Return what there is to show of the batch; it asks for no further turn."""
+    if not batch.items:
+        return BatchUpdate(batch, SKIP, "", "", *buttons(running=False))
+    request, total = batch.request, len(batch.items)
+    pair = services.engine.pair(request.model)
+    rows = [_row(job) for job in batch.items]
+    title = f"By {pair.spec.name}: {describe_request(request.order)}"
+    if batch.is_running:
+        table = tables.table_html(_COLUMNS, rows, title=title)
+        words = f"{batch.done} of {count_of(total, 'image')}"
+        message = tables.progress_html(batch.done, total, words)
+        return BatchUpdate(batch, SKIP, message, table, *buttons(running=True))
+    finished = [_result(job) for job in batch.items if job.state in ("done", "failed")]
+    links = caption_links(pair, request.order, finished) if finished else ""
+    table = tables.table_html(_COLUMNS, rows, title=title, below=links)
+    message = ""
+    if any(job.state == "stopped" for job in batch.items):
+        words = f"Stopped after {len(finished)} of {count_of(total, 'image')}."
+        message = tables.status_html(words)
+    return BatchUpdate(batch, SKIP, message, table, *buttons(running=False))
+
+
+def _result(job: BatchItem[Captioned]) -> Captioned:
+    return job.result or Captioned(name=job.upload.name, problem=job.problem)
+
+
+def _row(job: BatchItem[Captioned]) -> list[tables.Cell]:
+    image = tables.image_cell(job.thumbnail, job.upload.name)
+    nothing = tables.score_cell(None)
+    if job.result is None or not job.result.captions:
+        words = tables.text_cell("", empty=job.problem or _STATES[job.state])
+        return [image, words, nothing, nothing, tables.action_cell("")]
+    best, *others = job.result.captions
+    words = tables.text_cell(best.text, *caption_notes(best))
+    return [
+        image,
+        tables.Cell(html=words.html + _others(others), order=words.order),
+        tables.score_cell(best.itm),
+        tables.score_cell(best.itc),
+        tables.action_cell(best.text, inside=False),
+    ]
+
+
+_STATES = {
+    "waiting": "waiting",
+    "working": "writing …",
+    "done": "nothing was written",
+    "stopped": "stopped",
+}
+
+
+def _others(captions: Sequence[ScoredCaption]) -> str:
+    """Return HTML of the captions below the best one, folded away."""
+    if not captions:
+        return ""
+    lines = "".join(
+        f"<li>{escape(one.text)}{'' if one.itm is None else f' ({one.itm:.3f})'}</li>"
+        for one in captions
+    )
+    return f"<details><summary>{len(captions)} more</summary><ol start='2'>{lines}</ol></details>"

@@ -1,0 +1,264 @@
+"""What the events of the chat tab do: ask, answer, stop, edit, rate, replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from app.chat.answer import answer
+from app.chat.context_usage import measure_context, usage_html, usage_problem_html
+from app.chat.conversation import AnswerRating
+from app.chat.feedback import LONGEST_REASON, feedback_on
+from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
+from app.chat.replay import replay
+from app.chat.session import ChatSession
+from app.chat.transcript import as_typed, entry_at
+from app.inference.failures import error_message
+from app.services import Services
+from app.workbench.chat_tab.updates import (
+    ChatUpdate,
+    chat_of,
+    question_box,
+    show_chat,
+    suggestions,
+)
+from app.workbench.events import SKIP, Update
+from app.workbench.messages import alert_html
+from app.workbench.widgets.generation_controls import seed_hint
+from blip2core.errors import Blip2Error, ConfigError
+
+LONGEST_QUESTION = 2000
+"""Characters of a question."""
+PROMPT_READ, PROMPT_TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
+"""Labels of the prompt."""
+CROWDED = "Too many questions wait for the model. Try again in a little while."
+OFFERED = "First say whether the new image may start a new conversation."
+
+
+class AskUpdate(NamedTuple):
+    """New values after a question was sent: a `ChatUpdate`, then two messages."""
+
+    chat: Update = SKIP
+    question: Update = SKIP
+    origin: Update = SKIP
+    replay: Update = SKIP
+    replay_message: Update = SKIP
+    reason: Update = SKIP
+    trouble: str = ""
+    """Why the question was not asked."""
+    notice: str = ""
+    """The message of the image panel; a question clears it."""
+
+
+class AnswerUpdate(NamedTuple):
+    """New values while an answer grows."""
+
+    chat: Update
+    prompt: Update = SKIP
+    meter: Update = SKIP
+    seed: Update = SKIP
+
+
+class ReadingUpdate(NamedTuple):
+    """What the model reads, and how much of its context that takes."""
+
+    prompt: Update
+    meter: Update
+
+
+class RatingUpdate(NamedTuple):
+    """New values after an answer was rated."""
+
+    chat: Update
+    reason: Update
+
+
+class ReplayUpdate(NamedTuple):
+    """New values while a conversation is replayed."""
+
+    question: Update
+    replay_message: str
+
+
+def on_ask(session: ChatSession, question: str, *values: Any) -> AskUpdate:
+    """Show a question at once; `respond` answers it.
+
+    `values` are the settings in the order in which `settings_from` takes them.
+    """
+    problem = _obstacle(session) or ("" if question.strip() else "Type a question first.")
+    return _ask(session, question, values, problem)
+
+
+def on_retry(session: ChatSession, data: gr.RetryData, *values: Any) -> AskUpdate:
+    """Ask the latest question once more, with the present settings."""
+    entry = entry_at(session, data.index)
+    problem = "" if entry else "There is nothing to try again."
+    number = entry.number if entry else None
+    return _ask(session, entry.question if entry else "", values, problem, number)
+
+
+def on_edit(session: ChatSession, data: gr.EditData, *values: Any) -> AskUpdate:
+    """Ask an earlier question in other words; the turns after it are removed."""
+    entry, question = entry_at(session, data.index), as_typed(str(data.value))
+    problem = "" if entry else "There is nothing to change."
+    if not question.strip():
+        problem = "A question cannot be empty; this one stays as it was."
+    return _ask(session, question, values, problem, entry.number if entry else None)
+
+
+def _obstacle(session: ChatSession) -> str:
+    """Return why nothing can be asked now; empty where something can."""
+    if session.offered is not None:
+        return OFFERED
+    if session.image is None:
+        return "Choose an image first."
+    return "Wait for the answer, or stop it." if session.is_busy else ""
+
+
+def _ask(
+    session: ChatSession,
+    question: str,
+    values: tuple[Any, ...],
+    problem: str,
+    number: int | None = None,
+) -> AskUpdate:
+    """Open a question, in place of entry `number` if there is one, unless there is a problem."""
+    settings = GenerationSettings()
+    if session.offered is not None:
+        problem = OFFERED
+    try:
+        settings = with_seed(settings_from(*values)) if values else settings
+    except ConfigError as error:
+        problem = problem or f"Settings: {str(error).rstrip('.')}."
+    if len(question) > LONGEST_QUESTION:
+        problem = problem or f"A question may have at most {LONGEST_QUESTION} characters."
+    if problem:
+        return AskUpdate(*show_chat(session), trouble=alert_html(problem))
+    if number is not None:
+        session.cut(number)
+    session.ask(question.strip(), settings)
+    box = {"value": ""} if number is None else {}
+    shown = show_chat(session)._replace(question=question_box(session, **box))
+    return AskUpdate(*shown)
+
+
+def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
+    """Answer the open question; yield the conversation as the answer grows."""
+    entry = session.open_entry
+    if entry is not None:
+        try:
+            for _ in answer(services.engine, session, entry):
+                yield AnswerUpdate(chat_of(session))
+        except Exception as error:
+            session.change(entry.number, state="failed", answer=error_message(error, "No answer"))
+    seed = entry.settings.decode.seed if entry else None
+    settings = entry.settings if entry else GenerationSettings()
+    reading = reading_of(services, session, "", settings)
+    yield AnswerUpdate(chat_of(session), *reading, seed_hint(seed))
+
+
+def on_type(services: Services, session: ChatSession, question: str, *values: Any) -> ReadingUpdate:
+    """Show what the model would read, and how much room that takes. Runs no model."""
+    try:
+        return reading_of(services, session, question, settings_from(*values))
+    except ConfigError as error:
+        return ReadingUpdate(SKIP, usage_problem_html(f"Settings: {str(error).rstrip('.')}."))
+
+
+def reading_of(
+    services: Services, session: ChatSession, question: str, settings: GenerationSettings
+) -> ReadingUpdate:
+    """Return the prompt, of the latest question where none is typed, and the used context."""
+    pair = services.engine.pair(session.model)
+    latest = session.entries[-1].prompt if session.entries else ""
+    prompt = gr.update(value=latest, label=PROMPT_READ)
+    if session.image is None or not pair.loading.done() or pair.loading.exception():
+        return ReadingUpdate(prompt, "")
+    try:
+        usage = measure_context(pair.generator, session.conversation, question, settings)
+    except Blip2Error as error:
+        return ReadingUpdate(prompt, usage_problem_html(str(error)))
+    if usage.prompt:
+        prompt = gr.update(value=usage.prompt, label=PROMPT_TYPED)
+    return ReadingUpdate(prompt, usage_html(usage))
+
+
+def on_undo(session: ChatSession, question: str, data: gr.UndoData) -> ChatUpdate:
+    """Remove the latest turn; its question returns to the box where the box is empty."""
+    entry = entry_at(session, data.index)
+    if entry is not None:
+        session.cut(entry.number)
+    shown = show_chat(session)
+    if entry is not None and not question.strip():
+        shown = shown._replace(question=question_box(session, value=entry.question))
+    return shown
+
+
+def on_like(session: ChatSession, data: gr.LikeData) -> RatingUpdate:
+    """Rate an answer, or take the rating back; ask for the reason."""
+    entry = entry_at(session, data.index)
+    rating = AnswerRating(liked=data.liked) if isinstance(data.liked, bool) else None
+    judged = session.judge(entry.number, rating) if entry else None
+    session.judged = judged.number if judged else None
+    label = "What is good about it? (optional)" if data.liked else "What is wrong? (optional)"
+    box = gr.update(value="", label=label, visible=bool(judged and rating))
+    return RatingUpdate(chat_of(session), box)
+
+
+def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
+    """Add the reason to the latest rating."""
+    entry = next((e for e in session.entries if e.number == session.judged), None)
+    if entry is not None and entry.verdict is not None:
+        rating = AnswerRating(liked=entry.verdict.liked, reason=reason.strip()[:LONGEST_REASON])
+        session.judge(entry.number, rating)
+    return RatingUpdate(chat_of(session), gr.update(visible=False))
+
+
+def keep_feedback(services: Services, session: ChatSession) -> str:
+    """Store the latest rating where there is a place for it; return HTML of what went wrong."""
+    entry = next((e for e in session.entries if e.number == session.judged), None)
+    if entry is None or services.feedback is None:
+        return ""
+    try:
+        services.feedback(feedback_on(session, entry))
+    except Exception as error:
+        return alert_html(error_message(error, "Your feedback was not stored"))
+    return ""
+
+
+def on_replay(services: Services, session: ChatSession) -> Iterator[ReplayUpdate]:
+    """Ask the questions again as they were asked, and say which answers differ."""
+    if problem := _obstacle(session):
+        yield ReplayUpdate(SKIP, alert_html(problem))
+        return
+    words = ""
+    for words in replay(services.engine, session):
+        yield ReplayUpdate(question_box(session), words)
+    yield ReplayUpdate(question_box(session), words)
+
+
+def on_stop_answer(session: ChatSession) -> ChatUpdate:
+    """Stop the answer; the words so far stay."""
+    session.stop()
+    return show_chat(session)
+
+
+def on_refused(session: ChatSession) -> ChatUpdate:
+    """Close a question that found the queue full, or whose connection broke off."""
+    entry = session.open_entry
+    if entry is not None and entry.state == "asked":
+        session.change(entry.number, state="failed", answer=CROWDED)
+    return on_stop_answer(session)
+
+
+def on_new_conversation(session: ChatSession) -> ChatUpdate:
+    """Begin a new conversation about the same image."""
+    session.clear()
+    return show_chat(session)
+
+
+def on_model_change(session: ChatSession) -> list[Update]:
+    """Return new labels of the buttons that suggest questions: another model knows others."""
+    return [gr.update(**state) for state in suggestions(session.model)]

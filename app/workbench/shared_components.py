@@ -1,0 +1,23 @@
+"""The components outside the tabs, which every tab may read, fill and listen to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.workbench.image.panel import ImagePanel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedComponents:
+    """Handed to every tab that is built."""
+
+    session: gr.State
+    """The visitor's `ChatSession`."""
+    panel: ImagePanel
+    """The image beside the tabs."""
+    model_line: gr.HTML
+    """Its `.change` says that the visitor's model, or the state of that model, is another."""
+    tabs: gr.Tabs
+    """Selects the tab that is shown."""
