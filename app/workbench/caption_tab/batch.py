@@ -36,7 +36,7 @@ from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 
 _COLUMNS = (
-    tables.Column(label="Image", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     tables.Column(label="Best caption"),
     ITM,
     ITC,

@@ -33,7 +33,7 @@ SHORTLIST = 16
 LONGEST_QUERY = 1000
 """Characters of the text to find."""
 _COLUMNS = (
-    tables.Column(label="Image", kind="picture"),
+    tables.Column(label="Image", kind="image"),
     ITM,
     ITC,
 )
