@@ -52,7 +52,7 @@ lock: $(VENV)/.installed-dev
 	@.ci/lock
 
 docs: $(VENV)/.installed-docs
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pretrain: $(VENV)/.installed
 	@$(BIN)/python -m blip2core.training.pretrain

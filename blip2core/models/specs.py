@@ -9,8 +9,6 @@ from typing import Any, Literal
 from blip2core.bundled import CHECKPOINTS
 from blip2core.errors import ModelError, UnknownModelError
 
-"""Where the embedded checkpoints lie."""
-
 Kind = Literal["generator", "matcher"]
 Family = Literal["blip2", "instructblip", "blip"]
 
