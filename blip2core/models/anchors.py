@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerAttention
 
 from blip2core.errors import ModelError
 from blip2core.models.cross_attention_cache import attend_cached
 from blip2core.models.qformer import Stage1QFormer
+from blip2core.models.transformers_internals import Blip2QFormerAttention
 
 logger = logging.getLogger(__name__)
 

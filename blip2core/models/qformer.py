@@ -23,12 +23,15 @@ from transformers import (
     Blip2QFormerModel,
     Blip2VisionModel,
 )
-from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerLayer, Blip2TextEmbeddings
 
 from blip2core.errors import ModelError
 from blip2core.models.cross_attention_cache import CrossAttentionCache, attend_cached, split_heads
 from blip2core.models.masks import text_mask, writing_mask
+from blip2core.models.transformers_internals import (
+    BertPredictionHeadTransform,
+    Blip2QFormerLayer,
+    Blip2TextEmbeddings,
+)
 
 Attention = Literal["eager", "sdpa"]
 
