@@ -73,7 +73,7 @@ def anchor_queries(
             block = layer.crossattention
             _open_values(block, vision)
             reached[at] = _anchor(block, hidden, vision, detectors, cells, mass)
-            hidden = attend_cached(block, hidden, *model.remember(vision).layers[at])
+            hidden = attend_cached(block, hidden, *model.cross_attention_cache(vision).layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
     model.train(training)
     if min(reached.values()) < mass / 2:
