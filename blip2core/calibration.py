@@ -58,7 +58,7 @@ class JudgedScore:
 def estimate_thresholds(
     scores: Sequence[float], verdicts: Sequence[JudgedScore], thresholds: Sequence[float]
 ) -> list[Point]:
-    """Precision and recall of each threshold over all texts.
+    """Estimate precision and recall of each threshold over all texts.
 
     Args:
         scores: Of all texts, judged or not; the judged ones are among them.
@@ -89,9 +89,9 @@ def estimate_thresholds(
 
 
 def threshold_for(points: Sequence[Point], precision: float) -> Point | None:
-    """The lowest threshold whose precision is surely (by its interval) at least so high; None
-    where the verdicts so far promise it for none.
+    """Return the lowest threshold whose precision is at least so high by its whole interval.
 
+    None where the verdicts so far promise it for no threshold.
     Raises ConfigError for a precision outside ]0, 1].
     """
     if not 0 < precision <= 1:
@@ -101,7 +101,7 @@ def threshold_for(points: Sequence[Point], precision: float) -> Point | None:
 
 
 def share_interval(right: int, judged: int) -> Estimate:
-    """The share of right ones among those judged, for a fair sample such as an audit."""
+    """Return the share of right texts in a fair sample, such as an audit, with its interval."""
     draws = numpy.random.default_rng(0).beta(right + 0.5, judged - right + 0.5, DRAWS)
     return _estimate(draws, right / judged if judged else None)
 

@@ -39,7 +39,9 @@ class Stage1Writer:
         self, features: ImageFeatures, *, seeds: Sequence[int] | None = None, top_p: float = 0.9
     ) -> list[str]:
         """One text for each of B images: the likeliest words, or drawn with `seeds`."""
-        memory = self.qformer.remember(self.norm(features.vision.to(self.qformer.itg_bias.device)))
+        cache = self.qformer.cross_attention_cache(
+            self.norm(features.vision.to(self.qformer.itg_bias.device))
+        )
         end = self.tokenizer.sep_token_id
         ids = torch.full(
             (len(features), 1), self.qformer.decoder_token_id, device=self.norm.weight.device
@@ -47,7 +49,7 @@ class Stage1Writer:
         choose = self._chooser(seeds, top_p)
         done = torch.zeros(len(features), dtype=torch.bool, device=ids.device)
         while ids.shape[1] < self.limit and not bool(done.all()):
-            logits = self.qformer.read_and_write(memory, ids, torch.ones_like(ids)).logits[:, -1]
+            logits = self.qformer.read_and_write(cache, ids, torch.ones_like(ids)).logits[:, -1]
             chosen = choose(ids, logits.float()).argmax(dim=-1)  # (B,)
             ids = torch.cat([ids, chosen[:, None]], dim=1)
             done |= chosen == end

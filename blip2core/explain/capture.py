@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from blip2core.errors import ModelError
+from blip2core.models.transformers_internals import use_eager_attention
 
 ATTENTION_CLASSES = frozenset(
     {
@@ -82,9 +83,8 @@ def private_copy(model: nn.Module, *, shared: Collection[nn.Module] = ()) -> Any
     private = copy.deepcopy(model, {id(value): value for value in kept})
     left_out = {id(module) for part in shared for module in part.modules()}
     for module in private.modules():
-        config = getattr(module, "config", None)
-        if config is not None and id(module) not in left_out:
-            config._attn_implementation = "eager"
+        if id(module) not in left_out:
+            use_eager_attention(module)
     return private
 
 

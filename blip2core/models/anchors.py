@@ -18,11 +18,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerAttention
 
 from blip2core.errors import ModelError
 from blip2core.models.cross_attention_cache import attend_cached
 from blip2core.models.qformer import Stage1QFormer
+from blip2core.models.transformers_internals import Blip2QFormerAttention
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def anchor_queries(
             block = layer.crossattention
             _open_values(block, vision)
             reached[at] = _anchor(block, hidden, vision, detectors, cells, mass)
-            hidden = attend_cached(block, hidden, *model.remember(vision).layers[at])
+            hidden = attend_cached(block, hidden, *model.cross_attention_cache(vision).layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
     model.train(training)
     if min(reached.values()) < mass / 2:

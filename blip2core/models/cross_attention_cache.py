@@ -9,11 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.blip_2.modeling_blip_2 import (
-    Blip2QFormerAttention,
-    eager_attention_forward,
-)
+
+from blip2core.models.transformers_internals import Blip2QFormerAttention, attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,8 @@ def attend_cached(
 ) -> Tensor:
     """One cross-attention block on ready keys and values: (B, Q, D) -> (B, Q, D)."""
     inner = attention.attention
-    attend = ALL_ATTENTION_FUNCTIONS.get_interface(
-        inner.config._attn_implementation, eager_attention_forward
-    )
-    seen, _ = attend(
-        inner,
-        split_heads(inner.query(queries), inner.num_attention_heads),
-        keys,
-        values,
-        None,
-        dropout=inner.attention_dropout if inner.training else 0.0,
-        scaling=inner.scaling,
-    )
+    asked = split_heads(inner.query(queries), inner.num_attention_heads)
+    seen = attend(inner, asked, keys, values)
     output: Tensor = attention.output(seen.flatten(2), queries)
     return output
 

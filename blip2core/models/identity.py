@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from blip2core.models.specs import ModelSpec
+from blip2core.models.transformers_internals import commit_of
 from blip2core.models.vision import VisionEncoder
 
 
@@ -33,7 +34,7 @@ def revision_of(model: LoadedModel) -> str:
     checkpoint = model.spec.checkpoint
     if isinstance(checkpoint, Path):
         return _weights_hash(*(_version(file) for file in _weight_files(checkpoint)))
-    return getattr(model.model.config, "_commit_hash", None) or model.spec.revision
+    return commit_of(model.model) or model.spec.revision
 
 
 def dtype_of(model: LoadedModel) -> str:

@@ -23,12 +23,15 @@ from transformers import (
     Blip2QFormerModel,
     Blip2VisionModel,
 )
-from transformers.models.bert.modeling_bert import BertPredictionHeadTransform
-from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerLayer, Blip2TextEmbeddings
 
 from blip2core.errors import ModelError
 from blip2core.models.cross_attention_cache import CrossAttentionCache, attend_cached, split_heads
 from blip2core.models.masks import text_mask, writing_mask
+from blip2core.models.transformers_internals import (
+    BertPredictionHeadTransform,
+    Blip2QFormerLayer,
+    Blip2TextEmbeddings,
+)
 
 Attention = Literal["eager", "sdpa"]
 
@@ -39,7 +42,7 @@ STAGE1_ONLY = ("temperature", "itg_bias", "itg_transform.")
 
 
 def attention_for(device: torch.device | str) -> Attention:
-    """The faster attention for training: on a CPU the backward pass of SDPA is the slow one."""
+    """Return the faster attention for training: on a CPU the backward pass of SDPA is slow."""
     return "sdpa" if torch.device(device).type == "cuda" else "eager"
 
 
@@ -116,8 +119,8 @@ class Stage1QFormer(nn.Module):
 
     # the passes -------------------------------------------------------------------------------
 
-    def remember(self, vision: Tensor) -> CrossAttentionCache:
-        """(B, P, V) -> keys and values of each image, for any number of passes over it."""
+    def cross_attention_cache(self, vision: Tensor) -> CrossAttentionCache:
+        """Return the keys and values of B images (B, P, V), for any number of passes over them."""
         layers = {}
         for at, layer in enumerate(self.qformer.encoder.layer):
             if layer.has_cross_attention:
@@ -130,8 +133,8 @@ class Stage1QFormer(nn.Module):
 
     def encode_image(self, vision: Tensor | CrossAttentionCache) -> Tensor:
         """(B, P, V) -> (B, Q, D) query outputs; no text is involved."""
-        memory = self._memory(vision)
-        return self._run(self._queries(memory), None, memory)
+        cache = self._cache_of(vision)
+        return self._run(self._queries(cache), None, cache)
 
     def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """(B, T), (B, T) -> (B, T, D) text outputs; no image is involved."""
@@ -144,10 +147,10 @@ class Stage1QFormer(nn.Module):
 
         `ids` and `mask` are (B, T); position 0 of `ids` is replaced by [DEC] here.
         """
-        memory = self._memory(vision)
+        cache = self._cache_of(vision)
         ids = torch.cat([torch.full_like(ids[:, :1], self.decoder_token_id), ids[:, 1:]], dim=1)
-        hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(memory))
-        hidden = self._run(hidden, writing_mask(mask, queries=self.num_query_tokens), memory)
+        hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(cache))
+        hidden = self._run(hidden, writing_mask(mask, queries=self.num_query_tokens), cache)
         return ReadAndWrite(
             queries=hidden[:, : self.num_query_tokens],
             logits=self.itg_head(hidden[:, self.num_query_tokens :]),
@@ -155,10 +158,10 @@ class Stage1QFormer(nn.Module):
 
     def itm_logits(self, vision: Tensor | CrossAttentionCache, ids: Tensor, mask: Tensor) -> Tensor:
         """B images with B texts (B, T) -> (B, 2) logits of "does not match" and "matches"."""
-        memory = self._memory(vision)
-        hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(memory))
+        cache = self._cache_of(vision)
+        hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(cache))
         seen = text_mask(mask, queries=self.num_query_tokens)
-        queries = self._run(hidden, seen, memory)[:, : self.num_query_tokens]
+        queries = self._run(hidden, seen, cache)[:, : self.num_query_tokens]
         logits: Tensor = self.itm_head(queries).mean(dim=1)
         return logits
 
@@ -184,26 +187,26 @@ class Stage1QFormer(nn.Module):
 
     # inside -----------------------------------------------------------------------------------
 
-    def _memory(self, vision: Tensor | CrossAttentionCache) -> CrossAttentionCache:
-        return self.remember(vision) if isinstance(vision, Tensor) else vision
+    def _cache_of(self, vision: Tensor | CrossAttentionCache) -> CrossAttentionCache:
+        return self.cross_attention_cache(vision) if isinstance(vision, Tensor) else vision
 
-    def _queries(self, memory: CrossAttentionCache) -> Tensor:
-        keys, _ = next(iter(memory.layers.values()))
+    def _queries(self, cache: CrossAttentionCache) -> Tensor:
+        keys, _ = next(iter(cache.layers.values()))
         return self.query_tokens.expand(keys.shape[0], -1, -1)
 
     def _run(
-        self, embedded: Tensor, mask: Tensor | None, memory: CrossAttentionCache | None
+        self, embedded: Tensor, mask: Tensor | None, cache: CrossAttentionCache | None
     ) -> Tensor:
-        """(B, L, D) -> (B, L, D); the first Q positions are queries where there is a memory."""
-        queries = 0 if memory is None else self.num_query_tokens
+        """(B, L, D) -> (B, L, D); the first Q positions are queries where there is an image."""
+        queries = 0 if cache is None else self.num_query_tokens
         hidden: Tensor = self.qformer.dropout(self.qformer.layernorm(embedded))
         for at, layer in enumerate(self.qformer.encoder.layer):
             hidden = layer.attention(hidden, attention_mask=mask)
             looked, text = hidden[:, :queries], hidden[:, queries:]
             parts = []
-            if memory is not None:
+            if cache is not None:
                 if layer.has_cross_attention:
-                    looked = attend_cached(layer.crossattention, looked, *memory.layers[at])
+                    looked = attend_cached(layer.crossattention, looked, *cache.layers[at])
                 parts.append(layer.feed_forward_chunk_query(looked))
             if text.shape[1]:
                 parts.append(layer.feed_forward_chunk(text))
@@ -296,5 +299,5 @@ def copy_text_path(layer: Blip2QFormerLayer) -> None:
 
 
 def is_stage1_only(name: str) -> bool:
-    """Whether a weight of `Stage1QFormer` has no place in transformers' retrieval model."""
+    """Return whether a weight of `Stage1QFormer` has no place in transformers' retrieval model."""
     return name.startswith(STAGE1_ONLY)

@@ -67,8 +67,8 @@ class Stage1Objective(nn.Module):
         """The losses of `batch`; `generator` draws the negatives, alike on every process."""
         world = World.current() if world is None else world
         self.qformer.bound_temperature()
-        memory = self.qformer.remember(batch.vision)
-        queries, logits = self.qformer.read_and_write(memory, batch.ids, batch.mask)
+        cache = self.qformer.cross_attention_cache(batch.vision)
+        queries, logits = self.qformer.read_and_write(cache, batch.ids, batch.mask)
         itg = itg_loss(
             logits, batch.ids, batch.mask, label_smoothing=self.label_smoothing, world=world
         )
@@ -89,13 +89,13 @@ class Stage1Objective(nn.Module):
 
         negatives = sample_hard_negatives(similar, matches, generator=generator, world=world)
         hard = draw_hard_rows(batch, self.hard_text_share, generator=generator, world=world)
-        itm, accuracy = self._itm(batch, memory, negatives, hard, world)
+        itm, accuracy = self._itm(batch, cache, negatives, hard, world)
         return Stage1Losses(itc, itm, itg, accuracy)
 
     def _itm(
         self,
         batch: Stage1Batch,
-        memory: CrossAttentionCache,
+        cache: CrossAttentionCache,
         negatives: Negatives,
         hard: Tensor,
         world: World,
@@ -106,12 +106,12 @@ class Stage1Objective(nn.Module):
         length = wrong_ids.shape[1]
         ids, mask = pad_texts(batch.ids, length), pad_texts(batch.mask, length)
         if world.size == 1:
-            wrong_images = memory.take(negatives.images)
+            wrong_images = cache.take(negatives.images)
         else:
             everyone = world.gather_constant(batch.vision)
-            wrong_images = self.qformer.remember(everyone[negatives.images])
+            wrong_images = self.qformer.cross_attention_cache(everyone[negatives.images])
         scored = self.qformer.itm_logits(
-            CrossAttentionCache.join([memory, wrong_images, memory]),
+            CrossAttentionCache.join([cache, wrong_images, cache]),
             torch.cat([ids, ids, wrong_ids]),
             torch.cat([mask, mask, wrong_mask]),
         )

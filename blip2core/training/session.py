@@ -8,14 +8,14 @@ from types import TracebackType
 
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
-from accelerate.state import AcceleratorState
+from accelerate import Accelerator
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from blip2core.config import TrainConfig
 from blip2core.errors import ConfigError
 from blip2core.models.loading import fast_bfloat16
+from blip2core.models.transformers_internals import forget_accelerator_choices
 from blip2core.training.data import Order
 
 
@@ -28,8 +28,7 @@ def start_session(config: TrainConfig) -> Accelerator:
     torch.manual_seed(config.seed)
     on_cpu = config.device == "cpu" or not torch.cuda.is_available()
     bf16 = config.precision == "bf16" or (config.precision == "auto" and fast_bf16(on_cpu=on_cpu))
-    # accelerate keeps the first choice of a process for ever; here one run may follow another.
-    AcceleratorState._reset_state(reset_partial_state=PartialState().num_processes == 1)
+    forget_accelerator_choices()
     return Accelerator(cpu=on_cpu, mixed_precision="bf16" if bf16 else "no")
 
 

@@ -52,14 +52,14 @@ def test_each_query_looks_at_its_cell_in_every_layer_also_of_new_images() -> Non
 
     model.eval()
     fresh, cells = features(20, seed=2), patch_cells(SIDE * SIDE, 3)
-    memory = model.remember(fresh)
+    cache = model.cross_attention_cache(fresh)
     hidden = model.qformer.layernorm(model.query_tokens).expand(20, -1, -1)
     for at, layer in enumerate(model.qformer.encoder.layer):
         hidden = layer.attention(hidden)
         if layer.has_cross_attention:
             own = own_cell_attention(layer.crossattention, hidden, fresh, cells)
             assert own.mean() > 0.8
-            hidden = attend_cached(layer.crossattention, hidden, *memory.layers[at])
+            hidden = attend_cached(layer.crossattention, hidden, *cache.layers[at])
         hidden = layer.feed_forward_chunk_query(hidden)
 
 

@@ -10,16 +10,7 @@ from blip2core.stickers import paint as painter
 from blip2core.stickers.paint import find_font, paint
 from blip2core.stickers.scene import SIDE, Box, Group, Scene, draw_scene
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES
-
-
-def has_font() -> bool:
-    try:
-        return find_font().is_file()
-    except FontError:
-        return False
-
-
-needs_font = pytest.mark.skipif(not has_font(), reason="fonts-noto-color-emoji is missing")
+from tests.fonts import needs_font
 
 
 def alone(noun: str, colour: str | None = None, place: str = "snow") -> Scene:

@@ -9,8 +9,10 @@ from blip2core.evaluation.suite import measure
 from blip2core.models import load_matcher
 from blip2core.models.specs import CHECKPOINTS
 from blip2core.training.model_card import SEED, WHAT, write_card
+from tests.fonts import needs_font
 
 
+@needs_font
 def test_a_card_holds_what_evaluation_finds(tmp_path: Path) -> None:
     write_card(tmp_path, "stickers-itm", scenes=6)
     card = (tmp_path / "README.md").read_text("utf-8")

@@ -12,6 +12,7 @@ from blip2core.config import UnimodalConfig
 from blip2core.errors import ConfigError
 from blip2core.training import unimodal
 from blip2core.training.tokenizers import train_causal_tokenizer
+from tests.fonts import needs_font
 
 TINY = UnimodalConfig(
     part="image_encoder",
@@ -60,6 +61,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tokenizer: str, tmp_path: Path
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@needs_font
 def test_the_image_encoder_loads_with_plain_transformers(tmp_path: Path) -> None:
     folder = unimodal.run(TINY, tmp_path)
     assert Blip2VisionModel.from_pretrained(folder).config.image_size == 112
