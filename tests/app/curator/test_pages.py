@@ -1,9 +1,13 @@
 """Every other page of the curator, drawn and used."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
+from app import services as shared
 from app.curator.main import PAGE_TITLES
 from app.jobs import ExportJob, Import
 from app.services import Services
@@ -13,7 +17,7 @@ from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
 from blip2core.storage.columns import utc_now
-from blip2core.storage.database import Database
+from blip2core.storage.database import Database, open_database
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
@@ -32,7 +36,20 @@ def test_every_page_draws(open_page: Open) -> None:
         assert open_page(name).main.children
 
 
-def test_empty_studio_shows_the_way(services: Services, open_page: Open, database: Database):
+def test_an_empty_studio_shows_the_way(
+    services: Services, open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = open_database(str(tmp_path / "empty.db"))
+    monkeypatch.setattr(shared, "_shared", [replace(services, database=empty)])
+    for name in ("review", "thresholds", "runs", "export", "people"):
+        told = open_page(name).info
+        assert [one.value for one in told] == ["There is no dataset yet. Import images first."]
+    for name in ("inbox", "feedback", "takedown"):
+        assert open_page(name).main.children
+    empty.close()
+
+
+def test_a_dataset_that_is_not_there_is_no_error(open_page: Open) -> None:
     for name in PAGE_TITLES:
         page = open_page(name, dataset="nothing there")
         assert not page.exception
