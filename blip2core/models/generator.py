@@ -22,7 +22,7 @@ from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
 
-Update = list[list[int]] | list[Generated] | BaseException
+_Update = list[list[int]] | list[Generated] | BaseException
 """What a writing thread tells: tokens so far, the finished texts, or what went wrong."""
 Growing = Yielding[tuple[list[Generated], bool], None, None]
 """Texts so far, and whether they are finished."""
@@ -173,7 +173,7 @@ class Generator:
     def _grow(self, features: ImageFeatures, prompt: str, writing: Writing) -> Growing:
         """The texts about one image after each step, and whether they are finished."""
         abandoned = Event()
-        updates: SimpleQueue[Update] = SimpleQueue()
+        updates: SimpleQueue[_Update] = SimpleQueue()
         writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
 
         def work() -> None:

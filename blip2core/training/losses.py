@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from blip2core.training.distributed import World
 
-IGNORED = -100
+_IGNORED = -100
 ALONE = World()
 
 
@@ -167,13 +167,13 @@ def itg_loss(
 
     Position t predicts token t + 1. Padding is left out; position 0 is never a target.
     """
-    targets = ids.masked_fill(~mask.bool(), IGNORED)[:, 1:]
+    targets = ids.masked_fill(~mask.bool(), _IGNORED)[:, 1:]
     total = functional.cross_entropy(
         logits[:, :-1].flatten(0, 1).float(),
         targets.flatten(),
-        ignore_index=IGNORED,
+        ignore_index=_IGNORED,
         label_smoothing=label_smoothing,
         reduction="sum",
     )
     # with no target at all the sum is 0, and so is the loss
-    return total / world.mean((targets != IGNORED).sum().float()).clamp(min=1 / world.size)
+    return total / world.mean((targets != _IGNORED).sum().float()).clamp(min=1 / world.size)

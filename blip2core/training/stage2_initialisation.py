@@ -28,7 +28,7 @@ from blip2core.training.sticker_pairs import StickerPairs
 
 IMAGES = 3_000
 """Images from which the first projection is computed."""
-EMPTY_WEIGHT = 0.2
+_EMPTY_WEIGHT = 0.2
 """Weight of a cell that holds nothing, as most do."""
 STEPS, BATCH, LEARNING_RATE = 2_400, 64, 1e-3
 
@@ -48,7 +48,7 @@ class Described:
         scenes = [self._source.scene(index) for index in indices]
         word_ids = self._fuser.word_ids(scenes).to(self._embeddings.weight.device)
         full = [[words != NOTHING for _, words in read_cells(scene)] for scene in scenes]
-        weights = torch.where(torch.tensor(full), 1.0, EMPTY_WEIGHT)[..., None]
+        weights = torch.where(torch.tensor(full), 1.0, _EMPTY_WEIGHT)[..., None]
         words = fuse(self._embeddings, word_ids)
         return self._features.read(indices).to(words.device), words, weights.to(words.device)
 
