@@ -26,7 +26,7 @@ def test_each_value_goes_to_its_setting() -> None:
 def test_the_controls_stand_in_that_order() -> None:
     with gr.Blocks():
         controls = build_decoding(40)
-    assert [control.label for control in controls.all] == [
+    assert [control.label for control in controls.inputs] == [
         "Decoding",
         "Max new tokens",
         "Min new tokens",
@@ -37,7 +37,7 @@ def test_the_controls_stand_in_that_order() -> None:
         "Length penalty",
         "Seed",
     ]
-    assert len(DECODING) == len(controls.all)
+    assert len(DECODING) == len(controls.inputs)
 
 
 def test_numbers_of_words_are_whole_and_the_others_are_not() -> None:

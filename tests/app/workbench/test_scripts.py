@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import AppSettings
-from app.workbench import page
 from app.workbench.capfilt_tab import cards
 from app.workbench.scripts import bundle
+from app.workbench.theme import head_script
 from app.workbench.widgets import tables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +35,7 @@ def test_components_start_what_their_module_exports() -> None:
     scripts = {
         "listenToPairs": cards.build_cards().js_on_load,
         "listenToTable": tables.build_table(elem_id="table").js_on_load,
-        "listenToPage": page.page_settings(AppSettings())["head"],
+        "listenToPage": head_script(),
     }
     for name, script in scripts.items():
         assert script.count(f"function {name}(") == 1

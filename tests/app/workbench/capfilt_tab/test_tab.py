@@ -248,7 +248,7 @@ def test_one_image_is_not_several(services: Services, tmp_path: Path) -> None:
 def test_sample_set_begins_at_once(services: Services) -> None:
     pairs = CapFiltSession()
     update = on_samples(ChatSession(), pairs, 0, *ORDERED)
-    assert update.turn == 1 and len(pairs.jobs) == 12 and "0 of 12 images" in update.message
+    assert update.turn == 1 and len(pairs.batch.items) == 12 and "0 of 12 images" in update.message
     wrong = on_samples(ChatSession(), CapFiltSession(), 0, 99, *ORDERED[1:])
     assert wrong.turn == 0 and "from 1 to 8" in wrong.message
 
