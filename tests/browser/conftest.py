@@ -64,6 +64,7 @@ def address(
         for name in ("first-1.png", "second-1.png"):
             draw(samples / name, name)
         patch.setattr("app.workbench.image.panel.SAMPLES", samples)
+        patch.setattr("app.chat.example.SAMPLES", samples)
         services = fake_services(generator, matcher, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
     yield serve_page(page, services.settings)
