@@ -37,7 +37,7 @@ def test_work_gets_the_models_and_its_arguments() -> None:
 
 
 def test_one_piece_of_work_at_a_time() -> None:
-    lane, running, most = engine(), [], []
+    runner, running, most = engine(), [], []
 
     def work(pair: ModelPair, number: int) -> None:
         running.append(number)
@@ -45,7 +45,7 @@ def test_one_piece_of_work_at_a_time() -> None:
         threading.Event().wait(0.02)
         running.remove(number)
 
-    threads = [threading.Thread(target=lane.call, args=(work, "any", n)) for n in range(4)]
+    threads = [threading.Thread(target=runner.call, args=(work, "any", n)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -55,10 +55,10 @@ def test_one_piece_of_work_at_a_time() -> None:
 
 def test_streamed_work_keeps_other_work_waiting() -> None:
     """Also work that was begun and is not read on, as where a browser has left."""
-    lane, done = engine(), threading.Event()
-    numbers = lane.each(count, "any", 3)
+    runner, done = engine(), threading.Event()
+    numbers = runner.each(count, "any", 3)
     next(numbers)
-    other = threading.Thread(target=lambda: lane.call(lambda pair: done.set(), "any"))
+    other = threading.Thread(target=lambda: runner.call(lambda pair: done.set(), "any"))
     other.start()
     assert not done.wait(0.1)
     numbers.close()
@@ -67,9 +67,9 @@ def test_streamed_work_keeps_other_work_waiting() -> None:
 
 
 def test_a_turn_keeps_other_work_waiting() -> None:
-    lane, done = engine(), threading.Event()
-    other = threading.Thread(target=lambda: lane.call(lambda pair: done.set(), "any"))
-    with lane.turn():
+    runner, done = engine(), threading.Event()
+    other = threading.Thread(target=lambda: runner.call(lambda pair: done.set(), "any"))
+    with runner.turn():
         other.start()
         assert not done.wait(0.1)
     assert done.wait(PATIENCE)
@@ -92,32 +92,32 @@ def test_stop_reaches_the_work() -> None:
     "asked", [DecodeConfig(max_new_tokens=9), CaptionRequest(decode=DecodeConfig(max_new_tokens=9))]
 )
 def test_nobody_gets_more_new_tokens_than_the_setting_allows(asked: object) -> None:
-    lane = Engine(FakeModels(FakeGenerator(), None), max_new_tokens=8)
+    runner = Engine(FakeModels(FakeGenerator(), None), max_new_tokens=8)
     with pytest.raises(ConfigError, match=r"max_new_tokens \(9\) must be at most 8"):
-        lane.call(lambda pair, decode: "done", "any", asked)
+        runner.call(lambda pair, decode: "done", "any", asked)
     with pytest.raises(ConfigError, match="BLIP2_MAX_NEW_TOKENS"):
-        next(lane.each(count, "any", asked))
+        next(runner.each(count, "any", asked))
     allowed = DecodeConfig(max_new_tokens=8)
-    assert lane.call(lambda pair, decode: decode, "any", allowed) == allowed
+    assert runner.call(lambda pair, decode: decode, "any", allowed) == allowed
 
 
-def test_stop_and_closing_free_the_lane() -> None:
-    lane, stop = engine(), threading.Event()
-    numbers = lane.each(count, "any", 1000, stop=stop)
+def test_stop_and_closing_free_the_engine() -> None:
+    runner, stop = engine(), threading.Event()
+    numbers = runner.each(count, "any", 1000, stop=stop)
     assert next(numbers) == 0
     stop.set()
     assert list(numbers) == []
-    abandoned = lane.each(count, "any", 1000)
+    abandoned = runner.each(count, "any", 1000)
     next(abandoned)
     abandoned.close()
-    assert lane.call(lambda pair: "free", "any") == "free"
+    assert runner.call(lambda pair: "free", "any") == "free"
 
 
-def test_failed_work_frees_the_lane() -> None:
-    lane = engine()
+def test_failed_work_frees_the_engine() -> None:
+    runner = engine()
     with pytest.raises(ZeroDivisionError):
-        lane.call(lambda pair: 1 / 0, "any")
-    assert lane.call(lambda pair: "free", "any") == "free"
+        runner.call(lambda pair: 1 / 0, "any")
+    assert runner.call(lambda pair: "free", "any") == "free"
 
 
 def spaces(*, zero_gpu: bool) -> dict[str, types.ModuleType]:
@@ -144,9 +144,9 @@ def test_gpu_is_borrowed_where_it_is_lent(monkeypatch: pytest.MonkeyPatch) -> No
     modules = spaces(zero_gpu=True)
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    lane, stop = engine(), threading.Event()
-    assert lane.call(lambda pair: 1, "any") == 1
-    numbers = lane.each(count, "any", 1000, stop=stop)
+    runner, stop = engine(), threading.Event()
+    assert runner.call(lambda pair: 1, "any") == 1
+    numbers = runner.each(count, "any", 1000, stop=stop)
     assert next(numbers) == 0
     stop.set()  # does not reach the process that works, so the page ends it between two values
     assert list(numbers) == []

@@ -20,6 +20,7 @@ from app.serving import alone, server
 from app.serving.gradio_options import page_options
 from app.serving.users import add_user
 from app.settings import AppSettings
+from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from tests.fakes import FakeGenerator, fake_services
 
@@ -149,6 +150,12 @@ def test_device_and_models(monkeypatch: pytest.MonkeyPatch) -> None:
         AppSettings(device="cuda", model="stickers-t5", matcher="stickers-itm")
     )
     assert given == [("cuda", "stickers-itm"), "stickers-t5"]
+
+
+def test_longest_answer_is_the_engines() -> None:
+    engine = services_module.build_services(AppSettings(max_new_tokens=8)).engine
+    with pytest.raises(ConfigError, match="at most 8"):
+        engine.call(lambda pair, decode: None, "stickers-opt", DecodeConfig(max_new_tokens=9))
 
 
 @pytest.mark.parametrize("curator", [True, False])
