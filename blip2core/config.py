@@ -84,7 +84,8 @@ def check_number(num: int, decode: DecodeConfig) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionConfig:
     """How the captioner of CapFilt writes; the defaults are those of the BLIP paper but for `num`,
-    which is 1 there."""
+    which is 1 there.
+    """
 
     num: int = 3
     """Texts written for each image; those that come out the same count once."""

@@ -137,7 +137,9 @@ class FakeGenerator:
                 yield [said(text, written) for text in texts]
             if "!" in texts:
                 raise RuntimeError("no such file: /home/someone/secret")
-            if stop is not None and (stop.is_set() or ENDLESS in texts and written == longest - 1):
+            if stop is not None and (
+                stop.is_set() or (ENDLESS in texts and written == longest - 1)
+            ):
                 stop.wait(PATIENCE)
                 break
         yield [said(text, written, finished=True) for text in texts]

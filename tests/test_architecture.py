@@ -34,7 +34,7 @@ MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}
 APP_BASE = {"settings", "escaping", "basic_auth", "plurals"}
 """Modules of app/ itself that import nothing of its rooms."""
 APP_MAY_IMPORT = {
-    **dict.fromkeys(APP_BASE, set()),
+    **{key: set() for key in APP_BASE},
     "gradio_internals": set(),
     "inference": APP_BASE,
     "chat": APP_BASE | {"inference"},

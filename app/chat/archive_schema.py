@@ -41,11 +41,15 @@ class SavedDecode(_Part):
 
 
 class SavedFeedback(_Part):
+    """What the visitor thought of an answer."""
+
     liked: bool
     reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
 
 
 class SavedTurn(_Part):
+    """A question, its answer, and how it was asked."""
+
     question: Annotated[str, Field(min_length=1, max_length=2000)]
     answer: BoundedText
     state: Literal["answered", "stopped", "failed"]
@@ -65,6 +69,8 @@ class SavedTurn(_Part):
 
 
 class SavedImage(_Part):
+    """The image, which lies beside conversation.json."""
+
     file: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}\.[a-z]{3,4}$")]
     """Its name beside conversation.json; a plain name, no path."""
     name: Name
@@ -75,6 +81,8 @@ class SavedImage(_Part):
 
 
 class SavedConversation(_Part):
+    """All of conversation.json."""
+
     format: Literal["blip2-conversation"] = "blip2-conversation"
     version: Literal[1] = 1
     saved_at: datetime

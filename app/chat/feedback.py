@@ -56,7 +56,6 @@ def feedback_on(session: ChatSession, entry: ChatTurn) -> AnswerFeedback:
 
 def keep_in(database: Database) -> KeepFeedback:
     """Return a function that stores a rating in a database before it returns."""
-
     from blip2core.storage.feedback import Opinion, add_feedback, drop_feedback
 
     def keep(feedback: AnswerFeedback) -> None:

@@ -92,7 +92,8 @@ def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Ser
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.02)
-    shown = "localhost" if host in ("0.0.0.0", "::") else host
+    everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound
+    shown = "localhost" if host in everywhere else host
     return Served(
         address=f"http://{shown}:{listener.getsockname()[1]}/", server=server, thread=thread
     )

@@ -1,5 +1,6 @@
 """ES modules as one script for the browser: what Gradio runs is the body of a function, in which
-`import` and `export` cannot be used."""
+`import` and `export` cannot be used.
+"""
 
 from __future__ import annotations
 

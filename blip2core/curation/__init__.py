@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AppliedRules",
+    "CapFiltStep",
     "Imported",
     "Preview",
-    "CapFiltStep",
     "apply_rules",
     "decided_items",
     "import_images",

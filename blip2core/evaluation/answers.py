@@ -15,7 +15,8 @@ from blip2core.stickers.captions import noun_of
 
 def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
     """Hit rate of the nouns with its 95 % interval, and of chance; `picture_share` is the mean
-    part of a noun's attention that lay on the image rather than on words."""
+    part of a noun's attention that lay on the image rather than on words.
+    """
     hits: list[bool] = []
     areas: list[float] = []
     shares: list[float] = []

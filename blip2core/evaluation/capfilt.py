@@ -158,7 +158,8 @@ def measure_sets(
     web: WebGallery, beside: Listed, written: dict[str, Listed], several: Listed
 ) -> Figures:
     """The data set that each way of bootstrapping gives: texts, share that is right, and images
-    with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC."""
+    with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC.
+    """
     figures: dict[str, Figures] = {
         "web": _set(web, beside, None),
         "web, filtered": _set(web, beside, RULES),
@@ -178,8 +179,7 @@ def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures
     for scene, text, texts in zip(web.gallery.scenes, web.texts, listed, strict=True):
         kept = [one.scored.candidate for one in decide(texts, rules) if one.kept]
         images += bool(kept)
-        for one in kept:
-            right.append(text.right if one.source == "web" else is_true(one.text, scene))
+        right += [text.right if one.source == "web" else is_true(one.text, scene) for one in kept]
     return {"texts": len(right), "right": _mean(right), "pictures": images}
 
 

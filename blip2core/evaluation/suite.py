@@ -86,7 +86,8 @@ def measure(
     matcher: Matcher | None = None,
 ) -> dict[str, Figures]:
     """Figures by task, for models that are loaded. The images are encoded once where both models
-    have the same image encoder. Tasks without a model for them are left out."""
+    have the same image encoder. Tasks without a model for them are left out.
+    """
     figures: dict[str, Figures] = {}
     gallery = None
     if generator is not None:

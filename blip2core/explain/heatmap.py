@@ -71,7 +71,8 @@ class Heatmap:
 
     def share_of_top(self, part: float = SMALL_PART) -> tuple[float, float]:
         """Share of the whole inside the strongest `part` of the patches (at least one), and the
-        part that those really are."""
+        part that those really are.
+        """
         flat = self.values.flatten()
         count = max(1, round(part * len(flat)))
         return float(flat.topk(count).values.sum() / flat.sum()), count / len(flat)

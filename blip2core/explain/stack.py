@@ -125,16 +125,20 @@ def explorer_stack(
 def extra_maps(trace: Trace) -> list[dict[str, Any]]:
     """The maps beside the stack itself, as far as text and gradients allow."""
     maps = [map_part("rollout", rollout(trace))]
-    for query in range(trace.queries):
-        maps.append(map_part("rollout", rollout(trace, Focus(query=query)), query=query))
+    maps += [
+        map_part("rollout", rollout(trace, Focus(query=query)), query=query)
+        for query in range(trace.queries)
+    ]
     if trace.cosines is not None:
         found = METHODS["winner"](trace, Focus())
         maps.append(map_part("winner", found, query=trace.cosines.winner))
     if trace.together is not None and trace.together.cross_gradients is not None:
         for kind, method in (("gradcam", "gradcam"), ("relevance", "relevance"), ("text", "words")):
             maps.append(map_part(kind, METHODS[method](trace, Focus())))
-        for word in range(len(trace.words)):
-            maps.append(map_part("word", METHODS["words"](trace, Focus(word=word)), word=word))
+        maps += [
+            map_part("word", METHODS["words"](trace, Focus(word=word)), word=word)
+            for word in range(len(trace.words))
+        ]
     return maps
 
 

@@ -86,6 +86,7 @@ def is_plain_gif(data: bytes) -> bool:
 
 
 def is_plain_bmp(data: bytes) -> bool:
+    """Return whether a BMP file has its pixels right behind its header and ends where it says."""
     size, pixels = int.from_bytes(data[2:6], "little"), int.from_bytes(data[10:14], "little")
     return size == len(data) and pixels <= BMP_HEADERS
 

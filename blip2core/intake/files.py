@@ -103,6 +103,7 @@ def kind_of(file: NamedFile) -> FileKind:
 
 
 def looks_like_image(head: bytes) -> bool:
+    """Return whether a file begins as an image of a format that is taken."""
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return webp or head.startswith(IMAGE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
 

@@ -16,7 +16,7 @@ invisible characters, halves of pairs, private and unassigned ones, line breaks.
 
 
 def safe_name(name: str, *, limit: int = 120) -> str:
-    """A name for a line of a log or a page: invisible characters are spelled out as \\u202e, and of
+    r"""A name for a line of a log or a page: invisible characters are spelled out as \u202e, and of
     a long name beginning and end stay. It is still text: markup in it has to be escaped.
     """
     if len(name) > 4 * limit:  # before the work, not after
@@ -54,7 +54,7 @@ def base_name(path: str) -> str:
 
 
 def stem(path: str) -> str:
-    """a/b.c.jpg -> a/b.c"""
+    """Return a path without its suffix: a/b.c.jpg -> a/b.c."""
     return path[: len(path) - len(suffix(path))]
 
 

@@ -147,7 +147,7 @@ def _limit(name: str, limits: Limits) -> int | None:
 
 
 def _key(name: str) -> tuple[str, str]:
-    """a/b.seg.png -> a/b, .seg.png"""
+    """Return key and suffix of a member: a/b.seg.png -> a/b, .seg.png."""
     key, dot, end = base_name(name).partition(".")
     return f"{dirname(name)}/{key}", (dot + end).lower()
 

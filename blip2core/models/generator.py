@@ -56,13 +56,15 @@ class Generator:
     @property
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt),
-        the image's own already taken off."""
+        the image's own already taken off.
+        """
         return self.reader.context_limit
 
     @property
     def image_tokens(self) -> int:
         """Soft words that an image takes in front of the prompt; BLIP, which looks at the image
-        by cross-attention, has none."""
+        by cross-attention, has none.
+        """
         return self.reader.image_tokens
 
     @cached_property

@@ -55,7 +55,8 @@ class Reader:
 
     def prompt_room(self, new_tokens: int) -> int:
         """Tokens there are for a prompt beside `new_tokens` new ones; an encoder-decoder writes
-        those elsewhere."""
+        those elsewhere.
+        """
         return self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
 
     def token_ids(self, text: str) -> list[int]:

@@ -55,4 +55,5 @@ def read_stage1_state(folder: Path) -> tuple[dict[str, Tensor], int]:
     if not path.is_file():
         raise ModelError(f"{folder} has no {FILE}: it holds no temperature and no writing head.")
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, int(file.metadata()[_DECODER])
+        names = file.keys()  # safe_open is no mapping
+        return {name: file.get_tensor(name) for name in names}, int(file.metadata()[_DECODER])

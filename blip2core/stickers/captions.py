@@ -101,7 +101,7 @@ class Caption:
         for index in order:
             claim = _CHANGERS[kind](self.claims[index], scene, rng, held_out)
             if claim is not None:
-                claims = self.claims[:index] + (claim,) + self.claims[index + 1 :]
+                claims = (*self.claims[:index], claim, *self.claims[index + 1 :])
                 return replace(self, claims=claims)
         return None
 

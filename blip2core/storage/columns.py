@@ -46,6 +46,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def utc_now() -> datetime:
+    """Return the time now, with its zone."""
     return datetime.now(UTC)
 
 

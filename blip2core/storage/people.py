@@ -50,6 +50,7 @@ def get_or_create_annotator(
 
 
 def list_annotators(session: Session) -> list[Annotator]:
+    """Return everybody who ever decided, by name."""
     return list(session.scalars(select(Annotator).order_by(Annotator.handle)))
 
 

@@ -226,6 +226,7 @@ def list_problems(
 
 
 def count_problems(session: Session, *, run_id: int) -> int:
+    """Return how many inputs of a run could not be used."""
     query = select(func.count()).select_from(RunProblem).where(RunProblem.run_id == run_id)
     return session.scalar(query) or 0
 

@@ -97,7 +97,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
 def _accepted(
     session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """image -> its rows, oldest text first; of texts that say the same, only the oldest."""
+    """Image -> its rows, oldest text first; of texts that say the same, only the oldest."""
     dataset = session.get_one(Dataset, dataset_id)
     refused = _refused_words(session, dataset_id, images)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")

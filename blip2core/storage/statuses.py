@@ -124,7 +124,7 @@ def _effective(session: Session, item_ids: Sequence[int]) -> list[tuple[int, int
 
 
 def _effective_audits(session: Session, item_ids: Sequence[int]) -> dict[int, int]:
-    """item -> the newest decision of the batch that drew it for an audit, if not undone."""
+    """Item -> the newest decision of the batch that drew it for an audit, if not undone."""
     undone = aliased(Batch)
     query = (
         select(AuditItem.item_id, func.max(DecisionEvent.id))

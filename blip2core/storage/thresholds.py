@@ -67,7 +67,7 @@ def score_histogram(
 def kept_counts(
     session: Session, *, dataset_id: int, threshold: float, head: Head = "itm"
 ) -> dict[str, tuple[int, int]]:
-    """source -> (texts at or above the threshold, all scored texts)."""
+    """Source -> (texts at or above the threshold, all scored texts)."""
     query = (
         select(Caption.source, func.count().filter(Score.value >= threshold), func.count())
         .join(Caption, Caption.id == Score.caption_id)

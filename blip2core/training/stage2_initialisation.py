@@ -77,7 +77,8 @@ def start_described(model: Stage2Model, data: Data, tokenizer: Any, *, steps: in
 
 def unexplained(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
     """(N, C, E) vectors, (N, C, E) wanted ones, (N, C, 1) -> weighted share of unexplained
-    variance, ()."""
+    variance, ().
+    """
     spread = (words - words.mean(dim=(0, 1))).square()
     return ((soft - words).square() * weights).sum() / (spread * weights).sum()
 

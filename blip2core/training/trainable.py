@@ -35,7 +35,7 @@ class Learner(Protocol):
     processor: Any
 
     def batches(self, data: Data, order: Order) -> Callable[[int], Any]:
-        """step -> its batch, on the CPU."""
+        """Step -> its batch, on the CPU."""
 
     def losses(self, module: Any, batch: Any, step: int, device: torch.device) -> Losses:
         """The losses of a batch; `module` is `self.module`, wrapped for several processes."""

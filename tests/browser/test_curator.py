@@ -224,32 +224,31 @@ def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(
     rows = [f'"<svg onload=alert(1)>.png","{text}"\n' for text in texts]
     table.write_text("file,text\n" + "".join(rows), "utf-8")
     asked, dialogs = [], []
-    with studio(tmp_path / "data") as address:
-        with curator(browser, address, "") as tab:
-            tab.on("request", lambda request: asked.append(request.url))
-            tab.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
-            tab.reload()
-            tab.get_by_label("Into the dataset").fill("hostile")
-            tab.get_by_text("Then caption and filter them").click()
-            expect(tab.get_by_text("How captions are written")).to_have_count(0)
-            wait_for_rest(tab)
-            uploads = [
-                {"name": "table.csv", "mimeType": "text/csv", "buffer": table.read_bytes()},
-                {
-                    "name": "<svg onload=alert(1)>.png",
-                    "mimeType": "image/png",
-                    "buffer": sample.read_bytes(),
-                },
-            ]
-            tab.locator("input[type=file]").set_input_files(uploads)
-            # While the page is drawn anew, the old button is there too.
-            tab.locator("button:enabled", has_text=re.compile("^Import$")).first.click()
-            expect(tab.get_by_text(re.compile("Import .*: done"))).to_be_visible()
-            tab.goto(f"{address}curator/review?who=<b>eve</b>&dataset=hostile")
-            expect(tab.locator(".text p")).to_have_text(texts)
-            check_verdicts_in_sight(tab)
-            tab.goto(f"{address}curator/review?dataset=hostile&view=grid")
-            expect(tab.get_by_text("javascript:alert(1)").first).to_be_visible()
+    with studio(tmp_path / "data") as address, curator(browser, address, "") as tab:
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
+        tab.reload()
+        tab.get_by_label("Into the dataset").fill("hostile")
+        tab.get_by_text("Then caption and filter them").click()
+        expect(tab.get_by_text("How captions are written")).to_have_count(0)
+        wait_for_rest(tab)
+        uploads = [
+            {"name": "table.csv", "mimeType": "text/csv", "buffer": table.read_bytes()},
+            {
+                "name": "<svg onload=alert(1)>.png",
+                "mimeType": "image/png",
+                "buffer": sample.read_bytes(),
+            },
+        ]
+        tab.locator("input[type=file]").set_input_files(uploads)
+        # While the page is drawn anew, the old button is there too.
+        tab.locator("button:enabled", has_text=re.compile("^Import$")).first.click()
+        expect(tab.get_by_text(re.compile("Import .*: done"))).to_be_visible()
+        tab.goto(f"{address}curator/review?who=<b>eve</b>&dataset=hostile")
+        expect(tab.locator(".text p")).to_have_text(texts)
+        check_verdicts_in_sight(tab)
+        tab.goto(f"{address}curator/review?dataset=hostile&view=grid")
+        expect(tab.get_by_text("javascript:alert(1)").first).to_be_visible()
     assert dialogs == []
     elsewhere = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
     assert elsewhere == []

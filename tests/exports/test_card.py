@@ -43,7 +43,7 @@ def test_long_text_is_cut() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: str) -> None:
-    out, _, pairs = written(name)
+    out, _, _pairs = written(name)
     text = (out / "README.md").read_text("utf-8")
     _, front, body = text.split("---\n", 2)
     told = yaml.safe_load(front)

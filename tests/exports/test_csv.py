@@ -20,7 +20,7 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
 
 
 def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) -> None:
-    out, manifest, pairs = written("csv")
+    out, manifest, _pairs = written("csv")
     frames = [pandas.read_csv(path, dtype=str) for path in out.glob("*.csv")]
     texts = [text for frame in frames for text in frame["text"].dropna()]
     assert not [text for text in texts if text[0] in "=+-@\t\r\n"]

@@ -69,5 +69,5 @@ def test_a_line_break_of_any_kind_stays_inside_its_line(
     text = "a\nb\u2028c\u2029d\x85e\rf"
     out, _, _ = written("imagefolder", make_pairs(1, texts=(text,)))
     whole = (out / "train/metadata.jsonl").read_text("utf-8")
-    assert [json.loads(line)["text"] for line in io.StringIO(whole)][0] == text
+    assert next(json.loads(line)["text"] for line in io.StringIO(whole)) == text
     assert len(whole.splitlines()) == 2

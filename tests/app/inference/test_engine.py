@@ -127,7 +127,7 @@ def spaces(*, zero_gpu: bool) -> dict[str, types.ModuleType]:
     package.granted = []
 
     def lend(duration: int) -> object:
-        def borrow(function):  # noqa: ANN001, ANN202
+        def borrow(function):
             def granted(*args: object) -> object:
                 package.granted.append((function.__name__, duration))
                 return function(*args)

@@ -113,7 +113,7 @@ def test_an_endpoint_opens_what_was_uploaded_and_no_file_of_the_server(
 
 
 @pytest.mark.parametrize(
-    "method, path",
+    ("method", "path"),
     [
         ("GET", "/"),
         ("GET", "/config"),

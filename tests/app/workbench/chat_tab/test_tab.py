@@ -391,9 +391,10 @@ def test_no_replay_of_what_fails(session: ChatSession) -> None:
 
 
 def test_suggestions_are_what_the_model_knows() -> None:
-    assert [state["value"] for state in on_model_change(ChatSession("stickers-opt"))][
-        0
-    ] == "What animal is there?"
+    assert (
+        next(state["value"] for state in on_model_change(ChatSession("stickers-opt")))
+        == "What animal is there?"
+    )
     photos = on_model_change(ChatSession("blip2-opt-2.7b"))
     assert "animal" not in str(photos) and all(state["visible"] for state in photos)
     assert not any(
