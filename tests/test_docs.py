@@ -19,6 +19,12 @@ from tests.fakes import FakeGenerator
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/curating.md").read_text("utf-8")
+PAGES = [
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("docs/index.md", "docs/curating.md", "docs/capfilt.md", "docs/explaining.md"),
+]
+EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
+"""What the examples in CONTRIBUTING.md add."""
 HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
 
 
@@ -134,7 +140,27 @@ def test_folders_of_the_readme_are_there() -> None:
         folder = ROOT / name if not line.startswith(" ") else folder
 
 
-def test_changes_begin_with_this_version() -> None:
+def test_changes_begin_with_what_is_unreleased_and_this_version() -> None:
     version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == version[1]
+    versions = re.findall(r"^## \[(.*?)\](?: - (\d{4}-\d\d-\d\d))?$", changes, re.MULTILINE)
+    assert versions[0] == ("Unreleased", "")
+    assert versions[1][0] == version[1]
+    assert all(day for _, day in versions[1:])
+    assert f"\nversion: {version[1]}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_an_image_is_called_an_image(file: str) -> None:
+    text = (ROOT / file).read_text("utf-8").replace("home > pictures >", "")
+    assert re.findall(r"(?i)\bpictures?\b", text) == []
+
+
+@pytest.mark.parametrize("file", PAGES)
+def test_files_that_the_documentation_names_are_there(file: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / file).read_text("utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!http|#)([^)#\s]+)", text)
+    named = re.findall(r"`((?:app|blip2core|docs|tests|\.ci)/[\w./-]+)`", text)
+    missing = [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert [name for name in missing if Path(name).name not in EXAMPLE_FILES] == []

@@ -63,6 +63,7 @@ def test_encoder_decoder_rows_are_those_of_the_decoder(
     seen = trace_answer(tiny_t5_generator, features, PROMPT, tokens)
     model, processor = tiny.blip2(tiny.T5)
     model.language_model.set_attn_implementation("eager")
+    model.language_model.decoder.set_attn_implementation("eager")  # transformers 5.17 leaves it
     ids = torch.tensor([processor.tokenizer(PROMPT).input_ids])
     words = model.language_model.get_input_embeddings()(ids)
     output = model.language_model(
