@@ -132,6 +132,8 @@ def advance(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
     page = read_page(context, rules, review.cursor)
     if not page.entries and review.cursor is not None:  # what was left out may have come back
         page = read_page(context, rules, None)
+    if page.next and [entry.item_id for entry in page.entries] == [review.item_id]:
+        page = read_page(context, rules, page.next)
     following = [entry for entry in page.entries if entry.item_id != review.item_id]
     left = review.item_id
     if left is not None:
@@ -191,7 +193,7 @@ def _queue_page(context: DatasetContext, rules: ReviewRules, cursor: str | None)
             where=rules.where,
             seed=context.annotator_id,
             after=cursor,
-            limit=2,
+            limit=1,
         )
 
 
@@ -202,7 +204,7 @@ def _second_queue_page(context: DatasetContext, rules: ReviewRules, cursor: str 
             dataset_id=context.dataset_id,
             annotator_id=context.annotator_id,
             after=cursor,
-            limit=2,
+            limit=1,
         )
 
 

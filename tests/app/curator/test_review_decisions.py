@@ -18,6 +18,7 @@ from app.curator.review_session import (
     ReviewSession,
     advance,
     current,
+    next_undone,
     show_item,
     undecided_texts,
 )
@@ -26,6 +27,7 @@ from blip2core.errors import ConflictError
 from blip2core.storage.cards import Card, card, save_draft, take_lease
 from blip2core.storage.database import Database
 from blip2core.storage.people import get_or_create_annotator
+from blip2core.storage.review import review_queue
 from blip2core.storage.schema import Annotator, Caption, DecisionEvent, Draft
 from tests.app.curator.conftest import context_of
 
@@ -71,6 +73,24 @@ def test_a_key_that_comes_after_the_next_item_does_nothing(
     assert decisions(database) == []
     assert (review.item_id, review.chosen, review.event, list(review.earlier)) == before
     assert review.message == ""
+
+
+def test_no_item_of_the_queue_is_passed_over(context: DatasetContext, database: Database) -> None:
+    with database.read() as session:
+        page = review_queue(session, dataset_id=1, limit=12)
+    review, seen = ReviewSession(), []
+    for _ in page.entries:
+        advance(context, RULES, review)
+        seen.append(review.item_id)
+    assert seen == [entry.item_id for entry in page.entries] and len(seen) == 12
+
+
+def test_the_next_undone_item_is_another_one(context: DatasetContext) -> None:
+    review = ReviewSession()
+    advance(context, RULES, review)
+    first = review.item_id
+    next_undone(context, RULES, review)
+    assert review.item_id not in (first, None)
 
 
 @pytest.mark.parametrize("name", [{"item": 8}, {"caption": 1}, {"item": None}, {"caption": None}])

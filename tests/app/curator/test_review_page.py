@@ -72,8 +72,7 @@ def test_accept_is_on_disk_and_the_next_comes(open_page: Open, database: Databas
     press(page, "A")
     ((action, item, caption),) = acts(database)
     assert (action, item, text_of(database, caption)) == ("accept", 7, "first text 6")
-    assert item_of(page) == 9  # one of its texts scores 0.53
-    assert "first text 8" in meant(page)
+    assert item_of(page) == 8  # one of its texts scores 0.47
 
 
 def test_reject_takes_the_next_text_until_none_is_left(open_page: Open, database: Database) -> None:

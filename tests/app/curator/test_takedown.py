@@ -96,4 +96,4 @@ def test_review_says_that_an_image_was_taken_down(open_page: Open, database: Dat
         one for one in page.main.get("html") if 'class="text' in one.value
     ]
     next(one for one in page.button if one.label == "Next").click().run()
-    assert page.session_state["review"].item_id == 9
+    assert page.session_state["review"].item_id == 8
