@@ -1,0 +1,66 @@
+"""The tool that mutates the code: what it makes, what it draws, what it leaves out."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cosmic_ray", reason="installed by `make mutants` alone")
+
+from tests.mutation.mutants import Mutant, draw, is_equivalent, mutants_of
+from tests.mutation.run import report
+from tests.mutation.run import test_mutant as try_mutant
+
+CODE = """
+def least(a, b):
+    return a if a < b else b
+"""
+
+
+@pytest.fixture
+def mutants(tmp_path: Path) -> list[Mutant]:
+    (tmp_path / "least.py").write_text(CODE)
+    return list(mutants_of(tmp_path, "least.py"))
+
+
+def test_a_mutant_changes_its_line_alone(mutants: list[Mutant]) -> None:
+    (one,) = [mutant for mutant in mutants if mutant.operator == "ReplaceComparisonOperator_Lt_LtE"]
+    assert (one.line, one.definition, one.text) == (3, "least", "return a if a < b else b")
+    assert one.mutated(CODE) == CODE.replace("<", "<=")
+
+
+def test_a_drawing_is_even_and_the_same_for_a_seed(mutants: list[Mutant]) -> None:
+    from dataclasses import replace
+
+    names = ("app/chat/a.py", "app/chat/b.py", "blip2core/storage/c.py")
+    known = [replace(one, module=name) for name in names for one in mutants]
+    drawn = draw(known, 2, seed=1)
+    assert {mutant.package for mutant in drawn} == {"app/chat", "blip2core/storage"}
+    assert draw(known, 2, seed=1) == drawn
+    assert len(draw(known, 1000, seed=1)) == len(known)
+
+
+def test_a_mutant_is_killed_by_a_test_that_fails(mutants: list[Mutant], tmp_path: Path) -> None:
+    (tmp_path / "test_least.py").write_text(
+        "from least import least\ndef test_small():\n    assert least(1, 2) == 1\n"
+    )
+    by_operator = {mutant.operator: mutant for mutant in mutants}
+    same, negated = by_operator["ReplaceComparisonOperator_Lt_LtE"], by_operator["AddNot"]
+    tests = ["test_least.py::test_small"]
+    assert try_mutant(tmp_path, same, tests)["outcome"] == "survived"
+    assert try_mutant(tmp_path, negated, tests)["outcome"] == "killed"
+    assert try_mutant(tmp_path, negated, [])["outcome"] == "untested"
+    assert (tmp_path / "least.py").read_text() == CODE
+
+
+def test_the_report_leaves_out_equivalents_and_knows_its_floors(
+    mutants: list[Mutant], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import asdict
+
+    rows = [asdict(mutant) | {"outcome": "killed"} for mutant in mutants]
+    assert report(rows, (0.75, 0.6)) == 0
+    rows[0]["outcome"] = "survived"
+    assert report(rows[:1], (0.75, 0.6)) == 1 and "survived: least.py:3" in capsys.readouterr().out
+    fields = ("module", "operator", "definition", "text")
+    listed = [{name: rows[0][name] for name in fields}]
+    assert is_equivalent(mutants[0], listed) and not is_equivalent(mutants[1], listed)
