@@ -7,7 +7,7 @@ FIND_POSTGRESQL = command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/de
 FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-chrome; do \
 	command -v "$$name" && break; done
 
-.PHONY: help run test test-browser-code test-slow test-newest test-oldest lint lock docs pretrain \
+.PHONY: help run test test-browser-code test-slow test-newest test-oldest lint lock docs mutants pretrain \
 	clean chromium postgresql
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test-oldest  the same with the oldest"
 	@echo "make lint         mend what ruff can mend, then check types"
 	@echo "make lock         renew the locks, requirements*.txt, from pyproject.toml"
+	@echo "make mutants      change lines, one by one, and see whether a test notices (hours)"
 	@echo "make docs         the documentation as pages, in site/"
 	@echo "make pretrain     the embedded checkpoints again, from nothing"
 	@echo "make clean        remove what these made"
@@ -51,6 +52,10 @@ lint: $(VENV)/.installed-dev
 lock: $(VENV)/.installed-dev
 	@.ci/lock
 
+# ARGUMENTS="--changed main" or "blip2core/storage" goes to tests/mutation/run.py.
+mutants: $(VENV)/.installed-mutants postgresql
+	@$(BIN)/python -m tests.mutation.run $(ARGUMENTS)
+
 docs: $(VENV)/.installed-docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -77,6 +82,10 @@ $(VENV)/.installed: requirements.txt requirements-torch.txt pyproject.toml | $(V
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-mutants: requirements-mutants.txt $(VENV)/.installed-dev
+	@$(PIP) --requirement requirements-mutants.txt
 	@touch $@
 
 $(VENV)/.installed-docs: requirements-docs.txt $(VENV)/.installed
