@@ -53,7 +53,7 @@ def anchor_queries(
         ModelError: The grid fits neither the queries nor the patches.
     """
     if len(vision) < 2:
-        raise ModelError("anchoring needs the features of two pictures at least")
+        raise ModelError("anchoring needs the features of two images at least")
     cells = patch_cells(vision.shape[1] - 1, grid).to(vision.device)
     if grid * grid > model.num_query_tokens:
         raise ModelError(

@@ -158,7 +158,7 @@ class Matcher:
         if features.encoder != self.vision.fingerprint:
             raise ModelError(
                 f"These features come from another image encoder than {self.spec.name}'s: "
-                "encode the pictures with this matcher."
+                "encode the images with this matcher."
             )
         return features.vision.to(self.device)
 

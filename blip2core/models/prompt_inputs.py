@@ -65,7 +65,7 @@ class Reader:
         if self.is_blip:  # [CLS] words [SEP] -> [DEC] words
             return [self.model.config.text_config.bos_token_id, *ids[1:-1]]
         if self.model.config.image_token_index in ids:
-            raise TextError("The prompt contains '<image>', which stands for the picture itself.")
+            raise TextError("The prompt contains '<image>', which stands for the image itself.")
         return ids or [self.model.config.text_config.bos_token_id]
 
     def fitting_ids(self, text: str, new_tokens: int) -> list[int]:

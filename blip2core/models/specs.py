@@ -71,9 +71,9 @@ class ModelSpec:
         return self.parameters * 2 / 1e9
 
 
-STICKERS = "Pictures of the sticker world only: emoji animals, things and fruit on painted places."
+STICKERS = "Images of the sticker world only: emoji animals, things and fruit on painted places."
 STICKER_QUESTIONS = ("What animal is there?", "How many are there?", "Where is it?")
-PHOTOS = "Photographs and web pictures (COCO, Visual Genome, web image-text pairs), in English."
+PHOTOS = "Photographs and web images (COCO, Visual Genome, web image-text pairs), in English."
 MIT = "MIT by its model card; the language model inside has terms of its own: see model card."
 OPT = "MIT by its model card; OPT's own terms allow research only: see model card."
 VICUNA = "Non-commercial (Vicuna weights and training data): see model card."

@@ -161,7 +161,7 @@ def _difference(owner: VisionEncoder, other: VisionEncoder) -> str | None:
     for name in ("size", "image_mean", "image_std", "resample", "rescale_factor"):
         settings = [getattr(e.image_processor, name, None) for e in (owner, other)]
         if settings[0] != settings[1]:
-            return f"The models prepare pictures differently ({name})."
+            return f"The models prepare images differently ({name})."
     for name in ("hidden_act", "layer_norm_eps", "num_attention_heads", "patch_size"):
         settings = [getattr(e.model.config, name) for e in (owner, other)]
         if settings[0] != settings[1]:

@@ -71,7 +71,7 @@ class FilePairs:
                 raise DataError(f"{path}, line {line}: there is no file {image}.")
             texts.setdefault(image, []).extend(_texts(row, path, line))
         if not texts:
-            raise DataError(f"{path} names no picture.")
+            raise DataError(f"{path} names no image.")
         self._images = list(texts)
         self._texts = list(texts.values())
 

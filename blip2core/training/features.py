@@ -120,7 +120,7 @@ def _fill(
             pixels = pixels.to(encoder.device, encoder.dtype)
             features = encoder(pixel_values=pixels).last_hidden_state.to(torch.float16).cpu()
             if not features.isfinite().all():
-                raise ModelError(f"The features of pictures {start} to {stop} do not fit in fp16.")
+                raise ModelError(f"The features of images {start} to {stop} do not fit in fp16.")
             array[start:stop] = features.numpy()
             bar.update(stop - start)
             if number % _SAVE_EVERY == 0 or stop == len(images):
@@ -136,7 +136,7 @@ def _read_header(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
     for name in ("shape", "dtype", "fingerprint"):
         if found.get(name) != expected[name]:
             raise CheckpointError(
-                f"{path} was made from another image encoder, processor or set of pictures "
+                f"{path} was made from another image encoder, processor or set of images "
                 f"(its {name} differs): delete it, or name another cache file."
             )
     return found

@@ -15,7 +15,7 @@ SEED = 1
 WHAT: dict[str, str] = {
     "stickers-opt": "A small BLIP-2 with an OPT-like language model: captions, answers, dialogues.",
     "stickers-t5": "A small BLIP-2 with a T5-like language model: captions, answers, dialogues.",
-    "stickers-itm": "The stage-1 Q-Former of a small BLIP-2: how well a text fits a picture.",
+    "stickers-itm": "The stage-1 Q-Former of a small BLIP-2: how well a text fits an image.",
 }
 CLASSES: dict[str, str] = {
     "stickers-opt": "Blip2ForConditionalGeneration",

@@ -59,7 +59,7 @@ def test_a_line_may_hold_several_captions(write: Callable[[str, str], Path]) -> 
         ("a.jsonl", "[1]", "line 1: this is not a JSON object"),
         ("a.jsonl", '{"image": "red.png", "text": " "}', "line 1: text or caption is missing"),
         ("a.csv", "image,text\nred.png,x\ngone.png,y\n", "line 3: there is no file .*gone.png"),
-        ("a.csv", "image,text\n", "names no picture"),
+        ("a.csv", "image,text\n", "names no image"),
         ("a.txt", "", "must be a .jsonl or a .csv file"),
     ],
 )
