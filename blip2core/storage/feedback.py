@@ -1,12 +1,31 @@
 """What visitors of the chat page think of answers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from blip2core.storage.database import Database
+from blip2core.storage.people import list_annotators
 from blip2core.storage.schema import Feedback
 from blip2core.texts import clean_text
+
+FEEDBACK_COLUMNS = (
+    "id",
+    "created_at",
+    "liked",
+    "reason",
+    "question",
+    "answer",
+    "prompt",
+    "model",
+    "revision",
+    "image_sha256",
+    "annotator",
+)
+_PAGE = 500
+"""Likes and dislikes that are read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +73,19 @@ def list_feedback(
     if before is not None:
         query = query.where(Feedback.id < before)
     return list(session.scalars(query))
+
+
+def feedback_rows(database: Database, *, page: int = _PAGE) -> Iterator[dict[str, object]]:
+    """Yield a row of FEEDBACK_COLUMNS for each like and dislike, newest first."""
+    before: int | None = None
+    while True:
+        with database.read() as session:
+            handles = {person.id: person.handle for person in list_annotators(session)}
+            found = list_feedback(session, before=before, limit=page)
+        for one in found:
+            before = one.id
+            row = {name: getattr(one, name, None) for name in FEEDBACK_COLUMNS}
+            handle = handles.get(one.annotator_id) if one.annotator_id is not None else None
+            yield row | {"created_at": one.created_at.isoformat(), "annotator": handle}
+        if len(found) < page:
+            return

@@ -8,7 +8,8 @@ from itertools import islice
 import streamlit as st
 
 from app.curator.context import PageContext, page_context
-from app.curator.feedback_table import feedback_csv, feedback_rows
+from app.curator.feedback_table import feedback_csv
+from blip2core.storage.feedback import feedback_rows
 
 _ROWS_SHOWN = 200
 

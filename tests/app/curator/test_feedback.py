@@ -3,9 +3,9 @@
 import csv
 import io
 
-from app.curator.feedback_table import FEEDBACK_COLUMNS, feedback_csv, feedback_rows
+from app.curator.feedback_table import feedback_csv
 from blip2core.storage.database import Database
-from blip2core.storage.feedback import Opinion, add_feedback
+from blip2core.storage.feedback import FEEDBACK_COLUMNS, Opinion, add_feedback, feedback_rows
 from blip2core.storage.people import get_or_create_annotator
 from tests.app.curator.conftest import Open
 
