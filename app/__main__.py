@@ -56,7 +56,10 @@ def describe_settings() -> str:
 
 
 def serve(settings: AppSettings) -> tuple[str, Wait]:
-    """What the settings ask for."""
+    """Start both apps, or the workbench alone where BLIP2_CURATOR is 0.
+
+    Return the address, and a function that returns when it is over.
+    """
     if settings.curator:
         return serve_both(settings)
     from app.serving.alone import serve_alone  # loads Gradio and torch, which --help need not

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("app", "blip2core")
-HEAD = """# Every file
+HEAD = """# Every module
 
 Made of the modules' own docstrings by `python docs/write_tree.py`, and checked by a test.
 """

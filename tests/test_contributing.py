@@ -3,14 +3,13 @@
 import hashlib
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import gradio
 import pytest
 from PIL import Image
 
 from app.chat.session import ChatSession
+from app.workbench.page import TABS, build_workbench
 from blip2core import exports
 from blip2core.explain import trace
 from blip2core.models import Matcher
@@ -46,7 +45,7 @@ def test_example_of_a_format_exports(tmp_path: Path, monkeypatch: pytest.MonkeyP
         width=112,
         height=112,
     )
-    monkeypatch.setitem(exports.FORMATS, "lines", example("def write(")["FORMAT"])
+    monkeypatch.setitem(exports.FORMATS, "lines", example("def write(")["LINES"])
     subject = exports.Subject(dataset="web", snapshot="first", content_sha256="0" * 64)
     exports.export_pairs([pair], tmp_path / "out", format="lines", subject=subject)
     [line] = (tmp_path / "out/train.txt").read_text("utf-8").splitlines()
@@ -62,10 +61,18 @@ def test_example_of_a_method_maps(tiny_matcher: Matcher, images: list[Image.Imag
     assert not found.is_flat
 
 
-def test_example_of_a_tab_draws() -> None:
+def test_example_of_a_tab_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     made = example("def build_size_tab(")
-    with gradio.Blocks() as page:
-        panel = SimpleNamespace(session=gradio.State(None))
-        made["build_size_tab"](fake_services(FakeGenerator()), panel)
-    assert "How large is it?" in [block.value for block in page.blocks.values()]
+    monkeypatch.setitem(TABS, "size", ("Size", made["build_size_tab"]))
+    page = build_workbench(fake_services(FakeGenerator()))
+    values = [getattr(block, "value", None) for block in page.blocks.values()]
+    assert "How large is it?" in values
     assert made["describe_size"](ChatSession("stickers-opt")) == "Add an image first."
+
+
+def test_names_stand_in_the_files_that_are_named() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"`([A-Za-z_]+)`\s+(?:in|of)\s+`(\w+/[\w/]+\.py)`", text)
+    assert len(named) > 5
+    for name, file in named:
+        assert re.search(rf"\b{name}\b", (ROOT / file).read_text("utf-8")), (name, file)

@@ -117,7 +117,7 @@ class ChatSession:
             self.offered = self._offered_opening = None
 
     def keep(self) -> None:
-        """Drop what was offered, and keep the conversation."""
+        """Refuse what was offered; the conversation goes on."""
         with self._lock:
             self.offered = self._offered_opening = None
 

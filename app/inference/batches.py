@@ -46,7 +46,7 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
     def __init__(self) -> None:
         self.items: tuple[BatchItem[ItemResult], ...] = ()
         self.run = Event()
-        """Set when nobody waits for the rest of the present work any more."""
+        """Set to stop the work under way."""
         self._task = CancellableTask()
         self._request: BatchRequest | None = None
         self._lock = Lock()

@@ -1,4 +1,7 @@
-"""One login for both apps: HTTP basic authentication in front of everything, websockets too."""
+"""One login for both apps: HTTP basic authentication in front of everything, websockets too.
+
+The workbench alone has the login of Gradio instead, see `alone.py`.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Endpoints:
         mode: DecodingMode = "greedy",
         prompt: str = "",
         seed: int | None = None,
-        max_new_tokens: int = 40,
+        max_new_tokens: int | None = None,
         beams: int = 5,
     ) -> list[dict[str, Any]]:
         """Captions of an image with their scores, likeliest first.
@@ -59,14 +59,15 @@ class Endpoints:
             mode: greedy has one caption to give; sample draws words; beam searches.
             prompt: Words that the captions begin with.
             seed: Same seed, same captions; sample only.
-            max_new_tokens: Longest caption, 1 to 256 tokens.
+            max_new_tokens: Longest caption, 1 to 256 tokens; without it 40, or fewer
+                where the studio allows no more.
             beams: Captions that grow side by side, 2 to 10; beam only.
 
         Returns:
             One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
         """
         with api_errors("No captions"):
-            decode = decoding(mode, max_new_tokens, seed, beams)
+            decode = decoding(mode, max_new_tokens or self._usual, seed, beams)
             request, model = caption_request_from(num, prompt, decode), self._model
             features = encode_for_pair(self._services.engine, model, open_uploaded(image))
             growing = caption_and_score(self._services.engine, model, features, request, Event())
@@ -80,7 +81,7 @@ class Endpoints:
         history: list[list[str]] | None = None,
         mode: DecodingMode = "greedy",
         seed: int | None = None,
-        max_new_tokens: int = 40,
+        max_new_tokens: int | None = None,
     ) -> dict[str, Any]:
         """The answer to a question about an image.
 
@@ -90,13 +91,14 @@ class Endpoints:
             history: Earlier questions with their answers, oldest first, which it builds on.
             mode: How words are chosen: greedy, sample or beam.
             seed: Same seed, same answer; sample only.
-            max_new_tokens: Longest answer, 1 to 256 tokens.
+            max_new_tokens: Longest answer, 1 to 256 tokens; without it 40, or fewer
+                where the studio allows no more.
 
         Returns:
             answer; prompt, as the model read it; dropped, how many turns it had no room for.
         """
         with api_errors("No answer"):
-            decode = decoding(mode, max_new_tokens, seed)
+            decode = decoding(mode, max_new_tokens or self._usual, seed)
             talk, model = conversation(history), self._model
             asked = (short(question), talk, decode)
             features = self._services.engine.call(encode_image, model, open_uploaded(image))
@@ -146,6 +148,10 @@ class Endpoints:
             )
             asked = (features, short(text), method, word)
             return self._services.engine.call(map_attention, self._model, *asked)
+
+    @property
+    def _usual(self) -> int:
+        return self._services.settings.usual_new_tokens
 
     @property
     def _model(self) -> str:

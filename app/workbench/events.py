@@ -30,7 +30,7 @@ SKIP: Update = gr.skip()
 
 
 def components_named(names: Iterable[str], *screens: object) -> list[Component]:
-    """Return the components under these names, each from the first screen that has one.
+    """Return the components under these names, each from the first object with such an attribute.
 
     The names are the fields of the NamedTuple that a handler returns, so that the outputs of an
     event stand in the order of what the handler returns. Raises AttributeError for a name that no

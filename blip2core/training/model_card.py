@@ -48,7 +48,8 @@ From nothing, by `make pretrain`: an image encoder (ViT, 6 layers, 192 wide) lea
 sticker scenes, a language model learned from text alone, and the Q-Former (4 layers, 192 wide, 16
 query tokens) learned in BLIP-2's two stages: contrast, matching and text generation first, then
 language modelling through the language model. Encoder and language model were frozen in both.
-Between the stages the Q-Former was led to describe its cells (`blip2core/training/described.py`).
+Between the stages the Q-Former was led to describe its cells
+(`blip2core/training/stage2_initialisation.py`).
 All scenes and texts are drawn from seeds; training, validation and test seeds do not meet.
 
 These weights were made by the parts of that recipe on two CPU cores in several sittings, with

@@ -134,7 +134,7 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
     format = chosen.selectbox(
         "Format",
         list(FORMATS),
-        format_func=lambda key: _FORMAT_LABELS[key],
+        format_func=lambda key: _FORMAT_LABELS.get(key, key),
         key=f"format-{snapshot.id}",
     )
     act.button(

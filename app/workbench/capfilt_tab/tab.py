@@ -112,7 +112,7 @@ def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
 
 def _build(services: Services, session: gr.State) -> CapFiltTab:
     files, typed = _build_inputs()
-    request = _build_request(services.settings.usual_new_tokens)
+    request = _build_request(services.settings.max_new_tokens)
     pair, samples = _build_begin()
     return CapFiltTab(
         session=session,

@@ -133,7 +133,7 @@ def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpda
 
 
 def on_import(session: ChatSession, upload: dict[str, Any] | None) -> ImportUpdate:
-    """Take a conversation from a file; Gradio has checked that its path is an upload."""
+    """Take a conversation from a file; `read_upload` checks its path."""
     if upload is None:
         return ImportUpdate(*show_panel(session))
     try:

@@ -131,7 +131,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         meter = gr.HTML(elem_id="meter", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
     with gr.Accordion("Settings", open=False):
-        controls = build_controls(services.settings.usual_new_tokens)
+        controls = build_controls(services.settings.max_new_tokens)
     with gr.Accordion("What the model reads", open=False):
         prompt = gr.Textbox(
             label=PROMPT_READ,

@@ -96,7 +96,7 @@ def build_panel(services: Services, session: gr.State) -> ImagePanel:
         arrival.image.shown if arrival.image else None,
         label="Image",
         placeholder="Drop, paste or choose an image",
-        sources=["upload"],  # keys.html adds pasting, wherever the cursor is
+        sources=["upload"],  # keys.js adds pasting, wherever the cursor is
         buttons=[],
         height=250,
         elem_id="image",
@@ -180,7 +180,7 @@ def _wire(panel: ImagePanel, services: Services) -> None:
 
 
 def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdate:
-    """Take a file from the visitor; Gradio has checked that its path is an upload."""
+    """Take a file from the visitor; `read_upload` checks its path."""
     if upload is None:
         return show_panel(session)
     name = str(upload.get("orig_name") or "This file")

@@ -29,7 +29,7 @@ def build_drop_area(*, label: str, elem_id: str) -> gr.File:
 
 
 def uploads_from(files: Sequence[dict[str, Any]] | None) -> list[Upload]:
-    """Return the files as Gradio hands them over; it has checked that each path is an upload."""
+    """Return the files as Gradio hands them over; `read_upload` checks each path."""
     return [
         Upload(path=file["path"], name=str(file.get("orig_name") or Path(file["path"]).name))
         for file in files or ()

@@ -34,9 +34,11 @@ from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, compo
 from app.workbench.inside_tab.explorer import build_explorer
 from app.workbench.shared_components import SharedComponents
 from blip2core.bundled import SAMPLES
+from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
+from blip2core.records import Conversation
 from blip2core.texts import clean_text
 
 EXAMPLE = SAMPLES / "example-inside.json"
@@ -242,12 +244,15 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
 
 def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
     """Return the latest question with its answer, as the model read it; else the caption."""
-    template = services.engine.pair(session.model).generator.spec.template
+    generator = services.engine.pair(session.model).generator
     entry = latest_answered(session)
     if entry is None:
         caption = session.image.caption if session.image else ""
-        return ExplainedAnswer(question="", prompt=template.caption, answer=caption)
-    prompt = entry.prompt or template.question.format(question=entry.question)
+        return ExplainedAnswer(question="", prompt=generator.spec.template.caption, answer=caption)
+    settings = entry.settings
+    template = settings.template(generator.spec.template)
+    asked = (Conversation(), entry.question, settings.decode, template)
+    prompt = entry.prompt or prompt_for(generator, *asked).text
     return ExplainedAnswer(question=entry.question, prompt=prompt, answer=entry.answer)
 
 

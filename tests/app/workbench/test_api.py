@@ -172,3 +172,14 @@ def test_readme_example_prints_what_it_says(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         page.close()
     assert printed.getvalue() == expected
+
+
+def test_without_a_length_the_usual_one_is_asked_for_or_what_the_studio_allows() -> None:
+    for longest, asked in ((256, 40), (8, 8)):
+        generator = FakeGenerator()
+        services = fake_services(generator, FakeMatcher(), max_new_tokens=longest)
+        endpoints = Endpoints(services)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("app.workbench.api.open_uploaded", lambda _: Image.new("RGB", (8, 8)))
+            endpoints.caption({})
+        assert generator.decodes[-1].max_new_tokens == asked

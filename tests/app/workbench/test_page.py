@@ -43,7 +43,19 @@ def test_served_page_is_closed_to_the_outside() -> None:
     assert "<h1>" in str(config["components"])
 
 
-def test_model_events_share_one_lane() -> None:
+@pytest.mark.parametrize(("longest", "usual"), [(256, 40), (100, 40), (8, 8)])
+def test_every_length_starts_at_the_usual_and_ends_where_the_studio_does(
+    longest: int, usual: int
+) -> None:
+    page = build_workbench(fake_services(FakeGenerator(), max_new_tokens=longest))
+    sliders = [
+        block for block in page.blocks.values() if getattr(block, "label", "") == "Max new tokens"
+    ]
+    assert len(sliders) == 3  # chat, captions, CapFilt
+    assert {(slider.maximum, slider.value) for slider in sliders} == {(longest, usual)}
+
+
+def test_model_events_share_one_queue() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     lane = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in lane} == {1}
