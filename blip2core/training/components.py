@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoImageProcessor,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
@@ -21,6 +20,7 @@ from transformers import (
     Blip2QFormerConfig,
     Blip2QFormerModel,
     Blip2VisionModel,
+    BlipImageProcessorPil,
     GenerationConfig,
 )
 from transformers.utils import logging
@@ -56,7 +56,7 @@ def load_vision(name: str, *, attention: str) -> tuple[Any, Any]:
             attn_implementation=attention,
         )
         # As the models do: torchvision's processor, where installed, gives other pixels.
-        return _frozen(encoder), AutoImageProcessor.from_pretrained(name, backend="pil")
+        return _frozen(encoder), BlipImageProcessorPil.from_pretrained(name)
 
 
 def load_language_model(name: str, *, dtype: str, attention: str) -> tuple[Any, Any]:
