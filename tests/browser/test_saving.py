@@ -127,7 +127,7 @@ def test_example_is_there_before_any_model(
         expect(journey.page.get_by_text("An example, answered by stickers-opt")).to_be_visible()
         expect(journey.answers).to_have_text(["a snail", "a cap", "yellow"])
         expect(journey.shown).to_be_visible()
-        expect(journey.caption).to_have_value("an image of a yellow cap and a snail in the city")
+        expect(journey.caption).to_have_value("a picture of a yellow cap and a snail in the city")
         expect(journey.page.locator("#model")).to_contain_text("loading")
         journey.upload(image)
         expect(journey.answers).to_have_count(0)
