@@ -49,6 +49,7 @@ def test_there_and_back_and_asked_again(
 ) -> None:
     generator.answers |= {"Who?": "a dog", "Where?": "on the beach"}
     journey.upload(image)
+    expect(journey.caption).not_to_have_value("")  # no question is taken before the image is there
     for question in ("Who?", "Where?"):
         expect(journey.ask(question)).to_have_text(generator.answers[question])
     expect(journey.stop).to_be_hidden()
