@@ -120,7 +120,7 @@ def test_cells_are_numbered_row_by_row() -> None:
 def test_a_grid_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match="needs 9 queries"):
         anchor_queries(build(queries=8), features(2, seed=1), grid=3)
-    with pytest.raises(ModelError, match="two pictures"):
+    with pytest.raises(ModelError, match="two images"):
         anchor_queries(build(queries=9), features(1, seed=1), grid=3)
     with pytest.raises(ModelError, match="15 patches"):
         patch_cells(15, 2)

@@ -22,11 +22,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
+from xml.etree import ElementTree
 
 from coverage import CoverageData
 
@@ -38,8 +39,12 @@ PACKAGES = ("app", "blip2core")
 LEFT_OUT = ("migrations/versions", "/__main__.py", "app/space.py")
 """Parts of paths of files that are not mutated: run once, or in a process of their own."""
 WORKERS = 2
-SECONDS = 600
-"""After so long a mutant counts as killed: it hangs."""
+TIMES = "times.xml"
+"""How long each test took when the coverage was measured."""
+PATIENCE = 5.0
+"""A mutant hangs, and counts as killed, after so many times what its tests take without it."""
+STARTING = 120.0
+"""Seconds added to that, for what pytest and the libraries take to start."""
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
 
 
@@ -59,7 +64,7 @@ def main() -> int:
     drawn = draw(mutants, count, arguments.seed)
     print(f"{len(drawn)} of {len(mutants)} mutants in {len(modules)} modules", flush=True)
     covering = covering_tests()
-    results = test_all(drawn, covering, arguments.hours * 3600)
+    results = test_all(drawn, covering, read_times(OUT / TIMES), arguments.hours * 3600)
     return report(results, floor=(0.75, 0.60) if whole else (0.85, 0.85))
 
 
@@ -93,6 +98,7 @@ def covering_tests() -> dict[str, dict[int, list[str]]]:
         command = [argument for argument in PYTEST if argument != "-x"]
         command += ["--ignore=tests/browser", "--cov-context=test", "--cov-report="]
         command += [f"--cov={package}" for package in PACKAGES]
+        command += [f"--junitxml={OUT / TIMES}"]
         environment = os.environ | {"COVERAGE_FILE": str(data)}
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
         stamp.write_text(digest.hexdigest())
@@ -110,14 +116,26 @@ def read_contexts(data: Path) -> dict[str, dict[int, list[str]]]:
     for file in known.measured_files():
         lines = known.contexts_by_lineno(file)
         found[str(Path(file).relative_to(ROOT))] = {
-            line: sorted({context.partition("|")[0] for context in contexts if context})
+            line: sorted({context.rpartition("|")[0] for context in contexts if context})
             for line, contexts in lines.items()
         }
     return found
 
 
+def read_times(file: Path) -> dict[str, float]:
+    """Return the seconds that each test took, by its id, from a JUnit report of pytest."""
+    found = {}
+    for case in ElementTree.parse(file).iter("testcase"):
+        module = case.attrib["classname"].replace(".", "/")
+        found[f"{module}.py::{case.attrib['name']}"] = float(case.attrib["time"])
+    return found
+
+
 def test_all(
-    mutants: Sequence[Mutant], covering: dict[str, dict[int, list[str]]], seconds: float
+    mutants: Sequence[Mutant],
+    covering: dict[str, dict[int, list[str]]],
+    times: dict[str, float],
+    seconds: float,
 ) -> list[dict[str, object]]:
     """Test each mutant once, two at a time; return the results, also of an earlier run."""
     file = OUT / "results.jsonl"
@@ -135,7 +153,8 @@ def test_all(
             return None
         tree = trees.get()
         try:
-            row |= test_mutant(tree, mutant, covering.get(mutant.module, {}).get(mutant.line, []))
+            tests = covering.get(mutant.module, {}).get(mutant.line, [])
+            row |= test_mutant(tree, mutant, {test: times[test] for test in tests if test in times})
         finally:
             trees.put(tree)
         with file.open("a") as stream:
@@ -160,8 +179,12 @@ def copy_of_tree(folder: Path) -> Path:
     return folder
 
 
-def test_mutant(tree: Path, mutant: Mutant, tests: Sequence[str]) -> dict[str, object]:
-    """Return the `outcome` (killed, survived, untested, nothing) and the seconds it took."""
+def test_mutant(tree: Path, mutant: Mutant, tests: Mapping[str, float]) -> dict[str, object]:
+    """Return the `outcome` (killed, survived, untested, nothing) and the seconds it took.
+
+    `tests` are those that run the line, each with the seconds it takes without the change. The
+    tests of the module's own folder come first, and there the quick ones: most mutants fall there.
+    """
     if not tests:
         return {"outcome": "untested", "tests": 0, "seconds": 0.0}
     path = tree / mutant.module
@@ -170,7 +193,7 @@ def test_mutant(tree: Path, mutant: Mutant, tests: Sequence[str]) -> dict[str, o
     if mutated is None or mutated == code:
         return {"outcome": "nothing", "tests": 0, "seconds": 0.0}
     own = mutant.module.removeprefix("blip2core/").rpartition("/")[0]
-    ordered = sorted(tests, key=lambda test: f"tests/{own}/" not in test)  # the likeliest first
+    ordered = sorted(tests, key=lambda test: (f"tests/{own}/" not in test, tests[test]))
     began = time.monotonic()
     path.write_text(mutated, "utf-8")
     try:
@@ -181,7 +204,7 @@ def test_mutant(tree: Path, mutant: Mutant, tests: Sequence[str]) -> dict[str, o
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=STARTING + PATIENCE * sum(tests.values()),
             check=False,
         )
         outcome = "survived" if run.returncode == 0 else "killed"

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("cosmic_ray", reason="installed by `make mutants` alone")
 
 from tests.mutation.mutants import Mutant, draw, is_equivalent, mutants_of
-from tests.mutation.run import report
+from tests.mutation.run import read_times, report
 from tests.mutation.run import test_mutant as try_mutant
 
 CODE = """
@@ -45,11 +45,20 @@ def test_a_mutant_is_killed_by_a_test_that_fails(mutants: list[Mutant], tmp_path
     )
     by_operator = {mutant.operator: mutant for mutant in mutants}
     same, negated = by_operator["ReplaceComparisonOperator_Lt_LtE"], by_operator["AddNot"]
-    tests = ["test_least.py::test_small"]
+    tests = {"test_least.py::test_small": 0.01}
     assert try_mutant(tmp_path, same, tests)["outcome"] == "survived"
     assert try_mutant(tmp_path, negated, tests)["outcome"] == "killed"
-    assert try_mutant(tmp_path, negated, [])["outcome"] == "untested"
+    assert try_mutant(tmp_path, negated, {})["outcome"] == "untested"
     assert (tmp_path / "least.py").read_text() == CODE
+
+
+def test_tests_are_known_by_their_ids(tmp_path: Path) -> None:
+    report = tmp_path / "times.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.chat.test_a" name="test_b[x|y]"'
+        ' time="0.250"/></testsuite></testsuites>'
+    )
+    assert read_times(report) == {"tests/chat/test_a.py::test_b[x|y]": 0.25}
 
 
 def test_the_report_leaves_out_equivalents_and_knows_its_floors(
