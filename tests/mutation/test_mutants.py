@@ -56,7 +56,8 @@ def test_tests_are_known_by_their_ids(tmp_path: Path) -> None:
     report = tmp_path / "times.xml"
     report.write_text(
         '<testsuites><testsuite><testcase classname="tests.chat.test_a" name="test_b[x|y]"'
-        ' time="0.250"/></testsuite></testsuites>'
+        ' time="0.250"/><testcase classname="tests.chat.test_a" name="test_c" time="1">'
+        "<failure/></testcase></testsuite></testsuites>"
     )
     assert read_times(report) == {"tests/chat/test_a.py::test_b[x|y]": 0.25}
 
