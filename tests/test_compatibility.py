@@ -61,8 +61,8 @@ def test_a_snapshot_is_written_again_byte_for_byte(
 
 def test_a_conversation_is_opened_with_its_answers_and_ratings() -> None:
     opened = unpack((OLD / "conversation.zip").read_bytes())
-    assert [entry.answer for entry in opened.entries] == ["a snail", "a cap", "yellow", "yellow"]
-    rating = opened.entries[-1].verdict
+    assert [turn.answer for turn in opened.turns] == ["a snail", "a cap", "yellow", "yellow"]
+    rating = opened.turns[-1].rating
     assert rating is not None and (rating.liked, rating.reason) == (False, "It is grey.")
 
 

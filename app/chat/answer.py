@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.chat.conversation import ChatTurn
-from app.chat.features import generator_features, topic_image
+from app.chat.features import generator_features
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
@@ -34,19 +34,19 @@ class PartialAnswer:
     """Since the model was asked."""
 
 
-def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[None]:
-    """Let an entry grow until it is answered or stopped; yields at each change."""
+def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[None]:
+    """Let a turn grow until it is answered or stopped; yields at each change."""
     model = session.model  # another one may be chosen meanwhile, for the next question
     pair = engine.pair(model)
     for _ in wait_until_loaded(pair.loading):
-        if not session.change(entry.number, state="loading"):
+        if not session.change(turn.number, state="loading"):
             return
         yield
     generator, conversation = pair.generator, session.conversation
-    features = generator_features(engine, session, topic_image(session), model)
-    prompt = turn_prompt(generator, conversation, entry)
+    features = generator_features(engine, session, session.current_image(), model)
+    prompt = turn_prompt(generator, conversation, turn)
     if not session.change(
-        entry.number,
+        turn.number,
         state="answering",
         dropped=prompt.dropped,
         prompt=prompt.text,
@@ -55,31 +55,31 @@ def answer(engine: Engine, session: ChatSession, entry: ChatTurn) -> Iterator[No
     ):
         return
     yield
-    for settings in attempts(entry.settings):
-        session.change(entry.number, settings=settings, note=_note(entry.settings, settings))
+    for settings in attempts(turn.settings):
+        session.change(turn.number, settings=settings, note=_note(turn.settings, settings))
         answers = stream_answer(
-            engine, model, features, prompt.text, settings.decode, stop=entry.stop
+            engine, model, features, prompt.text, settings.decode, stop=turn.stop
         )
         try:
             with closing(answers):
                 for part in answers:
-                    if not session.change(entry.number, answer=part.text, seconds=part.seconds):
+                    if not session.change(turn.number, answer=part.text, seconds=part.seconds):
                         return
                     yield
             break
         except Exception as error:
             if not is_out_of_memory(error) or settings.decode.mode != "beam":
                 raise
-    session.change(entry.number, state="answered")
+    session.change(turn.number, state="answered")
 
 
-def turn_prompt(generator: TextGenerator, conversation: Conversation, entry: ChatTurn) -> Prompt:
+def turn_prompt(generator: TextGenerator, conversation: Conversation, turn: ChatTurn) -> Prompt:
     """Return the prompt of a question after a conversation, in the words of its settings.
 
     Raises TextError where the question is empty or too long.
     """
-    template = entry.settings.template(generator.spec.template)
-    return prompt_for(generator, conversation, entry.question, entry.settings.decode, template)
+    template = turn.settings.template(generator.spec.template)
+    return prompt_for(generator, conversation, turn.question, turn.settings.decode, template)
 
 
 def stream_answer(

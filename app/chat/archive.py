@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from PIL import Image
 from pydantic import ValidationError
 
-from app.chat.archive_schema import SavedConversation, entries_of, saved
+from app.chat.archive_schema import SavedConversation, saved, turns_of
 from app.chat.conversation import ChatTurn, StoredConversation, StoredKind
 from app.chat.image import ChatImage, image_from
 from app.chat.markdown import as_markdown
@@ -25,13 +25,13 @@ SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
 """Format as Pillow names it -> end of a file's name, where it is not the format itself."""
 
 
-def pack(image: ChatImage, entries: tuple[ChatTurn, ...]) -> bytes:
+def pack(image: ChatImage, turns: tuple[ChatTurn, ...]) -> bytes:
     """Return a ZIP file with the whole conversation; questions without an answer are left out."""
     formats = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(image.data), formats=formats) as opened:
         kind = opened.format or "PNG"
     file = f"picture.{SUFFIXES.get(kind, kind.lower())}"
-    conversation = saved(image, file, entries)
+    conversation = saved(image, file, turns)
     packed = io.BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
         archive.writestr(JSON_NAME, conversation.model_dump_json(indent=2))
@@ -56,7 +56,7 @@ def unpack(data: bytes) -> StoredConversation:
         raise IntakeError(
             "The file is no ZIP archive, or a damaged or encrypted one. Choose an export."
         ) from error
-    return opening(conversation, image, "import")
+    return stored_conversation(conversation, image, "import")
 
 
 def parse_conversation(text: bytes) -> SavedConversation:
@@ -72,7 +72,9 @@ def parse_conversation(text: bytes) -> SavedConversation:
         ) from error
 
 
-def opening(conversation: SavedConversation, data: bytes, kind: StoredKind) -> StoredConversation:
+def stored_conversation(
+    conversation: SavedConversation, data: bytes, kind: StoredKind
+) -> StoredConversation:
     """Return a saved conversation with its image, ready for a session.
 
     Raises IntakeError where the image is another one or a setting is out of its range.
@@ -81,10 +83,10 @@ def opening(conversation: SavedConversation, data: bytes, kind: StoredKind) -> S
         raise IntakeError("The image is not the one that was talked about.")
     try:
         image = image_from(data, conversation.picture.name, conversation.picture.caption)
-        entries = entries_of(conversation)
+        turns = turns_of(conversation)
     except (ImageError, ConfigError) as error:
         raise IntakeError(str(error)) from error
-    return StoredConversation(image=image, entries=entries, kind=kind)
+    return StoredConversation(image=image, turns=turns, kind=kind)
 
 
 def _member(archive: ZipFile, name: str, most: int) -> bytes:

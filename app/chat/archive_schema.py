@@ -91,7 +91,7 @@ class SavedConversation(_Part):
     turns: Annotated[list[SavedTurn], Field(max_length=MOST_TURNS)]
 
 
-def saved(image: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedConversation:
+def saved(image: ChatImage, file: str, turns: tuple[ChatTurn, ...]) -> SavedConversation:
     """Return what is saved of a conversation about an image that is stored as `file`.
 
     Questions without an answer are left out.
@@ -104,52 +104,56 @@ def saved(image: ChatImage, file: str, entries: tuple[ChatTurn, ...]) -> SavedCo
             sha256=hashlib.sha256(image.data).hexdigest(),
             caption=image.caption,
         ),
-        turns=[_turn(entry) for entry in entries if not entry.is_open][-MOST_TURNS:],
+        turns=[_turn(turn) for turn in turns if not turn.is_open][-MOST_TURNS:],
     )
 
 
-def _turn(entry: ChatTurn) -> SavedTurn:
-    decode = {name: getattr(entry.settings.decode, name) for name in SavedDecode.model_fields}
+def _turn(turn: ChatTurn) -> SavedTurn:
+    decode = {name: getattr(turn.settings.decode, name) for name in SavedDecode.model_fields}
     feedback = None
-    if entry.verdict is not None:
-        feedback = SavedFeedback(liked=entry.verdict.liked, reason=entry.verdict.reason)
+    if turn.rating is not None:
+        feedback = SavedFeedback(liked=turn.rating.liked, reason=turn.rating.reason)
     return SavedTurn(
-        question=entry.question,
-        answer=entry.answer,
-        state=entry.state,  # type: ignore[arg-type]  # no open one comes here
-        model=entry.model,
-        revision=entry.revision,
+        question=turn.question,
+        answer=turn.answer,
+        state=turn.state,  # type: ignore[arg-type]  # no open one comes here
+        model=turn.model,
+        revision=turn.revision,
         decode=SavedDecode(**decode),
-        style=entry.settings.style,
-        custom=entry.settings.custom,
-        prompt=entry.prompt,
-        dropped=len(entry.dropped),
-        note=entry.note,
-        seconds=entry.seconds,
+        style=turn.settings.style,
+        custom=turn.settings.custom,
+        prompt=turn.prompt,
+        dropped=len(turn.dropped),
+        note=turn.note,
+        seconds=turn.seconds,
         feedback=feedback,
     )
 
 
-def entries_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
+def turns_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
     """Return the turns of a saved conversation. Raises ConfigError for a setting out of range."""
-    entries: list[ChatTurn] = []
-    for turn in conversation.turns:
-        decode = within_limits(DecodeConfig(**turn.decode.model_dump()))
-        verdict = None
-        if turn.feedback is not None:
-            verdict = AnswerRating(liked=turn.feedback.liked, reason=turn.feedback.reason)
-        entry = ChatTurn(
-            question=turn.question,
-            answer=turn.answer,
-            state=turn.state,
-            settings=GenerationSettings(decode=decode, style=turn.style, custom=turn.custom),
-            prompt=turn.prompt,
-            dropped=conversation_of(entries).turns[: turn.dropped],
-            note=turn.note,
-            model=turn.model,
-            revision=turn.revision,
-            seconds=turn.seconds,
-            verdict=verdict,
+    turns: list[ChatTurn] = []
+    for saved_turn in conversation.turns:
+        decode = within_limits(DecodeConfig(**saved_turn.decode.model_dump()))
+        rating = None
+        if saved_turn.feedback is not None:
+            rating = AnswerRating(
+                liked=saved_turn.feedback.liked, reason=saved_turn.feedback.reason
+            )
+        turn = ChatTurn(
+            question=saved_turn.question,
+            answer=saved_turn.answer,
+            state=saved_turn.state,
+            settings=GenerationSettings(
+                decode=decode, style=saved_turn.style, custom=saved_turn.custom
+            ),
+            prompt=saved_turn.prompt,
+            dropped=conversation_of(turns).turns[: saved_turn.dropped],
+            note=saved_turn.note,
+            model=saved_turn.model,
+            revision=saved_turn.revision,
+            seconds=saved_turn.seconds,
+            rating=rating,
         )
-        entries.append(entry)
-    return tuple(entries)
+        turns.append(turn)
+    return tuple(turns)

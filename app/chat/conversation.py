@@ -44,7 +44,7 @@ class ChatTurn:
     """From the beginning of the answer to its end, waiting not counted."""
     note: str = ""
     """What the visitor should know of how the answer came about."""
-    verdict: AnswerRating | None = None
+    rating: AnswerRating | None = None
     stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     """Set when nobody waits for the answer any more."""
 
@@ -64,12 +64,12 @@ class StoredConversation:
     """A conversation from a file, with its image."""
 
     image: ChatImage
-    entries: tuple[ChatTurn, ...]
+    turns: tuple[ChatTurn, ...]
     kind: StoredKind
     """example: comes with the page, and makes room without being asked."""
 
 
-def conversation_of(entries: Iterable[ChatTurn]) -> Conversation:
+def conversation_of(turns: Iterable[ChatTurn]) -> Conversation:
     """Return the turns with an answer, which prompts contain."""
-    answered = (entry for entry in entries if entry.has_answer)
+    answered = (turn for turn in turns if turn.has_answer)
     return Conversation(turns=tuple(Turn(question=e.question, answer=e.answer) for e in answered))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app.chat.archive import opening, parse_conversation
+from app.chat.archive import parse_conversation, stored_conversation
 from app.chat.conversation import StoredConversation
 from blip2core.bundled import SAMPLES
 from blip2core.errors import Blip2Error
@@ -23,7 +23,7 @@ def shipped_example() -> StoredConversation | None:
     try:
         conversation = parse_conversation((SAMPLES / EXAMPLE_NAME).read_bytes())
         data = (SAMPLES / conversation.picture.file).read_bytes()
-        return opening(conversation, data, "example")
+        return stored_conversation(conversation, data, "example")
     except FileNotFoundError:
         return None
     except Blip2Error as error:

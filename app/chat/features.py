@@ -9,7 +9,6 @@ from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
 from app.inference.features import PairFeatures, encode_for_matcher, encode_image
-from blip2core.errors import ImageError
 from blip2core.images import open_image
 
 if TYPE_CHECKING:
@@ -47,21 +46,3 @@ def pair_features(engine: Engine, session: ChatSession, image: ChatImage) -> Pai
     found = engine.call(encode_for_matcher, session.model, open_image(image.data))
     session.learn(replace(image, features=features, matcher_features=found))
     return PairFeatures(generator=features, matcher=found)
-
-
-def topic_image(session: ChatSession) -> ChatImage:
-    """Return the image that the conversation is about. Raises ImageError where there is none."""
-    if session.image is None:
-        raise ImageError("Choose an image first.")
-    return session.image
-
-
-def chosen_image(session: ChatSession) -> ChatImage:
-    """Return the image that a tab shall work on.
-
-    Raises ImageError where there is none, or where the visitor has not said yet whether an
-    offered image replaces it.
-    """
-    if session.offered is not None:
-        raise ImageError("First say whether the new image may start a new conversation.")
-    return topic_image(session)

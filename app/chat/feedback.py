@@ -39,17 +39,17 @@ class KeepFeedback(Protocol):
     def __call__(self, feedback: AnswerFeedback) -> None: ...
 
 
-def feedback_on(session: ChatSession, entry: ChatTurn) -> AnswerFeedback:
+def feedback_on(session: ChatSession, turn: ChatTurn) -> AnswerFeedback:
     """Return the rating of a turn with question, answer, model and image."""
     return AnswerFeedback(
-        event_id=f"{session.uid}-{entry.number}",
-        liked=entry.verdict.liked if entry.verdict else None,
-        reason=entry.verdict.reason if entry.verdict else "",
-        question=entry.question,
-        answer=entry.answer,
-        prompt=entry.prompt,
-        model=entry.model,
-        revision=entry.revision,
+        event_id=f"{session.uid}-{turn.number}",
+        liked=turn.rating.liked if turn.rating else None,
+        reason=turn.rating.reason if turn.rating else "",
+        question=turn.question,
+        answer=turn.answer,
+        prompt=turn.prompt,
+        model=turn.model,
+        revision=turn.revision,
         image_sha256=hashlib.sha256(session.image.data if session.image else b"").hexdigest(),
     )
 

@@ -5,35 +5,64 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
 
 from app.chat.answer import stream_answer, turn_prompt
 from app.chat.conversation import ChatTurn, conversation_of
-from app.chat.features import generator_features, topic_image
+from app.chat.features import generator_features
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
-from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class RepeatedAnswer:
     """A turn, and the answer that its question gets now."""
 
-    entry: ChatTurn
+    turn: ChatTurn
     answer: str
 
     @property
-    def same(self) -> bool:
+    def is_same(self) -> bool:
         """Whether both are equal; a stopped answer need only be how the new one begins."""
-        if self.entry.state == "stopped":
-            return self.answer.startswith(self.entry.answer)
-        return self.answer == self.entry.answer
+        if self.turn.state == "stopped":
+            return self.answer.startswith(self.turn.answer)
+        return self.answer == self.turn.answer
 
 
-def replay(engine: Engine, session: ChatSession) -> Iterator[str]:
-    """Ask all questions again; yield HTML of the progress, and last of the result.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayState:
+    """How far a replay is."""
+
+    total: int
+    """Answers to ask for again."""
+    answers: tuple[RepeatedAnswer, ...] = ()
+    """Those that are complete."""
+    is_loading: bool = False
+    """Whether the model has to be loaded first."""
+    is_stopped: bool = False
+    revision: str = ""
+    """Of the model that answers now; empty while it loads."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.is_stopped or (not self.is_loading and len(self.answers) == self.total)
+
+    @property
+    def different(self) -> tuple[RepeatedAnswer, ...]:
+        """The answers that are not what they were."""
+        return tuple(answer for answer in self.answers if not answer.is_same)
+
+    @property
+    def has_other_weights(self) -> bool:
+        """Whether some answer was given by other weights than those that answer now."""
+        revisions = {answer.turn.revision for answer in self.answers}
+        return bool(self.revision and revisions - {self.revision})
+
+
+def replay(engine: Engine, session: ChatSession) -> Iterator[ReplayState]:
+    """Ask all questions again; yield how far it is, and last the result.
 
     Each question follows the recorded turns, so that one answer that differs does not make the
     next ones differ.
@@ -41,55 +70,29 @@ def replay(engine: Engine, session: ChatSession) -> Iterator[str]:
     stop = session.begin_replay()
     try:
         yield from _replay(engine, session, stop)
-    except Exception as error:
-        yield f"<p>{escape(error_message(error, 'No replay'))}</p>"
     finally:
         session.end_replay()
 
 
-def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iterator[str]:
-    entries = [entry for entry in session.entries if entry.has_answer]
-    model = session.model
+def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iterator[ReplayState]:
+    turns = [turn for turn in session.turns if turn.has_answer]
+    model, image = session.model, session.current_image()
+    state = ReplayState(total=len(turns))
     pair = engine.pair(model)
     for _ in wait_until_loaded(pair.loading):
-        yield "<p>The model is loading; the replay waits.</p>"
-    results: list[Replayed] = []
-    features = generator_features(engine, session, topic_image(session), model)
-    for number, entry in enumerate(entries):
-        progress = f"<p>Asking again: {number + 1} of {len(entries)} …</p>"
-        yield progress
-        prompt = turn_prompt(pair.generator, conversation_of(entries[:number]), entry).text
-        answer, decode = "", entry.settings.decode
+        yield replace(state, is_loading=True)
+    features = generator_features(engine, session, image, model)
+    state = replace(state, revision=pair.generator.revision)
+    for number, turn in enumerate(turns):
+        yield state
+        prompt = turn_prompt(pair.generator, conversation_of(turns[:number]), turn).text
+        answer, decode = "", turn.settings.decode
         with closing(stream_answer(engine, model, features, prompt, decode, stop=stop)) as parts:
             for part in parts:
                 answer = part.text
-                yield progress
+                yield state
         if stop.is_set():
-            yield report(results, f"Stopped after {number} of {len(entries)} answers.")
+            yield replace(state, is_stopped=True)
             return
-        results.append(Replayed(entry=entry, answer=answer))
-    yield report(results, _sum(results), pair.generator.revision)
-
-
-def _sum(results: list[Replayed]) -> str:
-    others = sum(not result.same for result in results)
-    if not results:
-        return "There is no answer to ask for again."
-    if not others:
-        return f"Asked again: all {len(results)} answers are the same."
-    return f"Asked again: {others} of {len(results)} answers differ."
-
-
-def report(results: list[Replayed], words: str, revision: str = "") -> str:
-    """Return HTML of which answers differ, and how."""
-    others = [result for result in results if not result.same]
-    lines = "".join(
-        f"<li>{escape(r.entry.question)} <del>{escape(r.entry.answer)}</del> "
-        f"<ins>{escape(r.answer)}</ins></li>"
-        for r in others
-    )
-    weights = {result.entry.revision for result in results}
-    other_weights = (
-        " The weights are not those of then." if revision and weights - {revision} else ""
-    )
-    return f"<p>{escape(words)}{other_weights}</p>" + (f"<ul>{lines}</ul>" if lines else "")
+        state = replace(state, answers=(*state.answers, RepeatedAnswer(turn=turn, answer=answer)))
+    yield state

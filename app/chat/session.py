@@ -12,8 +12,10 @@ from typing import Any
 from app.chat.conversation import AnswerRating, ChatTurn, StoredConversation, conversation_of
 from app.chat.generation_settings import GenerationSettings
 from app.chat.image import ChatImage
+from blip2core.errors import ImageError
 from blip2core.records import Conversation
 
+NO_IMAGE = "Choose an image first."
 REMEMBERED = 4
 """Images of a session whose features are kept, so that going back to one costs nothing."""
 
@@ -21,14 +23,14 @@ REMEMBERED = 4
 class ChatSession:
     """An image, the conversation about it, and what is offered in its place; of one visitor.
 
-    A visitor's events may overlap, so each change is made under a lock and names the entry that it
-    changes: an answer that comes late finds its entry closed.
+    A visitor's events may overlap, so each change is made under a lock and names the turn that it
+    changes: an answer that comes late finds its turn closed.
     """
 
     def __init__(
-        self, model: str = "stickers-opt", opening: StoredConversation | None = None
+        self, model: str = "stickers-opt", stored: StoredConversation | None = None
     ) -> None:
-        """`opening` is the conversation that a visitor sees first."""
+        """`stored` is the conversation that a visitor sees first."""
         self.model = model
         """Name of the model that answers this visitor."""
         self.image: ChatImage | None = None
@@ -36,22 +38,22 @@ class ChatSession:
         """A new image, until the visitor says whether it may end the conversation."""
         self.inspected_text = ""
         """The text with which the visitor wants to look inside the model."""
-        self.entries: tuple[ChatTurn, ...] = ()
-        self.opening: StoredConversation | None = None
+        self.turns: tuple[ChatTurn, ...] = ()
+        self.stored: StoredConversation | None = None
         """The stored conversation that the one on screen continues, if any."""
         self.replaying: threading.Event | None = None
         """Set to end the replay that is going on."""
-        self.judged: int | None = None
-        """Number of the entry that was rated last."""
+        self.rated: int | None = None
+        """Number of the turn that was rated last."""
         self.uid = secrets.token_hex(8)
-        self._offered_opening: StoredConversation | None = None
+        self._offered_conversation: StoredConversation | None = None
         self._remembered: tuple[ChatImage, ...] = ()
         self._numbers, self._conversation_numbers = itertools.count(), itertools.count()
         self._conversation_number = next(self._conversation_numbers)
         self._lock = threading.Lock()
-        self._arrival = opening
-        if opening is not None:
-            self._open(opening)
+        self._arrival = stored
+        if stored is not None:
+            self._open(stored)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ChatSession:
         return ChatSession(self.model, self._arrival)  # Gradio copies a state's first value
@@ -64,25 +66,47 @@ class ChatSession:
     @property
     def is_busy(self) -> bool:
         """Whether the model works for this conversation, or is asked to."""
-        return self.open_entry is not None or self.replaying is not None
+        return self.open_turn is not None or self.replaying is not None
 
     @property
     def is_untouched(self) -> bool:
         """Whether the visitor has said nothing yet that a new image could end."""
-        opening = self.opening
-        if opening is not None and opening.kind == "example" and self.entries is opening.entries:
+        stored = self.stored
+        if stored is not None and stored.kind == "example" and self.turns is stored.turns:
             return True
-        return not self.entries
+        return not self.turns
 
     @property
     def conversation(self) -> Conversation:
         """The turns that prompts contain: answered questions, and stopped ones with some answer."""
-        return conversation_of(self.entries)
+        return conversation_of(self.turns)
 
     @property
-    def open_entry(self) -> ChatTurn | None:
+    def open_turn(self) -> ChatTurn | None:
         """The question that still waits for the end of its answer."""
-        return next((entry for entry in reversed(self.entries) if entry.is_open), None)
+        return next((turn for turn in reversed(self.turns) if turn.is_open), None)
+
+    @property
+    def obstacle(self) -> str:
+        """Why the visitor has to choose before anything can be done; empty where nothing is."""
+        if self.offered is not None:
+            return "First say whether the new image may start a new conversation."
+        return "" if self.image is not None else NO_IMAGE
+
+    def chosen_image(self) -> ChatImage:
+        """Return the image for new work. Raises ImageError where there is an obstacle."""
+        if self.obstacle:
+            raise ImageError(self.obstacle)
+        return self.current_image()
+
+    def current_image(self) -> ChatImage:
+        """Return the image of the conversation, whatever is offered in its place meanwhile.
+
+        Raises ImageError where there is none.
+        """
+        if self.image is None:
+            raise ImageError(NO_IMAGE)
+        return self.image
 
     def is_about(self, image: ChatImage) -> bool:
         """Whether this is the image that is talked about."""
@@ -92,53 +116,53 @@ class ChatSession:
         """Take a new image; where it would end a conversation, only offer it."""
         with self._lock:
             known = self._known(image)
-            self._offered_opening = None
+            self._offered_conversation = None
             if self.is_untouched:
                 self._start(known)
             elif not self.is_about(known):
                 self.offered = known
 
-    def receive_conversation(self, opening: StoredConversation) -> None:
+    def receive_conversation(self, stored: StoredConversation) -> None:
         """Take a conversation from a file, or offer it, as `receive` does with an image."""
         with self._lock:
             if self.is_untouched:
-                self._open(opening)
+                self._open(stored)
             else:
-                self.offered, self._offered_opening = opening.image, opening
+                self.offered, self._offered_conversation = stored.image, stored
 
-    def accept(self) -> None:
+    def accept_offer(self) -> None:
         """Replace the conversation by what was offered."""
         self.stop()
         with self._lock:
-            if self._offered_opening is not None:
-                self._open(self._offered_opening)
+            if self._offered_conversation is not None:
+                self._open(self._offered_conversation)
             elif self.offered is not None:
                 self._start(self.offered)
-            self.offered = self._offered_opening = None
+            self.offered = self._offered_conversation = None
 
-    def keep(self) -> None:
+    def decline_offer(self) -> None:
         """Refuse what was offered; the conversation goes on."""
         with self._lock:
-            self.offered = self._offered_opening = None
+            self.offered = self._offered_conversation = None
 
     def remove(self) -> None:
         """Remove the image on screen; an image with a conversation stays."""
         with self._lock:
             if self.offered is None and self.is_untouched:
                 self._start(None)
-            self.offered = self._offered_opening = None
+            self.offered = self._offered_conversation = None
 
     def _start(self, image: ChatImage | None) -> None:
         """Begin an empty conversation about an image."""
-        if self.entries:
+        if self.turns:
             self._conversation_number = next(self._conversation_numbers)
-        self.image, self.entries, self.opening = image, (), None
+        self.image, self.turns, self.stored = image, (), None
 
-    def _open(self, opening: StoredConversation) -> None:
+    def _open(self, stored: StoredConversation) -> None:
         self._conversation_number = next(self._conversation_numbers)
-        entries = tuple(replace(e, number=next(self._numbers)) for e in opening.entries)
-        self.opening = replace(opening, entries=entries)
-        self.image, self.entries = self._known(opening.image), entries
+        turns = tuple(replace(turn, number=next(self._numbers)) for turn in stored.turns)
+        self.stored = replace(stored, turns=turns)
+        self.image, self.turns = self._known(stored.image), turns
 
     def _known(self, image: ChatImage) -> ChatImage:
         """Return an image with the features and the caption that are remembered of it."""
@@ -158,38 +182,38 @@ class ChatSession:
         """Add a question, which is open until it is answered, stopped or failed."""
         with self._lock:
             number = next(self._numbers)
-            self.entries += (ChatTurn(number=number, question=question, settings=settings),)
+            self.turns += (ChatTurn(number=number, question=question, settings=settings),)
 
     def change(self, number: int, **changes: Any) -> bool:
-        """Change an open entry; return False, and change nothing, where it is closed or gone."""
+        """Change an open turn; return False, and change nothing, where it is closed or gone."""
         with self._lock:
-            return self._change(number, lambda entry: entry.is_open, changes)
+            return self._change(number, lambda turn: turn.is_open, changes)
 
-    def judge(self, number: int, verdict: AnswerRating | None) -> ChatTurn | None:
-        """Set the rating of an answer; return its entry, or None where there is no answer."""
+    def rate(self, number: int, rating: AnswerRating | None) -> ChatTurn | None:
+        """Set the rating of an answer; return its turn, or None where there is no answer."""
         with self._lock:
-            self._change(number, lambda entry: entry.has_answer, {"verdict": verdict})
-            rated = (e for e in self.entries if e.number == number and e.has_answer)
+            self._change(number, lambda turn: turn.has_answer, {"rating": rating})
+            rated = (t for t in self.turns if t.number == number and t.has_answer)
             return next(rated, None)
 
     def _change(
         self, number: int, allowed: Callable[[ChatTurn], bool], changes: dict[str, Any]
     ) -> bool:
-        for index, entry in enumerate(self.entries):
-            if entry.number == number and allowed(entry):
-                changed = replace(entry, **changes)
-                self.entries = (*self.entries[:index], changed, *self.entries[index + 1 :])
+        for index, turn in enumerate(self.turns):
+            if turn.number == number and allowed(turn):
+                changed = replace(turn, **changes)
+                self.turns = (*self.turns[:index], changed, *self.turns[index + 1 :])
                 return True
         return False
 
     def cut(self, number: int) -> ChatTurn | None:
-        """Remove an entry and all after it; return the entry, or None where it is not there."""
+        """Remove a turn and all after it; return the turn, or None where it is not there."""
         self.stop()
         with self._lock:
-            for index, entry in enumerate(self.entries):
-                if entry.number == number:
-                    self.entries = self.entries[:index]
-                    return entry
+            for index, turn in enumerate(self.turns):
+                if turn.number == number:
+                    self.turns = self.turns[:index]
+                    return turn
         return None
 
     def begin_replay(self) -> threading.Event:
@@ -207,12 +231,12 @@ class ChatSession:
         """Stop the answer or the replay under way; the answer so far stays."""
         if (replaying := self.replaying) is not None:
             replaying.set()
-        if (entry := self.open_entry) is not None:
-            entry.stop.set()
-            self.change(entry.number, state="stopped")
+        if (turn := self.open_turn) is not None:
+            turn.stop.set()
+            self.change(turn.number, state="stopped")
 
     def clear(self) -> None:
         """Begin an empty conversation about the same image."""
         self.stop()
         with self._lock:
-            self.entries, self.opening = (), None
+            self.turns, self.stored = (), None

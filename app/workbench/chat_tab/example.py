@@ -27,12 +27,12 @@ def make_chat_example(services: Services) -> str:
         pass
     for question in QUESTIONS:
         session.ask(question)
-        if (entry := session.open_entry) is not None:
-            for _ in answer(services.engine, session, entry):
+        if (turn := session.open_turn) is not None:
+            for _ in answer(services.engine, session, turn):
                 pass
     if session.image is None:
         raise ImageError(f"{IMAGE} was not taken.")
-    return saved(session.image, IMAGE, session.entries).model_dump_json(indent=1) + "\n"
+    return saved(session.image, IMAGE, session.turns).model_dump_json(indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app.chat.answer import answer
-from app.chat.context_usage import measure_context, usage_html, usage_problem_html
+from app.chat.context_usage import measure_context
 from app.chat.conversation import AnswerRating
 from app.chat.feedback import LONGEST_REASON, feedback_on
 from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
 from app.chat.replay import replay
 from app.chat.session import ChatSession
-from app.chat.transcript import as_typed, entry_at
 from app.inference.failures import error_message
 from app.services import Services
+from app.workbench.chat_tab.context_bar import usage_html, usage_problem_html
+from app.workbench.chat_tab.replay_report import replay_html
+from app.workbench.chat_tab.transcript import as_typed, turn_at
 from app.workbench.chat_tab.updates import (
     ChatUpdate,
     chat_of,
@@ -34,7 +36,6 @@ LONGEST_QUESTION = 2000
 PROMPT_READ, PROMPT_TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
 """Labels of the prompt."""
 CROWDED = "Too many questions wait for the model. Try again in a little while."
-OFFERED = "First say whether the new image may start a new conversation."
 
 
 class AskUpdate(NamedTuple):
@@ -93,28 +94,24 @@ def on_ask(session: ChatSession, question: str, *values: Any) -> AskUpdate:
 
 def on_retry(session: ChatSession, data: gr.RetryData, *values: Any) -> AskUpdate:
     """Ask the latest question once more, with the present settings."""
-    entry = entry_at(session, data.index)
-    problem = "" if entry else "There is nothing to try again."
-    number = entry.number if entry else None
-    return _ask(session, entry.question if entry else "", values, problem, number)
+    turn = turn_at(session, data.index)
+    problem = "" if turn else "There is nothing to try again."
+    number = turn.number if turn else None
+    return _ask(session, turn.question if turn else "", values, problem, number)
 
 
 def on_edit(session: ChatSession, data: gr.EditData, *values: Any) -> AskUpdate:
     """Ask an earlier question in other words; the turns after it are removed."""
-    entry, question = entry_at(session, data.index), as_typed(str(data.value))
-    problem = "" if entry else "There is nothing to change."
+    turn, question = turn_at(session, data.index), as_typed(str(data.value))
+    problem = "" if turn else "There is nothing to change."
     if not question.strip():
         problem = "A question cannot be empty; this one stays as it was."
-    return _ask(session, question, values, problem, entry.number if entry else None)
+    return _ask(session, question, values, problem, turn.number if turn else None)
 
 
 def _obstacle(session: ChatSession) -> str:
     """Return why nothing can be asked now; empty where something can."""
-    if session.offered is not None:
-        return OFFERED
-    if session.image is None:
-        return "Choose an image first."
-    return "Wait for the answer, or stop it." if session.is_busy else ""
+    return session.obstacle or ("Wait for the answer, or stop it." if session.is_busy else "")
 
 
 def _ask(
@@ -124,10 +121,9 @@ def _ask(
     problem: str,
     number: int | None = None,
 ) -> AskUpdate:
-    """Open a question, in place of entry `number` if there is one, unless there is a problem."""
+    """Open a question, in place of turn `number` if there is one, unless there is a problem."""
     settings = GenerationSettings()
-    if session.offered is not None:
-        problem = OFFERED
+    problem = session.obstacle or problem
     try:
         settings = with_seed(settings_from(*values)) if values else settings
     except ConfigError as error:
@@ -146,15 +142,15 @@ def _ask(
 
 def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
     """Answer the open question; yield the conversation as the answer grows."""
-    entry = session.open_entry
-    if entry is not None:
+    turn = session.open_turn
+    if turn is not None:
         try:
-            for _ in answer(services.engine, session, entry):
+            for _ in answer(services.engine, session, turn):
                 yield AnswerUpdate(chat_of(session))
         except Exception as error:
-            session.change(entry.number, state="failed", answer=error_message(error, "No answer"))
-    seed = entry.settings.decode.seed if entry else None
-    settings = entry.settings if entry else GenerationSettings()
+            session.change(turn.number, state="failed", answer=error_message(error, "No answer"))
+    seed = turn.settings.decode.seed if turn else None
+    settings = turn.settings if turn else GenerationSettings()
     reading = reading_of(services, session, "", settings)
     yield AnswerUpdate(chat_of(session), *reading, seed_hint(seed))
 
@@ -172,7 +168,7 @@ def reading_of(
 ) -> ReadingUpdate:
     """Return the prompt, of the latest question where none is typed, and the used context."""
     pair = services.engine.pair(session.model)
-    latest = session.entries[-1].prompt if session.entries else ""
+    latest = session.turns[-1].prompt if session.turns else ""
     prompt = gr.update(value=latest, label=PROMPT_READ)
     if session.image is None or not pair.loading.done() or pair.loading.exception():
         return ReadingUpdate(prompt, "")
@@ -187,21 +183,21 @@ def reading_of(
 
 def on_undo(session: ChatSession, question: str, data: gr.UndoData) -> ChatUpdate:
     """Remove the latest turn; its question returns to the box where the box is empty."""
-    entry = entry_at(session, data.index)
-    if entry is not None:
-        session.cut(entry.number)
+    turn = turn_at(session, data.index)
+    if turn is not None:
+        session.cut(turn.number)
     shown = show_chat(session)
-    if entry is not None and not question.strip():
-        shown = shown._replace(question=question_box(session, value=entry.question))
+    if turn is not None and not question.strip():
+        shown = shown._replace(question=question_box(session, value=turn.question))
     return shown
 
 
 def on_like(session: ChatSession, data: gr.LikeData) -> RatingUpdate:
     """Rate an answer, or take the rating back; ask for the reason."""
-    entry = entry_at(session, data.index)
+    turn = turn_at(session, data.index)
     rating = AnswerRating(liked=data.liked) if isinstance(data.liked, bool) else None
-    judged = session.judge(entry.number, rating) if entry else None
-    session.judged = judged.number if judged else None
+    judged = session.rate(turn.number, rating) if turn else None
+    session.rated = judged.number if judged else None
     label = "What is good about it? (optional)" if data.liked else "What is wrong? (optional)"
     box = gr.update(value="", label=label, visible=bool(judged and rating))
     return RatingUpdate(chat_of(session), box)
@@ -209,20 +205,20 @@ def on_like(session: ChatSession, data: gr.LikeData) -> RatingUpdate:
 
 def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
     """Add the reason to the latest rating."""
-    entry = next((e for e in session.entries if e.number == session.judged), None)
-    if entry is not None and entry.verdict is not None:
-        rating = AnswerRating(liked=entry.verdict.liked, reason=reason.strip()[:LONGEST_REASON])
-        session.judge(entry.number, rating)
+    turn = next((e for e in session.turns if e.number == session.rated), None)
+    if turn is not None and turn.rating is not None:
+        rating = AnswerRating(liked=turn.rating.liked, reason=reason.strip()[:LONGEST_REASON])
+        session.rate(turn.number, rating)
     return RatingUpdate(chat_of(session), gr.update(visible=False))
 
 
 def keep_feedback(services: Services, session: ChatSession) -> str:
     """Store the latest rating where there is a place for it; return HTML of what went wrong."""
-    entry = next((e for e in session.entries if e.number == session.judged), None)
-    if entry is None or services.feedback is None:
+    turn = next((e for e in session.turns if e.number == session.rated), None)
+    if turn is None or services.feedback is None:
         return ""
     try:
-        services.feedback(feedback_on(session, entry))
+        services.feedback(feedback_on(session, turn))
     except Exception as error:
         return alert_html(error_message(error, "Your feedback was not stored"))
     return ""
@@ -233,10 +229,14 @@ def on_replay(services: Services, session: ChatSession) -> Iterator[ReplayUpdate
     if problem := _obstacle(session):
         yield ReplayUpdate(SKIP, alert_html(problem))
         return
-    words = ""
-    for words in replay(services.engine, session):
-        yield ReplayUpdate(question_box(session), words)
-    yield ReplayUpdate(question_box(session), words)
+    message = ""
+    try:
+        for state in replay(services.engine, session):
+            message = replay_html(state)
+            yield ReplayUpdate(question_box(session), message)
+    except Exception as error:
+        message = alert_html(error_message(error, "No replay"))
+    yield ReplayUpdate(question_box(session), message)  # the session is free again by now
 
 
 def on_stop_answer(session: ChatSession) -> ChatUpdate:
@@ -247,9 +247,9 @@ def on_stop_answer(session: ChatSession) -> ChatUpdate:
 
 def on_refused(session: ChatSession) -> ChatUpdate:
     """Close a question that found the queue full, or whose connection broke off."""
-    entry = session.open_entry
-    if entry is not None and entry.state == "asked":
-        session.change(entry.number, state="failed", answer=CROWDED)
+    turn = session.open_turn
+    if turn is not None and turn.state == "asked":
+        session.change(turn.number, state="failed", answer=CROWDED)
     return on_stop_answer(session)
 
 

@@ -103,19 +103,19 @@ def _wire(buttons: SavingButtons, services: Services, panel: ImagePanel) -> None
 def on_export_zip(session: ChatSession) -> Iterator[ExportUpdate]:
     """Offer the conversation as a ZIP file."""
     image = session.image
-    if image is None or not session.entries:
+    if image is None or not session.turns:
         yield _NOTHING
         return
-    yield from _offer(image, ".zip", pack(image, session.entries))
+    yield from _offer(image, ".zip", pack(image, session.turns))
 
 
 def on_export_markdown(session: ChatSession) -> Iterator[ExportUpdate]:
     """Offer the conversation as a file to read."""
     image = session.image
-    if image is None or not session.entries:
+    if image is None or not session.turns:
         yield _NOTHING
         return
-    text = as_markdown(saved(image, "picture.png", session.entries))
+    text = as_markdown(saved(image, "picture.png", session.turns))
     yield from _offer(image, ".md", text.encode())
 
 

@@ -11,7 +11,6 @@ from gradio.components import Component
 
 from app.chat.feedback import LONGEST_REASON
 from app.chat.session import ChatSession
-from app.chat.transcript import transcript
 from app.services import Services
 from app.workbench.chat_tab.handlers import (
     LONGEST_QUESTION,
@@ -37,6 +36,7 @@ from app.workbench.chat_tab.handlers import (
     respond,
 )
 from app.workbench.chat_tab.saving import build_saving
+from app.workbench.chat_tab.transcript import transcript
 from app.workbench.chat_tab.updates import ChatUpdate, origin_html, show_chat, suggestions
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
 from app.workbench.shared_components import SharedComponents
@@ -164,7 +164,7 @@ def _build_conversation(arrival: ChatSession) -> _Conversation:
     with gr.Row(elem_id="origin-bar"):
         origin = gr.HTML(origin_html(arrival), elem_id="origin", container=False, scale=4)
         replay = gr.Button(
-            "Replay", size="sm", scale=0, min_width=90, visible=arrival.opening is not None
+            "Replay", size="sm", scale=0, min_width=90, visible=arrival.stored is not None
         )
     replay_message = gr.HTML(elem_id="replayed", container=False, elem_classes="notice")
     messages: Any = transcript(arrival)  # Gradio's MessageDict is not public

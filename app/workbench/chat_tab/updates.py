@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app.chat.session import ChatSession
-from app.chat.transcript import thumbs, transcript
+from app.workbench.chat_tab.transcript import thumbs, transcript
 from app.workbench.events import SKIP, Update
 from blip2core.models.specs import find_spec
 
@@ -40,8 +40,8 @@ def show_chat(session: ChatSession) -> ChatUpdate:
         chat=chat_of(session),
         question=question_box(session),
         origin=origin_html(session),
-        replay=gr.update(visible=session.opening is not None),
-        replay_message=SKIP if session.opening is not None else "",
+        replay=gr.update(visible=session.stored is not None),
+        replay_message=SKIP if session.stored is not None else "",
         reason=gr.update(visible=False),
     )
 
@@ -60,10 +60,10 @@ def question_box(session: ChatSession, **changes: Any) -> Update:
 
 def origin_html(session: ChatSession) -> str:
     """Return HTML of where the conversation came from; empty where it began here."""
-    if session.opening is None:
+    if session.stored is None:
         return ""
-    models = sorted({entry.model for entry in session.opening.entries if entry.model})
+    models = sorted({turn.model for turn in session.stored.turns if turn.model})
     by = f", answered by {escape(' and '.join(models))}" if models else ""
-    if session.opening.kind == "example":
+    if session.stored.kind == "example":
         return f"<p><b>An example</b>{by}. Go on asking, or bring an image of your own.</p>"
     return f"<p><b>Imported</b>{by}. Replay asks again and says which answers differ.</p>"

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from app.chat.features import chosen_image
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
@@ -132,7 +131,7 @@ def run_image_task(
     image, shown = session.image, TaskOutput("", "")
     stop = task.begin(image.key if image else "")
     try:
-        image = chosen_image(session)
+        image = session.chosen_image()
         outputs = work(image, stop)
         for shown in _when_loaded(services, session, outputs, stop, messages):
             yield TaskUpdate(*shown, *buttons(running=True))

@@ -206,13 +206,13 @@ def _receive(session: ChatSession, data: bytes, name: str) -> PanelUpdate:
 
 def on_accept(session: ChatSession) -> PanelUpdate:
     """Let the new image end the conversation."""
-    session.accept()
+    session.accept_offer()
     return show_panel(session)
 
 
 def on_keep_image(session: ChatSession) -> PanelUpdate:
     """Stay with the old image."""
-    session.keep()
+    session.decline_offer()
     return show_panel(session)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app.chat.conversation import ChatTurn
-from app.chat.features import generator_features, topic_image
+from app.chat.features import generator_features
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.gradio_internals import event_values
@@ -169,7 +169,7 @@ def on_use_answer(session: ChatSession, text: str) -> str:
 
 def latest_answered(session: ChatSession) -> ChatTurn | None:
     """Return the latest question that has an answer."""
-    return next((entry for entry in reversed(session.entries) if entry.has_answer), None)
+    return next((turn for turn in reversed(session.turns) if turn.has_answer), None)
 
 
 def on_inspected_text(session: ChatSession) -> Update:
@@ -180,16 +180,9 @@ def on_inspected_text(session: ChatSession) -> Update:
 # Looking
 
 
-def problem_of(session: ChatSession) -> str:
-    """Return why there is nothing to look into; empty where there is something."""
-    if session.offered is not None:
-        return "First say whether the new image may start a new conversation."
-    return "" if session.image else "Choose an image first."
-
-
 def on_topic(session: ChatSession) -> LookUpdate:
     """Clear what is shown of another image; on arrival show the shipped example."""
-    arrived = session.opening is not None and session.opening.kind == "example"
+    arrived = session.stored is not None and session.stored.kind == "example"
     return LookUpdate(
         seen=None, explorer=gr.update(value=example() if arrived else None, findings=ENDED)
     )
@@ -197,7 +190,7 @@ def on_topic(session: ChatSession) -> LookUpdate:
 
 def on_start(session: ChatSession) -> BoxUpdate:
     """Show at once that a look waits for the model, or why there is nothing to look into."""
-    if problem := problem_of(session):
+    if problem := session.obstacle:
         return BoxUpdate(idle_box(), failed_update("look", problem))
     box = gr.update(submit_btn=False, stop_btn="Stop")
     return BoxUpdate(box, running_update("look", "Waiting for the model"))
@@ -208,7 +201,7 @@ def on_look(services: Services, session: ChatSession, text: str) -> Iterator[Loo
 
     No text means the caption, which an earlier event of the same queue has written.
     """
-    if problem_of(session):
+    if session.obstacle:
         yield LookUpdate()
         return
     try:
@@ -222,7 +215,7 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
     pair = services.engine.pair(session.model)
     for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
         yield LookUpdate(explorer=running_update("look", "The model is loading"))
-    image = topic_image(session)
+    image = session.current_image()
     features = generator_features(services.engine, session, image)
     text = text or image.caption
     if not text:
@@ -245,15 +238,15 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
 def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
     """Return the latest question with its answer, as the model read it; else the caption."""
     generator = services.engine.pair(session.model).generator
-    entry = latest_answered(session)
-    if entry is None:
+    turn = latest_answered(session)
+    if turn is None:
         caption = session.image.caption if session.image else ""
         return ExplainedAnswer(question="", prompt=generator.spec.template.caption, answer=caption)
-    settings = entry.settings
+    settings = turn.settings
     template = settings.template(generator.spec.template)
-    asked = (Conversation(), entry.question, settings.decode, template)
-    prompt = entry.prompt or prompt_for(generator, *asked).text
-    return ExplainedAnswer(question=entry.question, prompt=prompt, answer=entry.answer)
+    asked = (Conversation(), turn.question, settings.decode, template)
+    prompt = turn.prompt or prompt_for(generator, *asked).text
+    return ExplainedAnswer(question=turn.question, prompt=prompt, answer=turn.answer)
 
 
 # Testing a map, asking without patches

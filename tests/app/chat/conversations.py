@@ -23,11 +23,11 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def talked(*entries: ChatTurn) -> ChatSession:
+def talked(*turns: ChatTurn) -> ChatSession:
     """A visit in which this was said about an image."""
     session = ChatSession()
     session.receive(image_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
-    session.entries = entries
+    session.turns = turns
     return session
 
 
@@ -43,7 +43,7 @@ ANSWERED = ChatTurn(
     model="stickers-opt",
     revision="0" * 64,
     seconds=0.25,
-    verdict=AnswerRating(liked=False, reason=HOSTILE),
+    rating=AnswerRating(liked=False, reason=HOSTILE),
 )
 STOPPED = ChatTurn(
     number=2,

@@ -48,9 +48,9 @@ def test_a_prompt_is_built_once_for_an_answer(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(module, "prompt_for", build)
     session, generator = asked(BEAMS), FakeGenerator()
-    list(answer(fake_services(generator).engine, session, session.entries[-1]))
+    list(answer(fake_services(generator).engine, session, session.turns[-1]))
     assert built == ["And where?"]
-    assert generator.prompts == [session.entries[-1].prompt]
+    assert generator.prompts == [session.turns[-1].prompt]
 
 
 def test_stop_reaches_the_model() -> None:
@@ -73,8 +73,8 @@ def test_the_entrys_own_event_stops_its_answer(monkeypatch: pytest.MonkeyPatch) 
         return plain(*args, stop=stop)
 
     monkeypatch.setattr(services.engine, "each", each)
-    list(answer(services.engine, session, session.entries[-1]))
-    assert given == [session.entries[-1].stop]
+    list(answer(services.engine, session, session.turns[-1]))
+    assert given == [session.turns[-1].stop]
 
 
 @pytest.mark.parametrize("decode", [GREEDY, BEAMS])
@@ -83,8 +83,8 @@ def test_out_of_memory_is_no_answer(decode: DecodeConfig, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "free_memory", lambda: freed.append(True))
     session = asked(decode)
     shown = answered(session, fake_services(Small()))
-    entry = session.entries[-1]
-    assert entry.state == "failed" and "No answer" in entry.answer
+    turn = session.turns[-1]
+    assert turn.state == "failed" and "No answer" in turn.answer
     assert "a dog" not in shown[-1]["content"]
     assert len(freed) == (2 if decode.mode == "beam" else 1), "what an attempt held is given back"
 
@@ -93,5 +93,5 @@ def test_too_long_an_answer_is_refused_with_the_setting() -> None:
     services: Services = fake_services(FakeGenerator(), max_new_tokens=8)
     session = asked(replace(GREEDY, max_new_tokens=9))
     answered(session, services)
-    entry = session.entries[-1]
-    assert entry.state == "failed" and "at most 8" in entry.answer
+    turn = session.turns[-1]
+    assert turn.state == "failed" and "at most 8" in turn.answer

@@ -18,7 +18,7 @@ from tests.app.chat.conversations import ANSWERED, FAILED, OPEN, STOPPED, photo,
 
 def exported() -> bytes:
     session = talked(ANSWERED, STOPPED, FAILED, OPEN)
-    return pack(session.image, session.entries)
+    return pack(session.image, session.turns)
 
 
 def members(archive: bytes) -> dict[str, bytes]:
@@ -43,12 +43,12 @@ def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
 
 
 def test_everything_comes_back() -> None:
-    opening = unpack(exported())
-    expected = tuple(replace(entry, number=-1) for entry in (ANSWERED, STOPPED, FAILED))
-    assert opening.entries == expected
-    assert opening.kind == "import"
-    assert opening.image.data == photo()
-    assert (opening.image.name, opening.image.caption) == (
+    stored = unpack(exported())
+    expected = tuple(replace(turn, number=-1) for turn in (ANSWERED, STOPPED, FAILED))
+    assert stored.turns == expected
+    assert stored.kind == "import"
+    assert stored.image.data == photo()
+    assert (stored.image.name, stored.image.caption) == (
         "../My <b>photo</b>.jpg",
         "a red thing",
     )

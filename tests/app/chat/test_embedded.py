@@ -49,13 +49,11 @@ def test_example_is_what_the_model_says(services: Services) -> None:
 
 
 def test_example_can_be_asked_again_and_gone_on_with(services: Services) -> None:
-    session = ChatSession(opening=shipped_example())
+    session = ChatSession(stored=shipped_example())
     assert "all 3 answers are the same" in [*on_replay(services, session)][-1][1]
     session.ask("What animal is there?")
     assert answered(session, services)[-1]["content"] == "a snail"
-    assert session.entries[-1].prompt.startswith(
-        "Question: What animal is there? Answer: a snail\n"
-    )
+    assert session.turns[-1].prompt.startswith("Question: What animal is there? Answer: a snail\n")
 
 
 @pytest.mark.parametrize("mode", ["greedy", "sample", "beam"])
@@ -71,7 +69,7 @@ def test_stop_costs_one_more_step_and_frees_the_lane(
     at_stop = len(steps)
     list(answering)
     assert len(steps) <= at_stop + 1 < 50
-    assert session.entries[0].state == "stopped"
+    assert session.turns[0].state == "stopped"
     assert services.engine.call(lambda pair: "free", "stickers-opt") == "free"
     assert len(steps) <= at_stop + 1
 

@@ -17,7 +17,7 @@ def tokens(markdown: str) -> list[Token]:
 
 def document(image: str = "") -> str:
     session = talked(ANSWERED, STOPPED, FAILED)
-    return as_markdown(saved(session.image, "picture.jpg", session.entries), image)
+    return as_markdown(saved(session.image, "picture.jpg", session.turns), image)
 
 
 def test_hostile_text_stays_text() -> None:

@@ -19,7 +19,7 @@ def talking(*questions: str) -> ChatSession:
     session.receive(image("old"))
     for question in questions:
         session.ask(question)
-        session.change(session.open_entry.number, answer="yes", state="answered")
+        session.change(session.open_turn.number, answer="yes", state="answered")
     return session
 
 
@@ -32,27 +32,27 @@ def test_first_image_is_taken_at_once() -> None:
 def test_image_during_a_conversation_is_only_offered() -> None:
     session = talking("Who?")
     session.receive(image("new"))
-    assert (session.image.key, session.offered.key, len(session.entries)) == ("old", "new", 1)
+    assert (session.image.key, session.offered.key, len(session.turns)) == ("old", "new", 1)
 
 
 def test_accepted_image_ends_the_conversation() -> None:
     session = talking("Who?")
     session.receive(image("new"))
-    session.accept()
-    assert (session.image.key, session.offered, session.entries) == ("new", None, ())
+    session.accept_offer()
+    assert (session.image.key, session.offered, session.turns) == ("new", None, ())
 
 
 def test_kept_image_keeps_the_conversation() -> None:
     session = talking("Who?")
     session.receive(image("new"))
-    session.keep()
-    assert (session.image.key, session.offered, len(session.entries)) == ("old", None, 1)
+    session.decline_offer()
+    assert (session.image.key, session.offered, len(session.turns)) == ("old", None, 1)
 
 
 def test_the_same_image_again_changes_nothing() -> None:
     session = talking("Who?")
     session.receive(image("old"))
-    assert (session.offered, len(session.entries)) == (None, 1)
+    assert (session.offered, len(session.turns)) == (None, 1)
 
 
 def test_removed_image_stays_the_topic_of_its_conversation() -> None:
@@ -92,9 +92,9 @@ def test_few_images_are_remembered() -> None:
 def test_conversation_holds_what_was_answered() -> None:
     session = talking("Who?", "Where?")
     session.ask("Why?")
-    session.change(session.open_entry.number, answer="No answer", state="failed")
+    session.change(session.open_turn.number, answer="No answer", state="failed")
     session.ask("How?")
-    session.change(session.open_entry.number, answer="by the")
+    session.change(session.open_turn.number, answer="by the")
     session.stop()
     session.ask("When?")
     session.stop()
@@ -109,90 +109,90 @@ def test_conversation_holds_what_was_answered() -> None:
 def test_stopped_answer_is_told_and_takes_no_more() -> None:
     session = talking()
     session.ask("Who?")
-    entry = session.open_entry
-    session.change(entry.number, answer="a")
+    turn = session.open_turn
+    session.change(turn.number, answer="a")
     session.stop()
-    assert entry.stop.is_set()
-    assert not session.change(entry.number, answer="a dog")
-    assert (session.entries[0].answer, session.entries[0].state) == ("a", "stopped")
+    assert turn.stop.is_set()
+    assert not session.change(turn.number, answer="a dog")
+    assert (session.turns[0].answer, session.turns[0].state) == ("a", "stopped")
 
 
 def test_cleared_answer_does_not_come_back() -> None:
     session = talking()
     session.ask("Who?")
-    entry = session.open_entry
+    turn = session.open_turn
     session.clear()
     session.ask("Where?")
-    assert not session.change(entry.number, answer="a dog")
-    assert session.open_entry.question == "Where?"
+    assert not session.change(turn.number, answer="a dog")
+    assert session.open_turn.question == "Where?"
 
 
 def test_each_visitor_starts_with_nothing() -> None:
-    assert copy.deepcopy(talking("Who?")).entries == ()
+    assert copy.deepcopy(talking("Who?")).turns == ()
 
 
-def opening(kind: str = "import", key: str = "elsewhere") -> StoredConversation:
-    entries = (ChatTurn(question="Who?", answer="a dog", state="answered"),)
-    return StoredConversation(image=image(key), entries=entries, kind=kind)
+def stored(kind: str = "import", key: str = "elsewhere") -> StoredConversation:
+    turns = (ChatTurn(question="Who?", answer="a dog", state="answered"),)
+    return StoredConversation(image=image(key), turns=turns, kind=kind)
 
 
 def test_each_visitor_finds_the_example() -> None:
-    first = copy.deepcopy(ChatSession(opening=opening("example")))
+    first = copy.deepcopy(ChatSession(stored=stored("example")))
     second = copy.deepcopy(first)
     first.ask("Where?")
-    assert (len(first.entries), len(second.entries)) == (2, 1)
+    assert (len(first.turns), len(second.turns)) == (2, 1)
     assert not first.is_untouched and second.is_untouched
     assert first.uid != second.uid
 
 
 def test_imported_talk_asks_before_it_replaces_another() -> None:
     session = talking("Who?")
-    session.receive_conversation(opening())
+    session.receive_conversation(stored())
     assert (session.topic[:3], session.offered.key) == ("old", "elsewhere")
-    session.keep()
-    session.accept()
-    assert session.image.key == "old" and len(session.entries) == 1
-    session.receive_conversation(opening())
-    session.accept()
-    assert (session.image.key, session.entries[0].answer) == ("elsewhere", "a dog")
-    assert session.opening.kind == "import" and not session.is_untouched
+    session.decline_offer()
+    session.accept_offer()
+    assert session.image.key == "old" and len(session.turns) == 1
+    session.receive_conversation(stored())
+    session.accept_offer()
+    assert (session.image.key, session.turns[0].answer) == ("elsewhere", "a dog")
+    assert session.stored.kind == "import" and not session.is_untouched
 
 
 def test_another_talk_about_the_same_image_is_another_topic() -> None:
     session = talking()
     topic = session.topic
-    session.receive_conversation(opening(key="old"))
+    session.receive_conversation(stored(key="old"))
     assert session.image.key == "old" and session.topic != topic
 
 
 def test_example_whose_image_is_chosen_begins_anew() -> None:
-    session = ChatSession(opening=opening("example"))
+    session = ChatSession(stored=stored("example"))
     topic = session.topic
     session.receive(image("elsewhere"))
-    assert session.entries == () and session.topic != topic
+    assert session.turns == () and session.topic != topic
 
 
 def test_a_image_offered_after_a_talk_comes_without_it() -> None:
     session = talking("Who?")
-    session.receive_conversation(opening())
+    session.receive_conversation(stored())
     session.receive(image("new"))
-    session.accept()
-    assert (session.image.key, session.entries) == ("new", ())
+    session.accept_offer()
+    assert (session.image.key, session.turns) == ("new", ())
 
 
 def test_cut_takes_all_that_came_after() -> None:
     session = talking("Who?", "Where?")
     session.ask("Why?")
-    waiting, second = session.open_entry, session.entries[1]
+    waiting, second = session.open_turn, session.turns[1]
     assert session.cut(second.number) == second
-    assert waiting.stop.is_set() and [e.question for e in session.entries] == ["Who?"]
+    assert waiting.stop.is_set() and [e.question for e in session.turns] == ["Who?"]
     assert session.cut(second.number) is None
 
 
 def test_only_answers_are_judged() -> None:
     session = talking("Who?")
     session.ask("Where?")
-    answered, waiting = session.entries
-    assert session.judge(waiting.number, AnswerRating(liked=True)) is None
-    assert session.judge(answered.number, AnswerRating(liked=True)).verdict.liked
-    assert session.judge(answered.number, None).verdict is None
+    answered, waiting = session.turns
+    assert session.rate(waiting.number, AnswerRating(liked=True)) is None
+    assert session.rate(answered.number, AnswerRating(liked=True)).rating.liked
+    assert session.rate(answered.number, None).rating is None

@@ -12,7 +12,6 @@ from app.chat.conversation import AnswerRating, StoredConversation
 from app.chat.feedback import AnswerFeedback
 from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
-from app.chat.transcript import inert
 from app.inference import pool
 from app.workbench.chat_tab.handlers import (
     keep_feedback,
@@ -30,6 +29,7 @@ from app.workbench.chat_tab.handlers import (
     on_undo,
     respond,
 )
+from app.workbench.chat_tab.transcript import inert
 from app.workbench.events import SKIP
 from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_is_said(question: str, notice: str, session: ChatS
     update = on_ask(settings, question)
     assert notice in update.trouble and update.notice == ""
     assert "value" not in update.question  # what was typed stays
-    assert settings.entries == ()
+    assert settings.turns == ()
 
 
 def test_second_question_waits_for_the_first(session: ChatSession) -> None:
@@ -159,7 +159,7 @@ def test_new_conversation_forgets(session: ChatSession) -> None:
 def test_visitors_share_nothing(session: ChatSession) -> None:
     generator, other = FakeGenerator(), ChatSession()
     ask(session, generator, "Who?")
-    assert other.entries == () and other.image is None
+    assert other.turns == () and other.image is None
 
 
 def test_question_waits_for_the_model(
@@ -197,24 +197,24 @@ def test_settings_decide_how_it_is_asked(session: ChatSession) -> None:
     on_ask(session, "Who?", *CONTROLS)
     *_, last = respond(fake_services(generator), session)
     assert generator.prompts[-1] == "Question: Who? Short answer:"
-    entry = session.entries[-1]
-    assert (entry.settings.decode.mode, entry.settings.decode.seed) == ("sample", 7)
-    assert (entry.model, entry.revision) == ("stickers-opt", generator.revision)
-    assert entry.prompt == generator.prompts[-1] and entry.seconds is not None
+    turn = session.turns[-1]
+    assert (turn.settings.decode.mode, turn.settings.decode.seed) == ("sample", 7)
+    assert (turn.model, turn.revision) == ("stickers-opt", generator.revision)
+    assert turn.prompt == generator.prompts[-1] and turn.seconds is not None
     assert "7" in last.seed["info"] and "Room" in last.meter
 
 
 def test_a_drawn_seed_is_kept_with_the_answer(session: ChatSession) -> None:
     on_ask(session, "Who?", *(PAGE[n] if n != "seed" else "" for n in NAMES))
     *_, last = respond(fake_services(FakeGenerator()), session)
-    assert str(session.entries[-1].settings.decode.seed) in last.seed["info"]
+    assert str(session.turns[-1].settings.decode.seed) in last.seed["info"]
 
 
 def test_settings_that_cannot_be_are_said_and_the_question_stays(session: ChatSession) -> None:
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
     update = on_ask(session, "Who?", *wrong)
     assert "min_new_tokens (40)" in update.trouble and "value" not in update.question
-    assert session.entries == ()
+    assert session.turns == ()
 
 
 def test_retry_asks_the_latest_question_again(session: ChatSession) -> None:
@@ -237,12 +237,12 @@ def test_retry_after_a_failure_works(session: ChatSession) -> None:
 @pytest.mark.parametrize("index", [99, -1, [7, 0]])
 def test_messages_that_are_not_there_change_nothing(session: ChatSession, index: Any) -> None:
     talking(session, FakeGenerator())
-    before = session.entries
+    before = session.turns
     assert "nothing" in on_retry(session, on(index)).trouble
     assert "nothing" in on_edit(session, on(index, value="Why?")).trouble
     on_undo(session, "", on(index))
     on_like(session, on(index, liked=True))
-    assert session.entries == before
+    assert session.turns == before
 
 
 def test_undo_gives_the_question_back(session: ChatSession) -> None:
@@ -251,7 +251,7 @@ def test_undo_gives_the_question_back(session: ChatSession) -> None:
     assert contents(update.chat["value"]) == ["Who?", "Who?"]
     assert update.question["value"] == "Where?"
     assert "value" not in on_undo(session, "half typed", on(0)).question
-    assert session.entries == ()
+    assert session.turns == ()
 
 
 def test_edited_question_takes_the_later_turns_with_it(session: ChatSession) -> None:
@@ -265,15 +265,15 @@ def test_edited_question_takes_the_later_turns_with_it(session: ChatSession) -> 
 def test_markup_in_a_question_is_edited_as_it_was_typed(session: ChatSession) -> None:
     ask(session, FakeGenerator(), "Who?")
     on_edit(session, on(0, value=inert("<b>Who</b> & what?")))
-    assert session.open_entry.question == "<b>Who</b> & what?"
+    assert session.open_turn.question == "<b>Who</b> & what?"
 
 
 @pytest.mark.parametrize("words", ["  ", "x" * 2001])
 def test_question_is_not_edited_away(session: ChatSession, words: str) -> None:
     talking(session, FakeGenerator())
-    before = session.entries
+    before = session.turns
     assert "role" in on_edit(session, on(0, value=words)).trouble
-    assert session.entries == before
+    assert session.turns == before
 
 
 def test_retry_during_an_answer_stops_it(session: ChatSession) -> None:
@@ -299,7 +299,7 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     assert keep_feedback(services, session) == ""
     on_reason(session, " wrong animal ")
     keep_feedback(services, session)
-    assert session.entries[0].verdict == AnswerRating(liked=False, reason="wrong animal")
+    assert session.turns[0].rating == AnswerRating(liked=False, reason="wrong animal")
     assert [(f.liked, f.reason, f.question) for f in kept] == [
         (False, "", "Who?"),
         (False, "wrong animal", "Who?"),
@@ -322,7 +322,7 @@ def test_feedback_that_cannot_be_stored_is_said(
     services = replace(fake_services(FakeGenerator()), feedback=broken)
     said = keep_feedback(services, session)
     assert "not stored" in said and "reference" in said and "someone" not in said
-    assert session.entries[0].verdict == AnswerRating(liked=True)
+    assert session.turns[0].rating == AnswerRating(liked=True)
 
 
 def test_typing_shows_prompt_and_room_without_the_model(session: ChatSession) -> None:
@@ -415,20 +415,20 @@ def test_too_many_beams_for_the_memory_become_none(session: ChatSession) -> None
     on_ask(session, "Who?", *("beam" if name == "mode" else PAGE[name] for name in NAMES))
     messages = contents(answered(session, fake_services(Small())))
     assert messages[-1] == "a dog" and "too small for 4 beams" in messages[-2]
-    assert session.entries[0].settings.decode.mode == "greedy"
+    assert session.turns[0].settings.decode.mode == "greedy"
 
 
 def test_example_makes_room_unasked_until_it_is_talked_with(
     session: ChatSession, tmp_path: Path
 ) -> None:
     talking(session, FakeGenerator())
-    example = StoredConversation(image=session.image, entries=session.entries, kind="example")
+    example = StoredConversation(image=session.image, turns=session.turns, kind="example")
     file = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
-    untouched, touched = ChatSession(opening=example), ChatSession(opening=example)
+    untouched, touched = ChatSession(stored=example), ChatSession(stored=example)
     on_upload(untouched, file)
-    assert (untouched.offered, untouched.entries, untouched.opening) == (None, (), None)
+    assert (untouched.offered, untouched.turns, untouched.stored) == (None, (), None)
     generator = FakeGenerator()
     ask(touched, generator, "Why?")
     assert generator.prompts[-1].startswith("Question: Who? Answer: Who?")
     on_upload(touched, file)
-    assert touched.offered is not None and len(touched.entries) == 3
+    assert touched.offered is not None and len(touched.turns) == 3

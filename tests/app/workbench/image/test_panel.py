@@ -137,8 +137,8 @@ def test_offered_image_is_taken_or_left(session: ChatSession, tmp_path: Path) ->
     offered = on_upload(session, blue)
     assert offered.decision["visible"] and offered.image is not old.shown
     kept = on_keep_image(session)
-    assert kept.image is old.shown and not kept.decision["visible"] and len(session.entries) == 1
+    assert kept.image is old.shown and not kept.decision["visible"] and len(session.turns) == 1
     on_upload(session, blue)
     taken = on_accept(session)
-    assert session.image.name == "blue.png" and session.entries == ()
+    assert session.image.name == "blue.png" and session.turns == ()
     assert taken.image is session.image.shown and not taken.decision["visible"]

@@ -226,7 +226,7 @@ def test_shipped_conversation_comes_with_its_look() -> None:
     arrived = ChatSession("stickers-opt", shipped_example())
     stack = on_topic(arrived).explorer["value"]
     assert stack["text"] == arrived.image.caption
-    assert stack["answer"]["prompt"].endswith(f"{arrived.entries[-1].question} Answer:")
+    assert stack["answer"]["prompt"].endswith(f"{arrived.turns[-1].question} Answer:")
 
 
 def test_box_shows_the_caption_and_leaves_the_value_alone() -> None:
@@ -243,7 +243,7 @@ def test_latest_answer_is_followed(services: Services, session: ChatSession) -> 
         ("Where?", "left", read),
     ):
         session.ask(question)
-        session.change(session.entries[-1].number, state="answered", answer=answer, prompt=prompt)
+        session.change(session.turns[-1].number, state="answered", answer=answer, prompt=prompt)
     assert on_use_answer(session, "") == "left"
     asked = asked_of(services, session)
     assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)

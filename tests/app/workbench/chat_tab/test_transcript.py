@@ -7,7 +7,7 @@ import pytest
 
 from app.chat.conversation import AnswerRating
 from app.chat.session import ChatSession
-from app.chat.transcript import as_typed, entry_at, thumbs, transcript
+from app.workbench.chat_tab.transcript import as_typed, thumbs, transcript, turn_at
 from blip2core.records import Turn
 
 
@@ -15,7 +15,7 @@ def visit_with(**changes: Any) -> ChatSession:
     """A visit whose one question came to this."""
     session = ChatSession()
     session.ask("Who?")
-    session.change(session.open_entry.number, **changes)
+    session.change(session.open_turn.number, **changes)
     return session
 
 
@@ -53,10 +53,10 @@ def test_nothing_said_is_nothing_shown() -> None:
 def test_messages_belong_to_their_questions() -> None:
     session = visit_with(state="answered", answer="a dog", note="It took long.")
     session.ask("Where?")
-    first, second = session.entries
-    assert [entry_at(session, index) for index in range(5)] == [first] * 3 + [second] * 2
-    assert entry_at(session, 5) is None and entry_at(session, -1) is None
-    session.judge(first.number, AnswerRating(liked=True))
+    first, second = session.turns
+    assert [turn_at(session, index) for index in range(5)] == [first] * 3 + [second] * 2
+    assert turn_at(session, 5) is None and turn_at(session, -1) is None
+    session.rate(first.number, AnswerRating(liked=True))
     assert thumbs(session) == ["Like", "Like", None]
 
 
@@ -66,7 +66,7 @@ HOSTILE = '<img src="https://example.org/x.png"> a &lt;b&gt; < c'
 def test_markup_is_shown_as_it_was_typed() -> None:
     session = ChatSession()
     session.ask(HOSTILE)
-    session.change(session.open_entry.number, state="answered", answer=HOSTILE)
+    session.change(session.open_turn.number, state="answered", answer=HOSTILE)
     for message in transcript(session):
         assert not re.search(r"[<&](?!\u2060)", message["content"])
         assert as_typed(message["content"]) == HOSTILE

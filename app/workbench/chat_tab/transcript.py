@@ -33,53 +33,51 @@ def transcript(session: ChatSession) -> list[Message]:
     return [message | {"content": inert(message["content"])} for _, message in _lines(session)]
 
 
-def entry_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
+def turn_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
     """Return the turn of a message; None where the browser shows an older state."""
-    entries = [entry for entry, _ in _lines(session)]
+    turns = [turn for turn, _ in _lines(session)]
     number = index if isinstance(index, int) else index[0]
-    return entries[number] if 0 <= number < len(entries) else None
+    return turns[number] if 0 <= number < len(turns) else None
 
 
 def thumbs(session: ChatSession) -> list[str | None]:
     """Return Like, Dislike or None for each message of the model."""
     return [
-        _thumb(entry.verdict)
-        for entry, message in _lines(session)
-        if message["role"] == "assistant"
+        _thumb(turn.rating) for turn, message in _lines(session) if message["role"] == "assistant"
     ]
 
 
-def _thumb(verdict: AnswerRating | None) -> str | None:
-    if verdict is None:
+def _thumb(rating: AnswerRating | None) -> str | None:
+    if rating is None:
         return None
-    return "Like" if verdict.liked else "Dislike"
+    return "Like" if rating.liked else "Dislike"
 
 
 def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
-    for entry in session.entries:
-        yield entry, {"role": "user", "content": entry.question}
-        if entry.dropped:
-            yield entry, _left_out(entry)
-        if entry.note:
-            yield entry, {"role": "assistant", "content": entry.note}
-        yield entry, {"role": "assistant", "content": _wording(entry)}
+    for turn in session.turns:
+        yield turn, {"role": "user", "content": turn.question}
+        if turn.dropped:
+            yield turn, _left_out(turn)
+        if turn.note:
+            yield turn, {"role": "assistant", "content": turn.note}
+        yield turn, {"role": "assistant", "content": _wording(turn)}
 
 
-def _wording(entry: ChatTurn) -> str:
-    if entry.state == "loading":
+def _wording(turn: ChatTurn) -> str:
+    if turn.state == "loading":
         return "The model is loading; your question waits."
-    if entry.state == "stopped":
-        return f"{entry.answer} … (stopped)".lstrip()
-    if entry.state == "answered":
-        return entry.answer or "(The model has no answer.)"
-    return entry.answer or "…"
+    if turn.state == "stopped":
+        return f"{turn.answer} … (stopped)".lstrip()
+    if turn.state == "answered":
+        return turn.answer or "(The model has no answer.)"
+    return turn.answer or "…"
 
 
-def _left_out(entry: ChatTurn) -> Message:
-    number = len(entry.dropped)
-    turns = "the earliest question" if number == 1 else f"the {number} earliest questions"
+def _left_out(turn: ChatTurn) -> Message:
+    number = len(turn.dropped)
+    questions = "the earliest question" if number == 1 else f"the {number} earliest questions"
     return {
         "role": "assistant",
-        "content": "\n".join(f"{turn.question} {turn.answer}" for turn in entry.dropped),
-        "metadata": {"title": f"For lack of room the model no longer knows {turns}"},
+        "content": "\n".join(f"{earlier.question} {earlier.answer}" for earlier in turn.dropped),
+        "metadata": {"title": f"For lack of room the model no longer knows {questions}"},
     }
