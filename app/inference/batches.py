@@ -1,9 +1,9 @@
-"""Work on several images, one after the other, in turns that leave the model to others."""
+"""Work on several images, one after the other, in time slices that leave the model to others."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event, Lock
@@ -14,24 +14,16 @@ from app.inference.cancellable import CancellableTask
 BatchRequest = TypeVar("BatchRequest")
 ItemResult = TypeVar("ItemResult")
 
-TURN_SECONDS = 3.0
+SLICE_SECONDS = 3.0
 """After so long the rest of a batch queues again, behind whoever came meanwhile."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """A file as it came from a visitor's browser, not opened yet."""
-
-    path: str
-    name: str
-    """Name of the file on the visitor's machine. Hostile text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchItem(Generic[ItemResult]):
     """One image of a batch."""
 
-    upload: Upload
+    name: str
+    """Name of its file on the visitor's machine. Hostile text."""
     state: Literal["waiting", "working", "done", "failed", "stopped"] = "waiting"
     thumbnail: str = ""
     """Data address of the image in small, once it is opened."""
@@ -45,7 +37,7 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
 
     def __init__(self) -> None:
         self.items: tuple[BatchItem[ItemResult], ...] = ()
-        self.run = Event()
+        self.stop = Event()
         """Set to stop the work under way."""
         self._task = CancellableTask()
         self._request: BatchRequest | None = None
@@ -61,12 +53,12 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
             raise RuntimeError("The batch was not started.")
         return self._request
 
-    def start(self, uploads: Sequence[Upload], request: BatchRequest) -> None:
-        """Begin new work; the work before it ends."""
-        run = self._task.begin()
+    def start(self, names: Iterable[str], request: BatchRequest) -> None:
+        """Begin new work on images with these names; the work before it ends."""
+        stop = self._task.begin()
         with self._lock:
-            self.run, self._request = run, request
-            self.items = tuple(BatchItem(upload=upload) for upload in uploads)
+            self.stop, self._request = stop, request
+            self.items = tuple(BatchItem(name=name) for name in names)
 
     @property
     def done(self) -> int:
@@ -80,13 +72,13 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
 
     @property
     def is_left(self) -> bool:
-        """Whether images are left for another turn."""
+        """Whether images are left for another slice."""
         return self.is_running and any(item.state == "waiting" for item in self.items)
 
-    def change(self, run: Event, index: int, **changes: Any) -> None:
-        """Change fields of one item; nothing changes once its run was stopped."""
+    def change(self, stop: Event, index: int, **changes: Any) -> None:
+        """Change fields of one item; nothing changes once its work was stopped."""
         with self._lock:
-            if not run.is_set():
+            if not stop.is_set():
                 self._change(index, changes)
 
     def set_result(self, index: int, result: ItemResult) -> None:
@@ -98,9 +90,9 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
         changed = replace(self.items[index], **changes)
         self.items = (*self.items[:index], changed, *self.items[index + 1 :])
 
-    def end(self, run: Event) -> None:
-        """Note that the work that `start` began with this event is over."""
-        self._task.end(run)
+    def end(self, stop: Event) -> None:
+        """Note that the work that is stopped by this event is over."""
+        self._task.end(stop)
 
     def give_up(self) -> None:
         """Stop the work; images that are not finished get the state "stopped"."""
@@ -111,24 +103,24 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
                     self._change(index, {"state": "stopped"})
 
 
-def process_turn(
+def process_slice(
     batch: ImageBatch[BatchRequest, ItemResult],
     work: Callable[[Event, int], Generator[None, None, None]],
 ) -> Generator[None, None, None]:
-    """Work on the waiting images for one turn: `work(run, index)` on each.
+    """Work on the waiting images for one time slice: `work(stop, index)` on each.
 
-    Yields whenever there is something to show. A turn ends early where the batch is stopped or
+    Yields whenever there is something to show. A slice ends early where the batch is stopped or
     started anew; `batch.is_left` says whether another one is needed.
     """
-    run, began = batch.run, time.monotonic()
+    stop, began = batch.stop, time.monotonic()
     for index, item in enumerate(batch.items):
         if item.state != "waiting":
             continue
-        with closing(work(run, index)) as steps:
+        with closing(work(stop, index)) as steps:
             for _ in steps:
-                if run.is_set():
+                if stop.is_set():
                     return
                 yield
-        if batch.is_left and time.monotonic() - began >= TURN_SECONDS:
+        if batch.is_left and time.monotonic() - began >= SLICE_SECONDS:
             return
-    batch.end(run)
+    batch.end(stop)

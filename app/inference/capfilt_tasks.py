@@ -1,4 +1,4 @@
-"""Images with web texts and written captions, which a visitor filters and judges.
+"""Images with web texts and written captions, which a visitor filters and decides about.
 
 The functions at the end need the models and are run by the engine; the filter needs none.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from app.inference.batches import ImageBatch, Upload
+from app.inference.batches import ImageBatch
 from app.inference.captions import CaptionRequest
 from app.inference.pool import ModelPair
 from blip2core.capfilt import decide
@@ -78,7 +78,7 @@ class CapFiltSession:
     def start(self, request: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
         """Begin with new images; those before them go."""
         self.problems, self.runs = tuple(problems), {}
-        self.batch.start([Upload(path="", name=image.name) for image in request.images], request)
+        self.batch.start([image.name for image in request.images], request)
 
     @property
     def cards(self) -> list[ImageCard]:
@@ -99,7 +99,7 @@ class CapFiltSession:
         """Put a changed card in the place of the one with its number."""
         self.batch.set_result(card.number, card)
 
-    def judge(self, card_number: object, text_number: object, verdict: TextVerdict) -> None:
+    def set_verdict(self, card_number: object, text_number: object, verdict: TextVerdict) -> None:
         """Set the visitor's verdict on a text; the same verdict again takes it back.
 
         Raises ConfigError where there is no such text.
@@ -110,7 +110,7 @@ class CapFiltSession:
         self.replace_card(with_text(card, replace(text, verdict=verdict)))
 
     def accept_kept(self) -> int:
-        """Accept the texts that the filter keeps and nobody judged yet; return how many."""
+        """Accept the texts that the filter keeps and nobody decided about yet; return how many."""
         accepted = 0
         for card in self.cards:
             for text, decision in filtered_texts(card, self.rules):
@@ -142,7 +142,7 @@ def filtered_texts(card: ImageCard, rules: FilterConfig) -> list[tuple[JudgedTex
     return sorted(pairs, key=lambda pair: (not pair[1].kept, -pair[0].scored.itm))
 
 
-def judge_image(
+def caption_and_score_image(
     pair: ModelPair,
     texts: Sequence[str],
     data: bytes,

@@ -145,14 +145,14 @@ def on_judge(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
-            pairs.judge(sent.get("card"), sent.get("text"), verdict)
+            pairs.set_verdict(sent.get("card"), sent.get("text"), verdict)
     except Blip2Error as error:
         return _show(pairs, str(error))
     return _show(pairs)
 
 
 def on_accept_kept(pairs: CapFiltSession) -> PairsUpdate:
-    """Accept everything that the filter keeps and nobody judged yet."""
+    """Accept everything that the filter keeps and nobody decided about yet."""
     pairs.accept_kept()
     return _show(pairs)
 
@@ -180,7 +180,7 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
-        card = replace(pairs.card(card.number), features=features)  # judged meanwhile, perhaps
+        card = replace(pairs.card(card.number), features=features)  # changed meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
         pairs.replace_card(
             with_text(card, JudgedText(number=number, scored=scored, parent=parent.number))

@@ -61,17 +61,17 @@ def summary_html(pairs: CapFiltSession) -> str:
 
 def cards_html(pairs: CapFiltSession) -> str:
     """Return HTML of all images of a session, those still waiting too."""
-    body = "".join(_job(job, pairs.rules) for job in pairs.batch.items)
+    body = "".join(_item(item, pairs.rules) for item in pairs.batch.items)
     return f'<div class="pairs">{body}</div>' if body else ""
 
 
-def _job(job: BatchItem[ImageCard], rules: FilterConfig) -> str:
-    if isinstance(job.result, ImageCard):
-        return card_html(job.result, rules)
-    state = job.problem or {"waiting": "waiting", "working": "writing …"}.get(job.state, "stopped")
+def _item(item: BatchItem[ImageCard], rules: FilterConfig) -> str:
+    if isinstance(item.result, ImageCard):
+        return card_html(item.result, rules)
+    state = item.problem or {"waiting": "waiting", "working": "writing …"}.get(item.state, "stopped")
     return (
-        f'<article class="pair {job.state}"><header><span class="blank"></span>'
-        f"<h3>{escape(job.upload.name)}</h3><p>{escape(state)}</p></header></article>"
+        f'<article class="pair {item.state}"><header><span class="blank"></span>'
+        f"<h3>{escape(item.name)}</h3><p>{escape(state)}</p></header></article>"
     )
 
 

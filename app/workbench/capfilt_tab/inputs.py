@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
 
-from app.inference.batches import Upload
 from app.inference.capfilt_tasks import InputImage
 from app.workbench.image.uploaded_files import uploaded_path
+from app.workbench.image.uploads import Upload
 from blip2core.bundled import SAMPLES
 from blip2core.errors import ImageError, IntakeError
 from blip2core.intake import Limits, NamedFile, read

@@ -12,12 +12,12 @@ import gradio as gr
 from gradio.components import Component
 
 from app.chat.session import ChatSession
-from app.inference.batches import process_turn
+from app.inference.batches import process_slice
 from app.inference.capfilt_tasks import (
     CapFiltRequest,
     CapFiltSession,
     ImageCard,
-    judge_image,
+    caption_and_score_image,
     sha256_of,
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
@@ -56,7 +56,7 @@ class CapFiltUpdate(NamedTuple):
     """New values of the components of the tab."""
 
     pairs: Update = SKIP
-    turn: Update = SKIP
+    slices: Update = SKIP
     message: Update = SKIP
     cards: Update = SKIP
     downloads: Update = SKIP
@@ -72,8 +72,8 @@ class CapFiltTab:
     """The visitor's `ChatSession`."""
     pairs: gr.State
     """The visitor's `CapFiltSession`."""
-    turn: gr.State
-    """Counts the turns of the work; its `.change` begins the next one."""
+    slices: gr.State
+    """Counts the time slices of the work; its `.change` begins the next one."""
     files: gr.File
     typed: gr.Textbox
     """Texts from the web, one on each line."""
@@ -117,7 +117,7 @@ def _build(services: Services, session: gr.State) -> CapFiltTab:
     return CapFiltTab(
         session=session,
         pairs=gr.State(CapFiltSession()),
-        turn=gr.State(0),
+        slices=gr.State(0),
         files=files,
         typed=typed,
         request=request,
@@ -183,13 +183,13 @@ def _build_begin() -> tuple[BeginStop, gr.Button]:
 
 def _wire(tab: CapFiltTab, services: Services) -> None:
     outputs = components_named(CapFiltUpdate._fields, tab)
-    given = [tab.session, tab.pairs, tab.turn]
+    given = [tab.session, tab.pairs, tab.slices]
     from_files = [*given, tab.files, tab.typed, *tab.request]
     begin: dict[str, Any] = PRIVATE_EVENT | {"preprocess": False}
     tab.begin.click(on_capfilt, from_files, outputs, **begin)
     tab.samples.click(on_samples, [*given, *tab.request], outputs, **begin)
-    going = tab.turn.change(
-        partial(continue_capfilt, services), [tab.pairs, tab.turn], outputs, **MODEL_EVENT
+    going = tab.slices.change(
+        partial(continue_capfilt, services), [tab.pairs, tab.slices], outputs, **MODEL_EVENT
     )
     stop = partial(on_stop_capfilt, services)
     going.failure(stop, tab.pairs, outputs, **PRIVATE_EVENT)
@@ -199,7 +199,7 @@ def _wire(tab: CapFiltTab, services: Services) -> None:
 def on_capfilt(
     session: ChatSession,
     pairs: CapFiltSession,
-    turn: int,
+    slices: int,
     files: Sequence[dict[str, Any]] | None,
     typed: str | None,
     *request: Any,
@@ -210,21 +210,21 @@ def on_capfilt(
     """
     uploads = uploads_from(files)
     if not uploads:
-        return _refuse(pairs, turn, "Add some images first, or try the sample set.")
-    return _begin(session, pairs, turn, read_uploads(uploads, str(typed or "")), request)
+        return _refuse(pairs, slices, "Add some images first, or try the sample set.")
+    return _begin(session, pairs, slices, read_uploads(uploads, str(typed or "")), request)
 
 
 def on_samples(
-    session: ChatSession, pairs: CapFiltSession, turn: int, *request: Any
+    session: ChatSession, pairs: CapFiltSession, slices: int, *request: Any
 ) -> CapFiltUpdate:
     """Begin with the images and noisy texts that come with the project."""
-    return _begin(session, pairs, turn, read_samples(), request)
+    return _begin(session, pairs, slices, read_samples(), request)
 
 
 def _begin(
     session: ChatSession,
     pairs: CapFiltSession,
-    turn: int,
+    slices: int,
     given: PairInput,
     request: Sequence[Any],
 ) -> CapFiltUpdate:
@@ -234,28 +234,28 @@ def _begin(
         if not given.images:
             raise ImageError("There is no image in these files.")
     except Blip2Error as error:
-        return _refuse(pairs, turn, str(error), tables.problems_html(given.problems))
+        return _refuse(pairs, slices, str(error), tables.problems_html(given.problems))
     pairs.start(
         CapFiltRequest(model=session.model, captions=captions, images=tuple(given.images)),
         given.problems,
     )
-    return show_capfilt(pairs)._replace(turn=turn + 1)
+    return show_capfilt(pairs)._replace(slices=slices + 1)
 
 
-def _refuse(pairs: CapFiltSession, turn: int, reason: str, problems: str = "") -> CapFiltUpdate:
+def _refuse(pairs: CapFiltSession, slices: int, reason: str, problems: str = "") -> CapFiltUpdate:
     message = tables.status_html(reason, problem=True) + problems
-    return CapFiltUpdate(pairs, turn, message, SKIP, SKIP, *buttons(running=False))
+    return CapFiltUpdate(pairs, slices, message, SKIP, SKIP, *buttons(running=False))
 
 
 def continue_capfilt(
-    services: Services, pairs: CapFiltSession, turn: int
+    services: Services, pairs: CapFiltSession, slices: int
 ) -> Iterator[CapFiltUpdate]:
-    """Caption and score for one turn, and ask for the next turn where images are left."""
+    """Caption and score for one time slice, and ask for the next one where images are left."""
     try:
         pair = services.engine.pair(pairs.batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield CapFiltUpdate(message=tables.status_html(_LOADING))
-        for _ in process_turn(pairs.batch, partial(_judge, services, pairs)):
+        for _ in process_slice(pairs.batch, partial(_caption_and_score, services, pairs)):
             yield show_capfilt(pairs)
     except Exception as error:
         pairs.batch.give_up()
@@ -263,16 +263,16 @@ def continue_capfilt(
         yield show_capfilt(pairs, services)._replace(message=message)
         return
     shown = show_capfilt(pairs, services)
-    yield shown._replace(turn=turn + 1) if pairs.batch.is_left else shown
+    yield shown._replace(slices=slices + 1) if pairs.batch.is_left else shown
 
 
-def _judge(
-    services: Services, pairs: CapFiltSession, run: Event, index: int
+def _caption_and_score(
+    services: Services, pairs: CapFiltSession, stop: Event, index: int
 ) -> Generator[None, None, None]:
     """Check one image, encode it once, caption it and score its texts."""
     request = pairs.batch.request
     given = request.images[index]
-    pairs.batch.change(run, index, state="working")
+    pairs.batch.change(stop, index, state="working")
     yield
     try:
         clean = check_image(given.data)
@@ -284,11 +284,13 @@ def _judge(
             thumbnail=tables.thumbnail_address(open_image(clean.data)),
         )
         asked = (given.texts, card.data, card.sha256, request.captions)
-        for scored in services.engine.each(judge_image, request.model, *asked, stop=run):
+        for scored in services.engine.each(
+            caption_and_score_image, request.model, *asked, stop=stop
+        ):
             texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
-            pairs.batch.change(run, index, state="done", result=replace(card, texts=texts))
+            pairs.batch.change(stop, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
-        pairs.batch.change(run, index, state="failed", problem=error_message(error, "Left out"))
+        pairs.batch.change(stop, index, state="failed", problem=error_message(error, "Left out"))
     yield
 
 
@@ -299,7 +301,7 @@ def on_stop_capfilt(services: Services, pairs: CapFiltSession) -> CapFiltUpdate:
 
 
 def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> CapFiltUpdate:
-    """Return what there is to show of the pairs; it asks for no further turn.
+    """Return what there is to show of the pairs; it asks for no further slice.
 
     `services` where the work is over, so that the links can name the models.
     """
@@ -310,7 +312,7 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
         words = f"{pairs.batch.done} of {total}"
         progress = tables.progress_html(pairs.batch.done, len(pairs.batch.items), words)
         return CapFiltUpdate(pairs, SKIP, progress + message, cards, "", *buttons(running=True))
-    if any(job.state == "stopped" for job in pairs.batch.items):
+    if any(item.state == "stopped" for item in pairs.batch.items):
         stopped = tables.status_html(f"Stopped after {len(pairs.cards)} of {total}.")
         message = stopped + message
     links = pair_links(pairs, _made_by(services, pairs)) if services and pairs.cards else SKIP

@@ -20,7 +20,11 @@ from app.inference.captions import CaptionRequest
 from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_EVENT
-from app.workbench.image.image_task import (
+from app.workbench.inside_tab.table_link import connect_look_inside
+from app.workbench.shared_components import SharedComponents
+from app.workbench.widgets import tables
+from app.workbench.widgets.caption_rows import ITC, ITM
+from app.workbench.widgets.image_task import (
     TaskMessages,
     TaskOutput,
     TaskUpdate,
@@ -28,10 +32,6 @@ from app.workbench.image.image_task import (
     run_image_task,
     wire_image_task,
 )
-from app.workbench.inside_tab.table_link import connect_look_inside
-from app.workbench.shared_components import SharedComponents
-from app.workbench.widgets import tables
-from app.workbench.widgets.caption_rows import ITC, ITM
 from blip2core.capfilt import decide
 from blip2core.config import DecodeConfig, FilterConfig
 from blip2core.records import Candidate, Decision, Scored

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from app.chat.session import ChatSession
-from app.inference.batches import BatchItem, ImageBatch, process_turn
+from app.inference.batches import BatchItem, ImageBatch, process_slice
 from app.inference.captions import (
     CaptionRequest,
     ScoredCaption,
@@ -27,11 +27,12 @@ from app.inference.features import encode_for_pair
 from app.inference.pool import wait_until_loaded
 from app.plurals import count_of
 from app.services import Services
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named, paced
-from app.workbench.image.uploads import build_drop_area, open_upload, too_many, uploads_from
+from app.workbench.events import PRIVATE_EVENT, SKIP, paced
+from app.workbench.image.uploads import Upload, build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
-from app.workbench.widgets.buttons import build_buttons, buttons
+from app.workbench.widgets.buttons import buttons
 from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_links, caption_notes
+from app.workbench.widgets.image_batch import BatchUpdate, build_batch, wire_batch
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 
@@ -50,42 +51,17 @@ _ABOUT = "<h2>Several images at once</h2><p>Captioned as set above, each image o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionBatchRequest:
-    """The captions that are asked for, of which model."""
+    """The captions that are asked for, and of which images."""
 
-    order: CaptionRequest
     model: str
+    """Name of the model that writes them."""
+    captions: CaptionRequest
+    uploads: tuple[Upload, ...]
+    """One for each item of the batch."""
 
 
 CaptionedBatch = ImageBatch[CaptionBatchRequest, Captioned]
 """Images with the captions of each."""
-
-
-class BatchUpdate(NamedTuple):
-    """New values of the components of the batch."""
-
-    batch: Update = SKIP
-    turn: Update = SKIP
-    message: Update = SKIP
-    table: Update = SKIP
-    begin: Update = SKIP
-    stop: Update = SKIP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptionBatch:
-    """The components of the batch."""
-
-    session: gr.State
-    """The visitor's `ChatSession`."""
-    batch: gr.State
-    """The visitor's `ImageBatch`."""
-    turn: gr.State
-    """Counts the turns of a batch; its `.change` begins the next one."""
-    files: gr.File
-    begin: gr.Button
-    stop: gr.Button
-    message: gr.HTML
-    table: gr.HTML
 
 
 def build_caption_batch(
@@ -95,35 +71,23 @@ def build_caption_batch(
 
     `request` are the components that say which captions are asked for.
     """
-    screen = _build(session)
-    outputs = components_named(BatchUpdate._fields, screen)
-    given = [session, screen.batch, screen.turn]
-    screen.begin.click(
+    gr.HTML(_ABOUT, elem_classes="about", container=False)
+    files = build_drop_area(label="Images to caption", elem_id="caption-files")
+    components = build_batch(
+        ImageBatch(), files, begin="Caption all", name="caption-many", table_id="captioned"
+    )
+    components.begin.click(
         partial(on_caption_batch, services),
-        [*given, screen.files, *request],
-        outputs,
+        [session, components.batch, components.slices, files, *request],
+        components.outputs,
         preprocess=False,
         **PRIVATE_EVENT,
     )
-    going = screen.turn.change(partial(continue_captions, services), given, outputs, **MODEL_EVENT)
-    stop = partial(on_stop_captions, services)
-    going.failure(stop, screen.batch, outputs, **PRIVATE_EVENT)
-    screen.stop.click(stop, screen.batch, outputs, **PRIVATE_EVENT)
-
-
-def _build(session: gr.State) -> CaptionBatch:
-    gr.HTML(_ABOUT, elem_classes="about", container=False)
-    files = build_drop_area(label="Images to caption", elem_id="caption-files")
-    pair = build_buttons("Caption all", "caption-many", ready=True)
-    return CaptionBatch(
-        session=session,
-        batch=gr.State(ImageBatch()),
-        turn=gr.State(0),
-        files=files,
-        begin=pair.begin,
-        stop=pair.stop,
-        message=gr.HTML(container=False, elem_classes="status-area"),
-        table=tables.build_table(elem_id="captioned"),
+    wire_batch(
+        components,
+        session,
+        on_slice=partial(continue_captions, services),
+        on_stop=partial(on_stop_captions, services),
     )
 
 
@@ -131,7 +95,7 @@ def on_caption_batch(
     services: Services,
     session: ChatSession,
     batch: CaptionedBatch,
-    turn: int,
+    slices: int,
     files: Sequence[dict[str, Any]] | None,
     num: Any,
     prompt: Any,
@@ -149,20 +113,21 @@ def on_caption_batch(
         problem = problem or str(error)
     if problem:
         message = tables.status_html(problem, problem=True)
-        return BatchUpdate(batch, turn, message, SKIP, *buttons(running=False))
-    batch.start(uploads, CaptionBatchRequest(order=captions, model=session.model))
-    return show_captions(services, batch)._replace(turn=turn + 1)
+        return BatchUpdate(batch, slices, message, SKIP, *buttons(running=False))
+    request = CaptionBatchRequest(model=session.model, captions=captions, uploads=tuple(uploads))
+    batch.start([upload.name for upload in uploads], request)
+    return show_captions(services, batch)._replace(slices=slices + 1)
 
 
 def continue_captions(
-    services: Services, session: ChatSession, batch: CaptionedBatch, turn: int
+    services: Services, session: ChatSession, batch: CaptionedBatch, slices: int
 ) -> Iterator[BatchUpdate]:
-    """Caption images for one turn, and ask for the next turn where images are left."""
+    """Caption images for one time slice, and ask for the next one where images are left."""
     try:
         pair = services.engine.pair(batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield BatchUpdate(message=tables.status_html(_LOADING))
-        for _ in process_turn(batch, partial(_caption, services, batch)):
+        for _ in process_slice(batch, partial(_caption, services, batch)):
             yield show_captions(services, batch)
     except Exception as error:
         batch.give_up()
@@ -170,29 +135,31 @@ def continue_captions(
         yield BatchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
         return
     shown = show_captions(services, batch)
-    yield shown._replace(turn=turn + 1) if batch.is_left else shown
+    yield shown._replace(slices=slices + 1) if batch.is_left else shown
 
 
 def _caption(
-    services: Services, batch: CaptionedBatch, run: Event, index: int
+    services: Services, batch: CaptionedBatch, stop: Event, index: int
 ) -> Generator[None, None, None]:
     """Open one image, encode it once, caption it and score the captions."""
-    request, upload = batch.request, batch.items[index].upload
-    batch.change(run, index, state="working")
+    request, upload = batch.request, batch.request.uploads[index]
+    batch.change(stop, index, state="working")
     yield
     try:
         image = open_upload(upload)
-        batch.change(run, index, thumbnail=tables.thumbnail_address(image.shown))
+        batch.change(stop, index, thumbnail=tables.thumbnail_address(image.shown))
         yield
         features = encode_for_pair(services.engine, request.model, open_image(image.data))
-        growing = caption_and_score(services.engine, request.model, features, request.order, run)
+        growing = caption_and_score(
+            services.engine, request.model, features, request.captions, stop
+        )
         for captions in paced(growing, _SECONDS_BETWEEN):
             result = Captioned(name=upload.name, sha256=image.key, captions=captions)
-            batch.change(run, index, result=result)
+            batch.change(stop, index, result=result)
             yield
-        batch.change(run, index, state="done")
+        batch.change(stop, index, state="done")
     except Exception as error:
-        batch.change(run, index, state="failed", problem=error_message(error, "Not captioned"))
+        batch.change(stop, index, state="failed", problem=error_message(error, "Not captioned"))
     yield
 
 
@@ -203,39 +170,39 @@ def on_stop_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
 
 
 def show_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
-    """Return what there is to show of the batch; it asks for no further turn."""
+    """Return what there is to show of the batch; it asks for no further slice."""
     if not batch.items:
         return BatchUpdate(batch, SKIP, "", "", *buttons(running=False))
     request, total = batch.request, len(batch.items)
     pair = services.engine.pair(request.model)
-    rows = [_row(job) for job in batch.items]
-    title = f"By {pair.spec.name}: {describe_request(request.order)}"
+    rows = [_row(item) for item in batch.items]
+    title = f"By {pair.spec.name}: {describe_request(request.captions)}"
     if batch.is_running:
         table = tables.table_html(_COLUMNS, rows, title=title)
         words = f"{batch.done} of {count_of(total, 'image')}"
         message = tables.progress_html(batch.done, total, words)
         return BatchUpdate(batch, SKIP, message, table, *buttons(running=True))
-    finished = [_result(job) for job in batch.items if job.state in ("done", "failed")]
-    links = caption_links(pair, request.order, finished) if finished else ""
+    finished = [_result(item) for item in batch.items if item.state in ("done", "failed")]
+    links = caption_links(pair, request.captions, finished) if finished else ""
     table = tables.table_html(_COLUMNS, rows, title=title, below=links)
     message = ""
-    if any(job.state == "stopped" for job in batch.items):
+    if any(item.state == "stopped" for item in batch.items):
         words = f"Stopped after {len(finished)} of {count_of(total, 'image')}."
         message = tables.status_html(words)
     return BatchUpdate(batch, SKIP, message, table, *buttons(running=False))
 
 
-def _result(job: BatchItem[Captioned]) -> Captioned:
-    return job.result or Captioned(name=job.upload.name, problem=job.problem)
+def _result(item: BatchItem[Captioned]) -> Captioned:
+    return item.result or Captioned(name=item.name, problem=item.problem)
 
 
-def _row(job: BatchItem[Captioned]) -> list[tables.Cell]:
-    image = tables.image_cell(job.thumbnail, job.upload.name)
+def _row(item: BatchItem[Captioned]) -> list[tables.Cell]:
+    image = tables.image_cell(item.thumbnail, item.name)
     nothing = tables.score_cell(None)
-    if job.result is None or not job.result.captions:
-        words = tables.text_cell("", empty=job.problem or _STATES[job.state])
+    if item.result is None or not item.result.captions:
+        words = tables.text_cell("", empty=item.problem or _STATES[item.state])
         return [image, words, nothing, nothing, tables.action_cell("")]
-    best, *others = job.result.captions
+    best, *others = item.result.captions
     words = tables.text_cell(best.text, *caption_notes(best))
     return [
         image,

@@ -28,7 +28,12 @@ from app.inference.decoding import decode_from
 from app.services import Services
 from app.workbench.caption_tab.batch import build_caption_batch
 from app.workbench.events import MODEL_EVENT, paced
-from app.workbench.image.image_task import (
+from app.workbench.inside_tab.table_link import connect_look_inside
+from app.workbench.shared_components import SharedComponents
+from app.workbench.widgets import tables
+from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
+from app.workbench.widgets.generation_controls import build_decoding
+from app.workbench.widgets.image_task import (
     TaskMessages,
     TaskOutput,
     TaskUpdate,
@@ -36,11 +41,6 @@ from app.workbench.image.image_task import (
     run_image_task,
     wire_image_task,
 )
-from app.workbench.inside_tab.table_link import connect_look_inside
-from app.workbench.shared_components import SharedComponents
-from app.workbench.widgets import tables
-from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
-from app.workbench.widgets.generation_controls import build_decoding
 
 _ABOUT = """<h2>What can be said of the image?</h2>
 <p>The model writes several captions in one go; the matcher, which has not written them, says how

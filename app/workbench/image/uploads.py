@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from app.chat.image import ChatImage, image_from
-from app.inference.batches import Upload
 from app.workbench.image.uploaded_files import read_upload
 
 MOST_FILES = 50
 """Images taken at once; for more there are the command line and the curator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as it came from a visitor's browser, not opened yet."""
+
+    path: str
+    name: str
+    """Name of the file on the visitor's machine. Hostile text."""
 
 
 def build_drop_area(*, label: str, elem_id: str) -> gr.File:

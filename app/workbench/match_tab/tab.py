@@ -16,7 +16,12 @@ from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
 from app.services import Services
 from app.workbench.events import MODEL_EVENT
-from app.workbench.image.image_task import (
+from app.workbench.inside_tab.table_link import connect_look_inside
+from app.workbench.match_tab.search import build_search
+from app.workbench.shared_components import SharedComponents
+from app.workbench.widgets import tables
+from app.workbench.widgets.caption_rows import ITC, ITM
+from app.workbench.widgets.image_task import (
     TaskMessages,
     TaskOutput,
     TaskUpdate,
@@ -24,11 +29,6 @@ from app.workbench.image.image_task import (
     run_image_task,
     wire_image_task,
 )
-from app.workbench.inside_tab.table_link import connect_look_inside
-from app.workbench.match_tab.search import build_search
-from app.workbench.shared_components import SharedComponents
-from app.workbench.widgets import tables
-from app.workbench.widgets.caption_rows import ITC, ITM
 from blip2core.errors import TextError
 from blip2core.records import Match
 from blip2core.texts import clean_text

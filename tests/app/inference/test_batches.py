@@ -1,4 +1,4 @@
-"""Several images in turns."""
+"""Several images in time slices."""
 
 from collections.abc import Iterator
 from threading import Event
@@ -6,9 +6,9 @@ from threading import Event
 import pytest
 
 from app.inference import batches
-from app.inference.batches import ImageBatch, Upload, process_turn
+from app.inference.batches import ImageBatch, process_slice
 
-FILES = [Upload(path=name, name=name) for name in ("a", "b", "c")]
+FILES = ("a", "b", "c")
 
 
 @pytest.fixture
@@ -18,52 +18,52 @@ def batch() -> ImageBatch:
     return batch
 
 
-def finish(batch: ImageBatch, run: Event, index: int) -> Iterator[None]:
-    batch.change(run, index, state="working")
+def finish(batch: ImageBatch, stop: Event, index: int) -> Iterator[None]:
+    batch.change(stop, index, state="working")
     yield
-    batch.change(run, index, state="done")
+    batch.change(stop, index, state="done")
     yield
 
 
 def states(batch: ImageBatch) -> list[str]:
-    return [job.state for job in batch.items]
+    return [item.state for item in batch.items]
 
 
-def test_one_turn_does_all_where_it_is_long_enough(batch: ImageBatch) -> None:
-    steps = [states(batch)[0] for _ in process_turn(batch, lambda *a: finish(batch, *a))]
+def test_one_slice_does_all_where_it_is_long_enough(batch: ImageBatch) -> None:
+    steps = [states(batch)[0] for _ in process_slice(batch, lambda *a: finish(batch, *a))]
     assert steps[:2] == ["working", "done"]
     assert states(batch) == ["done"] * 3
     assert not batch.is_running and not batch.is_left and batch.done == 3
 
 
-def test_short_turns_leave_the_rest_for_the_next(
+def test_short_slices_leave_the_rest_for_the_next(
     batch: ImageBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
-    turns = 0
+    monkeypatch.setattr(batches, "SLICE_SECONDS", 0)
+    slices = 0
     while batch.is_left:
-        list(process_turn(batch, lambda *a: finish(batch, *a)))
-        turns += 1
-        assert turns < 10
-    assert states(batch) == ["done"] * 3 and turns >= 3
+        list(process_slice(batch, lambda *a: finish(batch, *a)))
+        slices += 1
+        assert slices < 10
+    assert states(batch) == ["done"] * 3 and slices >= 3
 
 
 def test_stop_keeps_what_is_done_and_what_comes_late_changes_nothing(batch: ImageBatch) -> None:
-    turn = process_turn(batch, lambda *a: finish(batch, *a))
+    steps = process_slice(batch, lambda *a: finish(batch, *a))
     for _ in range(3):
-        next(turn)
+        next(steps)
     assert states(batch) == ["done", "working", "waiting"]
-    run = batch.run
+    stop = batch.stop
     batch.give_up()
-    assert list(turn) == []
-    batch.change(run, 1, state="done")
+    assert list(steps) == []
+    batch.change(stop, 1, state="done")
     assert states(batch) == ["done", "stopped", "stopped"]
     assert not batch.is_left
 
 
 def test_new_batch_ends_the_old_one(batch: ImageBatch) -> None:
-    turn = process_turn(batch, lambda *a: finish(batch, *a))
-    next(turn)
+    steps = process_slice(batch, lambda *a: finish(batch, *a))
+    next(steps)
     batch.start(FILES[:1], "another")
-    assert list(turn) == []
+    assert list(steps) == []
     assert states(batch) == ["waiting"] and batch.is_left

@@ -35,7 +35,7 @@ from app.workbench.capfilt_tab.tab import (
 )
 from app.workbench.capfilt_tab.walkthrough import on_walkthrough
 from app.workbench.events import SKIP
-from app.workbench.image.image_task import TaskUpdate, on_stop_task
+from app.workbench.widgets.image_task import TaskUpdate, on_stop_task
 from blip2core.curation import pairs as stored_pairs
 from blip2core.errors import StorageError
 from blip2core.storage import open_database
@@ -88,12 +88,12 @@ def begun(given: list[dict[str, str]], typed: str = "", ordered: Any = ORDERED) 
 
 
 def done(services: Services, pairs: CapFiltSession) -> CapFiltUpdate:
-    turn = 1
+    slices = 1
     while True:
-        last = final(continue_capfilt(services, pairs, turn))
-        if last.turn == SKIP:
+        last = final(continue_capfilt(services, pairs, slices))
+        if last.slices == SKIP:
             return last
-        turn = last.turn
+        slices = last.slices
 
 
 def event(**data: Any) -> Any:
@@ -224,16 +224,16 @@ def test_why_waits_where_a_conversation_would_end(pairs: CapFiltSession) -> None
     assert update.tabs == SKIP and update.inspected_text == SKIP
 
 
-def test_stop_and_long_work_take_turns(
+def test_stop_and_long_work_take_slices(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+    monkeypatch.setattr(batches, "SLICE_SECONDS", 0)
     pairs = begun(files(tmp_path, "a.png", "b.png", "c.png"))
-    assert final(continue_capfilt(services, pairs, 1)).turn == 2
+    assert final(continue_capfilt(services, pairs, 1)).slices == 2
     stopped = on_stop_capfilt(services, pairs)
     assert "Stopped after 1 of 3 images" in stopped.message
     assert stopped.cards.count("stopped") >= 2
-    assert final(continue_capfilt(services, pairs, 2)).turn == SKIP
+    assert final(continue_capfilt(services, pairs, 2)).slices == SKIP
 
 
 def test_one_image_is_not_several(services: Services, tmp_path: Path) -> None:
@@ -248,22 +248,24 @@ def test_one_image_is_not_several(services: Services, tmp_path: Path) -> None:
 def test_sample_set_begins_at_once(services: Services) -> None:
     pairs = CapFiltSession()
     update = on_samples(ChatSession(), pairs, 0, *ORDERED)
-    assert update.turn == 1 and len(pairs.batch.items) == 12 and "0 of 12 images" in update.message
+    assert (
+        update.slices == 1 and len(pairs.batch.items) == 12 and "0 of 12 images" in update.message
+    )
     wrong = on_samples(ChatSession(), CapFiltSession(), 0, 99, *ORDERED[1:])
-    assert wrong.turn == 0 and "from 1 to 8" in wrong.message
+    assert wrong.slices == 0 and "from 1 to 8" in wrong.message
 
 
 def test_what_cannot_begin_is_said(tmp_path: Path) -> None:
     def begin(given: Any) -> CapFiltUpdate:
         return on_capfilt(ChatSession(), CapFiltSession(), 0, given, "", *ORDERED)
 
-    assert "Add some images" in begin(None).message and begin(None).turn == 0
+    assert "Add some images" in begin(None).message and begin(None).slices == 0
     note = [upload(tmp_path, "note.txt", b"Dear diary")]
-    assert "no image" in begin(note).message and begin(note).turn == 0
+    assert "no image" in begin(note).message and begin(note).slices == 0
     wrong = on_capfilt(
         ChatSession(), CapFiltSession(), 0, files(tmp_path, "a.png"), "", 99, *ORDERED[1:]
     )
-    assert "from 1 to 8" in wrong.message and wrong.turn == 0
+    assert "from 1 to 8" in wrong.message and wrong.slices == 0
 
 
 def test_judged_pairs_are_kept_once_however_often(

@@ -26,9 +26,9 @@ from app.workbench.caption_tab.batch import (
 )
 from app.workbench.caption_tab.tab import on_write_captions
 from app.workbench.events import SKIP
-from app.workbench.image.image_task import TaskUpdate, on_image_change, on_stop_task
 from app.workbench.image.panel import on_upload
 from app.workbench.widgets.caption_rows import CAPTION_FIELDS
+from app.workbench.widgets.image_task import TaskUpdate, on_image_change, on_stop_task
 from blip2core.errors import ModelUnavailableError
 from tests.app.visitor import upload
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
@@ -190,13 +190,13 @@ def begin(services: Services, given: list[dict[str, str]], *order: Any) -> Image
     return batch
 
 
-def all_turns(services: Services, batch: ImageBatch) -> BatchUpdate:
-    turn = 1
+def all_slices(services: Services, batch: ImageBatch) -> BatchUpdate:
+    slices = 1
     while True:
-        last = final(continue_captions(services, ChatSession(), batch, turn))
-        if last.turn == SKIP:
+        last = final(continue_captions(services, ChatSession(), batch, slices))
+        if last.slices == SKIP:
             return last
-        turn = last.turn
+        slices = last.slices
 
 
 def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Pat
     given = files(tmp_path, (4, 4), (8, 8))
     given.insert(1, upload(tmp_path, "note.png", b"Dear diary"))
     batch = begin(services, given)
-    last = all_turns(services, batch)
+    last = all_slices(services, batch)
     shown = last.table
     assert shown.count("<tr ") == 4
     assert "The file is not an image but a text." in shown and str(tmp_path) not in shown
@@ -216,14 +216,14 @@ def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Pat
     assert "not an image" in rows[2]["problem"]
 
 
-def test_long_batch_takes_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+def test_long_batch_takes_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "SLICE_SECONDS", 0)
     services = both()
     batch = begin(services, files(tmp_path, (4, 4), (8, 8), (9, 9)))
     first = final(continue_captions(services, ChatSession(), batch, 1))
-    assert first.turn == 2, "asks for another turn"
+    assert first.slices == 2, "asks for another slice"
     assert batch.done == 1
-    all_turns(services, batch)
+    all_slices(services, batch)
     assert batch.done == 3
 
 
@@ -252,12 +252,12 @@ def test_one_image_is_not_several(tmp_path: Path) -> None:
 def test_wrong_number_of_files_is_said(tmp_path: Path, count: int, message: str) -> None:
     given = files(tmp_path, (4, 4)) * count
     update = on_caption_batch(both(), ChatSession(), ImageBatch(), 0, given, *ORDER)
-    assert message in update.message and update.turn == 0
+    assert message in update.message and update.slices == 0
 
 
 def test_hostile_file_name_is_text(tmp_path: Path) -> None:
     given = [files(tmp_path, (4, 4))[0] | {"orig_name": "=<script>alert(1)</script>.png"}]
     services = both()
-    shown = all_turns(services, begin(services, given)).table
+    shown = all_slices(services, begin(services, given)).table
     assert "<script" not in shown
     assert "'=<script>" in downloads(shown)["captions.csv"]

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.inference.batches import Upload
 from app.workbench.image.uploaded_files import read_upload
-from app.workbench.image.uploads import MOST_FILES, open_upload, too_many, uploads_from
+from app.workbench.image.uploads import MOST_FILES, Upload, open_upload, too_many, uploads_from
 from blip2core.errors import ImageError
 from tests.app.visitor import upload
 

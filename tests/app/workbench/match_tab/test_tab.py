@@ -11,20 +11,20 @@ from app.chat.session import ChatSession
 from app.inference import batches
 from app.inference.cancellable import CancellableTask
 from app.workbench.events import SKIP
-from app.workbench.image.image_task import TaskUpdate, on_image_change, on_stop_task
 from app.workbench.match_tab.search import (
+    BatchUpdate,
     ImageGallery,
-    SearchUpdate,
     continue_search,
     on_search,
     on_stop_search,
 )
 from app.workbench.match_tab.tab import MOST_TEXTS, on_score_texts, texts_from
+from app.workbench.widgets.image_task import TaskUpdate, on_image_change, on_stop_task
 from blip2core.errors import TextError
 from tests.app.visitor import upload
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
-Update = TypeVar("Update", TaskUpdate, SearchUpdate)
+Update = TypeVar("Update", TaskUpdate, BatchUpdate)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -96,13 +96,13 @@ def files(tmp_path: Path, *widths: int) -> list[dict[str, str]]:
     return [upload(tmp_path, f"{width}.png", Image.new("RGB", (width, 5))) for width in widths]
 
 
-def found(services: Any, gallery: ImageGallery) -> SearchUpdate:
-    turn = 1
+def found(services: Any, gallery: ImageGallery) -> BatchUpdate:
+    slices = 1
     while True:
-        last = final(continue_search(services, ChatSession(), gallery, turn))
-        if last.turn == SKIP:
+        last = final(continue_search(services, ChatSession(), gallery, slices))
+        if last.slices == SKIP:
             return last
-        turn = last.turn
+        slices = last.slices
 
 
 def test_images_are_ranked_and_encoded_once_however_often_searched(tmp_path: Path) -> None:
@@ -119,11 +119,11 @@ def test_images_are_ranked_and_encoded_once_however_often_searched(tmp_path: Pat
     assert matcher.vision_calls == 3
 
 
-def test_search_takes_turns_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+def test_search_takes_slices_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "SLICE_SECONDS", 0)
     services, gallery = fake_services(FakeGenerator(), FakeMatcher()), ImageGallery()
     on_search(gallery, 0, "a dog", files(tmp_path, 10, 30, 20))
-    assert final(continue_search(services, ChatSession(), gallery, 1)).turn == 2
+    assert final(continue_search(services, ChatSession(), gallery, 1)).slices == 2
     assert "Stopped" in on_stop_search(gallery).message
     assert final(continue_search(services, ChatSession(), gallery, 2)).table == ""
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_searched_is_said(
     tmp_path: Path, text: str, count: int, message: str
 ) -> None:
     update = on_search(ImageGallery(), 0, text, files(tmp_path, 5) * count)
-    assert message in update.message and update.turn == 0
+    assert message in update.message and update.slices == 0
 
 
 def test_hostile_text_and_name_stay_text(tmp_path: Path) -> None:

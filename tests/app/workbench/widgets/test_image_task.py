@@ -10,7 +10,8 @@ from PIL import Image
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
-from app.workbench.image.image_task import (
+from app.workbench.image.panel import on_upload
+from app.workbench.widgets.image_task import (
     TaskMessages,
     TaskOutput,
     TaskUpdate,
@@ -18,7 +19,6 @@ from app.workbench.image.image_task import (
     on_stop_task,
     run_image_task,
 )
-from app.workbench.image.panel import on_upload
 from blip2core.errors import TextError
 from tests.app.visitor import upload
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
