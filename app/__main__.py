@@ -74,7 +74,7 @@ def serve_both(settings: AppSettings) -> tuple[str, Wait]:
     from blip2core.storage.database import open_database
 
     database = open_database()
-    served = server.serve(
+    served = server.start_server(
         server.build_app(build_services(settings, database)), settings.host, settings.port
     )
     if database.note:

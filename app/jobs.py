@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 """Seconds until a run that somebody resumed is noticed, at most."""
 MODEL_KINDS = ("capfilt", "score")
-CHUNK = 1 << 20
+_CHUNK = 1 << 20
 """Bytes of an upload copied at once."""
 
 
@@ -291,5 +291,5 @@ def keep_upload(folder: Path, number: int, name: str, content: BinaryIO) -> Name
     """Copy an uploaded file to disk, under a name of ours; return where it is."""
     path = folder / f"{number:06}"
     with path.open("xb") as file:
-        shutil.copyfileobj(content, file, CHUNK)
+        shutil.copyfileobj(content, file, _CHUNK)
     return NamedFile(safe_name(name), path)

@@ -24,7 +24,7 @@ _THRESHOLD_COLOUR = "#888888"
 """Visible on a light and on a dark page."""
 
 
-def score_histogram(
+def histogram_chart(
     counts: Mapping[str, Sequence[int]], *, low: float, high: float, threshold: float, title: str
 ) -> altair.LayerChart | altair.FacetChart:
     """Return a chart of texts by score: a colour for each source, a line at the threshold.

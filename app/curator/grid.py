@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from app.curator.batches import batch_line, take_back
 from app.curator.context import DatasetContext
 from app.curator.pager import draw_pager
 from app.curator.review_session import (
@@ -28,7 +29,6 @@ from blip2core.storage.batches import (
     decide_many,
     ensure_unchanged,
     list_batches,
-    undo_batch,
 )
 from blip2core.storage.cards import Card, card
 from blip2core.storage.review import QueueEntry, review_queue
@@ -184,10 +184,7 @@ def _draw_batches(context: DatasetContext) -> None:
     with st.expander("Batches"):
         for one in batches:
             what, act = st.columns([6, 2], vertical_alignment="center")
-            what.text(
-                f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {one.batch.kind}, "
-                f"{count_of(one.batch.expected, 'text')}" + (", undone" if one.undone else "")
-            )
+            what.text(batch_line(one, one.batch.kind))
             act.button(
                 "Undo the batch",
                 key=f"undo-batch-{one.batch.id}",
@@ -198,13 +195,4 @@ def _draw_batches(context: DatasetContext) -> None:
 
 def undo_grid_batch(context: DatasetContext, batch_id: int) -> None:
     """Take back a whole batch."""
-    uid = new_event()
-    try:
-        undone = context.database.run_write(
-            lambda session: undo_batch(
-                session, batch_id=batch_id, annotator_id=context.annotator_id, uid=uid
-            )
-        )
-        st.session_state["grid-message"] = f"Undone: {count_of(undone.decisions, 'decision')}."
-    except StorageError as error:
-        st.session_state["grid-message"] = str(error)
+    st.session_state["grid-message"] = take_back(context, batch_id)

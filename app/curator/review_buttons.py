@@ -17,7 +17,7 @@ from app.curator.review_decisions import (
     drop_edit,
     keep_draft,
     save_edit,
-    undo_newest,
+    undo_latest,
 )
 from app.curator.review_session import (
     ReviewRules,
@@ -113,7 +113,7 @@ def draw_keys(
             draw("Skip", "S", act("skip"), disabled=editing)
             draw("Flag", "F", partial(set_flagging, review, True), disabled=editing)
         with st.container(horizontal=True, gap="xsmall", width="content"):
-            draw("Undo", "Z", partial(undo_newest, context, review))
+            draw("Undo", "Z", partial(undo_latest, context, review))
             draw("Next undone", "J", partial(next_undone, context, rules, review))
             draw("Back", "Left", partial(go_back, review), disabled=not review.earlier)
             draw("Next", "Right", partial(go_forward, context, rules, review))

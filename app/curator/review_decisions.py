@@ -97,7 +97,7 @@ def save_edit(
         decide_item(context, rules, review, shown, "edit", text=str(saved.get("text", "")))
 
 
-def undo_newest(context: DatasetContext, review: ReviewSession) -> None:
+def undo_latest(context: DatasetContext, review: ReviewSession) -> None:
     """Take back this person's newest act in the dataset, also one before a restart (Z)."""
     event = new_event()
     try:

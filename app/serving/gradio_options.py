@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 from app.settings import AppSettings
-from app.workbench.theme import STYLES, calm_theme, head_script
+from app.workbench.theme import STYLE_SHEETS, calm_theme, head_script
 from blip2core.errors import ConfigError
 
 SESSIONS = 100
@@ -23,7 +23,7 @@ def page_options(settings: AppSettings) -> dict[str, Any]:
     return {
         "max_file_size": f"{settings.max_upload}mb",
         "theme": calm_theme(),
-        "css_paths": list(STYLES),
+        "css_paths": list(STYLE_SHEETS),
         "head": head_script(),
         "footer_links": [],
         "run_history": False,

@@ -15,13 +15,12 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.serving.refusal import refuse
 from app.settings import LOCAL, AppSettings, host_of
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing; a websocket's handshake is a GET too, but may do anything."""
 HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(:\d+)?")
-POLICY_VIOLATION = 1008
-"""Code with which a websocket is refused."""
 
 
 class HostGuard:
@@ -42,11 +41,8 @@ class HostGuard:
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
-            await refusal(scope, receive, send)
+            await refuse(refusal, scope, receive, send)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)

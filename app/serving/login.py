@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.basic_auth import credentials
-from app.serving.hosts import POLICY_VIOLATION
+from app.serving.refusal import refuse
 from app.serving.users import Users
 
 
@@ -26,13 +26,10 @@ class BasicLogin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or await self._is_let_in(scope):
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         else:
             wanted = {"WWW-Authenticate": 'Basic realm="BLIP-2 Studio", charset="UTF-8"'}
             refusal = PlainTextResponse("Who are you?", status_code=401, headers=wanted)
-            await refusal(scope, receive, send)
+            await refuse(refusal, scope, receive, send)
 
     async def _is_let_in(self, scope: Scope) -> bool:
         name, password = credentials(scope["headers"])

@@ -76,7 +76,7 @@ class Served:
         self.thread.join()
 
 
-def serve(app: FastAPI, host: str | None = None, port: int | None = None) -> Served:
+def start_server(app: FastAPI, host: str | None = None, port: int | None = None) -> Served:
     """Serve from a background thread, and return once it answers.
 
     Raises PortTakenError or OSError, see `listen`.

@@ -15,16 +15,15 @@ from PIL import Image
 
 from app.inference.captions import caption_and_score, caption_request_from, score_texts
 from app.inference.decoding import decode_from
+from app.inference.endpoint_tasks import answer_question, map_attention
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher, encode_for_pair, encode_image
-from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.chat_tab.handlers import LONGEST_QUESTION
 from app.workbench.events import MODEL_QUEUE
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.match_tab.tab import texts_from
 from app.workbench.widgets.caption_rows import caption_record
-from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.images import open_image
@@ -163,40 +162,6 @@ def build_api(services: Services) -> None:
     endpoints = Endpoints(services)
     for endpoint in (endpoints.caption, endpoints.ask, endpoints.match, endpoints.attention):
         api(endpoint, api_name=endpoint.__name__, **MODEL_QUEUE)
-
-
-def answer_question(
-    pair: ModelPair, features: Any, question: str, talk: Conversation, decode: DecodeConfig
-) -> dict[str, Any]:
-    """Return the answer and what the model read. The engine runs it."""
-    prompt = prompt_for(pair.generator, talk, question, decode)
-    answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
-    return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
-
-
-def map_attention(
-    pair: ModelPair, features: Any, text: str, method: str, word: int | None
-) -> dict[str, Any]:
-    """Return a map over the patches with its description. The engine runs it."""
-    from blip2core.explain import METHODS, Focus, trace  # loads torch: the page need not wait
-
-    if method not in METHODS:
-        raise TextError(f"There is no method '{method}': {', '.join(METHODS)}.")
-    found = trace(pair.matcher, features, text, gradients=True)
-    if word is not None and not 0 <= word < len(found.words):
-        raise TextError(f"word ({word}) must be from 0 to {len(found.words) - 1}.")
-    heat = METHODS[method](found, Focus(word=word))
-    (row, column), (x, y) = heat.peak, heat.peak_point
-    most = float(heat.values.max()) or 1.0
-    return {
-        "map": [[round(value / most, 4) for value in values] for values in heat.values.tolist()],
-        "peak": {"row": row, "column": column, "x": x, "y": y},
-        "alt": heat.describe(),
-        "flat": heat.is_flat,
-        "itm": found.itm,
-        "words": [known.text for known in found.words],
-        "method": method,
-    }
 
 
 @contextmanager

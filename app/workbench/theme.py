@@ -8,13 +8,13 @@ import gradio as gr
 
 from app.workbench.scripts import bundle
 
-HERE = Path(__file__).parent
-STYLES = (HERE / "style.css", HERE / "tabs.css")
+_HERE = Path(__file__).parent
+STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css")
 
 
 def head_script() -> str:
     """Return the script in the head of the page: keys, and images that are pasted or dropped."""
-    return f'<script type="module">{bundle([HERE / "keys.js"], "listenToPage();")}</script>'
+    return f'<script type="module">{bundle([_HERE / "keys.js"], "listenToPage();")}</script>'
 
 
 def calm_theme() -> gr.themes.Base:

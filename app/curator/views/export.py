@@ -81,11 +81,11 @@ def draw_new(context: DatasetContext) -> None:
         "Freeze",
         type="primary",
         disabled=not (name.strip() and sources),
-        on_click=partial(freeze_snapshot, context, name, policy),
+        on_click=partial(on_freeze, context, name, policy),
     )
 
 
-def freeze_snapshot(context: DatasetContext, name: str, policy: SnapshotPolicy) -> None:
+def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> None:
     """Make a snapshot, which is on disk when this returns."""
     try:
         snapshot = context.database.run_write(

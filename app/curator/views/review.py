@@ -12,7 +12,7 @@ from app.curator.context import DatasetContext, context_with_dataset, draw_progr
 from app.curator.grid import draw_grid
 from app.curator.keys import listen_to_keys
 from app.curator.review_buttons import draw_controls
-from app.curator.review_decisions import undo_newest
+from app.curator.review_decisions import undo_latest
 from app.curator.review_filters import draw_filters, draw_guidelines
 from app.curator.review_session import (
     ReviewRules,
@@ -87,7 +87,7 @@ def draw_way_on(
     """Draw the buttons that work without an image: the next item, and undo."""
     buttons = st.columns(4)
     buttons[0].button(label, on_click=partial(advance, context, rules, review), shortcut="J")
-    buttons[1].button("Undo", on_click=partial(undo_newest, context, review), shortcut="Z")
+    buttons[1].button("Undo", on_click=partial(undo_latest, context, review), shortcut="Z")
 
 
 def draw_image(context: DatasetContext, shown: Card) -> None:

@@ -81,13 +81,13 @@ def draw_plan(plan: TakedownPlan) -> None:
     ]
     st.dataframe(rows, hide_index=True)
     st.caption("The texts and the decisions stay in the database.")
-    draw_snapshots(plan)
+    draw_affected_snapshots(plan)
     if plan.alike:
         st.markdown("**Images that look almost the same, and stay**")
         st.text(", ".join(f"#{item_id}" for item_id in plan.alike))
 
 
-def draw_snapshots(plan: TakedownPlan) -> None:
+def draw_affected_snapshots(plan: TakedownPlan) -> None:
     """Draw the snapshots that hold the image, and the exports that people have to delete."""
     if not plan.snapshots:
         st.caption("No snapshot holds it.")

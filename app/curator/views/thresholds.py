@@ -7,7 +7,8 @@ from functools import partial
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from app.curator.charts import BINS, score_histogram
+from app.curator.batches import batch_line, take_back
+from app.curator.charts import BINS, histogram_chart
 from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.review_session import new_event
 from app.curator.threshold_quality import draw_quality, share_in_words
@@ -28,7 +29,6 @@ from blip2core.storage.batches import (
     draw_audit,
     list_batches,
     threshold_choices,
-    undo_batch,
 )
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
@@ -71,10 +71,10 @@ def render(context: DatasetContext) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         slices = {kind: coarse(counts) for kind, counts in found.counts.items()}
-        st.altair_chart(score_histogram(slices, low=0, high=1, threshold=threshold, title="ITM"))
+        st.altair_chart(histogram_chart(slices, low=0, high=1, threshold=threshold, title="ITM"))
         with st.expander("ITC cosines"):
             st.altair_chart(
-                score_histogram(
+                histogram_chart(
                     cosines.counts, low=-1, high=1, threshold=threshold, title="ITC cosine"
                 )
             )
@@ -231,25 +231,12 @@ def batch_in_words(one: BatchSummary) -> str:
     rules = settings.get("rules", settings)  # `blip2 curate apply` follows all rules
     threshold = rules.get("threshold")
     by = f"threshold {threshold:.2f}" if threshold is not None else "no threshold"
-    return (
-        f"{one.batch.created_at:%d %b %H:%M} {one.handle}: {by}, "
-        f"{count_of(one.batch.expected, 'text')}" + (", undone" if one.undone else "")
-    )
+    return batch_line(one, by)
 
 
 def undo_threshold_batch(context: DatasetContext, batch_id: int) -> None:
     """Take back a whole batch."""
-    uid = new_event()
-    try:
-        undone = context.database.run_write(
-            lambda session: undo_batch(
-                session, batch_id=batch_id, annotator_id=context.annotator_id, uid=uid
-            )
-        )
-        message = f"Undone: {count_of(undone.decisions, 'decision')}."
-    except StorageError as error:
-        message = str(error)
-    st.session_state["threshold-message"] = message
+    st.session_state["threshold-message"] = take_back(context, batch_id)
 
 
 render(context_with_dataset())

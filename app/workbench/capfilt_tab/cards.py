@@ -68,7 +68,9 @@ def cards_html(pairs: CapFiltSession) -> str:
 def _item(item: BatchItem[ImageCard], rules: FilterConfig) -> str:
     if isinstance(item.result, ImageCard):
         return card_html(item.result, rules)
-    state = item.problem or {"waiting": "waiting", "working": "writing …"}.get(item.state, "stopped")
+    state = item.problem or {"waiting": "waiting", "working": "writing …"}.get(
+        item.state, "stopped"
+    )
     return (
         f'<article class="pair {item.state}"><header><span class="blank"></span>'
         f"<h3>{escape(item.name)}</h3><p>{escape(state)}</p></header></article>"

@@ -11,7 +11,7 @@ from app.curator.review_decisions import (
     drop_edit,
     keep_draft,
     save_edit,
-    undo_newest,
+    undo_latest,
 )
 from app.curator.review_session import (
     ReviewRules,
@@ -209,7 +209,7 @@ def test_nobody_undoes_what_another_did(
     review, shown = opened(bob)
     decide_item(bob, RULES, review, shown, "skip")
     mine, _ = opened(context)
-    undo_newest(context, mine)
+    undo_latest(context, mine)
     assert mine.message == "There is nothing to undo."
     assert decisions(database) == [("skip", 7, "bob")]
 

@@ -57,7 +57,7 @@ def main(way: str) -> None:
         page.block_thread()
     else:
         kept = replace(services, database=open_database())
-        at = server.serve(server.build_app(kept))
+        at = server.start_server(server.build_app(kept))
         print(at.address, flush=True)
         at.wait()
 

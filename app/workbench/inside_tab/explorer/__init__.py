@@ -12,7 +12,7 @@ import gradio as gr
 
 from app.workbench.scripts import bundle
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 MODULES = (
     "numbers",
     "colours",
@@ -55,17 +55,17 @@ def script(start: str = "") -> str:
 
     Its names, `createExplorer(element, trigger)` among them, are known to `start` alone.
     """
-    return bundle([HERE / f"{name}.js" for name in MODULES], start)
+    return bundle([FOLDER / f"{name}.js" for name in MODULES], start)
 
 
 def template() -> str:
     """Return the markup that the code fills."""
-    return (HERE / "template.html").read_text("utf-8")
+    return (FOLDER / "template.html").read_text("utf-8")
 
 
 def style() -> str:
     """Return the rules inside the component's own element."""
-    return "\n".join((HERE / f"{name}.css").read_text("utf-8") for name in STYLES)
+    return "\n".join((FOLDER / f"{name}.css").read_text("utf-8") for name in STYLES)
 
 
 def build_explorer(value: dict[str, Any] | None = None) -> gr.HTML:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from app.workbench.inside_tab.explorer import (
-    HERE,
+    FOLDER,
     MODULES,
     STYLES,
     build_explorer,
@@ -23,7 +23,7 @@ def test_component_is_plain_gradio() -> None:
     component = build_explorer({"a": 1})
     assert type(component).__module__.startswith("gradio.")
     assert component.value == {"a": 1}
-    assert list(HERE.glob("*.pyi")) == []
+    assert list(FOLDER.glob("*.pyi")) == []
 
 
 @pytest.mark.parametrize("event", ["test", "mask", "halt", "export"])
@@ -32,13 +32,13 @@ def test_events_can_be_listened_to(event: str) -> None:
 
 
 def test_every_module_and_style_sheet_is_read() -> None:
-    assert sorted(file.stem for file in HERE.glob("*.js")) == sorted(MODULES)
-    assert sorted(file.stem for file in HERE.glob("*.css")) == sorted(STYLES)
+    assert sorted(file.stem for file in FOLDER.glob("*.js")) == sorted(MODULES)
+    assert sorted(file.stem for file in FOLDER.glob("*.css")) == sorted(STYLES)
 
 
 def test_every_import_names_an_earlier_module() -> None:
     for position, name in enumerate(MODULES):
-        code = (HERE / f"{name}.js").read_text("utf-8")
+        code = (FOLDER / f"{name}.js").read_text("utf-8")
         imported = re.findall(r' from "\./([a-z_]+)\.js"', code)
         assert len(imported) == len(re.findall(r"^import\b", code, re.MULTILINE))
         assert set(imported) <= set(MODULES[:position]), name

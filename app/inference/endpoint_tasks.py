@@ -1,0 +1,52 @@
+"""What the engine runs for the endpoints that programs call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.inference.pool import ModelPair
+from blip2core.chat import prompt_for
+from blip2core.config import DecodeConfig
+from blip2core.errors import TextError
+from blip2core.records import Conversation
+
+if TYPE_CHECKING:
+    from blip2core.models.vision import ImageFeatures
+
+
+def answer_question(
+    pair: ModelPair,
+    features: ImageFeatures,
+    question: str,
+    talk: Conversation,
+    decode: DecodeConfig,
+) -> dict[str, Any]:
+    """Return the answer and what the model read. The engine runs it."""
+    prompt = prompt_for(pair.generator, talk, question, decode)
+    answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
+    return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
+
+
+def map_attention(
+    pair: ModelPair, features: ImageFeatures, text: str, method: str, word: int | None
+) -> dict[str, Any]:
+    """Return a map over the patches with its description. The engine runs it."""
+    from blip2core.explain import METHODS, Focus, trace  # loads torch: the page need not wait
+
+    if method not in METHODS:
+        raise TextError(f"There is no method '{method}': {', '.join(METHODS)}.")
+    found = trace(pair.matcher, features, text, gradients=True)
+    if word is not None and not 0 <= word < len(found.words):
+        raise TextError(f"word ({word}) must be from 0 to {len(found.words) - 1}.")
+    heat = METHODS[method](found, Focus(word=word))
+    (row, column), (x, y) = heat.peak, heat.peak_point
+    most = float(heat.values.max()) or 1.0
+    return {
+        "map": [[round(value / most, 4) for value in values] for values in heat.values.tolist()],
+        "peak": {"row": row, "column": column, "x": x, "y": y},
+        "alt": heat.describe(),
+        "flat": heat.is_flat,
+        "itm": found.itm,
+        "words": [known.text for known in found.words],
+        "method": method,
+    }
