@@ -174,6 +174,26 @@ def caption_and_score_image(
             yield result.scored
 
 
+def caption_and_filter(
+    pair: ModelPair,
+    features: ImageFeatures,
+    for_matcher: ImageFeatures,
+    key: str,
+    web: str,
+    request: CaptionRequest,
+    *,
+    stop: Event | None,
+) -> Generator[Any, None, None]:
+    """Yield the written texts, then all texts with their scores. The engine runs it."""
+    from blip2core.capfilt import score, write_captions  # loads torch: the page need not wait
+
+    config = caption_config(request)
+    written = write_captions(pair.generator, features, [key], config, stop=stop)[0]
+    yield written
+    texts = [Candidate(text=web, source="web")] if web else []
+    yield tuple(score(pair.matcher, for_matcher, [[*texts, *written]])[0])
+
+
 def caption_config(request: CaptionRequest) -> CaptionConfig:
     """Return a request in the form that the captioner takes."""
     return CaptionConfig(num=request.num, decode=request.decode, prompt=request.prompt or None)

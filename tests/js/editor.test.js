@@ -110,6 +110,7 @@ test("the same place keeps what is typed; another fills the box anew", async () 
 test("a draft of one place is never sent for another", async (t) => {
   await type("a cat");
   show({ item: 8, text: "a bus" });
+  await box.send("blur");
   t.mock.timers.tick(5000);
   assert.deepEqual(sent, []);
   await type("a red bus");

@@ -11,6 +11,7 @@ export default function startEditor(component) {
   const place = `${data.item}/${data.caption}`;
   if (parentElement.dataset.place !== place) {
     clearTimeout(parentElement.timer);
+    parentElement.timer = 0;
     parentElement.dataset.place = place;
     box.value = data.text;
     if (data.focus) {

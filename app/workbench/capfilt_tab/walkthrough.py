@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from html import escape
 from threading import Event
-from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -15,9 +14,8 @@ from app.chat.features import pair_features
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
-from app.inference.capfilt_tasks import caption_config
+from app.inference.capfilt_tasks import caption_and_filter
 from app.inference.captions import CaptionRequest
-from app.inference.pool import ModelPair
 from app.services import Services
 from app.workbench.events import MODEL_EVENT
 from app.workbench.inside_tab.table_link import connect_look_inside
@@ -37,13 +35,6 @@ from blip2core.config import DecodeConfig, FilterConfig
 from blip2core.records import Candidate, Decision, Scored
 from blip2core.texts import clean_text
 
-if TYPE_CHECKING:
-    from blip2core.models.vision import ImageFeatures
-
-_REQUEST = CaptionRequest(
-    num=4, decode=DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=40)
-)
-"""Fixed, so that the walkthrough is the same each time."""
 LONGEST_WEB_TEXT = 1000
 """Characters of the text from the web."""
 _MESSAGES = TaskMessages(
@@ -99,7 +90,8 @@ def _steps(
     steps = [_encoding_step(is_known=image.features is not None)]
     features = pair_features(services.engine, session, image)
     yield TaskOutput(steps_html(steps), "")
-    given = (features.generator, features.matcher, image.key, web)
+    request = walkthrough_request(services.settings.usual_new_tokens)
+    given = (features.generator, features.matcher, image.key, web, request)
     work = services.engine.each(caption_and_filter, session.model, *given, stop=stop)
     with closing(work):
         written: Sequence[Candidate] = next(work, [])
@@ -126,29 +118,16 @@ def _steps(
     yield TaskOutput(steps_html(steps), decision_table(decisions))
 
 
+def walkthrough_request(max_new_tokens: int) -> CaptionRequest:
+    """Return which captions are written: always the same, so that the steps repeat."""
+    decode = DecodeConfig(mode="sample", top_p=0.9, seed=0, max_new_tokens=max_new_tokens)
+    return CaptionRequest(num=4, decode=decode)
+
+
 def _encoding_step(*, is_known: bool) -> str:
     if is_known:
         return "The image was encoded before, and the image encoder does not run again."
     return "The image encoder encodes the image, once for everything below."
-
-
-def caption_and_filter(
-    pair: ModelPair,
-    features: ImageFeatures,
-    for_matcher: ImageFeatures,
-    key: str,
-    web: str,
-    *,
-    stop: Event | None,
-) -> Generator[Any, None, None]:
-    """Yield the written texts, then all texts with their scores. The engine runs it."""
-    from blip2core.capfilt import score, write_captions  # loads torch: the page need not wait
-
-    config = caption_config(_REQUEST)
-    written = write_captions(pair.generator, features, [key], config, stop=stop)[0]
-    yield written
-    texts = [Candidate(text=web, source="web")] if web else []
-    yield tuple(score(pair.matcher, for_matcher, [[*texts, *written]])[0])
 
 
 def _outcome(decisions: list[Decision]) -> str:

@@ -42,7 +42,7 @@ from blip2core.records import Conversation
 from blip2core.texts import clean_text
 
 EXAMPLE = SAMPLES / "example-inside.json"
-"""A finished look, shown before there is an image or a model. See explorer/example.py."""
+"""A finished look, shown before there is an image or a model. See explorer/write_example.py."""
 EXAMPLE_NOTE = "A finished example. Look inside to make it anew, or choose an image of your own."
 TEXT_LABEL = "A text about the image"
 TEXT_HINT = "Empty: its caption"

@@ -11,8 +11,8 @@ from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.services import Services, build_services
 from app.settings import AppSettings
-from app.workbench.chat_tab.example import make_chat_example
 from app.workbench.chat_tab.handlers import on_replay, on_stop_answer, respond
+from app.workbench.chat_tab.write_example import make_chat_example
 from blip2core.config import DecodeConfig
 from tests.app.chat.conversations import talked
 from tests.app.visitor import answered

@@ -36,6 +36,7 @@ from app.workbench.capfilt_tab.tab import (
 from app.workbench.capfilt_tab.walkthrough import on_walkthrough
 from app.workbench.events import SKIP
 from app.workbench.widgets.image_task import TaskUpdate, on_stop_task
+from blip2core.config import DecodeConfig
 from blip2core.curation import pairs as stored_pairs
 from blip2core.errors import StorageError
 from blip2core.storage import open_database
@@ -352,6 +353,24 @@ def test_walkthrough_explains_each_step(
     again = final(on_walkthrough(services, session, CancellableTask(), ""))
     assert "encoded before" in again.message and "Give a text from the web" in again.message
     assert seen.images == 1
+
+
+def test_the_walkthrough_writes_no_more_than_the_studio_allows(
+    models: tuple[Any, Any], session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    stream = type(models[0]).caption
+
+    def caption(self: Any, *args: Any, decode: DecodeConfig, **options: Any) -> Any:
+        asked.append(decode.max_new_tokens)
+        return stream(self, *args, decode=decode, **options)
+
+    monkeypatch.setattr(type(models[0]), "caption", caption)
+    engine = Engine(FakeModels(*models), max_new_tokens=5)
+    services = Services(settings=AppSettings(max_new_tokens=5), engine=engine)
+    last = final(on_walkthrough(services, session, CancellableTask(), "a dog"))
+    assert "All texts" in last.table
+    assert asked == [5]
 
 
 def test_stopped_walkthrough_scores_nothing(services: Services, session: ChatSession) -> None:

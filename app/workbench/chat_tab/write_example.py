@@ -1,6 +1,6 @@
-"""Writer of data/samples/example.json, the conversation that a visitor finds on arrival.
+"""Write data/samples/example.json, the conversation that a visitor finds on arrival.
 
-    python -m app.workbench.chat_tab.example
+    python -m app.workbench.chat_tab.write_example
 
 It asks the questions through the session of a visitor.
 """

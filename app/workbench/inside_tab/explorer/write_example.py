@@ -1,6 +1,6 @@
-"""Writer of data/samples/example-inside.json, which the page shows before any model has loaded.
+"""Write data/samples/example-inside.json, which the page shows before any model has loaded.
 
-    python -m app.workbench.inside_tab.explorer.example
+    python -m app.workbench.inside_tab.explorer.write_example
 
 It looks inside the model with the image of the shipped conversation.
 """
