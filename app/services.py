@@ -7,7 +7,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.chat.feedback import KeepFeedback, keep_in
+from app.chat.feedback import StoreFeedback, feedback_store
 from app.inference.engine import Engine
 from app.inference.pool import ModelPool
 from app.settings import AppSettings
@@ -34,7 +34,7 @@ class Services:
     """Where images, texts and decisions are kept; None where the workbench runs alone."""
     jobs: Jobs | None = None
     """Imports and runs in the background; None where there is no database."""
-    feedback: KeepFeedback | None = None
+    feedback: StoreFeedback | None = None
     """Stores likes and dislikes; None where there is no database."""
 
 
@@ -64,7 +64,7 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
         engine=engine,
         database=database,
         jobs=jobs,
-        feedback=keep_in(database),
+        feedback=feedback_store(database),
     )
 
 

@@ -33,7 +33,7 @@ class AnswerFeedback:
     """Of the bytes of the image's file, 64 hex digits."""
 
 
-class KeepFeedback(Protocol):
+class StoreFeedback(Protocol):
     """Stores a rating. May raise: the page then says so, and goes on."""
 
     def __call__(self, feedback: AnswerFeedback) -> None: ...
@@ -54,11 +54,11 @@ def feedback_on(session: ChatSession, turn: ChatTurn) -> AnswerFeedback:
     )
 
 
-def keep_in(database: Database) -> KeepFeedback:
+def feedback_store(database: Database) -> StoreFeedback:
     """Return a function that stores a rating in a database before it returns."""
     from blip2core.storage.feedback import Opinion, add_feedback, drop_feedback
 
-    def keep(feedback: AnswerFeedback) -> None:
+    def store(feedback: AnswerFeedback) -> None:
         liked = feedback.liked
         if liked is None:
             database.run_write(
@@ -78,4 +78,4 @@ def keep_in(database: Database) -> KeepFeedback:
         )
         database.run_write(lambda session: add_feedback(session, opinion))
 
-    return keep
+    return store

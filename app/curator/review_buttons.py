@@ -25,7 +25,7 @@ from app.curator.review_session import (
     begin_edit,
     go_back,
     go_forward,
-    next_undone,
+    next_undecided,
     set_flagging,
 )
 from blip2core.storage.cards import Card
@@ -114,7 +114,7 @@ def draw_keys(
             draw("Flag", "F", partial(set_flagging, review, True), disabled=editing)
         with st.container(horizontal=True, gap="xsmall", width="content"):
             draw("Undo", "Z", partial(undo_latest, context, review))
-            draw("Next undone", "J", partial(next_undone, context, rules, review))
+            draw("Next undecided", "J", partial(next_undecided, context, rules, review))
             draw("Back", "Left", partial(go_back, review), disabled=not review.earlier)
             draw("Next", "Right", partial(go_forward, context, rules, review))
             draw_help()

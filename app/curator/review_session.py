@@ -162,7 +162,7 @@ def go_forward(context: DatasetContext, rules: ReviewRules, review: ReviewSessio
         advance(context, rules, review)
 
 
-def next_undone(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> None:
+def next_undecided(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> None:
     """Put the first item of the queue on screen, and forget what Left went back from (J)."""
     review.message, review.cursor = "", None
     review.later.clear()

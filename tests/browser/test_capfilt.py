@@ -88,7 +88,7 @@ def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
     expect(rows(on_tab)).to_have_count(total + 1)
     on_tab.press("Accept: a small dog")
     expect(rows(on_tab, ".accepted")).to_have_count(total)
-    on_tab.press("Keep what I judged")
+    on_tab.press("Save what I decided")
     said = on_tab.page.get_by_text(re.compile(r"texts of 2 images are in the dataset workbench"))
     expect(said).to_contain_text(f"{total} accepted and 1 rejected")
 

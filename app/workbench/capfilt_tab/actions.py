@@ -92,7 +92,7 @@ def build_actions(services: Services) -> PairActions:
         )
         if services.database is not None:
             save = gr.Button(
-                "Keep what I judged", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
+                "Save what I decided", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
             )
             dataset = gr.Textbox(
                 "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
@@ -221,7 +221,7 @@ def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handl
     try:
         saved = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
     except Exception as error:
-        return tables.status_html(error_message(error, "Not kept"), problem=True)
+        return tables.status_html(error_message(error, "Not saved"), problem=True)
     images = count_of(saved.images, "image")
     return tables.status_html(
         f"{saved.accepted} accepted and {saved.rejected} rejected texts of {images} "

@@ -196,10 +196,10 @@ def on_like(session: ChatSession, data: gr.LikeData) -> RatingUpdate:
     """Rate an answer, or take the rating back; ask for the reason."""
     turn = turn_at(session, data.index)
     rating = AnswerRating(liked=data.liked) if isinstance(data.liked, bool) else None
-    judged = session.rate(turn.number, rating) if turn else None
-    session.rated = judged.number if judged else None
+    rated = session.rate(turn.number, rating) if turn else None
+    session.rated = rated.number if rated else None
     label = "What is good about it? (optional)" if data.liked else "What is wrong? (optional)"
-    box = gr.update(value="", label=label, visible=bool(judged and rating))
+    box = gr.update(value="", label=label, visible=bool(rated and rating))
     return RatingUpdate(chat_of(session), box)
 
 
@@ -212,7 +212,7 @@ def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
     return RatingUpdate(chat_of(session), gr.update(visible=False))
 
 
-def keep_feedback(services: Services, session: ChatSession) -> str:
+def store_feedback(services: Services, session: ChatSession) -> str:
     """Store the latest rating where there is a place for it; return HTML of what went wrong."""
     turn = next((e for e in session.turns if e.number == session.rated), None)
     if turn is None or services.feedback is None:

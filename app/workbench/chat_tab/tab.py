@@ -20,7 +20,6 @@ from app.workbench.chat_tab.handlers import (
     RatingUpdate,
     ReadingUpdate,
     ReplayUpdate,
-    keep_feedback,
     on_ask,
     on_edit,
     on_like,
@@ -34,6 +33,7 @@ from app.workbench.chat_tab.handlers import (
     on_type,
     on_undo,
     respond,
+    store_feedback,
 )
 from app.workbench.chat_tab.saving import build_saving
 from app.workbench.chat_tab.transcript import transcript
@@ -221,7 +221,7 @@ def _wire_messages(tab: ChatTab, services: Services) -> None:
     liked = tab.chat.like(on_like, tab.session, outputs, **PRIVATE_EVENT)
     said = tab.reason.submit(on_reason, [tab.session, tab.reason], outputs, **PRIVATE_EVENT)
     for event in (liked, said):
-        event.success(partial(keep_feedback, services), tab.session, tab.trouble, **PRIVATE_EVENT)
+        event.success(partial(store_feedback, services), tab.session, tab.trouble, **PRIVATE_EVENT)
 
 
 def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> None:

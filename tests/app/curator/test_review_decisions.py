@@ -18,7 +18,7 @@ from app.curator.review_session import (
     ReviewSession,
     advance,
     current,
-    next_undone,
+    next_undecided,
     show_item,
     undecided_texts,
 )
@@ -85,11 +85,11 @@ def test_no_item_of_the_queue_is_passed_over(context: DatasetContext, database: 
     assert seen == [entry.item_id for entry in page.entries] and len(seen) == 12
 
 
-def test_the_next_undone_item_is_another_one(context: DatasetContext) -> None:
+def test_the_next_undecided_item_is_another_one(context: DatasetContext) -> None:
     review = ReviewSession()
     advance(context, RULES, review)
     first = review.item_id
-    next_undone(context, RULES, review)
+    next_undecided(context, RULES, review)
     assert review.item_id not in (first, None)
 
 

@@ -14,7 +14,6 @@ from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
 from app.inference import pool
 from app.workbench.chat_tab.handlers import (
-    keep_feedback,
     on_ask,
     on_edit,
     on_like,
@@ -28,6 +27,7 @@ from app.workbench.chat_tab.handlers import (
     on_type,
     on_undo,
     respond,
+    store_feedback,
 )
 from app.workbench.chat_tab.transcript import inert
 from app.workbench.events import SKIP
@@ -296,9 +296,9 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     update = on_like(session, on(1, liked=False))
     assert update.chat["feedback_value"] == ["Dislike", None] and update.reason["visible"]
     assert "wrong" in update.reason["label"]
-    assert keep_feedback(services, session) == ""
+    assert store_feedback(services, session) == ""
     on_reason(session, " wrong animal ")
-    keep_feedback(services, session)
+    store_feedback(services, session)
     assert session.turns[0].rating == AnswerRating(liked=False, reason="wrong animal")
     assert [(f.liked, f.reason, f.question) for f in kept] == [
         (False, "", "Who?"),
@@ -306,7 +306,7 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     ]
     assert kept[0].event_id == kept[1].event_id and len(kept[0].image_sha256) == 64
     update = on_like(session, on(1, liked=""))
-    keep_feedback(services, session)
+    store_feedback(services, session)
     assert update.chat["feedback_value"] == [None, None] and not update.reason["visible"]
     assert kept[-1].liked is None
 
@@ -320,7 +320,7 @@ def test_feedback_that_cannot_be_stored_is_said(
     talking(session, FakeGenerator())
     on_like(session, on(1, liked=True))
     services = replace(fake_services(FakeGenerator()), feedback=broken)
-    said = keep_feedback(services, session)
+    said = store_feedback(services, session)
     assert "not stored" in said and "reference" in said and "someone" not in said
     assert session.turns[0].rating == AnswerRating(liked=True)
 
