@@ -21,13 +21,13 @@ def explain(
     head: Annotated[int | None, typer.Option(help="One head; else the mean.")] = None,
     word: Annotated[int | None, typer.Option(help="One word of the text, counted from 0.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Also measure if the map counts.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the map over the opened, PNG.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the map over the image, PNG.")] = None,
     npz: Annotated[Path | None, typer.Option(help="Write all attention as numbers.")] = None,
     model: MatcherName = "stickers-itm",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Show where the matcher looked for a text: in words, as a opened, as numbers."""
+    """Show where the matcher looked for a text: in words, as an image, as numbers."""
     from blip2core.explain import Focus
     from blip2core.explain.report import explain_image
     from blip2core.models.loading import load_matcher
