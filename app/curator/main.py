@@ -36,8 +36,18 @@ def main() -> None:
     streamlit.set_page_config(
         page_title="BLIP-2 Studio: curator", page_icon=str(_STATIC / "icon.png"), layout="wide"
     )
+    first = next(iter(PAGE_TITLES))
+    # Streamlit serves the default page at the root alone, so the first page is there twice.
     pages = [
-        streamlit.Page(f"views/{name}.py", title=title, url_path=name, default=name == "inbox")
+        streamlit.Page(f"views/{first}.py", title=PAGE_TITLES[first], url_path="home", default=True)
+    ]
+    pages += [
+        streamlit.Page(
+            f"views/{name}.py",
+            title=title,
+            url_path=name,
+            visibility="hidden" if name == first else "visible",
+        )
         for name, title in PAGE_TITLES.items()
     ]
     page = streamlit.navigation(pages, position="top")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app.inference.capfilt_tasks import judge_image
+from app.inference.capfilt_tasks import caption_and_score_image
 from app.inference.engine import Engine
 from app.services import Services
 from app.serving.alone import serve_page
@@ -123,8 +123,8 @@ def test_one_pair_step_by_step(on_tab: Journey) -> None:
 def test_fits_a_phone_and_stops(
     browser: Browser, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Held(judge_image)
-    monkeypatch.setattr("app.workbench.capfilt_tab.tab.judge_image", held)
+    held = Held(caption_and_score_image)
+    monkeypatch.setattr("app.workbench.capfilt_tab.tab.caption_and_score_image", held)
     context = {"viewport": {"width": 390, "height": 844}}
     with visit(browser, f"{address}?tab=capfilt", **context) as journey:
         journey.press("Try it with the sample set")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.curator.main import PAGE_TITLES
 from app.space import ROOT
 from blip2core.models.specs import find_spec
 from tests.browser.journey import PATIENCE, SECONDS
@@ -212,6 +213,17 @@ def load(archive: Path, folder: Path):
         file.extractall(folder)  # our own archive
     (top,) = folder.iterdir()
     return datasets.load_dataset("imagefolder", data_dir=str(top), cache_dir=str(folder / "cache"))
+
+
+def test_every_page_has_an_address_of_its_name(browser: Browser, tmp_path: Path) -> None:
+    with studio(tmp_path) as address, curator(browser, address, "") as tab:
+        expect(tab.get_by_role("button", name="Load the sample set")).to_be_visible()
+        for name in PAGE_TITLES:
+            tab.goto(f"{address}curator/{name}")
+            expect(tab.get_by_role("textbox", name="Your name")).to_be_visible()
+            wait_for_rest(tab)
+            expect(tab.get_by_role("dialog")).to_have_count(0)  # "Page not found"
+            expect(tab.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_nothing_is_fetched_from_elsewhere_and_hostile_texts_stay_texts(

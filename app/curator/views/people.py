@@ -41,7 +41,7 @@ def render(context: DatasetContext) -> None:
                     "images": row.items,
                     **{what: row.acts.get(what, 0) for what in _ACTIONS},
                     "by threshold or grid": row.in_batches,
-                    "last": row.last,
+                    "last": f"{row.last:%Y-%m-%d %H:%M}",
                 }
                 for row in rows
             ],
