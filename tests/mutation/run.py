@@ -124,6 +124,17 @@ def read_contexts(data: Path) -> dict[str, dict[int, list[str]]]:
     return found
 
 
+def noticing_tests(lines: Mapping[int, Sequence[str]], line: int) -> Sequence[str]:
+    """Return the tests that can notice a change of a line of a file.
+
+    What runs when a module is imported, as a constant or a decorator, runs in no test: any test
+    of the module may notice it. A line that is not there at all is run by nothing.
+    """
+    if line in lines and not lines[line]:
+        return sorted({test for tests in lines.values() for test in tests})
+    return lines.get(line, [])
+
+
 def read_times(file: Path) -> dict[str, float]:
     """Return the seconds that each test took, by its id, from a JUnit report of pytest.
 
@@ -160,7 +171,7 @@ def test_all(
             return None
         tree = trees.get()
         try:
-            tests = covering.get(mutant.module, {}).get(mutant.line, [])
+            tests = noticing_tests(covering.get(mutant.module, {}), mutant.line)
             row |= test_mutant(tree, mutant, {test: times[test] for test in tests if test in times})
         finally:
             trees.put(tree)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("cosmic_ray", reason="installed by `make mutants` alone")
 
 from tests.mutation.mutants import Mutant, draw, is_equivalent, mutants_of
-from tests.mutation.run import read_times, report
+from tests.mutation.run import noticing_tests, read_times, report
 from tests.mutation.run import test_mutant as try_mutant
 
 CODE = """
@@ -60,6 +60,13 @@ def test_tests_are_known_by_their_ids(tmp_path: Path) -> None:
         "<failure/></testcase></testsuite></testsuites>"
     )
     assert read_times(report) == {"tests/chat/test_a.py::test_b[x|y]": 0.25}
+
+
+def test_a_line_that_runs_on_import_is_watched_by_all_tests_of_its_module() -> None:
+    lines = {1: [], 4: ["tests/a.py::b"], 5: ["tests/a.py::c", "tests/a.py::b"]}
+    assert noticing_tests(lines, 4) == ["tests/a.py::b"]
+    assert noticing_tests(lines, 1) == ["tests/a.py::b", "tests/a.py::c"]
+    assert noticing_tests(lines, 9) == []
 
 
 def test_the_report_leaves_out_equivalents_and_knows_its_floors(
