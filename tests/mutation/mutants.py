@@ -87,7 +87,7 @@ def mutants_of(root: Path, module: str) -> Iterator[Mutant]:
             for start, _ in operator.mutation_positions(node)
         )
         for occurrence, (node, (line, _)) in enumerate(places):
-            if LAYOUT.search(lines[line - 1].strip()):
+            if LAYOUT.search(lines[line - 1].strip()) or is_marker(name, node):
                 continue
             yield Mutant(
                 module=module,
@@ -97,6 +97,17 @@ def mutants_of(root: Path, module: str) -> Iterator[Mutant]:
                 text=lines[line - 1].strip(),
                 definition=ASTQuery(node).get_definition_name() or "",
             )
+
+
+def is_marker(operator: str, node: Any) -> bool:
+    """Return whether a `*` or `/` is no product: a mark in a signature, or `*` before a name.
+
+    Cosmic Ray takes them for one; a change of them is no mutant, or one that does not compile.
+    """
+    return operator.startswith("ReplaceBinaryOperator_") and node.parent.type not in (
+        "arith_expr",
+        "term",
+    )
 
 
 def draw(mutants: Iterable[Mutant], count: int, seed: int) -> list[Mutant]:

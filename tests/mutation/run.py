@@ -13,6 +13,7 @@ and is kept until a source or test changes). Browser tests take no part. Results
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -124,6 +125,25 @@ def read_contexts(data: Path) -> dict[str, dict[int, list[str]]]:
     return found
 
 
+def first_line(code: str, line: int) -> int:
+    """Return the line where the statement of a line begins, under which coverage knows it."""
+    begins = [
+        statement.lineno
+        for statement in ast.walk(ast.parse(code))
+        if isinstance(statement, ast.stmt)
+        and not hasattr(statement, "handlers")  # lines of a try are those of its parts
+        and statement.lineno <= line <= _end_of_header(statement)
+    ]
+    return max(begins, default=line)
+
+
+def _end_of_header(statement: ast.stmt) -> int:
+    """Return the last line of a statement; of one with a body, the last line before that."""
+    body: list[ast.stmt] = getattr(statement, "body", [])
+    end = statement.end_lineno or statement.lineno
+    return max(statement.lineno, body[0].lineno - 1) if body else end
+
+
 def noticing_tests(lines: Mapping[int, Sequence[str]], line: int) -> Sequence[str]:
     """Return the tests that can notice a change of a line of a file.
 
@@ -171,7 +191,8 @@ def test_all(
             return None
         tree = trees.get()
         try:
-            tests = noticing_tests(covering.get(mutant.module, {}), mutant.line)
+            line = first_line((ROOT / mutant.module).read_text("utf-8"), mutant.line)
+            tests = noticing_tests(covering.get(mutant.module, {}), line)
             row |= test_mutant(tree, mutant, {test: times[test] for test in tests if test in times})
         finally:
             trees.put(tree)

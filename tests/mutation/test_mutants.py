@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("cosmic_ray", reason="installed by `make mutants` alone")
 
 from tests.mutation.mutants import Mutant, draw, is_equivalent, mutants_of
-from tests.mutation.run import noticing_tests, read_times, report
+from tests.mutation.run import first_line, noticing_tests, read_times, report
 from tests.mutation.run import test_mutant as try_mutant
 
 CODE = """
@@ -26,6 +26,18 @@ def test_a_mutant_changes_its_line_alone(mutants: list[Mutant]) -> None:
     (one,) = [mutant for mutant in mutants if mutant.operator == "ReplaceComparisonOperator_Lt_LtE"]
     assert (one.line, one.definition, one.text) == (3, "least", "return a if a < b else b")
     assert one.mutated(CODE) == CODE.replace("<", "<=")
+
+
+def test_marks_of_a_signature_are_no_products(tmp_path: Path) -> None:
+    code = "def area(a, b, *, c=1):\n    print(*[a])\n    return a * b + c\n"
+    (tmp_path / "area.py").write_text(code)
+    found = [one.line for one in mutants_of(tmp_path, "area.py") if "Binary" in one.operator]
+    assert found == [3, 3]
+
+
+def test_a_line_belongs_to_the_statement_that_begins_above_it() -> None:
+    code = "A = (\n    1,\n)\ndef f(\n    a=2,\n):\n    if (\n        a\n    ):\n        return 3\n"
+    assert [first_line(code, line) for line in range(1, 11)] == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
 
 
 def test_a_drawing_is_even_and_the_same_for_a_seed(mutants: list[Mutant]) -> None:
