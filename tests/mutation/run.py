@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -144,15 +144,28 @@ def _end_of_header(statement: ast.stmt) -> int:
     return max(statement.lineno, body[0].lineno - 1) if body else end
 
 
-def noticing_tests(lines: Mapping[int, Sequence[str]], line: int) -> Sequence[str]:
-    """Return the tests that can notice a change of a line of a file.
+def own_tests(module: str) -> str:
+    """Return how the ids of the tests of a module begin: with a folder, or a file at the top."""
+    folder, _, file = module.removeprefix("blip2core/").rpartition("/")
+    return f"tests/{folder}/" if folder else f"tests/test_{Path(file).stem}"
+
+
+def noticing_tests(
+    mutant: Mutant, line: int, lines: Mapping[int, Sequence[str]], tests: Iterable[str]
+) -> list[str]:
+    """Return those of the `tests` that can notice a change of a line; `lines` are of its file.
 
     What runs when a module is imported, as a constant or a decorator, runs in no test: any test
-    of the module may notice it. A line that is not there at all is run by nothing.
+    of the module may notice it, and where the whole module runs then, any of its own tests. A line
+    that is not there at all is run by nothing.
     """
-    if line in lines and not lines[line]:
-        return sorted({test for tests in lines.values() for test in tests})
-    return lines.get(line, [])
+    known = set(tests)
+    found = set(lines.get(line, ()))
+    if line in lines and not found:
+        found = {test for tests in lines.values() for test in tests}
+        own = own_tests(mutant.module)
+        found = found or {test for test in known if test.startswith(own)}
+    return sorted(found & known)
 
 
 def read_times(file: Path) -> dict[str, float]:
@@ -192,8 +205,10 @@ def test_all(
         tree = trees.get()
         try:
             line = first_line((ROOT / mutant.module).read_text("utf-8"), mutant.line)
-            tests = noticing_tests(covering.get(mutant.module, {}), line)
-            row |= test_mutant(tree, mutant, {test: times[test] for test in tests if test in times})
+            lines = covering.get(mutant.module, {})
+            lines = covering.get(mutant.module, {})
+            tests = noticing_tests(mutant, line, lines, times)
+            row |= test_mutant(tree, mutant, {test: times[test] for test in tests})
         finally:
             trees.put(tree)
         with file.open("a") as stream:
@@ -231,8 +246,8 @@ def test_mutant(tree: Path, mutant: Mutant, tests: Mapping[str, float]) -> dict[
     mutated = mutant.mutated(code)
     if mutated is None or mutated == code:
         return {"outcome": "nothing", "tests": 0, "seconds": 0.0}
-    own = mutant.module.removeprefix("blip2core/").rpartition("/")[0]
-    ordered = sorted(tests, key=lambda test: (f"tests/{own}/" not in test, tests[test]))
+    own = own_tests(mutant.module)
+    ordered = sorted(tests, key=lambda test: (not test.startswith(own), tests[test]))
     began = time.monotonic()
     path.write_text(mutated, "utf-8")
     try:

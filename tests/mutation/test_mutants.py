@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("cosmic_ray", reason="installed by `make mutants` alone")
 
 from tests.mutation.mutants import Mutant, draw, is_equivalent, mutants_of
-from tests.mutation.run import first_line, noticing_tests, read_times, report
+from tests.mutation.run import first_line, noticing_tests, own_tests, read_times, report
 from tests.mutation.run import test_mutant as try_mutant
 
 CODE = """
@@ -74,11 +74,24 @@ def test_tests_are_known_by_their_ids(tmp_path: Path) -> None:
     assert read_times(report) == {"tests/chat/test_a.py::test_b[x|y]": 0.25}
 
 
-def test_a_line_that_runs_on_import_is_watched_by_all_tests_of_its_module() -> None:
-    lines = {1: [], 4: ["tests/a.py::b"], 5: ["tests/a.py::c", "tests/a.py::b"]}
-    assert noticing_tests(lines, 4) == ["tests/a.py::b"]
-    assert noticing_tests(lines, 1) == ["tests/a.py::b", "tests/a.py::c"]
-    assert noticing_tests(lines, 9) == []
+def test_a_line_that_runs_on_import_is_watched_by_all_tests_of_its_module(
+    mutants: list[Mutant],
+) -> None:
+    from dataclasses import replace
+
+    mutant = replace(mutants[0], module="app/chat/a.py")
+    known = ["tests/app/chat/a.py::b", "tests/a.py::c", "tests/app/chat/d.py::e"]
+    lines = {1: [], 4: known[:1], 5: [known[1], known[0], "tests/a.py::gone"]}
+    assert noticing_tests(mutant, 4, lines, known) == known[:1]
+    assert noticing_tests(mutant, 1, lines, known) == sorted(known[:2])
+    assert noticing_tests(mutant, 9, lines, known) == []
+    assert noticing_tests(mutant, 1, {1: [], 2: []}, known) == [known[0], known[2]]
+
+
+def test_the_tests_of_a_module_are_in_the_folder_of_its_package() -> None:
+    assert own_tests("blip2core/cli/options.py") == "tests/cli/"
+    assert own_tests("app/chat/session.py") == "tests/app/chat/"
+    assert own_tests("blip2core/config.py") == "tests/test_config"
 
 
 def test_the_report_leaves_out_equivalents_and_knows_its_floors(
