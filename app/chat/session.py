@@ -109,7 +109,7 @@ class ChatSession:
         return self.image
 
     def is_about(self, image: ChatImage) -> bool:
-        """Whether this is the image that is talked about."""
+        """Return whether this is the image that is talked about."""
         return self.image is not None and self.image.key == image.key
 
     def receive(self, image: ChatImage) -> None:

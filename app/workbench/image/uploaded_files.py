@@ -16,7 +16,7 @@ GONE = "The file is not here any more: add it again."
 
 
 def uploaded_path(path: Any) -> Path:
-    """The place of an uploaded file, all links followed.
+    """Return the place of an uploaded file, all links followed.
 
     Raises ImageError where it is no regular file in the folder of uploads. Nothing is opened.
     """
@@ -35,7 +35,7 @@ def uploaded_path(path: Any) -> Path:
 
 
 def read_upload(path: Any) -> bytes:
-    """The bytes of an uploaded file. ImageError where the path is not one."""
+    """Return the bytes of an uploaded file. Raises ImageError where the path is not one."""
     try:
         return uploaded_path(path).read_bytes()
     except OSError as error:
