@@ -19,6 +19,7 @@ from blip2core.storage.captions import add_captions
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database, open_database
 from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
@@ -53,6 +54,14 @@ def test_a_dataset_that_is_not_there_is_no_error(open_page: Open) -> None:
     for name in PAGE_TITLES:
         page = open_page(name, dataset="nothing there")
         assert not page.exception
+
+
+def test_who_left_is_told_and_sees_no_page(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        get_or_create_annotator(session, handle="ada").active = False
+    page = open_page("inbox")
+    assert [one.value for one in page.error] == ["ada is not active any more."]
+    assert not page.main.button
 
 
 def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(

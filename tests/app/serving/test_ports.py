@@ -35,7 +35,7 @@ def test_a_port_that_was_asked_for_is_taken_or_refused(taken: int) -> None:
 def test_all_ports_are_taken(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "FIRST_PORT", taken)
     monkeypatch.setattr(ports, "PORTS", 1)
-    with pytest.raises(PortTakenError, match="All ports"):
+    with pytest.raises(PortTakenError, match=f"All ports of {HOST} from {taken} to {taken} are"):
         listen(HOST, None)
 
 
