@@ -5,12 +5,14 @@ from typing import Literal
 
 from blip2core.errors import ConfigError
 
+DecodingMode = Literal["greedy", "sample", "beam"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
     """How text is drawn from the language model."""
 
-    mode: Literal["greedy", "sample", "beam"] = "greedy"
+    mode: DecodingMode = "greedy"
     """greedy: the likeliest token each time; sample: nucleus sampling; beam: beam search."""
     max_new_tokens: int = 40
     """Most tokens written, prompt not counted, end token counted."""

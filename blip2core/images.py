@@ -12,11 +12,11 @@ from blip2core.errors import ImageError
 
 MAX_PIXELS = 80_000_000
 """Largest width x height that is decoded, about 240 MB as RGB."""
-SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
 )
 """Names that `find_images` takes for images."""
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
+IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
 """What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
 SIGNATURES = (
     (b"%PDF", "a PDF document"),
@@ -46,7 +46,7 @@ def open_image(
         raise ImageError(f"{name} is empty.")
     try:
         Image.init()
-        image = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+        image = Image.open(io.BytesIO(data), formats=[f for f in IMAGE_FORMATS if f in Image.OPEN])
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image but {_guess(data)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -77,7 +77,7 @@ def find_images(path: str | Path) -> list[Path]:
     found = [
         file
         for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in IMAGE_SUFFIXES
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]

@@ -27,9 +27,9 @@ from blip2core.models import Generator, Matcher
 from blip2core.models.vision import VisionEncoder
 from blip2core.records import Candidate, Problem, Scored
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-BATCH = 32
+_BATCH = 32
 """Images that go through the models together."""
 WORKERS = 4
 """Threads that decode and resize image files."""
@@ -71,7 +71,7 @@ class CapFilt:
     generator: Generator | None = None
     """None: nothing is written, only the texts there are get scored."""
     captions: CaptionConfig = CaptionConfig()
-    batch: int = BATCH
+    batch: int = _BATCH
     workers: int = WORKERS
 
     @property
@@ -125,7 +125,7 @@ def _prepare(task: Task, models: CapFilt) -> _Ready:
     except ImageError as error:
         return _Ready(task, problem=Problem(name=task.name, reason=str(error)))
     except Exception as error:  # one hostile file must not end a run
-        logger.warning("An image failed unexpectedly.", exc_info=True)
+        log.warning("An image failed unexpectedly.", exc_info=True)
         return _Ready(task, problem=_unexpected(task, error))
     return _Ready(task, pixels)
 
@@ -147,7 +147,7 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
     except Exception as error:
         if len(ready) == 1:
             task = ready[0].task
-            logger.warning("A model failed on an image.", exc_info=True)
+            log.warning("A model failed on an image.", exc_info=True)
             return [Judged(task=task, problem=_unexpected(task, error))]
     middle = len(ready) // 2
     return _safely(ready[:middle], models, stop) + _safely(ready[middle:], models, stop)

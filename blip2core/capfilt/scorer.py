@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from blip2core.errors import ModelError
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
-from blip2core.models.matcher import CHUNK
+from blip2core.models.matcher import ROWS_PER_PASS
 from blip2core.records import Candidate, Scored, ScorerIdentity
 
 
@@ -24,8 +24,8 @@ def score(
     if not pairs:
         return found
     images = matcher.embed_images(features)  # (B, Q, E)
-    for start in range(0, len(pairs), CHUNK):
-        part = pairs[start : start + CHUNK]
+    for start in range(0, len(pairs), ROWS_PER_PASS):
+        part = pairs[start : start + ROWS_PER_PASS]
         rows = [row for row, _ in part]
         words = [candidate.text for _, candidate in part]
         embedded = matcher.embed_texts(words)  # (N, E)

@@ -15,7 +15,7 @@ from blip2core.config import BLIP2_RANKING, CaptionConfig, DecodeConfig, FilterC
 from blip2core.evaluation.captions import is_exact, is_true
 from blip2core.evaluation.gallery import BATCH, Figures, mean
 from blip2core.evaluation.matching import area_under_roc
-from blip2core.evaluation.stage1_writer import Stage1Writer
+from blip2core.evaluation.stage1_captioner import Stage1Captioner
 from blip2core.evaluation.web_gallery import WebGallery
 from blip2core.models import Generator, ImageFeatures, Matcher
 from blip2core.records import Candidate, Scored
@@ -23,41 +23,44 @@ from blip2core.stickers.captions import parse
 from blip2core.stickers.scene import Scene
 
 Value = TypeVar("Value")
-Listed = list[list[Scored]]
+ScoredTexts = list[list[Scored]]
 """Scored texts of each image."""
-Write = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
+Captioner = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
 """Features of some images and a name for each -> texts."""
 
 RULES = FilterConfig()
 """The paper's: ITM of at least 0.5."""
 ONE_WORD = ("wrong object", "wrong count or colour")
 NUCLEUS = CaptionConfig(num=1, decode=DecodeConfig(mode="sample", seed=0, max_new_tokens=48))
-WAYS: dict[str, CaptionConfig] = {
+DECODING_MODES: dict[str, CaptionConfig] = {
     "nucleus": NUCLEUS,
     "beam": CaptionConfig(num=1, decode=DecodeConfig(mode="beam", beams=3, max_new_tokens=48)),
     "greedy": CaptionConfig(num=1, decode=DecodeConfig(max_new_tokens=48)),
 }
 """How the captioner writes; the paper compares the first two."""
-SEVERAL = CaptionConfig(num=5, decode=NUCLEUS.decode)
+FIVE_CAPTIONS = CaptionConfig(num=5, decode=NUCLEUS.decode)
 
 
 def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> Figures:
     """All of the below, from one pass of the image encoder over the images."""
     beside = _score_all(matcher, web, lambda _, names: _web_texts(web, names))
     written = {
-        way: _score_all(matcher, web, _writer(generator, config)) for way, config in WAYS.items()
+        way: _score_all(matcher, web, _writer(generator, config))
+        for way, config in DECODING_MODES.items()
     }
-    several = _score_all(matcher, web, _writer(generator, SEVERAL))
+    several = _score_all(matcher, web, _writer(generator, FIVE_CAPTIONS))
     scenes = web.gallery.scenes
     return {
         "web": measure_web_texts(web, beside),
-        "synthetic": {way: measure_written(scenes, listed) for way, listed in written.items()},
-        "arrangements": measure_arrangements(generator, matcher, web, written["nucleus"]),
-        "sets": measure_sets(web, beside, written, several),
+        "synthetic": {
+            way: measure_synthetic_texts(scenes, listed) for way, listed in written.items()
+        },
+        "arrangements": measure_weight_sharing(generator, matcher, web, written["nucleus"]),
+        "sets": measure_datasets(web, beside, written, several),
     }
 
 
-def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
+def measure_web_texts(web: WebGallery, beside: ScoredTexts) -> Figures:
     """The filter on the texts that stand beside the images, by kind of noise.
 
     recall: right texts that are kept. precision: kept texts that are right; by kind, as if all
@@ -99,8 +102,8 @@ def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
     }
 
 
-def measure_written(
-    scenes: Sequence[Scene], listed: Listed, rules: FilterConfig = RULES
+def measure_synthetic_texts(
+    scenes: Sequence[Scene], listed: ScoredTexts, rules: FilterConfig = RULES
 ) -> Figures:
     """Written texts before and after the filter.
 
@@ -131,8 +134,8 @@ def measure_written(
     }
 
 
-def measure_arrangements(
-    generator: Generator, matcher: Matcher, web: WebGallery, written: Listed
+def measure_weight_sharing(
+    generator: Generator, matcher: Matcher, web: WebGallery, written: ScoredTexts
 ) -> Figures:
     """Captioner and filter with weights of their own, and two ways of sharing them.
 
@@ -148,14 +151,14 @@ def measure_arrangements(
     own = FilterConfig(threshold=order[min(sum(rejected), len(order) - 1)])
     shared = _score_all(matcher, web, _shared(matcher))
     return {
-        "separate": measure_written(scenes, written),
-        "own likelihood": measure_written(scenes, likely, own),
-        "one Q-Former": measure_written(scenes, shared),
+        "separate": measure_synthetic_texts(scenes, written),
+        "own likelihood": measure_synthetic_texts(scenes, likely, own),
+        "one Q-Former": measure_synthetic_texts(scenes, shared),
     }
 
 
-def measure_sets(
-    web: WebGallery, beside: Listed, written: dict[str, Listed], several: Listed
+def measure_datasets(
+    web: WebGallery, beside: ScoredTexts, written: dict[str, ScoredTexts], several: ScoredTexts
 ) -> Figures:
     """The data set that each way of bootstrapping gives: texts, share that is right, and images
     with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC.
@@ -173,7 +176,7 @@ def measure_sets(
     return figures
 
 
-def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures:
+def _set(web: WebGallery, listed: ScoredTexts, rules: FilterConfig | None) -> Figures:
     rules = rules or FilterConfig(threshold=None, drop_duplicates=False)
     right, images = [], 0
     for scene, text, texts in zip(web.gallery.scenes, web.texts, listed, strict=True):
@@ -183,9 +186,9 @@ def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures
     return {"texts": len(right), "right": _mean(right), "pictures": images}
 
 
-def _score_all(matcher: Matcher, web: WebGallery, write: Write) -> Listed:
+def _score_all(matcher: Matcher, web: WebGallery, write: Captioner) -> ScoredTexts:
     """Write and score, in batches, on features that are there already."""
-    listed: Listed = []
+    listed: ScoredTexts = []
     features = web.gallery.features
     for start in range(0, len(features), BATCH):
         rows = range(start, min(start + BATCH, len(features)))
@@ -194,12 +197,12 @@ def _score_all(matcher: Matcher, web: WebGallery, write: Write) -> Listed:
     return listed
 
 
-def _writer(generator: Generator, config: CaptionConfig) -> Write:
+def _writer(generator: Generator, config: CaptionConfig) -> Captioner:
     return lambda features, names: write_captions(generator, features, names, config)
 
 
-def _shared(matcher: Matcher) -> Write:
-    writer = Stage1Writer(matcher)
+def _shared(matcher: Matcher) -> Captioner:
+    writer = Stage1Captioner(matcher)
 
     def write(features: ImageFeatures, names: list[str]) -> list[list[Candidate]]:
         texts = writer.write(features, seeds=[image_seed(0, name) for name in names])
@@ -213,13 +216,13 @@ def _web_texts(web: WebGallery, names: Sequence[str]) -> list[list[Candidate]]:
     return [[Candidate(text=text, source="web")] if text.strip() else [] for text in texts]
 
 
-def _together(first: Listed, second: Listed) -> Listed:
+def _together(first: ScoredTexts, second: ScoredTexts) -> ScoredTexts:
     return [[*one, *other] for one, other in zip(first, second, strict=True)]
 
 
-def _by_likelihood(generator: Generator, web: WebGallery, written: Listed) -> Listed:
+def _by_likelihood(generator: Generator, web: WebGallery, written: ScoredTexts) -> ScoredTexts:
     """The same nucleus texts, scored by their mean probability per token under the captioner."""
-    listed: Listed = []
+    listed: ScoredTexts = []
     for start in range(0, len(written), BATCH):
         rows = range(start, min(start + BATCH, len(written)))
         texts = generator.caption(

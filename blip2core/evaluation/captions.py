@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
-from blip2core.evaluation.gallery import Figures, Gallery, mean, write_all
+from blip2core.evaluation.gallery import Figures, Gallery, generate_texts, mean
 from blip2core.models import Generator
 from blip2core.stickers.captions import Claim, Meaning, parse
 from blip2core.stickers.scene import Group, Scene
@@ -27,7 +27,7 @@ def measure_captions(generator: Generator, gallery: Gallery) -> Figures:
     """
     count = len(gallery.scenes)
     prompts = [generator.spec.template.caption] * count
-    texts = write_all(generator, gallery.features, range(count), prompts)
+    texts = generate_texts(generator, gallery.features, range(count), prompts)
     pairs = list(zip(gallery.scenes, map(parse, texts), strict=True))
     return {
         "noun_f1": f1((_nouns(meaning.claims), _nouns(scene.groups)) for scene, meaning in pairs),
@@ -51,13 +51,13 @@ def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
         asked = [
             (index, *begun)
             for index, scene in enumerate(gallery.scenes)
-            if (begun := begin(scene, kind)) is not None
+            if (begun := caption_beginning(scene, kind)) is not None
         ]
         if not asked:
             continue
         images = [index for index, _, _ in asked]
         prompts = [prompt for _, prompt, _ in asked]
-        texts = write_all(generator, gallery.features, images, prompts)
+        texts = generate_texts(generator, gallery.features, images, prompts)
         right[kind] = mean(
             is_true(f"{prompt} {text}", gallery.scenes[index], anchor)
             for (index, prompt, anchor), text in zip(asked, texts, strict=True)
@@ -65,7 +65,7 @@ def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
     return {"right": mean(right.values()), "by_prompt": right}
 
 
-def begin(scene: Scene, kind: str) -> tuple[str, str | None] | None:
+def caption_beginning(scene: Scene, kind: str) -> tuple[str, str | None] | None:
     """A beginning of one of `PROMPTS` and the noun it names; None where the scene allows none."""
     if kind == "a photo of":
         return kind, None

@@ -52,7 +52,7 @@ def build_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> Gall
     return Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
 
 
-def write_all(
+def generate_texts(
     generator: Generator,
     features: ImageFeatures,
     images: Sequence[int],

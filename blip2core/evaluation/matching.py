@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from blip2core.evaluation.gallery import Figures, Gallery, mean
 from blip2core.models import Matcher
-from blip2core.stickers.captions import CHANGES, Caption, full_caption
+from blip2core.stickers.captions import CHANGES, SceneCaption, full_caption
 from blip2core.stickers.scene import Scene
 
 Pairs = list[tuple[int, str]]
@@ -53,7 +53,7 @@ def area_under_roc(positive: Sequence[float], negative: Sequence[float]) -> floa
     return wins / (2 * len(positive) * len(negative))
 
 
-def _random_texts(scenes: Sequence[Scene], captions: Sequence[Caption]) -> Pairs:
+def _random_texts(scenes: Sequence[Scene], captions: Sequence[SceneCaption]) -> Pairs:
     """For each scene the caption of another one; left out where all others are true of it."""
     pairs = []
     for index, scene in enumerate(scenes):
@@ -64,7 +64,7 @@ def _random_texts(scenes: Sequence[Scene], captions: Sequence[Caption]) -> Pairs
     return pairs
 
 
-def _changed_texts(scenes: Sequence[Scene], captions: Sequence[Caption], kind: str) -> Pairs:
+def _changed_texts(scenes: Sequence[Scene], captions: Sequence[SceneCaption], kind: str) -> Pairs:
     """Each caption with one false word; left out where it has none of this kind."""
     pairs = []
     for index, (scene, caption) in enumerate(zip(scenes, captions, strict=True)):

@@ -22,7 +22,7 @@ NORMAL = 1.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointed:
+class PointingGame:
     """One scene: what was named, and where each method pointed."""
 
     right: frozenset[tuple[int, int]]
@@ -41,11 +41,11 @@ def measure_pointing(
 
     `among_others` is the hit rate where the scene has something else to point at.
     """
-    games = list(play(matcher, gallery, methods))
+    games = list(play_games(matcher, gallery, methods))
     crowded = [game for game in games if game.among_others]
     figures: dict[str, Figures | float] = {
         "chance": mean(_area(game) for game in games),
-        "best_constant_point": best_constant(games),
+        "best_constant_point": best_constant_point(games),
     }
     for name in methods:
         hits = [game.peaks[name] in game.right for game in games]
@@ -57,14 +57,16 @@ def measure_pointing(
     return figures
 
 
-def play(matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]) -> Iterator[Pointed]:
+def play_games(
+    matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]
+) -> Iterator[PointingGame]:
     """One game for each scene."""
     for index, scene in enumerate(gallery.scenes):
         group = named_group(scene)
         text = claim_of(group).phrase()
         seen = trace(matcher, gallery.features[[index]], text, gradients=True)
         maps = {name: method(seen, Focus()) for name, method in methods.items()}
-        yield Pointed(
+        yield PointingGame(
             right=patches_inside(group, seen.grid),
             peaks={name: None if one.is_flat else one.peak for name, one in maps.items()},
             among_others=len(scene.groups) > 1,
@@ -90,7 +92,7 @@ def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, 
     )
 
 
-def best_constant(games: Sequence[Pointed]) -> float:
+def best_constant_point(games: Sequence[PointingGame]) -> float:
     """Share of games that the best single patch would win; it is chosen knowing all of them."""
     counts: dict[tuple[int, int], int] = {}
     for game in games:
@@ -107,5 +109,5 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def _area(game: Pointed) -> float:
+def _area(game: PointingGame) -> float:
     return len(game.right) / (game.grid[0] * game.grid[1])

@@ -24,25 +24,27 @@ from blip2core.models import (
 )
 from blip2core.stickers.scene import Scene
 
-WRITING: dict[str, Callable[[Generator, Gallery], Figures]] = {
+GENERATOR_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
     "captions": measure_captions,
     "vqa": measure_vqa,
     "dialogue": measure_dialogue,
 }
 """Tasks of a generator."""
-SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+MATCHER_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "itm": measure_matching,
     "retrieval": measure_retrieval,
 }
 """Tasks of a matcher."""
-TASKS: tuple[str, ...] = (*WRITING, *SCORING)
-LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+TASKS: tuple[str, ...] = (*GENERATOR_TASKS, *MATCHER_TASKS)
+MATCHER_MAP_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "pointing": measure_pointing,
     "faithfulness": measure_faithfulness,
 }
 """Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
 "all"."""
-LOOKING_BACK: dict[str, Callable[[Generator, Gallery], Figures]] = {"answers": measure_answers}
+GENERATOR_MAP_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
+    "answers": measure_answers
+}
 """The same of a generator."""
 CAPFILT = "capfilt"
 """Takes a generator, a matcher and images of its own, and minutes: not a part of "all"."""
@@ -61,7 +63,7 @@ def evaluate(
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, "capfilt", or "all".
+        task: One of `TASKS`, `MATCHER_MAP_TASKS` or `GENERATOR_MAP_TASKS`, "capfilt", or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -71,9 +73,11 @@ def evaluate(
         return {CAPFILT: _measure_capfilt(spec, draw_web_scenes(seed, scenes, held_out=heldout))}
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
-    generator = load_generator(spec) if set(tasks) & {*WRITING, *LOOKING_BACK} else None
+    generator = (
+        load_generator(spec) if set(tasks) & {*GENERATOR_TASKS, *GENERATOR_MAP_TASKS} else None
+    )
     matcher = None
-    if set(tasks) & {*SCORING, *LOOKING}:
+    if set(tasks) & {*MATCHER_TASKS, *MATCHER_MAP_TASKS}:
         scorer = spec if spec.kind == "matcher" else find_spec(EMBEDDED_MATCHER)
         matcher = load_matcher(scorer, share_with=generator)
     return measure(drawn, tasks, generator, matcher)
@@ -92,12 +96,12 @@ def measure(
     gallery = None
     if generator is not None:
         gallery = build_gallery(generator, scenes)
-        writing = WRITING | LOOKING_BACK
+        writing = GENERATOR_TASKS | GENERATOR_MAP_TASKS
         figures |= {task: writing[task](generator, gallery) for task in tasks if task in writing}
     if matcher is not None:
         if gallery is None or gallery.features.encoder != matcher.vision.fingerprint:
             gallery = build_gallery(matcher, scenes)
-        scoring = SCORING | LOOKING
+        scoring = MATCHER_TASKS | MATCHER_MAP_TASKS
         figures |= {task: scoring[task](matcher, gallery) for task in tasks if task in scoring}
     return figures
 
@@ -113,18 +117,18 @@ def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
 
 def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
     """The tasks to do. ConfigError for an unknown one, ModelError for one the model cannot do."""
-    possible = tuple(WRITING if spec.kind == "generator" else SCORING)
+    possible = tuple(GENERATOR_TASKS if spec.kind == "generator" else MATCHER_TASKS)
     if spec.kind == "generator" and spec.is_embedded:
         possible = TASKS
     if task == "all":
         return possible
-    known = (*TASKS, *LOOKING, *LOOKING_BACK)
+    known = (*TASKS, *MATCHER_MAP_TASKS, *GENERATOR_MAP_TASKS)
     if task not in known:
         raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, all")
-    looking = set(LOOKING_BACK if spec.kind == "generator" else LOOKING)
+    map_tasks = set(GENERATOR_MAP_TASKS if spec.kind == "generator" else MATCHER_MAP_TASKS)
     if spec.is_embedded and spec.kind == "generator":
-        looking |= set(LOOKING)
-    if task not in possible and task not in looking:
+        map_tasks |= set(MATCHER_MAP_TASKS)
+    if task not in possible and task not in map_tasks:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from blip2core.chat import prompt_for
-from blip2core.evaluation.gallery import DECODE, Figures, Gallery, mean, write_all
+from blip2core.evaluation.gallery import DECODE, Figures, Gallery, generate_texts, mean
 from blip2core.models import Generator, ImageFeatures
 from blip2core.records import Conversation
 from blip2core.stickers.captions import parse
@@ -73,7 +73,7 @@ def _accuracy(
     prompts = [
         prompt_for(generator, Conversation(), question.text, DECODE).text for _, question in asked
     ]
-    said = write_all(generator, features, images, prompts)
+    said = generate_texts(generator, features, images, prompts)
     return mean(
         is_right(text, question, gallery.scenes[index])
         for text, (index, question) in zip(said, asked, strict=True)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from blip2core.errors import ConfigError
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
-from blip2core.explain.trace import Attention, Trace
+from blip2core.explain.trace import AttentionMaps, Trace
 
 
 def cross_attention(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
@@ -15,7 +15,7 @@ def cross_attention(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     return attention_map(trace, trace.shown, focus)
 
 
-def attention_map(trace: Trace, attention: Attention, focus: Focus) -> Heatmap:
+def attention_map(trace: Trace, attention: AttentionMaps, focus: Focus) -> Heatmap:
     """The same, of the pass given. ConfigError where there is no such query, layer or head."""
     chosen = narrowed(trace, attention.cross, focus).mean(dim=(0, 1, 2))  # (P,)
     share = float(chosen[0]) if trace.class_token else None

@@ -21,7 +21,7 @@ from blip2core.explain.heatmap import Heatmap
 from blip2core.explain.occlusion import keep_patches
 from blip2core.models import ImageFeatures, Matcher
 
-Score = Literal["itm", "itc"]
+ScoreKind = Literal["itm", "itc"]
 STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 7: 2.36, 9: 2.26, 14: 2.14, 19: 2.09}
 """Degrees of freedom -> 97.5 % quantile of Student's t; 1.96 for many."""
 
@@ -39,7 +39,7 @@ class Interval:
 class Faithfulness:
     """How the score falls and rises in the order of a map, against random orders."""
 
-    score: Score
+    score: ScoreKind
     """itm: matching probability; itc: cosine, the best over the queries."""
     shown: tuple[float, ...]
     """Share of the patches that could be looked at, falling from 1."""
@@ -89,7 +89,7 @@ class Faithfulness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class FaithfulnessProgress:
     """How far a measurement is; the last of a finished one has the result."""
 
     done: int
@@ -103,14 +103,15 @@ def faithfulness(
     text: str,
     found: Heatmap,
     *,
-    score: Score = "itm",
+    score: ScoreKind = "itm",
     orders: int = 20,
     steps: int = 16,
     seed: int = 0,
     stop: Event | None = None,
-) -> Iterator[Progress]:
-    """Measure a map of one image and text; one `Progress` for each step, `stop` ends it early.
+) -> Iterator[FaithfulnessProgress]:
+    """Measure a map of one image and text by deletion and insertion (Petsiuk et al., "RISE", 2018).
 
+    Yields a `FaithfulnessProgress` for each step; setting `stop` ends it early, without a result.
     `orders` random orders, the same for the same seed, in `steps` equal steps from the whole
     image to none of it. ConfigError where these are too few, or the map is flat.
     """
@@ -131,10 +132,10 @@ def faithfulness(
         kept = [ranked[total - count :], ranked[:count], *(draw[:count] for draw in draws)]
         scores.append(_scores(matcher, features, text, kept, (rows, columns), score))
         if done + 1 < len(counts):
-            yield Progress(done=done + 1, total=len(counts))
+            yield FaithfulnessProgress(done=done + 1, total=len(counts))
     shown = [count / total for count in counts]
     result = _result(score, shown, torch.stack(scores))
-    yield Progress(done=len(counts), total=len(counts), result=result)
+    yield FaithfulnessProgress(done=len(counts), total=len(counts), result=result)
 
 
 def _scores(
@@ -143,7 +144,7 @@ def _scores(
     text: str,
     kept: Sequence[Sequence[int]],
     grid: tuple[int, int],
-    score: Score,
+    score: ScoreKind,
 ) -> Tensor:
     """The score with each of N equally large sets of patches: (N,), from one batch."""
     parts = [keep_patches(features, patches, grid) for patches in kept]
@@ -153,7 +154,7 @@ def _scores(
     return matcher.itc(joined, [text])[:, 0].cpu()
 
 
-def _result(score: Score, shown: Sequence[float], scores: Tensor) -> Faithfulness:
+def _result(score: ScoreKind, shown: Sequence[float], scores: Tensor) -> Faithfulness:
     """Scores (steps, 2 + orders): deletion, insertion, random orders."""
     curves = scores.T.tolist()
     deletion, insertion, *others = curves

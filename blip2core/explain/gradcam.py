@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from blip2core.explain.cross_attention import narrowed, title
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
-from blip2core.explain.requirements import weighted_cross
+from blip2core.explain.requirements import weighted_cross_attention
 from blip2core.explain.trace import Trace
 
 
@@ -16,5 +16,5 @@ def gradcam(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """
     layer = trace.layers[-1] if focus.layer is None else focus.layer
     focus = replace(focus, layer=layer, head=None)
-    chosen = narrowed(trace, weighted_cross(trace)[:, None], focus).mean(dim=(0, 1, 2))
+    chosen = narrowed(trace, weighted_cross_attention(trace)[:, None], focus).mean(dim=(0, 1, 2))
     return heatmap(trace.patches(chosen), trace.grid, f"Grad-CAM of ITM, {title(trace, focus)}")

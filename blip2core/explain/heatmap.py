@@ -13,7 +13,7 @@ FLAT = 1e-3
 """A map whose values differ by less than this share of the largest one shows nothing."""
 SMALL_PART = 0.05
 """Part of the image that `describe` tells the share of."""
-PLACES = (
+_REGIONS = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
     ("lower left", "bottom", "lower right"),
@@ -82,7 +82,7 @@ class Heatmap:
         if self.is_flat:
             return f"{self.title}: a flat map, no part of the image stands out"
         x, y = self.peak_point
-        place = PLACES[min(2, int(y * 3))][min(2, int(x * 3))]
+        place = _REGIONS[min(2, int(y * 3))][min(2, int(x * 3))]
         share, part = self.share_of_top()
         strongest = f"strongest at the {place}" if " " not in place else f"strongest at {place}"
         inside = f"{share * 100:.0f} % of {self.kind} inside {part * 100:.0f} % of the image"

@@ -3,39 +3,39 @@
 from torch import Tensor
 
 from blip2core.errors import ConfigError
-from blip2core.explain.trace import Attention, Cosines, Trace
+from blip2core.explain.trace import AttentionMaps, Cosines, Trace
 
 
-def cosines_of(trace: Trace) -> Cosines:
+def require_cosines(trace: Trace) -> Cosines:
     """ConfigError where the trace has no text."""
     if trace.cosines is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.cosines
 
 
-def pair_of(trace: Trace) -> Attention:
+def require_text_pass(trace: Trace) -> AttentionMaps:
     """The pass of image and text. ConfigError where there was no text."""
     if trace.together is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.together
 
 
-def weighted_cross(trace: Trace) -> Tensor:
+def weighted_cross_attention(trace: Trace) -> Tensor:
     """(L, Q, P) cross-attention times the gradient of the ITM logit, positive part, mean of heads.
 
     ConfigError where the trace has no gradients.
     """
-    pair = pair_of(trace)
+    pair = require_text_pass(trace)
     return _weighted(pair.cross, pair.cross_gradients).mean(dim=1)
 
 
-def weighted_within(trace: Trace) -> Tensor:
+def weighted_self_attention(trace: Trace) -> Tensor:
     """(S, N, N): the same of self-attention."""
-    pair = pair_of(trace)
+    pair = require_text_pass(trace)
     return _weighted(pair.within, pair.within_gradients).mean(dim=1)
 
 
-def word_places(trace: Trace, word: int | None) -> list[int]:
+def word_rows(trace: Trace, word: int | None) -> list[int]:
     """Rows of a word's tokens among queries and text; None: of all words.
 
     ConfigError where there is no such word.

@@ -13,7 +13,12 @@ import torch
 from torch import Tensor
 
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
-from blip2core.explain.requirements import pair_of, weighted_cross, weighted_within, word_places
+from blip2core.explain.requirements import (
+    require_text_pass,
+    weighted_cross_attention,
+    weighted_self_attention,
+    word_rows,
+)
 from blip2core.explain.trace import Trace
 
 
@@ -26,9 +31,9 @@ def rollout(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
 
 def relevance(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     """The same with attention weighted by its gradient: what reached them and raised ITM."""
-    pair_of(trace)
-    cross = dict(zip(trace.layers, weighted_cross(trace), strict=True))
-    return _read(trace, rolled_out(weighted_within(trace), cross), focus, "relevance")
+    require_text_pass(trace)
+    cross = dict(zip(trace.layers, weighted_cross_attention(trace), strict=True))
+    return _read(trace, rolled_out(weighted_self_attention(trace), cross), focus, "relevance")
 
 
 def rolled_out(within: Tensor, cross: Mapping[int, Tensor]) -> Tensor:
@@ -49,7 +54,7 @@ def rolled_out(within: Tensor, cross: Mapping[int, Tensor]) -> Tensor:
 def _read(trace: Trace, seen: Tensor, focus: Focus, name: str) -> Heatmap:
     """The rows in focus, as a map."""
     if focus.word is not None:
-        places = word_places(trace, focus.word)
+        places = word_rows(trace, focus.word)
         said = f'{name}, word "{trace.words[focus.word].text}"'
         return heatmap(trace.patches(seen[places].sum(dim=0)), trace.grid, said)
     rows = seen[: trace.queries] if focus.query is None else seen[focus.query][None]

@@ -32,7 +32,7 @@ def statistics(trace: Trace) -> Statistics:
     """All of them at once."""
     cross = trace.shown.cross
     patches = trace.patches(cross)
-    alike = similarity(patches)
+    alike = map_similarity(patches)
     twins = alike.clone().fill_diagonal_(-torch.inf).argmax(dim=1)
     if trace.queries == 1:
         twins = torch.zeros(1, dtype=torch.long)
@@ -52,7 +52,7 @@ def entropy(weights: Tensor) -> Tensor:
     return bits
 
 
-def similarity(patches: Tensor) -> Tensor:
+def map_similarity(patches: Tensor) -> Tensor:
     """(L, H, Q, P) -> (Q, Q) cosines of the queries' maps, all layers and heads side by side."""
     flat = torch.nn.functional.normalize(patches.permute(2, 0, 1, 3).flatten(1), dim=1)
     return flat @ flat.T

@@ -18,7 +18,7 @@ from blip2core.models.match_formulas import QFormerMatching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
+class AttentionMaps:
     """Probabilities of one pass of the Q-Former; float32 on the CPU."""
 
     cross: Tensor
@@ -70,7 +70,7 @@ class Trace:
     """Whether column 0 of `cross` is the encoder's class token, which belongs to no patch."""
     layers: tuple[int, ...]
     """Real numbers of the layers with cross-attention."""
-    alone: Attention
+    alone: AttentionMaps
     """The image's pass, without text: what ITC reads."""
     text: str | None = None
     truncated: bool = False
@@ -78,14 +78,14 @@ class Trace:
     tokens: tuple[str, ...] = ()
     """The text's tokens by place, special ones included."""
     words: tuple[Word, ...] = ()
-    together: Attention | None = None
+    together: AttentionMaps | None = None
     """The pass of image and text together: what ITM reads."""
     cosines: Cosines | None = None
     itm: float | None = None
     """Matching probability."""
 
     @property
-    def shown(self) -> Attention:
+    def shown(self) -> AttentionMaps:
         """The pass with the text where there is one, else the image's own."""
         return self.alone if self.together is None else self.together
 
@@ -138,7 +138,7 @@ def trace(
         grid=grid,
         class_token=class_token,
         layers=tuple(alone[0]),
-        alone=Attention(cross=stacked(alone[0].values()), within=stacked(alone[1].values())),
+        alone=AttentionMaps(cross=stacked(alone[0].values()), within=stacked(alone[1].values())),
         **known,
     )
 
@@ -173,7 +173,7 @@ def _with_text(
         "truncated": matcher.is_truncated(text),
         "tokens": tuple(matcher.processor.tokenizer.convert_ids_to_tokens(ids[0].tolist())),
         "words": words,
-        "together": Attention(
+        "together": AttentionMaps(
             cross=stacked(cross.values()),
             within=stacked(within.values()),
             cross_gradients=slopes[0],

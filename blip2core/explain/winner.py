@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from blip2core.explain.cross_attention import attention_map
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
-from blip2core.explain.requirements import cosines_of
+from blip2core.explain.requirements import require_cosines
 from blip2core.explain.trace import Trace
 
 
@@ -14,7 +14,7 @@ def winner(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
     Of the last layer that looks at the image, where none is named: what comes before is a
     search, and its mean points less well (docs/explaining.md).
     """
-    cosines = cosines_of(trace)
+    cosines = require_cosines(trace)
     query = cosines.winner if focus.query is None else focus.query
     layer = trace.layers[-1] if focus.layer is None else focus.layer
     found = attention_map(trace, trace.alone, replace(focus, query=query, layer=layer, word=None))

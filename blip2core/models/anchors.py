@@ -24,7 +24,7 @@ from blip2core.models.cross_attention_cache import attend_cached
 from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.transformers_internals import Blip2QFormerAttention
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RIDGE = 1e-3
 """Added to a covariance, in units of its mean diagonal, so that it can be inverted."""
@@ -77,7 +77,7 @@ def anchor_queries(
         hidden = layer.feed_forward_chunk_query(hidden)
     model.train(training)
     if min(reached.values()) < mass / 2:
-        logger.warning(
+        log.warning(
             "Queries could be anchored only weakly (%s of the attention in the own cell): "
             "the image features hardly tell where a patch lies.",
             ", ".join(f"{share:.2f}" for share in reached.values()),

@@ -29,7 +29,7 @@ from blip2core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class PreparedPrompt:
     """What the language model is conditioned on, one row for each text to write."""
 
     inputs: dict[str, Any]
@@ -37,7 +37,7 @@ class Prompt:
     skip: int = 0
     """Positions in front of the new tokens in what `generate` returns."""
 
-    def repeat(self, times: int) -> "Prompt":
+    def repeat(self, times: int) -> "PreparedPrompt":
         """Each row `times` times, side by side."""
         return replace(self, inputs={k: _repeat(v, times) for k, v in self.inputs.items()})
 
@@ -70,7 +70,7 @@ class Writing:
     first); rows that ended are padded."""
 
 
-def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Written]]:
+def write(language_model: Any, prompt: PreparedPrompt, writing: Writing) -> list[list[Written]]:
     """B prompts -> B lists of K texts, from one pass over the prompts however large K is."""
     decode, num = writing.decode, writing.num
     check_number(num, decode)
@@ -111,7 +111,7 @@ def positions(mask: Tensor) -> Tensor:
     return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
-def _prefill(language_model: Any, prompt: Prompt, copies: int) -> Prompt:
+def _prefill(language_model: Any, prompt: PreparedPrompt, copies: int) -> PreparedPrompt:
     """Run the language model over all but the last position of B prompts, then repeat its cache.
 
     `generate` continues from the cache: it embeds nothing of what the cache covers, and its
@@ -185,7 +185,7 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
 
-def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
+def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
     """The processors of nucleus sampling; none in the other modes."""
     decode, mask = writing.decode, rows.inputs["attention_mask"]
     if decode.mode != "sample":

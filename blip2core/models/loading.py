@@ -25,7 +25,7 @@ from blip2core.models.matcher import Matcher
 from blip2core.models.specs import SPECS, Kind, ModelSpec, find_spec, of_kind
 from blip2core.models.vision import share_encoder
 
-CLASSES: dict[tuple[str, str], tuple[Any, Any]] = {
+_CLASSES: dict[tuple[str, str], tuple[Any, Any]] = {
     ("generator", "blip2"): (Blip2ForConditionalGeneration, Blip2Processor),
     ("generator", "instructblip"): (InstructBlipForConditionalGeneration, InstructBlipProcessor),
     ("generator", "blip"): (BlipForConditionalGeneration, BlipProcessor),
@@ -139,7 +139,7 @@ def _read(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype, *, local_files_only: bool
 ) -> tuple[Any, Any]:
     """What transformers finds in a folder, the cache or the Hub; OSError where files lack."""
-    model_class, processor_class = CLASSES[spec.kind, spec.family]
+    model_class, processor_class = _CLASSES[spec.kind, spec.family]
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(spec.checkpoint)}
     if isinstance(spec.checkpoint, str):
         source |= {"revision": spec.revision, "local_files_only": local_files_only}

@@ -19,7 +19,7 @@ from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
 from blip2core.records import Match
 
-CHUNK = 64
+ROWS_PER_PASS = 64
 """Images, texts or pairs that go through the Q-Former together."""
 
 
@@ -113,13 +113,17 @@ class Matcher:
     def embed_images(self, features: ImageFeatures) -> Tensor:
         """(B, Q, E), each of length 1: the image's side of ITC, in float32."""
         vision = self.vision_of(features)
-        parts = [vision[start : start + CHUNK] for start in range(0, len(vision), CHUNK)]
+        parts = [
+            vision[start : start + ROWS_PER_PASS] for start in range(0, len(vision), ROWS_PER_PASS)
+        ]
         return torch.cat([self.matching.embed_images(part).float() for part in parts])
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no image."""
-        parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+        parts = [
+            texts[start : start + ROWS_PER_PASS] for start in range(0, len(texts), ROWS_PER_PASS)
+        ]
         return torch.cat([self.matching.embed_texts(*self.tokens(p)).float() for p in parts])
 
     def is_truncated(self, text: str) -> bool:
@@ -137,8 +141,8 @@ class Matcher:
         if len(vision) not in (1, len(texts)):
             raise ModelError(f"{len(texts)} texts do not fit {len(vision)} images.")
         logits = []
-        for start in range(0, len(texts), CHUNK):
-            rows = slice(start, start + CHUNK)
+        for start in range(0, len(texts), ROWS_PER_PASS):
+            rows = slice(start, start + ROWS_PER_PASS)
             images = vision if len(vision) == 1 else vision[rows]
             logits.append(self.matching.itm_logits(images, *self.tokens(texts[rows])).float())
         no_match, match = torch.cat(logits).unbind(dim=1)

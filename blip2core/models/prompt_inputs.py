@@ -12,7 +12,7 @@ from transformers import BlipForConditionalGeneration, InstructBlipForConditiona
 from transformers.modeling_outputs import BaseModelOutput
 
 from blip2core.errors import TextError
-from blip2core.models.decoding import Prompt
+from blip2core.models.decoding import PreparedPrompt
 from blip2core.models.padding import Side, pad_rows
 from blip2core.models.vision import ImageFeatures, fingerprint
 
@@ -106,7 +106,9 @@ class Reader:
         device = self.model.query_tokens.device
         return pad_rows(rows, tokenizer.pad_token_id, "right", device)
 
-    def prompt(self, features: ImageFeatures, texts: Sequence[str], new_tokens: int) -> Prompt:
+    def prompt(
+        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int
+    ) -> PreparedPrompt:
         """B images and as many prompts -> the input of the language model."""
         rows = [self.fitting_ids(text, new_tokens) for text in texts]
         if self.is_blip:
@@ -116,7 +118,7 @@ class Reader:
             queries = self.queries(features.vision, texts)
         return self._words_after_queries(queries, rows)
 
-    def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> Prompt:
+    def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> PreparedPrompt:
         """BLIP-2 and InstructBLIP: the queries (B, Q, D) stand in front of the words."""
         # T5 counts distances between positions, so padding must not come between queries and text.
         side: Side = "right" if self.is_encoder_decoder else "left"
@@ -125,13 +127,15 @@ class Reader:
         embeds = torch.cat([queries.to(words.dtype), words], dim=1)  # (B, Q + T, D)
         mask = torch.cat([mask.new_ones(queries.shape[:2]), mask], dim=1)
         if not self.is_encoder_decoder:
-            return Prompt(inputs={"inputs_embeds": embeds, "attention_mask": mask})
+            return PreparedPrompt(inputs={"inputs_embeds": embeds, "attention_mask": mask})
         encoder = self.language_model.get_encoder()
         hidden = encoder(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         outputs = BaseModelOutput(last_hidden_state=hidden)
-        return Prompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
+        return PreparedPrompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
 
-    def _words_beside_image(self, features: ImageFeatures, rows: Sequence[list[int]]) -> Prompt:
+    def _words_beside_image(
+        self, features: ImageFeatures, rows: Sequence[list[int]]
+    ) -> PreparedPrompt:
         """BLIP: the decoder looks at the image by cross-attention."""
         ids, mask = pad_rows(rows, self.pad_token, "left", features.vision.device)
         inputs = {
@@ -139,4 +143,4 @@ class Reader:
             "attention_mask": mask,
             "encoder_hidden_states": self.model.vision_model.post_layernorm(features.vision),
         }
-        return Prompt(inputs=inputs, skip=ids.shape[1])
+        return PreparedPrompt(inputs=inputs, skip=ids.shape[1])

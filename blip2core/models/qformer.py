@@ -33,7 +33,7 @@ from blip2core.models.transformers_internals import (
     Blip2TextEmbeddings,
 )
 
-Attention = Literal["eager", "sdpa"]
+AttentionImplementation = Literal["eager", "sdpa"]
 
 INITIAL_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.01, 0.5)
@@ -41,7 +41,7 @@ TEMPERATURE_RANGE = (0.01, 0.5)
 STAGE1_ONLY = ("temperature", "itg_bias", "itg_transform.")
 
 
-def attention_for(device: torch.device | str) -> Attention:
+def attention_for(device: torch.device | str) -> AttentionImplementation:
     """Return the faster attention for training: on a CPU the backward pass of SDPA is slow."""
     return "sdpa" if torch.device(device).type == "cuda" else "eager"
 
@@ -70,7 +70,7 @@ class Stage1QFormer(nn.Module):
         image_text_hidden_size: int,
         decoder_token_id: int,
         temperature: float = INITIAL_TEMPERATURE,
-        attention: Attention = "eager",
+        attention: AttentionImplementation = "eager",
     ) -> None:
         """A fresh Q-Former; `decoder_token_id` is [DEC], which opens a text to be written."""
         super().__init__()
@@ -247,7 +247,7 @@ class Stage1QFormer(nn.Module):
         *,
         decoder_token_id: int,
         stage1_state: Mapping[str, Tensor] | None = None,
-        attention: Attention = "eager",
+        attention: AttentionImplementation = "eager",
     ) -> "Stage1QFormer":
         """Continue from a retrieval model; without `stage1_state` those parts start afresh."""
         made = cls(

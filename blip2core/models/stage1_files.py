@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Blip2ForImageTextRetrieval, Blip2VisionModel
 
 from blip2core.errors import ModelError
-from blip2core.models.qformer import Attention, Stage1QFormer
+from blip2core.models.qformer import AttentionImplementation, Stage1QFormer
 
 FILE = "stage1.safetensors"
 _DECODER = "decoder_token_id"
@@ -29,7 +29,7 @@ def write_stage1(
     write_stage1_state(folder, qformer.stage1_state(), decoder_token_id=qformer.decoder_token_id)
 
 
-def read_stage1(folder: Path, *, attention: Attention = "eager") -> Stage1QFormer:
+def read_stage1(folder: Path, *, attention: AttentionImplementation = "eager") -> Stage1QFormer:
     """The Q-Former of a folder, without its image encoder; both are needed to go on training."""
     state, decoder_token_id = read_stage1_state(folder)
     return Stage1QFormer.from_retrieval(

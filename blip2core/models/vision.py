@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from blip2core.errors import ModelError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NEARLY_EQUAL = 0.01
 """Largest difference, relative to the largest weight of its tensor, that looks like rounding or
@@ -141,7 +141,7 @@ def share_encoder(owner: HasEncoder, other: HasEncoder) -> Sharing:
     """
     reason = _difference(owner.vision, other.vision)
     if reason is not None:
-        logger.info("Image encoder not shared: %s", reason)
+        log.info("Image encoder not shared: %s", reason)
         return Sharing(shared=False, reason=reason)
     ours, theirs = owner.vision.model, other.vision.model
     weights = [*theirs.embeddings.parameters(), *theirs.encoder.parameters()]
@@ -152,7 +152,7 @@ def share_encoder(owner: HasEncoder, other: HasEncoder) -> Sharing:
     own_norm = norms[0].eps != norms[1].eps or _differing_weight(*norms) is not None
     reason = "The two models hold the same image encoder: it is kept once and run once"
     reason += ", and each applies its own last LayerNorm." if own_norm else "."
-    logger.info("Image encoder shared: %s", reason)
+    log.info("Image encoder shared: %s", reason)
     return Sharing(shared=True, reason=reason, own_norm=own_norm, saved_bytes=saved)
 
 

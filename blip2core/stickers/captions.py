@@ -1,8 +1,9 @@
 """Captions with exact meaning: what they claim, whether it is true of a scene, and one-word lies.
 
-A `Caption` is a set of claims and a sentence form; its words follow from them. So a false caption
-has just the words and forms of a true one, and "the same text" or "also true of that image" is
-decided exactly. `parse` reads claims back from any text, for evaluation.
+A `SceneCaption` is a set of claims and a sentence form; its words follow from them. So a false
+caption has just the words and forms of a true one, and whether two captions say the same, or
+whether one is also true of another image, is decided exactly. `parse` reads claims back from any
+text, for evaluation.
 """
 
 import random
@@ -59,7 +60,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caption:
+class SceneCaption:
     """A sentence about an image."""
 
     claims: tuple[Claim, ...]
@@ -88,7 +89,7 @@ class Caption:
 
     def changed(
         self, scene: Scene, rng: random.Random, kind: str, *, held_out: bool = False
-    ) -> "Caption | None":
+    ) -> "SceneCaption | None":
         """The same sentence with one word made false; None where it has no such word.
 
         `kind` is one of `CHANGES`. Without `held_out` the new word makes no held-out combination,
@@ -105,7 +106,7 @@ class Caption:
                 return replace(self, claims=claims)
         return None
 
-    def _with_other_place(self, rng: random.Random, held_out: bool) -> "Caption | None":
+    def _with_other_place(self, rng: random.Random, held_out: bool) -> "SceneCaption | None":
         if self.place is None:
             return None
         nouns = [claim.noun for claim in self.claims]
@@ -222,24 +223,24 @@ def claim_of(group: Group, *, sized: bool = False) -> Claim:
     )
 
 
-def full_caption(scene: Scene, rng: random.Random) -> Caption:
+def full_caption(scene: Scene, rng: random.Random) -> SceneCaption:
     """Every group and the place, in a random form; sizes in one caption of five."""
     sized = rng.random() < 0.2
     claims = tuple(claim_of(group, sized=sized) for group in left_to_right(scene))
-    return Caption(claims=claims, place=scene.place, form=rng.choice(FORMS))
+    return SceneCaption(claims=claims, place=scene.place, form=rng.choice(FORMS))
 
 
-def partial_caption(scene: Scene, rng: random.Random) -> Caption:
+def partial_caption(scene: Scene, rng: random.Random) -> SceneCaption:
     """Some of the groups, with or without the place."""
     groups = left_to_right(scene)
     kept = [group for group in groups if rng.random() < 0.6] or [rng.choice(groups)]
     sized = rng.random() < 0.2
     claims = tuple(claim_of(group, sized=sized) for group in kept)
     place = scene.place if rng.random() < 0.5 else None
-    return Caption(claims=claims, place=place, form=rng.choice((*FORMS[:2], *FORMS[3:])))
+    return SceneCaption(claims=claims, place=place, form=rng.choice((*FORMS[:2], *FORMS[3:])))
 
 
-def beside_caption(scene: Scene, rng: random.Random) -> Caption | None:
+def beside_caption(scene: Scene, rng: random.Random) -> SceneCaption | None:
     """ "next to the dog there is ...": all the other groups; None where there is no other."""
     groups = left_to_right(scene)
     if len(groups) < 2:
@@ -247,7 +248,7 @@ def beside_caption(scene: Scene, rng: random.Random) -> Caption | None:
     anchor = rng.choice(groups)
     claims = tuple(claim_of(group) for group in groups if group is not anchor)
     place = scene.place if rng.random() < 0.5 else None
-    return Caption(claims=claims, place=place, form=BESIDE, anchor=Claim(noun=anchor.noun))
+    return SceneCaption(claims=claims, place=place, form=BESIDE, anchor=Claim(noun=anchor.noun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from blip2core.records import Passage, Segment
 from blip2core.stickers.captions import (
     CHANGES,
     FORMS,
-    Caption,
+    SceneCaption,
     beside_caption,
     draw_reading,
     full_caption,
@@ -217,7 +217,9 @@ def _filled(form: str, rng: random.Random, text: str) -> str:
     return form.format(text=text, brand=rng.choice(_BRANDS), number=rng.randint(2, 9999))
 
 
-def _changed(caption: Caption, scene: Scene, rng: random.Random, kinds: tuple[str, ...]) -> Caption:
+def _changed(
+    caption: SceneCaption, scene: Scene, rng: random.Random, kinds: tuple[str, ...]
+) -> SceneCaption:
     for kind in rng.sample(kinds, len(kinds)):
         changed = caption.changed(scene, rng, kind, held_out=True)
         if changed is not None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from blip2core.errors import CheckpointError, ModelError
-from blip2core.models.vision import fingerprint as weights_fingerprint
+from blip2core.models.vision import fingerprint
 
 _SAVE_EVERY = 16
 """Batches between two notes of how far the building got."""
@@ -78,7 +78,7 @@ def build_features(
     """
     shape = (len(images), encoder.embeddings.num_positions, encoder.config.hidden_size)
     header: dict[str, Any] = {
-        "fingerprint": fingerprint(encoder, image_processor, images),
+        "fingerprint": cache_fingerprint(encoder, image_processor, images),
         "shape": list(shape),
         "dtype": "float16",
         "done": 0,
@@ -94,10 +94,10 @@ def build_features(
     return FeatureCache(path)
 
 
-def fingerprint(encoder: Any, image_processor: Any, images: Images) -> str:
+def cache_fingerprint(encoder: Any, image_processor: Any, images: Images) -> str:
     """SHA-256 over the encoder's weights, the processor's settings and the images' identity."""
     settings = json.dumps(image_processor.to_dict(), sort_keys=True, default=str)
-    whole = f"{weights_fingerprint(encoder)}\n{settings}\n{images.identity}"
+    whole = f"{fingerprint(encoder)}\n{settings}\n{images.identity}"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from transformers import Blip2VisionConfig, Blip2VisionModel
 
 from blip2core.stickers.scene import GRID, SIDE, Scene
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES, SIZES
+from blip2core.training.losses import IGNORE_INDEX
 
 PATCH = 14
 PATCHES = SIDE // PATCH
@@ -23,7 +24,6 @@ _COLOUR = {colour: index + 1 for index, colour in enumerate(COLOURS)}
 _SIZE = {size: index + 1 for index, size in enumerate(SIZES)}
 _PLACE = {place: index for index, place in enumerate(PLACES)}
 
-_IGNORED = -100
 GRAY_SHARE = 0.25
 """Share of the training images that lose their colours."""
 POSITION_CHANNELS = 2 * PATCHES
@@ -88,7 +88,7 @@ class Truth:
     patches: Tensor
     """(B, PATCHES * PATCHES, 2): noun and colour of the sticker that covers the patch's centre."""
     places: Tensor
-    """(B,); _IGNORED for a backdrop that is no place."""
+    """(B,); IGNORE_INDEX for a backdrop that is no place."""
 
     def to(self, device: torch.device) -> "Truth":
         """The same on another device."""
@@ -112,7 +112,7 @@ def truth_of(scenes: list[Scene]) -> Truth:
                 top, bottom = _patch_range(box.y, box.side)
                 patches[row, top:bottom, left:right, 0] = noun
                 patches[row, top:bottom, left:right, 1] = colour
-    places = torch.tensor([_PLACE.get(scene.place, _IGNORED) for scene in scenes])
+    places = torch.tensor([_PLACE.get(scene.place, IGNORE_INDEX) for scene in scenes])
     return Truth(cells=cells, patches=patches.flatten(1, 2), places=places)
 
 
@@ -156,7 +156,9 @@ def reading_loss(heads: ReadingHeads, features: Tensor, truth: Truth) -> Tensor:
     """Sum of the cross-entropies of all heads: (B, 1 + P, D) -> scalar."""
     cells, patches, place = heads(features)
     # the sum over an empty batch of places is 0, where the mean would be no number
-    places = functional.cross_entropy(place, truth.places, ignore_index=_IGNORED, reduction="sum")
+    places = functional.cross_entropy(
+        place, truth.places, ignore_index=IGNORE_INDEX, reduction="sum"
+    )
     loss = places * 0.3 / len(truth.places)
     for index, (logits, weight) in enumerate(zip(cells, (1.0, 0.5, 0.3), strict=True)):
         loss = loss + weight * _weighted(logits, truth.cells[..., index])
@@ -182,8 +184,8 @@ def jitter(pixels: Tensor, truth: Truth, generator: torch.Generator) -> tuple[Te
     gray = torch.rand(len(pixels), generator=generator) < GRAY_SHARE
     pixels = torch.where(gray[:, None, None, None], pixels.mean(1, keepdim=True), pixels)
     cells, patches = truth.cells.clone(), truth.patches.clone()
-    cells[gray, :, 1] = _IGNORED
-    patches[gray, :, 1] = _IGNORED
+    cells[gray, :, 1] = IGNORE_INDEX
+    patches[gray, :, 1] = IGNORE_INDEX
     return pixels * gain + shift, replace(truth, cells=cells, patches=patches)
 
 

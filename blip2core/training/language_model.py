@@ -25,8 +25,8 @@ from transformers import (
 from blip2core.records import Passage
 from blip2core.stickers.language import description
 from blip2core.stickers.scene import Scene
+from blip2core.training.losses import IGNORE_INDEX
 
-IGNORED = -100
 NOISE = (0.0, 0.2, 0.4)
 """Standard deviations of the noise on prefix vectors, in units of the word embeddings' own."""
 COUNTED_SHARE = 0.7
@@ -183,12 +183,15 @@ class TextBatch:
         )
 
 
-LONGEST = 72
+MAX_PASSAGE_TOKENS = 72
 """Tokens of a row; pages of about this length keep batches nearly free of padding."""
 
 
 def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast) -> TextBatch:
-    """Start token, then the segments, cut at LONGEST; targets weigh 1, the rest QUESTION_WEIGHT."""
+    """Return the start token and the segments of each passage, cut at MAX_PASSAGE_TOKENS.
+
+    Tokens of targets weigh 1, all others QUESTION_WEIGHT.
+    """
     pad, start = tokenizer.pad_token_id, tokenizer.bos_token_id
     texts = [segment.text for passage in passages for segment in passage]
     pieces = iter(tokenizer(texts, add_special_tokens=False)["input_ids"])
@@ -199,8 +202,8 @@ def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizer
             ids = next(pieces)
             row += ids
             weight += [1.0 if segment.target else QUESTION_WEIGHT] * len(ids)
-        rows.append(torch.tensor(row[:LONGEST]))
-        weights.append(torch.tensor(weight[:LONGEST]))
+        rows.append(torch.tensor(row[:MAX_PASSAGE_TOKENS]))
+        weights.append(torch.tensor(weight[:MAX_PASSAGE_TOKENS]))
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
     lengths = torch.tensor([len(row) for row in rows])
     mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
@@ -236,7 +239,7 @@ def encoder_decoder_batch(
 
     Half of the targets with nothing before them are cut at a random place up to their middle, as
     stage 2 does it (prefix language modelling). Returns the encoder's texts and the decoder's
-    labels (B, T), IGNORED where padded.
+    labels (B, T), IGNORE_INDEX where padded.
     """
     before, targets = [], []
     for passage in passages:
@@ -253,7 +256,7 @@ def encoder_decoder_batch(
     labels = nn.utils.rnn.pad_sequence(
         [torch.tensor([*ids, tokenizer.eos_token_id]) for ids in decoder],
         batch_first=True,
-        padding_value=IGNORED,
+        padding_value=IGNORE_INDEX,
     )
     weights = torch.zeros_like(encoder["input_ids"], dtype=torch.float)
     batch = TextBatch(ids=encoder["input_ids"], mask=encoder["attention_mask"], weights=weights)

@@ -115,7 +115,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportedWeights:
     """What an import took from where."""
 
     taken: tuple[str, ...]
@@ -124,7 +124,7 @@ class Imported:
     """Our names of the weights that the file lacks, usually frozen ones, left as in the base."""
 
 
-def import_lavis(path: Path, base: Path | str, out: Path) -> Imported:
+def import_lavis(path: Path, base: Path | str, out: Path) -> ImportedWeights:
     """Write the weights of a LAVIS file as a folder that `from_pretrained` loads.
 
     Args:
@@ -155,7 +155,7 @@ def import_lavis(path: Path, base: Path | str, out: Path) -> Imported:
         if decoder is None:  # LAVIS adds [DEC] as the last word
             decoder = model.config.qformer_config.vocab_size - 1
         write_stage1_state(out, beside, decoder_token_id=decoder)
-    return Imported(taken=(*ours, *beside), kept=tuple(missing))
+    return ImportedWeights(taken=(*ours, *beside), kept=tuple(missing))
 
 
 def export_lavis(folder: Path, path: Path, *, frozen: bool = True) -> None:

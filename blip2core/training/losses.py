@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from blip2core.training.distributed import World
 
-_IGNORED = -100
+IGNORE_INDEX = -100
+"""Label of a position without loss; the default `ignore_index` of PyTorch's cross-entropy."""
 ALONE = World()
 
 
@@ -167,13 +168,13 @@ def itg_loss(
 
     Position t predicts token t + 1. Padding is left out; position 0 is never a target.
     """
-    targets = ids.masked_fill(~mask.bool(), _IGNORED)[:, 1:]
+    targets = ids.masked_fill(~mask.bool(), IGNORE_INDEX)[:, 1:]
     total = functional.cross_entropy(
         logits[:, :-1].flatten(0, 1).float(),
         targets.flatten(),
-        ignore_index=_IGNORED,
+        ignore_index=IGNORE_INDEX,
         label_smoothing=label_smoothing,
         reduction="sum",
     )
     # with no target at all the sum is 0, and so is the loss
-    return total / world.mean((targets != _IGNORED).sum().float()).clamp(min=1 / world.size)
+    return total / world.mean((targets != IGNORE_INDEX).sum().float()).clamp(min=1 / world.size)

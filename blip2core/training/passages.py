@@ -19,9 +19,7 @@ from blip2core.errors import DataError
 from blip2core.records import Passage
 from blip2core.training.data import Order, PairSource
 from blip2core.training.features import FeatureCache
-
-IGNORED = -100
-"""Label of a position without loss."""
+from blip2core.training.losses import IGNORE_INDEX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,8 @@ class Example:
     ids: list[int]
     """What the language model reads after the queries."""
     labels: list[int]
-    """Decoder alone: one per id, IGNORED where there is no loss. With an encoder: what to write."""
+    """For a decoder alone one label per id, IGNORE_INDEX where there is no loss; for an
+    encoder-decoder the ids that its decoder is to write."""
 
     @property
     def length(self) -> int:
@@ -50,7 +49,7 @@ class Stage2Batch:
     mask: Tensor
     """(B, T) 1 for a token, 0 for padding."""
     labels: Tensor
-    """(B, T), or (B, L) for the decoder of an encoder-decoder; IGNORED where there is no loss."""
+    """(B, T), or (B, L) for the decoder of an encoder-decoder; IGNORE_INDEX without loss."""
 
     def to(self, device: torch.device) -> "Stage2Batch":
         """The same batch on another device."""
@@ -107,18 +106,18 @@ class PassageTokenizer:
         encoded = iter(self._encode([part.text for passage in passages for part in passage]))
         examples = []
         for passage in passages:
-            ids, labels = list(self._before), [IGNORED] * len(self._before)
+            ids, labels = list(self._before), [IGNORE_INDEX] * len(self._before)
             after_target = False
             for segment in passage:
                 tokens = next(encoded)
                 ids += tokens
-                labels += tokens if segment.target else [IGNORED] * len(tokens)
+                labels += tokens if segment.target else [IGNORE_INDEX] * len(tokens)
                 if after_target and not segment.target and tokens[:1] == [self._end]:
                     labels[-len(tokens)] = self._end
                 after_target = segment.target
             if ids[-1] != self._end:
                 ids.append(self._end)
-                labels.append(self._end if after_target else IGNORED)
+                labels.append(self._end if after_target else IGNORE_INDEX)
             examples.append(Example(ids=ids[: self._max_text], labels=labels[: self._max_text]))
         return examples
 
@@ -225,7 +224,7 @@ class Stage2Batches:
 def collate(examples: Sequence[Example], vision: Tensor, pad_id: int) -> Stage2Batch:
     """B examples and (B, P, V) features -> a batch."""
     ids = _padded([example.ids for example in examples], pad_id)
-    labels = _padded([example.labels for example in examples], IGNORED)
+    labels = _padded([example.labels for example in examples], IGNORE_INDEX)
     lengths = torch.tensor([len(example.ids) for example in examples])
     mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
     return Stage2Batch(vision=vision, ids=ids, mask=mask, labels=labels)

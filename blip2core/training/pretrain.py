@@ -35,7 +35,7 @@ from blip2core.stickers.language import vocabulary_texts
 from blip2core.stickers.scene import GRID
 from blip2core.training import stage1, stage2, unimodal
 from blip2core.training.model_card import FROM_STAGE1, WHAT, WITHOUT_STAGE1, write_card
-from blip2core.training.stage2_initialisation import start_described
+from blip2core.training.stage2_initialisation import fit_to_descriptions
 from blip2core.training.tokenizers import (
     TEXTS,
     train_causal_tokenizer,
@@ -137,13 +137,13 @@ def first_stage(build: Path) -> None:
 
 def second_stage(build: Path) -> None:
     """The Q-Former speaks to the decoder."""
-    stage2.run(stage2_config(build, "decoder"), build / "stage2", start=start_described)
+    stage2.run(stage2_config(build, "decoder"), build / "stage2", initialise=fit_to_descriptions)
 
 
 def second_stage_t5(build: Path) -> None:
     """The Q-Former speaks to the encoder-decoder."""
     config = replace(stage2_config(build, "encoder_decoder"), steps=1_800)
-    stage2.run(config, build / "stage2_t5", start=start_described)
+    stage2.run(config, build / "stage2_t5", initialise=fit_to_descriptions)
 
 
 def ablation(build: Path) -> None:

@@ -55,7 +55,7 @@ def is_due(done: int, every: int, steps: int) -> bool:
     return done % every == 0 or done == steps
 
 
-class Progress:
+class TrainingProgress:
     """The bar on the terminal and the curves in `<out>/curves`; silent where not `visible`."""
 
     def __init__(self, out: Path, *, step: int, steps: int, visible: bool) -> None:
@@ -65,7 +65,7 @@ class Progress:
         # What a killed run wrote after its last checkpoint is dropped: those steps come again.
         self._writer = SummaryWriter(str(out / "curves"), purge_step=step + 1) if visible else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "TrainingProgress":
         return self
 
     def __exit__(

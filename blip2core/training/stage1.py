@@ -20,15 +20,15 @@ from blip2core.models.anchors import anchor_queries
 from blip2core.models.qformer import Stage1QFormer, attention_for
 from blip2core.models.stage1_files import write_stage1
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
-from blip2core.training.components import load_vision
 from blip2core.training.data import Order, Stage1Batch, stage1_batch
 from blip2core.training.distributed import World
 from blip2core.training.images import Data, open_data
 from blip2core.training.losses import best_cosine
+from blip2core.training.model_parts import load_vision
 from blip2core.training.objective import Stage1Losses, Stage1Objective
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, order_of, start_session
+from blip2core.training.session import TrainingProgress, is_due, order_of, start_session
 
 ANCHOR_IMAGES = 512
 """Images from which `anchor_queries` learns where a patch lies."""
@@ -59,7 +59,7 @@ def run(config: Stage1Config, out: Path) -> Path:
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
     pool = to_device(draw_pool(config, held, tokenizer), device) if held else None
 
-    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+    with TrainingProgress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
@@ -84,7 +84,7 @@ def run(config: Stage1Config, out: Path) -> Path:
             if pool and main and is_due(done, config.eval_every, config.steps):
                 wrapped.eval()
                 with accelerator.autocast():
-                    figures = evaluate(model, pool, batch=config.batch)
+                    figures = validate(model, pool, batch=config.batch)
                 progress.log(done, {f"validation/{name}": at for name, at in figures.items()})
             if is_due(done, config.checkpoint_every, config.steps):
                 save_checkpoint(root, step=done, module=model, optimizer=optimizer, config=config)
@@ -236,7 +236,7 @@ def recall_at_1(similarity: Tensor, matches: Tensor) -> Recall:
 
 
 @torch.no_grad()
-def evaluate(model: Stage1Objective, pool: Stage1Batch, *, batch: int) -> dict[str, float]:
+def validate(model: Stage1Objective, pool: Stage1Batch, *, batch: int) -> dict[str, float]:
     """Losses of the pool in batches, and Recall@1 of ITC among all of it."""
     sums: dict[str, float] = {}
     images, texts = [], []

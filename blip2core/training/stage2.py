@@ -18,19 +18,20 @@ from torch.nn import functional
 from blip2core.config import Stage2Config
 from blip2core.models.qformer import attention_for
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
-from blip2core.training.components import build_blip2
 from blip2core.training.data import Order, PairSource
 from blip2core.training.exact_match import exact_answers
 from blip2core.training.features import FeatureCache
 from blip2core.training.images import Data, open_data
+from blip2core.training.losses import IGNORE_INDEX
+from blip2core.training.model_parts import build_blip2
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, Stage2Batches
+from blip2core.training.passages import PassageTokenizer, Stage2Batch, Stage2Batches
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, order_of, start_session
+from blip2core.training.session import TrainingProgress, is_due, order_of, start_session
 
 Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
 """(model, processor, validation source, its features) -> figures by name."""
-Start = Callable[["Stage2Model", Data, Any], None]
+Initialise = Callable[["Stage2Model", Data, Any], None]
 """(model, training data, tokenizer): writes the first weights of the projection."""
 
 
@@ -85,7 +86,7 @@ class Stage2Model(nn.Module):
         ).last_hidden_state  # (B, Q + T, D)
         # The position before a token tells it; only those are worth the large output matrix.
         before = hidden[:, -labels.shape[1] - 1 : -1]  # (B, T, D)
-        wanted = labels != IGNORED
+        wanted = labels != IGNORE_INDEX
         return self.language_model.get_output_embeddings()(before[wanted]), labels[wanted]
 
     def _prefixed(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,12 +97,12 @@ class Stage2Model(nn.Module):
             decoder_input_ids=self.language_model.prepare_decoder_input_ids_from_labels(labels),
             use_cache=False,
         ).logits  # (B, L, vocabulary)
-        wanted = labels != IGNORED
+        wanted = labels != IGNORE_INDEX
         return logits[wanted], labels[wanted]
 
 
 @torch.no_grad()
-def start_random(model: Stage2Model, data: Data, tokenizer: Any) -> None:
+def initialise_projection(model: Stage2Model, data: Data, tokenizer: Any) -> None:
     """Draw the projection so that soft words are as large as word embeddings.
 
     transformers' own start makes them several times larger.
@@ -118,7 +119,7 @@ def run(
     config: Stage2Config,
     out: Path,
     *,
-    start: Start = start_random,
+    initialise: Initialise = initialise_projection,
     measure: Measure = exact_answers,
 ) -> Path:
     """Train, or go on with what a killed run left in `out`; returns the folder of the model.
@@ -126,7 +127,7 @@ def run(
     Args:
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
-        start: Called once, before the first step.
+        initialise: Called once, before the first step.
         measure: Called with the validation images every `eval_every` steps.
     """
     accelerator = start_session(config)
@@ -147,8 +148,8 @@ def run(
     root = out / "checkpoints"
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
     if first == 0:
-        start(model, training, processor.tokenizer)
-    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+        initialise(model, training, processor.tokenizer)
+    with TrainingProgress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
@@ -201,7 +202,7 @@ def validation_loss(
     total, tokens = 0.0, 0
     for step in range(math.ceil(len(held.source) / size)):
         drawn = batches.batch(step).to(model.query_tokens.device)
-        number = int((drawn.labels != IGNORED).sum())
+        number = int((drawn.labels != IGNORE_INDEX).sum())
         total += model(drawn).item() * number
         tokens += number
     return total / tokens

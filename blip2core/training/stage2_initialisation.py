@@ -26,14 +26,14 @@ from blip2core.training.schedule import lr_at
 from blip2core.training.stage2 import Stage2Model
 from blip2core.training.sticker_pairs import StickerPairs
 
-IMAGES = 3_000
+_PROJECTION_IMAGES = 3_000
 """Images from which the first projection is computed."""
 _EMPTY_WEIGHT = 0.2
 """Weight of a cell that holds nothing, as most do."""
-STEPS, BATCH, LEARNING_RATE = 2_400, 64, 1e-3
+_STEPS, _BATCH, _LEARNING_RATE = 2_400, 64, 1e-3
 
 
-class Described:
+class DescribedImages:
     """Images with the vectors that their queries shall become; N images, C cells."""
 
     def __init__(self, model: Stage2Model, data: Data, tokenizer: Any) -> None:
@@ -53,20 +53,24 @@ class Described:
         return self._features.read(indices).to(words.device), words, weights.to(words.device)
 
 
-def start_described(model: Stage2Model, data: Data, tokenizer: Any, *, steps: int = STEPS) -> None:
+def fit_to_descriptions(
+    model: Stage2Model, data: Data, tokenizer: Any, *, steps: int = _STEPS
+) -> None:
     """Lead the queries and their projection to the descriptions of the images in `data`.
 
     The queries must be as many as the cells of a description.
     """
-    images = Described(model, data, tokenizer)
-    solve_projection(model, images, len(data.source))
-    optimizer = build_optimizer(model, lr=LEARNING_RATE, weight_decay=0.05)
-    order = Order(seed=0, length=len(data.source), batch=BATCH)
+    images = DescribedImages(model, data, tokenizer)
+    fit_projection(model, images, len(data.source))
+    optimizer = build_optimizer(model, lr=_LEARNING_RATE, weight_decay=0.05)
+    order = Order(seed=0, length=len(data.source), batch=_BATCH)
     model.train()
     for step in (bar := trange(steps, desc="descriptions", disable=None)):
-        set_lr(optimizer, lr_at(step, steps=steps, warmup_steps=50, peak=LEARNING_RATE, floor=1e-5))
+        set_lr(
+            optimizer, lr_at(step, steps=steps, warmup_steps=50, peak=_LEARNING_RATE, floor=1e-5)
+        )
         vision, words, weights = images.read(order.index(at) for at in order.positions(step))
-        error = unexplained(model.soft_words(vision), words, weights)
+        error = unexplained_variance(model.soft_words(vision), words, weights)
         error.backward()  # type: ignore[no-untyped-call]
         clip_gradients(model.parameters(), 1.0)
         optimizer.step()
@@ -75,7 +79,7 @@ def start_described(model: Stage2Model, data: Data, tokenizer: Any, *, steps: in
             bar.set_postfix(unexplained=f"{error.item():.3f}", refresh=False)
 
 
-def unexplained(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
+def unexplained_variance(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
     """(N, C, E) vectors, (N, C, E) wanted ones, (N, C, 1) -> weighted share of unexplained
     variance, ().
     """
@@ -84,9 +88,9 @@ def unexplained(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def solve_projection(model: Stage2Model, images: Described, count: int) -> None:
+def fit_projection(model: Stage2Model, images: DescribedImages, count: int) -> None:
     """Write the least-squares projection from some of the first `count` images."""
-    some = range(min(IMAGES, count))
+    some = range(min(_PROJECTION_IMAGES, count))
     rows: list[Tensor] = []
     wanted: list[Tensor] = []
     for start in some[::100]:

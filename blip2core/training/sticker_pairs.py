@@ -10,8 +10,8 @@ from blip2core.records import Passage
 from blip2core.stickers import language
 from blip2core.stickers.captions import (
     CHANGES,
-    Caption,
     Reading,
+    SceneCaption,
     beside_caption,
     draw_reading,
     full_caption,
@@ -96,14 +96,14 @@ class StickerPairs:
 
     def matches(self, index: int, statement: Statement) -> bool:
         said = statement.meaning
-        return isinstance(said, Caption | Reading) and said.is_true_of(self.scene(index))
+        return isinstance(said, SceneCaption | Reading) and said.is_true_of(self.scene(index))
 
 
 def _perhaps_in_junk(text: str, rng: random.Random) -> str:
     return language.in_junk(text, rng) if rng.random() < _JUNK_SHARE else text
 
 
-def _draw_caption(scene: Scene, rng: random.Random) -> Caption:
+def _draw_caption(scene: Scene, rng: random.Random) -> SceneCaption:
     draw = rng.random() * (1 - _READING_SHARE)
     if draw < _FULL_SHARE:
         return full_caption(scene, rng)

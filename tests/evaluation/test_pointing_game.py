@@ -10,8 +10,8 @@ from PIL import Image
 from blip2core.evaluation import gallery as painting
 from blip2core.evaluation.gallery import Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.pointing_game import (
-    Pointed,
-    best_constant,
+    PointingGame,
+    best_constant_point,
     measure_pointing,
     named_group,
     patches_inside,
@@ -82,9 +82,9 @@ def test_every_method_plays(tiny_matcher: Matcher, images_of_scenes: Gallery) ->
 
 
 def test_the_best_constant_point_knows_all_games() -> None:
-    game = Pointed(right=frozenset({(0, 0)}), peaks={}, among_others=True, grid=(2, 2))
+    game = PointingGame(right=frozenset({(0, 0)}), peaks={}, among_others=True, grid=(2, 2))
     games = [game, game, replace(game, right=frozenset({(0, 1), (1, 1)}))]
-    assert best_constant(games) == pytest.approx(2 / 3)
+    assert best_constant_point(games) == pytest.approx(2 / 3)
 
 
 def test_intervals_are_those_of_wilson() -> None:

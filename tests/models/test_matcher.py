@@ -93,7 +93,7 @@ def test_more_texts_and_images_than_go_through_together(tiny_matcher, images, mo
         tiny_matcher.itm(features, TEXTS),
         tiny_matcher.itm(features[0], TEXTS),
     ]
-    monkeypatch.setattr("blip2core.models.matcher.CHUNK", 2)
+    monkeypatch.setattr("blip2core.models.matcher.ROWS_PER_PASS", 2)
     parts = [
         tiny_matcher.itc(features, TEXTS),
         tiny_matcher.itm(features, TEXTS),

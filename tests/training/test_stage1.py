@@ -22,7 +22,7 @@ from blip2core.config import QFormerSize, Stage1Config
 from blip2core.models.stage1_files import read_stage1
 from blip2core.training import stage1
 from blip2core.training.objective import Stage1Objective
-from blip2core.training.session import Progress
+from blip2core.training.session import TrainingProgress
 from tests import tiny
 
 COLOURS = {
@@ -92,10 +92,10 @@ def curves(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
     """What the run writes to its curves, in order."""
     points: list[dict[str, float]] = []
 
-    def log(self: Progress, step: int, values: Mapping[str, float]) -> None:
+    def log(self: TrainingProgress, step: int, values: Mapping[str, float]) -> None:
         points.append({"step": step, **values})
 
-    monkeypatch.setattr(Progress, "log", log)
+    monkeypatch.setattr(TrainingProgress, "log", log)
     return points
 
 
@@ -152,20 +152,20 @@ def test_killed_and_resumed_is_as_never_killed(
         config = dataclasses.replace(config, bert=str(save_bert(tmp_path / "bert")))
     stage1.run(config, tmp_path / "whole")
 
-    advance = Progress.advance
+    advance = TrainingProgress.advance
     steps = []
 
-    def killed(self: Progress) -> None:
+    def killed(self: TrainingProgress) -> None:
         steps.append(1)
         if len(steps) == 5:
             raise KeyboardInterrupt
         advance(self)
 
-    monkeypatch.setattr(Progress, "advance", killed)
+    monkeypatch.setattr(TrainingProgress, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         stage1.run(config, tmp_path / "killed")
     assert not (tmp_path / "killed" / "model").exists()
-    monkeypatch.setattr(Progress, "advance", advance)
+    monkeypatch.setattr(TrainingProgress, "advance", advance)
     stage1.run(config, tmp_path / "killed")
 
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
@@ -276,7 +276,7 @@ def test_figures_do_not_depend_on_the_batch_of_validation(
     encoder, image_processor = stage1.load_vision(config.vision, attention="eager")
     _, held = stage1.open_data(config, tmp_path, encoder, image_processor)
     pool = stage1.draw_pool(config, held, tokenizer)
-    small, large = (stage1.evaluate(model, pool, batch=size) for size in (3, 8))
+    small, large = (stage1.validate(model, pool, batch=size) for size in (3, 8))
     assert small["itg"] == pytest.approx(large["itg"], rel=0.2)
     assert small["recall_image_to_text"] == large["recall_image_to_text"]
     part = stage1.rows_of(pool, slice(2, 4))

@@ -18,16 +18,16 @@ from blip2core.training.data import Order, stage1_batch
 from blip2core.training.images import Data
 from blip2core.training.objective import Stage1Objective
 from blip2core.training.passages import PassageTokenizer, Stage2Batches
-from blip2core.training.stage1 import evaluate, negatives_of, to_device
+from blip2core.training.stage1 import negatives_of, to_device, validate
 from blip2core.training.stage2 import Stage2Model, validation_loss
 
-LONGEST = 96
+_DEFAULT_MAX_TEXT = 96
 """Tokens of a passage where the settings name no number."""
 Losses = dict[str, Tensor]
 """Scalars by name; `loss` is what is minimised."""
 
 
-class Learner(Protocol):
+class FinetuneModel(Protocol):
     """A loaded model whose trainable weights are in `module`; its image encoder is frozen."""
 
     module: Any
@@ -47,7 +47,7 @@ class Learner(Protocol):
         """Write all of the model, as transformers reads it."""
 
 
-def open_learner(config: FinetuneConfig, device: torch.device) -> Learner:
+def load_finetune_model(config: FinetuneConfig, device: torch.device) -> FinetuneModel:
     """The model that `config` names, in training shape on `device`.
 
     Raises ModelError where it is no BLIP-2, and what loading a model raises.
@@ -55,11 +55,11 @@ def open_learner(config: FinetuneConfig, device: torch.device) -> Learner:
     spec = find_spec(config.model)
     if spec.family != "blip2":
         raise ModelError(f"{spec.name} is of the family {spec.family}: only BLIP-2 is fine-tuned.")
-    kind = Writer if spec.kind == "generator" else Scorer
+    kind = FinetuneGenerator if spec.kind == "generator" else FinetuneMatcher
     return kind(config, device)
 
 
-class Writer:
+class FinetuneGenerator:
     """Stage 2 goes on: Q-Former and projection learn, through the frozen language model."""
 
     def __init__(self, config: FinetuneConfig, device: torch.device) -> None:
@@ -76,7 +76,7 @@ class Writer:
         self._texts = PassageTokenizer(
             copy.deepcopy(self.processor.tokenizer),
             encoder_decoder=self._blip2.language_model.config.is_encoder_decoder,
-            max_text=config.max_text or LONGEST,
+            max_text=config.max_text or _DEFAULT_MAX_TEXT,
             whole_caption_share=config.whole_caption_share,
         )
 
@@ -95,7 +95,7 @@ class Writer:
         self.processor.save_pretrained(folder)
 
 
-class Scorer:
+class FinetuneMatcher:
     """Stage 1 goes on: contrast and matching, and writing where the checkpoint has a head for it.
 
     A checkpoint has that head beside its weights where this project trained it; transformers'
@@ -148,7 +148,7 @@ class Scorer:
         everything = Order(seed=0, length=len(held.source), batch=len(held.source))
         device = self.module.qformer.query_tokens.device
         pool = to_device(self.batches(held, everything)(0), device)
-        figures = evaluate(self.module, pool, batch=self._config.batch)
+        figures = validate(self.module, pool, batch=self._config.batch)
         if not self._writes:
             figures["loss"] = figures["itc"] + figures["itm"]
             del figures["itg"]

@@ -32,7 +32,7 @@ from blip2core.training.passages import end_token
 from blip2core.training.sticker_pairs import StickerPairs
 
 
-def open_source(name: str, *, scenes: int, split: str = "train") -> PairSource:
+def open_pair_source(name: str, *, scenes: int, split: str = "train") -> PairSource:
     """'stickers' -> `scenes` scenes of a split; anything else is a JSONL or CSV file."""
     if name == "stickers":
         return StickerPairs(scenes, split=split)

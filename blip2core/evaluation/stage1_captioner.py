@@ -18,7 +18,7 @@ from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.stage1_files import read_stage1_state
 
 
-class Stage1Writer:
+class Stage1Captioner:
     """Writes with the weights of a matcher whose folder holds its stage-1 parts too."""
 
     def __init__(self, matcher: Matcher) -> None:
