@@ -1,4 +1,4 @@
-"""What a curator's verdicts tell about thresholds: precision and recall, with intervals.
+"""Precision and recall of thresholds, estimated from a curator's verdicts, with intervals.
 
 Verdicts are no fair sample: people look at doubtful texts first. So texts are cut into strata of
 equal size by their score, the share of right texts is estimated in each stratum from the verdicts
@@ -107,7 +107,9 @@ def share_interval(right: int, judged: int) -> Estimate:
 
 
 def _right_shares(verdicts: Sequence[JudgedScore], edges: Numbers) -> Numbers:
-    """(DRAWS, strata) shares of right texts, from the posterior under Jeffreys' prior."""
+    """Return (DRAWS, strata) shares of right texts,
+    drawn from the posterior under Jeffreys' prior.
+    """
     right = _count([v.score for v in verdicts if v.right], edges)
     wrong = _count([v.score for v in verdicts if not v.right], edges)
     # The same verdicts give the same figures: a page that is drawn again must not flicker.
@@ -116,7 +118,7 @@ def _right_shares(verdicts: Sequence[JudgedScore], edges: Numbers) -> Numbers:
 
 
 def _count(scores: Sequence[float] | Numbers, edges: Numbers) -> Numbers:
-    """(strata,) how many scores fall into each."""
+    """Return how many scores fall into each stratum, (strata,)."""
     strata = numpy.searchsorted(edges, numpy.asarray(scores, dtype=numpy.float64), side="right")
     return numpy.bincount(strata, minlength=len(edges) + 1).astype(numpy.float64)
 

@@ -19,7 +19,7 @@ class Conversation:
     turns: tuple[Turn, ...] = ()
 
     def add(self, question: str, answer: str) -> "Conversation":
-        """A new conversation, longer by one turn; this one stays as it is."""
+        """Return a new conversation, longer by one turn; this one stays as it is."""
         return replace(self, turns=(*self.turns, Turn(question=question, answer=answer)))
 
 

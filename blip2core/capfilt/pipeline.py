@@ -1,4 +1,4 @@
-"""From image files and web texts to scored texts: decoded by threads, judged in batches.
+"""CapFilt over image files and web texts: decoded by threads, captioned and scored in batches.
 
 Memory does not grow with the number of images: inputs are read as they are needed, a bounded
 number is decoded ahead, and each result is handed over before the next batch is begun.
@@ -93,7 +93,7 @@ class _Ready:
 def judge(
     tasks: Iterable[Task], models: CapFilt, *, stop: Event | None = None
 ) -> Yielding[Judged, None, None]:
-    """A result for each task, in their order.
+    """Yield a result for each task, in their order.
 
     A file that is no image, or an image on which a model fails, becomes a problem; the others
     go on. `tasks` is read by this thread only as far as results are taken. After `stop` is set
@@ -118,7 +118,9 @@ def judge(
 
 
 def _prepare(task: Task, models: CapFilt) -> _Ready:
-    """In a worker thread: file -> pixels. Small, however large the image is."""
+    """Decode a file and return its pixels, small however large the image is; runs in a worker
+    thread.
+    """
     try:
         image = open_image(task.data)
         pixels = tuple(encoder.prepare([image]) for encoder in _encoders(models))
@@ -131,7 +133,7 @@ def _prepare(task: Task, models: CapFilt) -> _Ready:
 
 
 def _encoders(models: CapFilt) -> list[VisionEncoder]:
-    """The captioner's image encoder, then the matcher's where it is another one."""
+    """Return the captioner's image encoder, then the matcher's where it is another one."""
     generator, matcher = models.generator, models.matcher
     if generator is None or models.shared:
         return [matcher.vision]
@@ -139,7 +141,9 @@ def _encoders(models: CapFilt) -> list[VisionEncoder]:
 
 
 def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:
-    """A batch; where a model fails, its halves, down to the one image that is to blame."""
+    """Process a batch; where a model fails, its halves,
+    down to the one image that makes it fail.
+    """
     if not ready:
         return []
     try:

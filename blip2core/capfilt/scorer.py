@@ -1,4 +1,4 @@
-"""The scorer: how well texts of any source fit their images, all judged alike."""
+"""The scorer: how well texts of any source match their images, by the same model for all."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from blip2core.records import Candidate, Scored, ScorerIdentity
 def score(
     matcher: Matcher, features: ImageFeatures, texts: Sequence[Sequence[Candidate]]
 ) -> list[list[Scored]]:
-    """ITM and ITC of each text with its image, in batches across images and texts.
+    """Return ITM and ITC of each text with its image, computed in batches across images and texts.
 
     Takes the features of B images, from a generator's pass where the image encoder is shared,
     and B lists of texts; returns B lists in the same order.
@@ -48,7 +48,7 @@ def score(
 
 
 def scorer_identity(matcher: Matcher) -> ScorerIdentity:
-    """Everything that decides this matcher's scores besides image and text."""
+    """Return everything that determines this matcher's scores besides image and text."""
     return ScorerIdentity(
         model=matcher.spec.name,
         revision=revision_of(matcher),

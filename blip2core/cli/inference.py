@@ -1,4 +1,4 @@
-"""Commands that look at named: caption, ask, match, retrieve."""
+"""Commands that run a model on images: caption, ask, match, retrieve."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Pairs that were judged outside the review queue, as on the workbench, put into the database."""
+"""Store pairs that were decided outside the review queue, as on the workbench."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, finish_run, start_run
 
 BY_HAND = {"in": "workbench"}
-"""Among the parameters of a run: it was done on the page, and no worker goes on with it."""
+"""Parameter of a run that was done on the page, so that no worker resumes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""CapFilt on images whose truth is known: what the filter keeps, and what the captioner writes.
+"""CapFilt on images with known truth: what the filter keeps, and what the captioner writes.
 
 After Tables 2 and 4 of the BLIP paper (2201.12086), which report a model trained on the outcome;
 here the outcome itself is judged, because every fact of a sticker image is known.
@@ -42,7 +42,7 @@ FIVE_CAPTIONS = CaptionConfig(num=5, decode=NUCLEUS.decode)
 
 
 def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> Figures:
-    """All of the below, from one pass of the image encoder over the images."""
+    """Return all figures of this module, with each image encoded once."""
     beside = _score_all(matcher, web, lambda _, names: _web_texts(web, names))
     written = {
         way: _score_all(matcher, web, _writer(generator, config))
@@ -61,7 +61,7 @@ def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> 
 
 
 def measure_web_texts(web: WebGallery, beside: ScoredTexts) -> Figures:
-    """The filter on the texts that stand beside the images, by kind of noise.
+    """Measure the filter on the texts beside the images, by kind of noise.
 
     recall: right texts that are kept. precision: kept texts that are right; by kind, as if all
     wrong texts were of that one kind. The areas under ROC compare right texts, junk around them or
@@ -105,7 +105,7 @@ def measure_web_texts(web: WebGallery, beside: ScoredTexts) -> Figures:
 def measure_synthetic_texts(
     scenes: Sequence[Scene], listed: ScoredTexts, rules: FilterConfig = RULES
 ) -> Figures:
-    """Written texts before and after the filter.
+    """Measure written texts before and after the filter.
 
     right: all that is said is true. exact: and all there is, is said. rejected: what BLIP's tables
     call the noise ratio. wrong_kept: wrong texts that the filter lets pass. auc: right texts
@@ -137,7 +137,7 @@ def measure_synthetic_texts(
 def measure_weight_sharing(
     generator: Generator, matcher: Matcher, web: WebGallery, written: ScoredTexts
 ) -> Figures:
-    """Captioner and filter with weights of their own, and two ways of sharing them.
+    """Compare a captioner and a filter with separate weights with two ways of sharing weights.
 
     separate: the language model writes, the stage-1 model filters. own likelihood: the same texts,
     filtered by what the captioner itself thinks of them, as many rejected. one Q-Former: the
@@ -160,8 +160,9 @@ def measure_weight_sharing(
 def measure_datasets(
     web: WebGallery, beside: ScoredTexts, written: dict[str, ScoredTexts], several: ScoredTexts
 ) -> Figures:
-    """The data set that each way of bootstrapping gives: texts, share that is right, and images
-    with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC.
+    """Return, for each way of bootstrapping, the dataset it gives: texts, share that is right, and
+    images with at least one text. BLIP-2's variant ranks five written texts and the web text by
+    ITC.
     """
     figures: dict[str, Figures] = {
         "web": _set(web, beside, None),
@@ -221,7 +222,9 @@ def _together(first: ScoredTexts, second: ScoredTexts) -> ScoredTexts:
 
 
 def _by_likelihood(generator: Generator, web: WebGallery, written: ScoredTexts) -> ScoredTexts:
-    """The same nucleus texts, scored by their mean probability per token under the captioner."""
+    """Return the same nucleus texts, scored by their mean probability per token under the
+    captioner.
+    """
     listed: ScoredTexts = []
     for start in range(0, len(written), BATCH):
         rows = range(start, min(start + BATCH, len(written)))

@@ -15,7 +15,8 @@ _SHORTEST, _LONGEST = 2, 4
 
 
 def measure_dialogue(generator: Generator, gallery: Gallery) -> Figures:
-    """Accuracy of the first turn and of turns 2 to 4; those also by turn and by kind of question.
+    """Return the accuracy of the first turn and of turns 2 to 4; those also by turn and kind of
+    question.
 
     The prompt holds the model's own earlier answers, right or wrong.
     """

@@ -1,4 +1,4 @@
-"""Do the maps show what the score depends on? Deletion, insertion and random weights, by method.
+"""Faithfulness of the explanation methods: deletion, insertion and random weights.
 
 For each scene one of its groups is named, as in the pointing game, and each method's map is
 measured by `explain.faithfulness` and `explain.sanity`.
@@ -26,9 +26,9 @@ SCORES: tuple[ScoreKind, ...] = ("itm", "itc")
 def measure_faithfulness(
     matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method] = METHODS
 ) -> Figures:
-    """For each method and score: areas under deletion, insertion and random orders; by how much
-    deletion lies below random and insertion above, with 95 % intervals over the scenes. And the
-    mean rank correlation with the maps of random Q-Formers.
+    """Return for each method and score the areas under deletion, insertion and random orders; by
+    how much deletion is below random and insertion above, with 95 % intervals over the scenes; and
+    the mean rank correlation with the maps of random Q-Formers.
 
     Flat maps have no order: they are left out of the areas, and count as correlation 0.
     """
@@ -75,7 +75,7 @@ def _tested(
 
 
 def _figures(tested: Sequence[Faithfulness]) -> Figures:
-    """Means over the scenes; only their number where too few had a map with an order."""
+    """Return means over the scenes; only their number where too few had a map with an order."""
     if len(tested) < 2:
         return {"measured": len(tested)}
     return {
@@ -89,7 +89,7 @@ def _figures(tested: Sequence[Faithfulness]) -> Figures:
 
 
 def _gain(differences: Sequence[float]) -> Figures:
-    """Mean over the scenes and the 95 % interval of that mean."""
+    """Return the mean over the scenes and the 95 % interval of that mean."""
     middle = fmean(differences)
     reach = NORMAL * stdev(differences) / math.sqrt(len(differences))
     return {"mean": middle, "low": middle - reach, "high": middle + reach}

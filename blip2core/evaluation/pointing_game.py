@@ -1,4 +1,4 @@
-"""Pointing game: is the peak of a text's map inside the sticker the text names?
+"""Pointing game: how often the peak of a text's map is inside the sticker that the text names.
 
 For each scene one of its groups is drawn and named ("two red cars"), and each method makes its
 map of that text. A hit is a peak, the centre of one patch, inside the box of any sticker of the
@@ -23,7 +23,7 @@ NORMAL = 1.96
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointingGame:
-    """One scene: what was named, and where each method pointed."""
+    """One scene with its named group and the peak of each method."""
 
     right: frozenset[tuple[int, int]]
     """Patches whose centre lies in a box of the group."""
@@ -37,7 +37,8 @@ class PointingGame:
 def measure_pointing(
     matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method] = METHODS
 ) -> Figures:
-    """Hit rate of each method with its 95 % interval, of chance, and of the best constant point.
+    """Return the hit rate of each method with its 95 % interval, of chance, and of the best
+    constant point.
 
     `among_others` is the hit rate where the scene has something else to point at.
     """
@@ -60,7 +61,7 @@ def measure_pointing(
 def play_games(
     matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]
 ) -> Iterator[PointingGame]:
-    """One game for each scene."""
+    """Yield one game for each scene."""
     for index, scene in enumerate(gallery.scenes):
         group = named_group(scene)
         text = claim_of(group).phrase()
@@ -75,12 +76,12 @@ def play_games(
 
 
 def named_group(scene: Scene) -> Group:
-    """The group of a scene that is named: always the same one."""
+    """Return the group of a scene that is named: always the same one."""
     return random.Random(f"pointing {scene.seed}").choice(scene.groups)
 
 
 def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, int]]:
-    """Rows and columns of the patches whose centre lies in a box of the group."""
+    """Return rows and columns of the patches whose centre lies in a box of the group."""
     rows, columns = grid
     centres = {
         (row, column): ((column + 0.5) * SIDE / columns, (row + 0.5) * SIDE / rows)
@@ -102,7 +103,7 @@ def best_constant_point(games: Sequence[PointingGame]) -> float:
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share of `hits` in `count`."""
+    """Return the Wilson score interval, 95 %, of a share of `hits` in `count`."""
     share, weight = hits / count, NORMAL**2 / count
     middle = (share + weight / 2) / (1 + weight)
     reach = NORMAL * math.sqrt(share * (1 - share) / count + weight / count / 4) / (1 + weight)

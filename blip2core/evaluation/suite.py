@@ -1,4 +1,4 @@
-"""`evaluate`: from the name of a model and a task to figures."""
+"""`evaluate`: the figures of a model on one task, or on all it can do."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,23 +40,23 @@ MATCHER_MAP_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "pointing": measure_pointing,
     "faithfulness": measure_faithfulness,
 }
-"""Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
+"""Tasks that measure explanation methods of a matcher, not the model: done where named, not in
 "all"."""
 GENERATOR_MAP_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
     "answers": measure_answers
 }
-"""The same of a generator."""
+"""Tasks that measure explanation methods of a generator."""
 CAPFILT = "capfilt"
 """Takes a generator, a matcher and images of its own, and minutes: not a part of "all"."""
 
 EMBEDDED_MATCHER = "stickers-itm"
-"""Has the same image encoder as the embedded generators, and does their scoring."""
+"""The matcher for the embedded generators, whose image encoder it shares."""
 
 
 def evaluate(
     model: str | ModelSpec, task: str, seed: int, scenes: int, heldout: bool = False
 ) -> dict[str, Figures]:
-    """Figures of one task, or of "all" of `TASKS` that the model can do, by task.
+    """Return the figures of one task, or of "all" of `TASKS` that the model can do, by task.
 
     An embedded generator and the embedded matcher count as one model: both are measured under the
     generator's name.
@@ -89,8 +89,10 @@ def measure(
     generator: Generator | None = None,
     matcher: Matcher | None = None,
 ) -> dict[str, Figures]:
-    """Figures by task, for models that are loaded. The images are encoded once where both models
-    have the same image encoder. Tasks without a model for them are left out.
+    """Return figures by task, for loaded models.
+
+    The images are encoded once where both models have the same image encoder. Tasks without a model
+    for them are left out.
     """
     figures: dict[str, Figures] = {}
     gallery = None
@@ -107,7 +109,7 @@ def measure(
 
 
 def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
-    """Captioner and embedded matcher on noisy web images, encoded once for both."""
+    """Measure captioner and embedded matcher on noisy web images, encoded once for both."""
     generator = load_generator(spec)
     matcher = load_matcher(EMBEDDED_MATCHER, share_with=generator)
     if not matcher.sharing.shared:
@@ -116,7 +118,10 @@ def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
 
 
 def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
-    """The tasks to do. ConfigError for an unknown one, ModelError for one the model cannot do."""
+    """Return the tasks to do.
+
+    ConfigError for an unknown one, ModelError for one the model cannot do.
+    """
     possible = tuple(GENERATOR_TASKS if spec.kind == "generator" else MATCHER_TASKS)
     if spec.kind == "generator" and spec.is_embedded:
         possible = TASKS

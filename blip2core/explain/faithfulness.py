@@ -1,8 +1,9 @@
-"""Does a map show what counts? Patches are hidden in its order, and the score is asked again.
+"""Faithfulness of a map: deletion and insertion of patches (Petsiuk et al., "RISE", 2018).
 
-Deletion hides the strongest patches first: the lower the area under the score, the better the
-map. Insertion shows the strongest first: the higher, the better. Both are compared with random
-orders. The image encoder never runs: only what the Q-Former may look at changes.
+Patches are hidden in the order of the map, and the score is computed again. Deletion hides the
+strongest patches first: the lower the area under the score, the better the map. Insertion shows the
+strongest first: the higher, the better. Both are compared with random orders. The image encoder
+never runs: only the patches that the Q-Former may attend to change.
 """
 
 import math
@@ -42,7 +43,7 @@ class Faithfulness:
     score: ScoreKind
     """itm: matching probability; itc: cosine, the best over the queries."""
     shown: tuple[float, ...]
-    """Share of the patches that could be looked at, falling from 1."""
+    """Share of the patches that were not hidden, falling from 1."""
     deletion: tuple[float, ...]
     """Score at each share when the strongest are hidden first."""
     insertion: tuple[float, ...]
@@ -90,7 +91,7 @@ class Faithfulness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaithfulnessProgress:
-    """How far a measurement is; the last of a finished one has the result."""
+    """Steps done so far; the last one has the result."""
 
     done: int
     total: int
@@ -122,7 +123,7 @@ def faithfulness(
     rows, columns = found.values.shape
     total = rows * columns
     ranked = found.values.flatten().argsort(descending=True).tolist()
-    least = 0 if features.vision.shape[1] > total else 1  # something has to be left to look at
+    least = 0 if features.vision.shape[1] > total else 1  # attention needs at least one patch
     counts = sorted({max(least, round(total * i / steps)) for i in range(steps + 1)}, reverse=True)
     draws = [random.Random(f"{seed} {k}").sample(range(total), total) for k in range(orders)]
     scores = []
@@ -146,7 +147,9 @@ def _scores(
     grid: tuple[int, int],
     score: ScoreKind,
 ) -> Tensor:
-    """The score with each of N equally large sets of patches: (N,), from one batch."""
+    """Return the score with each of N equally large sets of patches, (N,),
+    computed in one batch.
+    """
     parts = [keep_patches(features, patches, grid) for patches in kept]
     joined = ImageFeatures.join(parts)
     if score == "itm":
@@ -155,7 +158,7 @@ def _scores(
 
 
 def _result(score: ScoreKind, shown: Sequence[float], scores: Tensor) -> Faithfulness:
-    """Scores (steps, 2 + orders): deletion, insertion, random orders."""
+    """Return the result of scores (steps, 2 + orders): deletion, insertion, random orders."""
     curves = scores.T.tolist()
     deletion, insertion, *others = curves
     return Faithfulness(
@@ -179,7 +182,7 @@ def area(shown: Sequence[float], curve: Sequence[float]) -> float:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Mean of a sample, and where one more value would lie with 95 % (normal distribution)."""
+    """Return the mean of a sample and the range of one more value at 95 % (normal distribution)."""
     count = len(values)
     quantile = next((t for freedom, t in STUDENT.items() if freedom >= count - 1), 1.96)
     reach = quantile * stdev(values) * math.sqrt(1 + 1 / count)

@@ -1,4 +1,4 @@
-"""Grad-CAM of the matching score: attention, where more of it would raise the ITM logit."""
+"""Grad-CAM of the matching score (Selvaraju et al., 2017): cross-attention times its gradient."""
 
 from dataclasses import replace
 
@@ -9,10 +9,11 @@ from blip2core.explain.trace import Trace
 
 
 def gradcam(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """Cross-attention times the positive part of its gradient, mean over heads.
+    """Return cross-attention times the positive part of its gradient, mean over heads (Selvaraju et
+    al., 2017).
 
-    Of the last layer that looks at the image, where none is named; the mean over all queries,
-    where none is.
+    Of the last layer with cross-attention, where none is named; the mean over all queries, where
+    none is named.
     """
     layer = trace.layers[-1] if focus.layer is None else focus.layer
     focus = replace(focus, layer=layer, head=None)

@@ -1,4 +1,4 @@
-"""What a method needs of a trace, or an error that says how to get it."""
+"""The parts of a trace that methods require, with errors that say how to get them."""
 
 from torch import Tensor
 
@@ -7,21 +7,25 @@ from blip2core.explain.trace import AttentionMaps, Cosines, Trace
 
 
 def require_cosines(trace: Trace) -> Cosines:
-    """ConfigError where the trace has no text."""
+    """Return the cosines of a trace. Raises ConfigError where it has no text."""
     if trace.cosines is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.cosines
 
 
 def require_text_pass(trace: Trace) -> AttentionMaps:
-    """The pass of image and text. ConfigError where there was no text."""
+    """Return the attention of the image-text pass.
+
+    Raises ConfigError where the trace has no text.
+    """
     if trace.together is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.together
 
 
 def weighted_cross_attention(trace: Trace) -> Tensor:
-    """(L, Q, P) cross-attention times the gradient of the ITM logit, positive part, mean of heads.
+    """Return cross-attention times the gradient of the ITM logit, positive part, mean over heads,
+    (L, Q, P).
 
     ConfigError where the trace has no gradients.
     """
@@ -30,13 +34,13 @@ def weighted_cross_attention(trace: Trace) -> Tensor:
 
 
 def weighted_self_attention(trace: Trace) -> Tensor:
-    """(S, N, N): the same of self-attention."""
+    """Return self-attention weighted in the same way, (S, N, N)."""
     pair = require_text_pass(trace)
     return _weighted(pair.within, pair.within_gradients).mean(dim=1)
 
 
 def word_rows(trace: Trace, word: int | None) -> list[int]:
-    """Rows of a word's tokens among queries and text; None: of all words.
+    """Return the rows of a word's tokens among queries and text; None: of all words.
 
     ConfigError where there is no such word.
     """

@@ -1,4 +1,4 @@
-"""Where the query looked that won ITC: the one whose embedding is nearest to the text's."""
+"""The cross-attention of the ITC winner: the query whose embedding is nearest to the text's."""
 
 from dataclasses import replace
 
@@ -9,10 +9,11 @@ from blip2core.explain.trace import Trace
 
 
 def winner(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """Attention of the winner (or of `focus.query`) in the image's own pass, which ITC reads.
+    """Return the cross-attention of the ITC winner (or of `focus.query`) in the image's own pass,
+    which ITC reads.
 
-    Of the last layer that looks at the image, where none is named: what comes before is a
-    search, and its mean points less well (docs/explaining.md).
+    Of the last layer with cross-attention, where none is named: the mean over the layers points
+    less well (docs/explaining.md).
     """
     cosines = require_cosines(trace)
     query = cosines.winner if focus.query is None else focus.query

@@ -1,4 +1,4 @@
-"""Images by their addresses, so that nobody can use us to look into a network.
+"""Download images by their addresses, without becoming a way into a private network.
 
 Only http and https on their own ports. Each host is resolved once, all its addresses must be
 public, and the connection goes to one of these, while the name stays in the request and in the
@@ -69,7 +69,9 @@ class Downloads:
 def fetch_all(
     items: Iterable[WebImage | Problem | Entry], downloads: Downloads | None
 ) -> Iterator[WebImage | Problem]:
-    """Entries become their images, fetched by some threads; all else passes. Order is kept."""
+    """Yield entries with their images, fetched by several threads, and all else as it is,
+    in order.
+    """
     if downloads is None:
         for item in items:
             yield item if not isinstance(item, Entry) else _problem(item, OFF)

@@ -1,4 +1,4 @@
-"""A file to import: its name and where its bytes are; what it is, told from its first bytes."""
+"""A file to import: its name, where its bytes are, and its kind by its first bytes."""
 
 import io
 from dataclasses import dataclass, field

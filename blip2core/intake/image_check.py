@@ -80,7 +80,7 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """64 bits of the coarse structure, unsigned; images of one colour all have the same."""
+    """Return 64 bits of the coarse structure, unsigned; images of one colour all have the same."""
     return int(str(imagehash.phash(image)), 16)
 
 

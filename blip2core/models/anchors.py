@@ -1,12 +1,13 @@
-"""Start every query at its own place in the image.
+"""Anchored queries: each query starts by attending to its own cell of the image.
 
-Freshly drawn queries look everywhere at once, and a small Q-Former spends much of a short training
-on dividing the image among them. Where the features of the image encoder tell by themselves
-where a patch lies, a linear map that finds the patches of one cell of a grid can be computed from
+Freshly drawn queries attend to the whole image, and a small Q-Former spends much of a short
+training on dividing the image among them. Where the features of the image encoder contain the
+position of a patch, a linear map that finds the patches of one cell of a grid can be computed from
 a few hundred images, in closed form, and written into the cross-attention. Training is free to
 leave this start. This is ours, not the paper's.
 
-An encoder that nobody asked for positions may hardly tell them; the reached shares show it.
+Features of an encoder that was not trained for positions may hardly contain them; the reached
+shares show it.
 
 Letters: N images, P vision tokens ([CLS] and s x s patches, row by row), V vision width,
 Q queries, D width, C = grid * grid cells.
@@ -36,7 +37,7 @@ SHARPNESS = tuple(1.2**power for power in range(45))
 def anchor_queries(
     model: Stage1QFormer, vision: Tensor, grid: int, *, mass: float = 0.9
 ) -> dict[int, float]:
-    """Let query k look at cell k (row by row) of a `grid` x `grid` division of the image.
+    """Make query k attend to cell k (row by row) of a `grid` x `grid` division of the image.
 
     Args:
         model: A fresh Q-Former; its cross-attention is overwritten.
@@ -86,7 +87,7 @@ def anchor_queries(
 
 
 def patch_cells(patches: int, grid: int) -> Tensor:
-    """(patches, C) of 1 and 0: which cell of the grid each patch lies in."""
+    """Return (patches, C) of 1 and 0: the cell of the grid that each patch is in."""
     side = math.isqrt(patches)
     if side * side != patches or not 1 <= grid <= side:
         raise ModelError(f"{patches} patches cannot be divided into {grid} x {grid} cells")
@@ -96,7 +97,8 @@ def patch_cells(patches: int, grid: int) -> Tensor:
 
 
 def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
-    """(N, P, V), (P - 1, C) -> (C, V): directions in which a token tells that it is of a cell.
+    """Return (C, V), the directions in which features (N, P, V) indicate the cell of a patch, given
+    (P - 1, C).
 
     Least squares from tokens to "is in this cell"; [CLS] is in none.
     """
@@ -108,7 +110,9 @@ def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
 def own_cell_attention(
     block: Blip2QFormerAttention, hidden: Tensor, vision: Tensor, cells: Tensor
 ) -> Tensor:
-    """(N, Q, D) queries, (N, P, V) -> (N, H, C): what the first C give to their own cells."""
+    """Return (N, H, C): the attention of the first C queries (N, Q, D) to their own cells in (N, P,
+    V).
+    """
     inner = block.attention
     heads = (inner.num_attention_heads, inner.attention_head_size)
     anchored = hidden[:, : cells.shape[1]]
@@ -172,7 +176,7 @@ def _open_values(block: Blip2QFormerAttention, vision: Tensor) -> None:
 
 
 def least_squares(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """(N, M, I) -> (N, M, O) as a matrix (O, I), with a little ridge."""
+    """Return the matrix (O, I) that maps (N, M, I) to (N, M, O) best, with a little ridge."""
     rows, wanted = inputs.flatten(0, 1), outputs.flatten(0, 1)
     gram = rows.T @ rows
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())

@@ -1,4 +1,4 @@
-"""From a prepared prompt to new tokens: greedy, nucleus sampling, beam search, Stop.
+"""Decoding of a prepared prompt: greedy, nucleus sampling, beam search, Stop.
 
 B prompts, K texts of each, T new tokens, S prompt positions, D width.
 """
@@ -38,7 +38,7 @@ class PreparedPrompt:
     """Positions in front of the new tokens in what `generate` returns."""
 
     def repeat(self, times: int) -> "PreparedPrompt":
-        """Each row `times` times, side by side."""
+        """Repeat each row `times` times, side by side."""
         return replace(self, inputs={k: _repeat(v, times) for k, v in self.inputs.items()})
 
 
@@ -71,7 +71,7 @@ class Writing:
 
 
 def write(language_model: Any, prompt: PreparedPrompt, writing: Writing) -> list[list[Written]]:
-    """B prompts -> B lists of K texts, from one pass over the prompts however large K is."""
+    """Generate K texts for each of B prompts, in one pass over the prompts however large K is."""
     decode, num = writing.decode, writing.num
     check_number(num, decode)
     beam = decode.mode == "beam"
@@ -107,7 +107,7 @@ def _beam_settings(writing: Writing) -> dict[str, Any]:
 
 
 def positions(mask: Tensor) -> Tensor:
-    """(B, S) attention mask -> (B, S) positions that do not count padding."""
+    """Return (B, S) positions that do not count padding, of an attention mask (B, S)."""
     return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
@@ -135,7 +135,9 @@ def _prefill(language_model: Any, prompt: PreparedPrompt, copies: int) -> Prepar
 
 
 def cache_keyword(function: Callable[..., Any]) -> str:
-    """What `function` calls the cache of keys and values; transformers 5.24 shortened the name."""
+    """Return what `function` calls the cache of keys and values; transformers 5.24 shortened the
+    name.
+    """
     return "cache" if "cache" in signature(function).parameters else "past_key_values"
 
 
@@ -148,7 +150,7 @@ def _repeat(value: Any, times: int) -> Any:
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]
-    """Ends all rows once an event is set, and tells how far they are."""
+    """Ends all rows once an event is set, and reports their tokens after each step."""
 
     def __init__(
         self,
@@ -167,7 +169,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
 
 
 class Sampler(LogitsProcessor):  # type: ignore[misc]
-    """Draws each row's token with that row's own numbers and leaves no other choice.
+    """Draws each row's token with that row's own numbers by giving all others probability 0.
 
     The numbers are drawn beforehand, so neither the global random state nor the other rows of a
     batch have a part in the text.
@@ -186,7 +188,7 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
 
 
 def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
-    """The processors of nucleus sampling; none in the other modes."""
+    """Return the processors of nucleus sampling; none in the other modes."""
     decode, mask = writing.decode, rows.inputs["attention_mask"]
     if decode.mode != "sample":
         return LogitsProcessorList()
@@ -204,7 +206,7 @@ def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
 
 
 def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
-    """A seed for each prompt."""
+    """Return a seed for each prompt."""
     if writing.seeds is not None:
         if len(writing.seeds) != prompts:
             raise ConfigError(f"seeds ({len(writing.seeds)}) must be one for each of {prompts}")
@@ -217,7 +219,7 @@ def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
 def _cut(
     language_model: Any, result: Any, writing: Writing, watch: _Watch, skip: int
 ) -> list[Written]:
-    """`generate`'s rows -> new tokens up to and with the end token, without padding."""
+    """Cut the rows of `generate` to new tokens up to and with the end token, without padding."""
     scores: list[list[float]] | None = None
     if writing.logprobs:
         beams = getattr(result, "beam_indices", None)

@@ -24,7 +24,7 @@ a short finetuning rather than another model."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFeatures:
-    """What encoding left of some images. Everything else is asked of these, never of pixels."""
+    """Encoded images. All other functions take these, never pixels."""
 
     vision: Tensor
     """(B, P, V) encoder output before `post_layernorm`, which each model applies itself."""
@@ -40,19 +40,19 @@ class ImageFeatures:
         return self.vision.shape[0]
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "ImageFeatures":
-        """Some of the images, in the order asked for; one index gives a batch of one."""
+        """Return some of the images, in the order asked for; one index gives a batch of one."""
         rows = [index] if isinstance(index, int) else index
         queries = None if self.queries is None else self.queries[rows]
         return replace(self, vision=self.vision[rows], queries=queries)
 
     def to(self, device: torch.device | str) -> "ImageFeatures":
-        """The same features on another device, such as "cpu" to keep many of them."""
+        """Return the same features on another device, such as "cpu" to keep many of them."""
         queries = None if self.queries is None else self.queries.to(device)
         return replace(self, vision=self.vision.to(device), queries=queries)
 
     @staticmethod
     def join(parts: Sequence["ImageFeatures"]) -> "ImageFeatures":
-        """One batch from several; ModelError where different models made them."""
+        """Join several batches into one. Raises ModelError where different models made them."""
         first, *_ = parts
         if any((p.encoder, p.reader) != (first.encoder, first.reader) for p in parts):
             raise ModelError("Features of different models cannot be joined in one batch.")
@@ -83,7 +83,7 @@ class VisionEncoder:
         return cast(torch.dtype, self.model.embeddings.patch_embedding.weight.dtype)
 
     def prepare(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images of any size -> (B, 3, H, W) on the CPU, as the encoder takes them.
+        """Return RGB images of any size as (B, 3, H, W) on the CPU, as the encoder takes them.
 
         Runs no network and keeps no state: worker threads may call it.
         """
@@ -92,7 +92,9 @@ class VisionEncoder:
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image] | Tensor) -> Tensor:
-        """Images, or what `prepare` made of them -> (B, P, V). One run, counted in `calls`."""
+        """Encode images, or what `prepare` made of them, to (B, P, V). One run,
+        counted in `calls`.
+        """
         pixels = images if isinstance(images, Tensor) else self.prepare(images)
         self.calls += 1
         hidden = self.model.embeddings(pixels.to(self.device, self.dtype))
@@ -100,7 +102,7 @@ class VisionEncoder:
 
 
 def fingerprint(*modules: nn.Module) -> str:
-    """16 hex digits over names, shapes, types and up to 256 spread values of each weight.
+    """Return 16 hex digits over names, shapes, types and up to 256 spread values of each weight.
 
     Tells models apart, quickly and in every process alike; whether two models are equal to the
     last bit is for `share_encoder` to say.
@@ -157,7 +159,7 @@ def share_encoder(owner: HasEncoder, other: HasEncoder) -> Sharing:
 
 
 def _difference(owner: VisionEncoder, other: VisionEncoder) -> str | None:
-    """Why the encoders cannot be one, as a sentence; None where they are equal."""
+    """Return why the encoders cannot be shared, as a sentence; None where they are equal."""
     for name in ("size", "image_mean", "image_std", "resample", "rescale_factor"):
         settings = [getattr(e.image_processor, name, None) for e in (owner, other)]
         if settings[0] != settings[1]:
@@ -174,7 +176,7 @@ def _difference(owner: VisionEncoder, other: VisionEncoder) -> str | None:
 
 
 def _differing_weight(ours: nn.Module, theirs: nn.Module) -> str | None:
-    """The first difference between two modules as a sentence; None where there is none."""
+    """Return the first difference between two modules as a sentence; None where there is none."""
     left, right = ours.state_dict(), theirs.state_dict()
     if left.keys() != right.keys():
         return "The image encoders have different layers."

@@ -221,7 +221,7 @@ def threshold_choices(session: Session, *, dataset_id: int, threshold: float) ->
 
 
 def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> dict[str, int]:
-    """{"accept": texts, "reject": texts, "items": items} that `threshold_choices` gives."""
+    """Return {"accept": texts, "reject": texts, "items": items} that `threshold_choices` gives."""
     dataset = session.get_one(Dataset, dataset_id)
     query = (
         select(
@@ -300,7 +300,7 @@ def _row(batch: Batch, choice: Choice) -> dict[str, object]:
 
 
 def _bump(session: Session, item_ids: Sequence[int]) -> None:
-    """A new version of each item, which also keeps single decisions out until the commit."""
+    """Give each item a new version, which also keeps single decisions out until the commit."""
     # In one order, whoever does it: two batches would else wait for each other on PostgreSQL.
     locked = select(Item.id).where(Item.id.in_(item_ids)).order_by(Item.id).with_for_update()
     session.execute(locked).all()

@@ -1,4 +1,4 @@
-"""What visitors of the chat page think of answers."""
+"""Ratings of answers by visitors of the chat page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

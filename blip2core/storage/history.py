@@ -1,4 +1,4 @@
-"""What was decided until a snapshot was taken: the same for ever, whatever is decided later."""
+"""What was decided until a snapshot was taken; later decisions do not change it."""
 
 from collections import Counter
 from typing import Any
@@ -66,7 +66,7 @@ def applied_rules(session: Session, *, snapshot_id: int) -> list[dict[str, Any]]
 
 
 def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, bool]]:
-    """(accepted by one, accepted by the other) of the two people who judged most texts both.
+    """Return (accepted by one, accepted by the other) of the two people with most texts in common.
 
     Only what they judged one by one, until the snapshot was taken; the newest verdict of each.
     """

@@ -1,4 +1,4 @@
-"""Scores in figures: how they spread, what a threshold keeps, and what people say of them."""
+"""Histograms of scores, what a threshold keeps, and the verdicts by score."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -67,7 +67,7 @@ def score_histogram(
 def kept_counts(
     session: Session, *, dataset_id: int, threshold: float, head: Head = "itm"
 ) -> dict[str, tuple[int, int]]:
-    """Source -> (texts at or above the threshold, all scored texts)."""
+    """Return source -> (texts at or above the threshold, all scored texts)."""
     query = (
         select(Caption.source, func.count().filter(Score.value >= threshold), func.count())
         .join(Caption, Caption.id == Score.caption_id)

@@ -1,4 +1,4 @@
-"""Fine-tuning: a trained BLIP-2 goes on learning, from pairs that somebody accepted.
+"""Fine-tuning of a trained BLIP-2 on accepted pairs.
 
 out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
@@ -89,7 +89,7 @@ def run(config: FinetuneConfig, out: Path) -> Path:
 def open_pairs(
     config: FinetuneConfig, out: Path, trained: FinetuneModel
 ) -> tuple[Data, Data | None]:
-    """The pairs to train on with the features of their images, and the held-out ones."""
+    """Return the pairs to train on with the features of their images, and the held-out ones."""
     cache = Path(config.cache) if config.cache else out / "features.npy"
     training = _with_features(training_file(config.source), cache, trained)
     held = validation_file(config.source, config.validation)
@@ -109,7 +109,9 @@ class Report:
     """`report.json`: the data by its hash, and the validation figures so far."""
 
     def __init__(self, path: Path, config: FinetuneConfig, *, step: int) -> None:
-        """`step`: what a killed run noted after it is dropped, those steps come again."""
+        """Open the report at `step`: later figures of a killed run are dropped, since those steps
+        are repeated.
+        """
         self._path = path
         told = origin(config.source)
         self._content: dict[str, Any] = {"model": config.model, "data": told, "validation": {}}

@@ -1,4 +1,4 @@
-"""The images of a run with their features: those to train on, and those held out."""
+"""The images of a run with their features: training and held-out ones."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class Data(NamedTuple):
 def open_data(
     config: Stage1Config | Stage2Config, out: Path, encoder: Any, image_processor: Any
 ) -> tuple[Data, Data | None]:
-    """Training data, and held-out data where there is any; features are made where they lack."""
+    """Open training data, and held-out data where there is any; missing features are computed."""
     cache = Path(config.cache) if config.cache else out / "features.npy"
     source = open_pair_source(config.source, scenes=config.scenes)
     training = Data(source, build_features(cache, source, encoder, image_processor))

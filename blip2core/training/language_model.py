@@ -30,7 +30,7 @@ from blip2core.training.losses import IGNORE_INDEX
 NOISE = (0.0, 0.2, 0.4)
 """Standard deviations of the noise on prefix vectors, in units of the word embeddings' own."""
 COUNTED_SHARE = 0.7
-"""Share of the descriptions that tell how many there are; elsewhere the cells must be counted."""
+"""Share of the descriptions that contain counts; elsewhere the cells must be counted."""
 QUESTION_WEIGHT = 0.1
 """Weight of a question's tokens beside 1 for an answer's: questions are asked, not predicted."""
 BLIND_SHARE = 0.04
@@ -38,7 +38,7 @@ BLIND_SHARE = 0.04
 
 
 def build_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> OPTForCausalLM:
-    """A random OPT-like decoder for this tokenizer."""
+    """Build a random OPT-like decoder for this tokenizer."""
     config = OPTConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -61,7 +61,9 @@ def build_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -
 def build_encoder_decoder(
     tokenizer: PreTrainedTokenizerFast, width: int, layers: int
 ) -> T5ForConditionalGeneration:
-    """A random T5-like model for this tokenizer, `layers` in the encoder and in the decoder."""
+    """Build a random T5-like model for this tokenizer,
+    `layers` in the encoder and in the decoder.
+    """
     config = T5Config(
         vocab_size=len(tokenizer),
         d_model=width,
@@ -110,7 +112,7 @@ def start_recalling(model: OPTForCausalLM | T5ForConditionalGeneration) -> None:
 
 
 def newline_id(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The token that ends an answer of the decoder, as for the official OPT checkpoints."""
+    """Return the token that ends an answer of the decoder, as for the official OPT checkpoints."""
     ids: list[int] = tokenizer("\n", add_special_tokens=False)["input_ids"]
     return ids[0]
 
@@ -123,7 +125,7 @@ class WordFuser:
         self._ids: dict[str, list[int]] = {}
 
     def word_ids(self, scenes: Sequence[Scene], rng: random.Random | None = None) -> Tensor:
-        """(B, cells, W) token ids of each cell's words, -1 where a cell has fewer.
+        """Return (B, cells, W) token ids of each cell's words, -1 where a cell has fewer.
 
         With `rng`, COUNTED_SHARE of the descriptions tell counts; without it all do.
         """
@@ -148,7 +150,8 @@ class WordFuser:
 def fuse(
     embeddings: nn.Embedding, word_ids: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """(B, cells, W) word ids -> (B, cells, D): sum of the embeddings over sqrt(number of words).
+    """Return the sum of the embeddings over sqrt(number of words): (B, cells, W) ids -> (B, cells,
+    D).
 
     With a `generator`, noise of a strength drawn per scene from `NOISE` is added.
     """
@@ -177,7 +180,7 @@ class TextBatch:
     """(B, T) weight of each token as a target; 0 for padding and the start token"""
 
     def to(self, device: torch.device) -> "TextBatch":
-        """The same on another device."""
+        """Return the same batch on another device."""
         return TextBatch(
             ids=self.ids.to(device), mask=self.mask.to(device), weights=self.weights.to(device)
         )
@@ -212,7 +215,9 @@ def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizer
 
 
 def decoder_logits(model: OPTForCausalLM, prefix: Tensor | None, batch: TextBatch) -> Tensor:
-    """(B, T - 1, V): logits of every token but the first, given the prefix and those before."""
+    """Return logits (B, T - 1, V) of every token but the first, given the prefix and the tokens
+    before.
+    """
     words = model.get_input_embeddings()(batch.ids)
     if prefix is None:
         logits: Tensor = model(inputs_embeds=words, attention_mask=batch.mask).logits
@@ -224,7 +229,9 @@ def decoder_logits(model: OPTForCausalLM, prefix: Tensor | None, batch: TextBatc
 
 
 def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """(B, T, V), (B, T), (B, T) -> scalar: cross-entropy, averaged by weight."""
+    """Return the cross-entropy averaged by weight: logits (B, T, V), ids (B, T), weights (B, T) ->
+    scalar.
+    """
     losses = functional.cross_entropy(
         logits.float().flatten(0, 1), targets.flatten(), reduction="none"
     )
@@ -235,7 +242,7 @@ def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 def encoder_decoder_batch(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, rng: random.Random
 ) -> tuple[TextBatch, Tensor]:
-    """One target segment of each passage for the decoder; all before it for the encoder.
+    """Draw one target segment of each passage for the decoder; the encoder reads all before it.
 
     Half of the targets with nothing before them are cut at a random place up to their middle, as
     stage 2 does it (prefix language modelling). Returns the encoder's texts and the decoder's
@@ -266,7 +273,9 @@ def encoder_decoder_batch(
 def encoder_decoder_logits(
     model: T5ForConditionalGeneration, prefix: Tensor | None, batch: TextBatch, labels: Tensor
 ) -> Tensor:
-    """(B, T, V): logits of every label, given the prefix, the encoder's text and labels before."""
+    """Return logits (B, T, V) of every label, given the prefix, the encoder's text and the labels
+    before.
+    """
     words, mask = model.get_input_embeddings()(batch.ids), batch.mask
     if prefix is not None:
         words = torch.cat([prefix, words], dim=1)

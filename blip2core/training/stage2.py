@@ -1,4 +1,4 @@
-"""Stage 2: the Q-Former learns to speak to a frozen language model. Section 3.3 of the paper.
+"""Stage 2: the Q-Former learns to prompt a frozen language model. Section 3.3 of the paper.
 
 out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
@@ -32,7 +32,7 @@ from blip2core.training.session import TrainingProgress, is_due, order_of, start
 Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
 """(model, processor, validation source, its features) -> figures by name."""
 Initialise = Callable[["Stage2Model", Data, Any], None]
-"""(model, training data, tokenizer): writes the first weights of the projection."""
+"""(model, training data, tokenizer) -> None; initialises the projection."""
 
 
 class Stage2Model(nn.Module):
@@ -56,19 +56,25 @@ class Stage2Model(nn.Module):
         return self
 
     def soft_words(self, vision: Tensor) -> Tensor:
-        """(B, P, V) image features -> (B, Q, D), in the place of Q word embeddings."""
+        """Return (B, Q, D) soft visual prompts, in the place of Q word embeddings, of features (B,
+        P, V).
+        """
         projected: Tensor = self.language_projection(self.read(vision))
         return projected
 
     def read(self, vision: Tensor) -> Tensor:
-        """(B, P, V) image features -> (B, Q, width of the Q-Former)."""
+        """Return the Q-Former's output (B, Q, width of the Q-Former) of image features (B, P,
+        V).
+        """
         queries = self.query_tokens.expand(len(vision), -1, -1)
         output = self.qformer(query_embeds=queries, encoder_hidden_states=vision)
         hidden: Tensor = output.last_hidden_state
         return hidden
 
     def forward(self, batch: Stage2Batch) -> Tensor:
-        """Mean of the negative log-likelihood over the target tokens of the batch, ()."""
+        """Return the mean negative log-likelihood of the target tokens of the batch, in nats,
+        ().
+        """
         soft = self.soft_words(batch.vision)
         words = self.language_model.get_input_embeddings()(batch.ids)  # (B, T, D)
         inputs = torch.cat([soft.to(words.dtype), words], dim=1)
@@ -80,7 +86,7 @@ class Stage2Model(nn.Module):
         return functional.cross_entropy(logits.float(), targets)
 
     def _continued(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, vocabulary) and ids (N,) of the N target tokens, decoder alone."""
+        """Return logits (N, vocabulary) and ids (N,) of the N target tokens, decoder alone."""
         hidden = self.language_model.base_model(
             inputs_embeds=inputs, attention_mask=mask, use_cache=False
         ).last_hidden_state  # (B, Q + T, D)
@@ -90,7 +96,7 @@ class Stage2Model(nn.Module):
         return self.language_model.get_output_embeddings()(before[wanted]), labels[wanted]
 
     def _prefixed(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, vocabulary) and ids (N,) of the N target tokens, encoder-decoder."""
+        """Return logits (N, vocabulary) and ids (N,) of the N target tokens, encoder-decoder."""
         logits = self.language_model(
             inputs_embeds=inputs,
             attention_mask=mask,
@@ -182,7 +188,7 @@ def run(
 
 
 def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> PassageTokenizer:
-    """From passages to what the language model of `blip2` reads and is to write."""
+    """Build the tokenizer of passages for the language model of `blip2`."""
     return PassageTokenizer(
         processor.tokenizer,
         encoder_decoder=blip2.language_model.config.is_encoder_decoder,
@@ -195,7 +201,9 @@ def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> Passa
 def validation_loss(
     model: Stage2Model, held: Data, texts: PassageTokenizer, *, batch: int
 ) -> float:
-    """Mean over all target tokens of the held-out images, with the same passages each time."""
+    """Return the mean loss over all target tokens of the held-out images, with the same passages
+    each time.
+    """
     size = min(batch, len(held.source))
     order = Order(seed=0, length=len(held.source), batch=size)
     batches = Stage2Batches(*held, texts, order)

@@ -1,11 +1,11 @@
-"""Where stage 2 of the sticker models starts: queries that put the cells of an image into words.
+"""Initialisation of stage 2 for the sticker models: queries that describe the cells of an image.
 
 Their language models learned to read descriptions, one fused vector per cell of the image
 (`language_model.py`), and their queries each began at one cell (`models/anchors.py`). So the
-vectors that such a language model reads best are known, and the Q-Former can be led to them before
-the language model is asked at all: first the projection, in closed form, then all of it by
-regression. This is ours, not the paper's; a few minutes of it save stage 2 an hour. For a language
-model that read no descriptions stage 2 starts at random.
+target vectors are known, and the Q-Former can be trained towards them without the language model:
+first the projection by least squares, then all of it by regression. This is ours, not the paper's;
+a few minutes of it save stage 2 an hour. For a language model that read no descriptions stage 2
+starts at random.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ _STEPS, _BATCH, _LEARNING_RATE = 2_400, 64, 1e-3
 
 
 class DescribedImages:
-    """Images with the vectors that their queries shall become; N images, C cells."""
+    """Images with the target vectors of their queries; N images, C cells."""
 
     def __init__(self, model: Stage2Model, data: Data, tokenizer: Any) -> None:
         assert isinstance(data.source, StickerPairs)
@@ -43,7 +43,7 @@ class DescribedImages:
         self._embeddings = model.language_model.get_input_embeddings()
 
     def read(self, indices: Iterable[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, P, V) features, (N, C, E) fused words, and (N, C, 1) their weights."""
+        """Return (N, P, V) features, (N, C, E) fused words, and (N, C, 1) their weights."""
         indices = list(indices)
         scenes = [self._source.scene(index) for index in indices]
         word_ids = self._fuser.word_ids(scenes).to(self._embeddings.weight.device)
@@ -56,7 +56,7 @@ class DescribedImages:
 def fit_to_descriptions(
     model: Stage2Model, data: Data, tokenizer: Any, *, steps: int = _STEPS
 ) -> None:
-    """Lead the queries and their projection to the descriptions of the images in `data`.
+    """Train the queries and their projection to reproduce the descriptions of the images in `data`.
 
     The queries must be as many as the cells of a description.
     """
@@ -80,8 +80,8 @@ def fit_to_descriptions(
 
 
 def unexplained_variance(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor:
-    """(N, C, E) vectors, (N, C, E) wanted ones, (N, C, 1) -> weighted share of unexplained
-    variance, ().
+    """Return the weighted share of unexplained variance, (): (N, C, E) vectors, (N, C, E) targets,
+    (N, C, 1) weights.
     """
     spread = (words - words.mean(dim=(0, 1))).square()
     return ((soft - words).square() * weights).sum() / (spread * weights).sum()
@@ -89,7 +89,7 @@ def unexplained_variance(soft: Tensor, words: Tensor, weights: Tensor) -> Tensor
 
 @torch.no_grad()
 def fit_projection(model: Stage2Model, images: DescribedImages, count: int) -> None:
-    """Write the least-squares projection from some of the first `count` images."""
+    """Set the projection to the least-squares solution on some of the first `count` images."""
     some = range(min(_PROJECTION_IMAGES, count))
     rows: list[Tensor] = []
     wanted: list[Tensor] = []

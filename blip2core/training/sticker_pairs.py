@@ -26,16 +26,17 @@ _READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
 is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
 _JUNK_SHARE = 0.3
-"""Share of the captions, true and false ones alike, that come wrapped in what the web puts around
-them: a filter is to judge what is said of the image, not the shop that says it."""
+"""Share of the captions, true and false ones alike, inside the words that web pages put around
+them: a filter is to score what is said of the image, not the page that says it."""
 _FURNITURE_SHARE = 0.05
-"""Share of the false texts that are such words alone, with no caption in them: once junk stands
-around true captions, nothing else teaches that it is none itself."""
+"""Share of the false texts that are such words alone, with no caption in them: since they also
+surround true captions, nothing else teaches that they are no caption."""
 
 _MORE_CAPTIONS = 0.4
 """Share of captions besides those that `language.passage` draws: to list all is learned last."""
 _CHANGE_COUNTS = [3 if kind == "count" else 1 for kind in CHANGES]
-"""A wrong count is the hardest lie to tell, so it is told thrice as often as each other one."""
+"""Weights of the kinds of change. A wrong count is the hardest to learn, so it comes thrice as
+often."""
 
 
 class StickerPairs:
@@ -60,7 +61,7 @@ class StickerPairs:
         return len(self._seeds)
 
     def scene(self, index: int) -> Scene:
-        """The truth of image `index`."""
+        """Return the truth of image `index`."""
         scene = self._scenes[index]
         if scene is None:
             scene = self._scenes[index] = draw_scene(self._seeds[index])

@@ -1,8 +1,8 @@
-"""The small image encoder and language models that BLIP-2 is then built around, from nothing.
+"""Pre-training of the small image encoder and language models that BLIP-2 is then built around.
 
 Neither sees the other's modality: the encoder learns from images and their exact truth, the
 language models from text alone (`image_encoder.py` and `language_model.py` say how). The data are
-drawn for each step from the seeds of the training split; nothing repeats.
+drawn for each step from the seeds of the training split, without repetition.
 
 out/checkpoints/    to go on after a kill
 out/curves/         TensorBoard
@@ -35,15 +35,15 @@ from blip2core.training.tokenizers import TEXTS, train_causal_tokenizer
 
 
 class UnimodalTraining(Protocol):
-    """What a loop needs of a model in training."""
+    """A model in training, as the loop of `run` uses it."""
 
     module: nn.Module
 
     def loss(self, step: int) -> Tensor:
-        """Loss of the batch of step `step`, a scalar."""
+        """Return the loss of the batch of step `step`, a scalar."""
 
     def figures(self) -> dict[str, float]:
-        """Validation figures by name."""
+        """Return validation figures by name."""
 
     def save(self, folder: Path) -> None:
         """Write the model for `from_pretrained`."""
@@ -88,17 +88,17 @@ def run(config: UnimodalConfig, out: Path) -> Path:
 
 
 def small_image_processor() -> BlipImageProcessorPil:
-    """CLIP's normalisation at SIDE x SIDE pixels, as BLIP-2 has it; needs no torchvision."""
+    """Return CLIP's normalisation at SIDE x SIDE pixels, as BLIP-2 has it; needs no torchvision."""
     return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
 
 
 class CurriculumStage(NamedTuple):
-    """What a language model reads during a part of its training."""
+    """The passages of one part of a language model's training."""
 
     until: float
     """Share of the steps at which the stage ends."""
     groups: int
-    """Groups of a scene that are told of."""
+    """Groups of a scene that passages mention."""
     probes: float
     """Share of passages that ask for single cells."""
 
@@ -114,7 +114,7 @@ PAGE_WORDS = {"decoder": 34, "encoder_decoder": 12}
 
 
 class ImageEncoderTraining:
-    """The image encoder with its reading heads."""
+    """Trains the image encoder with its reading heads."""
 
     def __init__(self, config: UnimodalConfig, out: Path, device: torch.device) -> None:
         self._config, self._device = config, device
@@ -163,20 +163,20 @@ class ImageEncoderTraining:
         ]
 
     def _pixels(self, scenes: list[Scene]) -> Tensor:
-        """(B, 3, SIDE, SIDE), normalised."""
+        """Return normalised pixels, (B, 3, SIDE, SIDE)."""
         images: list[Image.Image] = [paint(scene) for scene in scenes]
         pixels: Tensor = self._processor(images, return_tensors="pt").pixel_values
         return pixels
 
     def _features(self, pixels: Tensor) -> Tensor:
-        """(B, 3, SIDE, SIDE) -> (B, 1 + P, D)."""
+        """Encode pixels (B, 3, SIDE, SIDE) to (B, 1 + P, D)."""
         encoder = self._encoder
         features: Tensor = encoder(pixel_values=pixels.to(self._device)).last_hidden_state
         return features
 
 
 class LanguageModelTraining:
-    """A language model that reads descriptions."""
+    """Trains a language model on descriptions and passages."""
 
     def __init__(self, config: UnimodalConfig, out: Path, device: torch.device) -> None:
         self._config, self._device = config, device
@@ -219,7 +219,7 @@ class LanguageModelTraining:
         rng: random.Random,
         noise: torch.Generator | None,
     ) -> Tensor:
-        """Of the whole batch; a few passages are read without their description."""
+        """Return the loss of the whole batch; a few passages are read without their description."""
         blind = noise is not None and rng.random() < language_model.BLIND_SHARE
         counting = rng if noise is not None else None
         word_ids = self._fuser.word_ids(scenes, counting).to(self._device)
@@ -239,7 +239,7 @@ class LanguageModelTraining:
 
 
 def open_tokenizer(name: str | None, out: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer in a folder; None learns one, once, and keeps it in `out`/tokenizer."""
+    """Open the tokenizer in a folder; None trains one, once, and keeps it in `out`/tokenizer."""
     folder = Path(name) if name else out / "tokenizer"
     if name is None and not folder.exists():
         train_causal_tokenizer(vocabulary_texts(TEXTS)).save_pretrained(folder)
@@ -247,7 +247,9 @@ def open_tokenizer(name: str | None, out: Path) -> PreTrainedTokenizerFast:
 
 
 def _seeds(step: int, config: UnimodalConfig) -> list[int]:
-    """The training seeds of a step: other ones in each, and again from the start at the end."""
+    """Return the training seeds of a step: other ones in each,
+    and again from the start at the end.
+    """
     seeds = SPLITS["train"]
     return [seeds[(step * config.batch + row) % len(seeds)] for row in range(config.batch)]
 

@@ -155,9 +155,9 @@ def test_real_models_give_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         gallery=Gallery(scenes=scenes, features=captioner.encode(images)),
         texts=tuple(WebText(text=f"text {n}", kind="right") for n in range(5)),
     )
-    before = captioner.vision_calls
+    before = captioner.vision.calls
     figures = capfilt.measure_capfilt(captioner, matcher, web)
-    assert captioner.vision_calls == before  # all of it on what was encoded once
+    assert captioner.vision.calls == before  # all of it on what was encoded once
     assert list(figures) == ["web", "synthetic", "arrangements", "sets"]
     assert figures["arrangements"]["separate"] == figures["synthetic"]["nucleus"]
     assert figures["arrangements"]["one Q-Former"]["texts"] == 4

@@ -25,10 +25,10 @@ def test_figures_of_each_method(tiny_matcher: Matcher, monkeypatch: pytest.Monke
     monkeypatch.setattr(painting, "paint", noise)
     monkeypatch.setattr(module, "RANDOM_QFORMERS", 1)
     gallery = build_gallery(tiny_matcher, draw_scenes(7, 3))
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     methods = {name: METHODS[name] for name in ("winner", "gradcam")}
     figures = measure_faithfulness(tiny_matcher, gallery, methods)
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
     assert set(figures) == set(methods)
     for found in figures.values():
         assert -1 <= found["random_weights"] <= 1

@@ -56,7 +56,7 @@ def test_boxes_hold_the_patches_whose_centre_they_cover() -> None:
 
 
 def test_known_maps_hit_and_miss(tiny_matcher: Matcher, images_of_scenes: Gallery) -> None:
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     full = [scene for scene in SCENES if not 0 < len(inside_of(scene)) < 4]
     flat = len(full)  # a group in all or none of the four patches leaves a flat map
     methods = {"right": truth(True), "wrong": truth(False)}
@@ -65,7 +65,7 @@ def test_known_maps_hit_and_miss(tiny_matcher: Matcher, images_of_scenes: Galler
     assert figures["wrong"]["hits"] == 0
     expected = sum(len(inside_of(scene)) for scene in SCENES) / 4 / len(SCENES)
     assert figures["chance"] == pytest.approx(expected)
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
 
 
 def inside_of(scene: object) -> frozenset[tuple[int, int]]:

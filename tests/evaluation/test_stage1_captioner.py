@@ -9,7 +9,7 @@ from blip2core.errors import ModelError
 from blip2core.evaluation.stage1_captioner import Stage1Captioner
 from blip2core.models import Matcher, load_matcher
 from blip2core.models.qformer import Stage1QFormer
-from blip2core.models.stage1_files import read_stage1, write_stage1
+from blip2core.models.stage1_files import write_stage1
 from tests import tiny
 
 
@@ -24,7 +24,7 @@ def matcher(tmp_path: Path) -> Matcher:
 def test_the_likeliest_words(matcher, images):
     features = matcher.encode(images)
     found = Stage1Captioner(matcher).write(features)
-    qformer = read_stage1(matcher.spec.checkpoint).eval()
+    qformer = tiny.read_stage1(matcher.spec.checkpoint).eval()
     vision = matcher.model.vision_model.post_layernorm(features.vision)
     tokenizer = matcher.processor.tokenizer
     for row, text in enumerate(found):

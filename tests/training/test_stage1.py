@@ -19,7 +19,6 @@ from transformers import (
 )
 
 from blip2core.config import QFormerSize, Stage1Config
-from blip2core.models.stage1_files import read_stage1
 from blip2core.training import stage1
 from blip2core.training.objective import Stage1Objective
 from blip2core.training.session import TrainingProgress
@@ -183,7 +182,7 @@ def test_the_result_is_a_plain_retrieval_folder(config: Stage1Config, tmp_path: 
 
     image = Image.new("RGB", (28, 28), COLOURS["pink"])
     inputs = processor(images=image, text="pink pi", return_tensors="pt")
-    qformer = read_stage1(folder).eval()
+    qformer = tiny.read_stage1(folder).eval()
     assert qformer.decoder_token_id == processor.tokenizer.bos_token_id
     with torch.no_grad():
         vision = model.vision_model(inputs.pixel_values).last_hidden_state
@@ -272,7 +271,7 @@ def test_figures_do_not_depend_on_the_batch_of_validation(
 ) -> None:
     folder = stage1.run(config, tmp_path)
     tokenizer = AutoProcessor.from_pretrained(folder).tokenizer
-    model = Stage1Objective(read_stage1(folder)).eval()
+    model = Stage1Objective(tiny.read_stage1(folder)).eval()
     encoder, image_processor = stage1.load_vision(config.vision, attention="eager")
     _, held = stage1.open_data(config, tmp_path, encoder, image_processor)
     pool = stage1.draw_pool(config, held, tokenizer)
