@@ -17,7 +17,7 @@ Reasons = dict[int, str]
 def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
     """Return a decision for each text of one image, in their order; all, some or none are kept.
 
-    Web and written texts are judged alike. Duplicates and texts of a wrong length are no rivals
+    Web and written texts are treated alike. Duplicates and texts of a wrong length are no rivals
     of the others; texts below the threshold are.
     """
     values = [text.itm if rules.head == "itm" else text.itc for text in scored]

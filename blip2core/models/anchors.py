@@ -42,13 +42,13 @@ def anchor_queries(
     Args:
         model: A fresh Q-Former; its cross-attention is overwritten.
         vision: (N, P, V) features of some hundred images, two at least. The maps are computed
-            from one half of them, and judged on the other.
+            from one half of them, and measured on the other.
         grid: Cells along each side; queries beyond `grid * grid` look everywhere alike.
         mass: Share of its attention that a query shall give to its cell, on average. Less is
             given where the features do not tell the cells that well.
 
     Returns:
-        Cross-attention layer -> the share that was reached on the half that judges.
+        Cross-attention layer -> the share that was reached on the other half.
 
     Raises:
         ModelError: The grid fits neither the queries nor the patches.

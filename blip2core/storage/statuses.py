@@ -30,7 +30,7 @@ class _Standing:
     last: str = ""
     """accept, reject, edit, skip or flag: the newest act that counts."""
     is_audit: bool = False
-    """Drawn for an audit, and no person has judged it since."""
+    """Drawn for an audit, and no person has decided it since."""
 
 
 def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
@@ -49,7 +49,7 @@ def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
 def status_of(standing: _Standing) -> str:
     """Return the status of an item.
 
-    An annotator is through with an item who accepted a text of it, or judged every one.
+    An annotator is done with an item once a text of it is accepted, or all have a verdict.
     """
     verdicts = standing.verdicts
     through = [

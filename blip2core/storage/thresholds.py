@@ -32,7 +32,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedCaption:
+class CaptionVerdict:
     """A score, and whether a person took the text."""
 
     source: str
@@ -79,7 +79,9 @@ def kept_counts(
     return {source: (kept, total) for source, kept, total in session.execute(query)}
 
 
-def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> list[JudgedCaption]:
+def verdict_scores(
+    session: Session, *, dataset_id: int, head: Head = "itm"
+) -> list[CaptionVerdict]:
     """Return one entry for each verdict of a person on a scored text; what a batch decided is left
     out.
 
@@ -100,7 +102,7 @@ def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> l
         .order_by(Verdict.decision_id, Caption.id)
     )
     return [
-        JudgedCaption(source=source, value=value, accepted=verdict == "accept")
+        CaptionVerdict(source=source, value=value, accepted=verdict == "accept")
         for source, value, verdict in session.execute(query)
     ]
 

@@ -39,7 +39,7 @@ from app.workbench.widgets.generation_controls import build_decoding
 from blip2core.errors import Blip2Error, ImageError
 from blip2core.images import open_image
 from blip2core.intake import check_image
-from blip2core.records import JudgedText
+from blip2core.records import ReviewedText
 
 LONGEST_TYPED = 20_000
 """Characters of all typed texts."""
@@ -285,7 +285,9 @@ def _judge(
         )
         asked = (given.texts, card.data, card.sha256, request.captions)
         for scored in services.engine.each(judge_image, request.model, *asked, stop=run):
-            texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
+            texts = tuple(
+                ReviewedText(number=place, scored=one) for place, one in enumerate(scored)
+            )
             pairs.batch.change(run, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
         pairs.batch.change(run, index, state="failed", problem=error_message(error, "Left out"))
