@@ -25,7 +25,7 @@ from blip2core.stickers.scene import Scene
 Value = TypeVar("Value")
 ScoredTexts = list[list[Scored]]
 """Scored texts of each image."""
-Captioner = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
+CaptionFunction = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
 """Features of some images and a name for each -> texts."""
 
 RULES = FilterConfig()
@@ -187,7 +187,7 @@ def _set(web: WebGallery, listed: ScoredTexts, rules: FilterConfig | None) -> Fi
     return {"texts": len(right), "right": _mean(right), "pictures": images}
 
 
-def _score_all(matcher: Matcher, web: WebGallery, write: Captioner) -> ScoredTexts:
+def _score_all(matcher: Matcher, web: WebGallery, write: CaptionFunction) -> ScoredTexts:
     """Write and score, in batches, on features that are there already."""
     listed: ScoredTexts = []
     features = web.gallery.features
@@ -198,11 +198,11 @@ def _score_all(matcher: Matcher, web: WebGallery, write: Captioner) -> ScoredTex
     return listed
 
 
-def _writer(generator: Generator, config: CaptionConfig) -> Captioner:
+def _writer(generator: Generator, config: CaptionConfig) -> CaptionFunction:
     return lambda features, names: write_captions(generator, features, names, config)
 
 
-def _shared(matcher: Matcher) -> Captioner:
+def _shared(matcher: Matcher) -> CaptionFunction:
     writer = Stage1Captioner(matcher)
 
     def write(features: ImageFeatures, names: list[str]) -> list[list[Candidate]]:

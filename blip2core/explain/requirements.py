@@ -24,8 +24,9 @@ def require_text_pass(trace: Trace) -> AttentionMaps:
 
 
 def weighted_cross_attention(trace: Trace) -> Tensor:
-    """Return cross-attention times the gradient of the ITM logit, positive part, mean over heads,
-    (L, Q, P).
+    """Return the positive part of cross-attention times the ITM logit's gradient, (L, Q, P).
+
+    The mean over the heads, as in Chefer et al. (2021).
 
     ConfigError where the trace has no gradients.
     """

@@ -177,9 +177,7 @@ def map_part(
 
 
 def quantised(values: Tensor) -> dict[str, Any]:
-    """Return `scale`, the largest value, and `values` as base64 bytes; all 0 where nothing is above
-    0.
-    """
+    """Return `scale`, the largest value, and `values` as base64 bytes; all 0 for a map of 0."""
     scale = float(values.max()) if values.numel() else 0.0
     levels = (values / scale * 255).round().clamp(0, 255) if scale > 0 else values * 0
     raw = levels.numpy().astype(numpy.uint8).tobytes()

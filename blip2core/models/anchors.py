@@ -110,9 +110,7 @@ def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
 def own_cell_attention(
     block: Blip2QFormerAttention, hidden: Tensor, vision: Tensor, cells: Tensor
 ) -> Tensor:
-    """Return (N, H, C): the attention of the first C queries (N, Q, D) to their own cells in (N, P,
-    V).
-    """
+    """Return (N, H, C): the attention of the first C queries to their own cells."""
     inner = block.attention
     heads = (inner.num_attention_heads, inner.attention_head_size)
     anchored = hidden[:, : cells.shape[1]]

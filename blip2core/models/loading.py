@@ -106,9 +106,7 @@ def _default_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
 
 
 def fast_bfloat16() -> bool:
-    """Return whether this CPU multiplies bfloat16 matrices in hardware; without,
-    float32 is faster.
-    """
+    """Return whether this CPU multiplies bfloat16 in hardware; otherwise float32 is faster."""
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -22,9 +22,7 @@ class Matching(Protocol):
         """Embed texts (B, T) as (B, E), each of length 1."""
 
     def itm_logits(self, vision: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """Return logits (B, 2) of B pairs: no match, match. One image, (1, P, V),
-        serves B texts.
-        """
+        """Return logits (B, 2), no match and match; one image, (1, P, V), serves B texts."""
 
 
 class QFormerMatching:

@@ -96,9 +96,7 @@ def _write_web(folder: Path) -> None:
 
 
 def _choose() -> Iterator[tuple[str, Scene, Dialogue]]:
-    """Return three scenes of each place: one that the three questions fit, a simple one and a full
-    one.
-    """
+    """Yield three scenes of each place: one for the three questions, a simple and a full one."""
     seeds = count(_FIRST_SEED)
     for number, place in enumerate(PLACES):
         searches = (_side_by_side, _simple, _full if number % 2 else _three)

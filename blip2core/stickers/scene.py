@@ -108,9 +108,7 @@ def _clears(gap: int) -> bool | None:
 
 
 def is_held_out(noun: str, other: str) -> bool:
-    """Return True for the tenth of the (noun, colour) and (noun,
-    place) pairs kept from training.
-    """
+    """Return whether a (noun, colour) or (noun, place) pair is in the tenth kept from training."""
     return zlib.crc32(f"{noun}|{other}".encode()) % 10 == 0
 
 

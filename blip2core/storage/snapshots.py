@@ -236,7 +236,7 @@ def _frozen_pairs(
 def _frozen_page(
     session: Session, snapshot_id: int, last: int, image_root: str | None
 ) -> Iterator[tuple[int, bool, ExportPair]]:
-    """Return (position, taken down, pair) of a page.
+    """Yield (position, taken down, pair) of a page.
 
     Without a root the pair has no path, so that it is the same wherever the images are stored.
     """

@@ -103,7 +103,7 @@ def _standings(session: Session, item_ids: Sequence[int]) -> dict[int, _Standing
 
 
 def _effective(session: Session, item_ids: Sequence[int]) -> list[tuple[int, int, str, int | None]]:
-    """Select (item, decision, action, batch) of the decisions that count, oldest first."""
+    """Return (item, decision, action, batch) of the decisions that count, oldest first."""
     undo = aliased(DecisionEvent)
     query = (
         select(
@@ -124,7 +124,7 @@ def _effective(session: Session, item_ids: Sequence[int]) -> list[tuple[int, int
 
 
 def _effective_audits(session: Session, item_ids: Sequence[int]) -> dict[int, int]:
-    """Select item -> the newest decision of the batch that drew it for an audit, if not undone."""
+    """Return item -> the newest decision of the batch that drew it for an audit, if not undone."""
     undone = aliased(Batch)
     query = (
         select(AuditItem.item_id, func.max(DecisionEvent.id))

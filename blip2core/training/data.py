@@ -118,7 +118,7 @@ class Order:
         return range(start, start + self.batch)
 
     def index(self, position: int) -> int:
-        """Return the image at a position; each image comes once in an epoch."""
+        """Return the index of the image at a position; each image comes once in an epoch."""
         epoch, place = divmod(position, self.length)
         return int(_permutation(self.seed, epoch, self.length)[place])
 
@@ -184,9 +184,7 @@ def stage1_batch(
 def match_matrix(
     source: PairSource, indices: Sequence[int], statements: Sequence[Statement]
 ) -> Tensor:
-    """Return (B, B) bool: whether text j is true of image i, for B images and the text drawn for
-    each.
-    """
+    """Return (B, B) bool: whether text j is true of image i, of B images and their texts."""
     return tensor(
         [
             [i == j or source.matches(index, statement) for j, statement in enumerate(statements)]

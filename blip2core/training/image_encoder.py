@@ -147,9 +147,7 @@ class ReadingHeads(nn.Module):
 
 
 def cell_means(patches: Tensor) -> Tensor:
-    """Return the mean over each cell's patches: (B, PATCHES * PATCHES, D) -> (B, GRID * GRID,
-    D).
-    """
+    """Return the mean over each cell's patches, (B, GRID * GRID, D), of features (B, P, D)."""
     batch, _, width = patches.shape
     side = PATCHES // GRID
     grid = patches.view(batch, GRID, side, GRID, side, width)

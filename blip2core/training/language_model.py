@@ -150,8 +150,7 @@ class WordFuser:
 def fuse(
     embeddings: nn.Embedding, word_ids: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Return the sum of the embeddings over sqrt(number of words): (B, cells, W) ids -> (B, cells,
-    D).
+    """Return the sum of the embeddings over sqrt(number of words), (B, cells, D).
 
     With a `generator`, noise of a strength drawn per scene from `NOISE` is added.
     """

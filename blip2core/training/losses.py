@@ -113,7 +113,9 @@ def sample_hard_negatives(
     generator: torch.Generator | None = None,
     world: World = ALONE,
 ) -> Negatives:
-    """Draw from the softmax of the similarities over all W, never from `matches` (W, W).
+    """Draw hard negatives from the softmax of the similarities over all W (ALBEF, Li et al., 2021).
+
+    Pairs in `matches` (W, W) are never drawn.
 
     A generator with the same state on every process makes the draw independent of their number.
     """
