@@ -27,7 +27,7 @@ def explain(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Show the heat map of a text: in words, as an image, as numbers."""
+    """Show where the matcher looked for a text: in words, as an image, as numbers."""
     from blip2core.explain import Focus
     from blip2core.explain.report import explain_image
     from blip2core.models.loading import load_matcher
