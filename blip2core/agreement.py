@@ -1,4 +1,4 @@
-"""How far two people agree: Cohen's kappa, with an interval."""
+"""Cohen's kappa of two people, with an interval."""
 
 import warnings
 from collections.abc import Sequence
@@ -27,7 +27,9 @@ class Agreement:
 
 
 def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement | None:
-    """(first person's verdict, second person's verdict) for each text; None without any."""
+    """Return the agreement over texts, given as (first person's verdict, second person's verdict);
+    None without any text.
+    """
     if not pairs:
         return None
     verdicts = numpy.asarray(pairs)

@@ -5,7 +5,7 @@ They lie in `data/` of the repository, and in `blip2core/_data/` of an installed
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+_PACKAGE_FOLDER = Path(__file__).resolve().parent
 
 
 def find_data(package: Path) -> Path:
@@ -14,5 +14,5 @@ def find_data(package: Path) -> Path:
     return installed if installed.is_dir() else package.parent / "data"
 
 
-CHECKPOINTS = find_data(PACKAGE) / "checkpoints"
-SAMPLES = find_data(PACKAGE) / "samples"
+CHECKPOINTS = find_data(_PACKAGE_FOLDER) / "checkpoints"
+SAMPLES = find_data(_PACKAGE_FOLDER) / "samples"

@@ -1,4 +1,4 @@
-"""What a curator's verdicts tell about thresholds: precision and recall, with intervals.
+"""Precision and recall of thresholds, estimated from a curator's verdicts, with intervals.
 
 Verdicts are no fair sample: people look at doubtful texts first. So texts are cut into strata of
 equal size by their score, the share of right texts is estimated in each stratum from the verdicts
@@ -33,13 +33,13 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """What a threshold would do."""
+class ThresholdEstimate:
+    """Estimated precision and recall of a threshold."""
 
     threshold: float
     kept: int
     """Texts that score at least the threshold."""
-    judged: int
+    verdicts: int
     """Verdicts among them."""
     precision: Estimate
     """Share of right texts among the kept."""
@@ -48,21 +48,21 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedScore:
-    """A text with a score that a person has judged."""
+class ScoredVerdict:
+    """The score of a text, and the verdict of a person on it."""
 
     score: float
     right: bool
 
 
 def estimate_thresholds(
-    scores: Sequence[float], verdicts: Sequence[JudgedScore], thresholds: Sequence[float]
-) -> list[Point]:
+    scores: Sequence[float], verdicts: Sequence[ScoredVerdict], thresholds: Sequence[float]
+) -> list[ThresholdEstimate]:
     """Estimate precision and recall of each threshold over all texts.
 
     Args:
-        scores: Of all texts, judged or not; the judged ones are among them.
-        verdicts: The judged ones.
+        scores: Of all texts, with a verdict or without one.
+        verdicts: Scores of those with a verdict.
         thresholds: A text is kept where its score is at least this.
     """
     every = numpy.sort(numpy.asarray(scores, dtype=numpy.float64))
@@ -70,17 +70,17 @@ def estimate_thresholds(
         return []
     edges = numpy.unique(numpy.quantile(every, numpy.linspace(0, 1, STRATA + 1)[1:-1]))
     shares = _right_shares(verdicts, edges)  # (DRAWS, strata)
-    judged = numpy.sort([verdict.score for verdict in verdicts])
+    scored = numpy.sort([verdict.score for verdict in verdicts])
     total = shares @ _count(every, edges)
     points = []
     for threshold in thresholds:
         kept = every[numpy.searchsorted(every, threshold) :]
         right = shares @ _count(kept, edges)
         points.append(
-            Point(
+            ThresholdEstimate(
                 threshold=threshold,
                 kept=len(kept),
-                judged=len(judged) - int(numpy.searchsorted(judged, threshold)),
+                verdicts=len(scored) - int(numpy.searchsorted(scored, threshold)),
                 precision=_estimate(right / max(len(kept), 1)),
                 recall=_estimate(right / total),
             )
@@ -88,7 +88,9 @@ def estimate_thresholds(
     return points
 
 
-def threshold_for(points: Sequence[Point], precision: float) -> Point | None:
+def threshold_for(
+    points: Sequence[ThresholdEstimate], precision: float
+) -> ThresholdEstimate | None:
     """Return the lowest threshold whose precision is at least so high by its whole interval.
 
     None where the verdicts so far promise it for no threshold.
@@ -100,14 +102,16 @@ def threshold_for(points: Sequence[Point], precision: float) -> Point | None:
     return min(sure, key=lambda point: point.threshold, default=None)
 
 
-def share_interval(right: int, judged: int) -> Estimate:
+def share_interval(right: int, verdicts: int) -> Estimate:
     """Return the share of right texts in a fair sample, such as an audit, with its interval."""
-    draws = numpy.random.default_rng(0).beta(right + 0.5, judged - right + 0.5, DRAWS)
-    return _estimate(draws, right / judged if judged else None)
+    draws = numpy.random.default_rng(0).beta(right + 0.5, verdicts - right + 0.5, DRAWS)
+    return _estimate(draws, right / verdicts if verdicts else None)
 
 
-def _right_shares(verdicts: Sequence[JudgedScore], edges: Numbers) -> Numbers:
-    """(DRAWS, strata) shares of right texts, from the posterior under Jeffreys' prior."""
+def _right_shares(verdicts: Sequence[ScoredVerdict], edges: Numbers) -> Numbers:
+    """Return (DRAWS, strata) shares of right texts,
+    drawn from the posterior under Jeffreys' prior.
+    """
     right = _count([v.score for v in verdicts if v.right], edges)
     wrong = _count([v.score for v in verdicts if not v.right], edges)
     # The same verdicts give the same figures: a page that is drawn again must not flicker.
@@ -116,7 +120,7 @@ def _right_shares(verdicts: Sequence[JudgedScore], edges: Numbers) -> Numbers:
 
 
 def _count(scores: Sequence[float] | Numbers, edges: Numbers) -> Numbers:
-    """(strata,) how many scores fall into each."""
+    """Return how many scores fall into each stratum, (strata,)."""
     strata = numpy.searchsorted(edges, numpy.asarray(scores, dtype=numpy.float64), side="right")
     return numpy.bincount(strata, minlength=len(edges) + 1).astype(numpy.float64)
 

@@ -1,9 +1,8 @@
-"""A conversation as one prompt, and its answer as it grows. Knows nothing of any screen."""
+"""Build the prompt of a question from the conversation before it."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from blip2core.records import Conversation, Turn
 if TYPE_CHECKING:  # a page that draws itself before the model is loaded imports no torch
     from blip2core.models.generator import Generator
     from blip2core.models.specs import PromptTemplate
-    from blip2core.models.vision import ImageFeatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +35,7 @@ def build_prompt(
     count_tokens: Callable[[str], int],
     limit: int,
 ) -> Prompt:
-    """The question after as many of the latest turns as fit into `limit` tokens.
+    """Return the question after as many of the latest turns as fit into `limit` tokens.
 
     Raises TextError where the question is empty, or does not fit by itself.
     """
@@ -62,7 +60,7 @@ def prompt_for(
     decode: DecodeConfig,
     template: PromptTemplate | None = None,
 ) -> Prompt:
-    """`build_prompt` for a model: the image and the answer to come take their room first.
+    """Return `build_prompt` for a model, with room left for the image and the answer.
 
     Without a template, in the words the model was trained with.
     """
@@ -76,22 +74,6 @@ def prompt_for(
     return build_prompt(conversation, question, template, generator.count_tokens, room)
 
 
-def reply(
-    generator: Generator,
-    features: ImageFeatures,
-    conversation: Conversation,
-    question: str,
-    *,
-    decode: DecodeConfig | None = None,
-    template: PromptTemplate | None = None,
-    stop: threading.Event | None = None,
-) -> Iterator[str]:
-    """The answer as it grows, each time from its beginning; ends early once `stop` is set."""
-    decode = decode or DecodeConfig()
-    prompt = prompt_for(generator, conversation, question, decode, template)
-    yield from generator.stream(features, prompt.text, decode=decode, stop=stop)
-
-
 def _asked(question: str, template: PromptTemplate) -> str:
     line = " ".join(question.split())  # a line break would end the turn
     if not line:
@@ -101,7 +83,9 @@ def _asked(question: str, template: PromptTemplate) -> str:
 
 
 def _spoken(turn: Turn, template: PromptTemplate) -> str:
-    """A past turn as the model reads it; a full stop that the separator brings is not doubled."""
+    """Return a past turn as the model reads it,
+    without a second full stop before the separator's.
+    """
     answer = " ".join(turn.answer.split())
     text = f"{_asked(turn.question, template)} {answer}".rstrip()
     return text.rstrip(".") if template.separator.startswith(".") else text

@@ -5,12 +5,14 @@ from typing import Literal
 
 from blip2core.errors import ConfigError
 
+DecodingMode = Literal["greedy", "sample", "beam"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeConfig:
     """How text is drawn from the language model."""
 
-    mode: Literal["greedy", "sample", "beam"] = "greedy"
+    mode: DecodingMode = "greedy"
     """greedy: the likeliest token each time; sample: nucleus sampling; beam: beam search."""
     max_new_tokens: int = 40
     """Most tokens written, prompt not counted, end token counted."""
@@ -72,7 +74,7 @@ def _is_share(config: object, name: str) -> None:
 
 
 def check_number(num: int, decode: DecodeConfig) -> None:
-    """ConfigError where the mode cannot give `num` different texts."""
+    """Raise ConfigError where the mode cannot give `num` different texts."""
     if num < 1:
         raise ConfigError(f"num ({num}) must be at least 1")
     if num > 1 and decode.mode == "greedy":
@@ -156,7 +158,7 @@ class QFormerSize:
     feed_forward: int = 512
     """Width inside the feed-forward parts."""
     cross_attention_every: int = 2
-    """One layer in so many looks at the image, the first included."""
+    """Every so many layers one has cross-attention, the first included."""
     queries: int = 16
     """Learned query tokens, and soft words the language model gets for an image."""
 
@@ -199,7 +201,7 @@ class TrainConfig:
     eval_every: int = 500
     """Steps between two validations."""
     eval_items: int = 256
-    """Validation scenes looked at each time, 0 for none; of a file always all images."""
+    """Scenes of each validation, 0 for none; of a file always all images."""
     checkpoint_every: int = 500
     """Steps between two checkpoints of the run."""
     keep: int = 2
@@ -246,7 +248,7 @@ RESUME_MAY_CHANGE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage1Config(TrainConfig):
-    """The Q-Former learns to read images, without a language model."""
+    """Stage 1: the Q-Former learns from a frozen image encoder, without a language model."""
 
     source: str = "stickers"
     """'stickers', or a JSONL or CSV file of images and texts."""
@@ -275,7 +277,7 @@ class Stage1Config(TrainConfig):
     hard_text_share: float = 0.0
     """Share of matching negatives that are a true text with one word made false; 0 is the paper."""
     anchor_grid: int = 0
-    """Queries start by looking at one cell each of a grid with so many a side; 0 is the paper."""
+    """Queries start by attending to one cell each of a grid with so many a side; 0 is the paper."""
     cache: str | None = None
     """File of the image features; None keeps it in the output folder."""
 
@@ -294,7 +296,7 @@ class Stage1Config(TrainConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage2Config(TrainConfig):
-    """The Q-Former learns to speak to a frozen language model."""
+    """Stage 2: the Q-Former learns to prompt a frozen language model."""
 
     source: str = "stickers"
     """'stickers', or a JSONL or CSV file of images and texts."""
@@ -335,7 +337,7 @@ class Stage2Config(TrainConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneConfig(TrainConfig):
-    """A trained BLIP-2 goes on learning, from pairs that somebody accepted."""
+    """Fine-tuning of a trained BLIP-2 on accepted pairs."""
 
     model: str
     """Name of `blip2 models`, or a folder: one that writes (stage 2 goes on), or one that scores

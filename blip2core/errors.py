@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a reason a user can act on.
+"""The errors that a user can act on.
 
 Blip2Error
 ├── ImageError              an image cannot be read

@@ -1,4 +1,4 @@
-"""Images from anywhere, safely: always RGB, upright, first frame; and their identity."""
+"""Open images from anywhere safely, always RGB, upright and the first frame, and identify them."""
 
 import hashlib
 import io
@@ -12,11 +12,11 @@ from blip2core.errors import ImageError
 
 MAX_PIXELS = 80_000_000
 """Largest width x height that is decoded, about 240 MB as RGB."""
-SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
 )
 """Names that `find_images` takes for images."""
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
+IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
 """What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
 SIGNATURES = (
     (b"%PDF", "a PDF document"),
@@ -34,7 +34,7 @@ SIGNATURES = (
 def open_image(
     source: str | Path | bytes | BinaryIO | Image.Image, *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """An image from a path, from the bytes of a file, or from an open file -> RGB.
+    """Open an image from a path, the bytes of a file or an open file, as RGB.
 
     Turned upright by its EXIF data; the first frame where it moves; transparency on white.
     ImageError says what is wrong, or what the file is instead.
@@ -46,7 +46,7 @@ def open_image(
         raise ImageError(f"{name} is empty.")
     try:
         Image.init()
-        image = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+        image = Image.open(io.BytesIO(data), formats=[f for f in IMAGE_FORMATS if f in Image.OPEN])
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image but {_guess(data)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -58,14 +58,16 @@ def open_image(
 
 
 def content_hash(image: Image.Image) -> str:
-    """SHA-256 (64 hex digits) of the pixels: the same image, whatever file it came in."""
+    """Return the SHA-256 (64 hex digits) of the pixels: the same image,
+    whatever file it came in.
+    """
     digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
 
 
 def find_images(path: str | Path) -> list[Path]:
-    """A file -> itself; a folder -> the images in it and below, sorted, hidden ones left out.
+    """Return a file itself, or the images in a folder and below, sorted, hidden ones left out.
 
     ImageError where there is nothing.
     """
@@ -77,7 +79,7 @@ def find_images(path: str | Path) -> list[Path]:
     found = [
         file
         for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in IMAGE_SUFFIXES
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
@@ -87,7 +89,7 @@ def find_images(path: str | Path) -> list[Path]:
 
 
 def _read(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
-    """All bytes, and what to call them in a message."""
+    """Return all bytes, and the name of the source for a message."""
     if isinstance(source, bytes):
         return source, "The file"
     if not isinstance(source, str | Path):
@@ -131,7 +133,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """One channel of 16 or 32 bits -> 8 bits; Pillow itself would clip at 255."""
+    """Return one channel of 16 or 32 bits in 8 bits; Pillow itself would clip at 255."""
     values = numpy.nan_to_num(numpy.asarray(image).astype(numpy.float64))
     if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65_535:
         low, high = 0.0, 65_535.0  # 16-bit images, however dark, keep their brightness
@@ -147,7 +149,7 @@ def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) 
 
 
 def _guess(data: bytes) -> str:
-    """What bytes that are no image seem to be."""
+    """Return what bytes that are no image seem to be."""
     for signature, kind in SIGNATURES:
         if data.startswith(signature):
             return kind

@@ -14,12 +14,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """The turns spoken so far about one image, oldest first."""
+    """The turns so far about one image, oldest first."""
 
     turns: tuple[Turn, ...] = ()
 
     def add(self, question: str, answer: str) -> "Conversation":
-        """A new conversation, longer by one turn; this one stays as it is."""
+        """Return a new conversation, longer by one turn; this one stays as it is."""
         return replace(self, turns=(*self.turns, Turn(question=question, answer=answer)))
 
 
@@ -66,7 +66,7 @@ Passage = tuple[Segment, ...]
 
 
 CaptionSource = Literal["web", "synthetic", "edited", "human"]
-"""Where a text about an image comes from; all are judged as equals."""
+"""Where a text about an image comes from; all are scored alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """A candidate with what the matcher says of it."""
+    """A candidate with its scores by the matcher."""
 
     candidate: Candidate
     itm: float
@@ -182,8 +182,8 @@ TextVerdict = Literal["", "accepted", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedText:
-    """One text about an image, with its score and what a person thinks of it."""
+class ReviewedText:
+    """One text about an image, with its score and the verdict of a person."""
 
     number: int
     """Its place among the texts of its image, which it keeps."""

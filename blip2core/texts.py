@@ -1,4 +1,4 @@
-"""Texts from outside, made safe to store: the same in every database and file. No torch here."""
+"""Clean texts from outside, so that they are the same in every database and file. No torch here."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ of direction, soft hyphens, fillers, variation selectors; and the blank of Brail
 
 
 def clean_text(text: str) -> str:
-    """One Unicode form (NFC), line ends as newlines, no controls, no white space around.
+    """Return one Unicode form (NFC), line ends as newlines, no controls, no white space around.
 
     SQLite takes a NUL and then counts only up to it, PostgreSQL refuses it, and both drivers fail
     on halves of surrogate pairs; none of these is meant as text. Marks of direction and joiners
@@ -29,7 +29,9 @@ def clean_text(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """What is compared to find duplicates: words without case, punctuation and extra spaces."""
+    """Return a text as it is compared to find duplicates: words without case, punctuation and extra
+    spaces.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())
 

@@ -42,14 +42,17 @@ def _section(folder: Path) -> str:
 
 
 def sentence(file: Path) -> str:
-    """Return the first sentence that a file says of itself; empty where it says nothing."""
+    """Return the first sentence that a file says of itself; empty where it says nothing.
+
+    A "?" ends no sentence, since it may be part of a title or a name.
+    """
     text = file.read_text("utf-8")
     if file.suffix == ".py":
         said = ast.get_docstring(ast.parse(text)) or ""
     else:
         said = _first_comment(text)
     paragraph = " ".join(said.partition("\n\n")[0].split())
-    first = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+    first = re.split(r"(?<=[.!])\s", paragraph, maxsplit=1)[0]
     return first.replace("|", "\\|")
 
 

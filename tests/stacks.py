@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from blip2core.explain.answers import AnswerTrace
 from blip2core.explain.stack import explorer_stack
-from blip2core.explain.trace import Attention, Trace, Word, rank_cosines
+from blip2core.explain.trace import AttentionMaps, Trace, Word, rank_cosines
 
 HOSTILE = '<img src=x onerror="window.broken=1">'
 LAYERS, HEADS, QUERIES, ROWS, COLS = (0, 2, 4), 2, 6, 4, 4
@@ -46,7 +46,7 @@ def make_trace() -> Trace:
     slopes = torch.zeros_like(within)
     slopes[:, :, :QUERIES, QUERIES + 1 : QUERIES + 1 + len(WORDS)] = 1.0
     slopes *= within > 0.1
-    pair = Attention(
+    pair = AttentionMaps(
         cross=cross,
         within=within,
         cross_gradients=torch.ones_like(cross),
@@ -58,7 +58,7 @@ def make_trace() -> Trace:
         grid=(ROWS, COLS),
         class_token=True,
         layers=LAYERS,
-        alone=Attention(cross=cross, within=within[:, :, :QUERIES, :QUERIES]),
+        alone=AttentionMaps(cross=cross, within=within[:, :, :QUERIES, :QUERIES]),
         text=" ".join(WORDS),
         tokens=("[CLS]", *WORDS, "[SEP]"),
         words=tuple(Word(text=text, tokens=(place,)) for place, text in enumerate(WORDS, 1)),

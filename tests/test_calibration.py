@@ -9,8 +9,8 @@ from scipy.stats import beta
 
 from blip2core.calibration import (
     Estimate,
-    JudgedScore,
-    Point,
+    ScoredVerdict,
+    ThresholdEstimate,
     estimate_thresholds,
     share_interval,
     threshold_for,
@@ -20,19 +20,19 @@ from blip2core.errors import ConfigError
 THRESHOLDS = (0.2, 0.5, 0.8)
 
 
-def world(texts: int, seed: int = 0) -> list[JudgedScore]:
+def world(texts: int, seed: int = 0) -> list[ScoredVerdict]:
     """Texts whose chance to be right is their score."""
     draws = random.Random(seed)
     scores = [draws.random() for _ in range(texts)]
-    return [JudgedScore(score=score, right=draws.random() < score) for score in scores]
+    return [ScoredVerdict(score=score, right=draws.random() < score) for score in scores]
 
 
-def truth(texts: list[JudgedScore], threshold: float) -> tuple[float, float]:
+def truth(texts: list[ScoredVerdict], threshold: float) -> tuple[float, float]:
     kept = [text.right for text in texts if text.score >= threshold]
     return sum(kept) / len(kept), sum(kept) / sum(text.right for text in texts)
 
 
-def estimate(texts: list[JudgedScore], judged: list[JudgedScore]):
+def estimate(texts: list[ScoredVerdict], judged: list[ScoredVerdict]):
     return estimate_thresholds([text.score for text in texts], judged, THRESHOLDS)
 
 
@@ -83,13 +83,13 @@ def test_lowest_sure_threshold_is_chosen() -> None:
 
 
 def test_counts_include_the_threshold_itself() -> None:
-    verdicts = [JudgedScore(score=0.5, right=True), JudgedScore(score=0.4, right=False)]
+    verdicts = [ScoredVerdict(score=0.5, right=True), ScoredVerdict(score=0.4, right=False)]
     (point,) = estimate_thresholds([0.4, 0.5, 0.5], verdicts, [0.5])
-    assert (point.kept, point.judged) == (2, 1)
+    assert (point.kept, point.verdicts) == (2, 1)
 
 
 def test_equal_scores_are_no_trouble() -> None:
-    texts = [JudgedScore(score=1.0, right=True)] * 50
+    texts = [ScoredVerdict(score=1.0, right=True)] * 50
     (point,) = estimate_thresholds([1.0] * 50, texts, [0.5])
     assert point.precision.low > 0.9 and point.recall.value == 1
 
@@ -101,9 +101,9 @@ def test_share_of_an_audit() -> None:
     assert share_interval(0, 0).high > 0.95
 
 
-def judged(score: float, right: int, wrong: int) -> list[JudgedScore]:
+def judged(score: float, right: int, wrong: int) -> list[ScoredVerdict]:
     verdicts = [True] * right + [False] * wrong
-    return [JudgedScore(score=score, right=verdict) for verdict in verdicts]
+    return [ScoredVerdict(score=score, right=verdict) for verdict in verdicts]
 
 
 def holds(estimate: Estimate, quantiles: Sequence[float], off: float) -> None:
@@ -123,7 +123,7 @@ def jeffreys(right: int, wrong: int) -> list[float]:
 def test_one_stratum_is_jeffreys_interval(right: int, wrong: int) -> None:
     (point,) = estimate_thresholds([0.7] * 100, judged(0.7, right, wrong), [0.5])
     holds(point.precision, jeffreys(right, wrong), off=0.03)
-    assert (point.kept, point.judged) == (100, right + wrong)
+    assert (point.kept, point.verdicts) == (100, right + wrong)
     assert point.recall == Estimate(value=1, low=1, high=1)
 
 
@@ -141,8 +141,8 @@ def test_strata_count_by_their_texts_and_not_by_their_verdicts() -> None:
     holds(everything.precision, numpy.quantile((low_right + high_right) / 1000, ends), off=0.01)
     assert high.precision.value == pytest.approx(0.9, abs=0.02)
     assert high.recall.value == pytest.approx(360 / 420, abs=0.02)
-    assert (high.kept, high.judged) == (400, 40)
-    assert (everything.kept, everything.judged) == (1000, 540)
+    assert (high.kept, high.verdicts) == (400, 40)
+    assert (everything.kept, everything.verdicts) == (1000, 540)
 
 
 def test_a_stratum_is_a_twentieth_of_the_texts() -> None:
@@ -168,7 +168,7 @@ def test_a_score_on_the_border_belongs_to_the_stratum_above() -> None:
 
 def test_a_threshold_above_all_scores_keeps_nothing() -> None:
     (point,) = estimate_thresholds([0.2, 0.4], judged(0.4, 1, 0), [0.9])
-    assert (point.kept, point.judged) == (0, 0)
+    assert (point.kept, point.verdicts) == (0, 0)
     assert point.precision == point.recall == Estimate(value=0, low=0, high=0)
 
 
@@ -178,10 +178,12 @@ def test_the_same_verdicts_give_the_same_figures() -> None:
     assert share_interval(3, 7) == share_interval(3, 7)
 
 
-def made(threshold: float, low: float, value: float = 0.95, kept: int = 1) -> Point:
+def made(threshold: float, low: float, value: float = 0.95, kept: int = 1) -> ThresholdEstimate:
     """A point of which only the precision matters."""
     share = Estimate(value=value, low=low, high=1.0)
-    return Point(threshold=threshold, kept=kept, judged=1, precision=share, recall=share)
+    return ThresholdEstimate(
+        threshold=threshold, kept=kept, verdicts=1, precision=share, recall=share
+    )
 
 
 def test_the_interval_promises_a_precision_and_not_its_middle() -> None:

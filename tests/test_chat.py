@@ -1,19 +1,17 @@
-"""Conversations become prompts that fit; answers come as the model writes them."""
+"""Conversations become prompts that fit."""
 
-import threading
 from types import SimpleNamespace
 
 import pytest
 
-from blip2core.chat import build_prompt, prompt_for, reply
+from blip2core.chat import build_prompt, prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.records import Conversation
-from tests.fakes import FakeFeatures, FakeGenerator
+from tests.fakes import FakeGenerator
 
 PLAIN = SimpleNamespace(question="Question: {question} Answer:", separator=". ")
 LINES = SimpleNamespace(question="Question: {question} Answer:", separator="\n")
-IMAGE = FakeFeatures(sizes=((112, 112),))
 TALK = Conversation().add("What animal is there?", "a dog").add("What colour is it?", "red")
 
 
@@ -83,19 +81,3 @@ def test_template_of_a_visitor_takes_the_place_of_the_models_own() -> None:
     own = SimpleNamespace(question="{question} {0} {question.__class__} ->", separator="\n")
     prompt = prompt_for(generator, Conversation(), "Where?", DecodeConfig(), own)
     assert prompt.text == "Where? {0} {question.__class__} ->"
-    list(reply(generator, IMAGE, Conversation(), "Where?", template=own))
-    assert generator.prompts == [prompt.text]
-
-
-def test_reply_streams_from_the_whole_prompt() -> None:
-    generator = FakeGenerator(answers={"Where is it?": "on the beach"})
-    answer = list(reply(generator, IMAGE, TALK, "Where is it?"))
-    assert answer == ["on", "on the", "on the beach"]
-    assert generator.prompts[-1].startswith("Question: What animal is there? Answer: a dog")
-
-
-def test_reply_passes_stop_on() -> None:
-    generator = FakeGenerator(answers={"Where is it?": "on the beach"})
-    stop = threading.Event()
-    stop.set()
-    assert list(reply(generator, IMAGE, TALK, "Where is it?", stop=stop)) == []

@@ -130,6 +130,15 @@ def test_every_module_says_what_it_is(package: str) -> None:
     assert silent == []
 
 
+def test_a_question_mark_does_not_end_the_sentence_of_a_module(tmp_path: Path) -> None:
+    sentence = runpy.run_path(str(ROOT / "docs" / "write_tree.py"))["sentence"]
+    file = tmp_path / "module.py"
+    file.write_text('"""Answers "what is it?" and "where?" in turn. The rest."""')
+    assert sentence(file) == 'Answers "what is it?" and "where?" in turn.'
+    file.write_text('"""The keys, and the help that ? opens. The rest."""')
+    assert sentence(file) == "The keys, and the help that ? opens."
+
+
 def test_folders_of_the_readme_are_there() -> None:
     tree = re.search(r"## The tree\n\n```\n(.*?)```", README, re.DOTALL)
     folder = ROOT

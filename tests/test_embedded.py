@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from blip2core.chat import reply
+from blip2core.chat import prompt_for
+from blip2core.config import DecodeConfig
 from blip2core.images import open_image
 from blip2core.models import Generator, ImageFeatures, Matcher, load_generator, load_matcher
 from blip2core.records import Conversation
@@ -40,7 +41,8 @@ def answers(generator: Generator, features: ImageFeatures) -> Iterator[bool]:
     for index, row in enumerate(ROWS):
         conversation = Conversation()
         for question, answer in row["dialogue"]:
-            *_, said = reply(generator, features[[index]], conversation, question)
+            prompt = prompt_for(generator, conversation, question, DecodeConfig())
+            *_, said = generator.stream(features[[index]], prompt.text)
             conversation = conversation.add(question, said)
             yield said.strip() == answer
 
@@ -64,7 +66,7 @@ def test_questions_in_a_row_are_answered(encoded: Encoded) -> None:
     generator, features = encoded
     right = list(answers(generator, features))
     assert sum(right) > (0.85 if generator.spec.name == "stickers-opt" else 0.6) * len(right)
-    assert generator.vision_calls == 1
+    assert generator.vision.calls == 1
 
 
 def test_matcher_finds_each_image_by_its_caption(matcher: Matcher) -> None:

@@ -5,6 +5,7 @@ every image, and an equality test on it would prove nothing.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +28,9 @@ from transformers import (
 )
 
 from blip2core.models import Generator, Matcher, ModelSpec
+from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.specs import Family, Kind
+from blip2core.models.stage1_files import read_stage1_state
 
 IMAGE_SIZE = 28
 """Pixels along each side of a tiny model's image."""
@@ -222,6 +225,16 @@ def retrieval(*, seed: int = 0, qformer_layers: int = 2) -> tuple[Any, Blip2Proc
     )
     processor = Blip2Processor(image_processor(), tokenizer)
     return _built(Blip2ForImageTextRetrieval, config, seed), processor
+
+
+def read_stage1(folder: Path) -> Stage1QFormer:
+    """Return the Q-Former of a folder that `write_stage1` wrote."""
+    state, decoder_token_id = read_stage1_state(folder)
+    return Stage1QFormer.from_retrieval(
+        Blip2ForImageTextRetrieval.from_pretrained(folder),
+        decoder_token_id=decoder_token_id,
+        stage1_state=state,
+    )
 
 
 def _blip_config() -> BlipConfig:

@@ -14,7 +14,7 @@ from app.chat.conversation import ChatTurn, StoredConversation, StoredKind
 from app.chat.image import ChatImage, image_from
 from app.chat.markdown import as_markdown
 from blip2core.errors import ConfigError, ImageError, IntakeError
-from blip2core.images import FORMATS
+from blip2core.images import IMAGE_FORMATS
 
 JSON_NAME, MARKDOWN_NAME = "conversation.json", "conversation.md"
 JSON_BYTES = 5_000_000
@@ -27,7 +27,7 @@ SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
 
 def pack(image: ChatImage, turns: tuple[ChatTurn, ...]) -> bytes:
     """Return a ZIP file with the whole conversation; questions without an answer are left out."""
-    formats = [name for name in FORMATS if name in Image.OPEN]
+    formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(image.data), formats=formats) as opened:
         kind = opened.format or "PNG"
     file = f"picture.{SUFFIXES.get(kind, kind.lower())}"

@@ -56,7 +56,7 @@ def feedback_on(session: ChatSession, turn: ChatTurn) -> AnswerFeedback:
 
 def feedback_store(database: Database) -> StoreFeedback:
     """Return a function that stores a rating in a database before it returns."""
-    from blip2core.storage.feedback import Opinion, add_feedback, drop_feedback
+    from blip2core.storage.feedback import NewRating, add_feedback, drop_feedback
 
     def store(feedback: AnswerFeedback) -> None:
         liked = feedback.liked
@@ -65,7 +65,7 @@ def feedback_store(database: Database) -> StoreFeedback:
                 lambda session: drop_feedback(session, client_event_id=feedback.event_id)
             )
             return
-        opinion = Opinion(
+        opinion = NewRating(
             client_event_id=feedback.event_id,
             liked=liked,
             reason=feedback.reason,

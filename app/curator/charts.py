@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import altair
 import pandas
 
-from blip2core.calibration import Point
+from blip2core.calibration import ThresholdEstimate
 
 BINS = 40
 """Slices of a histogram."""
@@ -79,7 +79,7 @@ def _stacked_bars(
 
 
 def precision_and_recall(
-    points: Sequence[Point], *, threshold: float
+    points: Sequence[ThresholdEstimate], *, threshold: float
 ) -> altair.LayerChart | altair.FacetChart:
     """Return a chart of precision and recall by threshold, with bands of their 95 % intervals."""
     rows = [

@@ -6,13 +6,19 @@ import streamlit as st
 
 from app.curator.charts import precision_and_recall
 from app.plurals import count_of
-from blip2core.calibration import Estimate, JudgedScore, Point, estimate_thresholds, threshold_for
+from blip2core.calibration import (
+    Estimate,
+    ScoredVerdict,
+    ThresholdEstimate,
+    estimate_thresholds,
+    threshold_for,
+)
 
 _CURVE_THRESHOLDS = tuple(step / 50 for step in range(51))
 """Thresholds at which the curves are computed."""
 
 
-def draw_quality(scores: list[float], verdicts: list[JudgedScore], threshold: float) -> None:
+def draw_quality(scores: list[float], verdicts: list[ScoredVerdict], threshold: float) -> None:
     """Draw precision and recall, estimated from the verdicts so far."""
     if not verdicts:
         st.info(
@@ -38,17 +44,17 @@ def draw_quality(scores: list[float], verdicts: list[JudgedScore], threshold: fl
         )
     st.caption(
         f"95 % intervals, from {count_of(len(verdicts), 'verdict')} "
-        f"({here.judged:,} above the threshold); verdicts from everywhere, "
+        f"({here.verdicts:,} above the threshold); verdicts from everywhere, "
         "not only from the doubtful middle, make them narrower."
     )
-    if here.judged == len(verdicts):
+    if here.verdicts == len(verdicts):
         st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
     st.altair_chart(precision_and_recall(curve, threshold=threshold))
     wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
     st.write(advice(threshold_for(curve, wanted), wanted))
 
 
-def advice(point: Point | None, wanted: float) -> str:
+def advice(point: ThresholdEstimate | None, wanted: float) -> str:
     """Return in words the lowest threshold whose precision is at least `wanted` with certainty."""
     if point is None:
         return f"No threshold surely gives a precision of {wanted:.0%} yet: judge more texts."

@@ -18,7 +18,7 @@ from app.inference.pool import ModelPair
 from blip2core.capfilt import decide
 from blip2core.config import CaptionConfig, FilterConfig
 from blip2core.errors import ConfigError, ImageError
-from blip2core.records import Candidate, Decision, JudgedText, Scored, TextVerdict
+from blip2core.records import Candidate, Decision, ReviewedText, Scored, TextVerdict
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -35,7 +35,7 @@ class ImageCard:
     """A clean image file."""
     sha256: str
     thumbnail: str
-    texts: tuple[JudgedText, ...] = ()
+    texts: tuple[ReviewedText, ...] = ()
     features: ImageFeatures | None = None
     """Features that the matcher reads; None until an edited text has to be scored."""
 
@@ -121,7 +121,7 @@ class CapFiltSession:
         return accepted
 
 
-def text_of(card: ImageCard, number: object) -> JudgedText:
+def text_of(card: ImageCard, number: object) -> ReviewedText:
     """Return the text with a number that a browser sent. Raises ConfigError where there is none."""
     for text in card.texts:
         if text.number == number:
@@ -129,13 +129,13 @@ def text_of(card: ImageCard, number: object) -> JudgedText:
     raise ConfigError("This text is not here any more.")
 
 
-def with_text(card: ImageCard, text: JudgedText) -> ImageCard:
+def with_text(card: ImageCard, text: ReviewedText) -> ImageCard:
     """Return the card with one text changed, or added."""
     others = [one for one in card.texts if one.number != text.number]
     return replace(card, texts=tuple(sorted([*others, text], key=lambda one: one.number)))
 
 
-def filtered_texts(card: ImageCard, rules: FilterConfig) -> list[tuple[JudgedText, Decision]]:
+def filtered_texts(card: ImageCard, rules: FilterConfig) -> list[tuple[ReviewedText, Decision]]:
     """Return the texts with the filter's decisions; kept ones first, then by ITM."""
     decisions = decide([text.scored for text in card.texts], rules)
     pairs = list(zip(card.texts, decisions, strict=True))

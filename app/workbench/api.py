@@ -24,12 +24,11 @@ from app.workbench.events import MODEL_QUEUE
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.match_tab.tab import texts_from
 from app.workbench.widgets.caption_rows import caption_record
-from blip2core.config import DecodeConfig
+from blip2core.config import DecodeConfig, DecodingMode
 from blip2core.errors import TextError
 from blip2core.images import open_image
 from blip2core.records import Conversation
 
-DecodingMode = Literal["greedy", "sample", "beam"]
 MapMethod = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
 """The names of `blip2core.explain.METHODS`, which loads torch and is not imported here."""
 

@@ -1,4 +1,4 @@
-"""The captioner: from encoded images to candidate texts."""
+"""The captioner: candidate texts for encoded images."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def write_captions(
     *,
     stop: Event | None = None,
 ) -> list[list[Candidate]]:
-    """Up to `config.num` different texts for each of B images, from one pass over the prompt.
+    """Write up to `config.num` different texts for each of B images, in one pass over the prompt.
 
     Empty texts are left out, and of texts that differ only in case, punctuation and spaces the
     first stays. `hashes` are those of the images: with the seed they decide what is drawn, so a
@@ -44,7 +44,7 @@ def image_seed(seed: int, key: str) -> int:
 
 
 def _different(prompt: str | None, texts: Sequence[str]) -> list[Candidate]:
-    """Texts with the beginning they continue."""
+    """Return the different texts, each with the beginning it continues."""
     unique: dict[str, str] = {}
     for text in map(clean_text, texts):
         if text:

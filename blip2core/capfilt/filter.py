@@ -1,4 +1,7 @@
-"""Which texts of an image are kept. Pure: scores and rules in, decisions out, no model."""
+"""The filter: which texts of an image are kept.
+
+Pure functions: scores and rules in, decisions out, no model.
+"""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +15,9 @@ Reasons = dict[int, str]
 
 
 def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
-    """A decision for each text of one image, in their order. All of them, some or none are kept.
+    """Return a decision for each text of one image, in their order; all, some or none are kept.
 
-    Web and written texts are judged alike. Duplicates and texts of a wrong length are no rivals
+    Web and written texts are treated alike. Duplicates and texts of a wrong length are no rivals
     of the others; texts below the threshold are.
     """
     values = [text.itm if rules.head == "itm" else text.itc for text in scored]
@@ -51,7 +54,7 @@ def _wrong_length(scored: Sequence[Scored], rules: FilterConfig) -> Reasons:
 
 
 def _duplicates(scored: Sequence[Scored], values: Sequence[float], rest: list[int]) -> Reasons:
-    """All but the best of each set of equal texts; the first where scores are equal."""
+    """Return all but the best of each set of equal texts; the first where scores are equal."""
     best: dict[str, int] = {}
     reasons = {}
     for position in rest:
@@ -122,7 +125,7 @@ def _count(words: int) -> str:
 
 
 def _numbers(value: float, limit: float) -> tuple[str, str]:
-    """Both with two decimals, or with as many as it takes to tell them apart."""
+    """Format both numbers with two decimals, or with as many as it takes to tell them apart."""
     for digits in range(2, 9):
         texts = f"{value:.{digits}f}", f"{limit:.{digits}f}"
         if value == limit or texts[0] != texts[1]:

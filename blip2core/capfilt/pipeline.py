@@ -1,4 +1,4 @@
-"""From image files and web texts to scored texts: decoded by threads, judged in batches.
+"""CapFilt over image files and web texts: decoded by threads, captioned and scored in batches.
 
 Memory does not grow with the number of images: inputs are read as they are needed, a bounded
 number is decoded ahead, and each result is handed over before the next batch is begun.
@@ -27,9 +27,9 @@ from blip2core.models import Generator, Matcher
 from blip2core.models.vision import VisionEncoder
 from blip2core.records import Candidate, Problem, Scored
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
-BATCH = 32
+_BATCH = 32
 """Images that go through the models together."""
 WORKERS = 4
 """Threads that decode and resize image files."""
@@ -71,7 +71,7 @@ class CapFilt:
     generator: Generator | None = None
     """None: nothing is written, only the texts there are get scored."""
     captions: CaptionConfig = CaptionConfig()
-    batch: int = BATCH
+    batch: int = _BATCH
     workers: int = WORKERS
 
     @property
@@ -93,7 +93,7 @@ class _Ready:
 def judge(
     tasks: Iterable[Task], models: CapFilt, *, stop: Event | None = None
 ) -> Yielding[Judged, None, None]:
-    """A result for each task, in their order.
+    """Yield a result for each task, in their order.
 
     A file that is no image, or an image on which a model fails, becomes a problem; the others
     go on. `tasks` is read by this thread only as far as results are taken. After `stop` is set
@@ -118,20 +118,22 @@ def judge(
 
 
 def _prepare(task: Task, models: CapFilt) -> _Ready:
-    """In a worker thread: file -> pixels. Small, however large the image is."""
+    """Decode a file and return its pixels, small however large the image is; runs in a worker
+    thread.
+    """
     try:
         image = open_image(task.data)
         pixels = tuple(encoder.prepare([image]) for encoder in _encoders(models))
     except ImageError as error:
         return _Ready(task, problem=Problem(name=task.name, reason=str(error)))
     except Exception as error:  # one hostile file must not end a run
-        logger.warning("An image failed unexpectedly.", exc_info=True)
+        log.warning("An image failed unexpectedly.", exc_info=True)
         return _Ready(task, problem=_unexpected(task, error))
     return _Ready(task, pixels)
 
 
 def _encoders(models: CapFilt) -> list[VisionEncoder]:
-    """The captioner's image encoder, then the matcher's where it is another one."""
+    """Return the captioner's image encoder, then the matcher's where it is another one."""
     generator, matcher = models.generator, models.matcher
     if generator is None or models.shared:
         return [matcher.vision]
@@ -139,7 +141,9 @@ def _encoders(models: CapFilt) -> list[VisionEncoder]:
 
 
 def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:
-    """A batch; where a model fails, its halves, down to the one image that is to blame."""
+    """Process a batch; where a model fails, its halves,
+    down to the one image that makes it fail.
+    """
     if not ready:
         return []
     try:
@@ -147,7 +151,7 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
     except Exception as error:
         if len(ready) == 1:
             task = ready[0].task
-            logger.warning("A model failed on an image.", exc_info=True)
+            log.warning("A model failed on an image.", exc_info=True)
             return [Judged(task=task, problem=_unexpected(task, error))]
     middle = len(ready) // 2
     return _safely(ready[:middle], models, stop) + _safely(ready[middle:], models, stop)

@@ -1,4 +1,4 @@
-"""Work done ahead by threads, in order and never too far. No torch here."""
+"""A bounded, ordered prefetch by threads. No torch here."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ Made = TypeVar("Made")
 def ahead(
     given: Iterable[Given], make: Callable[[Given], Made], workers: int, number: int
 ) -> Yielding[Made, None, None]:
-    """`make` of each, in order, by threads that are at most `number` ahead of who takes them."""
+    """Yield `make` of each, in order, made by threads that are at most `number` results ahead."""
     source = iter(given)
     pending: deque[Future[Made]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:

@@ -1,18 +1,18 @@
-"""The scorer: how well texts of any source fit their images, all judged alike."""
+"""The scorer: how well texts of any source match their images, by the same model for all."""
 
 from collections.abc import Sequence
 
 from blip2core.errors import ModelError
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
-from blip2core.models.matcher import CHUNK
+from blip2core.models.matcher import ROWS_PER_PASS
 from blip2core.records import Candidate, Scored, ScorerIdentity
 
 
 def score(
     matcher: Matcher, features: ImageFeatures, texts: Sequence[Sequence[Candidate]]
 ) -> list[list[Scored]]:
-    """ITM and ITC of each text with its image, in batches across images and texts.
+    """Return ITM and ITC of each text with its image, computed in batches across images and texts.
 
     Takes the features of B images, from a generator's pass where the image encoder is shared,
     and B lists of texts; returns B lists in the same order.
@@ -24,8 +24,8 @@ def score(
     if not pairs:
         return found
     images = matcher.embed_images(features)  # (B, Q, E)
-    for start in range(0, len(pairs), CHUNK):
-        part = pairs[start : start + CHUNK]
+    for start in range(0, len(pairs), ROWS_PER_PASS):
+        part = pairs[start : start + ROWS_PER_PASS]
         rows = [row for row, _ in part]
         words = [candidate.text for _, candidate in part]
         embedded = matcher.embed_texts(words)  # (N, E)
@@ -48,7 +48,7 @@ def score(
 
 
 def scorer_identity(matcher: Matcher) -> ScorerIdentity:
-    """Everything that decides this matcher's scores besides image and text."""
+    """Return everything that determines this matcher's scores besides image and text."""
     return ScorerIdentity(
         model=matcher.spec.name,
         revision=revision_of(matcher),

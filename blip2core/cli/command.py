@@ -1,4 +1,4 @@
-"""The command with all its groups, and what becomes of errors."""
+"""The command with all its groups, and how errors are shown."""
 
 import os
 import sys

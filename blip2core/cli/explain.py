@@ -1,4 +1,4 @@
-"""The command that shows where a matcher looked."""
+"""The command that shows the heat maps of a matcher."""
 
 from pathlib import Path
 from typing import Annotated

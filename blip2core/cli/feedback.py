@@ -1,4 +1,4 @@
-"""The command that writes what visitors think of answers: feedback."""
+"""The command that writes visitors' ratings of answers: feedback."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Commands that look at named: caption, ask, match, retrieve."""
+"""Commands that run a model on images: caption, ask, match, retrieve."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from blip2core.cli.options import (
     AsJson,
-    DecodingMode,
+    DecodingOption,
     Device,
     GeneratorName,
     ImageNames,
@@ -27,7 +27,7 @@ inference_commands = typer.Typer()
 def caption(
     images: ImageNames,
     num: Annotated[int, typer.Option(help="Captions of each image.")] = 1,
-    mode: DecodingMode = "greedy",
+    mode: DecodingOption = "greedy",
     prompt: Annotated[str | None, typer.Option(help="How the caption shall begin.")] = None,
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
@@ -54,7 +54,7 @@ def ask_image(
     questions: Annotated[
         list[str], typer.Argument(metavar="QUESTION...", help="Several make a conversation.")
     ],
-    mode: DecodingMode = "greedy",
+    mode: DecodingOption = "greedy",
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
     model: GeneratorName = "stickers-opt",

@@ -1,8 +1,10 @@
 """Arguments and options that several commands have."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from blip2core.config import DecodingMode
 
 ImageNames = Annotated[
     list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")
@@ -14,9 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per result
 GeneratorName = Annotated[str, typer.Option("--model", help="A name of `blip2 models`.")]
 MatcherName = GeneratorName
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
-DecodingMode = Annotated[
-    Literal["greedy", "sample", "beam"], typer.Option(help="How words are chosen.")
-]
+DecodingOption = Annotated[DecodingMode, typer.Option(help="How words are chosen.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same text; sample only.")]
 MaxTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest text, in tokens.")]
 DatabaseUrl = Annotated[

@@ -1,4 +1,4 @@
-"""What commands read and write: images that are named, and results line by line."""
+"""Inputs and outputs of commands: images given by name, and results line by line."""
 
 import json
 import sys

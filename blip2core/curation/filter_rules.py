@@ -1,4 +1,4 @@
-"""From stored scores to decisions, by rules that may change at any time: no model is needed."""
+"""Decisions from stored scores, by rules that may change at any time; no model is needed."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +17,7 @@ from blip2core.storage.schema import AuditItem, Batch, Dataset
 from blip2core.storage.scored_items import scored_items
 
 AUDIT = 50
-"""Items of a batch that people look at afterwards, if nothing else is said."""
+"""Default size of the audit sample of a batch, in items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class AppliedRules:
     batch_id: int
     decisions: int
     audit: tuple[int, ...]
-    """Items drawn at random, to be looked at by people."""
+    """Size of the audit sample, drawn at random for people to review."""
 
 
 def rules_of(dataset: Dataset) -> FilterConfig:
@@ -68,7 +68,9 @@ def set_rules(database: Database, *, dataset_id: int, rules: FilterConfig) -> Pr
 def decided_items(
     session: Session, *, dataset_id: int, rules: FilterConfig
 ) -> Iterator[tuple[int, list[tuple[int, Decision]]]]:
-    """(item, [(caption, decision)]) of each undecided item with scored texts, page by page."""
+    """Yield (item, [(caption, decision)]) of each undecided item with scored texts,
+    page by page.
+    """
     last = 0
     while page := scored_items(session, dataset_id=dataset_id, after=last):
         last = page[-1].item_id

@@ -1,4 +1,4 @@
-"""What intake reads becomes images in the store and items in a dataset. No torch here."""
+"""Import what intake reads: images into the store, items into a dataset. No torch here."""
 
 from collections.abc import Generator as Yielding
 from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ def _create(
 
 
 def _check(one: WebImage | Problem, limits: Limits | None) -> _Checked:
-    """In a worker thread: decode, hash, and cut off what is not the image."""
+    """Decode and hash an image and cut off what is not the image; runs in a worker thread."""
     if isinstance(one, Problem):
         return _Checked(None, problem=one)
     bare = replace(one, data=b"")

@@ -1,4 +1,4 @@
-"""A run with its signs of life, and what becomes of it when it is stopped, fails or ends."""
+"""A run with its heartbeat, and how it ends when it is stopped, fails or is done."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from blip2core.storage import Database
 from blip2core.storage.runs import finish_run, heartbeat, start_run
 
 BEAT_SECONDS = 10.0
-"""Between two signs of life; also how soon somebody's wish to pause or cancel is heard."""
+"""Seconds between two heartbeats; also the longest delay of a request to pause or cancel."""
 Request = Literal["", "pause", "cancel"]
 Status = Literal["done", "failed", "cancelled", "paused"]
 
 
 class Pulse:
-    """Tells the runs table that a run lives, and hears what it is asked to do."""
+    """Writes the heartbeat of a run, and reads requests to pause or cancel it."""
 
     def __init__(self, database: Database, run_id: int, stop: Event, seconds: float) -> None:
         self.database, self.run_id, self.stop = database, run_id, stop
@@ -80,7 +80,7 @@ def running(
 
 
 def code_version() -> str:
-    """Of this project, for the record of a run."""
+    """Return the version of this project, for the record of a run."""
     try:
         return f"blip2-studio {version('blip2-studio')}"
     except PackageNotFoundError:  # run from its folder, not installed

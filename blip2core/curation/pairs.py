@@ -1,4 +1,4 @@
-"""Pairs that were judged outside the review queue, as on the workbench, put into the database."""
+"""Store pairs that were decided outside the review queue, as on the workbench."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +9,7 @@ from blip2core.config import CaptionConfig
 from blip2core.curation.imports import import_images
 from blip2core.curation.jobs import code_version
 from blip2core.errors import StorageError
-from blip2core.records import JudgedText, ScorerIdentity, WebImage
+from blip2core.records import ReviewedText, ScorerIdentity, WebImage
 from blip2core.storage import Database
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.datasets import find_dataset
@@ -18,11 +18,11 @@ from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run, finish_run, start_run
 
 BY_HAND = {"in": "workbench"}
-"""Among the parameters of a run: it was done on the page, and no worker goes on with it."""
+"""Parameter of a run that was done on the page, so that no worker resumes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedImage:
+class ReviewedImage:
     """One image and all its texts."""
 
     name: str
@@ -31,7 +31,7 @@ class JudgedImage:
     """A clean image file, as `blip2core.intake.check_image` gives it."""
     sha256: str
     """Of `data`, 64 hex digits."""
-    texts: tuple[JudgedText, ...]
+    texts: tuple[ReviewedText, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +59,19 @@ class StoredPairs:
 
 def store_pairs(
     database: Database,
-    images: Sequence[JudgedImage],
+    images: Sequence[ReviewedImage],
     origin: PairOrigin,
     *,
     dataset: str,
     annotator: str,
     run_id: int | None = None,
 ) -> StoredPairs:
-    """Store images of which texts were judged, with all their texts, scores and verdicts.
+    """Store images of which texts were reviewed, with all their texts, scores and verdicts.
 
     Images are imported first. All the rest is one unit: where it fails, nothing of it is stored.
     A run that could be seen before it is done would be taken for one whose process was killed,
     and a worker in the background would caption the whole dataset for it. Doing it twice with the
-    same `run_id` changes nothing. Raises StorageError where nothing was judged, the dataset has no
+    same `run_id` changes nothing. Raises StorageError where nothing was decided, the dataset has no
     name, or an image is refused.
     """
     images = [image for image in images if any(text.verdict for text in image.texts)]
@@ -99,7 +99,7 @@ def store_pairs(
     )
 
 
-def _import(database: Database, dataset: str, images: Sequence[JudgedImage]) -> list[int]:
+def _import(database: Database, dataset: str, images: Sequence[ReviewedImage]) -> list[int]:
     """Return the number of the item of each image."""
     inputs = []
     for image in images:
@@ -133,7 +133,7 @@ def _finished_run(session: Session, origin: PairOrigin, dataset: str) -> int:
 
 def _store(
     session: Session,
-    image: JudgedImage,
+    image: ReviewedImage,
     item_id: int,
     run_id: int,
     scorer: ScorerIdentity,

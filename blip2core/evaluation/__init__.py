@@ -1,4 +1,4 @@
-"""How good a model is on sticker scenes that no training saw."""
+"""Evaluation of models on sticker scenes of the test split."""
 
 from blip2core.evaluation.report import table
 from blip2core.evaluation.suite import TASKS, evaluate

@@ -1,4 +1,4 @@
-"""Pointing game for what a generator wrote: where the tokens of its captions came from.
+"""Pointing game for generated captions: the image regions that their noun tokens depend on.
 
 Each token that is a noun of a group in the scene points by its own map; a hit is a peak inside the
 box of any sticker of that group. Right and wrong captions count alike, as far as they name what is
@@ -14,8 +14,8 @@ from blip2core.stickers.captions import noun_of
 
 
 def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
-    """Hit rate of the nouns with its 95 % interval, and of chance; `picture_share` is the mean
-    part of a noun's attention that lay on the image rather than on words.
+    """Return the hit rate of the nouns with its 95 % interval, and that of chance; `picture_share`
+    is the mean part of a noun's attention that was on the image rather than on words.
     """
     hits: list[bool] = []
     areas: list[float] = []
@@ -46,7 +46,7 @@ def measure_answers(generator: Generator, gallery: Gallery) -> Figures:
 
 
 def _captions(generator: Generator, gallery: Gallery) -> list[Generated]:
-    """The greedy caption of each image."""
+    """Return the greedy caption of each image."""
     captions: list[Generated] = []
     for start in range(0, len(gallery.scenes), BATCH):
         part = gallery.features[start : start + BATCH]

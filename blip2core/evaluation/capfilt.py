@@ -1,4 +1,4 @@
-"""CapFilt on images whose truth is known: what the filter keeps, and what the captioner writes.
+"""CapFilt on images with known truth: what the filter keeps, and what the captioner writes.
 
 After Tables 2 and 4 of the BLIP paper (2201.12086), which report a model trained on the outcome;
 here the outcome itself is judged, because every fact of a sticker image is known.
@@ -15,7 +15,7 @@ from blip2core.config import BLIP2_RANKING, CaptionConfig, DecodeConfig, FilterC
 from blip2core.evaluation.captions import is_exact, is_true
 from blip2core.evaluation.gallery import BATCH, Figures, mean
 from blip2core.evaluation.matching import area_under_roc
-from blip2core.evaluation.stage1_writer import Stage1Writer
+from blip2core.evaluation.stage1_captioner import Stage1Captioner
 from blip2core.evaluation.web_gallery import WebGallery
 from blip2core.models import Generator, ImageFeatures, Matcher
 from blip2core.records import Candidate, Scored
@@ -23,42 +23,45 @@ from blip2core.stickers.captions import parse
 from blip2core.stickers.scene import Scene
 
 Value = TypeVar("Value")
-Listed = list[list[Scored]]
+ScoredTexts = list[list[Scored]]
 """Scored texts of each image."""
-Write = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
+CaptionFunction = Callable[[ImageFeatures, list[str]], list[list[Candidate]]]
 """Features of some images and a name for each -> texts."""
 
 RULES = FilterConfig()
 """The paper's: ITM of at least 0.5."""
 ONE_WORD = ("wrong object", "wrong count or colour")
 NUCLEUS = CaptionConfig(num=1, decode=DecodeConfig(mode="sample", seed=0, max_new_tokens=48))
-WAYS: dict[str, CaptionConfig] = {
+DECODING_MODES: dict[str, CaptionConfig] = {
     "nucleus": NUCLEUS,
     "beam": CaptionConfig(num=1, decode=DecodeConfig(mode="beam", beams=3, max_new_tokens=48)),
     "greedy": CaptionConfig(num=1, decode=DecodeConfig(max_new_tokens=48)),
 }
 """How the captioner writes; the paper compares the first two."""
-SEVERAL = CaptionConfig(num=5, decode=NUCLEUS.decode)
+FIVE_CAPTIONS = CaptionConfig(num=5, decode=NUCLEUS.decode)
 
 
 def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> Figures:
-    """All of the below, from one pass of the image encoder over the images."""
+    """Return all figures of this module, with each image encoded once."""
     beside = _score_all(matcher, web, lambda _, names: _web_texts(web, names))
     written = {
-        way: _score_all(matcher, web, _writer(generator, config)) for way, config in WAYS.items()
+        way: _score_all(matcher, web, _writer(generator, config))
+        for way, config in DECODING_MODES.items()
     }
-    several = _score_all(matcher, web, _writer(generator, SEVERAL))
+    several = _score_all(matcher, web, _writer(generator, FIVE_CAPTIONS))
     scenes = web.gallery.scenes
     return {
         "web": measure_web_texts(web, beside),
-        "synthetic": {way: measure_written(scenes, listed) for way, listed in written.items()},
-        "arrangements": measure_arrangements(generator, matcher, web, written["nucleus"]),
-        "sets": measure_sets(web, beside, written, several),
+        "synthetic": {
+            way: measure_synthetic_texts(scenes, listed) for way, listed in written.items()
+        },
+        "arrangements": measure_weight_sharing(generator, matcher, web, written["nucleus"]),
+        "sets": measure_datasets(web, beside, written, several),
     }
 
 
-def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
-    """The filter on the texts that stand beside the images, by kind of noise.
+def measure_web_texts(web: WebGallery, beside: ScoredTexts) -> Figures:
+    """Measure the filter on the texts beside the images, by kind of noise.
 
     recall: right texts that are kept. precision: kept texts that are right; by kind, as if all
     wrong texts were of that one kind. The areas under ROC compare right texts, junk around them or
@@ -99,10 +102,10 @@ def measure_web_texts(web: WebGallery, beside: Listed) -> Figures:
     }
 
 
-def measure_written(
-    scenes: Sequence[Scene], listed: Listed, rules: FilterConfig = RULES
+def measure_synthetic_texts(
+    scenes: Sequence[Scene], listed: ScoredTexts, rules: FilterConfig = RULES
 ) -> Figures:
-    """Written texts before and after the filter.
+    """Measure written texts before and after the filter.
 
     right: all that is said is true. exact: and all there is, is said. rejected: what BLIP's tables
     call the noise ratio. wrong_kept: wrong texts that the filter lets pass. auc: right texts
@@ -131,10 +134,10 @@ def measure_written(
     }
 
 
-def measure_arrangements(
-    generator: Generator, matcher: Matcher, web: WebGallery, written: Listed
+def measure_weight_sharing(
+    generator: Generator, matcher: Matcher, web: WebGallery, written: ScoredTexts
 ) -> Figures:
-    """Captioner and filter with weights of their own, and two ways of sharing them.
+    """Compare a captioner and a filter with separate weights with two ways of sharing weights.
 
     separate: the language model writes, the stage-1 model filters. own likelihood: the same texts,
     filtered by what the captioner itself thinks of them, as many rejected. one Q-Former: the
@@ -148,17 +151,18 @@ def measure_arrangements(
     own = FilterConfig(threshold=order[min(sum(rejected), len(order) - 1)])
     shared = _score_all(matcher, web, _shared(matcher))
     return {
-        "separate": measure_written(scenes, written),
-        "own likelihood": measure_written(scenes, likely, own),
-        "one Q-Former": measure_written(scenes, shared),
+        "separate": measure_synthetic_texts(scenes, written),
+        "own likelihood": measure_synthetic_texts(scenes, likely, own),
+        "one Q-Former": measure_synthetic_texts(scenes, shared),
     }
 
 
-def measure_sets(
-    web: WebGallery, beside: Listed, written: dict[str, Listed], several: Listed
+def measure_datasets(
+    web: WebGallery, beside: ScoredTexts, written: dict[str, ScoredTexts], several: ScoredTexts
 ) -> Figures:
-    """The data set that each way of bootstrapping gives: texts, share that is right, and images
-    with at least one text. BLIP-2's variant ranks five written texts and the web text by ITC.
+    """Return, for each way of bootstrapping, the dataset it gives: texts, share that is right, and
+    images with at least one text. BLIP-2's variant ranks five written texts and the web text by
+    ITC.
     """
     figures: dict[str, Figures] = {
         "web": _set(web, beside, None),
@@ -173,7 +177,7 @@ def measure_sets(
     return figures
 
 
-def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures:
+def _set(web: WebGallery, listed: ScoredTexts, rules: FilterConfig | None) -> Figures:
     rules = rules or FilterConfig(threshold=None, drop_duplicates=False)
     right, images = [], 0
     for scene, text, texts in zip(web.gallery.scenes, web.texts, listed, strict=True):
@@ -183,9 +187,9 @@ def _set(web: WebGallery, listed: Listed, rules: FilterConfig | None) -> Figures
     return {"texts": len(right), "right": _mean(right), "pictures": images}
 
 
-def _score_all(matcher: Matcher, web: WebGallery, write: Write) -> Listed:
+def _score_all(matcher: Matcher, web: WebGallery, write: CaptionFunction) -> ScoredTexts:
     """Write and score, in batches, on features that are there already."""
-    listed: Listed = []
+    listed: ScoredTexts = []
     features = web.gallery.features
     for start in range(0, len(features), BATCH):
         rows = range(start, min(start + BATCH, len(features)))
@@ -194,12 +198,12 @@ def _score_all(matcher: Matcher, web: WebGallery, write: Write) -> Listed:
     return listed
 
 
-def _writer(generator: Generator, config: CaptionConfig) -> Write:
+def _writer(generator: Generator, config: CaptionConfig) -> CaptionFunction:
     return lambda features, names: write_captions(generator, features, names, config)
 
 
-def _shared(matcher: Matcher) -> Write:
-    writer = Stage1Writer(matcher)
+def _shared(matcher: Matcher) -> CaptionFunction:
+    writer = Stage1Captioner(matcher)
 
     def write(features: ImageFeatures, names: list[str]) -> list[list[Candidate]]:
         texts = writer.write(features, seeds=[image_seed(0, name) for name in names])
@@ -213,13 +217,15 @@ def _web_texts(web: WebGallery, names: Sequence[str]) -> list[list[Candidate]]:
     return [[Candidate(text=text, source="web")] if text.strip() else [] for text in texts]
 
 
-def _together(first: Listed, second: Listed) -> Listed:
+def _together(first: ScoredTexts, second: ScoredTexts) -> ScoredTexts:
     return [[*one, *other] for one, other in zip(first, second, strict=True)]
 
 
-def _by_likelihood(generator: Generator, web: WebGallery, written: Listed) -> Listed:
-    """The same nucleus texts, scored by their mean probability per token under the captioner."""
-    listed: Listed = []
+def _by_likelihood(generator: Generator, web: WebGallery, written: ScoredTexts) -> ScoredTexts:
+    """Return the same nucleus texts, scored by their mean probability per token under the
+    captioner.
+    """
+    listed: ScoredTexts = []
     for start in range(0, len(written), BATCH):
         rows = range(start, min(start + BATCH, len(written)))
         texts = generator.caption(

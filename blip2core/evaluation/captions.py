@@ -1,4 +1,4 @@
-"""Captions: whether they name what is there, and whether a caption with a given beginning is true.
+"""Captions: F1 of the things they name, and truth of captions with a given beginning.
 
 Texts are read back into claims with `stickers.captions.parse`.
 """
@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
-from blip2core.evaluation.gallery import Figures, Gallery, mean, write_all
+from blip2core.evaluation.gallery import Figures, Gallery, generate_texts, mean
 from blip2core.models import Generator
 from blip2core.stickers.captions import Claim, Meaning, parse
 from blip2core.stickers.scene import Group, Scene
@@ -20,14 +20,15 @@ PROMPTS: tuple[str, ...] = ("there are", "a photo of", "next to")
 
 
 def measure_captions(generator: Generator, gallery: Gallery) -> Figures:
-    """Greedy captions with no beginning given (noun F1, group F1, place), and with one (prompted).
+    """Measure greedy captions written from no beginning (noun F1, group F1, place) and from one
+    (prompted).
 
     F1 is micro-averaged: hits are summed over all scenes first. A noun that a caption says twice
     is one hit and one mistake. A group is right with its noun, colour and count.
     """
     count = len(gallery.scenes)
     prompts = [generator.spec.template.caption] * count
-    texts = write_all(generator, gallery.features, range(count), prompts)
+    texts = generate_texts(generator, gallery.features, range(count), prompts)
     pairs = list(zip(gallery.scenes, map(parse, texts), strict=True))
     return {
         "noun_f1": f1((_nouns(meaning.claims), _nouns(scene.groups)) for scene, meaning in pairs),
@@ -51,13 +52,13 @@ def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
         asked = [
             (index, *begun)
             for index, scene in enumerate(gallery.scenes)
-            if (begun := begin(scene, kind)) is not None
+            if (begun := caption_beginning(scene, kind)) is not None
         ]
         if not asked:
             continue
         images = [index for index, _, _ in asked]
         prompts = [prompt for _, prompt, _ in asked]
-        texts = write_all(generator, gallery.features, images, prompts)
+        texts = generate_texts(generator, gallery.features, images, prompts)
         right[kind] = mean(
             is_true(f"{prompt} {text}", gallery.scenes[index], anchor)
             for (index, prompt, anchor), text in zip(asked, texts, strict=True)
@@ -65,8 +66,10 @@ def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
     return {"right": mean(right.values()), "by_prompt": right}
 
 
-def begin(scene: Scene, kind: str) -> tuple[str, str | None] | None:
-    """A beginning of one of `PROMPTS` and the noun it names; None where the scene allows none."""
+def caption_beginning(scene: Scene, kind: str) -> tuple[str, str | None] | None:
+    """Return one of `PROMPTS` for a scene and the noun it names;
+    None where the scene allows none.
+    """
     if kind == "a photo of":
         return kind, None
     if kind == "there are":
@@ -79,7 +82,9 @@ def begin(scene: Scene, kind: str) -> tuple[str, str | None] | None:
 
 
 def is_true(text: str, scene: Scene, anchor: str | None = None) -> bool:
-    """Whether a caption claims something beside its anchor, nothing false and nothing twice."""
+    """Return whether a caption claims something beside its anchor,
+    nothing false and nothing twice.
+    """
     meaning = parse(text)
     nouns = [claim.noun for claim in meaning.claims]
     return (
@@ -91,12 +96,14 @@ def is_true(text: str, scene: Scene, anchor: str | None = None) -> bool:
 
 
 def is_exact(meaning: Meaning, scene: Scene) -> bool:
-    """Whether a caption claims every group, the place, and no more."""
+    """Return whether a caption claims every group, the place, and no more."""
     return meaning.place == scene.place and _whole(meaning.claims) == _whole(scene.groups)
 
 
 def f1(pairs: Iterable[tuple[Bag, Bag]]) -> float:
-    """Harmonic mean of precision and recall over (found, true) bags, hits summed first."""
+    """Return the harmonic mean of precision and recall over (found, true) bags,
+    hits summed first.
+    """
     hits = total = 0
     for found, true in pairs:
         hits += (found & true).total()

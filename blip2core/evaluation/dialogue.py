@@ -4,18 +4,19 @@ import random
 from collections import defaultdict
 
 from blip2core.chat import prompt_for
-from blip2core.evaluation.gallery import DECODE, Figures, Gallery, mean, write_all
+from blip2core.evaluation.gallery import DECODE, Figures, Gallery, generate_texts, mean
 from blip2core.evaluation.vqa import is_right
 from blip2core.models import Generator
 from blip2core.records import Conversation
 from blip2core.stickers.questions import dialogue
 
-SHORTEST, LONGEST = 2, 4
+_SHORTEST, _LONGEST = 2, 4
 """Turns."""
 
 
 def measure_dialogue(generator: Generator, gallery: Gallery) -> Figures:
-    """Accuracy of the first turn and of turns 2 to 4; those also by turn and by kind of question.
+    """Return the accuracy of the first turn and of turns 2 to 4; those also by turn and kind of
+    question.
 
     The prompt holds the model's own earlier answers, right or wrong.
     """
@@ -23,21 +24,21 @@ def measure_dialogue(generator: Generator, gallery: Gallery) -> Figures:
         dialogue(
             scene,
             random.Random(f"dialogue {scene.seed}"),
-            SHORTEST + index % (LONGEST - SHORTEST + 1),
+            _SHORTEST + index % (_LONGEST - _SHORTEST + 1),
         )
         for index, scene in enumerate(gallery.scenes)
     ]
     talks = [Conversation()] * len(dialogues)
     by_turn: dict[str, list[bool]] = defaultdict(list)
     by_kind: dict[str, list[bool]] = defaultdict(list)
-    for turn in range(LONGEST):
+    for turn in range(_LONGEST):
         going = [index for index, questions in enumerate(dialogues) if turn < len(questions)]
         prompts = [
             prompt_for(generator, talks[index], dialogues[index][turn].text, DECODE).text
             for index in going
         ]
         for index, said in zip(
-            going, write_all(generator, gallery.features, going, prompts), strict=True
+            going, generate_texts(generator, gallery.features, going, prompts), strict=True
         ):
             question = dialogues[index][turn]
             talks[index] = talks[index].add(question.text, said)

@@ -1,4 +1,4 @@
-"""Do the maps show what the score depends on? Deletion, insertion and random weights, by method.
+"""Faithfulness of the explanation methods: deletion, insertion and random weights.
 
 For each scene one of its groups is named, as in the pointing game, and each method's map is
 measured by `explain.faithfulness` and `explain.sanity`.
@@ -11,36 +11,38 @@ from statistics import fmean, stdev
 from blip2core.evaluation.gallery import Figures, Gallery
 from blip2core.evaluation.pointing_game import NORMAL, named_group
 from blip2core.explain import METHODS, Focus, Heatmap, Method, trace
-from blip2core.explain.faithfulness import Faithfulness, Score, faithfulness
+from blip2core.explain.faithfulness import Faithfulness, ScoreKind, faithfulness
 from blip2core.explain.sanity import randomised, rank_correlation
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.stickers.captions import claim_of
 
-ORDERS, STEPS = 10, 8
+_ORDERS, _STEPS = 10, 8
 """Random orders of each map, and steps from the whole image to none of it."""
-STRANGERS = 3
+RANDOM_QFORMERS = 3
 """Q-Formers with random weights that each map is compared with."""
-SCORES: tuple[Score, ...] = ("itm", "itc")
+SCORES: tuple[ScoreKind, ...] = ("itm", "itc")
 
 
 def measure_faithfulness(
     matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method] = METHODS
 ) -> Figures:
-    """For each method and score: areas under deletion, insertion and random orders; by how much
-    deletion lies below random and insertion above, with 95 % intervals over the scenes. And the
-    mean rank correlation with the maps of random Q-Formers.
+    """Return for each method and score the areas under deletion, insertion and random orders; by
+    how much deletion is below random and insertion above, with 95 % intervals over the scenes; and
+    the mean rank correlation with the maps of random Q-Formers.
 
     Flat maps have no order: they are left out of the areas, and count as correlation 0.
     """
-    strangers = [randomised(matcher, seed) for seed in range(STRANGERS)]
-    tested: dict[tuple[str, Score], list[Faithfulness]] = {
+    random_matchers = [randomised(matcher, seed) for seed in range(RANDOM_QFORMERS)]
+    tested: dict[tuple[str, ScoreKind], list[Faithfulness]] = {
         (name, score): [] for name in methods for score in SCORES
     }
     alike: dict[str, list[float]] = {name: [] for name in methods}
     for index, scene in enumerate(gallery.scenes):
         features, text = gallery.features[[index]], claim_of(named_group(scene)).phrase()
         maps = _maps(matcher, features, text, methods)
-        others = [_maps(stranger, features, text, methods) for stranger in strangers]
+        others = [
+            _maps(random_matcher, features, text, methods) for random_matcher in random_matchers
+        ]
         for name, found in maps.items():
             alike[name] += [rank_correlation(found, other[name]) for other in others]
             for score in SCORES if not found.is_flat else ():
@@ -62,10 +64,10 @@ def _maps(
 
 
 def _tested(
-    matcher: Matcher, features: ImageFeatures, text: str, found: Heatmap, score: Score
+    matcher: Matcher, features: ImageFeatures, text: str, found: Heatmap, score: ScoreKind
 ) -> Faithfulness:
     steps = faithfulness(
-        matcher, features, text, found, score=score, orders=ORDERS, steps=STEPS, seed=0
+        matcher, features, text, found, score=score, orders=_ORDERS, steps=_STEPS, seed=0
     )
     *_, last = steps
     assert last.result is not None  # nobody stopped it
@@ -73,7 +75,7 @@ def _tested(
 
 
 def _figures(tested: Sequence[Faithfulness]) -> Figures:
-    """Means over the scenes; only their number where too few had a map with an order."""
+    """Return means over the scenes; only their number where too few had a map with an order."""
     if len(tested) < 2:
         return {"measured": len(tested)}
     return {
@@ -87,7 +89,7 @@ def _figures(tested: Sequence[Faithfulness]) -> Figures:
 
 
 def _gain(differences: Sequence[float]) -> Figures:
-    """Mean over the scenes and the 95 % interval of that mean."""
+    """Return the mean over the scenes and the 95 % interval of that mean."""
     middle = fmean(differences)
     reach = NORMAL * stdev(differences) / math.sqrt(len(differences))
     return {"mean": middle, "low": middle - reach, "high": middle + reach}

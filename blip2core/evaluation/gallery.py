@@ -1,4 +1,4 @@
-"""What a model is measured on: scenes that no training saw, their images encoded once."""
+"""The scenes that a model is measured on, from the test split, with their encoded images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Gallery:
 
 
 def draw_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[Scene, ...]:
-    """The first `count` scenes of an evaluation seed, all from the test split.
+    """Return the first `count` scenes of an evaluation seed, all from the test split.
 
     Seed s owns the scene seeds from SPLITS["test"].start + s * SCENES_PER_SEED on. ConfigError
     where there is no such seed, or it has not so many scenes.
@@ -52,13 +52,14 @@ def build_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> Gall
     return Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
 
 
-def write_all(
+def generate_texts(
     generator: Generator,
     features: ImageFeatures,
     images: Sequence[int],
     prompts: Sequence[str],
 ) -> list[str]:
-    """What the model writes after each prompt, looking at the image of the same position.
+    """Return the text that the model generates after each prompt, for the image of the same
+    position.
 
     Args:
         features: Encoded images.
@@ -74,6 +75,6 @@ def write_all(
 
 
 def mean(values: Iterable[float]) -> float:
-    """Arithmetic mean; of True and False, the share that is True."""
+    """Return the arithmetic mean; of True and False, the share that is True."""
     listed = list(values)
     return sum(listed) / len(listed)

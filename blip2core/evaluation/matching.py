@@ -1,4 +1,4 @@
-"""Image-text matching: true captions against those of other images and against one-word lies."""
+"""Image-text matching: true captions against those of other images and against one changed word."""
 
 import random
 from bisect import bisect_left, bisect_right
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from blip2core.evaluation.gallery import Figures, Gallery, mean
 from blip2core.models import Matcher
-from blip2core.stickers.captions import CHANGES, Caption, full_caption
+from blip2core.stickers.captions import CHANGES, SceneCaption, full_caption
 from blip2core.stickers.scene import Scene
 
 Pairs = list[tuple[int, str]]
@@ -14,8 +14,8 @@ Pairs = list[tuple[int, str]]
 
 
 def measure_matching(matcher: Matcher, gallery: Gallery) -> Figures:
-    """Area under ROC of true captions against random ones and against one-word changes, and
-    accuracy at 0.5.
+    """Return the area under ROC of true captions against random ones and against captions with one
+    word changed, and the accuracy at 0.5.
 
     Each scene has one true caption, of everything in it. A random text is such a caption of
     another scene, not true of this one; a change puts one false noun, colour, count or place into
@@ -47,14 +47,18 @@ def measure_matching(matcher: Matcher, gallery: Gallery) -> Figures:
 
 
 def area_under_roc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Chance that a random positive scores above a random negative; a tie counts as half."""
+    """Return the chance that a random positive scores above a random negative; a tie counts as
+    half.
+    """
     ordered = sorted(negative)
     wins = sum(bisect_left(ordered, score) + bisect_right(ordered, score) for score in positive)
     return wins / (2 * len(positive) * len(negative))
 
 
-def _random_texts(scenes: Sequence[Scene], captions: Sequence[Caption]) -> Pairs:
-    """For each scene the caption of another one; left out where all others are true of it."""
+def _random_texts(scenes: Sequence[Scene], captions: Sequence[SceneCaption]) -> Pairs:
+    """Return for each scene the caption of another one, not true of it; scenes without one are left
+    out.
+    """
     pairs = []
     for index, scene in enumerate(scenes):
         order = _rng("random", scene).sample(captions, len(captions))
@@ -64,8 +68,8 @@ def _random_texts(scenes: Sequence[Scene], captions: Sequence[Caption]) -> Pairs
     return pairs
 
 
-def _changed_texts(scenes: Sequence[Scene], captions: Sequence[Caption], kind: str) -> Pairs:
-    """Each caption with one false word; left out where it has none of this kind."""
+def _changed_texts(scenes: Sequence[Scene], captions: Sequence[SceneCaption], kind: str) -> Pairs:
+    """Return each caption with one false word; left out where it has none of this kind."""
     pairs = []
     for index, (scene, caption) in enumerate(zip(scenes, captions, strict=True)):
         changed = caption.changed(scene, _rng("changed", scene), kind, held_out=True)

@@ -1,4 +1,4 @@
-"""Pointing game: is the peak of a text's map inside the sticker the text names?
+"""Pointing game: how often the peak of a text's map is inside the sticker that the text names.
 
 For each scene one of its groups is drawn and named ("two red cars"), and each method makes its
 map of that text. A hit is a peak, the centre of one patch, inside the box of any sticker of the
@@ -22,8 +22,8 @@ NORMAL = 1.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointed:
-    """One scene: what was named, and where each method pointed."""
+class PointingGame:
+    """One scene with its named group and the peak of each method."""
 
     right: frozenset[tuple[int, int]]
     """Patches whose centre lies in a box of the group."""
@@ -37,15 +37,16 @@ class Pointed:
 def measure_pointing(
     matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method] = METHODS
 ) -> Figures:
-    """Hit rate of each method with its 95 % interval, of chance, and of the best constant point.
+    """Return the hit rate of each method with its 95 % interval, of chance, and of the best
+    constant point.
 
     `among_others` is the hit rate where the scene has something else to point at.
     """
-    games = list(play(matcher, gallery, methods))
+    games = list(play_games(matcher, gallery, methods))
     crowded = [game for game in games if game.among_others]
     figures: dict[str, Figures | float] = {
         "chance": mean(_area(game) for game in games),
-        "best_constant_point": best_constant(games),
+        "best_constant_point": best_constant_point(games),
     }
     for name in methods:
         hits = [game.peaks[name] in game.right for game in games]
@@ -57,14 +58,16 @@ def measure_pointing(
     return figures
 
 
-def play(matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]) -> Iterator[Pointed]:
-    """One game for each scene."""
+def play_games(
+    matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]
+) -> Iterator[PointingGame]:
+    """Yield one game for each scene."""
     for index, scene in enumerate(gallery.scenes):
         group = named_group(scene)
         text = claim_of(group).phrase()
         seen = trace(matcher, gallery.features[[index]], text, gradients=True)
         maps = {name: method(seen, Focus()) for name, method in methods.items()}
-        yield Pointed(
+        yield PointingGame(
             right=patches_inside(group, seen.grid),
             peaks={name: None if one.is_flat else one.peak for name, one in maps.items()},
             among_others=len(scene.groups) > 1,
@@ -73,12 +76,12 @@ def play(matcher: Matcher, gallery: Gallery, methods: Mapping[str, Method]) -> I
 
 
 def named_group(scene: Scene) -> Group:
-    """The group of a scene that is named: always the same one."""
+    """Return the group of a scene that is named: always the same one."""
     return random.Random(f"pointing {scene.seed}").choice(scene.groups)
 
 
 def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, int]]:
-    """Rows and columns of the patches whose centre lies in a box of the group."""
+    """Return rows and columns of the patches whose centre lies in a box of the group."""
     rows, columns = grid
     centres = {
         (row, column): ((column + 0.5) * SIDE / columns, (row + 0.5) * SIDE / rows)
@@ -90,7 +93,7 @@ def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, 
     )
 
 
-def best_constant(games: Sequence[Pointed]) -> float:
+def best_constant_point(games: Sequence[PointingGame]) -> float:
     """Share of games that the best single patch would win; it is chosen knowing all of them."""
     counts: dict[tuple[int, int], int] = {}
     for game in games:
@@ -100,12 +103,12 @@ def best_constant(games: Sequence[Pointed]) -> float:
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share of `hits` in `count`."""
+    """Return the Wilson score interval, 95 %, of a share of `hits` in `count`."""
     share, weight = hits / count, NORMAL**2 / count
     middle = (share + weight / 2) / (1 + weight)
     reach = NORMAL * math.sqrt(share * (1 - share) / count + weight / count / 4) / (1 + weight)
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def _area(game: Pointed) -> float:
+def _area(game: PointingGame) -> float:
     return len(game.right) / (game.grid[0] * game.grid[1])

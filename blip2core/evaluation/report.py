@@ -1,4 +1,4 @@
-"""The table of a model card: what was measured, beside the floors it should reach."""
+"""The table of a model card: measured figures beside the floors they should reach."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ ROWS: tuple[Row, ...] = (
 
 
 def table(ordinary: Figures, held_out: Figures | None = None) -> str:
-    """Markdown table of what `evaluate` found on ordinary and on held-out scenes.
+    """Return a Markdown table of what `evaluate` found on ordinary and on held-out scenes.
 
     A measured value below its floor is bold and says so; rows that nobody measured are left out.
     """
@@ -80,7 +80,7 @@ def table(ordinary: Figures, held_out: Figures | None = None) -> str:
 
 
 def look_up(figures: Figures, path: str) -> float | None:
-    """The value at a dotted path, None where there is none."""
+    """Return the value at a dotted path, None where there is none."""
     value: float | Figures | None = figures
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -88,7 +88,7 @@ def look_up(figures: Figures, path: str) -> float | None:
 
 
 def _cells(floor: float | None, value: float | None) -> tuple[str, str]:
-    """Floor and measured value, as text."""
+    """Return floor and measured value, as text."""
     wanted = "-" if floor is None else f"{floor:g}"
     if value is None:
         return wanted, "-"

@@ -12,12 +12,13 @@ from blip2core.stickers.captions import full_caption
 POOL = 500
 """Images, and as many texts, that are searched together."""
 DEPTHS = (1, 5)
-"""How many of the best are looked at."""
+"""Ranks k of Recall@k."""
 
 
 def measure_retrieval(matcher: Matcher, gallery: Gallery) -> Figures:
-    """Recall@1 and @5 in both directions, the mean over pools of 500 scenes; scenes that fill no
-    pool are left out, but fewer than 500 make one smaller pool.
+    """Return Recall@1 and @5 in both directions, the mean over pools of 500 scenes.
+
+    Scenes that fill no pool are left out, but fewer than 500 make one smaller pool.
 
     Each scene gives its image and one caption of everything in it. What counts is truth: a hit
     is a text that is true of the image, be it drawn from this scene or from a like one.
@@ -30,7 +31,9 @@ def measure_retrieval(matcher: Matcher, gallery: Gallery) -> Figures:
 
 
 def recall(cosines: Tensor, truth: Tensor, depth: int) -> float:
-    """(N, M) cosines, (N, M) bool -> share of rows with a true pair among the `depth` highest."""
+    """Return the share of rows with a true pair among the `depth` highest, of (N, M) cosines and
+    (N, M) bool.
+    """
     best = cosines.topk(min(depth, cosines.shape[1]), dim=1).indices
     return truth.gather(1, best).any(dim=1).float().mean().item()
 

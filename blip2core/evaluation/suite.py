@@ -1,4 +1,4 @@
-"""`evaluate`: from the name of a model and a task to figures."""
+"""`evaluate`: the figures of a model on one task, or on all it can do."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,44 +24,46 @@ from blip2core.models import (
 )
 from blip2core.stickers.scene import Scene
 
-WRITING: dict[str, Callable[[Generator, Gallery], Figures]] = {
+GENERATOR_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
     "captions": measure_captions,
     "vqa": measure_vqa,
     "dialogue": measure_dialogue,
 }
 """Tasks of a generator."""
-SCORING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+MATCHER_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "itm": measure_matching,
     "retrieval": measure_retrieval,
 }
 """Tasks of a matcher."""
-TASKS: tuple[str, ...] = (*WRITING, *SCORING)
-LOOKING: dict[str, Callable[[Matcher, Gallery], Figures]] = {
+TASKS: tuple[str, ...] = (*GENERATOR_TASKS, *MATCHER_TASKS)
+MATCHER_MAP_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "pointing": measure_pointing,
     "faithfulness": measure_faithfulness,
 }
-"""Tasks of a matcher that judge ways to explain it, not the model: done where named, not in
+"""Tasks that measure explanation methods of a matcher, not the model: done where named, not in
 "all"."""
-LOOKING_BACK: dict[str, Callable[[Generator, Gallery], Figures]] = {"answers": measure_answers}
-"""The same of a generator."""
+GENERATOR_MAP_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
+    "answers": measure_answers
+}
+"""Tasks that measure explanation methods of a generator."""
 CAPFILT = "capfilt"
 """Takes a generator, a matcher and images of its own, and minutes: not a part of "all"."""
 
 EMBEDDED_MATCHER = "stickers-itm"
-"""Has the same image encoder as the embedded generators, and does their scoring."""
+"""The matcher for the embedded generators, whose image encoder it shares."""
 
 
 def evaluate(
     model: str | ModelSpec, task: str, seed: int, scenes: int, heldout: bool = False
 ) -> dict[str, Figures]:
-    """Figures of one task, or of "all" of `TASKS` that the model can do, by task.
+    """Return the figures of one task, or of "all" of `TASKS` that the model can do, by task.
 
     An embedded generator and the embedded matcher count as one model: both are measured under the
     generator's name.
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, `LOOKING` or `LOOKING_BACK`, "capfilt", or "all".
+        task: One of `TASKS`, `MATCHER_MAP_TASKS` or `GENERATOR_MAP_TASKS`, "capfilt", or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -71,9 +73,11 @@ def evaluate(
         return {CAPFILT: _measure_capfilt(spec, draw_web_scenes(seed, scenes, held_out=heldout))}
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
-    generator = load_generator(spec) if set(tasks) & {*WRITING, *LOOKING_BACK} else None
+    generator = (
+        load_generator(spec) if set(tasks) & {*GENERATOR_TASKS, *GENERATOR_MAP_TASKS} else None
+    )
     matcher = None
-    if set(tasks) & {*SCORING, *LOOKING}:
+    if set(tasks) & {*MATCHER_TASKS, *MATCHER_MAP_TASKS}:
         scorer = spec if spec.kind == "matcher" else find_spec(EMBEDDED_MATCHER)
         matcher = load_matcher(scorer, share_with=generator)
     return measure(drawn, tasks, generator, matcher)
@@ -85,25 +89,27 @@ def measure(
     generator: Generator | None = None,
     matcher: Matcher | None = None,
 ) -> dict[str, Figures]:
-    """Figures by task, for models that are loaded. The images are encoded once where both models
-    have the same image encoder. Tasks without a model for them are left out.
+    """Return figures by task, for loaded models.
+
+    The images are encoded once where both models have the same image encoder. Tasks without a model
+    for them are left out.
     """
     figures: dict[str, Figures] = {}
     gallery = None
     if generator is not None:
         gallery = build_gallery(generator, scenes)
-        writing = WRITING | LOOKING_BACK
+        writing = GENERATOR_TASKS | GENERATOR_MAP_TASKS
         figures |= {task: writing[task](generator, gallery) for task in tasks if task in writing}
     if matcher is not None:
         if gallery is None or gallery.features.encoder != matcher.vision.fingerprint:
             gallery = build_gallery(matcher, scenes)
-        scoring = SCORING | LOOKING
+        scoring = MATCHER_TASKS | MATCHER_MAP_TASKS
         figures |= {task: scoring[task](matcher, gallery) for task in tasks if task in scoring}
     return figures
 
 
 def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
-    """Captioner and embedded matcher on noisy web images, encoded once for both."""
+    """Measure captioner and embedded matcher on noisy web images, encoded once for both."""
     generator = load_generator(spec)
     matcher = load_matcher(EMBEDDED_MATCHER, share_with=generator)
     if not matcher.sharing.shared:
@@ -112,19 +118,22 @@ def _measure_capfilt(spec: ModelSpec, scenes: Sequence[Scene]) -> Figures:
 
 
 def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
-    """The tasks to do. ConfigError for an unknown one, ModelError for one the model cannot do."""
-    possible = tuple(WRITING if spec.kind == "generator" else SCORING)
+    """Return the tasks to do.
+
+    ConfigError for an unknown one, ModelError for one the model cannot do.
+    """
+    possible = tuple(GENERATOR_TASKS if spec.kind == "generator" else MATCHER_TASKS)
     if spec.kind == "generator" and spec.is_embedded:
         possible = TASKS
     if task == "all":
         return possible
-    known = (*TASKS, *LOOKING, *LOOKING_BACK)
+    known = (*TASKS, *MATCHER_MAP_TASKS, *GENERATOR_MAP_TASKS)
     if task not in known:
         raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, all")
-    looking = set(LOOKING_BACK if spec.kind == "generator" else LOOKING)
+    map_tasks = set(GENERATOR_MAP_TASKS if spec.kind == "generator" else MATCHER_MAP_TASKS)
     if spec.is_embedded and spec.kind == "generator":
-        looking |= set(LOOKING)
-    if task not in possible and task not in looking:
+        map_tasks |= set(MATCHER_MAP_TASKS)
+    if task not in possible and task not in map_tasks:
         raise ModelError(
             f"{spec.name} is a {spec.kind}: it can do {', '.join(possible)}, not {task}."
         )

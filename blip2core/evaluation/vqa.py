@@ -1,11 +1,11 @@
-"""Single questions: accuracy for each kind, and what is right without looking at the image."""
+"""Single questions: accuracy for each kind, with the image and without it."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 
 from blip2core.chat import prompt_for
-from blip2core.evaluation.gallery import DECODE, Figures, Gallery, mean, write_all
+from blip2core.evaluation.gallery import DECODE, Figures, Gallery, generate_texts, mean
 from blip2core.models import Generator, ImageFeatures
 from blip2core.records import Conversation
 from blip2core.stickers.captions import parse
@@ -17,8 +17,8 @@ Asked = list[tuple[int, Question]]
 
 
 def measure_vqa(generator: Generator, gallery: Gallery) -> Figures:
-    """Accuracy over `KINDS` in equal parts (the mean of their accuracies), of the worst kind, of
-    each kind, and of "list", which is apart: right where the nouns are, in any order.
+    """Return accuracy over `KINDS` in equal parts (the mean of their accuracies), of the worst
+    kind, of each kind, and of "list", which is apart: right where the nouns are, in any order.
 
     `without_picture` has the same questions answered from the average of all images' features:
     what the questions alone give away.
@@ -42,7 +42,7 @@ def measure_vqa(generator: Generator, gallery: Gallery) -> Figures:
 
 
 def is_right(said: str, question: Question, scene: Scene) -> bool:
-    """Whether an answer is right, articles and plurals aside."""
+    """Return whether an answer is right, articles and plurals aside."""
     if question.kind == "list":
         nouns = {claim.noun for claim in parse(said).claims}
         return nouns == {group.noun for group in scene.groups}
@@ -50,7 +50,7 @@ def is_right(said: str, question: Question, scene: Scene) -> bool:
 
 
 def average_image(features: ImageFeatures) -> ImageFeatures:
-    """B encoded images -> one that tells nothing: the mean over them."""
+    """Return the mean of B encoded images as one image, which carries no information about any."""
     queries = features.queries
     return replace(
         features,
@@ -60,7 +60,7 @@ def average_image(features: ImageFeatures) -> ImageFeatures:
 
 
 def _questions(scenes: Sequence[Scene], kind: str) -> Asked:
-    """One question for each scene that allows one of this kind."""
+    """Return one question for each scene that allows one of this kind."""
     drawn = [ask(scene, random.Random(f"vqa {kind} {scene.seed}"), kind) for scene in scenes]
     return [(index, question) for index, question in enumerate(drawn) if question is not None]
 
@@ -73,7 +73,7 @@ def _accuracy(
     prompts = [
         prompt_for(generator, Conversation(), question.text, DECODE).text for _, question in asked
     ]
-    said = write_all(generator, features, images, prompts)
+    said = generate_texts(generator, features, images, prompts)
     return mean(
         is_right(text, question, gallery.scenes[index])
         for text, (index, question) in zip(said, asked, strict=True)

@@ -1,4 +1,4 @@
-"""Fresh images with noisy texts beside them, as the web has them, and the kind of each noise."""
+"""Images with noisy texts as on the web, and the kind of each noise."""
 
 import io
 import random
@@ -25,7 +25,7 @@ class WebGallery:
 
 
 def draw_web_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[Scene, ...]:
-    """The first `count` scenes of a seed, all from the web split, which no training sees.
+    """Return the first `count` scenes of a seed, all from the web split, which no training sees.
 
     Seed s owns the scene seeds from SPLITS["web"].start + s * SCENES_PER_SEED on; those of seed 0
     begin with the images of data/samples/web. ConfigError where there is no such seed.

@@ -1,4 +1,4 @@
-"""What the queries looked at: traces of the Q-Former, and maps made of them."""
+"""Explanations: attention of the Q-Former, and heat maps made of it."""
 
 from collections.abc import Callable, Mapping
 
@@ -23,7 +23,7 @@ METHODS: Mapping[str, Method] = {
 DEFAULT_METHOD = "winner"
 """The one that points best (docs/explaining.md)."""
 WITHOUT_TEXT = "cross-attention"
-"""What takes its place where there is no text."""
+"""The method that is used where there is no text."""
 
 __all__ = [
     "DEFAULT_METHOD",

@@ -1,4 +1,4 @@
-"""From a word the generator wrote to the image: token -> soft prompt slot -> patch.
+"""Attribution of a generated token to the image: token -> soft prompt slot -> patch.
 
 The language model reads the image as Q slots, the outputs of the queries, and what a slot is
 made of shows in the Q-Former's cross-attention. T tokens of the answer, S positions the language
@@ -23,7 +23,7 @@ from blip2core.models.prompt_inputs import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerTrace:
-    """One answer about one image, and where each of its tokens came from."""
+    """One answer about one image, with the attribution of each token to the image."""
 
     model: str
     prompt: str
@@ -32,15 +32,15 @@ class AnswerTrace:
     """What each token adds to the text, white space included."""
     grid: tuple[int, int]
     slots: Tensor
-    """(T, Q): share of each slot in what the token took from the image; rows sum to 1."""
+    """(T, Q): share of each slot in the token's attention to the image; rows sum to 1."""
     image_share: Tensor
-    """(T,): how much of the token's attention lay on the slots, the prompt's words having the
-    rest."""
+    """(T,): share of the token's attention that was on the slots; the rest was on the prompt's
+    words."""
     looks: Tensor
-    """(Q, P): where the query behind each slot looked, in its last layer with cross-attention."""
+    """(Q, P): cross-attention of the query of each slot, in the last layer that has it."""
 
     def token_map(self, token: int) -> Heatmap:
-        """The map of one token. ConfigError where the answer is not so long."""
+        """Return the map of one token. Raises ConfigError where the answer is not so long."""
         if not 0 <= token < len(self.tokens):
             raise ConfigError(f"token ({token}) must be from 0 to {len(self.tokens) - 1}")
         name = f'token {token} "{self.pieces[token].strip()}"'
@@ -51,7 +51,7 @@ class AnswerTrace:
 def trace_answer(
     generator: Generator, features: ImageFeatures, prompt: str, tokens: Sequence[int]
 ) -> AnswerTrace:
-    """Read an answer once more, `Generated.tokens` to `prompt`, and see what each token looked at.
+    """Record the attention of each token of an answer, `Generated.tokens` to `prompt`.
 
     Takes one image's features; no text is generated and no image encoded. Raises ModelError
     (a generator without a Q-Former, features of several images or of another encoder), ConfigError
@@ -88,7 +88,7 @@ def trace_answer(
 
 
 def _reader_of(model: Any, original: Reader) -> Reader:
-    """The reader of a copied model; its fingerprint need not be taken again."""
+    """Return the reader of a copied model; its fingerprint need not be taken again."""
     reader = copy.copy(original)
     reader.model, reader.language_model = model, model.language_model
     return reader
@@ -97,7 +97,9 @@ def _reader_of(model: Any, original: Reader) -> Reader:
 def _continue(
     capture: Capture, reading: Mapping[str, Any], tokens: Sequence[int]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Decoder: each token's row is the one that wrote it, one position before its own."""
+    """Read the attention of a decoder: a token's row is one position before its own, where it was
+    predicted.
+    """
     language_model = capture.model.language_model
     before, mask = reading["inputs_embeds"], reading["attention_mask"]
     written = torch.tensor([list(tokens)], device=before.device)
@@ -116,7 +118,7 @@ def _continue(
 def _read_back(
     capture: Capture, reading: Mapping[str, Any], tokens: Sequence[int]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Encoder-decoder: what the decoder took from each position the encoder had read.
+    """Read the cross-attention of an encoder-decoder's decoder to each position of its encoder.
 
     What the encoder moved between positions is left out: followed through its layers, tokens
     pointed less well (docs/explaining.md).
@@ -135,12 +137,12 @@ def _read_back(
 
 
 def _heads_mean(weights: Tensor) -> Tensor:
-    """(1, H, N, M) -> (N, M), float32 on the CPU."""
+    """Return the mean over heads, (1, H, N, M) -> (N, M), float32 on the CPU."""
     return weights[0].float().mean(dim=0).cpu()
 
 
 def split_pieces(tokenizer: Any, tokens: Sequence[int]) -> tuple[str, ...]:
-    """What each token adds to the decoded text; the pieces join to the whole.
+    """Return what each token adds to the decoded text; the pieces join to the whole.
 
     A token that is only a part of a character adds nothing, the one that completes it all.
     """

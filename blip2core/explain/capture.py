@@ -1,9 +1,9 @@
-"""The one owner of attention hooks: what a Q-Former or a language model attended to in one call.
+"""Capture of attention: the probabilities of a Q-Former or a language model in one call.
 
-Hooks sit on a private copy of the modules that shares every weight with the model, so two calls
+The hooks are on a private copy of the modules that shares every weight with the model, so two calls
 never meet, and nothing has to be restored. The copy computes attention eagerly: SDPA, which the
-models run with, keeps no probabilities, and transformers then returns none without a word.
-B batch, H heads, N rows that look, M columns that are looked at.
+models run with, keeps no probabilities, and transformers then returns none without an error.
+B batch, H heads, N rows (queries of the attention), M columns (keys).
 """
 
 import copy
@@ -31,14 +31,15 @@ ATTENTION_CLASSES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A private copy of a model, and what its attention modules did since the last `take`."""
+    """A private copy of a model, with the attention maps recorded since the last `take`."""
 
     model: Any
     """Runs as the original does, with the same weights."""
     _maps: dict[str, Tensor] = field(default_factory=dict)
 
     def take(self) -> dict[str, Tensor]:
-        """Module name -> probabilities (B, H, N, M), in the order of the computation.
+        """Return module name -> probabilities (B, H, N, M) since the last call, in the order of
+        computation.
 
         They are part of the graph, so gradients reach them. Ends one pass: the next starts empty.
         ModelError where nothing was recorded.
@@ -52,7 +53,7 @@ class Capture:
 
 @contextmanager
 def capture_attention(model: nn.Module, *, shared: Collection[nn.Module] = ()) -> Iterator[Capture]:
-    """A copy of `model` whose attention is recorded; `shared` modules are used as they are.
+    """Yield a copy of `model` whose attention is recorded; `shared` modules are used as they are.
 
     Raises ModelError where the model has no attention that is known here.
     """
@@ -78,7 +79,7 @@ def capture_attention(model: nn.Module, *, shared: Collection[nn.Module] = ()) -
 
 
 def private_copy(model: nn.Module, *, shared: Collection[nn.Module] = ()) -> Any:
-    """The same modules and settings anew, with eager attention, around the very same tensors."""
+    """Copy modules and settings, with eager attention, while sharing the weight tensors."""
     kept: list[Any] = [*model.parameters(), *model.buffers(), *shared]
     private = copy.deepcopy(model, {id(value): value for value in kept})
     left_out = {id(module) for part in shared for module in part.modules()}
@@ -89,7 +90,7 @@ def private_copy(model: nn.Module, *, shared: Collection[nn.Module] = ()) -> Any
 
 
 def _recorder(name: str, maps: dict[str, Tensor]) -> Any:
-    """A forward hook that keeps the probabilities under `name`."""
+    """Return a forward hook that keeps the probabilities under `name`."""
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> None:
         weights = output[-1] if isinstance(output, tuple) else None

@@ -1,22 +1,28 @@
-"""Raw cross-attention: which patches a query looked at. Where it looked, not what came of it."""
+"""Raw cross-attention: how much of each patch a query reads.
+
+It shows what was read, not the effect on the result.
+"""
 
 from torch import Tensor
 
 from blip2core.errors import ConfigError
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
-from blip2core.explain.trace import Attention, Trace
+from blip2core.explain.trace import AttentionMaps, Trace
 
 
 def cross_attention(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """Of one query, layer and head, or the mean over those not named.
+    """Return the map of one query, layer and head, or the mean over those not named.
 
     Of the pass with the text where the trace has one.
     """
     return attention_map(trace, trace.shown, focus)
 
 
-def attention_map(trace: Trace, attention: Attention, focus: Focus) -> Heatmap:
-    """The same, of the pass given. ConfigError where there is no such query, layer or head."""
+def attention_map(trace: Trace, attention: AttentionMaps, focus: Focus) -> Heatmap:
+    """Return the cross-attention map of the given pass.
+
+    Raises ConfigError for an unknown query, layer or head.
+    """
     chosen = narrowed(trace, attention.cross, focus).mean(dim=(0, 1, 2))  # (P,)
     share = float(chosen[0]) if trace.class_token else None
     return heatmap(
@@ -29,7 +35,7 @@ def attention_map(trace: Trace, attention: Attention, focus: Focus) -> Heatmap:
 
 
 def narrowed(trace: Trace, cross: Tensor, focus: Focus) -> Tensor:
-    """(L, H, Q, P) -> the layers, heads and queries in focus, still in four dimensions."""
+    """Return the layers, heads and queries in focus of (L, H, Q, P), still in four dimensions."""
     if focus.layer is not None:
         at = _index(focus.layer, trace.layers, "layer")
         cross = cross[at : at + 1]
@@ -43,7 +49,7 @@ def narrowed(trace: Trace, cross: Tensor, focus: Focus) -> Tensor:
 
 
 def title(trace: Trace, focus: Focus) -> str:
-    """ "query 7, layer 2, head 3", or what the mean is over."""
+    """Return "query 7, layer 2, head 3", or what the mean is over."""
     parts = [f"query {focus.query}" if focus.query is not None else "all queries"]
     parts += [] if focus.layer is None else [f"layer {focus.layer}"]
     parts += [] if focus.head is None else [f"head {focus.head}"]

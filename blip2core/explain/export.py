@@ -18,7 +18,7 @@ LONGEST_NAME = 60
 
 
 def trace_arrays(trace: Trace) -> dict[str, Tensor]:
-    """Name -> array; names are those of the fields, with the pass in front."""
+    """Return name -> array; the names are those of the fields, with the pass in front."""
     arrays = {"alone_cross": trace.alone.cross, "alone_within": trace.alone.within}
     if trace.together is not None:
         known = {
@@ -35,7 +35,7 @@ def trace_arrays(trace: Trace) -> dict[str, Tensor]:
 
 
 def trace_facts(trace: Trace) -> dict[str, Any]:
-    """What is not an array, as plain JSON values."""
+    """Return what is not an array, as plain JSON values."""
     return {
         "model": trace.model,
         "revision": trace.revision,
@@ -55,7 +55,10 @@ def trace_facts(trace: Trace) -> dict[str, Any]:
 
 
 def trace_npz(trace: Trace) -> bytes:
-    """An NPZ file: the arrays, and the facts as JSON in the array `facts`. Nothing is pickled."""
+    """Return an NPZ file: the arrays, and the facts as JSON in the array `facts`.
+
+    Nothing is pickled.
+    """
     file = io.BytesIO()
     arrays = {name: value.numpy() for name, value in trace_arrays(trace).items()}
     facts = numpy.array(json.dumps(trace_facts(trace), ensure_ascii=False))
@@ -64,13 +67,13 @@ def trace_npz(trace: Trace) -> bytes:
 
 
 def trace_json(trace: Trace) -> str:
-    """A JSON file: facts and arrays, these as nested lists."""
+    """Return a JSON file: facts and arrays, these as nested lists."""
     arrays = {name: value.tolist() for name, value in trace_arrays(trace).items()}
     return json.dumps({**trace_facts(trace), "values": arrays}, ensure_ascii=False)
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """ExportError where the file cannot be written."""
+    """Write a file. Raises ExportError where it cannot be written."""
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -78,7 +81,9 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def file_name(text: str | None, kind: str) -> str:
-    """A safe name for a download: letters and digits of a hostile text, and the kind as suffix."""
+    """Return a safe name for a download: letters and digits of a hostile text, and the kind as
+    suffix.
+    """
     plain = unicodedata.normalize("NFKD", text or "").encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:LONGEST_NAME].strip("-")
     return f"attention-{words}.{kind}" if words else f"attention.{kind}"

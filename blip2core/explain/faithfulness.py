@@ -1,8 +1,9 @@
-"""Does a map show what counts? Patches are hidden in its order, and the score is asked again.
+"""Faithfulness of a map: deletion and insertion of patches (Petsiuk et al., "RISE", 2018).
 
-Deletion hides the strongest patches first: the lower the area under the score, the better the
-map. Insertion shows the strongest first: the higher, the better. Both are compared with random
-orders. The image encoder never runs: only what the Q-Former may look at changes.
+Patches are hidden in the order of the map, and the score is computed again. Deletion hides the
+strongest patches first: the lower the area under the score, the better the map. Insertion shows the
+strongest first: the higher, the better. Both are compared with random orders. The image encoder
+never runs: only the patches that the Q-Former may attend to change.
 """
 
 import math
@@ -21,7 +22,7 @@ from blip2core.explain.heatmap import Heatmap
 from blip2core.explain.occlusion import keep_patches
 from blip2core.models import ImageFeatures, Matcher
 
-Score = Literal["itm", "itc"]
+ScoreKind = Literal["itm", "itc"]
 STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 7: 2.36, 9: 2.26, 14: 2.14, 19: 2.09}
 """Degrees of freedom -> 97.5 % quantile of Student's t; 1.96 for many."""
 
@@ -39,10 +40,10 @@ class Interval:
 class Faithfulness:
     """How the score falls and rises in the order of a map, against random orders."""
 
-    score: Score
+    score: ScoreKind
     """itm: matching probability; itc: cosine, the best over the queries."""
     shown: tuple[float, ...]
-    """Share of the patches that could be looked at, falling from 1."""
+    """Share of the patches that were not hidden, falling from 1."""
     deletion: tuple[float, ...]
     """Score at each share when the strongest are hidden first."""
     insertion: tuple[float, ...]
@@ -89,8 +90,8 @@ class Faithfulness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a measurement is; the last of a finished one has the result."""
+class FaithfulnessProgress:
+    """Steps done so far; the last one has the result."""
 
     done: int
     total: int
@@ -103,14 +104,15 @@ def faithfulness(
     text: str,
     found: Heatmap,
     *,
-    score: Score = "itm",
+    score: ScoreKind = "itm",
     orders: int = 20,
     steps: int = 16,
     seed: int = 0,
     stop: Event | None = None,
-) -> Iterator[Progress]:
-    """Measure a map of one image and text; one `Progress` for each step, `stop` ends it early.
+) -> Iterator[FaithfulnessProgress]:
+    """Measure a map of one image and text by deletion and insertion (Petsiuk et al., "RISE", 2018).
 
+    Yields a `FaithfulnessProgress` for each step; setting `stop` ends it early, without a result.
     `orders` random orders, the same for the same seed, in `steps` equal steps from the whole
     image to none of it. ConfigError where these are too few, or the map is flat.
     """
@@ -121,7 +123,7 @@ def faithfulness(
     rows, columns = found.values.shape
     total = rows * columns
     ranked = found.values.flatten().argsort(descending=True).tolist()
-    least = 0 if features.vision.shape[1] > total else 1  # something has to be left to look at
+    least = 0 if features.vision.shape[1] > total else 1  # attention needs at least one patch
     counts = sorted({max(least, round(total * i / steps)) for i in range(steps + 1)}, reverse=True)
     draws = [random.Random(f"{seed} {k}").sample(range(total), total) for k in range(orders)]
     scores = []
@@ -131,10 +133,10 @@ def faithfulness(
         kept = [ranked[total - count :], ranked[:count], *(draw[:count] for draw in draws)]
         scores.append(_scores(matcher, features, text, kept, (rows, columns), score))
         if done + 1 < len(counts):
-            yield Progress(done=done + 1, total=len(counts))
+            yield FaithfulnessProgress(done=done + 1, total=len(counts))
     shown = [count / total for count in counts]
     result = _result(score, shown, torch.stack(scores))
-    yield Progress(done=len(counts), total=len(counts), result=result)
+    yield FaithfulnessProgress(done=len(counts), total=len(counts), result=result)
 
 
 def _scores(
@@ -143,9 +145,11 @@ def _scores(
     text: str,
     kept: Sequence[Sequence[int]],
     grid: tuple[int, int],
-    score: Score,
+    score: ScoreKind,
 ) -> Tensor:
-    """The score with each of N equally large sets of patches: (N,), from one batch."""
+    """Return the score with each of N equally large sets of patches, (N,),
+    computed in one batch.
+    """
     parts = [keep_patches(features, patches, grid) for patches in kept]
     joined = ImageFeatures.join(parts)
     if score == "itm":
@@ -153,8 +157,8 @@ def _scores(
     return matcher.itc(joined, [text])[:, 0].cpu()
 
 
-def _result(score: Score, shown: Sequence[float], scores: Tensor) -> Faithfulness:
-    """Scores (steps, 2 + orders): deletion, insertion, random orders."""
+def _result(score: ScoreKind, shown: Sequence[float], scores: Tensor) -> Faithfulness:
+    """Return the result of scores (steps, 2 + orders): deletion, insertion, random orders."""
     curves = scores.T.tolist()
     deletion, insertion, *others = curves
     return Faithfulness(
@@ -178,7 +182,7 @@ def area(shown: Sequence[float], curve: Sequence[float]) -> float:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Mean of a sample, and where one more value would lie with 95 % (normal distribution)."""
+    """Return the mean of a sample and the range of one more value at 95 % (normal distribution)."""
     count = len(values)
     quantile = next((t for freedom, t in STUDENT.items() if freedom >= count - 1), 1.96)
     reach = quantile * stdev(values) * math.sqrt(1 + 1 / count)

@@ -1,4 +1,4 @@
-"""A heat map over the patches of an image, and what one may ask it.
+"""A heat map over the patches of an image.
 
 R rows and C columns of patches, P = R * C.
 """
@@ -12,8 +12,8 @@ from torch import Tensor
 FLAT = 1e-3
 """A map whose values differ by less than this share of the largest one shows nothing."""
 SMALL_PART = 0.05
-"""Part of the image that `describe` tells the share of."""
-PLACES = (
+"""Part of the image whose share `describe` reports."""
+_REGIONS = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
     ("lower left", "bottom", "lower right"),
@@ -33,7 +33,7 @@ class Focus:
 
 
 EVERYTHING = Focus()
-"""No part in particular."""
+"""The method's own choice of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +70,21 @@ class Heatmap:
         return (column + 0.5) / columns, (row + 0.5) / rows
 
     def share_of_top(self, part: float = SMALL_PART) -> tuple[float, float]:
-        """Share of the whole inside the strongest `part` of the patches (at least one), and the
-        part that those really are.
+        """Return the share of the whole inside the strongest `part` of the patches (at least one),
+        and the part that those really are.
         """
         flat = self.values.flatten()
         count = max(1, round(part * len(flat)))
         return float(flat.topk(count).values.sum() / flat.sum()), count / len(flat)
 
     def describe(self) -> str:
-        """One line for those who do not see the map: where it is strongest, and how much so."""
+        """Return one line for those who do not see the map: where it is strongest,
+        and how much so.
+        """
         if self.is_flat:
             return f"{self.title}: a flat map, no part of the image stands out"
         x, y = self.peak_point
-        place = PLACES[min(2, int(y * 3))][min(2, int(x * 3))]
+        place = _REGIONS[min(2, int(y * 3))][min(2, int(x * 3))]
         share, part = self.share_of_top()
         strongest = f"strongest at the {place}" if " " not in place else f"strongest at {place}"
         inside = f"{share * 100:.0f} % of {self.kind} inside {part * 100:.0f} % of the image"
@@ -90,6 +92,8 @@ class Heatmap:
 
 
 def heatmap(values: Tensor, grid: tuple[int, int], title: str, **known: Any) -> Heatmap:
-    """(P,) of any device and type, perhaps below 0 by rounding -> a `Heatmap`."""
+    """Return a `Heatmap` of values (P,) of any device and type, with rounding errors below 0 cut
+    off.
+    """
     laid_out = values.detach().to("cpu", torch.float32).reshape(grid).clamp(min=0)
     return Heatmap(values=laid_out, title=title, **known)

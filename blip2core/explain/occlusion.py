@@ -1,12 +1,12 @@
-"""Mask and ask again: what would the model say if it could not look at some patches?
+"""Occlusion: what a model answers or scores without some patches.
 
 The image is not encoded again. The encoder's output for the hidden patches is taken away, which
 for the Q-Former is exactly the same as an attention mask over them: it knows no order among the
-patches. Putting an average in their place would leave something to look at, and nothing of what
-the encoder ever makes.
+patches. An average in their place would still be attended to, and is nothing that the encoder
+ever outputs.
 
-Two things to know when reading the answer: the encoder's layers have told the other patches, and
-the class token, some of what was hidden; and what is hidden is a place, not an object.
+Two limits: through the encoder's layers the other patches and the class token already hold some of
+what was hidden; and what is hidden is a place, not an object.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from blip2core.models import ImageFeatures
 def hide_patches(
     features: ImageFeatures, hidden: Collection[int], grid: tuple[int, int]
 ) -> ImageFeatures:
-    """The same images without some patches, for `Generator.answer` and `Matcher.match`.
+    """Return the same images without some patches, for `Generator.answer` and `Matcher.match`.
 
     `hidden` counts row by row from the upper left, from 0 to R * C - 1; `grid` is (R, C), as
     `Trace.grid` has it. What a Q-Former had read of the images is dropped, so that a generator
@@ -34,7 +34,9 @@ def hide_patches(
 def keep_patches(
     features: ImageFeatures, kept: Collection[int], grid: tuple[int, int]
 ) -> ImageFeatures:
-    """The images as if they had the patches `kept` only; the class token stays in any case."""
+    """Return the images as if they had the patches `kept` only;
+    the class token stays in any case.
+    """
     total = grid[0] * grid[1]
     before = features.vision.shape[1] - total
     if before not in (0, 1):

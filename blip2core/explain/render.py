@@ -1,4 +1,4 @@
-"""A heat map over its image, as an image: colours, a bar with numbers, a line of words.
+"""A heat map drawn over its image: colours, a bar with numbers, a line of words.
 
 The image keeps its shape: the encoder sees it squashed to a square, so the grid of patches
 stretches over all of it, whatever its width and height.
@@ -49,7 +49,7 @@ PLAIN = Look()
 
 
 def render(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
-    """The map over its image, with a colour bar and what it shows in words. RGB."""
+    """Return the map over its image, with a colour bar and a caption, in RGB."""
     seen = overlay(image, found, look)
     words = _lines(found.describe(), max(20, seen.width // 7)) if look.words else []
     height = seen.height + (GAP + LINE * len(words) if words else 0)
@@ -64,20 +64,22 @@ def render(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Imag
 
 
 def _lines(said: str, width: int) -> list[str]:
-    """Lines that part no number from its percent sign; the font has no glyph for that space."""
+    """Break text into lines, but not between a number and its percent sign; the font lacks that
+    space's glyph.
+    """
     wrapped = textwrap.wrap(said.replace(" %", "\N{NO-BREAK SPACE}%"), width)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
 
 
 def render_png(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> bytes:
-    """The same as a PNG file."""
+    """Return the same as a PNG file."""
     file = io.BytesIO()
     render(image, found, look).save(file, "PNG")
     return file.getvalue()
 
 
 def overlay(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Image:
-    """The map's colours over the grey image, in the image's shape; a flat map has none."""
+    """Return the map's colours over the grey image, in the image's shape; a flat map has none."""
     grey = ImageOps.grayscale(_sized(image)).convert("RGB")
     if found.is_flat:
         return grey
@@ -87,7 +89,7 @@ def overlay(image: Image.Image, found: Heatmap, look: Look = PLAIN) -> Image.Ima
 
 
 def stretched(found: Heatmap, size: tuple[int, int], *, smooth: bool) -> npt.NDArray[numpy.float32]:
-    """A map as pixels: (height, width) for a `size` of (width, height); never below 0."""
+    """Return a map as pixels: (height, width) for a `size` of (width, height); never below 0."""
     small = Image.fromarray(found.values.numpy())
     way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     large = numpy.asarray(small.resize(size, way), dtype=numpy.float32)
@@ -95,12 +97,12 @@ def stretched(found: Heatmap, size: tuple[int, int], *, smooth: bool) -> npt.NDA
 
 
 def brightest(found: Heatmap, look: Look) -> float:
-    """Value of the last colour."""
+    """Return the value of the last colour."""
     return float(found.values.max()) if look.scale is None else look.scale
 
 
 def _sized(image: Image.Image) -> Image.Image:
-    """The image large enough to read and small enough to keep; its shape stays."""
+    """Return the image large enough to read and small enough to keep; its shape stays."""
     longer = max(image.size)
     target = min(max(longer, SMALLEST), LARGEST)
     if target == longer:
@@ -110,7 +112,7 @@ def _sized(image: Image.Image) -> Image.Image:
 
 
 def _draw_bar(page: Image.Image, left: int, height: int, most: float) -> None:
-    """Colours from most (top) to 0, and their numbers."""
+    """Draw the colours from most (top) to 0, and their numbers."""
     levels = numpy.linspace(255, 0, max(2, height)).round().astype(numpy.uint8)
     bar = numpy.repeat(viridis()[levels][:, None], BAR, axis=1)
     page.paste(Image.fromarray(bar), (left, 0))

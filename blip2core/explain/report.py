@@ -1,4 +1,4 @@
-"""One image and a text explained from end to end: what the command line and scripts want."""
+"""Explain one image and a text from end to end, for the command line and for scripts."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def explain_image(
     test: bool = False,
     files: tuple[Path | None, Path | None] = (None, None),
 ) -> Iterator[Mapping[str, Any]]:
-    """A row for each method asked for: one by name, the default (None), or "all" that can be.
+    """Yield a row for each method asked for: one by name, the default (None), or "all" that can be.
 
     An empty text explains the image alone. `test` measures deletion and insertion. `files` are
     where the map goes as PNG, and all attention as NPZ; with several maps, the method joins the
@@ -49,7 +49,7 @@ def explain_image(
 
 
 def chosen_methods(method: str | None, *, has_text: bool) -> list[str]:
-    """Names of methods; ConfigError for an unknown one."""
+    """Return the names of methods. Raises ConfigError for an unknown one."""
     if method is None:
         return [DEFAULT_METHOD if has_text else WITHOUT_TEXT]
     if method == "all":
@@ -62,7 +62,7 @@ def chosen_methods(method: str | None, *, has_text: bool) -> list[str]:
 def _tested(
     matcher: Matcher, features: ImageFeatures, text: str | None, found: Heatmap
 ) -> dict[str, Any]:
-    """The part of a row that says whether the map counts."""
+    """Return the part of a row that says whether the map is faithful."""
     if text is None:
         raise ConfigError("test needs a text: its score is what the map is measured by")
     if found.is_flat:

@@ -1,42 +1,47 @@
-"""What a method needs of a trace, or an error that says how to get it."""
+"""The parts of a trace that methods require, with errors that say how to get them."""
 
 from torch import Tensor
 
 from blip2core.errors import ConfigError
-from blip2core.explain.trace import Attention, Cosines, Trace
+from blip2core.explain.trace import AttentionMaps, Cosines, Trace
 
 
-def cosines_of(trace: Trace) -> Cosines:
-    """ConfigError where the trace has no text."""
+def require_cosines(trace: Trace) -> Cosines:
+    """Return the cosines of a trace. Raises ConfigError where it has no text."""
     if trace.cosines is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.cosines
 
 
-def pair_of(trace: Trace) -> Attention:
-    """The pass of image and text. ConfigError where there was no text."""
+def require_text_pass(trace: Trace) -> AttentionMaps:
+    """Return the attention of the image-text pass.
+
+    Raises ConfigError where the trace has no text.
+    """
     if trace.together is None:
         raise ConfigError("this map needs a text: trace the image with one")
     return trace.together
 
 
-def weighted_cross(trace: Trace) -> Tensor:
-    """(L, Q, P) cross-attention times the gradient of the ITM logit, positive part, mean of heads.
+def weighted_cross_attention(trace: Trace) -> Tensor:
+    """Return the positive part of cross-attention times the ITM logit's gradient, (L, Q, P).
+
+    The mean over the heads, as in Chefer et al. (2021).
 
     ConfigError where the trace has no gradients.
     """
-    pair = pair_of(trace)
+    pair = require_text_pass(trace)
     return _weighted(pair.cross, pair.cross_gradients).mean(dim=1)
 
 
-def weighted_within(trace: Trace) -> Tensor:
-    """(S, N, N): the same of self-attention."""
-    pair = pair_of(trace)
+def weighted_self_attention(trace: Trace) -> Tensor:
+    """Return self-attention weighted in the same way, (S, N, N)."""
+    pair = require_text_pass(trace)
     return _weighted(pair.within, pair.within_gradients).mean(dim=1)
 
 
-def word_places(trace: Trace, word: int | None) -> list[int]:
-    """Rows of a word's tokens among queries and text; None: of all words.
+def word_rows(trace: Trace, word: int | None) -> list[int]:
+    """Return the rows of a word's tokens among queries and text; None: of all words.
 
     ConfigError where there is no such word.
     """

@@ -1,4 +1,4 @@
-"""Rollout: what reached each query, through its own look and those of the queries it listened to.
+"""Attention rollout: attention to patches, passed on through self-attention layer by layer.
 
 Rules 6 and 10 of Chefer et al., "Generic Attention-model Explainability for Interpreting
 Bi-Modal and Encoder-Decoder Transformers" (2021), with attention alone in the place of attention
@@ -13,29 +13,36 @@ import torch
 from torch import Tensor
 
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap, heatmap
-from blip2core.explain.requirements import pair_of, weighted_cross, weighted_within, word_places
+from blip2core.explain.requirements import (
+    require_text_pass,
+    weighted_cross_attention,
+    weighted_self_attention,
+    word_rows,
+)
 from blip2core.explain.trace import Trace
 
 
 def rollout(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """What reached one query, or one word, or all queries (mean)."""
+    """Return what reached one query, or one word, or all queries (mean), by attention rollout."""
     shown = trace.shown
     cross = dict(zip(trace.layers, shown.cross.mean(dim=1), strict=True))
     return _read(trace, rolled_out(shown.within.mean(dim=1), cross), focus, "rollout")
 
 
 def relevance(trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
-    """The same with attention weighted by its gradient: what reached them and raised ITM."""
-    pair_of(trace)
-    cross = dict(zip(trace.layers, weighted_cross(trace), strict=True))
-    return _read(trace, rolled_out(weighted_within(trace), cross), focus, "relevance")
+    """Return rollout with attention weighted by the gradient of the ITM logit: what raised the
+    score.
+    """
+    require_text_pass(trace)
+    cross = dict(zip(trace.layers, weighted_cross_attention(trace), strict=True))
+    return _read(trace, rolled_out(weighted_self_attention(trace), cross), focus, "relevance")
 
 
 def rolled_out(within: Tensor, cross: Mapping[int, Tensor]) -> Tensor:
-    """Self-attention (S, N, N) and cross-attention (Q, P) by layer -> (N, P).
+    """Return (N, P), the rollout of self-attention (S, N, N) and cross-attention (Q, P) by layer.
 
-    In each layer, first all listen to one another (R <- R + A R, rule 6), then the queries look
-    (R <- R + A, rule 10).
+    In each layer, self-attention comes first (R <- R + A R, rule 6), then the queries'
+    cross-attention (R <- R + A, rule 10).
     """
     first = next(iter(cross.values()))
     seen = torch.zeros(within.shape[-1], first.shape[-1])
@@ -47,9 +54,9 @@ def rolled_out(within: Tensor, cross: Mapping[int, Tensor]) -> Tensor:
 
 
 def _read(trace: Trace, seen: Tensor, focus: Focus, name: str) -> Heatmap:
-    """The rows in focus, as a map."""
+    """Return the rows in focus, as a map."""
     if focus.word is not None:
-        places = word_places(trace, focus.word)
+        places = word_rows(trace, focus.word)
         said = f'{name}, word "{trace.words[focus.word].text}"'
         return heatmap(trace.patches(seen[places].sum(dim=0)), trace.grid, said)
     rows = seen[: trace.queries] if focus.query is None else seen[focus.query][None]

@@ -1,7 +1,7 @@
-"""Does a map depend on what the Q-Former learned? It is made again with random weights.
+"""Sanity check of a map (Adebayo et al., 2018): whether it depends on the Q-Former's weights.
 
-After Adebayo et al., "Sanity Checks for Saliency Maps" (2018): a map that looks the same with
-random weights shows the image, or the method, and not the model.
+After "Sanity Checks for Saliency Maps": a map that is the same with random weights shows the image,
+or the method, and not the model.
 """
 
 import copy
@@ -74,7 +74,8 @@ def sanity_check(
 
 
 def randomised(matcher: Matcher, seed: int) -> Matcher:
-    """A matcher whose Q-Former and query tokens are random, of the trained ones' spread.
+    """Return a matcher whose Q-Former and query tokens are random, with the spread of the trained
+    ones.
 
     Everything else is shared with the original, which stays as it is.
     """
@@ -93,7 +94,7 @@ def randomised(matcher: Matcher, seed: int) -> Matcher:
 
 
 def rank_correlation(one: Heatmap, other: Heatmap) -> float:
-    """Spearman's, -1 to 1; 0 where one of the maps is flat."""
+    """Return Spearman's rank correlation, -1 to 1; 0 where one of the maps is flat."""
     if one.is_flat or other.is_flat:
         return 0.0
     ranks = torch.stack([_ranks(one.values.flatten()), _ranks(other.values.flatten())])
@@ -101,7 +102,7 @@ def rank_correlation(one: Heatmap, other: Heatmap) -> float:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """(P,) -> ranks; equal values share the mean of theirs."""
+    """Return the ranks of (P,) values; equal values share their mean rank."""
     below = (values[:, None] > values).sum(dim=1)
     equal = (values[:, None] == values).sum(dim=1)
     return below + (equal + 1) / 2

@@ -1,4 +1,4 @@
-"""Everything a browser needs to draw and scrub a trace without asking the server again.
+"""All that a browser needs to draw a trace, as JSON values, without asking the server again.
 
 `explorer_stack` gives a dict of plain JSON values. "bytes" below are base64 of unsigned 8-bit
 numbers, 0 to 255, in the order of the brackets (last index fastest); byte b stands for the value
@@ -31,11 +31,11 @@ height / rows of the image. The class token, which belongs to no patch, is in no
     words         list of W: {"text", "tokens": [places]}; the same word twice is two entries
     tokens        the text's tokens as the model reads them
     between       query to query: {"layers": all layer numbers, "scale",
-                  "values": bytes [layer, query that listens, query listened to]}, mean of heads
+                  "values": bytes [layer, query that attends, query attended to]}, mean of heads
     from_words    word to query: {"layers", "scale", "values": bytes [layer, word, query]}, or null
     heard         query of word, the first hop of the word maps: {"scale", "values": bytes
-                  [word, query]}: how much of each word a query had heard when it last looked,
-                  weighted by the gradient; or null: no text or no gradients
+                  [word, query]}: attention of a query to each word up to its last
+                  cross-attention, weighted by the gradient; or null: no text or no gradients
     maps          list of {"kind", "query" (or null), "word" (or null), "label", "alt", "flat",
                   "scale", "values": bytes [patch]}, each with a scale of its own. Kinds:
                   "rollout" (one for each query, and one with query null: all of them),
@@ -80,9 +80,9 @@ from blip2core.explain.viridis import viridis
 from blip2core.explain.word_maps import heard_by_then
 
 LONGEST_SIDE = 1024
-"""Pixels of the image that travels with the stack."""
+"""Pixels of the longer side of the image in the stack."""
 DIGITS = 4
-"""Behind the point, of numbers that are not bytes."""
+"""Decimals of numbers that are not bytes."""
 DEFAULT_KIND = "winner"
 """Kind of the map that is shown first, where there is one."""
 
@@ -90,7 +90,8 @@ DEFAULT_KIND = "winner"
 def explorer_stack(
     trace: Trace, image: Image.Image, *, answer: AnswerTrace | None = None
 ) -> dict[str, Any]:
-    """The payload above, of one trace and its original image; `answer` adds that of a generator.
+    """Return the payload above of one trace and its original image; `answer` adds that of a
+    generator.
 
     JSON has no NaN: none is in it.
     """
@@ -123,7 +124,7 @@ def explorer_stack(
 
 
 def extra_maps(trace: Trace) -> list[dict[str, Any]]:
-    """The maps beside the stack itself, as far as text and gradients allow."""
+    """Return the maps beside the stack itself, as far as text and gradients allow."""
     maps = [map_part("rollout", rollout(trace))]
     maps += [
         map_part("rollout", rollout(trace, Focus(query=query)), query=query)
@@ -143,7 +144,7 @@ def extra_maps(trace: Trace) -> list[dict[str, Any]]:
 
 
 def answer_stack(answer: AnswerTrace) -> dict[str, Any]:
-    """The `answer` part; also useful by itself, as each answer of a conversation has one."""
+    """Return the `answer` part; also useful by itself, as each answer of a conversation has one."""
     tokens = zip(answer.pieces, answer.tokens, strict=True)
     return {
         "model": answer.model,
@@ -163,7 +164,7 @@ def answer_stack(answer: AnswerTrace) -> dict[str, Any]:
 def map_part(
     kind: str, found: Heatmap, *, query: int | None = None, word: int | None = None
 ) -> dict[str, Any]:
-    """One entry of `maps`."""
+    """Return one entry of `maps`."""
     return {
         "kind": kind,
         "query": query,
@@ -176,7 +177,7 @@ def map_part(
 
 
 def quantised(values: Tensor) -> dict[str, Any]:
-    """`scale`, the largest value, and `values` as base64 bytes; all 0 where nothing is above 0."""
+    """Return `scale`, the largest value, and `values` as base64 bytes; all 0 for a map of 0."""
     scale = float(values.max()) if values.numel() else 0.0
     levels = (values / scale * 255).round().clamp(0, 255) if scale > 0 else values * 0
     raw = levels.numpy().astype(numpy.uint8).tobytes()
@@ -184,7 +185,7 @@ def quantised(values: Tensor) -> dict[str, Any]:
 
 
 def image_part(image: Image.Image) -> dict[str, Any]:
-    """The original's size, and a JPEG of it small enough to travel."""
+    """Return the original's size, and a JPEG of it small enough to send."""
     small = image.convert("RGB")
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     file = io.BytesIO()

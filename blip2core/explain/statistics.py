@@ -1,4 +1,4 @@
-"""Numbers beside the maps: how spread an attention is, how much lies on the class token, twins.
+"""Statistics beside the maps: entropy of attention, share of the class token, similar queries.
 
 L layers, H heads, Q queries, P patches, S self-attention layers.
 """
@@ -14,10 +14,10 @@ from blip2core.explain.trace import Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Of the shown pass of a trace."""
+    """Statistics of the shown pass of a trace."""
 
     entropy: Tensor
-    """(L, H, Q) bits, over the patches alone: 0 is one patch, log2(P) all alike."""
+    """(L, H, Q) entropy in bits over the patches alone: 0 is one patch, log2(P) is uniform."""
     class_share: Tensor | None
     """(L, H, Q) share on the class token; None where there is none."""
     strongest: Tensor
@@ -29,10 +29,10 @@ class Statistics:
 
 
 def statistics(trace: Trace) -> Statistics:
-    """All of them at once."""
+    """Return all statistics of the shown pass of a trace."""
     cross = trace.shown.cross
     patches = trace.patches(cross)
-    alike = similarity(patches)
+    alike = map_similarity(patches)
     twins = alike.clone().fill_diagonal_(-torch.inf).argmax(dim=1)
     if trace.queries == 1:
         twins = torch.zeros(1, dtype=torch.long)
@@ -46,25 +46,31 @@ def statistics(trace: Trace) -> Statistics:
 
 
 def entropy(weights: Tensor) -> Tensor:
-    """(..., P), 0 or more -> (...) bits of what they are when they sum to 1."""
+    """Return the entropy in bits of non-negative weights (..., P), normalised to sum 1, (...)."""
     shares = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-30)
     bits: Tensor = torch.special.entr(shares).sum(dim=-1) / math.log(2)
     return bits
 
 
-def similarity(patches: Tensor) -> Tensor:
-    """(L, H, Q, P) -> (Q, Q) cosines of the queries' maps, all layers and heads side by side."""
+def map_similarity(patches: Tensor) -> Tensor:
+    """Return (Q, Q) cosines between the queries' maps (L, H, Q, P), all layers and heads
+    concatenated.
+    """
     flat = torch.nn.functional.normalize(patches.permute(2, 0, 1, 3).flatten(1), dim=1)
     return flat @ flat.T
 
 
 def between_queries(trace: Trace) -> Tensor:
-    """(S, Q, Q): how much each query (row) listened to each other, mean over heads."""
+    """Return (S, Q, Q): the self-attention of each query (row) to each other one,
+    mean over heads.
+    """
     return trace.shown.within[:, :, : trace.queries, : trace.queries].mean(dim=1)
 
 
 def from_words(trace: Trace) -> Tensor:
-    """(S, W, Q): how much each word listened to each query; the mean over its tokens and heads."""
+    """Return (S, W, Q): the self-attention of each word to each query, mean over its tokens and
+    heads.
+    """
     listened = trace.shown.within.mean(dim=1)[:, :, : trace.queries]
     rows = [
         listened[:, [trace.queries + place for place in word.tokens]].mean(dim=1)

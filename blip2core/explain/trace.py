@@ -1,4 +1,4 @@
-"""`trace`: what the matcher's Q-Former did with one image and one text, kept as plain tensors.
+"""`trace`: the attention of a matcher's Q-Former for one image and one text, as plain tensors.
 
 Takes features, so the image encoder is never run again. L layers with cross-attention, S layers,
 H heads, Q queries, T text tokens, N = Q + T, P patches (the class token, if any, first).
@@ -18,31 +18,31 @@ from blip2core.models.match_formulas import QFormerMatching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
-    """Probabilities of one pass of the Q-Former; float32 on the CPU."""
+class AttentionMaps:
+    """Attention probabilities of one pass of the Q-Former; float32 on the CPU."""
 
     cross: Tensor
-    """(L, H, Q, P): what each query saw. Rows sum to 1, class token included."""
+    """(L, H, Q, P): cross-attention. Rows sum to 1, class token included."""
     within: Tensor
-    """(S, H, N, N): what queries and text tokens saw of one another."""
+    """(S, H, N, N): self-attention among queries and text tokens."""
     cross_gradients: Tensor | None = None
-    """As `cross`: of the ITM logit, match minus no match."""
+    """As `cross`: gradients of the ITM logit, match minus no match."""
     within_gradients: Tensor | None = None
-    """As `within`."""
+    """As `within`: gradients of the same logit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """One word of the text, by its place."""
+    """One word of the text with the positions of its tokens."""
 
     text: str
     tokens: tuple[int, ...]
-    """Places of its pieces among the text's tokens."""
+    """Positions of its tokens among the text's tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosines:
-    """The text's ITC cosine with each query: the largest counts."""
+    """The text's ITC cosine with each query; the largest is the score."""
 
     values: Tensor
     """(Q,) in [-1, 1]."""
@@ -52,7 +52,7 @@ class Cosines:
 
     @property
     def margin(self) -> float | None:
-        """By how much the winner is ahead."""
+        """Difference between the winner's cosine and the runner-up's."""
         if self.runner_up is None:
             return None
         return float(self.values[self.winner] - self.values[self.runner_up])
@@ -60,7 +60,7 @@ class Cosines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One image, and one text where one was given, through the Q-Former."""
+    """The attention of a Q-Former for one image, and for one text where one was given."""
 
     model: str
     revision: str
@@ -70,22 +70,22 @@ class Trace:
     """Whether column 0 of `cross` is the encoder's class token, which belongs to no patch."""
     layers: tuple[int, ...]
     """Real numbers of the layers with cross-attention."""
-    alone: Attention
-    """The image's pass, without text: what ITC reads."""
+    alone: AttentionMaps
+    """The pass of the image alone, as for ITC."""
     text: str | None = None
     truncated: bool = False
     """The text was longer than the model reads: `tokens` has its beginning."""
     tokens: tuple[str, ...] = ()
     """The text's tokens by place, special ones included."""
     words: tuple[Word, ...] = ()
-    together: Attention | None = None
-    """The pass of image and text together: what ITM reads."""
+    together: AttentionMaps | None = None
+    """The pass of image and text together, as for ITM."""
     cosines: Cosines | None = None
     itm: float | None = None
     """Matching probability."""
 
     @property
-    def shown(self) -> Attention:
+    def shown(self) -> AttentionMaps:
         """The pass with the text where there is one, else the image's own."""
         return self.alone if self.together is None else self.together
 
@@ -98,14 +98,15 @@ class Trace:
         return self.alone.cross.shape[2]
 
     def patches(self, cross: Tensor) -> Tensor:
-        """(..., P) -> without the class token's column."""
+        """Return (..., P) without the class token's column."""
         return cross[..., int(self.class_token) :]
 
 
 def trace(
     matcher: Matcher, features: ImageFeatures, text: str | None = None, *, gradients: bool = False
 ) -> Trace:
-    """Look into the matcher: one image's features, and a text if the pair is to be seen.
+    """Record attention of the matcher's Q-Former for one image's features, and for a text where one
+    is given.
 
     `gradients` also keeps those of the ITM logit, which word maps and Grad-CAM need. Raises
     ModelError (features of several images, of another encoder or with patches hidden; a matcher
@@ -138,7 +139,7 @@ def trace(
         grid=grid,
         class_token=class_token,
         layers=tuple(alone[0]),
-        alone=Attention(cross=stacked(alone[0].values()), within=stacked(alone[1].values())),
+        alone=AttentionMaps(cross=stacked(alone[0].values()), within=stacked(alone[1].values())),
         **known,
     )
 
@@ -151,7 +152,7 @@ def _with_text(
     text: str,
     gradients: bool,
 ) -> dict[str, Any]:
-    """The fields of a `Trace` that a text brings."""
+    """Return the fields of a `Trace` that need a text."""
     ids, mask = matcher.tokens([text])
     matching = QFormerMatching(capture.model)
     embedded = matching.embed_texts(ids, mask)[0].float().detach()
@@ -173,7 +174,7 @@ def _with_text(
         "truncated": matcher.is_truncated(text),
         "tokens": tuple(matcher.processor.tokenizer.convert_ids_to_tokens(ids[0].tolist())),
         "words": words,
-        "together": Attention(
+        "together": AttentionMaps(
             cross=stacked(cross.values()),
             within=stacked(within.values()),
             cross_gradients=slopes[0],
@@ -185,13 +186,13 @@ def _with_text(
 
 
 def rank_cosines(values: Tensor) -> Cosines:
-    """(Q,) -> the same, with the first and the second."""
+    """Return (Q,) cosines with the largest and the second largest."""
     order = values.argsort(descending=True).tolist()
     return Cosines(values=values, winner=order[0], runner_up=order[1] if len(order) > 1 else None)
 
 
 def split_passes(maps: Mapping[str, Tensor]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """Module name -> map, of one Q-Former pass: cross- and self-attention by layer number."""
+    """Split the maps of one Q-Former pass into cross- and self-attention by layer number."""
     cross: dict[int, Tensor] = {}
     within: dict[int, Tensor] = {}
     for name, weights in maps.items():
@@ -201,12 +202,14 @@ def split_passes(maps: Mapping[str, Tensor]) -> tuple[dict[int, Tensor], dict[in
 
 
 def stacked(maps: Any) -> Tensor:
-    """Maps (1, H, N, M) of several layers -> (layers, H, N, M), float32 on the CPU, no graph."""
+    """Stack maps (1, H, N, M) of several layers: (layers, H, N, M), float32 on the CPU,
+    no graph.
+    """
     return torch.cat([one.detach() for one in maps]).to("cpu", torch.float32)
 
 
 def patch_grid(vision_model: Any, patches: int) -> tuple[tuple[int, int], bool]:
-    """Rows and columns of an image encoder, and whether a class token comes first.
+    """Return rows and columns of an image encoder, and whether a class token comes first.
 
     ModelError where the number of patches is not that of a whole image.
     """
@@ -221,7 +224,7 @@ def patch_grid(vision_model: Any, patches: int) -> tuple[tuple[int, int], bool]:
 
 
 def split_words(matcher: Matcher, text: str, length: int) -> tuple[Word, ...]:
-    """The words of a text with the places of their pieces among its `length` tokens."""
+    """Return the words of a text with the places of their pieces among its `length` tokens."""
     encoded = matcher.processor.tokenizer(text)
     pieces: dict[int, list[int]] = {}
     for place, word in enumerate(encoded.word_ids()[: length - 1]):

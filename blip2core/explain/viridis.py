@@ -1,4 +1,4 @@
-"""The colours of all maps: viridis, which grows evenly brighter and which all eyes can read."""
+"""The colours of all maps: viridis, perceptually uniform and safe for colour-blind readers."""
 
 import numpy
 import numpy.typing as npt
@@ -11,7 +11,7 @@ _ANCHORS = (
 
 
 def viridis() -> npt.NDArray[numpy.uint8]:
-    """(256, 3) colours, from the least to the most."""
+    """Return the (256, 3) colours, from the least to the most."""
     anchors = numpy.array([list(bytes.fromhex(colour)) for colour in _ANCHORS.split()])
     places = numpy.linspace(0, 255, len(anchors))
     levels = numpy.arange(256)

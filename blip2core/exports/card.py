@@ -77,7 +77,7 @@ def dataset_card(
 
 
 def escape(text: str) -> str:
-    """Foreign text as one line of Markdown that shows it and does nothing else."""
+    """Return foreign text as one line of Markdown that is shown as it is, without markup."""
     shown = "".join(" " if unicodedata.category(c) in _INVISIBLE else c for c in text)
     line = " ".join(shown.split())
     line = line if len(line) <= LONGEST_FOREIGN_TEXT else f"{line[:LONGEST_FOREIGN_TEXT]}…"

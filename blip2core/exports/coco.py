@@ -24,7 +24,7 @@ class Annotations:
         self._first_image = self._first_annotation = True
 
     def add(self, group: list[ExportPair], file_name: str) -> None:
-        """An image with its texts."""
+        """Add an image with its texts."""
         pair = group[0]
         image: dict[str, Any] = {
             "id": pair.item_id,
@@ -66,7 +66,9 @@ class Annotations:
 
 
 def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`annotations/captions_train.json` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
+    """Write a COCO file per split; `annotations/captions_train.json` names `train/ab/ab12….jpg` as
+    `ab/ab12….jpg`.
+    """
 
     @contextmanager
     def opened(split: str) -> Iterator[Annotations]:

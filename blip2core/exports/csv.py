@@ -17,7 +17,9 @@ CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
 
 
 def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """Each row of `train.csv` names its image as `images/ab/ab12….jpg`."""
+    """Write a CSV file per split; each row of `train.csv` names its image as
+    `images/ab/ab12….jpg`.
+    """
     changed = 0
     with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
         for pair in pairs:

@@ -36,7 +36,7 @@ class Shards(Generic[Opened]):
     """A row of files that hold `size` entries each."""
 
     def __init__(self, make: Callable[[int], AbstractContextManager[Opened]], *, size: int) -> None:
-        """`make` opens the file of a number, counted from 0."""
+        """Take `make`, which opens the file of a number, counted from 0."""
         self._make, self._size = make, size
         self._open = ExitStack()
         self._file: Opened

@@ -16,7 +16,9 @@ its first rows, in each split for itself, and refuses a folder where they differ
 
 
 def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`train/metadata.jsonl` names `train/ab/ab12….jpg` as `ab/ab12….jpg`."""
+    """Write a folder per split; `train/metadata.jsonl` names `train/ab/ab12….jpg` as
+    `ab/ab12….jpg`.
+    """
     with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
             name = output.add_image(pair, pair.split)

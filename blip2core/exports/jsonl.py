@@ -11,7 +11,9 @@ from blip2core.records import ExportPair
 
 
 def write_jsonl(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """Each line of `train.jsonl` names its image as `images/ab/ab12….jpg`."""
+    """Write a JSON Lines file per split; each line of `train.jsonl` names its image as
+    `images/ab/ab12….jpg`.
+    """
     with PerSplit(lambda split: output.open(f"{split}.jsonl")) as files:
         for pair, row in rows(pairs, lists=config.captions == "lists"):
             name = f"images/{output.add_image(pair, 'images')}"

@@ -1,4 +1,4 @@
-"""What the exporter knows of a format."""
+"""The description of a format, as the exporter uses it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

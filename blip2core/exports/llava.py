@@ -25,7 +25,7 @@ class Conversations:
         self._separator = b"[\n"
 
     def add(self, pair: ExportPair, image: str) -> None:
-        """One question with the text of a pair as its answer."""
+        """Add one question with the text of a pair as its answer."""
         said = [
             {"from": "human", "value": f"<image>\n{self._instruction}"},
             {"from": "gpt", "value": pair.text},
@@ -37,7 +37,7 @@ class Conversations:
 
 
 def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`train.json` names its images as `images/ab/ab12….jpg`.
+    """Write a JSON list per split; `train.json` names its images as `images/ab/ab12….jpg`.
 
     A text with a control word of LLaVA's is left out and named in `left_out.jsonl`: written as it
     is, it would ask for an image that is not there, and changed it would no longer be the text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGE = "blip2-studio"
+_DISTRIBUTION = "blip2-studio"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,6 @@ class Manifest:
 def tool_version() -> str:
     """Return name and version of this program."""
     try:
-        return f"{PACKAGE} {version(PACKAGE)}"
+        return f"{_DISTRIBUTION} {version(_DISTRIBUTION)}"
     except PackageNotFoundError:  # run from a folder that was never installed
-        return PACKAGE
+        return _DISTRIBUTION

@@ -33,7 +33,7 @@ class Output:
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """A new file, named relative to the folder; on disk once the block ends."""
+        """Open a new file, named relative to the folder; it is on disk once the block ends."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
@@ -46,7 +46,7 @@ class Output:
 
     @contextmanager
     def scratch(self) -> Iterator[BinaryIO]:
-        """A file without a name, gone after the block as after a crash."""
+        """Open a temporary file without a name, which is gone after the block and after a crash."""
         with tempfile.TemporaryFile(dir=self._folder) as file:
             yield file
 
@@ -71,7 +71,7 @@ class Output:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def write_manifest(self, data: bytes) -> None:
-        """The last file: where it is, all others are."""
+        """Write the manifest, the last file: where it exists, all others are complete."""
         with (self._folder / MANIFEST_NAME).open("xb") as file:
             file.write(data)
             _sync(file)
@@ -85,7 +85,8 @@ def refuse_taken(out: Path) -> None:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Output]:
-    """A folder that is `NAME.partial` until the block ends without error, and then `out`.
+    """Make a folder that is called `NAME.partial` until the block ends without error, and then
+    `out`.
 
     What a crashed export left in `NAME.partial` is replaced. ExportError where `out` is taken or
     cannot be written.

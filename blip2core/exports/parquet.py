@@ -31,7 +31,7 @@ class Table:
         self._bytes = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """One more row, with its image as `image`."""
+        """Add a row with its image as `image`."""
         self._rows.append(row)
         self._bytes += len(row["image"]["bytes"])
         if len(self._rows) >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
@@ -45,7 +45,7 @@ class Table:
 
 
 def write_parquet(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`data/train-00000.parquet` and so on, `config.shard_pairs` rows each."""
+    """Write `data/train-00000.parquet` and so on, with `config.shard_pairs` rows each."""
     lists = config.captions == "lists"
 
     def shards(split: str) -> Shards[Table]:

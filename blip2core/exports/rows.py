@@ -1,4 +1,4 @@
-"""What every format says of a pair besides image and text: where both come from."""
+"""The columns that every format has besides image and text: where both come from."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -10,7 +10,8 @@ from blip2core.records import ExportPair
 
 
 def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`train/ab12….jpg` with `train/ab12….txt`; `manifest.jsonl` holds what has no room there.
+    """Write `train/ab12….jpg` with `train/ab12….txt`; `manifest.jsonl` holds what has no room
+    there.
 
     Named by hash, because a.jpg and a.png would share a.txt. Several captions of an image are
     lines of its file, so a line break inside a caption becomes a space there.

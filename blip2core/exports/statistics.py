@@ -1,4 +1,4 @@
-"""What the pairs of an export are, counted while they pass."""
+"""Counts of the pairs of an export, taken while they are written."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What is exported, beyond the pairs themselves."""
+"""The subject of an export: its dataset and snapshot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

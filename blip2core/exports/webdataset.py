@@ -16,7 +16,7 @@ from blip2core.storage.images import SUFFIX_OF_FORMAT
 
 
 def write_webdataset(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
-    """`train-00000.tar` and so on, `config.shard_pairs` samples each.
+    """Write `train-00000.tar` and so on, with `config.shard_pairs` samples each.
 
     Readers cut a name at its first dot, so keys are numbers. An image is repeated for each of its
     texts.
@@ -44,7 +44,7 @@ def _tar(output: Output, split: str, number: int) -> Iterator[tarfile.TarFile]:
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """A plain file; time and owner stay at the zeros that `TarInfo` starts with."""
+    """Add a plain file; time and owner stay at the zeros that `TarInfo` starts with."""
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
     tar.addfile(entry, BytesIO(data))

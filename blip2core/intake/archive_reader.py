@@ -12,7 +12,7 @@ from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image
 from blip2core.intake.files import (
     ARCHIVE_SUFFIXES,
-    IMAGE_SUFFIXES,
+    INTAKE_SUFFIXES,
     TABLE_SUFFIXES,
     NamedFile,
     looks_like_image,
@@ -118,7 +118,7 @@ class _ArchiveReading:
         for table in _tables(self._names):
             yield from self._read_table(table)
         for name in self._names:
-            if suffix(name) in IMAGE_SUFFIXES:
+            if suffix(name) in INTAKE_SUFFIXES:
                 yield self._read_image(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
         for name in self._names:

@@ -1,4 +1,4 @@
-"""Which column of a table is what."""
+"""The roles of a table's columns: which holds the image, a text, the address, the licence."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

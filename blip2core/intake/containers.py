@@ -1,4 +1,4 @@
-"""What lies in an image file besides its pixels: metadata, comments, other files glued to it.
+"""Strip image files of everything but their pixels: metadata, comments, appended files.
 
 JPEG and PNG are rebuilt from the parts that pixels need, without touching these; of other formats
 it is told whether they are clean. All offsets are checked: ValueError where they do not fit.
@@ -20,7 +20,7 @@ BMP_HEADERS = 14 + 124 + 1024
 
 
 def plain_jpeg(data: bytes) -> bytes:
-    """Tables, colour profile and coded pixels; no EXIF, no comment, nothing after the end."""
+    """Keep tables, colour profile and coded pixels; no EXIF, no comment, nothing after the end."""
     kept, at = bytearray(data[:2]), 2
     while True:
         while data[at : at + 2] == b"\xff\xff":
@@ -45,7 +45,7 @@ def plain_jpeg(data: bytes) -> bytes:
 
 
 def plain_png(data: bytes) -> bytes:
-    """Header, palette, colour space and pixels of the first frame; nothing after the end."""
+    """Keep header, palette, colour space and pixels of the first frame; nothing after the end."""
     kept, at, kind = bytearray(PNG_START), len(PNG_START), b""
     while kind != b"IEND":
         kind, size = data[at + 4 : at + 8], int.from_bytes(data[at : at + 4])

@@ -1,4 +1,4 @@
-"""CSV and TSV: rows as they stand, formulas too; a row that cannot be read is told of."""
+"""CSV and TSV: rows as they stand, formulas too; a row that cannot be read is reported."""
 
 import csv
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Images by their addresses, so that nobody can use us to look into a network.
+"""Download images by their addresses, without becoming a way into a private network.
 
 Only http and https on their own ports. Each host is resolved once, all its addresses must be
 public, and the connection goes to one of these, while the name stays in the request and in the
@@ -23,7 +23,7 @@ from blip2core.intake.entries import Entry, image
 from blip2core.intake.guarded_network import GuardedBackend
 from blip2core.records import Problem, WebImage
 
-PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443}
 REQUEST_HEADERS = (
     ("User-Agent", "blip2-studio"),
     ("Accept", "image/*"),
@@ -69,7 +69,9 @@ class Downloads:
 def fetch_all(
     items: Iterable[WebImage | Problem | Entry], downloads: Downloads | None
 ) -> Iterator[WebImage | Problem]:
-    """Entries become their images, fetched by some threads; all else passes. Order is kept."""
+    """Yield entries with their images, fetched by several threads, and all else as it is,
+    in order.
+    """
     if downloads is None:
         for item in items:
             yield item if not isinstance(item, Entry) else _problem(item, OFF)
@@ -108,11 +110,11 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
         scheme, host, port = target.scheme, target.host, target.port
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise IntakeError("This is not an address that can be fetched.") from error
-    if scheme not in PORTS:
+    if scheme not in _PORTS:
         raise IntakeError("Only http and https addresses are fetched.")
     if not host or "%" in host or target.userinfo:
         raise IntakeError("The address has no usable host, or a name and password in it.")
-    if port not in (None, *PORTS.values()):
+    if port not in (None, *_PORTS.values()):
         raise IntakeError(f"Only the ports 80 and 443 are asked, not {port}.")
     return target
 

@@ -1,4 +1,4 @@
-"""Which images are the same, and which look alike: pure functions over hashes."""
+"""Equal and similar images, found by pure functions over hashes."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def clusters(pairs: Iterable[NearPair]) -> list[DuplicateGroup]:
 def _pairs_in_band(
     unique: NDArray[numpy.uint64], band: int, distance: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Pairs that agree in this band and in none before it, so that no pair comes twice.
+    """Yield pairs that agree in this band and in none before it, so that no pair comes twice.
 
     Sorted by the band, those that agree stand together: each is compared with its neighbour, then
     with the next but one, and so on, all at once; memory grows with the hashes, not with the pairs.

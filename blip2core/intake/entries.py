@@ -1,4 +1,4 @@
-"""What stands beside an image: texts, address, licence; from a row of a table or a side file."""
+"""The entry of an image: texts, address, licence; from a row of a table or a side file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace

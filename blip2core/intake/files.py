@@ -1,4 +1,4 @@
-"""A file to import: its name and where its bytes are; what it is, told from its first bytes."""
+"""A file to import: its name, where its bytes are, and its kind by its first bytes."""
 
 import io
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from blip2core.errors import IntakeError
-from blip2core.images import SUFFIXES
+from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 
 FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
-IMAGE_SUFFIXES = SUFFIXES | {".jfif", ".jpe", ".ico"}
+INTAKE_SUFFIXES = IMAGE_SUFFIXES | {".jfif", ".jpe", ".ico"}
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
@@ -99,7 +99,7 @@ def kind_of(file: NamedFile) -> FileKind:
         return "csv"
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
-    return "image" if ending in IMAGE_SUFFIXES else "other"
+    return "image" if ending in INTAKE_SUFFIXES else "other"
 
 
 def looks_like_image(head: bytes) -> bool:

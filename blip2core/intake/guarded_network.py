@@ -1,4 +1,4 @@
-"""Connections to public addresses only, with one deadline over everything that is said on them."""
+"""Connections to public addresses only, with one deadline over the whole exchange."""
 
 import time
 from collections.abc import Callable, Iterable

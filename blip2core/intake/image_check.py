@@ -8,7 +8,7 @@ import imagehash
 from PIL import ExifTags, Image
 
 from blip2core.errors import ImageError
-from blip2core.images import FORMATS, content_hash, open_image
+from blip2core.images import IMAGE_FORMATS, content_hash, open_image
 from blip2core.intake import containers
 from blip2core.intake.limits import Limits
 
@@ -80,13 +80,15 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
 
 
 def perceptual_hash(image: Image.Image) -> int:
-    """64 bits of the coarse structure, unsigned; images of one colour all have the same."""
+    """Return 64 bits of the coarse structure, unsigned; images of one colour all have the same."""
     return int(str(imagehash.phash(image)), 16)
 
 
 def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
     """Return what is kept of a file, its format, and what was changed."""
-    with Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]) as opened:
+    with Image.open(
+        io.BytesIO(data), formats=[f for f in IMAGE_FORMATS if f in Image.OPEN]
+    ) as opened:
         format = opened.format or ""
         is_upright = _orientation(opened) == 1
     if not is_upright:

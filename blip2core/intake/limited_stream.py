@@ -1,4 +1,4 @@
-"""A stream that gives only as many bytes as it was allowed: bombs end where they begin."""
+"""A stream with a limit on the bytes it gives, against decompression bombs."""
 
 from typing import BinaryIO
 
@@ -12,7 +12,7 @@ class LimitedStream:
         self._stream, self._left = stream, 0
 
     def allow(self, count: int) -> None:
-        """From here on, `count` bytes."""
+        """Allow `count` bytes from here on."""
         self._left = count
 
     def read(self, count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How much of an import is read: what is beyond is refused, never cut in silence."""
+"""The limits of an import: what is beyond them is refused, never cut in silence."""
 
 from dataclasses import dataclass, fields
 

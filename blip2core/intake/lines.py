@@ -1,4 +1,4 @@
-"""The lines of a text file that nobody has promised anything about."""
+"""The lines of a text file of unknown encoding and size."""
 
 import codecs
 import io

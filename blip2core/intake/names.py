@@ -16,8 +16,10 @@ invisible characters, halves of pairs, private and unassigned ones, line breaks.
 
 
 def safe_name(name: str, *, limit: int = 120) -> str:
-    r"""A name for a line of a log or a page: invisible characters are spelled out as \u202e, and of
-    a long name beginning and end stay. It is still text: markup in it has to be escaped.
+    r"""Return a name for a line of a log or a page.
+
+    Invisible characters are spelled out as \u202e, and a long name keeps its beginning and end. It
+    is still text: markup in it has to be escaped.
     """
     if len(name) > 4 * limit:  # before the work, not after
         name = name[: 2 * limit] + name[-2 * limit :]
@@ -49,7 +51,7 @@ def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
 
 
 def base_name(path: str) -> str:
-    """a/b.jpg -> b.jpg, also with backslashes."""
+    """Return the last part of a path: a/b.jpg -> b.jpg, also with backslashes."""
     return path.replace("\\", "/").rpartition("/")[2]
 
 
@@ -59,7 +61,7 @@ def stem(path: str) -> str:
 
 
 def suffix(path: str) -> str:
-    """a/b.c.JPG -> .jpg; empty where there is none."""
+    """Return the suffix in lower case: a/b.c.JPG -> .jpg; empty where there is none."""
     return posixpath.splitext(path)[1].lower()
 
 

@@ -46,7 +46,7 @@ def _opened(file: NamedFile) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _told(file: NamedFile) -> Iterator[None]:
-    """Arrow's errors in our words."""
+    """Turn Arrow's errors into IntakeError with our own message."""
     from pyarrow import ArrowException
 
     try:

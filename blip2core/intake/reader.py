@@ -126,7 +126,7 @@ def _read_table(
 def _read_several(
     sources: Iterable[ReadableSource], rows: EntriesByName, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
-    """Folders and archives one by one, loose files as neighbours; tables are put into `rows`."""
+    """Read folders and archives one by one and loose files together; tables are put into `rows`."""
     loose: list[NamedFile] = []
     rest: list[ReadableSource] = []
     for source in sources:

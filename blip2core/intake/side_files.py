@@ -16,7 +16,7 @@ MAX_SIDE = 1_000_000
 
 
 def side_entry(where: str, files: Mapping[str, bytes], limits: Limits) -> Entry:
-    """Side files by their ends -> what they say. Every line of a text is one text.
+    """Return the entry that side files, given by suffix, make. Every line of a text is one text.
 
     IntakeError where one is not UTF-8, no JSON object, or too long.
     """

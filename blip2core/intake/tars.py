@@ -19,7 +19,7 @@ from blip2core.intake.entries import image
 from blip2core.intake.files import (
     ARCHIVE_SUFFIXES,
     COMPRESSED,
-    IMAGE_SUFFIXES,
+    INTAKE_SUFFIXES,
     TABLE_SUFFIXES,
     NamedFile,
     within,
@@ -59,7 +59,7 @@ def read_tar(file: NamedFile, limits: Limits) -> Iterator[WebImage | Problem]:
         if key != sample.key:
             yield from _images(sample, limits)
             sample = _Sample(key)
-        if suffix(name) in IMAGE_SUFFIXES:
+        if suffix(name) in INTAKE_SUFFIXES:
             sample.images.append((name, data))
         else:
             sample.sides[end] = data
@@ -127,7 +127,7 @@ def _member(
             raise IntakeError(f"The file has {member.size:,} bytes; at most {limit:,} are read.")
         opened = archive.extractfile(member)
         data = within(opened.read(limit + 1) if opened else b"", limit)
-        if not data and suffix(name) in IMAGE_SUFFIXES:
+        if not data and suffix(name) in INTAKE_SUFFIXES:
             raise IntakeError("The file is empty.")
         return name, data
     except IntakeError as error:
@@ -137,7 +137,7 @@ def _member(
 def _limit(name: str, limits: Limits) -> int | None:
     """Return how large a member may be; None where it is not read at all."""
     ending = suffix(name)
-    if ending in IMAGE_SUFFIXES:
+    if ending in INTAKE_SUFFIXES:
         return limits.image_bytes
     if ending in ARCHIVE_SUFFIXES:
         raise IntakeError("An archive in an archive is not opened.")
@@ -156,7 +156,7 @@ def _images(sample: _Sample, limits: Limits) -> Iterator[WebImage | Problem]:
     """Yield the images of a sample with its texts. Where one is called key.jpg, others such as
     key.seg.png are maps that belong to it and no images of their own.
     """
-    plain = [(name, data) for name, data in sample.images if _key(name)[1] in IMAGE_SUFFIXES]
+    plain = [(name, data) for name, data in sample.images if _key(name)[1] in INTAKE_SUFFIXES]
     for name, data in plain or sample.images:
         try:
             yield image(name, data, side_entry(name, sample.sides, limits))

@@ -88,7 +88,7 @@ class ZipArchive:
 
 
 def _check_list(file: BinaryIO, limits: Limits) -> None:
-    """Refuses a list of members so long that reading it alone would fill the memory."""
+    """Refuse a list of members so long that reading it alone would fill the memory."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 65_536 - END_RECORD.size))
     tail = file.read()

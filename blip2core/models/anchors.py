@@ -1,12 +1,13 @@
-"""Start every query at its own place in the image.
+"""Anchored queries: each query starts by attending to its own cell of the image.
 
-Freshly drawn queries look everywhere at once, and a small Q-Former spends much of a short training
-on dividing the image among them. Where the features of the image encoder tell by themselves
-where a patch lies, a linear map that finds the patches of one cell of a grid can be computed from
+Freshly drawn queries attend to the whole image, and a small Q-Former spends much of a short
+training on dividing the image among them. Where the features of the image encoder contain the
+position of a patch, a linear map that finds the patches of one cell of a grid can be computed from
 a few hundred images, in closed form, and written into the cross-attention. Training is free to
 leave this start. This is ours, not the paper's.
 
-An encoder that nobody asked for positions may hardly tell them; the reached shares show it.
+Features of an encoder that was not trained for positions may hardly contain them; the reached
+shares show it.
 
 Letters: N images, P vision tokens ([CLS] and s x s patches, row by row), V vision width,
 Q queries, D width, C = grid * grid cells.
@@ -24,7 +25,7 @@ from blip2core.models.cross_attention_cache import attend_cached
 from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.transformers_internals import Blip2QFormerAttention
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RIDGE = 1e-3
 """Added to a covariance, in units of its mean diagonal, so that it can be inverted."""
@@ -36,18 +37,18 @@ SHARPNESS = tuple(1.2**power for power in range(45))
 def anchor_queries(
     model: Stage1QFormer, vision: Tensor, grid: int, *, mass: float = 0.9
 ) -> dict[int, float]:
-    """Let query k look at cell k (row by row) of a `grid` x `grid` division of the image.
+    """Make query k attend to cell k (row by row) of a `grid` x `grid` division of the image.
 
     Args:
         model: A fresh Q-Former; its cross-attention is overwritten.
         vision: (N, P, V) features of some hundred images, two at least. The maps are computed
-            from one half of them, and judged on the other.
+            from one half of them, and measured on the other.
         grid: Cells along each side; queries beyond `grid * grid` look everywhere alike.
         mass: Share of its attention that a query shall give to its cell, on average. Less is
             given where the features do not tell the cells that well.
 
     Returns:
-        Cross-attention layer -> the share that was reached on the half that judges.
+        Cross-attention layer -> the share that was reached on the other half.
 
     Raises:
         ModelError: The grid fits neither the queries nor the patches.
@@ -77,7 +78,7 @@ def anchor_queries(
         hidden = layer.feed_forward_chunk_query(hidden)
     model.train(training)
     if min(reached.values()) < mass / 2:
-        logger.warning(
+        log.warning(
             "Queries could be anchored only weakly (%s of the attention in the own cell): "
             "the image features hardly tell where a patch lies.",
             ", ".join(f"{share:.2f}" for share in reached.values()),
@@ -86,7 +87,7 @@ def anchor_queries(
 
 
 def patch_cells(patches: int, grid: int) -> Tensor:
-    """(patches, C) of 1 and 0: which cell of the grid each patch lies in."""
+    """Return (patches, C) of 1 and 0: the cell of the grid that each patch is in."""
     side = math.isqrt(patches)
     if side * side != patches or not 1 <= grid <= side:
         raise ModelError(f"{patches} patches cannot be divided into {grid} x {grid} cells")
@@ -96,7 +97,8 @@ def patch_cells(patches: int, grid: int) -> Tensor:
 
 
 def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
-    """(N, P, V), (P - 1, C) -> (C, V): directions in which a token tells that it is of a cell.
+    """Return (C, V), the directions in which features (N, P, V) indicate the cell of a patch, given
+    (P - 1, C).
 
     Least squares from tokens to "is in this cell"; [CLS] is in none.
     """
@@ -108,7 +110,7 @@ def cell_detectors(vision: Tensor, cells: Tensor) -> Tensor:
 def own_cell_attention(
     block: Blip2QFormerAttention, hidden: Tensor, vision: Tensor, cells: Tensor
 ) -> Tensor:
-    """(N, Q, D) queries, (N, P, V) -> (N, H, C): what the first C give to their own cells."""
+    """Return (N, H, C): the attention of the first C queries to their own cells."""
     inner = block.attention
     heads = (inner.num_attention_heads, inner.attention_head_size)
     anchored = hidden[:, : cells.shape[1]]
@@ -172,7 +174,7 @@ def _open_values(block: Blip2QFormerAttention, vision: Tensor) -> None:
 
 
 def least_squares(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """(N, M, I) -> (N, M, O) as a matrix (O, I), with a little ridge."""
+    """Return the matrix (O, I) that maps (N, M, I) to (N, M, O) best, with a little ridge."""
     rows, wanted = inputs.flatten(0, 1), outputs.flatten(0, 1)
     gram = rows.T @ rows
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())

@@ -21,12 +21,12 @@ class CrossAttentionCache:
     """Layer index -> keys and values, each (B, H, P, D / H)."""
 
     def take(self, rows: Tensor) -> "CrossAttentionCache":
-        """The images at `rows` (N,), in that order; repeats are allowed."""
+        """Return the images at `rows` (N,), in that order; repeats are allowed."""
         return CrossAttentionCache({at: (k[rows], v[rows]) for at, (k, v) in self.layers.items()})
 
     @staticmethod
     def join(parts: "list[CrossAttentionCache]") -> "CrossAttentionCache":
-        """The images of all parts, one after another."""
+        """Join the images of all parts, one after another."""
         return CrossAttentionCache(
             {
                 at: (
@@ -41,7 +41,7 @@ class CrossAttentionCache:
 def attend_cached(
     attention: Blip2QFormerAttention, queries: Tensor, keys: Tensor, values: Tensor
 ) -> Tensor:
-    """One cross-attention block on ready keys and values: (B, Q, D) -> (B, Q, D)."""
+    """Apply one cross-attention block to cached keys and values: (B, Q, D) -> (B, Q, D)."""
     inner = attention.attention
     asked = split_heads(inner.query(queries), inner.num_attention_heads)
     seen = attend(inner, asked, keys, values)
@@ -50,5 +50,5 @@ def attend_cached(
 
 
 def split_heads(states: Tensor, heads: int) -> Tensor:
-    """(B, N, D) -> (B, H, N, D / H)."""
+    """Split (B, N, D) into heads, (B, H, N, D / H)."""
     return states.view(*states.shape[:-1], heads, -1).transpose(1, 2)

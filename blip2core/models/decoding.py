@@ -1,4 +1,4 @@
-"""From a prepared prompt to new tokens: greedy, nucleus sampling, beam search, Stop.
+"""Decoding of a prepared prompt: greedy, nucleus sampling, beam search, Stop.
 
 B prompts, K texts of each, T new tokens, S prompt positions, D width.
 """
@@ -29,7 +29,7 @@ from blip2core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class PreparedPrompt:
     """What the language model is conditioned on, one row for each text to write."""
 
     inputs: dict[str, Any]
@@ -37,8 +37,8 @@ class Prompt:
     skip: int = 0
     """Positions in front of the new tokens in what `generate` returns."""
 
-    def repeat(self, times: int) -> "Prompt":
-        """Each row `times` times, side by side."""
+    def repeat(self, times: int) -> "PreparedPrompt":
+        """Repeat each row `times` times, side by side."""
         return replace(self, inputs={k: _repeat(v, times) for k, v in self.inputs.items()})
 
 
@@ -70,8 +70,8 @@ class Writing:
     first); rows that ended are padded."""
 
 
-def write(language_model: Any, prompt: Prompt, writing: Writing) -> list[list[Written]]:
-    """B prompts -> B lists of K texts, from one pass over the prompts however large K is."""
+def write(language_model: Any, prompt: PreparedPrompt, writing: Writing) -> list[list[Written]]:
+    """Generate K texts for each of B prompts, in one pass over the prompts however large K is."""
     decode, num = writing.decode, writing.num
     check_number(num, decode)
     beam = decode.mode == "beam"
@@ -107,11 +107,11 @@ def _beam_settings(writing: Writing) -> dict[str, Any]:
 
 
 def positions(mask: Tensor) -> Tensor:
-    """(B, S) attention mask -> (B, S) positions that do not count padding."""
+    """Return (B, S) positions that do not count padding, of an attention mask (B, S)."""
     return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
-def _prefill(language_model: Any, prompt: Prompt, copies: int) -> Prompt:
+def _prefill(language_model: Any, prompt: PreparedPrompt, copies: int) -> PreparedPrompt:
     """Run the language model over all but the last position of B prompts, then repeat its cache.
 
     `generate` continues from the cache: it embeds nothing of what the cache covers, and its
@@ -135,7 +135,9 @@ def _prefill(language_model: Any, prompt: Prompt, copies: int) -> Prompt:
 
 
 def cache_keyword(function: Callable[..., Any]) -> str:
-    """What `function` calls the cache of keys and values; transformers 5.24 shortened the name."""
+    """Return what `function` calls the cache of keys and values; transformers 5.24 shortened the
+    name.
+    """
     return "cache" if "cache" in signature(function).parameters else "past_key_values"
 
 
@@ -148,7 +150,7 @@ def _repeat(value: Any, times: int) -> Any:
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]
-    """Ends all rows once an event is set, and tells how far they are."""
+    """Ends all rows once an event is set, and reports their tokens after each step."""
 
     def __init__(
         self,
@@ -167,7 +169,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]
 
 
 class Sampler(LogitsProcessor):  # type: ignore[misc]
-    """Draws each row's token with that row's own numbers and leaves no other choice.
+    """Draws each row's token with that row's own numbers by giving all others probability 0.
 
     The numbers are drawn beforehand, so neither the global random state nor the other rows of a
     batch have a part in the text.
@@ -185,8 +187,8 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
 
-def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
-    """The processors of nucleus sampling; none in the other modes."""
+def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
+    """Return the processors of nucleus sampling; none in the other modes."""
     decode, mask = writing.decode, rows.inputs["attention_mask"]
     if decode.mode != "sample":
         return LogitsProcessorList()
@@ -204,7 +206,7 @@ def _sampling(writing: Writing, rows: Prompt) -> LogitsProcessorList:
 
 
 def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
-    """A seed for each prompt."""
+    """Return a seed for each prompt."""
     if writing.seeds is not None:
         if len(writing.seeds) != prompts:
             raise ConfigError(f"seeds ({len(writing.seeds)}) must be one for each of {prompts}")
@@ -217,7 +219,7 @@ def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
 def _cut(
     language_model: Any, result: Any, writing: Writing, watch: _Watch, skip: int
 ) -> list[Written]:
-    """`generate`'s rows -> new tokens up to and with the end token, without padding."""
+    """Cut the rows of `generate` to new tokens up to and with the end token, without padding."""
     scores: list[list[float]] | None = None
     if writing.logprobs:
         beams = getattr(result, "beam_indices", None)

@@ -23,7 +23,7 @@ from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
 
 _Update = list[list[int]] | list[Generated] | BaseException
-"""What a writing thread tells: tokens so far, the finished texts, or what went wrong."""
+"""A message of the generating thread: tokens so far, the finished texts, or an error."""
 Growing = Yielding[tuple[list[Generated], bool], None, None]
 """Texts so far, and whether they are finished."""
 
@@ -32,7 +32,7 @@ class Generator:
     """Encode an image once, ask many times. Holds no per-user state: threads may share it."""
 
     def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
-        """`model` is on its device, frozen, in evaluation mode, as `load_generator` leaves it."""
+        """Take `model` on its device, frozen, in evaluation mode, as `load_generator` leaves it."""
         self.model, self.processor, self.spec = model, processor, spec
         self.vision = VisionEncoder(model.vision_model, processor.image_processor)
         self.reader = Reader(model, processor)
@@ -49,11 +49,6 @@ class Generator:
         return self.vision.dtype
 
     @property
-    def vision_calls(self) -> int:
-        """Runs of the image encoder so far, those of a matcher that shares it included."""
-        return self.vision.calls
-
-    @property
     def context_limit(self) -> int:
         """Tokens there are for a prompt and its continuation (encoder-decoder: for the prompt),
         the image's own already taken off.
@@ -62,7 +57,7 @@ class Generator:
 
     @property
     def image_tokens(self) -> int:
-        """Soft words that an image takes in front of the prompt; BLIP, which looks at the image
+        """Soft words that an image takes in front of the prompt; BLIP, which attends to the image
         by cross-attention, has none.
         """
         return self.reader.image_tokens
@@ -73,16 +68,16 @@ class Generator:
         return revision_of(self)
 
     def prompt_room(self, new_tokens: int) -> int:
-        """Tokens there are for a prompt that `new_tokens` new ones are to follow."""
+        """Return the number of tokens left for a prompt before `new_tokens` new ones."""
         return self.reader.prompt_room(new_tokens)
 
     def count_tokens(self, text: str) -> int:
-        """Tokens that `text` costs as a prompt, start token included."""
+        """Return the number of tokens of `text` as a prompt, start token included."""
         return len(self.reader.token_ids(text))
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
-        """RGB images, or what `vision.prepare` made of them -> features of B images.
+        """Encode RGB images, or what `vision.prepare` made of them, to features of B images.
 
         Image encoder and Q-Former run once.
         """
@@ -106,7 +101,8 @@ class Generator:
         stop: Event | None = None,
         seeds: Sequence[int] | None = None,
     ) -> list[list[Generated]]:
-        """`num` texts that continue `prompt`, for each of B images; one pass over the prompt.
+        """Generate `num` texts that continue `prompt`, for each of B images, in one pass over the
+        prompt.
 
         `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
         replaces `decode.seed`: an image gets the same texts in whatever batch it comes.
@@ -124,7 +120,9 @@ class Generator:
         logprobs: bool = False,
         stop: Event | None = None,
     ) -> list[Generated]:
-        """One text for each prompt; as many prompts as images, or one image for all prompts."""
+        """Generate one text for each prompt; as many prompts as images, or one image for all
+        prompts.
+        """
         if len(features) == 1:
             features = features[[0] * len(prompts)]
         if len(features) != len(prompts):
@@ -140,7 +138,7 @@ class Generator:
         decode: DecodeConfig = GREEDY,
         stop: Event | None = None,
     ) -> Yielding[str, None, None]:
-        """The answer about one image as it grows; with beams, the leading one so far.
+        """Yield the answer about one image as it grows; with beams, the leading one so far.
 
         The last value is what `answer` returns. Closing the iterator ends the writing.
         """
@@ -161,7 +159,8 @@ class Generator:
         decode: DecodeConfig = GREEDY,
         stop: Event | None = None,
     ) -> Yielding[list[Generated], None, None]:
-        """`num` texts about one image as they grow, all at once; with beams, the leading ones.
+        """Yield `num` texts about one image as they grow, all at once; with beams, the leading
+        ones.
 
         The last value is what `caption` returns with log-probabilities; those before have none.
         Closing the iterator ends the writing.
@@ -173,7 +172,7 @@ class Generator:
                 yield texts
 
     def _grow(self, features: ImageFeatures, prompt: str, writing: Writing) -> Growing:
-        """The texts about one image after each step, and whether they are finished."""
+        """Yield the texts about one image after each step, and whether they are finished."""
         abandoned = Event()
         updates: SimpleQueue[_Update] = SimpleQueue()
         writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
@@ -200,7 +199,7 @@ class Generator:
             worker.join()
 
     def _seen(self, text: Generated | list[int]) -> Generated:
-        """A finished text as it is, the tokens of an unfinished one as a text."""
+        """Return a finished text as it is, the tokens of an unfinished one as a text."""
         if isinstance(text, Generated):
             return text
         return Generated(text=self._decode(text), tokens=tuple(text))
@@ -239,14 +238,16 @@ class Generator:
         )
 
     def _decode(self, tokens: Sequence[int]) -> str:
-        """New tokens -> text up to the end token, without special tokens and outer white space."""
+        """Decode new tokens up to the end token, without special tokens and outer white space."""
         end = next((i for i, token in enumerate(tokens) if token in self.end_tokens), len(tokens))
         text: str = self.tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
         return text.strip()
 
 
 def _end_tokens(generator: Generator) -> tuple[int, ...]:
-    """Tokens that end a text: of both generation configs, and of the spec's `end` text."""
+    """Return the tokens that end a text: of both generation configs,
+    and of the spec's `end` text.
+    """
     found: list[int] = []
     configs = [generator.language_model.generation_config]
     if generator.reader.is_blip:

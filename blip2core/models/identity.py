@@ -1,4 +1,4 @@
-"""Names for the exact weights and image preparation of a model, so that results are repeatable."""
+"""Identities of a model's exact weights and image preparation, so that results are repeatable."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""From a name to a loaded model: class, device, number type, and errors that say what to do."""
+"""Load a model by name: class, device, number type, and errors that say what to do."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from blip2core.models.matcher import Matcher
 from blip2core.models.specs import SPECS, Kind, ModelSpec, find_spec, of_kind
 from blip2core.models.vision import share_encoder
 
-CLASSES: dict[tuple[str, str], tuple[Any, Any]] = {
+_CLASSES: dict[tuple[str, str], tuple[Any, Any]] = {
     ("generator", "blip2"): (Blip2ForConditionalGeneration, Blip2Processor),
     ("generator", "instructblip"): (InstructBlipForConditionalGeneration, InstructBlipProcessor),
     ("generator", "blip"): (BlipForConditionalGeneration, BlipProcessor),
@@ -41,7 +41,7 @@ def load_generator(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
 ) -> Generator:
-    """A model that writes, by name, Hub id of a known model, folder or spec.
+    """Load a model that generates text, by name, Hub id of a known model, folder or spec.
 
     Raises UnknownModelError, ModelUnavailableError (not here and not to be had), ModelError.
     """
@@ -56,7 +56,7 @@ def load_matcher(
     dtype: str | torch.dtype = "auto",
     share_with: Generator | None = None,
 ) -> Matcher:
-    """A model that scores texts; raises as `load_generator` does.
+    """Load a model that scores texts; raises as `load_generator` does.
 
     `share_with`: use that generator's image encoder, device and number type where the weights are
     equal; `matcher.sharing` says whether they were.
@@ -72,7 +72,10 @@ def load_matcher(
 
 
 def choose_device(device: str | torch.device = "auto") -> torch.device:
-    """auto: the GPU where there is one, else the CPU. ModelError where it is not there."""
+    """Return the device; "auto" is the GPU where there is one, else the CPU.
+
+    Raises ModelError for a missing one.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -82,7 +85,7 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def choose_dtype(spec: ModelSpec, device: torch.device, dtype: str | torch.dtype) -> torch.dtype:
-    """The number type to load with. T5 never runs in float16: its activations overflow."""
+    """Return the number type to load with. T5 never runs in float16: its activations overflow."""
     chosen = _default_dtype(spec, device) if dtype == "auto" else dtype
     found = getattr(torch, chosen, None) if isinstance(chosen, str) else chosen
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
@@ -103,7 +106,7 @@ def _default_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
 
 
 def fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware; without, float32 is faster."""
+    """Return whether this CPU multiplies bfloat16 in hardware; otherwise float32 is faster."""
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -115,7 +118,7 @@ def _spec(model: str | ModelSpec, kind: Kind) -> ModelSpec:
 
 
 def _load(spec: ModelSpec, device: torch.device, dtype: str | torch.dtype) -> tuple[Any, Any]:
-    """Model, frozen and in evaluation mode on its device, and processor."""
+    """Load the model, frozen and in evaluation mode on its device, and its processor."""
     chosen = choose_dtype(spec, device, dtype)
     if isinstance(spec.checkpoint, Path) and not (spec.checkpoint / "config.json").is_file():
         raise ModelUnavailableError(_missing_folder(spec))
@@ -138,8 +141,8 @@ def _load(spec: ModelSpec, device: torch.device, dtype: str | torch.dtype) -> tu
 def _read(
     spec: ModelSpec, device: torch.device, dtype: torch.dtype, *, local_files_only: bool
 ) -> tuple[Any, Any]:
-    """What transformers finds in a folder, the cache or the Hub; OSError where files lack."""
-    model_class, processor_class = CLASSES[spec.kind, spec.family]
+    """Read what transformers finds in a folder, the cache or the Hub; OSError where files lack."""
+    model_class, processor_class = _CLASSES[spec.kind, spec.family]
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(spec.checkpoint)}
     if isinstance(spec.checkpoint, str):
         source |= {"revision": spec.revision, "local_files_only": local_files_only}

@@ -1,4 +1,4 @@
-"""Who may look at whom in the Q-Former: the masks of ITC, ITM and ITG. Figure 2 of the paper.
+"""The self-attention masks of the Q-Former for ITC, ITM and ITG. Figure 2 of the paper.
 
 All are additive and floating-point, which eager attention needs and SDPA takes as well: a bool
 mask would silently become +0 and +1 in eager attention. B batch, Q queries, T tokens, L = Q + T.
@@ -11,7 +11,8 @@ FORBIDDEN = -1e4  # as LAVIS; also finite in fp16 and bf16, where the smallest f
 
 
 def text_mask(mask: Tensor, *, queries: int = 0) -> Tensor:
-    """(B, T) of 1 and 0 -> additive (B, 1, 1, queries + T): every row sees queries and real tokens.
+    """Return the additive mask (B, 1, 1, queries + T) of a text (B, T): every row attends to
+    queries and real tokens.
 
     With `queries=0` it is the unimodal mask of ITC, otherwise the bidirectional mask of ITM.
     """
@@ -20,7 +21,8 @@ def text_mask(mask: Tensor, *, queries: int = 0) -> Tensor:
 
 
 def writing_mask(mask: Tensor, *, queries: int) -> Tensor:
-    """(B, T) of 1 and 0 -> additive (B, 1, L, L): the multimodal causal mask of ITG.
+    """Return the additive multimodal causal mask of ITG, (B, 1, L, L), of a text mask (B, T) of 1
+    and 0.
 
     Queries see queries only, so their outputs are those of an image-only pass. Token t sees all
     queries and the tokens 0..t that are not padding.

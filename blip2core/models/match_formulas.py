@@ -16,23 +16,23 @@ class Matching(Protocol):
     """What `Matcher` asks of a model."""
 
     def embed_images(self, vision: Tensor) -> Tensor:
-        """(B, P, V) -> (B, Q, E), each of length 1."""
+        """Embed images (B, P, V) as (B, Q, E), each of length 1."""
 
     def embed_texts(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, T) -> (B, E), each of length 1."""
+        """Embed texts (B, T) as (B, E), each of length 1."""
 
     def itm_logits(self, vision: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """B pairs -> (B, 2): no match, match. One image, (1, P, V), serves B texts."""
+        """Return logits (B, 2), no match and match; one image, (1, P, V), serves B texts."""
 
 
 class QFormerMatching:
-    """`Blip2ForImageTextRetrieval`: the text meets the image through the queries."""
+    """`Blip2ForImageTextRetrieval`: the text attends to the image through the queries."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     def embed_images(self, vision: Tensor) -> Tensor:
-        """(B, P, V) -> (B, Q, E): one embedding for each query token."""
+        """Embed images (B, P, V) as (B, Q, E): one embedding for each query token."""
         model = self.model
         hidden = model.qformer(
             query_embeds=model.query_tokens.expand(len(vision), -1, -1),
@@ -41,7 +41,7 @@ class QFormerMatching:
         return normalize(model.vision_projection(self._typed(hidden)), dim=-1)
 
     def embed_texts(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, T) -> (B, E), read from [CLS]."""
+        """Embed texts (B, T) as (B, E), read from [CLS]."""
         model = self.model
         hidden = model.qformer(
             query_embeds=model.embeddings(input_ids=ids), query_length=0, attention_mask=mask
@@ -49,7 +49,7 @@ class QFormerMatching:
         return normalize(model.text_projection(self._typed(hidden[:, 0])), dim=-1)
 
     def itm_logits(self, vision: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """B pairs -> (B, 2), the mean over queries.
+        """Return logits (B, 2) of B pairs, the mean over queries.
 
         With one image the Q-Former projects its keys and values once: attention broadcasts them.
         """
@@ -68,27 +68,27 @@ class QFormerMatching:
         return cast(Tensor, self.model.vision_model.post_layernorm(vision))
 
     def _typed(self, hidden: Tensor) -> Tensor:
-        """The Q-Former stays in float32 where the rest is float16."""
+        """Convert to the Q-Former's type, which stays float32 where the rest is float16."""
         return hidden.to(self.model.itm_head.weight.dtype)
 
 
 class BlipMatching:
-    """`BlipForImageTextRetrieval`: one embedding for an image, its text encoder looks at it."""
+    """`BlipForImageTextRetrieval`: one embedding for an image; the text encoder attends to it."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     def embed_images(self, vision: Tensor) -> Tensor:
-        """(B, P, V) -> (B, 1, E), read from the class token."""
+        """Embed images (B, P, V) as (B, 1, E), read from the class token."""
         return normalize(self.model.vision_proj(self._image(vision)[:, :1]), dim=-1)
 
     def embed_texts(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, T) -> (B, E), read from [CLS]."""
+        """Embed texts (B, T) as (B, E), read from [CLS]."""
         hidden = self.model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return normalize(self.model.text_proj(hidden[:, 0]), dim=-1)
 
     def itm_logits(self, vision: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """B pairs -> (B, 2), read from [CLS]."""
+        """Return logits (B, 2) of B pairs, read from [CLS]."""
         hidden = self.model.text_encoder(
             input_ids=ids, attention_mask=mask, encoder_hidden_states=self._image(vision)
         ).last_hidden_state
@@ -99,7 +99,7 @@ class BlipMatching:
 
 
 def matching_of(model: Any) -> Matching:
-    """The formulas that go with a loaded model."""
+    """Return the formulas that go with a loaded model."""
     if isinstance(model, BlipForImageTextRetrieval):
         return BlipMatching(model)
     return QFormerMatching(model)

@@ -19,7 +19,7 @@ from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
 from blip2core.records import Match
 
-CHUNK = 64
+ROWS_PER_PASS = 64
 """Images, texts or pairs that go through the Q-Former together."""
 
 
@@ -27,7 +27,9 @@ class Matcher:
     """A loaded stage-1 model. Encode an image once, score any number of texts. Holds no state."""
 
     def __init__(self, model: Any, processor: Any, spec: ModelSpec) -> None:
-        """`model` is on its device, frozen and in evaluation mode, as `load_matcher` leaves it."""
+        """Take `model` on its device, frozen and in evaluation mode,
+        as `load_matcher` leaves it.
+        """
         self.model, self.processor, self.spec = model, processor, spec
         self.vision = VisionEncoder(model.vision_model, processor.image_processor)
         self.sharing = Sharing(shared=False, reason="No generator to share with was given.")
@@ -46,18 +48,13 @@ class Matcher:
     def dtype(self) -> torch.dtype:
         return self.vision.dtype
 
-    @property
-    def vision_calls(self) -> int:
-        """Runs of the image encoder so far, those of a generator that shares it included."""
-        return self.vision.calls
-
     @cached_property
     def revision(self) -> str:
         """What names the weights exactly: see `revision_of`."""
         return revision_of(self)
 
     def encode(self, images: Sequence[Image.Image] | Tensor) -> ImageFeatures:
-        """RGB images, or what `vision.prepare` made of them -> features of B images.
+        """Encode RGB images, or what `vision.prepare` made of them, to features of B images.
 
         The image encoder runs once.
 
@@ -66,7 +63,7 @@ class Matcher:
         return ImageFeatures(vision=self.vision.encode(images), encoder=self.vision.fingerprint)
 
     def match(self, features: ImageFeatures, texts: Sequence[str]) -> list[Match]:
-        """One image, any number of texts -> their scores, in the order of the texts."""
+        """Score any number of texts for one image, in the order of the texts."""
         if len(features) != 1:
             raise ModelError(f"match() takes the features of one image, not of {len(features)}.")
         if not texts:
@@ -84,7 +81,7 @@ class Matcher:
         shortlist: int = 16,
         embeddings: Tensor | None = None,
     ) -> list[tuple[int, Match]]:
-        """The images that fit a text best, as (index, match), best first.
+        """Return the images that fit a text best, as (index, match), best first.
 
         ITC picks the `shortlist` from all B images, ITM puts it in order, ITC breaks ties.
         `embeddings` (B, Q, E) from `embed_images` saves their computation when asked again.
@@ -101,44 +98,56 @@ class Matcher:
         return [(int(chosen[i]), matches[i]) for i in order]
 
     def itc(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
-        """(B, N) cosines, each the best over the queries."""
+        """Return (B, N) cosines, each the best over the queries."""
         images, words = self.embed_images(features), self.embed_texts(texts)
         return torch.stack([(queries @ words.T).amax(dim=0) for queries in images])
 
     def itm(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
-        """B images and as many texts, or one image and N texts -> probabilities that they fit."""
+        """Return the probabilities that B images and as many texts, or one image and N texts,
+        match.
+        """
         return self._margins(features, texts).sigmoid()
 
     @torch.no_grad()
     def embed_images(self, features: ImageFeatures) -> Tensor:
-        """(B, Q, E), each of length 1: the image's side of ITC, in float32."""
+        """Return the image embeddings of ITC, (B, Q, E), each of length 1, in float32."""
         vision = self.vision_of(features)
-        parts = [vision[start : start + CHUNK] for start in range(0, len(vision), CHUNK)]
+        parts = [
+            vision[start : start + ROWS_PER_PASS] for start in range(0, len(vision), ROWS_PER_PASS)
+        ]
         return torch.cat([self.matching.embed_images(part).float() for part in parts])
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """(N, E), each of length 1: the text's side of ITC, in float32. Knows of no image."""
-        parts = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+        """Return the text embeddings of ITC, (N, E), each of length 1, in float32; no image is
+        involved.
+        """
+        parts = [
+            texts[start : start + ROWS_PER_PASS] for start in range(0, len(texts), ROWS_PER_PASS)
+        ]
         return torch.cat([self.matching.embed_texts(*self.tokens(p)).float() for p in parts])
 
     def is_truncated(self, text: str) -> bool:
-        """Whether the text is longer than `text_limit`, so that its end is not read."""
+        """Return whether the text is longer than `text_limit`, so that its end is not read."""
         return self.count_tokens(text) > self.text_limit
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of the whole text, start and end included, whatever of it is read."""
+        """Return the tokens of the whole text, start and end included, even those that are not
+        read.
+        """
         return len(self.processor.tokenizer(text, verbose=False).input_ids)
 
     @torch.no_grad()
     def _margins(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
-        """Match logit minus no-match logit, whose sigmoid is the softmax over the two: (N,)."""
+        """Return match logit minus no-match logit, (N,),
+        whose sigmoid is the softmax over the two.
+        """
         vision = self.vision_of(features)
         if len(vision) not in (1, len(texts)):
             raise ModelError(f"{len(texts)} texts do not fit {len(vision)} images.")
         logits = []
-        for start in range(0, len(texts), CHUNK):
-            rows = slice(start, start + CHUNK)
+        for start in range(0, len(texts), ROWS_PER_PASS):
+            rows = slice(start, start + ROWS_PER_PASS)
             images = vision if len(vision) == 1 else vision[rows]
             logits.append(self.matching.itm_logits(images, *self.tokens(texts[rows])).float())
         no_match, match = torch.cat(logits).unbind(dim=1)
@@ -154,7 +163,10 @@ class Matcher:
         ]
 
     def vision_of(self, features: ImageFeatures) -> Tensor:
-        """(B, P, V) on this matcher's device; ModelError where another encoder made it."""
+        """Return (B, P, V) on this matcher's device.
+
+        Raises ModelError where another encoder made it.
+        """
         if features.encoder != self.vision.fingerprint:
             raise ModelError(
                 f"These features come from another image encoder than {self.spec.name}'s: "
@@ -163,7 +175,7 @@ class Matcher:
         return features.vision.to(self.device)
 
     def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Texts -> ids and mask (N, T), cut to the text limit with the end token kept."""
+        """Return ids and mask (N, T) of texts, cut to the text limit with the end token kept."""
         rows = []
         for text in texts:
             if not text.strip():

@@ -1,4 +1,4 @@
-"""Token ids of different lengths in one tensor.
+"""Pad token ids of different lengths into one tensor.
 
 Done here and not by the tokenizer, whose padding and truncation settings are shared state: two
 threads that set them at once fail.
@@ -16,7 +16,7 @@ Side = Literal["left", "right"]
 def pad_rows(
     rows: Sequence[Sequence[int]], pad: int, side: Side, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """N lists of ids -> ids and mask, (N, T) each; mask 0 marks the padding on `side`."""
+    """Pad N lists of ids to ids and mask, (N, T) each; mask 0 marks the padding on `side`."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad)
     mask = torch.zeros((len(rows), width), dtype=torch.long)

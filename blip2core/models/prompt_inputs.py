@@ -1,4 +1,4 @@
-"""What the language model continues: an image as the Q-Former reads it, and a prompt's words.
+"""The input of the language model: the image as the Q-Former encodes it, and a prompt's words.
 
 B images, P patches, V vision width, Q queries, D language-model width, T tokens.
 """
@@ -12,7 +12,7 @@ from transformers import BlipForConditionalGeneration, InstructBlipForConditiona
 from transformers.modeling_outputs import BaseModelOutput
 
 from blip2core.errors import TextError
-from blip2core.models.decoding import Prompt
+from blip2core.models.decoding import PreparedPrompt
 from blip2core.models.padding import Side, pad_rows
 from blip2core.models.vision import ImageFeatures, fingerprint
 
@@ -54,13 +54,16 @@ class Reader:
         return 0 if self.is_blip else int(self.model.config.num_query_tokens)
 
     def prompt_room(self, new_tokens: int) -> int:
-        """Tokens there are for a prompt beside `new_tokens` new ones; an encoder-decoder writes
-        those elsewhere.
+        """Return the number of tokens left for a prompt besides `new_tokens` new ones; an encoder-
+        decoder writes those elsewhere.
         """
         return self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
 
     def token_ids(self, text: str) -> list[int]:
-        """A prompt as the model was trained to read it. TextError where it names `<image>`."""
+        """Return the ids of a prompt as the model was trained to read it.
+
+        Raises TextError for `<image>` in it.
+        """
         ids = list(self.processor.tokenizer(text).input_ids)
         if self.is_blip:  # [CLS] words [SEP] -> [DEC] words
             return [self.model.config.text_config.bos_token_id, *ids[1:-1]]
@@ -69,7 +72,7 @@ class Reader:
         return ids or [self.model.config.text_config.bos_token_id]
 
     def fitting_ids(self, text: str, new_tokens: int) -> list[int]:
-        """`token_ids`; TextError where there is no room for them beside `new_tokens` new ones."""
+        """Return `token_ids`. Raises TextError where they and `new_tokens` new ones do not fit."""
         ids = self.token_ids(text)
         room = self.prompt_room(new_tokens)
         if len(ids) > room:
@@ -80,7 +83,8 @@ class Reader:
         return ids
 
     def queries(self, vision: Tensor, instructions: Sequence[str] = ()) -> Tensor:
-        """(B, P, V) -> (B, Q, D): what the Q-Former reads in the images, for the language model.
+        """Return the Q-Former's output (B, Q, D) for the language model, of image features (B, P,
+        V).
 
         InstructBLIP's Q-Former also reads the B instructions.
         """
@@ -98,7 +102,9 @@ class Reader:
         return cast(Tensor, projection(hidden.to(projection.weight.dtype)))
 
     def instruction_ids(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Instructions -> ids and mask (B, T) for the Q-Former, the beginning cut if too long."""
+        """Return ids and mask (B, T) of instructions for the Q-Former, the beginning cut if too
+        long.
+        """
         tokenizer = self.processor.qformer_tokenizer
         limit = min(INSTRUCTION_TOKENS, self.model.qformer.config.max_position_embeddings)
         rows = [tokenizer(text).input_ids for text in instructions]
@@ -106,8 +112,10 @@ class Reader:
         device = self.model.query_tokens.device
         return pad_rows(rows, tokenizer.pad_token_id, "right", device)
 
-    def prompt(self, features: ImageFeatures, texts: Sequence[str], new_tokens: int) -> Prompt:
-        """B images and as many prompts -> the input of the language model."""
+    def prompt(
+        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int
+    ) -> PreparedPrompt:
+        """Prepare the input of the language model from B images and as many prompts."""
         rows = [self.fitting_ids(text, new_tokens) for text in texts]
         if self.is_blip:
             return self._words_beside_image(features, rows)
@@ -116,8 +124,8 @@ class Reader:
             queries = self.queries(features.vision, texts)
         return self._words_after_queries(queries, rows)
 
-    def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> Prompt:
-        """BLIP-2 and InstructBLIP: the queries (B, Q, D) stand in front of the words."""
+    def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> PreparedPrompt:
+        """Put the queries (B, Q, D) in front of the words, as BLIP-2 and InstructBLIP do."""
         # T5 counts distances between positions, so padding must not come between queries and text.
         side: Side = "right" if self.is_encoder_decoder else "left"
         ids, mask = pad_rows(rows, self.pad_token, side, queries.device)
@@ -125,18 +133,20 @@ class Reader:
         embeds = torch.cat([queries.to(words.dtype), words], dim=1)  # (B, Q + T, D)
         mask = torch.cat([mask.new_ones(queries.shape[:2]), mask], dim=1)
         if not self.is_encoder_decoder:
-            return Prompt(inputs={"inputs_embeds": embeds, "attention_mask": mask})
+            return PreparedPrompt(inputs={"inputs_embeds": embeds, "attention_mask": mask})
         encoder = self.language_model.get_encoder()
         hidden = encoder(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         outputs = BaseModelOutput(last_hidden_state=hidden)
-        return Prompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
+        return PreparedPrompt(inputs={"encoder_outputs": outputs, "attention_mask": mask}, skip=1)
 
-    def _words_beside_image(self, features: ImageFeatures, rows: Sequence[list[int]]) -> Prompt:
-        """BLIP: the decoder looks at the image by cross-attention."""
+    def _words_beside_image(
+        self, features: ImageFeatures, rows: Sequence[list[int]]
+    ) -> PreparedPrompt:
+        """Give BLIP's decoder the image by cross-attention."""
         ids, mask = pad_rows(rows, self.pad_token, "left", features.vision.device)
         inputs = {
             "input_ids": ids,
             "attention_mask": mask,
             "encoder_hidden_states": self.model.vision_model.post_layernorm(features.vision),
         }
-        return Prompt(inputs=inputs, skip=ids.shape[1])
+        return PreparedPrompt(inputs=inputs, skip=ids.shape[1])

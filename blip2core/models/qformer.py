@@ -33,7 +33,7 @@ from blip2core.models.transformers_internals import (
     Blip2TextEmbeddings,
 )
 
-Attention = Literal["eager", "sdpa"]
+AttentionImplementation = Literal["eager", "sdpa"]
 
 INITIAL_TEMPERATURE = 0.07
 TEMPERATURE_RANGE = (0.01, 0.5)
@@ -41,7 +41,7 @@ TEMPERATURE_RANGE = (0.01, 0.5)
 STAGE1_ONLY = ("temperature", "itg_bias", "itg_transform.")
 
 
-def attention_for(device: torch.device | str) -> Attention:
+def attention_for(device: torch.device | str) -> AttentionImplementation:
     """Return the faster attention for training: on a CPU the backward pass of SDPA is slow."""
     return "sdpa" if torch.device(device).type == "cuda" else "eager"
 
@@ -70,9 +70,9 @@ class Stage1QFormer(nn.Module):
         image_text_hidden_size: int,
         decoder_token_id: int,
         temperature: float = INITIAL_TEMPERATURE,
-        attention: Attention = "eager",
+        attention: AttentionImplementation = "eager",
     ) -> None:
-        """A fresh Q-Former; `decoder_token_id` is [DEC], which opens a text to be written."""
+        """Build a fresh Q-Former; `decoder_token_id` is [DEC], the start token of ITG."""
         super().__init__()
         if not config.use_qformer_text_input:
             raise ModelError("stage 1 needs a Q-Former with use_qformer_text_input=True")
@@ -132,18 +132,19 @@ class Stage1QFormer(nn.Module):
         return CrossAttentionCache(layers)
 
     def encode_image(self, vision: Tensor | CrossAttentionCache) -> Tensor:
-        """(B, P, V) -> (B, Q, D) query outputs; no text is involved."""
+        """Return query outputs (B, Q, D) of image features (B, P, V); no text is involved."""
         cache = self._cache_of(vision)
         return self._run(self._queries(cache), None, cache)
 
     def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(B, T), (B, T) -> (B, T, D) text outputs; no image is involved."""
+        """Return text outputs (B, T, D) of ids and mask (B, T); no image is involved."""
         return self._run(self.embeddings(input_ids=ids), text_mask(mask), None)
 
     def read_and_write(
         self, vision: Tensor | CrossAttentionCache, ids: Tensor, mask: Tensor
     ) -> ReadAndWrite:
-        """Query outputs (ITC) and logits of the next token (ITG) of B images with B texts.
+        """Return query outputs (ITC) and next-token logits (ITG) of B images with B texts, in one
+        pass.
 
         `ids` and `mask` are (B, T); position 0 of `ids` is replaced by [DEC] here.
         """
@@ -157,7 +158,7 @@ class Stage1QFormer(nn.Module):
         )
 
     def itm_logits(self, vision: Tensor | CrossAttentionCache, ids: Tensor, mask: Tensor) -> Tensor:
-        """B images with B texts (B, T) -> (B, 2) logits of "does not match" and "matches"."""
+        """Return logits (B, 2), "does not match" and "matches", of B images with texts (B, T)."""
         cache = self._cache_of(vision)
         hidden = self.embeddings(input_ids=ids, query_embeds=self._queries(cache))
         seen = text_mask(mask, queries=self.num_query_tokens)
@@ -173,15 +174,15 @@ class Stage1QFormer(nn.Module):
     # the heads --------------------------------------------------------------------------------
 
     def image_features(self, queries: Tensor) -> Tensor:
-        """(B, Q, D) query outputs -> (B, Q, E) of length 1."""
+        """Project query outputs (B, Q, D) to (B, Q, E) of length 1."""
         return nn.functional.normalize(self.vision_projection(queries).float(), dim=-1)
 
     def text_features(self, text: Tensor) -> Tensor:
-        """(B, T, D) text outputs -> (B, E) of length 1, read at [CLS]."""
+        """Project text outputs (B, T, D), read at [CLS], to (B, E) of length 1."""
         return nn.functional.normalize(self.text_projection(text[:, 0]).float(), dim=-1)
 
     def itg_head(self, text: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, vocabulary) logits."""
+        """Return logits (B, T, vocabulary) of text outputs (B, T, D)."""
         words = self.embeddings.word_embeddings.weight
         return nn.functional.linear(self.itg_transform(text), words, self.itg_bias)
 
@@ -197,7 +198,7 @@ class Stage1QFormer(nn.Module):
     def _run(
         self, embedded: Tensor, mask: Tensor | None, cache: CrossAttentionCache | None
     ) -> Tensor:
-        """(B, L, D) -> (B, L, D); the first Q positions are queries where there is an image."""
+        """Run the layers over (B, L, D); with an image the first Q positions are queries."""
         queries = 0 if cache is None else self.num_query_tokens
         hidden: Tensor = self.qformer.dropout(self.qformer.layernorm(embedded))
         for at, layer in enumerate(self.qformer.encoder.layer):
@@ -216,7 +217,7 @@ class Stage1QFormer(nn.Module):
     # other formats ----------------------------------------------------------------------------
 
     def to_retrieval(self, vision_model: Blip2VisionModel) -> Blip2ForImageTextRetrieval:
-        """The same weights with an encoder as transformers' retrieval model, in eval mode.
+        """Return the same weights with an encoder as transformers' retrieval model, in eval mode.
 
         It has no place for `stage1_state()`; keep that beside it to come back without loss.
         """
@@ -237,7 +238,7 @@ class Stage1QFormer(nn.Module):
         return model.eval()
 
     def stage1_state(self) -> dict[str, Tensor]:
-        """What the retrieval model lacks: the temperature and the ITG head."""
+        """Return what the retrieval model lacks: the temperature and the ITG head."""
         return {name: value for name, value in self.state_dict().items() if is_stage1_only(name)}
 
     @classmethod
@@ -247,7 +248,7 @@ class Stage1QFormer(nn.Module):
         *,
         decoder_token_id: int,
         stage1_state: Mapping[str, Tensor] | None = None,
-        attention: Attention = "eager",
+        attention: AttentionImplementation = "eager",
     ) -> "Stage1QFormer":
         """Continue from a retrieval model; without `stage1_state` those parts start afresh."""
         made = cls(

@@ -1,4 +1,4 @@
-"""The models this project knows by name, and how to speak to each."""
+"""The models this project knows by name, with the prompts they were trained on."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ Family = Literal["blip2", "instructblip", "blip"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptTemplate:
-    """The words a model was trained to be asked with."""
+    """The prompts that a model was trained with."""
 
     question: str = "Question: {question} Answer:"
     """One question; `{question}` stands for it."""
@@ -39,7 +39,7 @@ class ModelSpec:
     parameters: int
     """Weights in all, rounded; 0 where not known before loading."""
     image_size: int
-    """Pixels along each side of the image the encoder sees."""
+    """Pixels along each side of the encoder's input."""
     knows: str
     """One sentence: what the model was trained on, so what it can answer about."""
     questions: tuple[str, ...] = (
@@ -224,7 +224,7 @@ ARCHITECTURES: dict[str, tuple[Kind, Family]] = {
 
 
 def find_spec(name: str) -> ModelSpec:
-    """The spec of a name, of a Hub id in the table, or of a folder in transformers' layout.
+    """Return the spec of a name, of a Hub id in the table, or of a folder in transformers' layout.
 
     UnknownModelError lists the names there are; ModelError tells what is wrong with a folder.
     """
@@ -243,7 +243,10 @@ def find_spec(name: str) -> ModelSpec:
 
 
 def of_kind(spec: ModelSpec, kind: Kind) -> ModelSpec:
-    """The spec itself. ModelError, with the names of others, where it is for something else."""
+    """Return the spec itself.
+
+    Raises ModelError, with the names of others, where its kind is another one.
+    """
     if spec.kind != kind:
         fitting = ", ".join(name for name, other in SPECS.items() if other.kind == kind)
         raise ModelError(f"{spec.name} is a {spec.kind}, not a {kind}. {kind}s are: {fitting}.")
@@ -251,7 +254,7 @@ def of_kind(spec: ModelSpec, kind: Kind) -> ModelSpec:
 
 
 def folder_spec(folder: Path) -> ModelSpec:
-    """The spec of a checkpoint on disk, as far as its config.json tells."""
+    """Return the spec of a checkpoint on disk, as far as its config.json says."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A stage-1 model as a folder: what transformers reads, and beside it what transformers lacks.
+"""The files of a stage-1 model: transformers' own, and one for what transformers lacks.
 
 config.json, model.safetensors, ...     `Blip2ForImageTextRetrieval` and its processor
 stage1.safetensors                      the temperature and the head that writes text (ITG)
@@ -11,10 +11,10 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import Blip2ForImageTextRetrieval, Blip2VisionModel
+from transformers import Blip2VisionModel
 
 from blip2core.errors import ModelError
-from blip2core.models.qformer import Attention, Stage1QFormer
+from blip2core.models.qformer import Stage1QFormer
 
 FILE = "stage1.safetensors"
 _DECODER = "decoder_token_id"
@@ -29,17 +29,6 @@ def write_stage1(
     write_stage1_state(folder, qformer.stage1_state(), decoder_token_id=qformer.decoder_token_id)
 
 
-def read_stage1(folder: Path, *, attention: Attention = "eager") -> Stage1QFormer:
-    """The Q-Former of a folder, without its image encoder; both are needed to go on training."""
-    state, decoder_token_id = read_stage1_state(folder)
-    return Stage1QFormer.from_retrieval(
-        Blip2ForImageTextRetrieval.from_pretrained(folder),
-        decoder_token_id=decoder_token_id,
-        stage1_state=state,
-        attention=attention,
-    )
-
-
 def write_stage1_state(folder: Path, state: Mapping[str, Tensor], *, decoder_token_id: int) -> None:
     """Write `Stage1QFormer.stage1_state()` and the id of [DEC] into an existing folder."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
@@ -47,7 +36,7 @@ def write_stage1_state(folder: Path, state: Mapping[str, Tensor], *, decoder_tok
 
 
 def read_stage1_state(folder: Path) -> tuple[dict[str, Tensor], int]:
-    """What `write_stage1_state` wrote: the weights, and the id of [DEC].
+    """Return what `write_stage1_state` wrote: the weights, and the id of [DEC].
 
     Raises ModelError where the folder has none.
     """

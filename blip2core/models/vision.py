@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from blip2core.errors import ModelError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NEARLY_EQUAL = 0.01
 """Largest difference, relative to the largest weight of its tensor, that looks like rounding or
@@ -24,7 +24,7 @@ a short finetuning rather than another model."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFeatures:
-    """What encoding left of some images. Everything else is asked of these, never of pixels."""
+    """Encoded images. All other functions take these, never pixels."""
 
     vision: Tensor
     """(B, P, V) encoder output before `post_layernorm`, which each model applies itself."""
@@ -40,19 +40,19 @@ class ImageFeatures:
         return self.vision.shape[0]
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> "ImageFeatures":
-        """Some of the images, in the order asked for; one index gives a batch of one."""
+        """Return some of the images, in the order asked for; one index gives a batch of one."""
         rows = [index] if isinstance(index, int) else index
         queries = None if self.queries is None else self.queries[rows]
         return replace(self, vision=self.vision[rows], queries=queries)
 
     def to(self, device: torch.device | str) -> "ImageFeatures":
-        """The same features on another device, such as "cpu" to keep many of them."""
+        """Return the same features on another device, such as "cpu" to keep many of them."""
         queries = None if self.queries is None else self.queries.to(device)
         return replace(self, vision=self.vision.to(device), queries=queries)
 
     @staticmethod
     def join(parts: Sequence["ImageFeatures"]) -> "ImageFeatures":
-        """One batch from several; ModelError where different models made them."""
+        """Join several batches into one. Raises ModelError where different models made them."""
         first, *_ = parts
         if any((p.encoder, p.reader) != (first.encoder, first.reader) for p in parts):
             raise ModelError("Features of different models cannot be joined in one batch.")
@@ -83,7 +83,7 @@ class VisionEncoder:
         return cast(torch.dtype, self.model.embeddings.patch_embedding.weight.dtype)
 
     def prepare(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images of any size -> (B, 3, H, W) on the CPU, as the encoder takes them.
+        """Return RGB images of any size as (B, 3, H, W) on the CPU, as the encoder takes them.
 
         Runs no network and keeps no state: worker threads may call it.
         """
@@ -92,7 +92,9 @@ class VisionEncoder:
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image.Image] | Tensor) -> Tensor:
-        """Images, or what `prepare` made of them -> (B, P, V). One run, counted in `calls`."""
+        """Encode images, or what `prepare` made of them, to (B, P, V). One run,
+        counted in `calls`.
+        """
         pixels = images if isinstance(images, Tensor) else self.prepare(images)
         self.calls += 1
         hidden = self.model.embeddings(pixels.to(self.device, self.dtype))
@@ -100,7 +102,7 @@ class VisionEncoder:
 
 
 def fingerprint(*modules: nn.Module) -> str:
-    """16 hex digits over names, shapes, types and up to 256 spread values of each weight.
+    """Return 16 hex digits over names, shapes, types and up to 256 spread values of each weight.
 
     Tells models apart, quickly and in every process alike; whether two models are equal to the
     last bit is for `share_encoder` to say.
@@ -141,7 +143,7 @@ def share_encoder(owner: HasEncoder, other: HasEncoder) -> Sharing:
     """
     reason = _difference(owner.vision, other.vision)
     if reason is not None:
-        logger.info("Image encoder not shared: %s", reason)
+        log.info("Image encoder not shared: %s", reason)
         return Sharing(shared=False, reason=reason)
     ours, theirs = owner.vision.model, other.vision.model
     weights = [*theirs.embeddings.parameters(), *theirs.encoder.parameters()]
@@ -152,12 +154,12 @@ def share_encoder(owner: HasEncoder, other: HasEncoder) -> Sharing:
     own_norm = norms[0].eps != norms[1].eps or _differing_weight(*norms) is not None
     reason = "The two models hold the same image encoder: it is kept once and run once"
     reason += ", and each applies its own last LayerNorm." if own_norm else "."
-    logger.info("Image encoder shared: %s", reason)
+    log.info("Image encoder shared: %s", reason)
     return Sharing(shared=True, reason=reason, own_norm=own_norm, saved_bytes=saved)
 
 
 def _difference(owner: VisionEncoder, other: VisionEncoder) -> str | None:
-    """Why the encoders cannot be one, as a sentence; None where they are equal."""
+    """Return why the encoders cannot be shared, as a sentence; None where they are equal."""
     for name in ("size", "image_mean", "image_std", "resample", "rescale_factor"):
         settings = [getattr(e.image_processor, name, None) for e in (owner, other)]
         if settings[0] != settings[1]:
@@ -174,7 +176,7 @@ def _difference(owner: VisionEncoder, other: VisionEncoder) -> str | None:
 
 
 def _differing_weight(ours: nn.Module, theirs: nn.Module) -> str | None:
-    """The first difference between two modules as a sentence; None where there is none."""
+    """Return the first difference between two modules as a sentence; None where there is none."""
     left, right = ours.state_dict(), theirs.state_dict()
     if left.keys() != right.keys():
         return "The image encoders have different layers."

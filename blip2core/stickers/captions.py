@@ -1,8 +1,9 @@
-"""Captions with exact meaning: what they claim, whether it is true of a scene, and one-word lies.
+"""Captions with exact meaning: claims, whether they are true of a scene, and one-word changes.
 
-A `Caption` is a set of claims and a sentence form; its words follow from them. So a false caption
-has just the words and forms of a true one, and "the same text" or "also true of that image" is
-decided exactly. `parse` reads claims back from any text, for evaluation.
+A `SceneCaption` is a set of claims and a sentence form; its words follow from them. So a false
+caption has just the words and forms of a true one, and whether two captions say the same, or
+whether one is also true of another image, is decided exactly. `parse` reads claims back from any
+text, for evaluation.
 """
 
 import random
@@ -37,7 +38,7 @@ class Claim:
     size: str | None = None
 
     def is_true_of(self, scene: Scene) -> bool:
-        """True where the scene has a group that fits."""
+        """Return whether the scene has a group that fits."""
         group = scene.group(self.noun)
         return (
             group is not None
@@ -47,7 +48,7 @@ class Claim:
         )
 
     def phrase(self) -> str:
-        """ "two small red balloons"; without a count, "the balloon"."""
+        """Return "two small red balloons"; without a count, "the balloon"."""
         count = 1 if self.count is None else self.count
         noun = NOUNS[self.noun].singular if count == 1 else NOUNS[self.noun].plural
         words = " ".join(word for word in (self.size, self.colour, noun) if word)
@@ -59,7 +60,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caption:
+class SceneCaption:
     """A sentence about an image."""
 
     claims: tuple[Claim, ...]
@@ -81,15 +82,15 @@ class Caption:
         return " ".join(words.split())
 
     def is_true_of(self, scene: Scene) -> bool:
-        """True where every claim holds."""
+        """Return whether every claim holds."""
         anchored = self.anchor is None or self.anchor.is_true_of(scene)
         placed = self.place in (None, scene.place)
         return anchored and placed and all(claim.is_true_of(scene) for claim in self.claims)
 
     def changed(
         self, scene: Scene, rng: random.Random, kind: str, *, held_out: bool = False
-    ) -> "Caption | None":
-        """The same sentence with one word made false; None where it has no such word.
+    ) -> "SceneCaption | None":
+        """Return the same sentence with one word made false; None where it has no such word.
 
         `kind` is one of `CHANGES`. Without `held_out` the new word makes no held-out combination,
         so that training never learns that those are always false.
@@ -105,7 +106,7 @@ class Caption:
                 return replace(self, claims=claims)
         return None
 
-    def _with_other_place(self, rng: random.Random, held_out: bool) -> "Caption | None":
+    def _with_other_place(self, rng: random.Random, held_out: bool) -> "SceneCaption | None":
         if self.place is None:
             return None
         nouns = [claim.noun for claim in self.claims]
@@ -119,7 +120,9 @@ class Caption:
 
 
 def _other_noun(claim: Claim, scene: Scene, rng: random.Random, held_out: bool) -> Claim | None:
-    """Another noun that can stand in the same words; half the time one of the same category."""
+    """Return another noun that can stand in the same words;
+    half the time one of the same category.
+    """
     old = NOUNS[claim.noun]
     fitting = [
         noun
@@ -167,7 +170,7 @@ class Reading:
         return " ".join(f"in {name}: {words}" for name, words in self.cells)
 
     def is_true_of(self, scene: Scene) -> bool:
-        """True where each cell holds just this."""
+        """Return whether each cell holds just this."""
         truth = {name: " ".join(words) for name, words in read_cells(scene)}
         return all(truth[name] == words for name, words in self.cells)
 
@@ -177,7 +180,8 @@ NOTHING: tuple[str, ...] = ("nothing",)
 
 
 def read_cells(scene: Scene, *, counted: bool = False) -> list[tuple[str, tuple[str, ...]]]:
-    """Name and words of each cell, row by row from the top left; "nothing" where it is empty.
+    """Return name and words of each cell, row by row from the top left; "nothing" where it is
+    empty.
 
     With `counted`, the words also say how many of its kind there are.
     """
@@ -191,7 +195,7 @@ def read_cells(scene: Scene, *, counted: bool = False) -> list[tuple[str, tuple[
 
 
 def draw_reading(scene: Scene, rng: random.Random) -> Reading:
-    """Up to three cells with stickers, and any other one."""
+    """Draw up to three cells with stickers, and any other one."""
     cells = [(name, " ".join(words)) for name, words in read_cells(scene)]
     filled = [cell for cell in cells if cell[1] != "nothing"]
     chosen = rng.sample(filled, min(3, len(filled)))
@@ -201,19 +205,19 @@ def draw_reading(scene: Scene, rng: random.Random) -> Reading:
 
 
 def join(phrases: list[str]) -> str:
-    """ "a dog", "a dog and a cat", "a dog, a cat and two birds"."""
+    """Join phrases: "a dog", "a dog and a cat", "a dog, a cat and two birds"."""
     if len(phrases) == 1:
         return phrases[0]
     return ", ".join(phrases[:-1]) + " and " + phrases[-1]
 
 
 def left_to_right(scene: Scene) -> list[Group]:
-    """The groups in the order that captions name them: by their leftmost sticker."""
+    """Return the groups in the order that captions name them: by their leftmost sticker."""
     return sorted(scene.groups, key=lambda group: (min(box.x for box in group.boxes), group.noun))
 
 
 def claim_of(group: Group, *, sized: bool = False) -> Claim:
-    """All that is true of a group, its size only where asked for."""
+    """Return all that is true of a group, its size only where asked for."""
     return Claim(
         noun=group.noun,
         count=group.count,
@@ -222,32 +226,36 @@ def claim_of(group: Group, *, sized: bool = False) -> Claim:
     )
 
 
-def full_caption(scene: Scene, rng: random.Random) -> Caption:
-    """Every group and the place, in a random form; sizes in one caption of five."""
+def full_caption(scene: Scene, rng: random.Random) -> SceneCaption:
+    """Return a caption of every group and the place, in a random form; sizes in one caption of
+    five.
+    """
     sized = rng.random() < 0.2
     claims = tuple(claim_of(group, sized=sized) for group in left_to_right(scene))
-    return Caption(claims=claims, place=scene.place, form=rng.choice(FORMS))
+    return SceneCaption(claims=claims, place=scene.place, form=rng.choice(FORMS))
 
 
-def partial_caption(scene: Scene, rng: random.Random) -> Caption:
-    """Some of the groups, with or without the place."""
+def partial_caption(scene: Scene, rng: random.Random) -> SceneCaption:
+    """Return a caption of some of the groups, with or without the place."""
     groups = left_to_right(scene)
     kept = [group for group in groups if rng.random() < 0.6] or [rng.choice(groups)]
     sized = rng.random() < 0.2
     claims = tuple(claim_of(group, sized=sized) for group in kept)
     place = scene.place if rng.random() < 0.5 else None
-    return Caption(claims=claims, place=place, form=rng.choice((*FORMS[:2], *FORMS[3:])))
+    return SceneCaption(claims=claims, place=place, form=rng.choice((*FORMS[:2], *FORMS[3:])))
 
 
-def beside_caption(scene: Scene, rng: random.Random) -> Caption | None:
-    """ "next to the dog there is ...": all the other groups; None where there is no other."""
+def beside_caption(scene: Scene, rng: random.Random) -> SceneCaption | None:
+    """Return "next to the dog there is ..." with all the other groups; None where there is no
+    other.
+    """
     groups = left_to_right(scene)
     if len(groups) < 2:
         return None
     anchor = rng.choice(groups)
     claims = tuple(claim_of(group) for group in groups if group is not anchor)
     place = scene.place if rng.random() < 0.5 else None
-    return Caption(claims=claims, place=place, form=BESIDE, anchor=Claim(noun=anchor.noun))
+    return SceneCaption(claims=claims, place=place, form=BESIDE, anchor=Claim(noun=anchor.noun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,12 +273,12 @@ def _singular() -> dict[str, str]:
 
 
 def noun_of(word: str) -> str | None:
-    """The noun that a word in singular or plural names, or None."""
+    """Return the noun that a word in singular or plural names, or None."""
     return _singular().get(word.lower())
 
 
 def parse(text: str) -> Meaning:
-    """Reads the claims of any text made of the world's words; other words are passed over.
+    """Return the claims of any text made of the world's words; other words are passed over.
 
     "the dog" claims no count. Of several places the last one counts.
     """

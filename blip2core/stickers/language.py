@@ -11,7 +11,7 @@ from blip2core.records import Passage, Segment
 from blip2core.stickers.captions import (
     CHANGES,
     FORMS,
-    Caption,
+    SceneCaption,
     beside_caption,
     draw_reading,
     full_caption,
@@ -39,7 +39,7 @@ _KIND_WEIGHTS = {
 
 
 def passage(scene: Scene, rng: random.Random) -> Passage:
-    """What one may read or ask about a scene: a caption, a chain of questions, or a dialogue."""
+    """Draw a caption, a chain of questions or a dialogue about a scene."""
     draw = rng.random()
     if draw < 0.25:
         return caption_passage(scene, rng)
@@ -49,7 +49,7 @@ def passage(scene: Scene, rng: random.Random) -> Passage:
 
 
 def probe_passage(scene: Scene, rng: random.Random) -> Passage:
-    """Practice in reading a description, for language-model pre-training only.
+    """Draw practice in reading a description, for language-model pre-training only.
 
     Either what single cells hold ("in b2: small red car"), or in which cells a noun is
     ("the car: b2 b3", "the dog: nothing").
@@ -77,7 +77,7 @@ def _noun_probes(scene: Scene, rng: random.Random) -> list[tuple[str, str]]:
 
 
 def page(scene: Scene, rng: random.Random, *, probes: float, words: int = 34) -> Passage:
-    """Passages about one scene, one after another, until there are `words` words.
+    """Return passages about one scene, one after another, until there are `words` words.
 
     `probes` is the share of `probe_passage` among them.
     """
@@ -91,21 +91,21 @@ def page(scene: Scene, rng: random.Random, *, probes: float, words: int = 34) ->
 
 
 def caption_passage(scene: Scene, rng: random.Random) -> Passage:
-    """A caption of the whole scene; one in five tells what is beside one of its groups."""
+    """Draw a caption of the whole scene; one in five says what is next to one of its groups."""
     beside = beside_caption(scene, rng) if rng.random() < 0.2 else None
     caption = beside or full_caption(scene, rng)
     return (Segment(text=caption.text + END, target=True),)
 
 
 def question_chain(scene: Scene, rng: random.Random, number: int) -> tuple[Question, ...]:
-    """Up to `number` questions that do not refer to one another."""
+    """Draw up to `number` questions that do not refer to one another."""
     kinds = rng.choices(list(_KIND_WEIGHTS), list(_KIND_WEIGHTS.values()), k=number)
     asked = [question for kind in kinds if (question := ask(scene, rng, kind)) is not None]
     return tuple(asked) or tuple(filter(None, [ask(scene, rng, "is there")]))
 
 
 def talk(questions: tuple[Question, ...]) -> Passage:
-    """Question and answer in turn; only the answers are targets."""
+    """Return question and answer in turn; only the answers are targets."""
     segments = []
     for question in questions:
         segments.append(Segment(text=f"Question: {question.text} Answer:", target=False))
@@ -114,7 +114,8 @@ def talk(questions: tuple[Question, ...]) -> Passage:
 
 
 def description(scene: Scene, *, counted: bool = False) -> tuple[tuple[str, ...], ...]:
-    """The scene in words, GRID * GRID tuples: the words of a cell between its name and the place.
+    """Return the scene in words, GRID * GRID tuples: the words of a cell between its name and the
+    place.
 
     The small language model is pre-trained on these, as a reader of images it never saw.
     """
@@ -122,7 +123,7 @@ def description(scene: Scene, *, counted: bool = False) -> tuple[tuple[str, ...]
 
 
 def vocabulary_texts(count: int, seed: int = 0) -> list[str]:
-    """Texts that show every word of the world, for training the tokenizers."""
+    """Return texts that contain every word of the world, for training the tokenizers."""
     texts = []
     for index in range(count):
         scene, rng = draw_scene(index, held_out=index % 2 == 1), random.Random(f"{seed} {index}")
@@ -178,7 +179,7 @@ class WebText:
 
 
 def web_text(scene: Scene, rng: random.Random, kind: str | None = None) -> WebText:
-    """The noisy text of a scene; of the given kind, or of one drawn at random."""
+    """Draw the noisy text of a scene, of the given kind or of a random one."""
     kind = kind or rng.choices(WEB_KINDS, _WEB_WEIGHTS)[0]
     if kind == "empty":
         return WebText(text=rng.choice(("", " ", "\n")), kind=kind)
@@ -196,17 +197,17 @@ def web_text(scene: Scene, rng: random.Random, kind: str | None = None) -> WebTe
 
 
 def in_junk(text: str, rng: random.Random) -> str:
-    """A text as shops and file names surround it; as true or false as before."""
+    """Return a text as shops and file names surround it; as true or false as before."""
     return _filled(rng.choice(_JUNK), rng, text)
 
 
 def furniture(rng: random.Random) -> str:
-    """A text of the web that says nothing of any image."""
+    """Draw a web text that says nothing about any image, such as a menu entry."""
     return _filled(rng.choice(_UNRELATED), rng, "")
 
 
 def _unrelated(rng: random.Random) -> str:
-    """Web furniture, or the caption of quite another image."""
+    """Draw a web text about no image, or the caption of quite another image."""
     if rng.random() < 0.5:
         return furniture(rng)
     other = draw_scene(rng.randrange(90_000_000, 99_000_000))
@@ -217,7 +218,9 @@ def _filled(form: str, rng: random.Random, text: str) -> str:
     return form.format(text=text, brand=rng.choice(_BRANDS), number=rng.randint(2, 9999))
 
 
-def _changed(caption: Caption, scene: Scene, rng: random.Random, kinds: tuple[str, ...]) -> Caption:
+def _changed(
+    caption: SceneCaption, scene: Scene, rng: random.Random, kinds: tuple[str, ...]
+) -> SceneCaption:
     for kind in rng.sample(kinds, len(kinds)):
         changed = caption.changed(scene, rng, kind, held_out=True)
         if changed is not None:

@@ -33,7 +33,9 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def find_font() -> Path:
-    """Where the emoji font is. Raises FontError, naming the package, where it is not."""
+    """Return the path of the emoji font. Raises FontError, naming the package,
+    where it is missing.
+    """
     for folder in _FONT_FOLDERS:
         path = Path(folder).expanduser() / FONT_NAME
         if path.is_file():
@@ -45,7 +47,7 @@ def find_font() -> Path:
 
 
 def paint(scene: Scene) -> Image.Image:
-    """The image of a scene: RGB, SIDE x SIDE pixels, the same for the same scene.
+    """Paint the image of a scene: RGB, SIDE x SIDE pixels, the same for the same scene.
 
     Raises FontError where the emoji font is missing.
     """
@@ -63,7 +65,7 @@ def _corner(box: Box, glyph: Image.Image) -> tuple[int, int]:
 
 
 def _photograph(pixels: Pixels, rng: random.Random) -> Pixels:
-    """Brightness and sensor noise, so that no two images share their exact values."""
+    """Add brightness and sensor noise, so that no two images share their exact values."""
     noise = np.random.default_rng(rng.getrandbits(32)).standard_normal(
         (SIDE, SIDE, 3), dtype=np.float32
     )
@@ -73,7 +75,7 @@ def _photograph(pixels: Pixels, rng: random.Random) -> Pixels:
 
 @lru_cache(maxsize=8192)
 def _glyph(noun: str, colour: str | None, side: int, mirrored: bool) -> Image.Image:
-    """RGBA glyph whose longer edge is `side` pixels."""
+    """Return an RGBA glyph whose longer edge is `side` pixels."""
     glyph = _tinted(noun, colour).copy()
     glyph.thumbnail((side, side), Image.Resampling.LANCZOS)
     return glyph.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else glyph

@@ -13,7 +13,7 @@ Draw = ImageDraw.ImageDraw
 
 
 def paint_place(place: str, rng: random.Random) -> Image.Image:
-    """RGB background, SIDE x SIDE pixels."""
+    """Paint the RGB background of a place, SIDE x SIDE pixels."""
     image = Image.new("RGB", (SIDE, SIDE))
     PAINTERS[place](ImageDraw.Draw(image), rng)
     return image

@@ -33,12 +33,12 @@ class Question:
 
 
 def ask(scene: Scene, rng: random.Random, kind: str) -> Question | None:
-    """A question of one of `KINDS` or "list"; None where the scene allows none."""
+    """Draw a question of one of `KINDS` or "list"; None where the scene allows none."""
     return _ASKERS[kind](scene, rng)
 
 
 def follow_up(scene: Scene, rng: random.Random, topic: str) -> Question | None:
-    """A question that calls the group of the noun `topic` "it" or "them"."""
+    """Draw a question that calls the group of the noun `topic` "it" or "them"."""
     group = scene.group(topic)
     if group is None:
         return None
@@ -47,7 +47,9 @@ def follow_up(scene: Scene, rng: random.Random, topic: str) -> Question | None:
 
 
 def dialogue(scene: Scene, rng: random.Random, turns: int) -> tuple[Question, ...]:
-    """`turns` questions (fewer where the scene gives no more); from the second on with pronouns."""
+    """Draw `turns` questions (fewer where the scene gives no more); from the second on with
+    pronouns.
+    """
     first = None
     while first is None or first.topic is None:
         first = ask(scene, rng, rng.choice(("what", "how many", "is there", "spatial", "size")))
@@ -63,7 +65,7 @@ def dialogue(scene: Scene, rng: random.Random, turns: int) -> tuple[Question, ..
 
 
 def _named(group: Group) -> str:
-    """How an answer names a group: "a dog", or "dogs" where there are several."""
+    """Return how an answer names a group: "a dog", or "dogs" where there are several."""
     return (
         Claim(noun=group.noun, count=1).phrase() if group.count == 1 else NOUNS[group.noun].plural
     )
@@ -172,7 +174,7 @@ def _is_there(scene: Scene, rng: random.Random) -> Question | None:
 
 
 def _false_claim(scene: Scene, claim: Claim, rng: random.Random) -> Claim:
-    """The claim with an absent noun, another colour, or another count from two up."""
+    """Return the claim with an absent noun, another colour, or another count from two up."""
     kinds = ["noun", "noun"]
     if claim.colour is not None:
         kinds += ["colour"] * 2
@@ -202,7 +204,7 @@ def _false_claim(scene: Scene, claim: Claim, rng: random.Random) -> Claim:
 
 
 def _related(scene: Scene, group: Group, direction: str) -> Group | None:
-    """The one group that is plainly there, where no other leaves doubt."""
+    """Return the one group that plainly stands in the relation, where no other is in doubt."""
     found = []
     for other in scene.groups:
         if other is group:
@@ -216,7 +218,7 @@ def _related(scene: Scene, group: Group, direction: str) -> Group | None:
 
 
 def _holds(other: Group, group: Group, direction: str) -> bool | None:
-    """Whether `other` is left of (right of, above, below) `group`."""
+    """Return whether `other` is left of (right of, above, below) `group`."""
     if direction == "left":
         return other.is_left_of(group)
     if direction == "right":
@@ -247,7 +249,7 @@ def _spatial(scene: Scene, rng: random.Random) -> Question | None:
 
 
 def _spatial_check(scene: Scene, rng: random.Random) -> Question | None:
-    """ "is the dog to the left of the cat?" The opposite must be as plain for a "no"."""
+    """Draw "is the dog to the left of the cat?" The opposite must be as plain for a "no"."""
     first, second = rng.sample(scene.groups, 2)
     direction = rng.choice(DIRECTIONS)
     answer = "yes" if _holds(first, second, direction) else "no"
@@ -331,6 +333,8 @@ _FOLLOW_UPS = {
 
 
 def normal_answer(text: str) -> str:
-    """An answer as it is compared: lower case, no article or full stop, nouns in the singular."""
+    """Return an answer as it is compared: lower case, no article or full stop, nouns in the
+    singular.
+    """
     words = text.lower().strip().rstrip(".").split()
     return " ".join(noun_of(word) or word for word in words if word not in ("a", "an", "the"))

@@ -96,7 +96,7 @@ def _write_web(folder: Path) -> None:
 
 
 def _choose() -> Iterator[tuple[str, Scene, Dialogue]]:
-    """Three scenes of each place: one that the three questions fit, a simple one and a full one."""
+    """Yield three scenes of each place: one for the three questions, a simple and a full one."""
     seeds = count(_FIRST_SEED)
     for number, place in enumerate(PLACES):
         searches = (_side_by_side, _simple, _full if number % 2 else _three)
@@ -111,7 +111,9 @@ def _choose() -> Iterator[tuple[str, Scene, Dialogue]]:
 
 
 def _side_by_side(scene: Scene) -> Dialogue | None:
-    """The three questions, where one animal stands there and one coloured sticker left of it."""
+    """Return the three questions for a scene with one animal and one coloured sticker left of
+    it.
+    """
     animals = [group for group in scene.groups if NOUNS[group.noun].category == "animal"]
     if [group.count for group in animals] != [1]:
         return None
@@ -145,7 +147,7 @@ def _full(scene: Scene) -> Dialogue | None:
 
 
 def _talk(scene: Scene) -> Dialogue | None:
-    """A dialogue of full length that asks nothing twice, where something is coloured."""
+    """Return a dialogue of full length that asks nothing twice, where something is coloured."""
     if all(group.colour is None for group in scene.groups):
         return None
     questions = dialogue(scene, _rng(scene), _TURNS)

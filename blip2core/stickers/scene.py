@@ -51,12 +51,12 @@ class Box:
         return (self.y // CELL) * GRID + self.x // CELL
 
     def overlaps(self, other: "Box") -> bool:
-        """True where the two squares share area beyond the transparent rim of a glyph."""
+        """Return whether the two squares share area beyond the transparent rim of a glyph."""
         reach = (self.side + other.side) / 2 - 2
         return abs(self.x - other.x) < reach and abs(self.y - other.y) < reach
 
     def contains(self, x: float, y: float) -> bool:
-        """True where the point, in pixels, lies inside the square."""
+        """Return whether the point, in pixels, is inside the square."""
         return abs(x - self.x) <= self.side / 2 and abs(y - self.y) <= self.side / 2
 
 
@@ -76,13 +76,13 @@ class Group:
         return len(self.boxes)
 
     def is_left_of(self, other: "Group") -> bool | None:
-        """True or False where it is plain to see, None where it is not."""
+        """Return True or False where it is plain to see, None where it is not."""
         return _clears(
             max(box.x for box in self.boxes) - min(box.x for box in other.boxes),
         )
 
     def is_above(self, other: "Group") -> bool | None:
-        """True or False where it is plain to see, None where it is not."""
+        """Return True or False where it is plain to see, None where it is not."""
         return _clears(
             max(box.y for box in self.boxes) - min(box.y for box in other.boxes),
         )
@@ -97,7 +97,7 @@ class Scene:
     groups: tuple[Group, ...]
 
     def group(self, noun: str) -> Group | None:
-        """The group of a noun, or None."""
+        """Return the group of a noun, or None."""
         return next((group for group in self.groups if group.noun == noun), None)
 
 
@@ -108,12 +108,12 @@ def _clears(gap: int) -> bool | None:
 
 
 def is_held_out(noun: str, other: str) -> bool:
-    """True for the tenth of the (noun, colour) and (noun, place) pairs kept from training."""
+    """Return whether a (noun, colour) or (noun, place) pair is in the tenth kept from training."""
     return zlib.crc32(f"{noun}|{other}".encode()) % 10 == 0
 
 
 def has_held_out_pair(scene: Scene) -> bool:
-    """True where a group's colour or its place is a combination that training never showed."""
+    """Return whether a group's colour or its place is a combination that training never showed."""
     return any(
         is_held_out(group.noun, scene.place)
         or (group.colour is not None and is_held_out(group.noun, group.colour))
@@ -122,7 +122,8 @@ def has_held_out_pair(scene: Scene) -> bool:
 
 
 def draw_scene(seed: int, *, held_out: bool = False) -> Scene:
-    """The scene of a seed; with `held_out`, one with at least one combination unseen in training.
+    """Draw the scene of a seed; with `held_out`, one with at least one combination unseen in
+    training.
 
     Always the same scene for the same arguments.
     """
@@ -134,7 +135,7 @@ def draw_scene(seed: int, *, held_out: bool = False) -> Scene:
 
 
 def draw_crowd(seed: int) -> Scene:
-    """An image full of different stickers, to teach an image encoder; never a held-out pair."""
+    """Draw a scene full of different stickers, to train an image encoder; never a held-out pair."""
     rng = random.Random(f"crowd {seed}")
     place = NOWHERE if rng.random() < 0.6 else rng.choice(tuple(PLACES))
     boxes = _packed(rng) if rng.random() < 0.7 else _scattered(rng)
@@ -147,7 +148,7 @@ def draw_crowd(seed: int) -> Scene:
 
 
 def _packed(rng: random.Random) -> list[Box]:
-    """Small stickers on a shifted grid: as many as fit."""
+    """Draw small stickers on a shifted grid: as many as fit."""
     shift_x, shift_y = (rng.randrange(0, CELL, LATTICE) for _ in range(2))
     taken: list[Box] = []
     for index in range((GRID + 1) ** 2):
@@ -162,7 +163,7 @@ def _packed(rng: random.Random) -> list[Box]:
 
 
 def _scattered(rng: random.Random) -> list[Box]:
-    """Stickers of both sizes anywhere."""
+    """Draw stickers of both sizes anywhere."""
     taken: list[Box] = []
     for _ in range(12):
         taken.extend(_place_boxes(rng, rng.choice(SIZES), 1, taken))
@@ -201,7 +202,9 @@ def _colours_of(noun: str, held_out: bool) -> list[str]:
 
 
 def _place_boxes(rng: random.Random, size: str, count: int, taken: list[Box]) -> list[Box]:
-    """Up to `count` boxes that overlap nothing, the later ones near the first; fewer if full."""
+    """Draw up to `count` boxes that overlap nothing, the later ones near the first;
+    fewer if full.
+    """
     boxes: list[Box] = []
     for _ in range(count):
         free = [box for _ in range(40) if (box := _try_box(rng, size, taken + boxes)) is not None]

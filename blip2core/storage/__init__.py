@@ -19,7 +19,7 @@ Each takes the session first and never commits. By subject:
     decisions   record_decision, undo_last
     batches     decide_many, undo_batch, list_batches, threshold_choices, count_threshold,
                 draw_audit, audit_result
-    thresholds  score_histogram, kept_counts, judged_scores
+    thresholds  score_histogram, kept_counts, verdict_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
                 list_problems, count_problems, compare_runs, run_scores, was_interrupted

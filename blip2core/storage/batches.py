@@ -61,12 +61,12 @@ class UndoneBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """What people say of the sample of a threshold batch they looked at."""
+    """Verdicts of people on the audit sample of a threshold batch."""
 
     drawn: int
     """Items in the sample."""
-    judged: int
-    """Texts of them that a person has judged since."""
+    verdicts: int
+    """Texts of them with a verdict of a person since."""
     confirmed: int
     """Of these, how many as the threshold did."""
 
@@ -221,7 +221,7 @@ def threshold_choices(session: Session, *, dataset_id: int, threshold: float) ->
 
 
 def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> dict[str, int]:
-    """{"accept": texts, "reject": texts, "items": items} that `threshold_choices` gives."""
+    """Return {"accept": texts, "reject": texts, "items": items} that `threshold_choices` gives."""
     dataset = session.get_one(Dataset, dataset_id)
     query = (
         select(
@@ -245,7 +245,7 @@ def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> d
 def draw_audit(session: Session, *, batch_id: int, size: int, seed: int) -> list[int]:
     """Draw items of a batch at random, for people to look at -> those items.
 
-    They come up in review with the status "audit" until a person has judged them.
+    They come up in review with the status "audit" until a person has decided them.
     """
     query = select(DecisionEvent.item_id).where(DecisionEvent.batch_id == batch_id).distinct()
     items = sorted(session.scalars(query))
@@ -279,7 +279,7 @@ def audit_result(session: Session, *, batch_id: int) -> AuditResult:
     )
     pairs = session.execute(query).all()
     same = sum((threshold == "accept") == (said == "accept") for threshold, said in pairs)
-    return AuditResult(drawn=drawn or 0, judged=len(pairs), confirmed=same)
+    return AuditResult(drawn=drawn or 0, verdicts=len(pairs), confirmed=same)
 
 
 def _undecided(dataset_id: int) -> Select[int]:
@@ -300,7 +300,7 @@ def _row(batch: Batch, choice: Choice) -> dict[str, object]:
 
 
 def _bump(session: Session, item_ids: Sequence[int]) -> None:
-    """A new version of each item, which also keeps single decisions out until the commit."""
+    """Give each item a new version, which also keeps single decisions out until the commit."""
     # In one order, whoever does it: two batches would else wait for each other on PostgreSQL.
     locked = select(Item.id).where(Item.id.in_(item_ids)).order_by(Item.id).with_for_update()
     session.execute(locked).all()

@@ -1,4 +1,4 @@
-"""Adding rows that may be there already."""
+"""Insert rows that may be there already."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice

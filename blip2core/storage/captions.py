@@ -1,4 +1,4 @@
-"""Texts and their scores, and which of them are still to be made."""
+"""Texts and their scores, and which are still to be made."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -200,7 +200,7 @@ def _lacks_captions(run_id: int) -> ColumnElement[bool]:
 
 
 def _scored_by(caption: type[Caption], scorers: Sequence[int]) -> ColumnElement[bool]:
-    """Both heads of a scorer are stored together, so one of them tells."""
+    """Return the condition that a scorer scored a text; both heads are stored together."""
     query = select(Score.id).where(
         Score.caption_id == caption.id, Score.scorer_id == (scorers[0] if scorers else 0)
     )
@@ -236,7 +236,7 @@ def _stored(caption: Caption) -> StoredText:
 
 
 def _show(session: Session, item_id: int, scorers: Mapping[str, int]) -> None:
-    """The dataset shows the values of its newest scorer."""
+    """Make `scorers` those whose values the dataset shows."""
     dataset = session.get_one(Dataset, session.get_one(Item, item_id).dataset_id)
     dataset.itm_scorer_id, dataset.itc_scorer_id = scorers["itm"], scorers["itc"]
     session.flush()

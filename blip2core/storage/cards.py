@@ -1,4 +1,4 @@
-"""One item with all there is to see of it, its drafts, and who has it on screen."""
+"""One item with all that a reviewer sees of it, its drafts, and its lease."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +90,6 @@ class PastAct:
     reason: str | None
     note: str | None
     undone: bool
-    in_batch: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +276,7 @@ def _texts(session: Session, item_id: int, blind: bool, only: int | None) -> tup
 def newest_scores(
     session: Session, *, caption_ids: Sequence[int]
 ) -> dict[tuple[int, str], ShownScore]:
-    """(caption, head) -> what the newest scoring says."""
+    """Return (caption, head) -> the newest score."""
     query = (
         select(Score, Scorer)
         .join(Scorer, Scorer.id == Score.scorer_id)
@@ -339,7 +338,6 @@ def _history(session: Session, item_id: int, blind: bool, only: int | None) -> t
             reason=event.reason,
             note=event.note,
             undone=undone is not None,
-            in_batch=event.batch_id is not None,
         )
         for event, handle, undone in session.execute(query)
     )

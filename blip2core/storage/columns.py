@@ -82,7 +82,7 @@ def refers_to(target: str, **options: Any) -> MappedColumn[Any]:
 
 
 def of_same_item(column: str) -> ForeignKeyConstraint:
-    """`column` names a caption of the item in `item_id`, never one of another item."""
+    """Constrain `column` to name a caption of the item in `item_id`."""
     return ForeignKeyConstraint(
         [column, "item_id"], ["captions.id", "captions.item_id"], ondelete="RESTRICT"
     )

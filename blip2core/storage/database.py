@@ -48,13 +48,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state and can change nothing. Keep it short."""
+        """Open a session that sees one state and can change nothing. Keep it short."""
         with _as_storage_errors(), _sessions(self.engine)() as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One unit: committed, and on disk, when the block ends; nothing of it where it raises.
+        """Open a session that is committed, on disk, when the block ends, and rolled back where it
+        raises.
 
         ConflictError and StorageError say why. No model work inside: others wait meanwhile.
         """
@@ -66,7 +67,9 @@ class Database:
             index_new_texts(session)
 
     def run_write(self, unit: Callable[[Session], UnitResult]) -> UnitResult:
-        """`unit(session)` as one unit, again from its start where another one got in its way."""
+        """Run `unit(session)` in one transaction, again from its start where another one
+        interfered.
+        """
         for left in reversed(range(RETRIES)):
             try:
                 with self.write() as session:

@@ -1,4 +1,4 @@
-"""What annotators do, one act at a time: a log that only grows, and its undo."""
+"""Decisions of annotators, one at a time: a log that only grows, and its undo."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Connections that keep their promises: what is committed is on disk, what refers exists."""
+"""Database connections on which a commit is durable and foreign keys are enforced."""
 
 import sqlite3
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What visitors of the chat page think of answers."""
+"""Ratings of answers by visitors of the chat page."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ FEEDBACK_COLUMNS = (
     "annotator",
 )
 _PAGE = 500
-"""Likes and dislikes that are read at once."""
+"""Ratings that are read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """A like or a dislike of one answer."""
+class NewRating:
+    """A rating of one answer, up or down."""
 
     client_event_id: str
-    """Of the answer: a second opinion on it replaces the first."""
+    """Of the answer: a second rating of it replaces the first."""
     liked: bool
     question: str
     answer: str
@@ -46,29 +46,29 @@ class Opinion:
     annotator_id: int | None = None
 
 
-def add_feedback(session: Session, opinion: Opinion) -> Feedback:
-    """Store an opinion; on the same answer, the newer one stays."""
-    query = select(Feedback).where(Feedback.client_event_id == opinion.client_event_id)
-    row = session.scalar(query) or Feedback(client_event_id=opinion.client_event_id)
-    row.liked, row.reason = opinion.liked, clean_text(opinion.reason)
-    row.question, row.answer = clean_text(opinion.question), clean_text(opinion.answer)
-    row.prompt, row.model = clean_text(opinion.prompt), opinion.model
-    row.revision, row.image_sha256 = opinion.revision, opinion.image_sha256
-    row.annotator_id = opinion.annotator_id
+def add_feedback(session: Session, rating: NewRating) -> Feedback:
+    """Store a rating; of two on the same answer the newer one stays."""
+    query = select(Feedback).where(Feedback.client_event_id == rating.client_event_id)
+    row = session.scalar(query) or Feedback(client_event_id=rating.client_event_id)
+    row.liked, row.reason = rating.liked, clean_text(rating.reason)
+    row.question, row.answer = clean_text(rating.question), clean_text(rating.answer)
+    row.prompt, row.model = clean_text(rating.prompt), rating.model
+    row.revision, row.image_sha256 = rating.revision, rating.image_sha256
+    row.annotator_id = rating.annotator_id
     session.add(row)
     session.flush()
     return row
 
 
 def drop_feedback(session: Session, *, client_event_id: str) -> None:
-    """Delete an opinion that the visitor took back; where there is none, nothing happens."""
+    """Delete a rating that the visitor took back; where there is none, nothing happens."""
     session.execute(delete(Feedback).where(Feedback.client_event_id == client_event_id))
 
 
 def list_feedback(
     session: Session, *, before: int | None = None, limit: int = 50
 ) -> list[Feedback]:
-    """Return a page of opinions, newest first; the next is `before` the last number of it."""
+    """Return a page of ratings, newest first; the next is `before` the last number of it."""
     query = select(Feedback).order_by(Feedback.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Feedback.id < before)
@@ -76,7 +76,7 @@ def list_feedback(
 
 
 def feedback_rows(database: Database, *, page: int = _PAGE) -> Iterator[dict[str, object]]:
-    """Yield a row of FEEDBACK_COLUMNS for each like and dislike, newest first."""
+    """Yield a row of FEEDBACK_COLUMNS for each rating, newest first."""
     before: int | None = None
     while True:
         with database.read() as session:

@@ -1,4 +1,4 @@
-"""What was decided until a snapshot was taken: the same for ever, whatever is decided later."""
+"""What was decided until a snapshot was taken; later decisions do not change it."""
 
 from collections import Counter
 from typing import Any
@@ -66,12 +66,12 @@ def applied_rules(session: Session, *, snapshot_id: int) -> list[dict[str, Any]]
 
 
 def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, bool]]:
-    """(accepted by one, accepted by the other) of the two people who judged most texts both.
+    """Return (accepted by one, accepted by the other) of the two people with most texts in common.
 
-    Only what they judged one by one, until the snapshot was taken; the newest verdict of each.
+    Only what they decided one by one, until the snapshot was taken; the newest verdict of each.
     """
     snapshot = session.get_one(Snapshot, snapshot_id)
-    judged = (
+    single_decisions = (
         *_counted(snapshot),
         DecisionEvent.action.in_(("accept", "reject")),
         DecisionEvent.batch_id.is_(None),
@@ -79,14 +79,14 @@ def double_verdicts(session: Session, *, snapshot_id: int) -> list[tuple[bool, b
     twice = (
         select(DecisionEvent.caption_id)
         .join(Item, Item.id == DecisionEvent.item_id)
-        .where(*judged)
+        .where(*single_decisions)
         .group_by(DecisionEvent.caption_id)
         .having(func.count(DecisionEvent.annotator_id.distinct()) > 1)
     )
     query = (
         select(DecisionEvent.caption_id, DecisionEvent.annotator_id, DecisionEvent.action)
         .join(Item, Item.id == DecisionEvent.item_id)
-        .where(*judged, DecisionEvent.caption_id.in_(twice))
+        .where(*single_decisions, DecisionEvent.caption_id.in_(twice))
         .order_by(DecisionEvent.id)
     )
     verdicts: dict[int | None, dict[int, bool]] = {}

@@ -81,7 +81,7 @@ class ImageStore:
         return True
 
     def sweep(self, is_wanted: Callable[[str], bool], *, older_than: float = 3600.0) -> int:
-        """Removes what nothing refers to and half-written files -> how many.
+        """Remove files that nothing refers to and half-written ones; return how many.
 
         Files younger than `older_than` seconds stay: their row may be on its way.
         """
@@ -110,7 +110,7 @@ class ImageStore:
 
 
 def _write_synced(target: Path, data: bytes) -> None:
-    """Under another name, synced, renamed, and the folder synced: all of it, or nothing."""
+    """Write under another name, sync, rename and sync the folder: all of it, or nothing."""
     handle, partial = tempfile.mkstemp(dir=target.parent, suffix=PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -125,7 +125,7 @@ def _write_synced(target: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to disk, where the system can do that."""
+    """Sync the names in a folder to disk, where the system can do that."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

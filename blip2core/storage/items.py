@@ -115,7 +115,7 @@ def near_duplicates(
 
 
 def duplicates_of(session: Session, *, item_id: int) -> list[tuple[int, int]]:
-    """(item, distance) of the items of the same dataset that look alike, nearest first."""
+    """Return (item, distance) of the items of the same dataset that look alike, nearest first."""
     mine = session.get_one(Item, item_id)
     pair = DuplicatePair
     query = (

@@ -1,4 +1,4 @@
-"""Bringing a database forward, copying it, and checking it."""
+"""Upgrade a database, back it up, and check it."""
 
 import os
 import sqlite3

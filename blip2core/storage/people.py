@@ -1,4 +1,4 @@
-"""Who decides: names, progress, agreement."""
+"""Annotators: names, progress, agreement."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,7 +120,8 @@ def _items_by_handle(session: Session, dataset_id: int) -> dict[str, int]:
 def verdict_pairs(
     session: Session, *, dataset_id: int, first_id: int, second_id: int
 ) -> list[tuple[bool, bool]]:
-    """(accepted by the first, accepted by the second) for every text that both judged themselves.
+    """Return (accepted by the first, accepted by the second) for each text that both decided one by
+    one.
 
     Batches do not count: a threshold agrees with itself.
     """

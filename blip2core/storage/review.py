@@ -54,11 +54,11 @@ class QueueFilter:
     highest: float | None = None
     """Range of the best ITM score of the item, ends included."""
     annotator_id: int | None = None
-    """Items that this annotator has judged."""
+    """Items that this annotator has decided."""
     batch_id: int | None = None
     """Items of this batch."""
-    not_judged_by: int | None = None
-    """Items that this annotator has not judged: the second review."""
+    not_decided_by: int | None = None
+    """Items that this annotator has not decided: the second review."""
     free_for: int | None = None
     """Leave out what others than this annotator have on screen."""
 
@@ -130,8 +130,8 @@ def second_review_queue(
     after: str | None = None,
     limit: int = 25,
 ) -> Page:
-    """Return items that others have judged and this annotator has not: show them blind."""
-    where = QueueFilter(statuses=("partial",), not_judged_by=annotator_id)
+    """Return items that others have decided and this annotator has not: show them blind."""
+    where = QueueFilter(statuses=("partial",), not_decided_by=annotator_id)
     return review_queue(
         session, dataset_id=dataset_id, order=order, where=where, after=after, limit=limit
     )
@@ -242,8 +242,8 @@ def _filters(session: Session, dataset_id: int, where: QueueFilter) -> _Filters:
         is_few = count <= selective.few
         few |= is_few
         others.append(here if is_few else selective.at_item)
-    if where.not_judged_by is not None:
-        by = Verdict.annotator_id == where.not_judged_by
+    if where.not_decided_by is not None:
+        by = Verdict.annotator_id == where.not_decided_by
         others.append(~_at_item(select(Verdict.caption_id).where(by), Verdict.item_id))
     if where.free_for is not None:
         taken = select(Lease.item_id).where(

@@ -1,4 +1,4 @@
-"""What the review queue is ordered by, kept in the items so that a page of 200,000 is instant."""
+"""The sort keys of the review queue, stored in the items so that a page of 200,000 is instant."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def refresh_orders(session: Session, *, item_ids: Sequence[int]) -> None:
 
 
 def refresh_all_orders(session: Session, *, dataset_id: int) -> None:
-    """The same for a whole dataset, after its threshold changed."""
+    """Refresh the order of a whole dataset, after its threshold changed."""
     last = 0
     query = select(Item.id).where(Item.dataset_id == dataset_id).order_by(Item.id).limit(5_000)
     while found := list(session.scalars(query.where(Item.id > last))):

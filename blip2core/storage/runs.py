@@ -186,7 +186,7 @@ def list_runs(
     before: int | None = None,
     limit: int = 50,
 ) -> list[Run]:
-    """Runs, newest first; the next page is `before` the last number of this one."""
+    """Return runs, newest first; for the next page, `before` is the last number of this one."""
     query = select(Run).order_by(Run.id.desc()).limit(limit)
     if dataset_id is not None:
         query = query.where(Run.dataset_id == dataset_id)
@@ -257,7 +257,7 @@ def compare_runs(
 
 
 def run_scores(session: Session, *, run_id: int, item_ids_of: int | None = None) -> list[float]:
-    """ITM scores of the texts of a run, by its dataset's newest scorer, lowest first.
+    """Return the ITM scores of a run's texts by its dataset's newest scorer, lowest first.
 
     `item_ids_of` another run: only on the items that both captioned.
     """

@@ -85,7 +85,7 @@ class Dataset(Base):
     policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """The rules of the filter, as `FilterConfig` writes them."""
     overlap: Mapped[int] = mapped_column(default=1)
-    """Annotators who must judge an item before it counts as decided."""
+    """Annotators who must decide an item before its status is decided."""
     itm_scorer_id: Mapped[int | None] = refers_to("scorers.id")
     itc_scorer_id: Mapped[int | None] = refers_to("scorers.id")
     """The scorers whose values are shown: those of the newest scoring."""

@@ -1,4 +1,4 @@
-"""Items with their texts and what the dataset's scorer says of them, page by page."""
+"""Items with their texts and the scores of the dataset's scorer, page by page."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which texts a snapshot takes: accepted, refused in no copy, as its policy wants them."""
+"""The texts that a snapshot takes: accepted by its policy, and refused in no copy."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]
 def _accepted(
     session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Image -> its rows, oldest text first; of texts that say the same, only the oldest."""
+    """Return image -> its rows, oldest text first; of texts that say the same, only the oldest."""
     dataset = session.get_one(Dataset, dataset_id)
     refused = _refused_words(session, dataset_id, images)
     names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
@@ -117,7 +117,7 @@ def _accepted(
 def _refused_words(
     session: Session, dataset_id: int, images: Sequence[str]
 ) -> set[tuple[str, str]]:
-    """(pixels, words) that somebody did not accept of these images, in whichever copy.
+    """Return (pixels, words) that somebody did not accept of these images, in any copy of them.
 
     Who accepted the same words of the same item only put a second text aside.
     """
@@ -146,7 +146,7 @@ def _refused_words(
 def _accepted_texts(
     dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
 ) -> Select[*tuple[Any, ...]]:
-    """(image, its pixels, text, values named in `_accepted`), oldest text first."""
+    """Select (image, its pixels, text, the columns of `_accepted`), oldest text first."""
     against = aliased(Verdict)
     refused = select(against.caption_id).where(
         against.caption_id == Verdict.caption_id, against.verdict != "accept"

@@ -236,8 +236,9 @@ def _frozen_pairs(
 def _frozen_page(
     session: Session, snapshot_id: int, last: int, image_root: str | None
 ) -> Iterator[tuple[int, bool, ExportPair]]:
-    """(position, taken down, pair); without a root the pair has no path, so that it is the same
-    wherever the images lie.
+    """Yield (position, taken down, pair) of a page.
+
+    Without a root the pair has no path, so that it is the same wherever the images are stored.
     """
     query = _pair_query().where(
         SnapshotPair.snapshot_id == snapshot_id, SnapshotPair.position > last

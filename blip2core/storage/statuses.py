@@ -1,4 +1,4 @@
-"""Where each item stands, by the decisions that count."""
+"""The status of each item, by the decisions that count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class _Standing:
     last: str = ""
     """accept, reject, edit, skip or flag: the newest act that counts."""
     is_audit: bool = False
-    """Drawn for an audit, and no person has judged it since."""
+    """Drawn for an audit, and no person has decided it since."""
 
 
 def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
@@ -49,7 +49,7 @@ def refresh_items(session: Session, *, item_ids: Sequence[int]) -> None:
 def status_of(standing: _Standing) -> str:
     """Return the status of an item.
 
-    An annotator is through with an item who accepted a text of it, or judged every one.
+    An annotator is done with an item once a text of it is accepted, or all have a verdict.
     """
     verdicts = standing.verdicts
     through = [
@@ -103,7 +103,7 @@ def _standings(session: Session, item_ids: Sequence[int]) -> dict[int, _Standing
 
 
 def _effective(session: Session, item_ids: Sequence[int]) -> list[tuple[int, int, str, int | None]]:
-    """(item, decision, action, batch) of the decisions that count, oldest first."""
+    """Return (item, decision, action, batch) of the decisions that count, oldest first."""
     undo = aliased(DecisionEvent)
     query = (
         select(
@@ -124,7 +124,7 @@ def _effective(session: Session, item_ids: Sequence[int]) -> list[tuple[int, int
 
 
 def _effective_audits(session: Session, item_ids: Sequence[int]) -> dict[int, int]:
-    """Item -> the newest decision of the batch that drew it for an audit, if not undone."""
+    """Return item -> the newest decision of the batch that drew it for an audit, if not undone."""
     undone = aliased(Batch)
     query = (
         select(AuditItem.item_id, func.max(DecisionEvent.id))

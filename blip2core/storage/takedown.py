@@ -1,4 +1,4 @@
-"""Taking images down: what it will do, doing it, and deleting what a killed process left behind."""
+"""Take images down: plan it, do it, and delete what a killed process left behind."""
 
 import re
 from collections.abc import Sequence

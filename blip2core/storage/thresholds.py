@@ -1,4 +1,4 @@
-"""Scores in figures: how they spread, what a threshold keeps, and what people say of them."""
+"""Histograms of scores, what a threshold keeps, and the verdicts by score."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -32,7 +32,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedCaption:
+class CaptionVerdict:
     """A score, and whether a person took the text."""
 
     source: str
@@ -67,7 +67,7 @@ def score_histogram(
 def kept_counts(
     session: Session, *, dataset_id: int, threshold: float, head: Head = "itm"
 ) -> dict[str, tuple[int, int]]:
-    """Source -> (texts at or above the threshold, all scored texts)."""
+    """Return source -> (texts at or above the threshold, all scored texts)."""
     query = (
         select(Caption.source, func.count().filter(Score.value >= threshold), func.count())
         .join(Caption, Caption.id == Score.caption_id)
@@ -79,7 +79,9 @@ def kept_counts(
     return {source: (kept, total) for source, kept, total in session.execute(query)}
 
 
-def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> list[JudgedCaption]:
+def verdict_scores(
+    session: Session, *, dataset_id: int, head: Head = "itm"
+) -> list[CaptionVerdict]:
     """Return one entry for each verdict of a person on a scored text; what a batch decided is left
     out.
 
@@ -100,7 +102,7 @@ def judged_scores(session: Session, *, dataset_id: int, head: Head = "itm") -> l
         .order_by(Verdict.decision_id, Caption.id)
     )
     return [
-        JudgedCaption(source=source, value=value, accepted=verdict == "accept")
+        CaptionVerdict(source=source, value=value, accepted=verdict == "accept")
         for source, value, verdict in session.execute(query)
     ]
 

@@ -1,4 +1,4 @@
-"""Verdicts are what the log of decisions amounts to: one computation for click, batch and rebuild.
+"""Verdicts, computed from the log of decisions in one place for every writer.
 
 A decision counts until an undo supersedes it. Of those that count, the newest of an annotator on
 a caption is the verdict. An edit speaks twice: it accepts the new text and puts the old
@@ -25,13 +25,6 @@ def project_verdicts(session: Session, *, item_ids: Sequence[int]) -> None:
     session.flush()
     session.execute(delete(Verdict).where(Verdict.item_id.in_(item_ids)))
     session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed(item_ids)))
-
-
-def rebuild_verdicts(session: Session) -> None:
-    """Compute all verdicts anew from the log."""
-    session.flush()
-    session.execute(delete(Verdict))
-    session.execute(insert(Verdict).from_select(VERDICT_COLUMNS, replayed()))
 
 
 def verdict_differences(connection: Connection) -> list[str]:
@@ -62,7 +55,7 @@ def replayed(item_ids: Sequence[int] | None = None) -> _Claims:
 
 
 def _claims(item_ids: Sequence[int] | None) -> Subquery:
-    """(caption, annotator, item, verdict, decision) of every decision that counts."""
+    """Select (caption, annotator, item, verdict, decision) of every decision that counts."""
     undo = aliased(DecisionEvent)
     counts = ~select(undo.id).where(undo.supersedes_id == DecisionEvent.id).exists()
 

@@ -1,4 +1,4 @@
-"""Accepted pairs as training data: which file of an export holds a split, and what it came from."""
+"""Accepted pairs as training data: the file of a split in an export, and its origin."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 
 def find_split(source: str | Path, split: str) -> Path | None:
-    """The file that names the pairs of a split, in an export as imagefolder or jsonl.
+    """Return the file that names the pairs of a split, in an export as imagefolder or jsonl.
 
     None where it has no such split. DataError where the folder is not such an export, or not whole.
     """
@@ -31,7 +31,7 @@ def find_split(source: str | Path, split: str) -> Path | None:
 
 
 def training_file(source: str) -> Path:
-    """The file to train on: of the training split where `source` is a folder."""
+    """Return the file to train on: of the training split where `source` is a folder."""
     if Path(source).expanduser().is_file():
         return Path(source).expanduser()
     found = find_split(source, "train")
@@ -40,7 +40,9 @@ def training_file(source: str) -> Path:
 
 
 def validation_file(source: str, validation: str | None) -> Path | None:
-    """The file to validate on: `validation`, or the validation split beside `source`, or none."""
+    """Return the file to validate on: `validation`, or the validation split beside `source`, or
+    none.
+    """
     if validation is not None and Path(validation).expanduser().is_file():
         return Path(validation).expanduser()
     if validation is not None:
@@ -50,7 +52,9 @@ def validation_file(source: str, validation: str | None) -> Path | None:
 
 
 def origin(source: str) -> dict[str, Any]:
-    """What the manifest of an export says of its pairs; without one only the name is known."""
+    """Return what the manifest of an export says of its pairs;
+    without one only the name is known.
+    """
     file = Path(source).expanduser() / MANIFEST
     if not file.is_file():
         return {"source": Path(source).name}

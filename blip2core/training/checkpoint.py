@@ -1,4 +1,4 @@
-"""Everything a killed run needs to go on as if it had never been killed, in one folder.
+"""Checkpoints with everything that a killed run needs to continue exactly.
 
     checkpoints/step-00000500/
         weights.safetensors     the trainable weights
@@ -89,12 +89,12 @@ def load_checkpoint(
 
 
 def checkpoints(root: Path) -> list[Path]:
-    """The complete checkpoints in `root`, oldest first."""
+    """Return the complete checkpoints in `root`, oldest first."""
     return sorted(root.glob("step-*"))
 
 
 def trainable_weights(module: nn.Module) -> dict[str, Tensor]:
-    """Name -> copy on the CPU, for every parameter that is trained."""
+    """Return name -> copy on the CPU, for every parameter that is trained."""
     return {
         name: parameter.detach().cpu().clone()
         for name, parameter in module.named_parameters()
@@ -118,7 +118,7 @@ def load_trainable(module: nn.Module, weights: dict[str, Tensor], origin: Path) 
 
 
 def random_state() -> dict[str, Any]:
-    """The states of all random generators of this process, as tensors and plain values."""
+    """Return the states of all random generators of this process, as tensors and plain values."""
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()
     return {
@@ -130,7 +130,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """The reverse of `random_state`."""
+    """Restore what `random_state` returned."""
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

@@ -1,4 +1,4 @@
-"""Where images and texts come from, in which order, and what a batch of stage 1 is.
+"""Pairs of images and texts, the order they are drawn in, and the batches of stage 1.
 
 The order is a pure function of the seed and the position in the run: position `p` of the run is
 one image of epoch `p // N`, and has its own random generator for the text drawn with it. So a
@@ -39,19 +39,19 @@ class Statement:
 
 
 class PairSource(Images, Protocol):
-    """Images, and what can be said about each. Texts are drawn anew each time they are asked."""
+    """Images with texts about each. Texts are drawn anew at each call."""
 
     def text(self, index: int, rng: random.Random) -> Statement:
-        """A true text about image `index`."""
+        """Draw a true text about image `index`."""
 
     def hard_text(self, index: int, rng: random.Random) -> str | None:
-        """A text that one change makes false of the image; None where there is none."""
+        """Draw a text that one changed word makes false of the image; None where there is none."""
 
     def passage(self, index: int, rng: random.Random) -> Passage:
-        """What a language model shall read and write about the image."""
+        """Draw what a language model reads and writes about the image."""
 
     def matches(self, index: int, statement: Statement) -> bool:
-        """Whether a text drawn for any image is true of image `index`."""
+        """Return whether a text drawn for any image is true of image `index`."""
 
 
 class FilePairs:
@@ -118,12 +118,12 @@ class Order:
         return range(start, start + self.batch)
 
     def index(self, position: int) -> int:
-        """The image at a position; each image comes once in an epoch."""
+        """Return the index of the image at a position; each image comes once in an epoch."""
         epoch, place = divmod(position, self.length)
         return int(_permutation(self.seed, epoch, self.length)[place])
 
     def rng(self, position: int) -> random.Random:
-        """A generator of its own for the texts drawn at a position."""
+        """Return a generator of its own for the texts drawn at a position."""
         return random.Random(f"text {self.seed} {position}")
 
 
@@ -155,7 +155,7 @@ def stage1_batch(
     max_text: int,
     hard_texts: bool = False,
 ) -> Stage1Batch:
-    """The batch of a step; a pure function of `order` and `step`.
+    """Return the batch of a step; a pure function of `order` and `step`.
 
     With `hard_texts` each row gets one, where the source has one for it.
     """
@@ -184,7 +184,7 @@ def stage1_batch(
 def match_matrix(
     source: PairSource, indices: Sequence[int], statements: Sequence[Statement]
 ) -> Tensor:
-    """(B) images, (B) texts of theirs -> (B, B) bool: is text j true of image i?"""
+    """Return (B, B) bool: whether text j is true of image i, of B images and their texts."""
     return tensor(
         [
             [i == j or source.matches(index, statement) for j, statement in enumerate(statements)]
@@ -194,7 +194,9 @@ def match_matrix(
 
 
 def tokenize(texts: list[str], tokenizer: Any, max_text: int) -> tuple[Tensor, Tensor]:
-    """Texts -> ids (B, T) and mask (B, T), padded on the right, cut after `max_text` tokens."""
+    """Return ids (B, T) and mask (B, T) of texts, padded on the right,
+    cut after `max_text` tokens.
+    """
     encoded = tokenizer(
         texts,
         padding=True,
@@ -212,7 +214,7 @@ def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line number and columns of each line of a JSONL or CSV file."""
+    """Yield line number and columns of each line of a JSONL or CSV file."""
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     if path.suffix not in (".csv", ".jsonl"):

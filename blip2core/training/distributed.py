@@ -1,4 +1,4 @@
-"""Gathering over processes that also works with one process, or with no process group at all."""
+"""Gathering over processes, which also works in one process and without a process group."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,18 @@ class World:
 
     @classmethod
     def current(cls) -> "World":
-        """All processes of the running group, or this one alone where there is no group."""
+        """Return all processes of the running group, or this one alone where there is no group."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return cls(rank=torch.distributed.get_rank(), size=torch.distributed.get_world_size())
         return cls()
 
     def mine(self, rows: int) -> slice:
-        """Where the `rows` of this process lie among the gathered ones."""
+        """Return where the `rows` of this process are among the gathered ones."""
         return slice(self.rank * rows, (self.rank + 1) * rows)
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """(B, ...) of each process -> (size * B, ...), with gradient to the process it is from.
+        """Gather (B, ...) of each process into (size * B, ...); gradients go back to the process of
+        origin.
 
         LAVIS gathers without gradient, so its result depends on the number of processes. With
         gradient, the mean over processes has the gradient of one process on the joined batch.
@@ -39,7 +40,9 @@ class World:
 
     @torch.no_grad()
     def gather_constant(self, tensor: Tensor) -> Tensor:
-        """(B, ...) of each process -> (size * B, ...), without gradient; bool is allowed."""
+        """Gather (B, ...) of each process into (size * B, ...), without gradient;
+        bool is allowed.
+        """
         if self.size == 1:
             return tensor.detach()
         sent = (tensor.to(torch.uint8) if tensor.dtype == torch.bool else tensor).contiguous()
@@ -48,7 +51,9 @@ class World:
         return torch.cat(parts).to(tensor.dtype)
 
     def gather_texts(self, ids: Tensor) -> Tensor:
-        """(B, T) of each process, T may differ -> (size * B, longest T), zeros on the right."""
+        """Gather (B, T) of each process, T may differ, into (size * B, longest T), zeros on the
+        right.
+        """
         if self.size == 1:
             return ids
         longest = int(self.gather_constant(torch.tensor([ids.shape[1]], device=ids.device)).max())
@@ -56,7 +61,7 @@ class World:
 
     @torch.no_grad()
     def mean(self, value: Tensor) -> Tensor:
-        """A scalar of each process -> its mean, without gradient."""
+        """Return the mean of a scalar over the processes, without gradient."""
         if self.size == 1:
             return value.detach()
         total = value.detach().clone()
@@ -65,7 +70,7 @@ class World:
 
 
 def pad_texts(ids: Tensor, length: int) -> Tensor:
-    """(B, T) -> (B, length) with zeros, BERT's [PAD], on the right."""
+    """Pad (B, T) to (B, length) with zeros, BERT's [PAD], on the right."""
     return torch.nn.functional.pad(ids, (0, length - ids.shape[1]))
 
 

@@ -1,4 +1,4 @@
-"""How often the model in training gives the very answer of a passage: greedy, from features."""
+"""Exact-match accuracy of the model in training: greedy answers, from cached features."""
 
 import copy
 import random
@@ -21,7 +21,7 @@ _LONGEST_ANSWER = 32
 def exact_answers(
     model: Any, processor: Any, source: PairSource, features: FeatureCache
 ) -> dict[str, float]:
-    """Share of right answers over all images of `source`, one question for each.
+    """Return the share of right answers over all images of `source`, one question for each.
 
     The history of a question holds the right earlier answers. Images whose passage has no prompt
     are left out; without any prompt the result is empty.
@@ -49,7 +49,7 @@ def exact_answers(
 
 @torch.inference_mode()
 def greedy(model: Any, processor: Any, vision: Tensor, prompts: Sequence[str]) -> list[str]:
-    """(B, P, V) image features and B prompts -> B texts."""
+    """Decode B prompts greedily with (B, P, V) image features; return B texts."""
     device = model.query_tokens.device
     queries = model.qformer(
         query_embeds=model.query_tokens.expand(len(vision), -1, -1),
@@ -78,7 +78,7 @@ def greedy(model: Any, processor: Any, vision: Tensor, prompts: Sequence[str]) -
 
 
 def _choose_turn(passage: Passage, rng: random.Random) -> tuple[str, str] | None:
-    """A prompt, all earlier turns included, and its answer; None where nothing is prompted."""
+    """Draw a prompt, all earlier turns included, and its answer; None where nothing is prompted."""
     answers = [number for number in range(1, len(passage)) if passage[number].target]
     if not answers:
         return None

@@ -1,4 +1,4 @@
-"""Images go through the frozen image encoder once; training then reads the result from a file.
+"""A cache of image features: each image goes through the frozen image encoder once.
 
 `<name>.npy` is a plain array (N, P, V) of fp16, read through memory mapping; `<name>.json` beside
 it says which encoder, processor and images it was made from, and how far the building got. What
@@ -21,10 +21,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from blip2core.errors import CheckpointError, ModelError
-from blip2core.models.vision import fingerprint as weights_fingerprint
+from blip2core.models.vision import fingerprint
 
 _SAVE_EVERY = 16
-"""Batches between two notes of how far the building got."""
+"""Batches between two writes of the number of encoded images."""
 
 
 class Images(Protocol):
@@ -37,7 +37,7 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def image(self, index: int) -> Image.Image:
-        """Image `index`, in RGB."""
+        """Return image `index`, in RGB."""
 
 
 class FeatureCache:
@@ -57,14 +57,14 @@ class FeatureCache:
         return self.shape[0]
 
     def read(self, indices: Sequence[int]) -> Tensor:
-        """(B,) indices -> (B, P, V) of float32, on the CPU."""
+        """Return the features of images (B,) as (B, P, V) of float32, on the CPU."""
         return torch.from_numpy(self._array[list(indices)]).float()
 
 
 def build_features(
     path: Path, images: Images, encoder: Any, image_processor: Any, *, batch: int = 64
 ) -> FeatureCache:
-    """The features of all images; what is already in the file is not computed again.
+    """Encode all images; what is already in the file is not computed again.
 
     Args:
         path: The array to write, `*.npy`; its description goes to `*.json` beside it.
@@ -78,7 +78,7 @@ def build_features(
     """
     shape = (len(images), encoder.embeddings.num_positions, encoder.config.hidden_size)
     header: dict[str, Any] = {
-        "fingerprint": fingerprint(encoder, image_processor, images),
+        "fingerprint": cache_fingerprint(encoder, image_processor, images),
         "shape": list(shape),
         "dtype": "float16",
         "done": 0,
@@ -94,10 +94,12 @@ def build_features(
     return FeatureCache(path)
 
 
-def fingerprint(encoder: Any, image_processor: Any, images: Images) -> str:
-    """SHA-256 over the encoder's weights, the processor's settings and the images' identity."""
+def cache_fingerprint(encoder: Any, image_processor: Any, images: Images) -> str:
+    """Return the SHA-256 of the encoder's weights, the processor's settings and the images'
+    identity.
+    """
     settings = json.dumps(image_processor.to_dict(), sort_keys=True, default=str)
-    whole = f"{weights_fingerprint(encoder)}\n{settings}\n{images.identity}"
+    whole = f"{fingerprint(encoder)}\n{settings}\n{images.identity}"
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: a trained BLIP-2 goes on learning, from pairs that somebody accepted.
+"""Fine-tuning of a trained BLIP-2 on accepted pairs.
 
 out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
@@ -18,11 +18,11 @@ from blip2core.training.accepted_pairs import origin, training_file, validation_
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
 from blip2core.training.data import FilePairs
 from blip2core.training.features import build_features
+from blip2core.training.finetune_models import FinetuneModel, load_finetune_model
 from blip2core.training.images import Data
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, order_of, start_session
-from blip2core.training.trainable import Learner, open_learner
+from blip2core.training.session import TrainingProgress, is_due, order_of, start_session
 
 
 def run(config: FinetuneConfig, out: Path) -> Path:
@@ -34,27 +34,27 @@ def run(config: FinetuneConfig, out: Path) -> Path:
     """
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
-    learner = open_learner(config, device)
+    trained = load_finetune_model(config, device)
     with accelerator.main_process_first():
-        training, held = open_pairs(config, out, learner)
-    learner.encoder.to("cpu")
+        training, held = open_pairs(config, out, trained)
+    trained.encoder.to("cpu")
     order = order_of(config, accelerator, len(training.source))
-    draw = learner.batches(training, order)
+    draw = trained.batches(training, order)
 
-    model = learner.module
+    model = trained.module
     optimizer = build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     root = out / "checkpoints"
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
     report = Report(out / "report.json", config, step=first)
 
-    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+    with TrainingProgress(out, step=first, steps=config.steps, visible=main) as progress:
 
         def validate(step: int) -> None:
             if held is not None and main:
                 wrapped.eval()
                 with accelerator.autocast():
-                    figures = learner.validate(held)
+                    figures = trained.validate(held)
                 progress.log(step, {f"validation/{name}": at for name, at in figures.items()})
                 report.add(step, figures)
 
@@ -64,7 +64,7 @@ def run(config: FinetuneConfig, out: Path) -> Path:
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
             wrapped.train()
-            losses = learner.losses(wrapped, draw(step), step, device)
+            losses = trained.losses(wrapped, draw(step), step, device)
             accelerator.backward(losses["loss"])
             norm = accelerator.clip_grad_norm_(model.parameters(), config.clip)
             optimizer.step()
@@ -81,33 +81,37 @@ def run(config: FinetuneConfig, out: Path) -> Path:
                 save_checkpoint(root, step=done, module=model, optimizer=optimizer, config=config)
 
     if main:
-        learner.save(out / "model")
+        trained.save(out / "model")
     accelerator.wait_for_everyone()
     return out / "model"
 
 
-def open_pairs(config: FinetuneConfig, out: Path, learner: Learner) -> tuple[Data, Data | None]:
-    """The pairs to train on with the features of their images, and the held-out ones."""
+def open_pairs(
+    config: FinetuneConfig, out: Path, trained: FinetuneModel
+) -> tuple[Data, Data | None]:
+    """Return the pairs to train on with the features of their images, and the held-out ones."""
     cache = Path(config.cache) if config.cache else out / "features.npy"
-    training = _with_features(training_file(config.source), cache, learner)
+    training = _with_features(training_file(config.source), cache, trained)
     held = validation_file(config.source, config.validation)
     if held is None or config.eval_items == 0:
         return training, None
     beside = cache.with_stem(f"{cache.stem}-validation")
-    return training, _with_features(held, beside, learner)
+    return training, _with_features(held, beside, trained)
 
 
-def _with_features(file: Path, cache: Path, learner: Learner) -> Data:
+def _with_features(file: Path, cache: Path, trained: FinetuneModel) -> Data:
     source = FilePairs(file)
-    processor = learner.processor.image_processor
-    return Data(source, build_features(cache, source, learner.encoder, processor))
+    processor = trained.processor.image_processor
+    return Data(source, build_features(cache, source, trained.encoder, processor))
 
 
 class Report:
     """`report.json`: the data by its hash, and the validation figures so far."""
 
     def __init__(self, path: Path, config: FinetuneConfig, *, step: int) -> None:
-        """`step`: what a killed run noted after it is dropped, those steps come again."""
+        """Open the report at `step`: later figures of a killed run are dropped, since those steps
+        are repeated.
+        """
         self._path = path
         told = origin(config.source)
         self._content: dict[str, Any] = {"model": config.model, "data": told, "validation": {}}

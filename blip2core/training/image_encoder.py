@@ -1,9 +1,9 @@
-"""Pre-training of the small image encoder: read every cell of a crowded sticker scene.
+"""Pre-training of the small image encoder on crowded sticker scenes with known truth.
 
 BLIP-2 starts from an image encoder that already sees (section 3.1 of the paper). Ours learns
-from the exact truth of the scenes: the mean of the patch features of each cell must tell which
-sticker has its centre there (noun, colour, size), each patch which sticker covers it, and the class
-token where the scene is. The heads are thrown away afterwards.
+from the exact truth of the scenes: the mean of the patch features of each cell must predict
+which sticker has its centre there (noun, colour, size), each patch which sticker covers it, and the
+class token the place of the scene. The heads are not kept.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from transformers import Blip2VisionConfig, Blip2VisionModel
 
 from blip2core.stickers.scene import GRID, SIDE, Scene
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES, SIZES
+from blip2core.training.losses import IGNORE_INDEX
 
 PATCH = 14
 PATCHES = SIDE // PATCH
@@ -23,17 +24,16 @@ _COLOUR = {colour: index + 1 for index, colour in enumerate(COLOURS)}
 _SIZE = {size: index + 1 for index, size in enumerate(SIZES)}
 _PLACE = {place: index for index, place in enumerate(PLACES)}
 
-_IGNORED = -100
 GRAY_SHARE = 0.25
 """Share of the training images that lose their colours."""
 POSITION_CHANNELS = 2 * PATCHES
-"""Channels that only tell where a patch lies: one for each row and one for each column."""
+"""Channels that hold the position of a patch: one for each row and one for each column."""
 _EMPTY_WEIGHT = 0.3
 """Weight of the class "nothing here", which most cells of an ordinary scene belong to."""
 
 
 def build_image_encoder(width: int = 192, layers: int = 6, heads: int = 3) -> Blip2VisionModel:
-    """A random ViT for images of SIDE x SIDE pixels, ready to be trained from scratch."""
+    """Build a random ViT for images of SIDE x SIDE pixels, to be trained from scratch."""
     config = Blip2VisionConfig(
         hidden_size=width,
         intermediate_size=4 * width,
@@ -55,8 +55,8 @@ def reserve_positions(model: Blip2VisionModel) -> None:
     """Let the last POSITION_CHANNELS of every token hold its row and column, and nothing else.
 
     No layer may write to them, now or later, so they pass through to the features. Without this a
-    small ViT forgets where a patch lies as it learns what is there, above all for the patches that
-    show something, and the queries of a Q-Former cannot divide the image (docs/LOG.md).
+    small ViT forgets the position of a patch as it learns what is there, above all for the patches
+    that show something, and the queries of a Q-Former cannot divide the image (docs/LOG.md).
     """
     embeddings = model.embeddings
     one = torch.eye(PATCHES)
@@ -81,17 +81,17 @@ def _silence(rows: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What the heads must answer for a batch of B scenes."""
+    """Targets of the heads for a batch of B scenes."""
 
     cells: Tensor
     """(B, GRID * GRID, 3): noun, colour and size of the sticker centred there; 0 for none."""
     patches: Tensor
     """(B, PATCHES * PATCHES, 2): noun and colour of the sticker that covers the patch's centre."""
     places: Tensor
-    """(B,); _IGNORED for a backdrop that is no place."""
+    """(B,); IGNORE_INDEX for a backdrop that is no place."""
 
     def to(self, device: torch.device) -> "Truth":
-        """The same on another device."""
+        """Return the same targets on another device."""
         return Truth(
             cells=self.cells.to(device),
             patches=self.patches.to(device),
@@ -100,7 +100,7 @@ class Truth:
 
 
 def truth_of(scenes: list[Scene]) -> Truth:
-    """The targets of `ReadingHeads` for these scenes."""
+    """Return the targets of `ReadingHeads` for these scenes."""
     cells = torch.zeros(len(scenes), GRID * GRID, 3, dtype=torch.long)
     patches = torch.zeros(len(scenes), PATCHES, PATCHES, 2, dtype=torch.long)
     for row, scene in enumerate(scenes):
@@ -112,12 +112,12 @@ def truth_of(scenes: list[Scene]) -> Truth:
                 top, bottom = _patch_range(box.y, box.side)
                 patches[row, top:bottom, left:right, 0] = noun
                 patches[row, top:bottom, left:right, 1] = colour
-    places = torch.tensor([_PLACE.get(scene.place, _IGNORED) for scene in scenes])
+    places = torch.tensor([_PLACE.get(scene.place, IGNORE_INDEX) for scene in scenes])
     return Truth(cells=cells, patches=patches.flatten(1, 2), places=places)
 
 
 def _patch_range(centre: int, side: int) -> tuple[int, int]:
-    """First and last + 1 of the patches whose centre lies within the sticker."""
+    """Return first and last + 1 of the patches whose centre is inside the sticker."""
     first = round((centre - side / 2) / PATCH)
     last = round((centre + side / 2) / PATCH)
     return max(0, first), min(PATCHES, max(last, first + 1))
@@ -134,7 +134,9 @@ class ReadingHeads(nn.Module):
         self.place = nn.Linear(width, len(PLACES))
 
     def forward(self, features: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]:
-        """(B, 1 + P, D) -> logits per cell (noun, colour, size), per patch, and of the place."""
+        """Return logits of each cell (noun, colour, size), of each patch, and of the place, from
+        (B, 1 + P, D).
+        """
         patches = features[:, 1:]
         cells = cell_means(patches)
         return (
@@ -145,7 +147,7 @@ class ReadingHeads(nn.Module):
 
 
 def cell_means(patches: Tensor) -> Tensor:
-    """(B, PATCHES * PATCHES, D) -> (B, GRID * GRID, D): mean over each cell's patches."""
+    """Return the mean over each cell's patches, (B, GRID * GRID, D), of features (B, P, D)."""
     batch, _, width = patches.shape
     side = PATCHES // GRID
     grid = patches.view(batch, GRID, side, GRID, side, width)
@@ -153,10 +155,12 @@ def cell_means(patches: Tensor) -> Tensor:
 
 
 def reading_loss(heads: ReadingHeads, features: Tensor, truth: Truth) -> Tensor:
-    """Sum of the cross-entropies of all heads: (B, 1 + P, D) -> scalar."""
+    """Return the sum of the cross-entropies of all heads, a scalar, from features (B, 1 + P, D)."""
     cells, patches, place = heads(features)
     # the sum over an empty batch of places is 0, where the mean would be no number
-    places = functional.cross_entropy(place, truth.places, ignore_index=_IGNORED, reduction="sum")
+    places = functional.cross_entropy(
+        place, truth.places, ignore_index=IGNORE_INDEX, reduction="sum"
+    )
     loss = places * 0.3 / len(truth.places)
     for index, (logits, weight) in enumerate(zip(cells, (1.0, 0.5, 0.3), strict=True)):
         loss = loss + weight * _weighted(logits, truth.cells[..., index])
@@ -172,9 +176,9 @@ def _weighted(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def jitter(pixels: Tensor, truth: Truth, generator: torch.Generator) -> tuple[Tensor, Truth]:
-    """(B, 3, H, W) normalised pixels, their channels scaled and shifted a little; some without any
-    colour, whose colours then are no target. A sticker is known by its shape first, and a new
-    colour of it is less of a surprise.
+    """Scale and shift the channels of (B, 3, H, W) normalised pixels a little; some images lose
+    their colour, which is then no target. So a sticker is recognised by its shape first, and
+    generalises to new colours.
     """
     shape = (len(pixels), 3, 1, 1)
     gain = 1 + 0.15 * (2 * torch.rand(shape, generator=generator) - 1)
@@ -182,8 +186,8 @@ def jitter(pixels: Tensor, truth: Truth, generator: torch.Generator) -> tuple[Te
     gray = torch.rand(len(pixels), generator=generator) < GRAY_SHARE
     pixels = torch.where(gray[:, None, None, None], pixels.mean(1, keepdim=True), pixels)
     cells, patches = truth.cells.clone(), truth.patches.clone()
-    cells[gray, :, 1] = _IGNORED
-    patches[gray, :, 1] = _IGNORED
+    cells[gray, :, 1] = IGNORE_INDEX
+    patches[gray, :, 1] = IGNORE_INDEX
     return pixels * gain + shift, replace(truth, cells=cells, patches=patches)
 
 

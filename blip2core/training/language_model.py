@@ -25,12 +25,12 @@ from transformers import (
 from blip2core.records import Passage
 from blip2core.stickers.language import description
 from blip2core.stickers.scene import Scene
+from blip2core.training.losses import IGNORE_INDEX
 
-IGNORED = -100
 NOISE = (0.0, 0.2, 0.4)
 """Standard deviations of the noise on prefix vectors, in units of the word embeddings' own."""
 COUNTED_SHARE = 0.7
-"""Share of the descriptions that tell how many there are; elsewhere the cells must be counted."""
+"""Share of the descriptions that contain counts; elsewhere the cells must be counted."""
 QUESTION_WEIGHT = 0.1
 """Weight of a question's tokens beside 1 for an answer's: questions are asked, not predicted."""
 BLIND_SHARE = 0.04
@@ -38,7 +38,7 @@ BLIND_SHARE = 0.04
 
 
 def build_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> OPTForCausalLM:
-    """A random OPT-like decoder for this tokenizer."""
+    """Build a random OPT-like decoder for this tokenizer."""
     config = OPTConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -61,7 +61,9 @@ def build_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -
 def build_encoder_decoder(
     tokenizer: PreTrainedTokenizerFast, width: int, layers: int
 ) -> T5ForConditionalGeneration:
-    """A random T5-like model for this tokenizer, `layers` in the encoder and in the decoder."""
+    """Build a random T5-like model for this tokenizer,
+    `layers` in the encoder and in the decoder.
+    """
     config = T5Config(
         vocab_size=len(tokenizer),
         d_model=width,
@@ -110,7 +112,7 @@ def start_recalling(model: OPTForCausalLM | T5ForConditionalGeneration) -> None:
 
 
 def newline_id(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The token that ends an answer of the decoder, as for the official OPT checkpoints."""
+    """Return the token that ends an answer of the decoder, as for the official OPT checkpoints."""
     ids: list[int] = tokenizer("\n", add_special_tokens=False)["input_ids"]
     return ids[0]
 
@@ -123,7 +125,7 @@ class WordFuser:
         self._ids: dict[str, list[int]] = {}
 
     def word_ids(self, scenes: Sequence[Scene], rng: random.Random | None = None) -> Tensor:
-        """(B, cells, W) token ids of each cell's words, -1 where a cell has fewer.
+        """Return (B, cells, W) token ids of each cell's words, -1 where a cell has fewer.
 
         With `rng`, COUNTED_SHARE of the descriptions tell counts; without it all do.
         """
@@ -148,7 +150,7 @@ class WordFuser:
 def fuse(
     embeddings: nn.Embedding, word_ids: Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """(B, cells, W) word ids -> (B, cells, D): sum of the embeddings over sqrt(number of words).
+    """Return the sum of the embeddings over sqrt(number of words), (B, cells, D).
 
     With a `generator`, noise of a strength drawn per scene from `NOISE` is added.
     """
@@ -177,18 +179,21 @@ class TextBatch:
     """(B, T) weight of each token as a target; 0 for padding and the start token"""
 
     def to(self, device: torch.device) -> "TextBatch":
-        """The same on another device."""
+        """Return the same batch on another device."""
         return TextBatch(
             ids=self.ids.to(device), mask=self.mask.to(device), weights=self.weights.to(device)
         )
 
 
-LONGEST = 72
+MAX_PASSAGE_TOKENS = 72
 """Tokens of a row; pages of about this length keep batches nearly free of padding."""
 
 
 def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast) -> TextBatch:
-    """Start token, then the segments, cut at LONGEST; targets weigh 1, the rest QUESTION_WEIGHT."""
+    """Return the start token and the segments of each passage, cut at MAX_PASSAGE_TOKENS.
+
+    Tokens of targets weigh 1, all others QUESTION_WEIGHT.
+    """
     pad, start = tokenizer.pad_token_id, tokenizer.bos_token_id
     texts = [segment.text for passage in passages for segment in passage]
     pieces = iter(tokenizer(texts, add_special_tokens=False)["input_ids"])
@@ -199,8 +204,8 @@ def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizer
             ids = next(pieces)
             row += ids
             weight += [1.0 if segment.target else QUESTION_WEIGHT] * len(ids)
-        rows.append(torch.tensor(row[:LONGEST]))
-        weights.append(torch.tensor(weight[:LONGEST]))
+        rows.append(torch.tensor(row[:MAX_PASSAGE_TOKENS]))
+        weights.append(torch.tensor(weight[:MAX_PASSAGE_TOKENS]))
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
     lengths = torch.tensor([len(row) for row in rows])
     mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
@@ -209,7 +214,9 @@ def collate_passages(passages: Sequence[Passage], tokenizer: PreTrainedTokenizer
 
 
 def decoder_logits(model: OPTForCausalLM, prefix: Tensor | None, batch: TextBatch) -> Tensor:
-    """(B, T - 1, V): logits of every token but the first, given the prefix and those before."""
+    """Return logits (B, T - 1, V) of every token but the first, given the prefix and the tokens
+    before.
+    """
     words = model.get_input_embeddings()(batch.ids)
     if prefix is None:
         logits: Tensor = model(inputs_embeds=words, attention_mask=batch.mask).logits
@@ -221,7 +228,9 @@ def decoder_logits(model: OPTForCausalLM, prefix: Tensor | None, batch: TextBatc
 
 
 def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """(B, T, V), (B, T), (B, T) -> scalar: cross-entropy, averaged by weight."""
+    """Return the cross-entropy averaged by weight: logits (B, T, V), ids (B, T), weights (B, T) ->
+    scalar.
+    """
     losses = functional.cross_entropy(
         logits.float().flatten(0, 1), targets.flatten(), reduction="none"
     )
@@ -232,11 +241,11 @@ def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 def encoder_decoder_batch(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, rng: random.Random
 ) -> tuple[TextBatch, Tensor]:
-    """One target segment of each passage for the decoder; all before it for the encoder.
+    """Draw one target segment of each passage for the decoder; the encoder reads all before it.
 
     Half of the targets with nothing before them are cut at a random place up to their middle, as
     stage 2 does it (prefix language modelling). Returns the encoder's texts and the decoder's
-    labels (B, T), IGNORED where padded.
+    labels (B, T), IGNORE_INDEX where padded.
     """
     before, targets = [], []
     for passage in passages:
@@ -253,7 +262,7 @@ def encoder_decoder_batch(
     labels = nn.utils.rnn.pad_sequence(
         [torch.tensor([*ids, tokenizer.eos_token_id]) for ids in decoder],
         batch_first=True,
-        padding_value=IGNORED,
+        padding_value=IGNORE_INDEX,
     )
     weights = torch.zeros_like(encoder["input_ids"], dtype=torch.float)
     batch = TextBatch(ids=encoder["input_ids"], mask=encoder["attention_mask"], weights=weights)
@@ -263,7 +272,9 @@ def encoder_decoder_batch(
 def encoder_decoder_logits(
     model: T5ForConditionalGeneration, prefix: Tensor | None, batch: TextBatch, labels: Tensor
 ) -> Tensor:
-    """(B, T, V): logits of every label, given the prefix, the encoder's text and labels before."""
+    """Return logits (B, T, V) of every label, given the prefix, the encoder's text and the labels
+    before.
+    """
     words, mask = model.get_input_embeddings()(batch.ids), batch.mask
     if prefix is not None:
         words = torch.cat([prefix, words], dim=1)

@@ -1,4 +1,4 @@
-"""LAVIS checkpoints (`.pth`) to transformers' folders and back.
+"""Conversion of LAVIS checkpoints (`.pth`) to transformers' folders and back.
 
 LAVIS is the code that the BLIP-2 and InstructBLIP weights were made with. Its files hold a dict
 with the weights under `"model"`. Frozen weights may be missing there, so a folder of the same
@@ -115,8 +115,8 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What an import took from where."""
+class ImportedWeights:
+    """The weights of an import, by where they came from."""
 
     taken: tuple[str, ...]
     """Our names of the weights that came from the LAVIS file."""
@@ -124,7 +124,7 @@ class Imported:
     """Our names of the weights that the file lacks, usually frozen ones, left as in the base."""
 
 
-def import_lavis(path: Path, base: Path | str, out: Path) -> Imported:
+def import_lavis(path: Path, base: Path | str, out: Path) -> ImportedWeights:
     """Write the weights of a LAVIS file as a folder that `from_pretrained` loads.
 
     Args:
@@ -155,7 +155,7 @@ def import_lavis(path: Path, base: Path | str, out: Path) -> Imported:
         if decoder is None:  # LAVIS adds [DEC] as the last word
             decoder = model.config.qformer_config.vocab_size - 1
         write_stage1_state(out, beside, decoder_token_id=decoder)
-    return Imported(taken=(*ours, *beside), kept=tuple(missing))
+    return ImportedWeights(taken=(*ours, *beside), kept=tuple(missing))
 
 
 def export_lavis(folder: Path, path: Path, *, frozen: bool = True) -> None:
@@ -177,7 +177,10 @@ def export_lavis(folder: Path, path: Path, *, frozen: bool = True) -> None:
 
 
 def read_lavis(path: Path) -> dict[str, Tensor]:
-    """The weights of a LAVIS file, by their names there."""
+    """Read the weights of a LAVIS file, by their names there.
+
+    Raises CheckpointError for any other file.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -193,7 +196,7 @@ def read_lavis(path: Path) -> dict[str, Tensor]:
 
 
 def layout_of_lavis(theirs: Mapping[str, Tensor]) -> Layout:
-    """Which model the names are of; CheckpointError where they are of none."""
+    """Return which model the names belong to. Raises CheckpointError where they belong to none."""
     for language in get_args(Language):
         if f"{language}_proj.weight" in theirs:
             return Layout(language=language, instruct=_WORDS in theirs)
@@ -203,7 +206,10 @@ def layout_of_lavis(theirs: Mapping[str, Tensor]) -> Layout:
 
 
 def layout_of_config(config: Any) -> Layout:
-    """Which LAVIS model a transformers config is of; CheckpointError where it is of none."""
+    """Return which LAVIS model a transformers config belongs to.
+
+    Raises CheckpointError for any other.
+    """
     architecture = (config.architectures or ["unknown"])[0]
     if architecture == Blip2ForImageTextRetrieval.__name__:
         return Layout(language=None)
@@ -216,7 +222,7 @@ def layout_of_config(config: Any) -> Layout:
 
 
 def from_lavis(theirs: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
-    """LAVIS names -> transformers names, for stage 1 with those of `Stage1QFormer` besides."""
+    """Rename LAVIS weights to transformers' names, for stage 1 also those of `Stage1QFormer`."""
     _check_tied(theirs)
     names = [(_as_pattern(their), our) for their, our in layout.names]
     ours = {}
@@ -227,7 +233,7 @@ def from_lavis(theirs: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor
 
 
 def to_lavis(ours: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
-    """The reverse of `from_lavis`, with the copies that LAVIS keeps of tied weights."""
+    """Reverse `from_lavis`, with the copies that LAVIS keeps of tied weights."""
     names = [(_as_pattern(our), their) for their, our in layout.names]
     theirs = _split_biases({_rename(name, names): value for name, value in ours.items()})
     if _WORDS in theirs:
@@ -239,7 +245,9 @@ def to_lavis(ours: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
 
 
 def _as_pattern(beginning: str) -> re.Pattern[str]:
-    """`a.#.b.` fits what begins so; a name that does not end with a dot fits itself alone."""
+    """Return a pattern: `a.#.b.` matches names that begin so; without a final dot,
+    that name alone.
+    """
     pattern = re.escape(beginning).replace(r"\#", r"(\d+)")
     return re.compile(pattern if beginning.endswith(".") else pattern + "$")
 
@@ -253,7 +261,7 @@ def _rename(name: str, names: list[tuple[re.Pattern[str], str]]) -> str:
 
 
 def _join_biases(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """EVA's biases of query and value -> one of query, key and value; the key has none."""
+    """Join EVA's biases of query and value into one of query, key and value; the key has none."""
     joined = {}
     for name, value in theirs.items():
         found = _SPLIT_BIAS.match(name)
@@ -268,7 +276,7 @@ def _join_biases(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _split_biases(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The reverse of `_join_biases`.
+    """Reverse `_join_biases`.
 
     A bias of the key is dropped: it adds the same to all scores of a query, so no output changes.
     """

@@ -13,18 +13,20 @@ from torch.nn import functional
 
 from blip2core.training.distributed import World
 
-_IGNORED = -100
+IGNORE_INDEX = -100
+"""Label of a position without loss; the default `ignore_index` of PyTorch's cross-entropy."""
 ALONE = World()
 
 
 def same_text(ids: Tensor, other: Tensor | None = None) -> Tensor:
-    """(B, T), (N, T) token ids -> (B, N) bool: which texts are equal; by default among `ids`."""
+    """Return (B, N) bool: which texts (B, T), (N, T) are equal; by default among `ids`."""
     other = ids if other is None else other
     return (ids[:, None] == other[None]).all(dim=-1)
 
 
 def world_matches(matches: Tensor, ids: Tensor, *, world: World = ALONE) -> Tensor:
-    """(B, B) of this process -> (W, W): `[i, j]` says that text j is true of image i.
+    """Gather the (B, B) matches of this process into (W, W): `[i, j]` says that text j is true of
+    image i.
 
     Between processes only equal texts are known to match. The diagonal always matches.
     """
@@ -46,7 +48,10 @@ class Similarity(NamedTuple):
 
 
 def best_cosine(image_feats: Tensor, text_feats: Tensor) -> Tensor:
-    """(I, Q, E), (N, E), both of length 1 -> (I, N): the cosine of the best query."""
+    """Return the cosine of the best query, (I, N), of features (I, Q, E) and (N, E) of length 1.
+
+    Section 3.2 of the paper: "the highest one as the image-text similarity".
+    """
     # under autocast the product would be rounded to bf16, which the small temperature magnifies
     with torch.autocast(image_feats.device.type, enabled=False):
         return torch.einsum("iqe,ne->inq", image_feats, text_feats).amax(dim=-1)
@@ -55,7 +60,7 @@ def best_cosine(image_feats: Tensor, text_feats: Tensor) -> Tensor:
 def similarity(
     image_feats: Tensor, text_feats: Tensor, temperature: Tensor, *, world: World = ALONE
 ) -> Similarity:
-    """Features of this process (B, Q, E) and (B, E) against those of all processes."""
+    """Return the similarities of ITC, of features (B, Q, E), (B, E) here with those of all."""
     image_to_text = best_cosine(image_feats, world.gather(text_feats)) / temperature
     if world.size == 1:
         return Similarity(image_to_text, image_to_text.T)
@@ -64,7 +69,8 @@ def similarity(
 
 
 def contrast(logits: Tensor, positives: Tensor, *, label_smoothing: float = 0.1) -> Tensor:
-    """Cross-entropy of (B, W) logits where the target is spread equally over the (B, W) positives.
+    """Return the cross-entropy of (B, W) logits where the target is spread equally over the (B, W)
+    positives.
 
     Each row needs a positive. With one positive per row it is cross-entropy with label smoothing.
     """
@@ -107,7 +113,9 @@ def sample_hard_negatives(
     generator: torch.Generator | None = None,
     world: World = ALONE,
 ) -> Negatives:
-    """Draw from the softmax of the similarities over all W, never from `matches` (W, W).
+    """Draw hard negatives from the softmax of the similarities over all W (ALBEF, Li et al., 2021).
+
+    Pairs in `matches` (W, W) are never drawn.
 
     A generator with the same state on every process makes the draw independent of their number.
     """
@@ -120,7 +128,7 @@ def sample_hard_negatives(
 def _draw(
     logits: Tensor, allowed: Tensor, mine: slice, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """(B, W) -> (B,) columns and whether there was any allowed."""
+    """Draw a column for each row of (B, W) -> (B,), and whether any was allowed."""
     # adding Gumbel noise and taking the largest draws exactly from the softmax, without a loop
     everyone = logits.shape[1]
     noise = torch.empty(everyone, everyone, device=logits.device)
@@ -132,7 +140,7 @@ def _draw(
 def itm_loss(
     logits: Tensor, has_image: Tensor, has_text: Tensor, *, world: World = ALONE
 ) -> Tensor:
-    """(3B, 2) logits of [pair, wrong image, wrong text] -> scalar cross-entropy.
+    """Return the cross-entropy of (3B, 2) logits of [pair, wrong image, wrong text], a scalar.
 
     Rows whose negative does not exist ((B,) bools false) are left out of the mean.
     """
@@ -142,7 +150,7 @@ def itm_loss(
 
 
 def itm_labels(has_image: Tensor, has_text: Tensor) -> tuple[Tensor, Tensor]:
-    """(B,), (B,) bool -> (3B,) 1 for "matches" and 0, and (3B,) bool: which rows exist."""
+    """Return (3B,) labels, 1 for "matches" and 0, and (3B,) bool: which rows exist."""
     right = torch.ones_like(has_image)
     labels = torch.cat([right, ~right, ~right]).long()
     return labels, torch.cat([right, has_image, has_text])
@@ -150,7 +158,9 @@ def itm_labels(has_image: Tensor, has_text: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def itm_accuracy(logits: Tensor, has_image: Tensor, has_text: Tensor) -> Tensor:
-    """(3B, 2) logits as for `itm_loss` -> share of the existing rows that are told right."""
+    """Return the share of the existing rows that are classified right, of (3B, 2) logits as for
+    `itm_loss`.
+    """
     labels, counted = itm_labels(has_image, has_text)
     return ((logits.argmax(dim=1) == labels) & counted).sum() / counted.sum()
 
@@ -163,17 +173,18 @@ def itg_loss(
     label_smoothing: float = 0.1,
     world: World = ALONE,
 ) -> Tensor:
-    """Next-token cross-entropy: (B, T, vocabulary), (B, T), (B, T) -> scalar, mean over tokens.
+    """Return the next-token cross-entropy, mean over tokens: (B, T, vocabulary), (B, T), (B, T) ->
+    scalar.
 
     Position t predicts token t + 1. Padding is left out; position 0 is never a target.
     """
-    targets = ids.masked_fill(~mask.bool(), _IGNORED)[:, 1:]
+    targets = ids.masked_fill(~mask.bool(), IGNORE_INDEX)[:, 1:]
     total = functional.cross_entropy(
         logits[:, :-1].flatten(0, 1).float(),
         targets.flatten(),
-        ignore_index=_IGNORED,
+        ignore_index=IGNORE_INDEX,
         label_smoothing=label_smoothing,
         reduction="sum",
     )
     # with no target at all the sum is 0, and so is the loss
-    return total / world.mean((targets != _IGNORED).sum().float()).clamp(min=1 / world.size)
+    return total / world.mean((targets != IGNORE_INDEX).sum().float()).clamp(min=1 / world.size)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blip2core.evaluation.gallery import Figures, draw_scenes
 from blip2core.evaluation.report import look_up, table
-from blip2core.evaluation.suite import SCORING, WRITING, measure
+from blip2core.evaluation.suite import GENERATOR_TASKS, MATCHER_TASKS, measure
 from blip2core.models import ModelSpec, find_spec, load_generator, load_matcher
 
 SEED = 1
@@ -17,7 +17,7 @@ WHAT: dict[str, str] = {
     "stickers-t5": "A small BLIP-2 with a T5-like language model: captions, answers, dialogues.",
     "stickers-itm": "The stage-1 Q-Former of a small BLIP-2: how well a text fits an image.",
 }
-CLASSES: dict[str, str] = {
+_MODEL_CLASSES: dict[str, str] = {
     "stickers-opt": "Blip2ForConditionalGeneration",
     "stickers-t5": "Blip2ForConditionalGeneration",
     "stickers-itm": "Blip2ForImageTextRetrieval",
@@ -104,7 +104,7 @@ def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = 
         what=WHAT[name],
         parameters=spec.parameters / 1e6,
         knows=spec.knows,
-        kind=CLASSES[name],
+        kind=_MODEL_CLASSES[name],
         seed=SEED,
         scenes=scenes,
         table=_measured(spec, scenes),
@@ -133,7 +133,7 @@ def _compared(spec: ModelSpec, runs: Path) -> str:
 
 def _figures(spec: ModelSpec, scenes: int, *, held_out: bool = False) -> Figures:
     drawn = draw_scenes(SEED, scenes, held_out=held_out)
-    tasks: Sequence[str] = tuple(SCORING if spec.kind == "matcher" else WRITING)
+    tasks: Sequence[str] = tuple(MATCHER_TASKS if spec.kind == "matcher" else GENERATOR_TASKS)
     if spec.kind == "matcher":
         return measure(drawn, tasks, matcher=load_matcher(spec))
     return measure(drawn, tasks, generator=load_generator(spec))

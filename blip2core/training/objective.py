@@ -1,4 +1,4 @@
-"""What stage 1 minimises: the three losses of a batch, from three passes of the Q-Former.
+"""The objective of stage 1: the three losses of a batch, from three passes of the Q-Former.
 
 One pass over queries and text serves ITC (its queries never see the text) and ITG; one reads the
 texts alone for ITC; one reads pairs, right and wrong, for ITM. The keys and values of an image are
@@ -30,13 +30,13 @@ class Stage1Losses(NamedTuple):
     """Scalars of a batch; the paper weighs the three losses alike."""
 
     itc: Tensor
-    """Image-text contrast."""
+    """Image-text contrastive loss."""
     itm: Tensor
-    """Image-text matching; 0 where it is left out."""
+    """Image-text matching loss; 0 where it is left out."""
     itg: Tensor
-    """Image-grounded text generation."""
+    """Loss of image-grounded text generation."""
     itm_accuracy: Tensor
-    """Share of pairs that ITM tells right, without gradient; 0 where ITM is left out."""
+    """Share of pairs that ITM classifies right, without gradient; 0 where ITM is left out."""
 
     @property
     def total(self) -> Tensor:
@@ -50,7 +50,9 @@ class Stage1Objective(nn.Module):
     def __init__(
         self, qformer: Stage1QFormer, *, label_smoothing: float = 0.1, hard_text_share: float = 0.0
     ) -> None:
-        """`hard_text_share`: how many of the wrong texts are the batch's own hard ones."""
+        """Take the share of the wrong texts that are the batch's own hard ones,
+        `hard_text_share`.
+        """
         super().__init__()
         self.qformer = qformer
         self.label_smoothing = label_smoothing
@@ -64,7 +66,9 @@ class Stage1Objective(nn.Module):
         with_itm: bool = True,
         world: World | None = None,
     ) -> Stage1Losses:
-        """The losses of `batch`; `generator` draws the negatives, alike on every process."""
+        """Return the losses of `batch`; `generator` draws the negatives,
+        the same on every process.
+        """
         world = World.current() if world is None else world
         self.qformer.bound_temperature()
         cache = self.qformer.cross_attention_cache(batch.vision)
@@ -100,7 +104,7 @@ class Stage1Objective(nn.Module):
         hard: Tensor,
         world: World,
     ) -> tuple[Tensor, Tensor]:
-        """Loss and accuracy on [pair, wrong image, wrong text], all in one pass."""
+        """Return loss and accuracy on [pair, wrong image, wrong text], all in one pass."""
         wrong_ids, wrong_mask = wrong_texts(batch, negatives, hard, world=world)
         has_text = negatives.has_text | hard
         length = wrong_ids.shape[1]
@@ -122,7 +126,7 @@ class Stage1Objective(nn.Module):
 def draw_hard_rows(
     batch: Stage1Batch, share: float, *, generator: torch.Generator | None, world: World
 ) -> Tensor:
-    """(B,) bool: which rows use their hard text; only rows that have one are drawn."""
+    """Return (B,) bool: which rows use their hard text; only rows that have one are drawn."""
     rows = len(batch.ids)
     if batch.hard_mask is None:
         return torch.zeros(rows, dtype=torch.bool, device=batch.ids.device)
@@ -133,7 +137,7 @@ def draw_hard_rows(
 def wrong_texts(
     batch: Stage1Batch, negatives: Negatives, hard: Tensor, *, world: World
 ) -> tuple[Tensor, Tensor]:
-    """A wrong text for each image, ids and mask (B, T): the drawn one, or the hard one."""
+    """Return a wrong text for each image, ids and mask (B, T): the drawn one, or the hard one."""
     ids = world.gather_texts(batch.ids)[negatives.texts]
     mask = world.gather_texts(batch.mask)[negatives.texts]
     if batch.hard_ids is None or batch.hard_mask is None:

@@ -1,4 +1,4 @@
-"""AdamW as both stages use it: its two groups, its learning rate, gradient clipping."""
+"""AdamW as in both stages: parameter groups, learning rate, gradient clipping."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ BETAS = (0.9, 0.98)
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The trainable parameters in two groups: those that decay, and those that do not.
+    """Return the trainable parameters in two groups, with and without weight decay.
 
     No decay for anything below two dimensions (biases, layer norms, temperature), nor for query
     tokens, which are inputs rather than weights.
@@ -31,7 +31,7 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
 
 
 def build_optimizer(module: nn.Module, *, lr: float, weight_decay: float) -> AdamW:
-    """AdamW over the trainable parameters of `module`."""
+    """Build AdamW over the trainable parameters of `module`."""
     return AdamW(parameter_groups(module, weight_decay), lr=lr, betas=BETAS, fused=True)
 
 

@@ -1,4 +1,4 @@
-"""From passages to the batches of stage 2: token ids, and which of them carry loss.
+"""Tokenised passages and the batches of stage 2, with labels where there is loss.
 
 A language model that only has a decoder reads [images' queries][passage][end], and learns the
 target segments. One with an encoder reads what stands before a target and writes that target (the
@@ -19,9 +19,7 @@ from blip2core.errors import DataError
 from blip2core.records import Passage
 from blip2core.training.data import Order, PairSource
 from blip2core.training.features import FeatureCache
-
-IGNORED = -100
-"""Label of a position without loss."""
+from blip2core.training.losses import IGNORE_INDEX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,8 @@ class Example:
     ids: list[int]
     """What the language model reads after the queries."""
     labels: list[int]
-    """Decoder alone: one per id, IGNORED where there is no loss. With an encoder: what to write."""
+    """For a decoder alone one label per id, IGNORE_INDEX where there is no loss; for an
+    encoder-decoder the ids that its decoder is to write."""
 
     @property
     def length(self) -> int:
@@ -50,10 +49,10 @@ class Stage2Batch:
     mask: Tensor
     """(B, T) 1 for a token, 0 for padding."""
     labels: Tensor
-    """(B, T), or (B, L) for the decoder of an encoder-decoder; IGNORED where there is no loss."""
+    """(B, T), or (B, L) for the decoder of an encoder-decoder; IGNORE_INDEX without loss."""
 
     def to(self, device: torch.device) -> "Stage2Batch":
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return Stage2Batch(
             vision=self.vision.to(device),
             ids=self.ids.to(device),
@@ -73,7 +72,7 @@ class PassageTokenizer:
         max_text: int,
         whole_caption_share: float = 0.0,
     ) -> None:
-        """`max_text` is the most tokens of `ids`, special ones included; targets have as many.
+        """Take `max_text`, the most tokens of `ids`, special ones included; targets have as many.
 
         `whole_caption_share` of the plain captions are written from the image alone by an
         encoder-decoder, as it must do for an empty prompt.
@@ -89,7 +88,7 @@ class PassageTokenizer:
     def examples(
         self, passages: Sequence[Passage], generators: Sequence[random.Random]
     ) -> list[Example]:
-        """One example per passage; the generators choose targets and cuts.
+        """Return one example per passage; the generators choose targets and cuts.
 
         Raises DataError for a passage without a target.
         """
@@ -100,32 +99,32 @@ class PassageTokenizer:
         return self._continued(passages)
 
     def _continued(self, passages: Sequence[Passage]) -> list[Example]:
-        """For a decoder alone: [special][segments][end].
+        """Return [special][segments][end] for a decoder alone.
 
         The end is a target where it follows one, also between two turns.
         """
         encoded = iter(self._encode([part.text for passage in passages for part in passage]))
         examples = []
         for passage in passages:
-            ids, labels = list(self._before), [IGNORED] * len(self._before)
+            ids, labels = list(self._before), [IGNORE_INDEX] * len(self._before)
             after_target = False
             for segment in passage:
                 tokens = next(encoded)
                 ids += tokens
-                labels += tokens if segment.target else [IGNORED] * len(tokens)
+                labels += tokens if segment.target else [IGNORE_INDEX] * len(tokens)
                 if after_target and not segment.target and tokens[:1] == [self._end]:
                     labels[-len(tokens)] = self._end
                 after_target = segment.target
             if ids[-1] != self._end:
                 ids.append(self._end)
-                labels.append(self._end if after_target else IGNORED)
+                labels.append(self._end if after_target else IGNORE_INDEX)
             examples.append(Example(ids=ids[: self._max_text], labels=labels[: self._max_text]))
         return examples
 
     def _prefixed(
         self, passages: Sequence[Passage], generators: Sequence[random.Random]
     ) -> list[Example]:
-        """For an encoder-decoder: what stands before one target, and that target."""
+        """Return the text before one target, and that target, for an encoder-decoder."""
         pairs = [
             _choose_target(passage, rng) for passage, rng in zip(passages, generators, strict=True)
         ]
@@ -158,14 +157,18 @@ class PassageTokenizer:
 
 
 def end_token(tokenizer: Any, *, encoder_decoder: bool) -> int:
-    """Id that ends a text: the line break for a decoder alone, as in BLIP-2 with OPT, else </s>."""
+    """Return the id that ends a text: the line break for a decoder alone, as in BLIP-2 with OPT,
+    else </s>.
+    """
     if encoder_decoder:
         return int(tokenizer.eos_token_id)
     return int(tokenizer("\n", add_special_tokens=False).input_ids[-1])
 
 
 def _choose_target(passage: Passage, rng: random.Random) -> tuple[str, str]:
-    """The text before one target, and that target; before a plain caption there is nothing."""
+    """Draw a target and return the text before it and itself; before a plain caption there is
+    nothing.
+    """
     if all(segment.target for segment in passage):
         return "", "".join(segment.text for segment in passage).strip()
     chosen = rng.choice([number for number, part in enumerate(passage) if part.target])
@@ -197,7 +200,7 @@ class Stage2Batches:
         self._drawn: list[list[tuple[int, Example]]] = []
 
     def batch(self, step: int) -> Stage2Batch:
-        """The batch of a step, on the CPU."""
+        """Return the batch of a step, on the CPU."""
         number, place = divmod(step, self._window)
         if number != self._number:
             self._drawn = self._draw(number)
@@ -223,9 +226,9 @@ class Stage2Batches:
 
 
 def collate(examples: Sequence[Example], vision: Tensor, pad_id: int) -> Stage2Batch:
-    """B examples and (B, P, V) features -> a batch."""
+    """Pad B examples and join them with (B, P, V) features."""
     ids = _padded([example.ids for example in examples], pad_id)
-    labels = _padded([example.labels for example in examples], IGNORED)
+    labels = _padded([example.labels for example in examples], IGNORE_INDEX)
     lengths = torch.tensor([len(example.ids) for example in examples])
     mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
     return Stage2Batch(vision=vision, ids=ids, mask=mask, labels=labels)
@@ -237,7 +240,7 @@ def _padded(rows: Sequence[list[int]], value: int) -> Tensor:
 
 
 def _special_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after any text, such as the start token."""
+    """Return what the tokenizer puts before and after any text, such as the start token."""
     bare = tokenizer("a", add_special_tokens=False).input_ids
     full = tokenizer("a").input_ids
     start = next(

@@ -1,4 +1,4 @@
-"""Rebuilds the embedded checkpoints from nothing: `make pretrain`.
+"""Rebuild the embedded checkpoints from nothing: `make pretrain`.
 
 The parts are made one after another, each in its own folder of `build/pretrain`, and each goes on
 where it was killed:
@@ -35,7 +35,7 @@ from blip2core.stickers.language import vocabulary_texts
 from blip2core.stickers.scene import GRID
 from blip2core.training import stage1, stage2, unimodal
 from blip2core.training.model_card import FROM_STAGE1, WHAT, WITHOUT_STAGE1, write_card
-from blip2core.training.stage2_initialisation import start_described
+from blip2core.training.stage2_initialisation import fit_to_descriptions
 from blip2core.training.tokenizers import (
     TEXTS,
     train_causal_tokenizer,
@@ -75,29 +75,31 @@ ENCODER_DECODER = replace(
 
 
 def tokenizers(build: Path) -> None:
-    """Both small tokenizers, from the same texts."""
+    """Train both small tokenizers on the same texts."""
     texts = vocabulary_texts(TEXTS)
     train_causal_tokenizer(texts).save_pretrained(build / "tokenizers" / "causal")
     train_wordpiece_tokenizer(texts).save_pretrained(build / "tokenizers" / "wordpiece")
 
 
 def image_encoder(build: Path) -> None:
-    """The ViT."""
+    """Train the image encoder, a ViT."""
     unimodal.run(IMAGE_ENCODER, build / "image_encoder")
 
 
 def decoder(build: Path) -> None:
-    """The OPT-like language model."""
+    """Train the OPT-like language model."""
     unimodal.run(replace(DECODER, tokenizer=_causal(build)), build / "decoder")
 
 
 def encoder_decoder(build: Path) -> None:
-    """The T5-like language model."""
+    """Train the T5-like language model."""
     unimodal.run(replace(ENCODER_DECODER, tokenizer=_causal(build)), build / "encoder_decoder")
 
 
 def stage1_config(build: Path) -> Stage1Config:
-    """Each query begins at its own cell; most of the wrong texts are one-word lies."""
+    """Return the settings of stage 1: each query begins at its own cell, and most wrong texts
+    differ in one word.
+    """
     return Stage1Config(
         scenes=SCENES,
         vision=str(build / "image_encoder" / "model"),
@@ -114,7 +116,9 @@ def stage1_config(build: Path) -> Stage1Config:
 
 
 def stage2_config(build: Path, language_model: str) -> Stage2Config:
-    """From stage 1, before one of the language models."""
+    """Return the settings of stage 2 from the Q-Former of stage 1,
+    for one of the language models.
+    """
     return Stage2Config(
         scenes=SCENES,
         vision=str(build / "image_encoder" / "model"),
@@ -131,23 +135,23 @@ def stage2_config(build: Path, language_model: str) -> Stage2Config:
 
 
 def first_stage(build: Path) -> None:
-    """The Q-Former reads."""
+    """Train the Q-Former in stage 1."""
     stage1.run(stage1_config(build), build / "stage1")
 
 
 def second_stage(build: Path) -> None:
-    """The Q-Former speaks to the decoder."""
-    stage2.run(stage2_config(build, "decoder"), build / "stage2", start=start_described)
+    """Train the Q-Former in stage 2 for the decoder."""
+    stage2.run(stage2_config(build, "decoder"), build / "stage2", initialise=fit_to_descriptions)
 
 
 def second_stage_t5(build: Path) -> None:
-    """The Q-Former speaks to the encoder-decoder."""
+    """Train the Q-Former in stage 2 for the encoder-decoder."""
     config = replace(stage2_config(build, "encoder_decoder"), steps=1_800)
-    stage2.run(config, build / "stage2_t5", start=start_described)
+    stage2.run(config, build / "stage2_t5", initialise=fit_to_descriptions)
 
 
 def ablation(build: Path) -> None:
-    """Plain stage 2, as short from stage 1 as without it."""
+    """Train plain stage 2 in as many steps from stage 1 and without it."""
     config = replace(stage2_config(build, "decoder"), steps=ABLATION_STEPS)
     stage2.run(config, build / "ablation" / FROM_STAGE1)
     stage2.run(replace(config, stage1=None), build / "ablation" / WITHOUT_STAGE1)

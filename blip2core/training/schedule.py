@@ -6,7 +6,7 @@ from blip2core.config import TrainConfig
 
 
 def lr_at(step: int, *, steps: int, warmup_steps: int, peak: float, floor: float) -> float:
-    """Learning rate of step `step`, the first step being 0.
+    """Return the learning rate of step `step`, the first step being 0.
 
     Warm-up and cosine are both counted in optimizer steps: the rate rises to `peak` over
     `warmup_steps` steps and falls to `floor`, which step `steps` would have.
@@ -18,7 +18,7 @@ def lr_at(step: int, *, steps: int, warmup_steps: int, peak: float, floor: float
 
 
 def rate_at(config: TrainConfig, step: int) -> float:
-    """Learning rate of a step of this run."""
+    """Return the learning rate of a step of this run."""
     return lr_at(
         step,
         steps=config.steps,

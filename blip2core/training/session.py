@@ -1,4 +1,4 @@
-"""What every recipe sets up around its loop: device, arithmetic, progress bar and curves."""
+"""The set-up of a training run: device, number type, progress bar and curves."""
 
 import math
 import random
@@ -33,7 +33,7 @@ def start_session(config: TrainConfig) -> Accelerator:
 
 
 def order_of(config: TrainConfig, accelerator: Accelerator, length: int) -> Order:
-    """Which of `length` images each step of this process takes."""
+    """Return which of `length` images each step of this process takes."""
     return Order(
         seed=config.seed,
         length=length,
@@ -44,18 +44,20 @@ def order_of(config: TrainConfig, accelerator: Accelerator, length: int) -> Orde
 
 
 def fast_bf16(*, on_cpu: bool) -> bool:
-    """Whether bf16 is faster than fp32 here: a GPU that has it, or a CPU with AMX tiles."""
+    """Return whether bf16 is faster than fp32 here: a GPU that has it, or a CPU with AMX tiles."""
     if on_cpu:
         return fast_bfloat16()
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def is_due(done: int, every: int, steps: int) -> bool:
-    """Whether to do after `done` of `steps` steps what is done every so many, and at the end."""
+    """Return whether an action done every `every` steps is due after `done` of `steps`, or the run
+    ends.
+    """
     return done % every == 0 or done == steps
 
 
-class Progress:
+class TrainingProgress:
     """The bar on the terminal and the curves in `<out>/curves`; silent where not `visible`."""
 
     def __init__(self, out: Path, *, step: int, steps: int, visible: bool) -> None:
@@ -65,7 +67,7 @@ class Progress:
         # What a killed run wrote after its last checkpoint is dropped: those steps come again.
         self._writer = SummaryWriter(str(out / "curves"), purge_step=step + 1) if visible else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "TrainingProgress":
         return self
 
     def __exit__(
@@ -79,7 +81,7 @@ class Progress:
             self._writer.close()
 
     def advance(self) -> None:
-        """One optimizer step is done."""
+        """Count one optimizer step as done."""
         self._bar.update()
 
     def log(self, step: int, values: Mapping[str, float]) -> None:

@@ -1,4 +1,6 @@
-"""Stage 1: the Q-Former learns to read images, without a language model. Paper, section 3.2.
+"""Stage 1: the Q-Former learns vision-language representation from a frozen image encoder.
+
+Paper, section 3.2.
 
 out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
@@ -20,18 +22,18 @@ from blip2core.models.anchors import anchor_queries
 from blip2core.models.qformer import Stage1QFormer, attention_for
 from blip2core.models.stage1_files import write_stage1
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
-from blip2core.training.components import load_vision
 from blip2core.training.data import Order, Stage1Batch, stage1_batch
 from blip2core.training.distributed import World
 from blip2core.training.images import Data, open_data
 from blip2core.training.losses import best_cosine
+from blip2core.training.model_parts import load_vision
 from blip2core.training.objective import Stage1Losses, Stage1Objective
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, order_of, start_session
+from blip2core.training.session import TrainingProgress, is_due, order_of, start_session
 
 ANCHOR_IMAGES = 512
-"""Images from which `anchor_queries` learns where a patch lies."""
+"""Images from which `anchor_queries` estimates the positions of patches."""
 
 
 def run(config: Stage1Config, out: Path) -> Path:
@@ -59,7 +61,7 @@ def run(config: Stage1Config, out: Path) -> Path:
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
     pool = to_device(draw_pool(config, held, tokenizer), device) if held else None
 
-    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+    with TrainingProgress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
@@ -84,7 +86,7 @@ def run(config: Stage1Config, out: Path) -> Path:
             if pool and main and is_due(done, config.eval_every, config.steps):
                 wrapped.eval()
                 with accelerator.autocast():
-                    figures = evaluate(model, pool, batch=config.batch)
+                    figures = validate(model, pool, batch=config.batch)
                 progress.log(done, {f"validation/{name}": at for name, at in figures.items()})
             if is_due(done, config.checkpoint_every, config.steps):
                 save_checkpoint(root, step=done, module=model, optimizer=optimizer, config=config)
@@ -97,7 +99,7 @@ def run(config: Stage1Config, out: Path) -> Path:
 
 
 def load_tokenizer(config: Stage1Config) -> Any:
-    """The tokenizer with [DEC], which opens a text to be written, and with its length limit."""
+    """Load the tokenizer with [DEC], the start token of ITG, and with its length limit."""
     tokenizer = AutoTokenizer.from_pretrained(config.tokenizer)
     if tokenizer.bos_token_id is None:
         tokenizer.add_special_tokens({"bos_token": "[DEC]"})
@@ -108,7 +110,7 @@ def load_tokenizer(config: Stage1Config) -> Any:
 def build_objective(
     config: Stage1Config, tokenizer: Any, training: Data, device: torch.device
 ) -> Stage1Objective:
-    """A fresh Q-Former, anchored where `config` says so, and its losses."""
+    """Build a fresh Q-Former, anchored where `config` says so, and its losses."""
     features = training.features
     qformer = build_qformer(config, tokenizer, vision_width=features.shape[2], device=device)
     if config.anchor_grid:
@@ -124,7 +126,7 @@ def build_objective(
 def build_qformer(
     config: Stage1Config, tokenizer: Any, *, vision_width: int, device: torch.device
 ) -> Stage1QFormer:
-    """A fresh Q-Former of the size in `config`, or of BERT's size and with BERT's weights."""
+    """Build a fresh Q-Former of the size in `config`, or of BERT's size and with BERT's weights."""
     size = config.qformer
     bert = BertForMaskedLM.from_pretrained(config.bert) if config.bert else None
     shape = (
@@ -176,7 +178,7 @@ SHARED_WITH_BERT = (
 def draw_batch(
     config: Stage1Config, data: Data, tokenizer: Any, order: Order, step: int
 ) -> Stage1Batch:
-    """The batch of a step, on the CPU."""
+    """Return the batch of a step, on the CPU."""
     return stage1_batch(
         data.source,
         data.features,
@@ -189,45 +191,45 @@ def draw_batch(
 
 
 def draw_pool(config: Stage1Config, held: Data, tokenizer: Any) -> Stage1Batch:
-    """All held-out images as one batch, the same in every run."""
+    """Return all held-out images as one batch, the same in every run."""
     everything = Order(seed=0, length=len(held.source), batch=len(held.source))
     return draw_batch(config, held, tokenizer, everything, 0)
 
 
 def to_device(batch: Stage1Batch, device: torch.device) -> Stage1Batch:
-    """The same batch on another device."""
+    """Return the same batch on another device."""
     tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
     return replace(batch, **{name: at.to(device) for name, at in tensors.items() if at is not None})
 
 
 def rows_of(batch: Stage1Batch, rows: slice) -> Stage1Batch:
-    """Some images of a batch with their texts."""
+    """Return some images of a batch with their texts."""
     tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
     part = {name: at[rows] for name, at in tensors.items() if at is not None}
     return replace(batch, **part | {"matches": batch.matches[rows, rows]})
 
 
 def negatives_of(seed: int, step: int, device: torch.device) -> torch.Generator:
-    """The generator that draws the negatives of a step, alike on every process."""
+    """Return the generator that draws the negatives of a step, the same on every process."""
     return torch.Generator(device).manual_seed(seed * 1_000_003 + step)
 
 
 def curves_of(losses: Stage1Losses) -> dict[str, float]:
-    """Plain numbers for the curves."""
+    """Return the losses as plain numbers for the curves."""
     return {"loss": losses.total.item()} | {
         name: value.item() for name, value in losses._asdict().items()
     }
 
 
 class Recall(NamedTuple):
-    """How often the first choice among all of a pool is right."""
+    """Recall@1 among all of a pool, in [0, 1]."""
 
     image_to_text: float
     text_to_image: float
 
 
 def recall_at_1(similarity: Tensor, matches: Tensor) -> Recall:
-    """(N, N) scores of images with texts, (N, N) which of them match -> shares of N."""
+    """Return Recall@1 in both directions, of (N, N) scores and (N, N) which of them match."""
     rows = torch.arange(len(matches), device=matches.device)
     return Recall(
         image_to_text=matches[rows, similarity.argmax(dim=1)].float().mean().item(),
@@ -236,8 +238,8 @@ def recall_at_1(similarity: Tensor, matches: Tensor) -> Recall:
 
 
 @torch.no_grad()
-def evaluate(model: Stage1Objective, pool: Stage1Batch, *, batch: int) -> dict[str, float]:
-    """Losses of the pool in batches, and Recall@1 of ITC among all of it."""
+def validate(model: Stage1Objective, pool: Stage1Batch, *, batch: int) -> dict[str, float]:
+    """Return the losses of the pool, computed in batches, and Recall@1 of ITC among all of it."""
     sums: dict[str, float] = {}
     images, texts = [], []
     for start in range(0, len(pool.ids), batch):

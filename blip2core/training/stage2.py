@@ -1,4 +1,4 @@
-"""Stage 2: the Q-Former learns to speak to a frozen language model. Section 3.3 of the paper.
+"""Stage 2: the Q-Former learns to prompt a frozen language model. Section 3.3 of the paper.
 
 out/features.npy    image features, once for all runs that name the same file
 out/checkpoints/    to go on after a kill
@@ -18,20 +18,21 @@ from torch.nn import functional
 from blip2core.config import Stage2Config
 from blip2core.models.qformer import attention_for
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
-from blip2core.training.components import build_blip2
 from blip2core.training.data import Order, PairSource
 from blip2core.training.exact_match import exact_answers
 from blip2core.training.features import FeatureCache
 from blip2core.training.images import Data, open_data
+from blip2core.training.losses import IGNORE_INDEX
+from blip2core.training.model_parts import build_blip2
 from blip2core.training.optimizer import build_optimizer, set_lr
-from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, Stage2Batches
+from blip2core.training.passages import PassageTokenizer, Stage2Batch, Stage2Batches
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, order_of, start_session
+from blip2core.training.session import TrainingProgress, is_due, order_of, start_session
 
 Measure = Callable[[Any, Any, PairSource, FeatureCache], dict[str, float]]
 """(model, processor, validation source, its features) -> figures by name."""
-Start = Callable[["Stage2Model", Data, Any], None]
-"""(model, training data, tokenizer): writes the first weights of the projection."""
+Initialise = Callable[["Stage2Model", Data, Any], None]
+"""(model, training data, tokenizer) -> None; initialises the projection."""
 
 
 class Stage2Model(nn.Module):
@@ -55,19 +56,25 @@ class Stage2Model(nn.Module):
         return self
 
     def soft_words(self, vision: Tensor) -> Tensor:
-        """(B, P, V) image features -> (B, Q, D), in the place of Q word embeddings."""
+        """Return (B, Q, D) soft visual prompts, in the place of Q word embeddings, of features (B,
+        P, V).
+        """
         projected: Tensor = self.language_projection(self.read(vision))
         return projected
 
     def read(self, vision: Tensor) -> Tensor:
-        """(B, P, V) image features -> (B, Q, width of the Q-Former)."""
+        """Return the Q-Former's output (B, Q, width of the Q-Former) of image features (B, P,
+        V).
+        """
         queries = self.query_tokens.expand(len(vision), -1, -1)
         output = self.qformer(query_embeds=queries, encoder_hidden_states=vision)
         hidden: Tensor = output.last_hidden_state
         return hidden
 
     def forward(self, batch: Stage2Batch) -> Tensor:
-        """Mean of the negative log-likelihood over the target tokens of the batch, ()."""
+        """Return the mean negative log-likelihood of the target tokens of the batch, in nats,
+        ().
+        """
         soft = self.soft_words(batch.vision)
         words = self.language_model.get_input_embeddings()(batch.ids)  # (B, T, D)
         inputs = torch.cat([soft.to(words.dtype), words], dim=1)
@@ -79,29 +86,29 @@ class Stage2Model(nn.Module):
         return functional.cross_entropy(logits.float(), targets)
 
     def _continued(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, vocabulary) and ids (N,) of the N target tokens, decoder alone."""
+        """Return logits (N, vocabulary) and ids (N,) of the N target tokens, decoder alone."""
         hidden = self.language_model.base_model(
             inputs_embeds=inputs, attention_mask=mask, use_cache=False
         ).last_hidden_state  # (B, Q + T, D)
         # The position before a token tells it; only those are worth the large output matrix.
         before = hidden[:, -labels.shape[1] - 1 : -1]  # (B, T, D)
-        wanted = labels != IGNORED
+        wanted = labels != IGNORE_INDEX
         return self.language_model.get_output_embeddings()(before[wanted]), labels[wanted]
 
     def _prefixed(self, inputs: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, vocabulary) and ids (N,) of the N target tokens, encoder-decoder."""
+        """Return logits (N, vocabulary) and ids (N,) of the N target tokens, encoder-decoder."""
         logits = self.language_model(
             inputs_embeds=inputs,
             attention_mask=mask,
             decoder_input_ids=self.language_model.prepare_decoder_input_ids_from_labels(labels),
             use_cache=False,
         ).logits  # (B, L, vocabulary)
-        wanted = labels != IGNORED
+        wanted = labels != IGNORE_INDEX
         return logits[wanted], labels[wanted]
 
 
 @torch.no_grad()
-def start_random(model: Stage2Model, data: Data, tokenizer: Any) -> None:
+def initialise_projection(model: Stage2Model, data: Data, tokenizer: Any) -> None:
     """Draw the projection so that soft words are as large as word embeddings.
 
     transformers' own start makes them several times larger.
@@ -118,7 +125,7 @@ def run(
     config: Stage2Config,
     out: Path,
     *,
-    start: Start = start_random,
+    initialise: Initialise = initialise_projection,
     measure: Measure = exact_answers,
 ) -> Path:
     """Train, or go on with what a killed run left in `out`; returns the folder of the model.
@@ -126,7 +133,7 @@ def run(
     Args:
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
-        start: Called once, before the first step.
+        initialise: Called once, before the first step.
         measure: Called with the validation images every `eval_every` steps.
     """
     accelerator = start_session(config)
@@ -147,8 +154,8 @@ def run(
     root = out / "checkpoints"
     first = load_checkpoint(root, module=model, optimizer=optimizer, config=config)
     if first == 0:
-        start(model, training, processor.tokenizer)
-    with Progress(out, step=first, steps=config.steps, visible=main) as progress:
+        initialise(model, training, processor.tokenizer)
+    with TrainingProgress(out, step=first, steps=config.steps, visible=main) as progress:
         for step in range(first, config.steps):
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
@@ -181,7 +188,7 @@ def run(
 
 
 def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> PassageTokenizer:
-    """From passages to what the language model of `blip2` reads and is to write."""
+    """Build the tokenizer of passages for the language model of `blip2`."""
     return PassageTokenizer(
         processor.tokenizer,
         encoder_decoder=blip2.language_model.config.is_encoder_decoder,
@@ -194,14 +201,16 @@ def passage_tokenizer(config: Stage2Config, blip2: Any, processor: Any) -> Passa
 def validation_loss(
     model: Stage2Model, held: Data, texts: PassageTokenizer, *, batch: int
 ) -> float:
-    """Mean over all target tokens of the held-out images, with the same passages each time."""
+    """Return the mean loss over all target tokens of the held-out images, with the same passages
+    each time.
+    """
     size = min(batch, len(held.source))
     order = Order(seed=0, length=len(held.source), batch=size)
     batches = Stage2Batches(*held, texts, order)
     total, tokens = 0.0, 0
     for step in range(math.ceil(len(held.source) / size)):
         drawn = batches.batch(step).to(model.query_tokens.device)
-        number = int((drawn.labels != IGNORED).sum())
+        number = int((drawn.labels != IGNORE_INDEX).sum())
         total += model(drawn).item() * number
         tokens += number
     return total / tokens

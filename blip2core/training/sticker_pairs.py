@@ -10,8 +10,8 @@ from blip2core.records import Passage
 from blip2core.stickers import language
 from blip2core.stickers.captions import (
     CHANGES,
-    Caption,
     Reading,
+    SceneCaption,
     beside_caption,
     draw_reading,
     full_caption,
@@ -26,16 +26,17 @@ _READING_SHARE, _FULL_SHARE, _PARTIAL_SHARE = 0.3, 0.42, 0.21
 is beside one group. Without the readings a small Q-Former takes very long to name what it sees."""
 
 _JUNK_SHARE = 0.3
-"""Share of the captions, true and false ones alike, that come wrapped in what the web puts around
-them: a filter is to judge what is said of the image, not the shop that says it."""
+"""Share of the captions, true and false ones alike, inside the words that web pages put around
+them: a filter is to score what is said of the image, not the page that says it."""
 _FURNITURE_SHARE = 0.05
-"""Share of the false texts that are such words alone, with no caption in them: once junk stands
-around true captions, nothing else teaches that it is none itself."""
+"""Share of the false texts that are such words alone, with no caption in them: since they also
+surround true captions, nothing else teaches that they are no caption."""
 
 _MORE_CAPTIONS = 0.4
 """Share of captions besides those that `language.passage` draws: to list all is learned last."""
 _CHANGE_COUNTS = [3 if kind == "count" else 1 for kind in CHANGES]
-"""A wrong count is the hardest lie to tell, so it is told thrice as often as each other one."""
+"""Weights of the kinds of change. A wrong count is the hardest to learn, so it comes thrice as
+often."""
 
 
 class StickerPairs:
@@ -60,7 +61,7 @@ class StickerPairs:
         return len(self._seeds)
 
     def scene(self, index: int) -> Scene:
-        """The truth of image `index`."""
+        """Return the truth of image `index`."""
         scene = self._scenes[index]
         if scene is None:
             scene = self._scenes[index] = draw_scene(self._seeds[index])
@@ -96,14 +97,14 @@ class StickerPairs:
 
     def matches(self, index: int, statement: Statement) -> bool:
         said = statement.meaning
-        return isinstance(said, Caption | Reading) and said.is_true_of(self.scene(index))
+        return isinstance(said, SceneCaption | Reading) and said.is_true_of(self.scene(index))
 
 
 def _perhaps_in_junk(text: str, rng: random.Random) -> str:
     return language.in_junk(text, rng) if rng.random() < _JUNK_SHARE else text
 
 
-def _draw_caption(scene: Scene, rng: random.Random) -> Caption:
+def _draw_caption(scene: Scene, rng: random.Random) -> SceneCaption:
     draw = rng.random() * (1 - _READING_SHARE)
     if draw < _FULL_SHARE:
         return full_caption(scene, rng)

@@ -20,7 +20,9 @@ TEXTS = 4_000
 
 
 def train_causal_tokenizer(texts: list[str], vocabulary: int = 1024) -> PreTrainedTokenizerFast:
-    """Lower-casing byte-level BPE; begins texts with </s>, as OPT does; has an <image> token."""
+    """Train lower-casing byte-level BPE that begins texts with </s>, as OPT does, and has an
+    <image> token.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -48,7 +50,7 @@ def train_causal_tokenizer(texts: list[str], vocabulary: int = 1024) -> PreTrain
 
 
 def train_wordpiece_tokenizer(texts: list[str], vocabulary: int = 800) -> PreTrainedTokenizerFast:
-    """Lower-casing WordPiece with BERT's special tokens and [DEC], the start token of ITG."""
+    """Train lower-casing WordPiece with BERT's special tokens and [DEC], the start token of ITG."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

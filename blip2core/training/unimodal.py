@@ -1,8 +1,8 @@
-"""The small image encoder and language models that BLIP-2 is then built around, from nothing.
+"""Pre-training of the small image encoder and language models that BLIP-2 is then built around.
 
 Neither sees the other's modality: the encoder learns from images and their exact truth, the
 language models from text alone (`image_encoder.py` and `language_model.py` say how). The data are
-drawn for each step from the seeds of the training split; nothing repeats.
+drawn for each step from the seeds of the training split, without repetition.
 
 out/checkpoints/    to go on after a kill
 out/curves/         TensorBoard
@@ -27,22 +27,23 @@ from blip2core.stickers.paint import paint
 from blip2core.stickers.scene import SIDE, SPLITS, Scene, draw_crowd, draw_scene
 from blip2core.training import image_encoder, language_model
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
+from blip2core.training.losses import IGNORE_INDEX
 from blip2core.training.optimizer import build_optimizer, set_lr
 from blip2core.training.schedule import rate_at
-from blip2core.training.session import Progress, is_due, start_session
+from blip2core.training.session import TrainingProgress, is_due, start_session
 from blip2core.training.tokenizers import TEXTS, train_causal_tokenizer
 
 
-class Pupil(Protocol):
-    """What a loop needs of a model in training."""
+class UnimodalTraining(Protocol):
+    """A model in training, as the loop of `run` uses it."""
 
     module: nn.Module
 
     def loss(self, step: int) -> Tensor:
-        """Loss of the batch of step `step`, a scalar."""
+        """Return the loss of the batch of step `step`, a scalar."""
 
     def figures(self) -> dict[str, float]:
-        """Validation figures by name."""
+        """Return validation figures by name."""
 
     def save(self, folder: Path) -> None:
         """Write the model for `from_pretrained`."""
@@ -51,22 +52,22 @@ class Pupil(Protocol):
 def run(config: UnimodalConfig, out: Path) -> Path:
     """Train, or go on with what a killed run left in `out`; returns the folder of the model."""
     accelerator = start_session(config)
-    pupil = PUPILS[config.part](config, out, accelerator.device)
+    training = TRAININGS[config.part](config, out, accelerator.device)
     optimizer = build_optimizer(
-        pupil.module, lr=config.learning_rate, weight_decay=config.weight_decay
+        training.module, lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    pupil.module.to(accelerator.device)
+    training.module.to(accelerator.device)
     root = out / "checkpoints"
-    first = load_checkpoint(root, module=pupil.module, optimizer=optimizer, config=config)
-    with Progress(out, step=first, steps=config.steps, visible=True) as progress:
+    first = load_checkpoint(root, module=training.module, optimizer=optimizer, config=config)
+    with TrainingProgress(out, step=first, steps=config.steps, visible=True) as progress:
         for step in range(first, config.steps):
             lr = rate_at(config, step)
             set_lr(optimizer, lr)
-            pupil.module.train()
+            training.module.train()
             with accelerator.autocast():
-                loss = pupil.loss(step)
+                loss = training.loss(step)
             loss.backward()  # type: ignore[no-untyped-call]
-            accelerator.clip_grad_norm_(pupil.module.parameters(), config.clip)
+            accelerator.clip_grad_norm_(training.module.parameters(), config.clip)
             optimizer.step()
             optimizer.zero_grad()
 
@@ -75,41 +76,45 @@ def run(config: UnimodalConfig, out: Path) -> Path:
             if is_due(done, config.log_every, config.steps):
                 progress.log(done, {"train/loss": loss.item(), "train/lr": lr})
             if is_due(done, config.eval_every, config.steps):
-                pupil.module.eval()
-                figures = pupil.figures()
+                training.module.eval()
+                figures = training.figures()
                 progress.log(done, {f"validation/{name}": at for name, at in figures.items()})
             if is_due(done, config.checkpoint_every, config.steps):
                 save_checkpoint(
-                    root, step=done, module=pupil.module, optimizer=optimizer, config=config
+                    root, step=done, module=training.module, optimizer=optimizer, config=config
                 )
-    pupil.save(out / "model")
+    training.save(out / "model")
     return out / "model"
 
 
 def small_image_processor() -> BlipImageProcessorPil:
-    """CLIP's normalisation at SIDE x SIDE pixels, as BLIP-2 has it; needs no torchvision."""
+    """Return CLIP's normalisation at SIDE x SIDE pixels, as BLIP-2 has it; needs no torchvision."""
     return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
 
 
-class Lesson(NamedTuple):
-    """What a language model reads during a part of its training."""
+class CurriculumStage(NamedTuple):
+    """The passages of one part of a language model's training."""
 
     until: float
-    """Share of the steps at which the lesson ends."""
+    """Share of the steps at which the stage ends."""
     groups: int
-    """Groups of a scene that are told of."""
+    """Groups of a scene that passages mention."""
     probes: float
     """Share of passages that ask for single cells."""
 
 
-LESSONS = (Lesson(0.1, 2, 0.7), Lesson(0.25, 4, 0.4), Lesson(1.0, 4, 0.15))
+CURRICULUM = (
+    CurriculumStage(0.1, 2, 0.7),
+    CurriculumStage(0.25, 4, 0.4),
+    CurriculumStage(1.0, 4, 0.15),
+)
 """Reading single cells comes first: without it, copying a noun takes very long to emerge."""
 PAGE_WORDS = {"decoder": 34, "encoder_decoder": 12}
 """Words of a page; an encoder-decoder learns from one answer only, so it reads less at once."""
 
 
-class EncoderPupil:
-    """The image encoder with its reading heads."""
+class ImageEncoderTraining:
+    """Trains the image encoder with its reading heads."""
 
     def __init__(self, config: UnimodalConfig, out: Path, device: torch.device) -> None:
         self._config, self._device = config, device
@@ -158,20 +163,20 @@ class EncoderPupil:
         ]
 
     def _pixels(self, scenes: list[Scene]) -> Tensor:
-        """(B, 3, SIDE, SIDE), normalised."""
+        """Return normalised pixels, (B, 3, SIDE, SIDE)."""
         images: list[Image.Image] = [paint(scene) for scene in scenes]
         pixels: Tensor = self._processor(images, return_tensors="pt").pixel_values
         return pixels
 
     def _features(self, pixels: Tensor) -> Tensor:
-        """(B, 3, SIDE, SIDE) -> (B, 1 + P, D)."""
+        """Encode pixels (B, 3, SIDE, SIDE) to (B, 1 + P, D)."""
         encoder = self._encoder
         features: Tensor = encoder(pixel_values=pixels.to(self._device)).last_hidden_state
         return features
 
 
-class LanguagePupil:
-    """A language model that reads descriptions."""
+class LanguageModelTraining:
+    """Trains a language model on descriptions and passages."""
 
     def __init__(self, config: UnimodalConfig, out: Path, device: torch.device) -> None:
         self._config, self._device = config, device
@@ -190,10 +195,10 @@ class LanguagePupil:
         rng = random.Random(f"passages {config.seed} {step}")
         noise = torch.Generator().manual_seed(rng.getrandbits(48))
         scenes = [draw_scene(seed) for seed in _seeds(step, config)]
-        lesson = next(at for at in LESSONS if step < at.until * config.steps)
-        scenes = [replace(scene, groups=scene.groups[: lesson.groups]) for scene in scenes]
+        stage = next(at for at in CURRICULUM if step < at.until * config.steps)
+        scenes = [replace(scene, groups=scene.groups[: stage.groups]) for scene in scenes]
         words = PAGE_WORDS[config.part]
-        pages = [page(scene, rng, probes=lesson.probes, words=words) for scene in scenes]
+        pages = [page(scene, rng, probes=stage.probes, words=words) for scene in scenes]
         return self._loss(scenes, pages, rng, noise)
 
     @torch.no_grad()
@@ -214,7 +219,7 @@ class LanguagePupil:
         rng: random.Random,
         noise: torch.Generator | None,
     ) -> Tensor:
-        """Of the whole batch; a few passages are read without their description."""
+        """Return the loss of the whole batch; a few passages are read without their description."""
         blind = noise is not None and rng.random() < language_model.BLIND_SHARE
         counting = rng if noise is not None else None
         word_ids = self._fuser.word_ids(scenes, counting).to(self._device)
@@ -229,12 +234,12 @@ class LanguagePupil:
         logits = language_model.encoder_decoder_logits(
             self.module, prefix, batch.to(self._device), labels
         )
-        wanted = (labels != language_model.IGNORED).float()
+        wanted = (labels != IGNORE_INDEX).float()
         return language_model.weighted_loss(logits, labels.clamp(min=0), wanted)
 
 
 def open_tokenizer(name: str | None, out: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer in a folder; None learns one, once, and keeps it in `out`/tokenizer."""
+    """Open the tokenizer in a folder; None trains one, once, and keeps it in `out`/tokenizer."""
     folder = Path(name) if name else out / "tokenizer"
     if name is None and not folder.exists():
         train_causal_tokenizer(vocabulary_texts(TEXTS)).save_pretrained(folder)
@@ -242,13 +247,15 @@ def open_tokenizer(name: str | None, out: Path) -> PreTrainedTokenizerFast:
 
 
 def _seeds(step: int, config: UnimodalConfig) -> list[int]:
-    """The training seeds of a step: other ones in each, and again from the start at the end."""
+    """Return the training seeds of a step: other ones in each,
+    and again from the start at the end.
+    """
     seeds = SPLITS["train"]
     return [seeds[(step * config.batch + row) % len(seeds)] for row in range(config.batch)]
 
 
-PUPILS: dict[str, Callable[[UnimodalConfig, Path, torch.device], Pupil]] = {
-    "image_encoder": EncoderPupil,
-    "decoder": LanguagePupil,
-    "encoder_decoder": LanguagePupil,
+TRAININGS: dict[str, Callable[[UnimodalConfig, Path, torch.device], UnimodalTraining]] = {
+    "image_encoder": ImageEncoderTraining,
+    "decoder": LanguageModelTraining,
+    "encoder_decoder": LanguageModelTraining,
 }

@@ -82,7 +82,7 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
 
 def test_from_image_to_word_to_query(inside: Journey, services: Services) -> None:
     generator = services.engine.pair("stickers-opt").generator
-    seen = generator.vision_calls
+    seen = generator.vision.calls
     look(inside)
     expect(part(inside, "note")).to_be_hidden()
     expect(part(inside, "look-finding")).to_be_hidden()
@@ -100,7 +100,7 @@ def test_from_image_to_word_to_query(inside: Journey, services: Services) -> Non
     press(inside, "Ask again without them")
     expect(part(inside, "mask-finding")).to_contain_text("Whole image")
     expect(part(inside, "mask-finding")).to_contain_text("of 64 patches hidden")
-    assert generator.vision_calls == seen + 1
+    assert generator.vision.calls == seen + 1
 
 
 def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:

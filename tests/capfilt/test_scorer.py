@@ -8,7 +8,7 @@ import torch
 from blip2core.capfilt import score, scorer_identity
 from blip2core.errors import ModelError
 from blip2core.models import load_matcher
-from blip2core.models.matcher import CHUNK
+from blip2core.models.matcher import ROWS_PER_PASS
 from blip2core.records import Candidate
 from tests import tiny
 
@@ -33,7 +33,7 @@ def test_a_batch_gives_the_scores_of_each_pair(any_matcher, images):
 
 
 def test_more_pairs_than_go_through_at_once(tiny_matcher, images):
-    words = [f"cat {number}" for number in range(CHUNK // 2 + 3)]
+    words = [f"cat {number}" for number in range(ROWS_PER_PASS // 2 + 3)]
     features = tiny_matcher.encode(images[:2])
     found = score(tiny_matcher, features, [candidates(*words)] * 2)
     assert [[one.candidate.text for one in listed] for listed in found] == [words, words]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blip2core.storage import open_database
-from blip2core.storage.feedback import Opinion, add_feedback
+from blip2core.storage.feedback import NewRating, add_feedback
 from blip2core.storage.people import get_or_create_annotator
 from tests.cli.conftest import Shell
 
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
     database = open_database(str(tmp_path / "studio.db"))
     with database.write() as session:
         for number in range(1, 61):
-            opinion = Opinion(
+            opinion = NewRating(
                 client_event_id=str(number),
                 liked=number % 2 == 0,
                 question="What is it?" if number < 60 else "＝1+1",

@@ -11,7 +11,11 @@ from PIL import Image
 
 from blip2core.errors import ModelError
 from blip2core.evaluation import capfilt, suite, web_gallery
-from blip2core.evaluation.capfilt import measure_sets, measure_web_texts, measure_written
+from blip2core.evaluation.capfilt import (
+    measure_datasets,
+    measure_synthetic_texts,
+    measure_web_texts,
+)
 from blip2core.evaluation.gallery import Gallery
 from blip2core.evaluation.web_gallery import WebGallery, build_web_gallery, draw_web_scenes
 from blip2core.models import ImageFeatures
@@ -78,7 +82,7 @@ def test_written_texts_before_and_after_the_filter() -> None:
         [scored(wrong, 0.8)],
         [scored(wrong, 0.1)],
     ]
-    figures = measure_written(SCENES[:4], listed)
+    figures = measure_synthetic_texts(SCENES[:4], listed)
     assert figures["right_before"] == figures["exact_before"] == 0.5
     assert figures["right_after"] == figures["exact_after"] == 0.5
     assert figures["rejected"] == figures["wrong_kept"] == figures["right_dropped"] == 0.5
@@ -87,7 +91,7 @@ def test_written_texts_before_and_after_the_filter() -> None:
 
 
 def test_a_filter_that_drops_all_gives_zeros() -> None:
-    figures = measure_written(SCENES[:1], [[scored("a thing", 0.1)]])
+    figures = measure_synthetic_texts(SCENES[:1], [[scored("a thing", 0.1)]])
     assert (figures["right_after"], figures["rejected"], figures["facts"]) == (0.0, 1.0, 0.0)
 
 
@@ -96,7 +100,7 @@ def test_sets_count_texts_that_are_kept() -> None:
     truths = [full_caption(scene, random.Random(0)).text for scene in SCENES[:2]]
     written = [[scored(text, 0.9, "synthetic")] for text in truths]
     texts = beside(web, [0.4, 0.8])
-    figures = measure_sets(web, texts, {"nucleus": written, "beam": written}, written)
+    figures = measure_datasets(web, texts, {"nucleus": written, "beam": written}, written)
     assert figures["web"] == {"texts": 2, "right": 0.5, "pictures": 2}
     assert figures["web, filtered"] == {"texts": 1, "right": 0, "pictures": 1}
     assert figures["web and nucleus, filtered"] == {"texts": 3, "right": 2 / 3, "pictures": 2}
@@ -125,7 +129,7 @@ def test_images_are_packed_and_encoded_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert {text.kind for text in web.texts} <= set(WEB_KINDS)
 
 
-class FakeStage1Writer:
+class FakeStage1Captioner:
     """Says the same of each image."""
 
     def __init__(self, matcher: Any) -> None:
@@ -137,23 +141,23 @@ class FakeStage1Writer:
 
 def test_real_models_give_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     captioner, matcher = tiny_pair()
-    monkeypatch.setattr(capfilt, "Stage1Writer", FakeStage1Writer)
+    monkeypatch.setattr(capfilt, "Stage1Captioner", FakeStage1Captioner)
     short = {
         way: replace(config, decode=replace(config.decode, max_new_tokens=3))
-        for way, config in capfilt.WAYS.items()
+        for way, config in capfilt.DECODING_MODES.items()
     }
-    monkeypatch.setattr(capfilt, "WAYS", short)
+    monkeypatch.setattr(capfilt, "DECODING_MODES", short)
     monkeypatch.setattr(capfilt, "NUCLEUS", short["nucleus"])
-    monkeypatch.setattr(capfilt, "SEVERAL", replace(short["nucleus"], num=2))
+    monkeypatch.setattr(capfilt, "FIVE_CAPTIONS", replace(short["nucleus"], num=2))
     scenes = SCENES[:5]
     images = [Image.new("RGB", (28, 28), (40 * n, 0, 0)) for n in range(5)]
     web = WebGallery(
         gallery=Gallery(scenes=scenes, features=captioner.encode(images)),
         texts=tuple(WebText(text=f"text {n}", kind="right") for n in range(5)),
     )
-    before = captioner.vision_calls
+    before = captioner.vision.calls
     figures = capfilt.measure_capfilt(captioner, matcher, web)
-    assert captioner.vision_calls == before  # all of it on what was encoded once
+    assert captioner.vision.calls == before  # all of it on what was encoded once
     assert list(figures) == ["web", "synthetic", "arrangements", "sets"]
     assert figures["arrangements"]["separate"] == figures["synthetic"]["nucleus"]
     assert figures["arrangements"]["one Q-Former"]["texts"] == 4

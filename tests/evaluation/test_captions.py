@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from blip2core.evaluation.captions import begin, f1, is_exact, is_true, measure_captions
+from blip2core.evaluation.captions import caption_beginning, f1, is_exact, is_true, measure_captions
 from blip2core.evaluation.gallery import Gallery
 from blip2core.stickers.captions import parse
 from blip2core.stickers.scene import Box, Group, Scene
@@ -83,9 +83,9 @@ def test_a_prompted_caption_claims_something_and_nothing_false(
 
 
 def test_beginnings_are_grammatical() -> None:
-    assert begin(ALONE, "there are") == ("there is", None)
-    assert begin(PAIR, "there are") == ("there are", None)
-    assert begin(ALONE, "next to") is None
+    assert caption_beginning(ALONE, "there are") == ("there is", None)
+    assert caption_beginning(PAIR, "there are") == ("there are", None)
+    assert caption_beginning(ALONE, "next to") is None
     ways = [("next to the dog there are", "dog"), ("next to the bird there is", "bird")]
     scenes = [Scene(seed=seed, place="snow", groups=PAIR.groups) for seed in range(20)]
-    assert sorted({begin(scene, "next to") for scene in scenes}) == sorted(ways)
+    assert sorted({caption_beginning(scene, "next to") for scene in scenes}) == sorted(ways)

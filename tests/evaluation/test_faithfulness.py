@@ -23,12 +23,12 @@ def noise(scene: Scene) -> Image.Image:
 
 def test_figures_of_each_method(tiny_matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(painting, "paint", noise)
-    monkeypatch.setattr(module, "STRANGERS", 1)
+    monkeypatch.setattr(module, "RANDOM_QFORMERS", 1)
     gallery = build_gallery(tiny_matcher, draw_scenes(7, 3))
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     methods = {name: METHODS[name] for name in ("winner", "gradcam")}
     figures = measure_faithfulness(tiny_matcher, gallery, methods)
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
     assert set(figures) == set(methods)
     for found in figures.values():
         assert -1 <= found["random_weights"] <= 1
@@ -40,7 +40,7 @@ def test_figures_of_each_method(tiny_matcher: Matcher, monkeypatch: pytest.Monke
 
 def test_flat_maps_are_left_out(tiny_matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(painting, "paint", noise)
-    monkeypatch.setattr(module, "STRANGERS", 1)
+    monkeypatch.setattr(module, "RANDOM_QFORMERS", 1)
     gallery = build_gallery(tiny_matcher, draw_scenes(7, 2))
     flat = heatmap(torch.ones(4), (2, 2), "flat")
     figures = measure_faithfulness(tiny_matcher, gallery, {"flat": lambda *_: flat})

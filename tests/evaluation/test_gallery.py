@@ -5,7 +5,7 @@ from PIL import Image
 
 from blip2core.errors import ConfigError
 from blip2core.evaluation import gallery as module
-from blip2core.evaluation.gallery import BATCH, Gallery, build_gallery, draw_scenes, write_all
+from blip2core.evaluation.gallery import BATCH, Gallery, build_gallery, draw_scenes, generate_texts
 from blip2core.stickers.scene import SPLITS, has_held_out_pair
 from tests.evaluation.oracle import Writer
 
@@ -41,6 +41,6 @@ def test_images_are_painted_and_encoded_once(
 def test_each_prompt_meets_its_image_in_any_batch(gallery: Gallery) -> None:
     images = [5, 3, *range(BATCH), 5]
     writer = Writer(scenes=gallery.scenes)
-    texts = write_all(writer, gallery.features, images, [""] * len(images))
+    texts = generate_texts(writer, gallery.features, images, [""] * len(images))
     assert texts[0] == texts[-1] != texts[1]
-    assert texts[2:-1] == write_all(writer, gallery.features, range(BATCH), [""] * BATCH)
+    assert texts[2:-1] == generate_texts(writer, gallery.features, range(BATCH), [""] * BATCH)

@@ -10,8 +10,8 @@ from PIL import Image
 from blip2core.evaluation import gallery as painting
 from blip2core.evaluation.gallery import Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.pointing_game import (
-    Pointed,
-    best_constant,
+    PointingGame,
+    best_constant_point,
     measure_pointing,
     named_group,
     patches_inside,
@@ -56,7 +56,7 @@ def test_boxes_hold_the_patches_whose_centre_they_cover() -> None:
 
 
 def test_known_maps_hit_and_miss(tiny_matcher: Matcher, images_of_scenes: Gallery) -> None:
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     full = [scene for scene in SCENES if not 0 < len(inside_of(scene)) < 4]
     flat = len(full)  # a group in all or none of the four patches leaves a flat map
     methods = {"right": truth(True), "wrong": truth(False)}
@@ -65,7 +65,7 @@ def test_known_maps_hit_and_miss(tiny_matcher: Matcher, images_of_scenes: Galler
     assert figures["wrong"]["hits"] == 0
     expected = sum(len(inside_of(scene)) for scene in SCENES) / 4 / len(SCENES)
     assert figures["chance"] == pytest.approx(expected)
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
 
 
 def inside_of(scene: object) -> frozenset[tuple[int, int]]:
@@ -82,9 +82,9 @@ def test_every_method_plays(tiny_matcher: Matcher, images_of_scenes: Gallery) ->
 
 
 def test_the_best_constant_point_knows_all_games() -> None:
-    game = Pointed(right=frozenset({(0, 0)}), peaks={}, among_others=True, grid=(2, 2))
+    game = PointingGame(right=frozenset({(0, 0)}), peaks={}, among_others=True, grid=(2, 2))
     games = [game, game, replace(game, right=frozenset({(0, 1), (1, 1)}))]
-    assert best_constant(games) == pytest.approx(2 / 3)
+    assert best_constant_point(games) == pytest.approx(2 / 3)
 
 
 def test_intervals_are_those_of_wilson() -> None:

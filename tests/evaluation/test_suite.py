@@ -11,7 +11,7 @@ from PIL import Image
 from blip2core.errors import ConfigError, ModelError, UnknownModelError
 from blip2core.evaluation import gallery, suite
 from blip2core.evaluation.gallery import draw_scenes
-from blip2core.evaluation.suite import LOOKING, TASKS, evaluate, measure
+from blip2core.evaluation.suite import MATCHER_MAP_TASKS, TASKS, evaluate, measure
 from blip2core.models import Generator, Matcher, find_spec
 from tests.evaluation.oracle import Scorer, Writer
 
@@ -67,7 +67,7 @@ def test_all_of_another_model_is_what_its_kind_can_do(loaded: dict[str, Any]) ->
 def test_looking_is_done_where_it_is_named(
     loaded: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(LOOKING, "pointing", lambda matcher, gallery: {"chance": 0.1})
+    monkeypatch.setitem(MATCHER_MAP_TASKS, "pointing", lambda matcher, gallery: {"chance": 0.1})
     for model in ("stickers-itm", "stickers-opt"):
         assert evaluate(model, "pointing", 7, 6) == {"pointing": {"chance": 0.1}}
         assert loaded == {"matcher": "stickers-itm"}

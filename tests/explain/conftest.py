@@ -8,7 +8,7 @@ from PIL import Image
 
 from blip2core.explain import Heatmap, Trace, trace
 from blip2core.explain.heatmap import heatmap
-from blip2core.explain.trace import Attention, Word
+from blip2core.explain.trace import AttentionMaps, Word
 from blip2core.models import ImageFeatures, Matcher
 from tests import tiny
 
@@ -47,7 +47,7 @@ def by_hand() -> Callable[..., Trace]:
     """Attention of one pass, gradients of all ones -> a trace without class token."""
 
     def build(cross: torch.Tensor, within: torch.Tensor, words: Sequence[Word] = ()) -> Trace:
-        seen = Attention(
+        seen = AttentionMaps(
             cross=cross,
             within=within,
             cross_gradients=torch.ones_like(cross),

@@ -24,9 +24,9 @@ def writer(request: pytest.FixtureRequest) -> Generator:
 def test_each_token_has_a_map(writer: Generator, images: list[Image.Image]) -> None:
     features = writer.encode(images[:1])
     said = writer.answer(features, [PROMPT], decode=SHORT)[0]
-    calls = writer.vision_calls
+    calls = writer.vision.calls
     seen = trace_answer(writer, features, PROMPT, said.tokens)
-    assert writer.vision_calls == calls
+    assert writer.vision.calls == calls
     assert seen.slots.shape == (5, tiny.QUERIES)
     torch.testing.assert_close(seen.slots.sum(dim=1), torch.ones(5))
     assert (seen.image_share > 0).all() and (seen.image_share < 1).all()

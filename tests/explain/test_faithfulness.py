@@ -125,7 +125,7 @@ def test_same_seed_same_orders(map_of: Build) -> None:
 
 
 def test_with_a_real_matcher(tiny_matcher: Matcher, features: ImageFeatures, traced: Trace) -> None:
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     whole = tiny_matcher.match(features, [TEXT])[0]
     for score, full in (("itm", whole.itm), ("itc", whole.itc)):
         found = METHODS["gradcam"](traced, Focus())
@@ -134,7 +134,7 @@ def test_with_a_real_matcher(tiny_matcher: Matcher, features: ImageFeatures, tra
         assert last.result.deletion[0] == pytest.approx(full, abs=1e-5)
         assert last.result.insertion[0] == pytest.approx(full, abs=1e-5)
         assert last.result.shown == (1.0, 0.75, 0.5, 0.25, 0.0)  # 0: the class token alone
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
 
 
 def test_area_is_the_mean_of_a_line() -> None:

@@ -34,12 +34,12 @@ def test_matcher_and_generator_answer_again(
 ) -> None:
     decode = DecodeConfig(max_new_tokens=8)
     features = any_generator.encode(images[:1])
-    calls = any_generator.vision_calls
+    calls = any_generator.vision.calls
     said = [
         any_generator.answer(seen, ["Who?"], decode=decode, logprobs=True)[0].logprobs
         for seen in (features, hide_patches(features, [], GRID), hide_patches(features, [0], GRID))
     ]
-    assert any_generator.vision_calls == calls
+    assert any_generator.vision.calls == calls
     assert said[0] == pytest.approx(said[1])
     assert said[0] != pytest.approx(said[2], abs=1e-3)
     seen = tiny_matcher.encode(images[:1])

@@ -38,13 +38,13 @@ def test_same_seed_same_weights(tiny_matcher: Matcher) -> None:
 
 
 def test_one_result_for_each_round(tiny_matcher: Matcher, features: ImageFeatures) -> None:
-    calls = tiny_matcher.vision_calls
+    calls = tiny_matcher.vision.calls
     found = list(sanity_check(tiny_matcher, features, "a car", METHODS["gradcam"], rounds=3))
     assert [len(one.correlations) for one in found] == [1, 2, 3]
     assert [one.finished for one in found] == [False, False, True]
     assert all(-1 <= value <= 1 for value in found[-1].correlations)
     assert found[-1].verdict.startswith("Rank correlation with the maps of random Q-Formers")
-    assert tiny_matcher.vision_calls == calls
+    assert tiny_matcher.vision.calls == calls
 
 
 def test_a_map_of_the_image_alone_can_be_checked(

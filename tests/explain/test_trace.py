@@ -15,9 +15,9 @@ from tests.explain.conftest import TEXT
 
 
 def test_the_image_is_never_encoded_again(tiny_matcher: Matcher, features: ImageFeatures) -> None:
-    before = tiny_matcher.vision_calls
+    before = tiny_matcher.vision.calls
     trace(tiny_matcher, features, TEXT, gradients=True)
-    assert tiny_matcher.vision_calls == before
+    assert tiny_matcher.vision.calls == before
 
 
 def test_maps_are_those_of_an_eager_model(traced: Trace, features: ImageFeatures) -> None:

@@ -99,14 +99,14 @@ def test_different_prompts_in_a_batch_equal_one_by_one(any_generator, images):
 
 def test_the_encoder_runs_once_for_any_number_of_questions(any_generator, images):
     with counted(any_generator.model.vision_model.encoder) as runs:
-        before = any_generator.vision_calls
+        before = any_generator.vision.calls
         features = any_generator.encode(images)
         for _ in range(2):
             any_generator.answer(features, PROMPTS, decode=SHORT)
             any_generator.caption(features, num=2, decode=SAMPLE)
             list(any_generator.stream(features[0], "a", decode=SHORT))
     assert len(runs) == 1 and runs[0][0] == 3
-    assert any_generator.vision_calls == before + 1
+    assert any_generator.vision.calls == before + 1
 
 
 @pytest.mark.parametrize("decode", [SAMPLE, BEAM], ids=lambda decode: decode.mode)

@@ -68,7 +68,7 @@ def test_a_matcher_shares_the_encoder_of_a_generator(images, tmp_path):
     assert matcher.sharing.shared
     assert matcher.model.vision_model.encoder is generator.model.vision_model.encoder
     assert len(matcher.match(generator.encode(images[:1]), ["a"])) == 1
-    assert generator.vision_calls == matcher.vision_calls == 1
+    assert generator.vision.calls == matcher.vision.calls == 1
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

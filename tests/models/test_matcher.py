@@ -78,11 +78,11 @@ def test_one_vision_pass_and_one_key_projection_for_all_texts(tiny_matcher, imag
         ),
         keys.register_forward_hook(lambda _, __, output: key_rows.append(len(output))),
     ]
-    before = tiny_matcher.vision_calls
+    before = tiny_matcher.vision.calls
     tiny_matcher.match(tiny_matcher.encode(images[:1]), TEXTS * 5)
     for handle in handles:
         handle.remove()
-    assert vision_rows == [1] and tiny_matcher.vision_calls == before + 1
+    assert vision_rows == [1] and tiny_matcher.vision.calls == before + 1
     assert key_rows == [1, 1], "once for the queries of ITC, once for all texts of ITM"
 
 
@@ -93,7 +93,7 @@ def test_more_texts_and_images_than_go_through_together(tiny_matcher, images, mo
         tiny_matcher.itm(features, TEXTS),
         tiny_matcher.itm(features[0], TEXTS),
     ]
-    monkeypatch.setattr("blip2core.models.matcher.CHUNK", 2)
+    monkeypatch.setattr("blip2core.models.matcher.ROWS_PER_PASS", 2)
     parts = [
         tiny_matcher.itc(features, TEXTS),
         tiny_matcher.itm(features, TEXTS),

@@ -34,11 +34,11 @@ def test_equal_encoders_are_kept_once_and_run_once(images):
         *captioner.model.vision_model.encoder.parameters(),
     ]
     assert sharing.saved_bytes == 4 * sum(weight.numel() for weight in weights)
-    before = captioner.vision_calls
+    before = captioner.vision.calls
     features = captioner.encode(images)
     assert filter_.match(features[0], ["a cat"]) == expected
     assert captioner.caption(filter_.encode(images)) == captioner.caption(own[0])
-    assert captioner.vision_calls == filter_.vision_calls == before + 2
+    assert captioner.vision.calls == filter_.vision.calls == before + 2
 
 
 def test_a_norm_of_its_own_is_kept(images):

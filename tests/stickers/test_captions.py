@@ -8,9 +8,9 @@ import pytest
 
 from blip2core.stickers.captions import (
     CHANGES,
-    Caption,
     Claim,
     Meaning,
+    SceneCaption,
     beside_caption,
     draw_reading,
     full_caption,
@@ -22,7 +22,7 @@ from blip2core.stickers.captions import (
 from blip2core.stickers.scene import Box, Group, Scene, is_held_out
 from blip2core.stickers.words import COLOURS, NOUNS, NUMBERS, PLACES
 
-Draw = Callable[[Scene, random.Random], Caption | None]
+Draw = Callable[[Scene, random.Random], SceneCaption | None]
 DRAWS: list[Draw] = [full_caption, partial_caption, beside_caption]
 
 SHORE = Scene(
@@ -35,7 +35,7 @@ SHORE = Scene(
 )
 
 
-def drawn(scenes: list[Scene], draw: Draw) -> list[tuple[Scene, Caption]]:
+def drawn(scenes: list[Scene], draw: Draw) -> list[tuple[Scene, SceneCaption]]:
     captions = [(scene, draw(scene, random.Random(f"{scene.seed}"))) for scene in scenes]
     return [(scene, caption) for scene, caption in captions if caption is not None]
 
@@ -145,7 +145,7 @@ def test_training_changes_make_no_held_out_combination(ordinary: list[Scene], ki
 
 
 def test_nothing_to_change() -> None:
-    owl = Caption(claims=(Claim(noun="owl"),), place=None, form="{list}")
+    owl = SceneCaption(claims=(Claim(noun="owl"),), place=None, form="{list}")
     for kind in ("colour", "count", "place"):
         assert owl.changed(SHORE, random.Random(0), kind) is None
 
@@ -166,9 +166,9 @@ def test_phrases(claim: Claim, phrase: str) -> None:
 
 def test_sentences() -> None:
     owl, birds = Claim(noun="owl", count=1), Claim(noun="bird", count=2, colour="red")
-    alone = Caption(claims=(owl,), place="night", form="{place} there {be} {list}")
+    alone = SceneCaption(claims=(owl,), place="night", form="{place} there {be} {list}")
     assert alone.text == "at night there is an owl"
-    both = Caption(claims=(birds, owl), place=None, form="a photo of {list} {place}")
+    both = SceneCaption(claims=(birds, owl), place=None, form="a photo of {list} {place}")
     assert both.text == "a photo of two red birds and an owl"
     assert parse(both.text).claims == (birds, owl)
 

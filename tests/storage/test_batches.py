@@ -170,7 +170,9 @@ def test_an_audit_sample_waits_for_people(database: Database, world: World) -> N
     assert counts(database)[0] == {"audit": 1, "decided": ITEMS - 1}
     with database.read() as session:
         # the first is as the threshold said, the second is not
-        assert audit_result(session, batch_id=number) == AuditResult(drawn=3, judged=2, confirmed=1)
+        assert audit_result(session, batch_id=number) == AuditResult(
+            drawn=3, verdicts=2, confirmed=1
+        )
 
 
 def test_a_sample_is_random_and_repeatable(database: Database, world: World) -> None:

@@ -6,7 +6,7 @@ from blip2core.errors import StorageError
 from blip2core.storage import Database
 from blip2core.storage.batches import Choice, NewBatch, decide_many
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
-from blip2core.storage.feedback import Opinion, add_feedback, list_feedback
+from blip2core.storage.feedback import NewRating, add_feedback, list_feedback
 from blip2core.storage.people import (
     annotator_progress,
     get_or_create_annotator,
@@ -84,10 +84,10 @@ def test_an_opinion_can_be_changed(database: Database) -> None:
         "model": "stickers-opt",
     }
     with database.write() as session:
-        first = add_feedback(session, Opinion(liked=True, **said))
-        second = add_feedback(session, Opinion(liked=False, reason="It is a cat.", **said))
+        first = add_feedback(session, NewRating(liked=True, **said))
+        second = add_feedback(session, NewRating(liked=False, reason="It is a cat.", **said))
         assert first.id == second.id
-        other = add_feedback(session, Opinion(liked=True, **said | {"client_event_id": "2"}))
+        other = add_feedback(session, NewRating(liked=True, **said | {"client_event_id": "2"}))
         assert [one.id for one in list_feedback(session)] == [other.id, first.id]
         [old] = list_feedback(session, before=other.id)
         assert (old.liked, old.reason, old.answer) == (False, "It is a cat.", "a bird")

@@ -143,7 +143,7 @@ FILTERS: list[tuple[dict[str, object], Sequence[int]]] = [
     ({"source": "synthetic"}, []),
     ({"annotator_id": 1}, range(5)),
     ({"annotator_id": 2}, []),
-    ({"not_judged_by": 1}, range(5, ITEMS)),
+    ({"not_decided_by": 1}, range(5, ITEMS)),
     ({"batch_id": 1}, []),
     ({"search": "red", "annotator_id": 1}, [0]),
     ({"statuses": ("skipped",)}, [5]),

@@ -13,7 +13,12 @@ from blip2core.storage.datasets import (
     update_dataset,
 )
 from blip2core.storage.decisions import NewDecision, record_decision
-from blip2core.storage.thresholds import JudgedCaption, judged_scores, kept_counts, score_histogram
+from blip2core.storage.thresholds import (
+    CaptionVerdict,
+    kept_counts,
+    score_histogram,
+    verdict_scores,
+)
 from tests.storage.world import OTHER_SCORER, World, fill, score_item
 
 WEB = (0.0, 0.25, 0.5, 1.0)
@@ -71,10 +76,10 @@ def test_judged_scores_are_those_of_people(database: Database, world: World) -> 
         choices = [Choice(item_id=5, caption_id=9, action="accept")]
         new = NewBatch(uid="b", dataset_id=world.dataset_id, annotator_id=world.ann)
         decide_many(session, new, choices=choices, expected=1)
-        assert judged_scores(session, dataset_id=world.dataset_id) == [
-            JudgedCaption(source="web", value=0.0, accepted=True),
-            JudgedCaption(source="synthetic", value=0.3, accepted=False),
-            JudgedCaption(source="web", value=0.25, accepted=False),
+        assert verdict_scores(session, dataset_id=world.dataset_id) == [
+            CaptionVerdict(source="web", value=0.0, accepted=True),
+            CaptionVerdict(source="synthetic", value=0.3, accepted=False),
+            CaptionVerdict(source="web", value=0.25, accepted=False),
         ]
 
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from blip2core.config import Stage1Config
-from blip2core.training.components import load_vision
 from blip2core.training.images import open_data
+from blip2core.training.model_parts import load_vision
 from tests.training.conftest import Start
 
 

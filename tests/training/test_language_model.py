@@ -10,8 +10,7 @@ from blip2core.records import Segment
 from blip2core.stickers.language import page, vocabulary_texts
 from blip2core.stickers.scene import GRID, draw_scene
 from blip2core.training.language_model import (
-    IGNORED,
-    LONGEST,
+    MAX_PASSAGE_TOKENS,
     QUESTION_WEIGHT,
     WordFuser,
     build_decoder,
@@ -24,6 +23,7 @@ from blip2core.training.language_model import (
     newline_id,
     weighted_loss,
 )
+from blip2core.training.losses import IGNORE_INDEX
 from blip2core.training.tokenizers import train_causal_tokenizer
 
 TALK = (
@@ -70,7 +70,7 @@ def test_answers_weigh_one_and_questions_little(tokenizer: PreTrainedTokenizerFa
 def test_rows_are_cut(tokenizer: PreTrainedTokenizerFast) -> None:
     rng = random.Random(0)
     batch = collate_passages([page(draw_scene(1), rng, probes=0.2, words=200)], tokenizer)
-    assert batch.ids.shape == (1, LONGEST)
+    assert batch.ids.shape == (1, MAX_PASSAGE_TOKENS)
 
 
 def test_the_decoder_predicts_each_token_from_those_before(
@@ -106,7 +106,7 @@ def test_an_encoder_decoder_gets_one_answer(tokenizer: PreTrainedTokenizerFast) 
     torch.manual_seed(0)
     model = build_encoder_decoder(tokenizer, 64, 1).eval()
     batch, labels = encoder_decoder_batch([TALK, TALK[1:]], tokenizer, random.Random(0))
-    assert tokenizer.decode(labels[0][labels[0] != IGNORED]) == "yes</s>"
+    assert tokenizer.decode(labels[0][labels[0] != IGNORE_INDEX]) == "yes</s>"
     assert tokenizer.decode(batch.ids[1], skip_special_tokens=True) == ""
     prefix = torch.randn(2, 4, 64)
     logits = encoder_decoder_logits(model, prefix, batch, labels)

@@ -7,7 +7,7 @@ from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetriev
 
 from blip2core.errors import CheckpointError
 from blip2core.models.qformer import Stage1QFormer
-from blip2core.models.stage1_files import read_stage1, read_stage1_state, write_stage1
+from blip2core.models.stage1_files import read_stage1_state, write_stage1
 from blip2core.training.lavis import export_lavis, import_lavis, read_lavis
 from tests import tiny
 
@@ -106,12 +106,12 @@ def test_stage1_round_trip_keeps_temperature_and_writing_head(tmp_path: Path) ->
         weights(tmp_path / "back", Blip2ForImageTextRetrieval),
     )
     for before, after in zip(
-        read_stage1(source).state_dict().items(),
-        read_stage1(tmp_path / "back").state_dict().items(),
+        tiny.read_stage1(source).state_dict().items(),
+        tiny.read_stage1(tmp_path / "back").state_dict().items(),
         strict=True,
     ):
         assert before[0] == after[0] and torch.equal(before[1], after[1])
-    assert read_stage1(tmp_path / "back").decoder_token_id == DECODER
+    assert tiny.read_stage1(tmp_path / "back").decoder_token_id == DECODER
 
 
 def test_lavis_scores_are_the_same_without_the_key_bias(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_short_leftover_bias_of_lavis_is_ignored(tmp_path: Path) -> None:
     torch.save({"model": theirs, "epoch": 3, "config": {"run": {"lr": 1e-4}}}, tmp_path / "a.pth")
     import_lavis(tmp_path / "a.pth", source, tmp_path / "back")
     assert torch.equal(
-        read_stage1(tmp_path / "back").itg_bias, theirs["Qformer.cls.predictions.decoder.bias"]
+        tiny.read_stage1(tmp_path / "back").itg_bias, theirs["Qformer.cls.predictions.decoder.bias"]
     )
 
 

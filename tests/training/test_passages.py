@@ -8,8 +8,8 @@ from blip2core.errors import DataError
 from blip2core.records import Passage, Segment
 from blip2core.training.data import Order
 from blip2core.training.features import FeatureCache
+from blip2core.training.losses import IGNORE_INDEX
 from blip2core.training.passages import (
-    IGNORED,
     Example,
     PassageTokenizer,
     Stage2Batches,
@@ -40,7 +40,7 @@ def encoder_decoder(max_text: int = 64, share: float = 0.0) -> tuple[PassageToke
 
 
 def spoken(tokenizer: Any, example: Example) -> str:
-    return tokenizer.decode([token for token in example.labels if token != IGNORED])
+    return tokenizer.decode([token for token in example.labels if token != IGNORE_INDEX])
 
 
 def one(cutter: PassageTokenizer, passage: Passage, seed: int = 0) -> Example:
@@ -54,13 +54,13 @@ def test_decoder_reads_all_and_learns_the_targets() -> None:
     assert len(example.labels) == len(example.ids) == example.length
     assert spoken(tokenizer, example) == " hat\n red\n"
     pairs = zip(example.ids, example.labels, strict=True)
-    assert all(label in (IGNORED, token) for token, label in pairs)
+    assert all(label in (IGNORE_INDEX, token) for token, label in pairs)
 
 
 def test_decoder_caption_has_no_loss_on_the_start_token() -> None:
     cutter, tokenizer = decoder()
     example = one(cutter, CAPTION)
-    assert example.labels[0] == IGNORED
+    assert example.labels[0] == IGNORE_INDEX
     assert spoken(tokenizer, example) == "a red hat\n"
 
 
@@ -127,11 +127,11 @@ def test_a_passage_without_target_is_refused() -> None:
 
 
 def test_collate_pads_on_the_right() -> None:
-    examples = [Example(ids=[5, 6, 7], labels=[IGNORED, 6, 7]), Example(ids=[8], labels=[8])]
+    examples = [Example(ids=[5, 6, 7], labels=[IGNORE_INDEX, 6, 7]), Example(ids=[8], labels=[8])]
     batch = collate(examples, torch.zeros(2, 1, 1), pad_id=1)
     assert batch.ids.tolist() == [[5, 6, 7], [8, 1, 1]]
     assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch.labels.tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
+    assert batch.labels.tolist() == [[IGNORE_INDEX, 6, 7], [8, IGNORE_INDEX, IGNORE_INDEX]]
 
 
 def make_batches(pairs: Any, features: FeatureCache, window: int) -> Stage2Batches:

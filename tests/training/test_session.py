@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from blip2core.config import TrainConfig
 from blip2core.errors import ConfigError
 from blip2core.training import session
-from blip2core.training.session import Progress, is_due, start_session
+from blip2core.training.session import TrainingProgress, is_due, start_session
 
 
 def curve(folder: Path, name: str) -> list[tuple[int, float]]:
@@ -40,17 +40,17 @@ def test_bf16_only_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_curves_are_written_and_a_resumed_run_replaces_what_comes_again(tmp_path: Path) -> None:
-    with Progress(tmp_path, step=0, steps=6, visible=True) as progress:
+    with TrainingProgress(tmp_path, step=0, steps=6, visible=True) as progress:
         for step in (1, 2, 3):
             progress.log(step, {"train/loss": float(step)})
-    with Progress(tmp_path, step=2, steps=6, visible=True) as progress:
+    with TrainingProgress(tmp_path, step=2, steps=6, visible=True) as progress:
         progress.advance()
         progress.log(3, {"train/loss": 30.0})
     assert curve(tmp_path / "curves", "train/loss") == [(1, 1.0), (2, 2.0), (3, 30.0)]
 
 
 def test_other_processes_stay_silent(tmp_path: Path) -> None:
-    with Progress(tmp_path, step=0, steps=2, visible=False) as progress:
+    with TrainingProgress(tmp_path, step=0, steps=2, visible=False) as progress:
         progress.log(1, {"train/loss": 1.0})
     assert not (tmp_path / "curves").exists()
 
@@ -58,7 +58,7 @@ def test_other_processes_stay_silent(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigError, match="nan at step 5: lower the learning rate"),
-        Progress(tmp_path, step=0, steps=9, visible=False) as progress,
+        TrainingProgress(tmp_path, step=0, steps=9, visible=False) as progress,
     ):
         progress.log(5, {"train/loss": float("nan")})
 

@@ -19,10 +19,9 @@ from transformers import (
 )
 
 from blip2core.config import QFormerSize, Stage1Config
-from blip2core.models.stage1_files import read_stage1
 from blip2core.training import stage1
 from blip2core.training.objective import Stage1Objective
-from blip2core.training.session import Progress
+from blip2core.training.session import TrainingProgress
 from tests import tiny
 
 COLOURS = {
@@ -92,10 +91,10 @@ def curves(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
     """What the run writes to its curves, in order."""
     points: list[dict[str, float]] = []
 
-    def log(self: Progress, step: int, values: Mapping[str, float]) -> None:
+    def log(self: TrainingProgress, step: int, values: Mapping[str, float]) -> None:
         points.append({"step": step, **values})
 
-    monkeypatch.setattr(Progress, "log", log)
+    monkeypatch.setattr(TrainingProgress, "log", log)
     return points
 
 
@@ -152,20 +151,20 @@ def test_killed_and_resumed_is_as_never_killed(
         config = dataclasses.replace(config, bert=str(save_bert(tmp_path / "bert")))
     stage1.run(config, tmp_path / "whole")
 
-    advance = Progress.advance
+    advance = TrainingProgress.advance
     steps = []
 
-    def killed(self: Progress) -> None:
+    def killed(self: TrainingProgress) -> None:
         steps.append(1)
         if len(steps) == 5:
             raise KeyboardInterrupt
         advance(self)
 
-    monkeypatch.setattr(Progress, "advance", killed)
+    monkeypatch.setattr(TrainingProgress, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         stage1.run(config, tmp_path / "killed")
     assert not (tmp_path / "killed" / "model").exists()
-    monkeypatch.setattr(Progress, "advance", advance)
+    monkeypatch.setattr(TrainingProgress, "advance", advance)
     stage1.run(config, tmp_path / "killed")
 
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
@@ -183,7 +182,7 @@ def test_the_result_is_a_plain_retrieval_folder(config: Stage1Config, tmp_path: 
 
     image = Image.new("RGB", (28, 28), COLOURS["pink"])
     inputs = processor(images=image, text="pink pi", return_tensors="pt")
-    qformer = read_stage1(folder).eval()
+    qformer = tiny.read_stage1(folder).eval()
     assert qformer.decoder_token_id == processor.tokenizer.bos_token_id
     with torch.no_grad():
         vision = model.vision_model(inputs.pixel_values).last_hidden_state
@@ -272,11 +271,11 @@ def test_figures_do_not_depend_on_the_batch_of_validation(
 ) -> None:
     folder = stage1.run(config, tmp_path)
     tokenizer = AutoProcessor.from_pretrained(folder).tokenizer
-    model = Stage1Objective(read_stage1(folder)).eval()
+    model = Stage1Objective(tiny.read_stage1(folder)).eval()
     encoder, image_processor = stage1.load_vision(config.vision, attention="eager")
     _, held = stage1.open_data(config, tmp_path, encoder, image_processor)
     pool = stage1.draw_pool(config, held, tokenizer)
-    small, large = (stage1.evaluate(model, pool, batch=size) for size in (3, 8))
+    small, large = (stage1.validate(model, pool, batch=size) for size in (3, 8))
     assert small["itg"] == pytest.approx(large["itg"], rel=0.2)
     assert small["recall_image_to_text"] == large["recall_image_to_text"]
     part = stage1.rows_of(pool, slice(2, 4))

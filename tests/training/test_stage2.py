@@ -17,9 +17,10 @@ from blip2core.errors import CheckpointError
 from blip2core.records import Segment
 from blip2core.training import images, stage2
 from blip2core.training.images import Data
+from blip2core.training.losses import IGNORE_INDEX
 from blip2core.training.optimizer import build_optimizer, clip_gradients
-from blip2core.training.passages import IGNORED, PassageTokenizer, Stage2Batch, collate
-from blip2core.training.stage2 import Stage2Model, start_random
+from blip2core.training.passages import PassageTokenizer, Stage2Batch, collate
+from blip2core.training.stage2 import Stage2Model, initialise_projection
 from tests import tiny
 
 KINDS = pytest.mark.parametrize("kind", ["opt", "t5"])
@@ -28,7 +29,7 @@ KINDS = pytest.mark.parametrize("kind", ["opt", "t5"])
 @pytest.fixture
 def settings(start: Any, pairs: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """(kind of language model, changes) -> config of a short run on coloured images."""
-    monkeypatch.setattr(images, "open_source", lambda *_, **__: pairs)
+    monkeypatch.setattr(images, "open_pair_source", lambda *_, **__: pairs)
 
     def settings(kind: str = "opt", **changes: Any) -> Stage2Config:
         defaults = {
@@ -56,10 +57,10 @@ def batch_for(kind: str) -> Stage2Batch:
     mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
     ids[mask == 0] = tiny.PAD
     labels = ids.clone()
-    labels[mask == 0] = IGNORED
-    labels[:, :2] = IGNORED
+    labels[mask == 0] = IGNORE_INDEX
+    labels[:, :2] = IGNORE_INDEX
     if kind == "t5":
-        labels = torch.tensor([[9, 8, 7, 2], [5, 2, IGNORED, IGNORED]])
+        labels = torch.tensor([[9, 8, 7, 2], [5, 2, IGNORE_INDEX, IGNORE_INDEX]])
     vision = torch.randn(2, 5, 24, generator=generator)
     return Stage2Batch(vision=vision, ids=ids, mask=mask, labels=labels)
 
@@ -89,7 +90,7 @@ def test_loss_is_that_of_transformers_and_of_the_formula(kind: str) -> None:
     loss = Stage2Model(model)(batch)
     labels = batch.labels
     if kind == "opt":
-        labels = functional.pad(labels, (tiny.QUERIES, 0), value=IGNORED)
+        labels = functional.pad(labels, (tiny.QUERIES, 0), value=IGNORE_INDEX)
     whole = whole_forward(model, batch, labels)
     assert loss.item() == pytest.approx(whole.loss.item(), rel=1e-5)
 
@@ -100,7 +101,7 @@ def test_loss_is_that_of_transformers_and_of_the_formula(kind: str) -> None:
         -logs[row, at, labels[row, at]].item()
         for row in range(2)
         for at in range(labels.shape[1])
-        if labels[row, at] != IGNORED
+        if labels[row, at] != IGNORE_INDEX
     ]
     assert loss.item() == pytest.approx(sum(told) / len(told), rel=1e-5)
 
@@ -114,7 +115,7 @@ def test_padding_changes_nothing(kind: str) -> None:
         batch,
         ids=functional.pad(batch.ids, side, value=tiny.PAD),
         mask=functional.pad(batch.mask, side),
-        labels=functional.pad(batch.labels, side, value=IGNORED),
+        labels=functional.pad(batch.labels, side, value=IGNORE_INDEX),
     )
     assert model(padded).item() == pytest.approx(model(batch).item(), rel=1e-5)
 
@@ -124,7 +125,7 @@ def test_projected_queries_start_as_large_as_words() -> None:
     model = Stage2Model(blip2)
     vision = torch.randn(64, 5, 24)
     torch.manual_seed(0)
-    start_random(model, Data(None, tiny.InMemory(vision)), None)
+    initialise_projection(model, Data(None, tiny.InMemory(vision)), None)
     words = blip2.get_input_embeddings().weight
     assert model.soft_words(vision).std().item() == pytest.approx(words.std().item(), rel=0.2)
 
@@ -226,7 +227,7 @@ def test_validation_runs_in_the_run_and_at_its_end(
 ) -> None:
     points: dict[int, dict[str, float]] = {}
 
-    class Recorder(stage2.Progress):
+    class Recorder(stage2.TrainingProgress):
         def log(self, step: int, values: Mapping[str, float]) -> None:
             points.setdefault(step, {}).update(values)
 
@@ -235,7 +236,7 @@ def test_validation_runs_in_the_run_and_at_its_end(
         assert len(source) == len(features)
         return {"own figure": 0.5}
 
-    monkeypatch.setattr(stage2, "Progress", Recorder)
+    monkeypatch.setattr(stage2, "TrainingProgress", Recorder)
     stage2.run(settings(steps=8, eval_every=3, log_every=4), tmp_path, measure=measure)
     validated = [step for step, values in points.items() if "validation/loss" in values]
     assert sorted(validated) == [3, 6, 8]
@@ -254,7 +255,7 @@ def test_it_learns_a_batch_by_heart() -> None:
     examples = cutter.examples(passages, [random.Random(0)] * 4)
     torch.manual_seed(0)
     batch = collate(examples, torch.randn(4, 5, 24), cutter.pad_id)
-    start_random(model, Data(None, tiny.InMemory(batch.vision)), None)
+    initialise_projection(model, Data(None, tiny.InMemory(batch.vision)), None)
     optimizer = build_optimizer(model, lr=1e-2, weight_decay=0.0)
     first = model(batch).item()
     for _ in range(120):

@@ -8,7 +8,7 @@ from torch import nn
 from blip2core.stickers.language import vocabulary_texts
 from blip2core.training.images import Data
 from blip2core.training.language_model import WordFuser, fuse
-from blip2core.training.stage2_initialisation import Described, solve_projection
+from blip2core.training.stage2_initialisation import DescribedImages, fit_projection
 from blip2core.training.sticker_pairs import StickerPairs
 from blip2core.training.tokenizers import train_causal_tokenizer
 from tests import tiny
@@ -28,6 +28,6 @@ def test_queries_that_hold_their_cells_are_put_into_words() -> None:
     )
     training = slice(0, 200)
     data = Data(StickerPairs(200), tiny.InMemory(queries[training]))
-    solve_projection(model, Described(model, data, tokenizer), 200)
+    fit_projection(model, DescribedImages(model, data, tokenizer), 200)
     error = model.language_projection(queries[200:]) - words[200:]
     assert error.std() < 0.1 * words.std()

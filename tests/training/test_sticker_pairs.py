@@ -3,7 +3,7 @@ import random
 import pytest
 
 from blip2core.errors import DataError
-from blip2core.stickers.captions import Caption, parse
+from blip2core.stickers.captions import SceneCaption, parse
 from blip2core.stickers.scene import SPLITS
 from blip2core.training import sticker_pairs
 from blip2core.training.sticker_pairs import StickerPairs
@@ -23,7 +23,7 @@ def test_texts_are_true_and_hard_texts_are_false() -> None:
 def test_captions_true_and_false_come_wrapped_in_junk_too() -> None:
     pairs = StickerPairs(300)
     true = [pairs.text(index, random.Random(index)) for index in range(300)]
-    captions = [one for one in true if isinstance(one.meaning, Caption)]
+    captions = [one for one in true if isinstance(one.meaning, SceneCaption)]
     wrapped = [one for one in captions if one.text != one.meaning.text]
     assert 0.2 < len(wrapped) / len(captions) < 0.4
     assert all(one.meaning.text in one.text for one in wrapped)

@@ -15,7 +15,7 @@ from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
 from app.plurals import count_of
 from blip2core.calibration import (
-    JudgedScore,
+    ScoredVerdict,
     share_interval,
 )
 from blip2core.errors import StorageError
@@ -62,7 +62,7 @@ def render(context: DatasetContext) -> None:
     )
     cosines = counted(context.database, str(context.database.url), context.dataset_id, "itc", BINS)
     with context.database.read() as session:
-        judged = stored.judged_scores(session, dataset_id=context.dataset_id, head="itm")
+        judged = stored.verdict_scores(session, dataset_id=context.dataset_id, head="itm")
         effect = count_threshold(session, dataset_id=context.dataset_id, threshold=threshold)
     if not found.counts:
         st.info("No text of this dataset has a score yet. Run CapFilt in the inbox.")
@@ -81,7 +81,7 @@ def render(context: DatasetContext) -> None:
     with right:
         scores = scores_of(found.counts, source)
         verdicts = [
-            JudgedScore(score=one.value, right=one.accepted)
+            ScoredVerdict(score=one.value, right=one.accepted)
             for one in judged
             if source in ("all", one.source)
         ]
@@ -209,10 +209,10 @@ def draw_batches(context: DatasetContext) -> None:
     for one, audit in batches:
         what, act = st.columns([6, 2], vertical_alignment="center")
         what.text(batch_in_words(one))
-        if audit.judged:
-            right = share_interval(audit.confirmed, audit.judged)
+        if audit.verdicts:
+            right = share_interval(audit.confirmed, audit.verdicts)
             what.caption(
-                f"Check: people agree with {audit.confirmed} of {audit.judged} texts, "
+                f"Check: people agree with {audit.confirmed} of {audit.verdicts} texts, "
                 f"{share_in_words(right)}."
             )
         elif audit.drawn and not one.undone:

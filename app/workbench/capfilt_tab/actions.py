@@ -30,7 +30,7 @@ from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error, StorageError
 from blip2core.images import open_image
-from blip2core.records import JudgedText
+from blip2core.records import ReviewedText
 from blip2core.texts import clean_text
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
         card = replace(pairs.card(card.number), features=features)  # changed meanwhile, perhaps
         number = 1 + max(text.number for text in card.texts)
         pairs.replace_card(
-            with_text(card, JudgedText(number=number, scored=scored, parent=parent.number))
+            with_text(card, ReviewedText(number=number, scored=scored, parent=parent.number))
         )
     except Exception as error:
         return _show(pairs, error_message(error, "Not scored"))
@@ -238,13 +238,13 @@ def save_pairs(
     """
     # The workbench alone needs no database; torch is there, as the models are.
     from blip2core.capfilt import scorer_identity
-    from blip2core.curation.pairs import JudgedImage, PairOrigin, store_pairs
+    from blip2core.curation.pairs import PairOrigin, ReviewedImage, store_pairs
     from blip2core.models.identity import dtype_of
 
     if services.database is None:
         raise StorageError("There is no database to save to.")
     judged = [
-        JudgedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
+        ReviewedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
         for card in pairs.cards
     ]
     if not judged:

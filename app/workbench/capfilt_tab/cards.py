@@ -17,7 +17,7 @@ from app.plurals import count_of
 from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
-from blip2core.records import Decision, JudgedText, Scored
+from blip2core.records import Decision, ReviewedText, Scored
 
 _HERE = Path(__file__).parent
 PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")
@@ -91,14 +91,14 @@ def card_html(card: ImageCard, rules: FilterConfig) -> str:
 
 
 def _side(
-    title: str, pairs: Sequence[tuple[JudgedText, Decision]], rules: FilterConfig, empty: str
+    title: str, pairs: Sequence[tuple[ReviewedText, Decision]], rules: FilterConfig, empty: str
 ) -> str:
     rows = "".join(_row(text, decision, rules) for text, decision in pairs)
     body = f"<ul>{rows}</ul>" if rows else f'<p class="none">({empty})</p>'
     return f"<section><h4>{title}</h4>{body}</section>"
 
 
-def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
+def _row(text: ReviewedText, decision: Decision, rules: FilterConfig) -> str:
     scored, words = text.scored, escape(text.words)
     state = "kept" if decision.kept else "dropped"
     notes = ["edited"] if scored.candidate.source == "edited" else []
@@ -115,7 +115,7 @@ def _row(text: JudgedText, decision: Decision, rules: FilterConfig) -> str:
     )
 
 
-def _button(act: str, verdict: str, label: str, text: JudgedText) -> str:
+def _button(act: str, verdict: str, label: str, text: ReviewedText) -> str:
     pressed = "true" if text.verdict == verdict else "false"
     return (
         f'<button type="button" data-act="{act}" data-verdict="{verdict}" aria-pressed="{pressed}"'

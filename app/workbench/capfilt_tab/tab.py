@@ -39,7 +39,7 @@ from app.workbench.widgets.generation_controls import build_decoding
 from blip2core.errors import Blip2Error, ImageError
 from blip2core.images import open_image
 from blip2core.intake import check_image
-from blip2core.records import JudgedText
+from blip2core.records import ReviewedText
 
 LONGEST_TYPED = 20_000
 """Characters of all typed texts."""
@@ -287,7 +287,9 @@ def _caption_and_score(
         for scored in services.engine.each(
             caption_and_score_image, request.model, *asked, stop=stop
         ):
-            texts = tuple(JudgedText(number=place, scored=one) for place, one in enumerate(scored))
+            texts = tuple(
+                ReviewedText(number=place, scored=one) for place, one in enumerate(scored)
+            )
             pairs.batch.change(stop, index, state="done", result=replace(card, texts=texts))
     except Exception as error:
         pairs.batch.change(stop, index, state="failed", problem=error_message(error, "Left out"))

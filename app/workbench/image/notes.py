@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from blip2core.images import FORMATS
+from blip2core.images import IMAGE_FORMATS
 
 ORIENTATION = 0x112
 """The EXIF tag that says how the camera was held; 1 is upright."""
@@ -17,7 +17,7 @@ def image_notes(data: bytes) -> str:
 
     Reads the head of the file alone.
     """
-    formats = [name for name in FORMATS if name in Image.OPEN]
+    formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(data), formats=formats) as image:
         said = {
             "Only the first of its frames is used.": _is_animated(image),

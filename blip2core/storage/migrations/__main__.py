@@ -15,7 +15,7 @@ from blip2core.storage.maintenance import MIGRATIONS, alembic_config, upgrade
 
 
 def write_migration(message: str, *, scripts: Path = MIGRATIONS) -> list[Path]:
-    """Files written, numbered on from the newest migration."""
+    """Write the files of a migration, numbered on from the newest one."""
     number = f"{len(list((scripts / 'versions').glob('[0-9]*.py'))) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         url = parse_url(f"{folder}/empty.db")

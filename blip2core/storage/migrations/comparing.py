@@ -1,4 +1,4 @@
-"""What Alembic compares with the tables in `schema`, and how it writes our column types."""
+"""How Alembic compares the tables in `schema`, and how it writes our column types."""
 
 from typing import Any, Literal
 

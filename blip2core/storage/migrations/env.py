@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection it is given, in its transaction."""
+"""The environment in which Alembic runs the migrations, in the transaction it is given."""
 
 from alembic import context
 

@@ -76,12 +76,12 @@ def test_stop_costs_one_more_step_and_frees_the_lane(
 
 def test_the_image_is_encoded_once_however_much_is_said(services: Services) -> None:
     generator = services.engine.pair("stickers-opt").generator
-    session, before = talked(), generator.vision_calls
+    session, before = talked(), generator.vision.calls
     for question in ("What animal is there?", "What colour is it?", "Where is it?"):
         session.ask(question)
         answered(session, services)
     list(on_replay(services, session))
-    assert generator.vision_calls == before + 1
+    assert generator.vision.calls == before + 1
 
 
 def test_a_seed_gives_the_answer_again(services: Services) -> None:

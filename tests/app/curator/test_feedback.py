@@ -5,7 +5,7 @@ import io
 
 from app.curator.feedback_table import feedback_csv
 from blip2core.storage.database import Database
-from blip2core.storage.feedback import FEEDBACK_COLUMNS, Opinion, add_feedback, feedback_rows
+from blip2core.storage.feedback import FEEDBACK_COLUMNS, NewRating, add_feedback, feedback_rows
 from blip2core.storage.people import get_or_create_annotator
 from tests.app.curator.conftest import Open
 
@@ -21,7 +21,7 @@ def add(database: Database, number: int, **changes: object) -> None:
         "model": "stickers-opt",
     }
     with database.write() as session:
-        add_feedback(session, Opinion(**(values | changes)))
+        add_feedback(session, NewRating(**(values | changes)))
 
 
 def test_opinions_are_listed_newest_first(open_page: Open, database: Database) -> None:

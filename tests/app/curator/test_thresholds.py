@@ -4,17 +4,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.curator.threshold_quality import advice
-from blip2core.calibration import Estimate, Point
+from blip2core.calibration import Estimate, ThresholdEstimate
 from blip2core.storage.captions import texts_of
 from blip2core.storage.database import Database
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from tests.app.curator.conftest import Open
 
-POINT = Point(
+POINT = ThresholdEstimate(
     threshold=0.42,
     kept=1_234,
-    judged=7,
+    verdicts=7,
     precision=Estimate(value=0.95, low=0.91, high=0.97),
     recall=Estimate(value=0.8, low=0.71, high=0.86),
 )

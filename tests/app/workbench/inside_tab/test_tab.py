@@ -90,13 +90,13 @@ def test_one_look_sends_everything(services: Services, session: ChatSession) -> 
 def test_image_is_encoded_once_whatever_is_asked(
     pair: tuple[Generator, Matcher], services: Services, session: ChatSession
 ) -> None:
-    before = pair[0].vision_calls
+    before = pair[0].vision.calls
     list(caption_image(services, session))
     seen = seen_by(services, session)
     last(on_test(services, session, seen, {"signal": "gradcam"}))
     last(on_mask(services, session, seen, {"patches": [1]}))
     seen_by(services, session, "something else")
-    assert pair[0].vision_calls == before + 1
+    assert pair[0].vision.calls == before + 1
 
 
 def test_without_a_image_the_visitor_is_told(services: Services) -> None:

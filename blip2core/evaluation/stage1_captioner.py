@@ -1,4 +1,4 @@
-"""A captioner that shares its weights with the filter: the stage-1 model's own writing head.
+"""A captioner that shares its weights with the filter: the stage-1 model with its ITG head.
 
 ITG and ITM are two heads on one Q-Former, trained together. This is the arrangement that the BLIP
 paper calls shared (section 4.4, Table 4), where captioner and filter confirm each other's errors.
@@ -18,8 +18,8 @@ from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.stage1_files import read_stage1_state
 
 
-class Stage1Writer:
-    """Writes with the weights of a matcher whose folder holds its stage-1 parts too."""
+class Stage1Captioner:
+    """Generates text with the weights of a matcher whose folder has its stage-1 parts too."""
 
     def __init__(self, matcher: Matcher) -> None:
         folder = matcher.spec.checkpoint
@@ -38,7 +38,9 @@ class Stage1Writer:
     def write(
         self, features: ImageFeatures, *, seeds: Sequence[int] | None = None, top_p: float = 0.9
     ) -> list[str]:
-        """One text for each of B images: the likeliest words, or drawn with `seeds`."""
+        """Write one text for each of B images: the likeliest tokens,
+        or sampled ones with `seeds`.
+        """
         cache = self.qformer.cross_attention_cache(
             self.norm(features.vision.to(self.qformer.itg_bias.device))
         )

@@ -1,4 +1,4 @@
-"""What a training config names, opened: images, image encoder, language model, Q-Former."""
+"""Load the parts that a training config names: pairs, image encoder, language model, Q-Former."""
 
 import copy
 from collections.abc import Iterator
@@ -32,15 +32,15 @@ from blip2core.training.passages import end_token
 from blip2core.training.sticker_pairs import StickerPairs
 
 
-def open_source(name: str, *, scenes: int, split: str = "train") -> PairSource:
-    """'stickers' -> `scenes` scenes of a split; anything else is a JSONL or CSV file."""
+def open_pair_source(name: str, *, scenes: int, split: str = "train") -> PairSource:
+    """Open 'stickers' as `scenes` scenes of a split, and any other name as a JSONL or CSV file."""
     if name == "stickers":
         return StickerPairs(scenes, split=split)
     return FilePairs(Path(name))
 
 
 def load_vision(name: str, *, attention: str) -> tuple[Any, Any]:
-    """A frozen `Blip2VisionModel` and its image processor.
+    """Load a frozen `Blip2VisionModel` and its image processor.
 
     `name` is a folder or Hub name of the encoder alone, or of any BLIP-2 checkpoint, of which only
     the encoder is read.
@@ -60,7 +60,7 @@ def load_vision(name: str, *, attention: str) -> tuple[Any, Any]:
 
 
 def load_language_model(name: str, *, dtype: str, attention: str) -> tuple[Any, Any]:
-    """A frozen language model, decoder alone or encoder-decoder, and its tokenizer."""
+    """Load a frozen language model, decoder alone or encoder-decoder, and its tokenizer."""
     with _available(name):
         config = AutoConfig.from_pretrained(name)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
@@ -75,7 +75,9 @@ def load_language_model(name: str, *, dtype: str, attention: str) -> tuple[Any, 
 
 
 def load_qformer(name: str, *, vision_width: int) -> tuple[nn.Parameter, Any]:
-    """Query tokens (1, Q, D) and Q-Former of a stage-1 model, without the parts that read text."""
+    """Load query tokens (1, Q, D) and Q-Former of a stage-1 model, without the parts that read
+    text.
+    """
     with _available(name), _quiet():
         stage1 = Blip2ForImageTextRetrieval.from_pretrained(name, dtype=torch.float32)
     config = copy.deepcopy(stage1.config.qformer_config)
@@ -92,7 +94,9 @@ def load_qformer(name: str, *, vision_width: int) -> tuple[nn.Parameter, Any]:
 
 
 def random_qformer(size: QFormerSize, *, vision_width: int) -> tuple[nn.Parameter, Any]:
-    """Query tokens (1, Q, D) and Q-Former with random weights, without parts that read text."""
+    """Build query tokens (1, Q, D) and a Q-Former with random weights, without parts that read
+    text.
+    """
     config = Blip2QFormerConfig(
         hidden_size=size.hidden,
         num_hidden_layers=size.layers,
@@ -110,7 +114,7 @@ def random_qformer(size: QFormerSize, *, vision_width: int) -> tuple[nn.Paramete
 
 
 def build_blip2(config: Stage2Config, *, attention: str) -> tuple[Any, Any]:
-    """The `Blip2ForConditionalGeneration` that stage 2 starts from, and its `Blip2Processor`.
+    """Build the `Blip2ForConditionalGeneration` that stage 2 starts from, and its `Blip2Processor`.
 
     Image encoder and language model are frozen; the projection still has to be initialised.
     """
@@ -149,7 +153,7 @@ def build_blip2(config: Stage2Config, *, attention: str) -> tuple[Any, Any]:
 
 
 def _text_config(language_model: Any, tokenizer: Any) -> dict[str, Any]:
-    """The language model's config with the end token that BLIP-2 teaches it.
+    """Return the language model's config with the end token that BLIP-2 teaches it.
 
     transformers generates with the language model's config, so the end token has to stand there.
     """
@@ -179,7 +183,7 @@ def _available(name: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' report on the weights that are left out on purpose."""
+    """Silence transformers' report on the weights that are left out on purpose."""
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:

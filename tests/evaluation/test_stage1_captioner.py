@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from blip2core.errors import ModelError
-from blip2core.evaluation.stage1_writer import Stage1Writer
+from blip2core.evaluation.stage1_captioner import Stage1Captioner
 from blip2core.models import Matcher, load_matcher
 from blip2core.models.qformer import Stage1QFormer
-from blip2core.models.stage1_files import read_stage1, write_stage1
+from blip2core.models.stage1_files import write_stage1
 from tests import tiny
 
 
@@ -23,8 +23,8 @@ def matcher(tmp_path: Path) -> Matcher:
 
 def test_the_likeliest_words(matcher, images):
     features = matcher.encode(images)
-    found = Stage1Writer(matcher).write(features)
-    qformer = read_stage1(matcher.spec.checkpoint).eval()
+    found = Stage1Captioner(matcher).write(features)
+    qformer = tiny.read_stage1(matcher.spec.checkpoint).eval()
     vision = matcher.model.vision_model.post_layernorm(features.vision)
     tokenizer = matcher.processor.tokenizer
     for row, text in enumerate(found):
@@ -40,7 +40,7 @@ def test_the_likeliest_words(matcher, images):
 
 
 def test_drawn_words_come_from_the_seed_of_each_image(matcher, images):
-    writer = Stage1Writer(matcher)
+    writer = Stage1Captioner(matcher)
     features = matcher.encode(images)
     together = writer.write(features, seeds=[1, 2, 3])
     assert writer.write(features[1], seeds=[2]) == [together[1]]
@@ -49,9 +49,9 @@ def test_drawn_words_come_from_the_seed_of_each_image(matcher, images):
 
 def test_what_has_no_writing_head_is_refused(tiny_matcher, tmp_path):
     with pytest.raises(ModelError, match="not a local folder"):
-        Stage1Writer(tiny_matcher)
+        Stage1Captioner(tiny_matcher)
     model, processor = tiny.retrieval()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=r"no stage1\.safetensors"):
-        Stage1Writer(load_matcher(str(tmp_path), device="cpu", dtype="float32"))
+        Stage1Captioner(load_matcher(str(tmp_path), device="cpu", dtype="float32"))

@@ -1,4 +1,4 @@
-"""The two kinds of model that `finetune` trains on, behind one face."""
+"""The models that `finetune` trains: a generator or a matcher, behind one interface."""
 
 import copy
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from blip2core.training.data import Order, stage1_batch
 from blip2core.training.images import Data
 from blip2core.training.objective import Stage1Objective
 from blip2core.training.passages import PassageTokenizer, Stage2Batches
-from blip2core.training.stage1 import evaluate, negatives_of, to_device
+from blip2core.training.stage1 import negatives_of, to_device, validate
 from blip2core.training.stage2 import Stage2Model, validation_loss
 
-LONGEST = 96
-"""Tokens of a passage where the settings name no number."""
+_DEFAULT_MAX_TEXT = 96
+"""Most tokens of a passage where the settings give none."""
 Losses = dict[str, Tensor]
 """Scalars by name; `loss` is what is minimised."""
 
 
-class Learner(Protocol):
+class FinetuneModel(Protocol):
     """A loaded model whose trainable weights are in `module`; its image encoder is frozen."""
 
     module: Any
@@ -35,32 +35,34 @@ class Learner(Protocol):
     processor: Any
 
     def batches(self, data: Data, order: Order) -> Callable[[int], Any]:
-        """Step -> its batch, on the CPU."""
+        """Return a function from a step to its batch, on the CPU."""
 
     def losses(self, module: Any, batch: Any, step: int, device: torch.device) -> Losses:
-        """The losses of a batch; `module` is `self.module`, wrapped for several processes."""
+        """Return the losses of a batch; `module` is `self.module`,
+        wrapped for several processes.
+        """
 
     def validate(self, held: Data) -> dict[str, float]:
-        """Figures of held-out pairs, by name; `module` is in evaluation mode."""
+        """Return figures of the held-out pairs by name; `module` is in evaluation mode."""
 
     def save(self, folder: Path) -> None:
         """Write all of the model, as transformers reads it."""
 
 
-def open_learner(config: FinetuneConfig, device: torch.device) -> Learner:
-    """The model that `config` names, in training shape on `device`.
+def load_finetune_model(config: FinetuneConfig, device: torch.device) -> FinetuneModel:
+    """Load the model that `config` names on `device`, ready to train.
 
     Raises ModelError where it is no BLIP-2, and what loading a model raises.
     """
     spec = find_spec(config.model)
     if spec.family != "blip2":
         raise ModelError(f"{spec.name} is of the family {spec.family}: only BLIP-2 is fine-tuned.")
-    kind = Writer if spec.kind == "generator" else Scorer
+    kind = FinetuneGenerator if spec.kind == "generator" else FinetuneMatcher
     return kind(config, device)
 
 
-class Writer:
-    """Stage 2 goes on: Q-Former and projection learn, through the frozen language model."""
+class FinetuneGenerator:
+    """Fine-tunes a generator as in stage 2, with the language model frozen."""
 
     def __init__(self, config: FinetuneConfig, device: torch.device) -> None:
         loaded = load_generator(config.model, device=device, dtype="float32")
@@ -76,7 +78,7 @@ class Writer:
         self._texts = PassageTokenizer(
             copy.deepcopy(self.processor.tokenizer),
             encoder_decoder=self._blip2.language_model.config.is_encoder_decoder,
-            max_text=config.max_text or LONGEST,
+            max_text=config.max_text or _DEFAULT_MAX_TEXT,
             whole_caption_share=config.whole_caption_share,
         )
 
@@ -87,7 +89,7 @@ class Writer:
         return {"loss": module(batch.to(device))}
 
     def validate(self, held: Data) -> dict[str, float]:
-        """`loss`: negative log-likelihood of a token of the captions, in nats."""
+        """Return `loss`, the negative log-likelihood of a token of the captions, in nats."""
         return {"loss": validation_loss(self.module, held, self._texts, batch=self._config.batch)}
 
     def save(self, folder: Path) -> None:
@@ -95,8 +97,8 @@ class Writer:
         self.processor.save_pretrained(folder)
 
 
-class Scorer:
-    """Stage 1 goes on: contrast and matching, and writing where the checkpoint has a head for it.
+class FinetuneMatcher:
+    """Fine-tunes a matcher as in stage 1: ITC and ITM, and ITG where the checkpoint has its head.
 
     A checkpoint has that head beside its weights where this project trained it; transformers'
     class has no place for it.
@@ -144,11 +146,11 @@ class Scorer:
         return {"loss": total, "itc": found.itc, "itm": found.itm, "itg": found.itg}
 
     def validate(self, held: Data) -> dict[str, float]:
-        """Losses, and Recall@1 among all held-out images."""
+        """Return the losses, and Recall@1 among all held-out images."""
         everything = Order(seed=0, length=len(held.source), batch=len(held.source))
         device = self.module.qformer.query_tokens.device
         pool = to_device(self.batches(held, everything)(0), device)
-        figures = evaluate(self.module, pool, batch=self._config.batch)
+        figures = validate(self.module, pool, batch=self._config.batch)
         if not self._writes:
             figures["loss"] = figures["itc"] + figures["itm"]
             del figures["itg"]

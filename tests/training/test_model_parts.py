@@ -9,8 +9,8 @@ from transformers import GPT2Config, PreTrainedTokenizerFast
 
 from blip2core.config import QFormerSize, Stage2Config
 from blip2core.errors import ModelError, ModelUnavailableError
-from blip2core.training.components import build_blip2, load_qformer, load_vision, open_source
 from blip2core.training.data import FilePairs
+from blip2core.training.model_parts import build_blip2, load_qformer, load_vision, open_pair_source
 from blip2core.training.sticker_pairs import StickerPairs
 from tests import tiny
 
@@ -106,8 +106,8 @@ def test_a_tokenizer_with_an_image_token_of_its_own_is_refused(start: Any, tmp_p
 
 
 def test_sources_by_name(tmp_path: Path) -> None:
-    assert isinstance(open_source("stickers", scenes=3), StickerPairs)
+    assert isinstance(open_pair_source("stickers", scenes=3), StickerPairs)
     (tmp_path / "a.png").touch()
     file = tmp_path / "a.csv"
     file.write_text("image,text\na.png,a\n")
-    assert isinstance(open_source(str(file), scenes=3), FilePairs)
+    assert isinstance(open_pair_source(str(file), scenes=3), FilePairs)
