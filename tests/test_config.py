@@ -9,6 +9,7 @@ from blip2core.config import (
     GREEDY,
     CaptionConfig,
     DecodeConfig,
+    ExportConfig,
     FilterConfig,
     check_number,
 )
@@ -42,6 +43,13 @@ def test_ranges(name, good, bad):
     for value in bad:
         with pytest.raises(ConfigError, match=name):
             replace(GREEDY, **{name: value})
+
+
+@pytest.mark.parametrize("instruction", ["", "  ", "Look at <image>."])
+def test_an_instruction_has_words_and_no_mark(instruction):
+    assert ExportConfig(instruction="What is there?").instruction == "What is there?"
+    with pytest.raises(ConfigError, match="instruction"):
+        ExportConfig(instruction=instruction)
 
 
 def test_how_many_texts_a_mode_can_give():

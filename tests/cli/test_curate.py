@@ -21,6 +21,7 @@ def test_items_come_with_their_texts(shell: Shell, filled: list[dict[str, Any]])
     web = [text for item in filled for text in item["texts"] if text["source"] == "web"]
     assert {text["text"] for text in web} == {"a cat", "=cmd() <script>[31m"}
     assert all(text["itm"] is not None and text["verdicts"] == {} for text in web)
+    assert [text["truncated"] for text in web] == [False, False]
     found = shell.rows("curate", "list", "--dataset", "web", "--search", "a cat")
     assert [item["names"] for item in found] == [["0.png"]]
     assert len(shell.rows("curate", "list", "--dataset", "web", "--limit", "1")) == 1

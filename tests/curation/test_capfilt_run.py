@@ -142,7 +142,8 @@ def test_a_lost_image_is_a_problem_and_not_tried_again(database, models):
     assert [step.problem is None for step in steps] == [True, False, True]
     with database.read() as session:
         (problem,) = list_problems(session, run_id=run_id)
-    assert problem.item_id == steps[1].item_id and run_of(database, run_id).failed == 1
+    run = run_of(database, run_id)
+    assert problem.item_id == steps[1].item_id and (run.done, run.failed) == (2, 1)
     assert list(work(database, run_id, models)) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, Limits, NamedFile, read
+from blip2core.intake import Columns, Limits, NamedFile, parquet_table, read
 from blip2core.intake.columns import find_columns
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
@@ -165,6 +165,20 @@ def test_parquet_of_paths(tmp_path: Path) -> None:
         parquet_bytes({"file_name": ["a.png"], "captions": [["one", "two"]]})
     )
     assert [one.texts for one in images(read(tmp_path / "t.parquet"))] == [("one", "two")]
+
+
+def test_a_row_group_that_is_too_large_is_refused_only_where_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parquet_table, "MAX_GROUP", 50_000)
+    small = {"path": ["a.png", "b.png", "c.png"], "text": ["one", "two", "three"]}
+    idle = [f"{number:050}" for number in range(3_000)]
+    paths = [f"{number}.png" for number in range(3_000)]
+    (big,) = entries("t.parquet", parquet_bytes({"path": paths, "text": idle}))
+    assert isinstance(big, Problem) and "write smaller ones" in big.reason
+    assert len(entries("t.parquet", parquet_bytes(small))) == 3
+    unread = {"path": paths, "text": ["one"] * 3_000, "remark": idle}
+    assert len(entries("t.parquet", parquet_bytes(unread))) == 3_000
 
 
 def test_damaged_parquet() -> None:

@@ -41,10 +41,11 @@ OPERATORS = (
 
 LAYOUT = re.compile(
     r"^@dataclass\(|\b(min_width|scale|height|width|lines|max_lines|gap|side)=\d"
-    r"|st\.columns\(|^model_config\b"
+    r"|st\.columns\(|^model_config\b|^if TYPE_CHECKING:|^if __name__ =="
 )
-"""Lines that are left out: how wide something is drawn, which eyes judge and not tests; and the
-options of dataclasses, most of which no behaviour depends on."""
+"""Lines that are left out: how wide something is drawn, which eyes judge and not tests; options of
+dataclasses, most of which no behaviour depends on; what only a type checker reads; and what only
+runs in a process of its own, where no coverage is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

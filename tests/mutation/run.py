@@ -156,14 +156,16 @@ def noticing_tests(
     """Return those of the `tests` that can notice a change of a line; `lines` are of its file.
 
     What runs when a module is imported, as a constant or a decorator, runs in no test: any test
-    of the module may notice it, and where the whole module runs then, any of its own tests. A line
-    that is not there at all is run by nothing.
+    that runs a line of the module may notice it, and any in the file of its name; where there are
+    none, any of its folder. A line that is not there at all is run by nothing.
     """
     known = set(tests)
     found = set(lines.get(line, ()))
     if line in lines and not found:
         found = {test for tests in lines.values() for test in tests}
         own = own_tests(mutant.module)
+        file = f"{own}test_{Path(mutant.module).stem}.py::"
+        found |= {test for test in known if test.startswith(file)}
         found = found or {test for test in known if test.startswith(own)}
     return sorted(found & known)
 

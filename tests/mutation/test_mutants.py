@@ -84,6 +84,8 @@ def test_a_line_that_runs_on_import_is_watched_by_all_tests_of_its_module(
     lines = {1: [], 4: known[:1], 5: [known[1], known[0], "tests/a.py::gone"]}
     assert noticing_tests(mutant, 4, lines, known) == known[:1]
     assert noticing_tests(mutant, 1, lines, known) == sorted(known[:2])
+    beside = "tests/app/chat/test_a.py::f"
+    assert noticing_tests(mutant, 1, lines, [*known, beside]) == sorted([*known[:2], beside])
     assert noticing_tests(mutant, 9, lines, known) == []
     assert noticing_tests(mutant, 1, {1: [], 2: []}, known) == [known[0], known[2]]
 

@@ -16,6 +16,7 @@ from blip2core.stickers.questions import (
     normal_answer,
 )
 from blip2core.stickers.scene import Box, Group, Scene
+from blip2core.stickers.words import COLOURS
 from tests.stickers.independent import answer, gap
 
 ROW = Scene(
@@ -79,6 +80,14 @@ def test_absent_colour_and_count_are_asked_for(scenes: list[Scene]) -> None:
             colour = bool(here) and here[0].colour is not None and here[0].colour not in nouns
             reasons.add("noun" if not here else "colour" if colour else "count")
     assert reasons == {"noun", "colour", "count"}
+
+
+def test_some_questions_name_the_colour_and_some_a_single_one(scenes: list[Scene]) -> None:
+    texts = [question.text for _, question in asked(scenes, "is there")]
+    coloured = [text for text in texts if any(f" {colour} " in text for colour in COLOURS)]
+    assert 0.15 < len(coloured) / len(texts) < 0.75
+    single = [text for text in texts if re.search(r"\b(a|an|one)\b", text)]
+    assert 0.2 < len(single) / len(texts) < 0.95
 
 
 def test_none_is_an_answer_to_how_many(scenes: list[Scene]) -> None:

@@ -1,4 +1,5 @@
 import random
+from collections import Counter
 
 import pytest
 
@@ -30,6 +31,22 @@ def test_captions_true_and_false_come_wrapped_in_junk_too() -> None:
     false = [pairs.hard_text(index, random.Random(index)) or "" for index in range(300)]
     assert any("free shipping" in text for text in false)
     assert any(not parse(text).claims for text in false)  # words of the web alone
+
+
+def test_captions_are_drawn_in_the_shares_of_their_kinds() -> None:
+    pairs = StickerPairs(2000)
+    drawn = Counter[str]()
+    for index in range(len(pairs)):
+        said = pairs.text(index, random.Random(index)).meaning
+        if not isinstance(said, SceneCaption):
+            drawn["reading"] += 1
+        elif said.place is not None and len(said.claims) == len(pairs.scene(index).groups):
+            drawn["full"] += 1
+        else:
+            drawn["less"] += 1
+    shares = {kind: count / len(pairs) for kind, count in drawn.items()}
+    assert shares["reading"] == pytest.approx(0.3, abs=0.04)
+    assert 0.38 < shares["full"] < 0.55
 
 
 def test_truth_goes_beyond_equal_texts() -> None:

@@ -50,6 +50,31 @@ def test_numbers_of_words_are_whole_and_the_others_are_not() -> None:
     assert decode.seed is None
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "least", "most", "step"),
+    [
+        (1, "max_new_tokens", 1, 256, 1),
+        (2, "min_new_tokens", 0, 11, 1),
+        (3, "repetition_penalty", 1.0, 3.0, 0.1),
+        (4, "temperature", 0.1, 1.5, 0.1),
+        (5, "top_p", 0.1, 1.0, 0.1),
+        (6, "beams", 2, 10, 1),
+        (7, "length_penalty", -1.0, 2.0, 0.1),
+    ],
+)
+def test_each_setting_has_its_limits(
+    place: int, name: str, least: float, most: float, step: float
+) -> None:
+    given = ["sample", 11, 0, 1.5, 0.7, 0.8, 4, -0.5, "9"]
+    for value in (least, most):
+        given[place] = value
+        assert getattr(decode_from(*given), name) == value
+    for value in (least - step, most + step):
+        given[place] = value
+        with pytest.raises(ConfigError, match=name):
+            decode_from(*given)
+
+
 @pytest.mark.parametrize("seed", ["-1", "1.5", "x", "²"])
 def test_a_seed_is_a_whole_number(seed: str) -> None:
     with pytest.raises(ConfigError, match="seed"):

@@ -43,6 +43,8 @@ def test_websocket(client: TestClient) -> None:
         assert talk.receive_text() == "hello"
 
 
-@pytest.mark.parametrize("value", [b"Basic ???", b"Bearer abc", b"Basic", b"Basic /w=="])
+@pytest.mark.parametrize(
+    "value", [b"Basic ???", b"Bearer abc", b"Basic", b"Basic /w==", b"Basic YW!RhOnB3"]
+)
 def test_nonsense_is_nobody(value: bytes) -> None:
     assert credentials([(b"authorization", value)])[0] == ""

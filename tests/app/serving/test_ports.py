@@ -5,9 +5,11 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 
 from app.serving import ports
 from app.serving.ports import PortTakenError, listen
+from app.serving.server import start_server
 
 HOST = "127.0.0.1"
 
@@ -44,3 +46,17 @@ def test_other_trouble_is_not_called_a_taken_port() -> None:
         listen("192.0.2.1", None)  # an address for documentation, which no machine has
     assert caught.value.errno == errno.EADDRNOTAVAIL
     assert "192.0.2.1" in str(caught.value.filename)
+
+
+@pytest.mark.parametrize("chosen", ["setting", "environment"])
+def test_the_server_listens_on_the_port_that_was_chosen(
+    chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listen(HOST, None) as found:
+        port = found.getsockname()[1]
+    monkeypatch.setenv("GRADIO_SERVER_PORT", str(port) if chosen == "environment" else "1")
+    served = start_server(FastAPI(), HOST, port if chosen == "setting" else None)
+    try:
+        assert served.address == f"http://{HOST}:{port}/"
+    finally:
+        served.close()
