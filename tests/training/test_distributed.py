@@ -20,21 +20,23 @@ ROOT = Path(__file__).parents[2]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `two_processes.py` wrote, with one process here and with two of their own."""
     out, world = tmp_path_factory.mktemp("results"), make_world(tmp_path_factory.mktemp("world"))
-    two_processes.main(world, out)
     # --multi_gpu is accelerate's way to start several processes; these ask for the CPU themselves
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
-    command += ["--num_machines=1", "--num_processes=2", "--num_cpu_threads_per_process=1"]
-    command += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
-    done = subprocess.run(
-        [*command, str(Path(two_processes.__file__)), str(world), str(out)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines=1"]
+    launch += ["--num_processes=2", "--num_cpu_threads_per_process=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+    # Accelerate keeps settings of an earlier test in its state and in the environment.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ACCELERATE_")}
+    for start in ([], launch):
+        done = subprocess.run(
+            [sys.executable, *start, two_processes.__file__, str(world), str(out)],
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
     return out
 
 
