@@ -74,6 +74,9 @@ def test_answer_longer_than_the_context_is_explained() -> None:
     generator = FakeGenerator(context_limit=30)
     with pytest.raises(TextError, match="up to 30 new tokens leaves the model no room"):
         prompt_for(generator, TALK, "Where is it?", DecodeConfig(max_new_tokens=30))
+    one = FakeGenerator(context_limit=31)  # room for one token of a prompt, which has more
+    with pytest.raises(TextError, match="has room for 1"):
+        prompt_for(one, TALK, "Where is it?", DecodeConfig(max_new_tokens=30))
 
 
 def test_template_of_a_visitor_takes_the_place_of_the_models_own() -> None:

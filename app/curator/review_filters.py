@@ -49,7 +49,7 @@ def draw_filters(context: DatasetContext) -> tuple[ReviewRules, bool]:
             "Second review, blind",
             key="second",
             bind="query-params",
-            help="Items that others have judged and you have not; what they said is hidden.",
+            help="Items that others have reviewed and you have not; what they said is hidden.",
         )
     whole = (low, high) == (0.0, 1.0)
     where = QueueFilter(

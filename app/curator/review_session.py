@@ -57,7 +57,7 @@ class ReviewRules:
     order: ReviewOrder = "nearest"
     where: QueueFilter = QueueFilter()
     second: bool = False
-    """The blind second review of items that others have judged."""
+    """The blind second review of items that others have reviewed."""
 
 
 def why_empty(where: QueueFilter) -> str:
@@ -239,7 +239,7 @@ def rules_as_json(rules: ReviewRules) -> dict[str, Any]:
 
 
 def undecided_texts(shown: Card, handle: str, *, but: int | None = None) -> list[int]:
-    """Return the captions that this person has not judged, highest ITM score first.
+    """Return the captions that this person has not decided about, highest ITM score first.
 
     `but` is left out.
     """

@@ -22,8 +22,8 @@ def draw_quality(scores: list[float], verdicts: list[ScoredVerdict], threshold: 
     """Draw precision and recall, estimated from the verdicts so far."""
     if not verdicts:
         st.info(
-            "How right a threshold is can be estimated once some texts have been judged: review "
-            "a few, the nearest and some at random."
+            "How right a threshold is can be estimated once people have decided about some texts: "
+            "the nearest to it, and some at random."
         )
         return
     points = estimate_thresholds(scores, verdicts, [*_CURVE_THRESHOLDS, threshold])
@@ -48,7 +48,7 @@ def draw_quality(scores: list[float], verdicts: list[ScoredVerdict], threshold: 
         "not only from the doubtful middle, make them narrower."
     )
     if here.verdicts == len(verdicts):
-        st.caption("Nobody has judged a text below the threshold yet: the recall is a guess.")
+        st.caption("Nobody has reviewed a text below the threshold yet: the recall is a guess.")
     st.altair_chart(precision_and_recall(curve, threshold=threshold))
     wanted = st.number_input("Wanted precision", 0.5, 0.999, 0.9, 0.01)
     st.write(advice(threshold_for(curve, wanted), wanted))
@@ -57,7 +57,7 @@ def draw_quality(scores: list[float], verdicts: list[ScoredVerdict], threshold: 
 def advice(point: ThresholdEstimate | None, wanted: float) -> str:
     """Return in words the lowest threshold whose precision is at least `wanted` with certainty."""
     if point is None:
-        return f"No threshold surely gives a precision of {wanted:.0%} yet: judge more texts."
+        return f"No threshold surely gives a precision of {wanted:.0%} yet: review more texts."
     return (
         f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps {point.kept:,} "
         f"texts, and finds {share_in_words(point.recall)} of the right ones."

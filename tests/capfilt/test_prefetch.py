@@ -1,8 +1,25 @@
 """Threads work in order, and no further ahead than they may."""
 
+from threading import Event, Timer
 from typing import Any
 
 from blip2core.capfilt.prefetch import ahead
+
+
+def test_who_stops_early_waits_for_nothing_that_has_not_begun():
+    made: list[int] = []
+    go_on = Event()
+
+    def make(number: int) -> None:
+        if number:  # the first comes at once, the second is under way until all is called off
+            go_on.wait(60)
+        made.append(number)
+
+    work = ahead(iter(range(50)), make, 1, 40)
+    next(work)
+    Timer(1, go_on.set).start()
+    work.close()
+    assert made == [0, 1]
 
 
 def test_work_ahead_is_in_order_and_bounded():

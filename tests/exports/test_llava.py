@@ -21,6 +21,14 @@ def test_it_is_a_list_of_conversations(written: Callable[..., Any]) -> None:
         assert (out / entry["image"]).is_file()
 
 
+def test_letters_of_all_languages_are_written_as_they_are(
+    written: Callable[..., Any], make_pairs: Any
+) -> None:
+    out, _, _ = written("llava", make_pairs(2, texts=("ein Bär am Straßenrand", "一只猫")))
+    said = "".join(file.read_text("utf-8") for file in out.glob("*.json"))
+    assert "ein Bär am Straßenrand" in said and "一只猫" in said
+
+
 @pytest.mark.parametrize("word", CONTROL_WORDS)
 def test_a_text_with_a_control_word_is_left_out_and_said(
     written: Callable[..., Any], make_pairs: Any, word: str

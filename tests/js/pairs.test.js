@@ -5,8 +5,8 @@ import { openPage } from "./fake_page.js";
 
 const text = (number, words) =>
   `<li data-text="${number}"><p class="words"><span>${words}</span></p><p class="actions">` +
-  '<button data-act="judge" data-verdict="accepted">Accept</button>' +
-  '<button data-act="judge" data-verdict="rejected">Reject</button>' +
+  '<button data-act="decide" data-verdict="accepted">Accept</button>' +
+  '<button data-act="decide" data-verdict="rejected">Reject</button>' +
   '<button data-act="edit">Edit</button><button data-act="why">Why?</button></p></li>';
 const PAIRS =
   `<article data-card="3">${text(0, "a dog")}${text(1, "a cat")}</article>` +
@@ -45,8 +45,8 @@ test("a verdict is sent with its image and text", async () => {
   await press(5, 0, '[data-verdict="accepted"]');
   await press(3, 0, "[data-act=why]");
   assert.deepEqual(events, [
-    ["judge", { card: 3, text: 1, verdict: "rejected" }],
-    ["judge", { card: 5, text: 0, verdict: "accepted" }],
+    ["decide", { card: 3, text: 1, verdict: "rejected" }],
+    ["decide", { card: 5, text: 0, verdict: "accepted" }],
     ["why", { card: 3, text: 0 }],
   ]);
 });

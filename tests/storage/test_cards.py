@@ -67,6 +67,8 @@ def test_a_card_has_everything(database: Database, world: World) -> None:
         ("ann", "accept", False),
     ]
     assert seen.history[3].reason == "no bird"
+    about = [act.caption_id for act in seen.history]
+    assert about[2:] == [edited.caption_id, web.caption_id, web.caption_id]
     assert all(act.when.tzinfo is not None for act in seen.history)
 
 

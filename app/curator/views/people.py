@@ -15,7 +15,7 @@ from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs
 
 _LARGEST_OVERLAP = 3
-"""Most people who may be asked to judge the same image."""
+"""Most people who may be asked to review the same image."""
 
 
 def render(context: DatasetContext) -> None:
@@ -51,7 +51,7 @@ def render(context: DatasetContext) -> None:
     compared = {who: found for who, both in pairs.items() if (found := agreement(both))}
     if not compared:
         st.info(
-            "No two people have judged the same texts yet. Ask for a second review below, then "
+            "No two people have reviewed the same texts yet. Ask for a second review below, then "
             "turn on «Second review, blind» in Review."
         )
     for (first, second), found in compared.items():
@@ -59,7 +59,7 @@ def render(context: DatasetContext) -> None:
         st.metric(who, agreement_in_words(found), border=True)
     st.subheader("Rules")
     overlap = st.number_input(
-        "People who must judge an image before it is decided", 1, _LARGEST_OVERLAP, dataset.overlap
+        "People who must review an image before it is decided", 1, _LARGEST_OVERLAP, dataset.overlap
     )
     guidelines = st.text_area("Guidelines for curators", dataset.guidelines, max_chars=5_000)
     st.button(

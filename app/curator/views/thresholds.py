@@ -62,7 +62,7 @@ def render(context: DatasetContext) -> None:
     )
     cosines = counted(context.database, str(context.database.url), context.dataset_id, "itc", BINS)
     with context.database.read() as session:
-        judged = stored.verdict_scores(session, dataset_id=context.dataset_id, head="itm")
+        decided = stored.verdict_scores(session, dataset_id=context.dataset_id, head="itm")
         effect = count_threshold(session, dataset_id=context.dataset_id, threshold=threshold)
     if not found.counts:
         st.info("No text of this dataset has a score yet. Run CapFilt in the inbox.")
@@ -82,7 +82,7 @@ def render(context: DatasetContext) -> None:
         scores = scores_of(found.counts, source)
         verdicts = [
             ScoredVerdict(score=one.value, right=one.accepted)
-            for one in judged
+            for one in decided
             if source in ("all", one.source)
         ]
         draw_quality(scores, verdicts, threshold)

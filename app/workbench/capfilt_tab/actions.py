@@ -77,7 +77,7 @@ class PairActions:
     accept_kept: gr.Button
     """Accepts what the filter keeps."""
     save: gr.Button | None
-    """Saves the judged pairs; None where there is no database."""
+    """Saves the pairs; None where there is no database."""
     dataset: gr.Textbox | None
     """Name of the dataset for the saved pairs; None where there is no database."""
     save_message: gr.HTML
@@ -116,7 +116,7 @@ def wire_actions(
     """Wire the threshold, the components for all pairs, and the buttons on the cards."""
     shown = [pairs, message, cards]
     threshold.input(on_threshold, [pairs, threshold], shown, trigger_mode="always_last", **AT_ONCE)
-    cards.judge(on_judge, pairs, shown, **AT_ONCE)
+    cards.decide(on_decide, pairs, shown, **AT_ONCE)
     actions.accept_kept.click(on_accept_kept, pairs, shown, **AT_ONCE)
     cards.edit(edit_of(services), pairs, shown, **MODEL_EVENT)
     inside = components_named(WhyUpdate._fields, shared.panel, shared)
@@ -139,7 +139,7 @@ def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
     return _show(pairs)
 
 
-def on_judge(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
+def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
     """Accept or reject a text; the same verdict again takes it back."""
     sent = event_values(event)
     verdict = sent.get("verdict")
@@ -217,7 +217,7 @@ def save_of(services: Services) -> Any:
 
 
 def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
-    """Save the judged images to the curator's database; return HTML of what was saved."""
+    """Save the images with decisions to the curator's database; return HTML of what was saved."""
     try:
         saved = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
     except Exception as error:
@@ -232,9 +232,9 @@ def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handl
 def save_pairs(
     services: Services, pairs: CapFiltSession, *, dataset: str, annotator: str
 ) -> StoredPairs:
-    """Store the images of which a text was judged; once, however often it is called.
+    """Store the images of which a text was decided about; once, however often it is called.
 
-    Raises StorageError where there is no database, nothing was judged or the dataset has no name.
+    Raises StorageError where there is no database, nothing was decided or the dataset has no name.
     """
     # The workbench alone needs no database; torch is there, as the models are.
     from blip2core.capfilt import scorer_identity
@@ -243,11 +243,11 @@ def save_pairs(
 
     if services.database is None:
         raise StorageError("There is no database to save to.")
-    judged = [
+    images = [
         ReviewedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
         for card in pairs.cards
     ]
-    if not judged:
+    if not images:
         raise StorageError("Accept or reject a text first.")
     pair = services.engine.pair(pairs.batch.request.model)
     origin = PairOrigin(
@@ -259,7 +259,7 @@ def save_pairs(
     )
     stored = store_pairs(
         services.database,
-        judged,
+        images,
         origin,
         dataset=dataset,
         annotator=annotator,

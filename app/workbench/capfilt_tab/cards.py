@@ -27,7 +27,7 @@ PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reaso
 def build_cards() -> gr.HTML:
     """Draw the component that shows the cards.
 
-    Its events: `judge` (card, text, verdict), `edit` (card, text, words) and `why` (card, text).
+    Its events: `decide` (card, text, verdict), `edit` (card, text, words) and `why` (card, text).
     """
     return gr.HTML(
         css_template=(_HERE / "pairs.css").read_text("utf-8"),
@@ -108,8 +108,8 @@ def _row(text: ReviewedText, decision: Decision, rules: FilterConfig) -> str:
         f'<li class="{state} {text.verdict}" data-text="{text.number}">'
         f'<p class="words"><span>{words}</span>{said}</p>{_bar(scored, rules.threshold)}'
         f'<p class="reason"><b>{state}</b>: {escape(decision.reason)}</p>'
-        f'<p class="actions">{_button("judge", "accepted", "Accept", text)}'
-        f"{_button('judge', 'rejected', 'Reject', text)}"
+        f'<p class="actions">{_button("decide", "accepted", "Accept", text)}'
+        f"{_button('decide', 'rejected', 'Reject', text)}"
         f'<button type="button" data-act="edit" aria-label="Edit: {words}">Edit</button>'
         f'<button type="button" data-act="why" aria-label="Why: {words}">Why?</button></p></li>'
     )

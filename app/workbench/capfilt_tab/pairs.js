@@ -71,7 +71,7 @@ export function listenToPairs(element, trigger, watch) {
     if (act === "save") return save();
     if (act === "cancel") return closeEditor()?.querySelector("[data-act=edit]").focus();
     const [card, text] = [numberOf(button, "card"), numberOf(button, "text")];
-    if (act === "judge") trigger("judge", { card, text, verdict });
+    if (act === "decide") trigger("decide", { card, text, verdict });
     else if (act === "why") trigger("why", { card, text });
     else {
       closeEditor();

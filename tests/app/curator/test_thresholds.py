@@ -26,7 +26,7 @@ def test_advice_names_threshold_texts_and_recall() -> None:
         "80% (71% to 86%) of the right ones."
     )
     assert advice(None, 0.9) == (
-        "No threshold surely gives a precision of 90% yet: judge more texts."
+        "No threshold surely gives a precision of 90% yet: review more texts."
     )
 
 
@@ -69,7 +69,7 @@ def advice_on(page: AppTest) -> str:
 
 @pytest.mark.usefixtures("judged")
 def test_verdicts_of_one_side_make_the_recall_a_guess(open_page: Open) -> None:
-    guess = "Nobody has judged a text below the threshold yet: the recall is a guess."
+    guess = "Nobody has reviewed a text below the threshold yet: the recall is a guess."
     page = open_page("thresholds")
     page.slider[0].set_value(0.2).run()
     assert guess in [told.value for told in page.caption]

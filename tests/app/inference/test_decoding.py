@@ -23,6 +23,12 @@ def test_each_value_goes_to_its_setting() -> None:
     )
 
 
+def test_no_value_more_and_none_less_is_taken() -> None:
+    for values in (["greedy", 11], ["greedy", 11, 3, 1, 1, 1, 4, 1, None, "more"]):
+        with pytest.raises(ValueError, match="zip"):
+            decode_from(*values)
+
+
 def test_the_controls_stand_in_that_order() -> None:
     with gr.Blocks():
         controls = build_decoding(40)

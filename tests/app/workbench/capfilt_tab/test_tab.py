@@ -19,8 +19,8 @@ from app.services import Services
 from app.settings import AppSettings
 from app.workbench.capfilt_tab.actions import (
     on_accept_kept,
+    on_decide,
     on_edit_text,
-    on_judge,
     on_save_pairs,
     on_threshold,
     on_why,
@@ -168,12 +168,12 @@ def test_verdicts_are_given_taken_back_and_given_to_all_kept(pairs: CapFiltSessi
     def verdicts() -> list[str]:
         return [text.verdict for card in pairs.cards for text in card.texts]
 
-    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
+    on_decide(pairs, event(card=0, text=0, verdict="rejected"))
     assert verdicts()[0] == "rejected"
     on_threshold(pairs, 0)
     on_accept_kept(pairs)
     assert set(verdicts()[1:]) == {"accepted"} and verdicts()[0] == "rejected"
-    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
+    on_decide(pairs, event(card=0, text=0, verdict="rejected"))
     assert verdicts()[0] == ""
 
 
@@ -182,9 +182,9 @@ def test_what_a_browser_makes_up_changes_nothing(
     services: Services, pairs: CapFiltSession, sent: dict[str, Any]
 ) -> None:
     before = pairs.cards
-    assert "not here any more" in on_judge(pairs, event(verdict="accepted", **sent)).message
+    assert "not here any more" in on_decide(pairs, event(verdict="accepted", **sent)).message
     assert "not here any more" in on_edit_text(services, pairs, sent | {"words": "a"}).message
-    on_judge(pairs, event(card=0, text=0, verdict="stolen"))
+    on_decide(pairs, event(card=0, text=0, verdict="stolen"))
     assert pairs.cards == before
 
 
@@ -275,11 +275,11 @@ def test_judged_pairs_are_kept_once_however_often(
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
     assert "Accept or reject" in on_save_pairs(kept, pairs, "mine", "ada")
-    on_judge(pairs, event(card=0, text=0, verdict="rejected"))
-    on_judge(pairs, event(card=0, text=1, verdict="accepted"))
+    on_decide(pairs, event(card=0, text=0, verdict="rejected"))
+    on_decide(pairs, event(card=0, text=1, verdict="accepted"))
     on_edit_text(kept, pairs, {"card": 0, "text": 0, "words": "a big dog"})
     number = pairs.cards[0].texts[-1].number
-    on_judge(pairs, event(card=0, text=number, verdict="accepted"))
+    on_decide(pairs, event(card=0, text=number, verdict="accepted"))
     for _ in range(2):
         saved = on_save_pairs(kept, pairs, "mine", "ada")
         assert "2 accepted and 1 rejected texts of 1 image are in" in saved
@@ -300,7 +300,7 @@ def test_where_keeping_fails_no_run_is_left_for_the_worker_to_go_on_with(
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
     for card in pairs.cards:
-        on_judge(pairs, event(card=card.number, text=0, verdict="accepted"))
+        on_decide(pairs, event(card=card.number, text=0, verdict="accepted"))
 
     def breaks(session: Any, **scores: Any) -> None:
         with database.read() as other:  # what the worker would see meanwhile
@@ -327,8 +327,8 @@ def test_an_edited_text_that_was_rejected_is_not_kept(
     kept = Services(settings=services.settings, engine=services.engine, database=database)
     on_edit_text(kept, pairs, {"card": 0, "text": 0, "words": "a big dog"})
     number = pairs.cards[0].texts[-1].number
-    on_judge(pairs, event(card=0, text=number, verdict="rejected"))
-    on_judge(pairs, event(card=0, text=1, verdict="accepted"))
+    on_decide(pairs, event(card=0, text=number, verdict="rejected"))
+    on_decide(pairs, event(card=0, text=1, verdict="accepted"))
     assert "1 accepted and 0 rejected" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.read() as session:
         assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
@@ -338,7 +338,7 @@ def test_an_edited_text_that_was_rejected_is_not_kept(
 def test_dataset_needs_a_name(services: Services, pairs: CapFiltSession, tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'studio.db'}")
     kept = Services(settings=services.settings, engine=services.engine, database=database)
-    on_judge(pairs, event(card=0, text=0, verdict="accepted"))
+    on_decide(pairs, event(card=0, text=0, verdict="accepted"))
     assert "Name the dataset" in on_save_pairs(kept, pairs, "  ", "ada")
 
 
