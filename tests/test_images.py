@@ -83,6 +83,12 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
     assert [opened.getpixel((x, 0))[0] for x in range(3)] == [0, 100, 255]
 
 
+def test_a_dark_image_of_sixteen_bits_stays_dark():
+    values = numpy.array([[0, 256 * 40]], dtype=numpy.uint16)
+    opened = open_image(saved(Image.fromarray(values), "PNG"))
+    assert [opened.getpixel((x, 0))[0] for x in range(2)] == [0, 40]
+
+
 def test_floating_point_images_use_their_range():
     values = numpy.array([[-1.0, 0.0, 1.0]], dtype=numpy.float32)
     opened = open_image(saved(Image.fromarray(values), "TIFF"))

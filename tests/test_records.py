@@ -1,6 +1,10 @@
 """The values that cross modules."""
 
-from blip2core.records import Conversation, Turn
+from blip2core.records import Conversation, Generated, Turn
+
+
+def test_a_text_was_not_stopped_unless_it_says_so():
+    assert not Generated(text="a dog", tokens=(1, 2), logprobs=(-1.0, -2.0)).stopped
 
 
 def test_a_conversation_grows_without_changing():

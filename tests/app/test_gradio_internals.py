@@ -70,3 +70,5 @@ def test_a_taken_port_is_told_from_other_errors() -> None:
             )
     assert is_port_taken(caught.value), "Gradio says in other words that a port is taken."
     assert not is_port_taken(FileNotFoundError(2, "No such file or directory"))
+    assert not is_port_taken(OSError("Something else"))
+    assert not is_port_taken(OSError(13, "Cannot find empty port"))

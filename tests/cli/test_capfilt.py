@@ -127,7 +127,9 @@ def test_status_tells_of_datasets_and_runs(shell: Shell, folder: Path) -> None:
     dataset, newest, oldest = shell.rows("capfilt", "status")
     assert dataset == {"dataset": "web", "items": 3, "statuses": {"pending": 3}}
     assert (newest["kind"], oldest["kind"], oldest["failed"]) == ("capfilt", "import", 1)
-    assert shell.lines("capfilt", "status")[0] == "web\t3 items\tpending 3"
+    lines = shell.lines("capfilt", "status")
+    assert lines[0] == "web\t3 items\tpending 3"
+    assert "\tdone\t3/3\t" in lines[1] and "\tdone\t3\t1 problem\t" in lines[2]
     assert "There is no dataset other" in shell.error("capfilt", "status", "--dataset", "other")
 
 

@@ -15,6 +15,7 @@ from blip2core.evaluation.pointing_game import (
     measure_pointing,
     named_group,
     patches_inside,
+    play_games,
     wilson,
 )
 from blip2core.explain import METHODS, Focus, Heatmap, Trace
@@ -47,6 +48,12 @@ def truth(inside: bool) -> Callable[[Trace, Focus], Heatmap]:
         return heatmap(values, trace.grid, "known")
 
     return method
+
+
+def test_a_scene_of_one_group_is_no_crowd(tiny_matcher: Matcher, images_of_scenes: Gallery) -> None:
+    games = list(play_games(tiny_matcher, images_of_scenes, {"known": truth(inside=True)}))
+    crowds = [len(scene.groups) > 1 for scene in SCENES]
+    assert [game.among_others for game in games] == crowds and len(set(crowds)) == 2
 
 
 def test_boxes_hold_the_patches_whose_centre_they_cover() -> None:

@@ -167,6 +167,13 @@ def test_parquet_of_paths(tmp_path: Path) -> None:
     assert [one.texts for one in images(read(tmp_path / "t.parquet"))] == [("one", "two")]
 
 
+def test_columns_of_one_name_are_told_apart() -> None:
+    given = Columns(path="path", texts=("text", "text 2", "text 3"))
+    table = b"path,text,text,text\na.png,one,two,three\n"
+    (found,) = table_entries(NamedFile("t.csv", table), given, Limits())
+    assert isinstance(found, Entry) and found.texts == ("one", "two", "three")
+
+
 def test_a_row_group_that_is_too_large_is_refused_only_where_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

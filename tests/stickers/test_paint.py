@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageOps
 
 from blip2core.errors import FontError
 from blip2core.stickers import paint as painter
@@ -51,6 +52,13 @@ def test_places_look_different(place: str) -> None:
     own = np.asarray(paint(Scene(seed=3, place=place, groups=())), float)
     near = [other for other in others if np.abs(other - own).mean() < 12]
     assert len(near) == 1
+
+
+@needs_font
+def test_a_glyph_has_its_size_and_looks_the_way_it_is_told() -> None:
+    glyph, mirrored = (painter._glyph("dog", None, 30, flipped) for flipped in (False, True))
+    assert max(glyph.size) == max(mirrored.size) == 30
+    assert ImageOps.mirror(glyph).tobytes() == mirrored.tobytes() != glyph.tobytes()
 
 
 @needs_font

@@ -43,6 +43,12 @@ def test_all_places_and_numbers_of_groups_occur(manifest: list[dict[str, Any]]) 
     assert {len(row["truth"]["groups"]) for row in manifest} == {1, 2, 3, 4}
 
 
+def test_images_and_questions_are_drawn_as_they_lie_there(manifest: list[dict[str, Any]]) -> None:
+    drawn = [(name, scene.seed, list(talk)) for name, scene, talk in samples._choose()]
+    told = [(row["file"], row["seed"], [tuple(one) for one in row["dialogue"]]) for row in manifest]
+    assert sorted(drawn) == sorted(told)
+
+
 def test_truth_is_the_scene_of_the_seed(manifest: list[dict[str, Any]]) -> None:
     for row in manifest:
         assert row["seed"] in SPLITS["test"]

@@ -124,7 +124,7 @@ _NOTHING = ExportUpdate(None, '<p role="status">There is no conversation to save
 
 def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpdate]:
     """Yield a file for the download button; Gradio has its own copy when this goes on."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(image.name).stem).strip("-")[:40]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(image.name).stem)[:40].strip("-")
     name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name

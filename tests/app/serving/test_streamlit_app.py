@@ -16,6 +16,12 @@ def test_option_is_known(name: str) -> None:
     assert name in config.get_config_options(), f"Streamlit no longer has the option {name}."
 
 
+def test_pages_give_no_details_away_and_link_nowhere() -> None:
+    assert OPTIONS["client.showErrorDetails"] == "none"
+    assert OPTIONS["client.showErrorLinks"] is False  # to search engines, with the error in them
+    assert OPTIONS["browser.gatherUsageStats"] is False
+
+
 def test_app_is_asgi_with_a_lifespan() -> None:
     assert hasattr(streamlit, "App"), "streamlit.App is gone."
     assert "lifespan" in vars(streamlit.App), "streamlit.App has no lifespan() to be mounted with."

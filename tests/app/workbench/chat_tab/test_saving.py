@@ -42,6 +42,17 @@ def test_the_file_is_named_after_the_image(session: ChatSession, export: Export)
         assert path.name.startswith("my-dog-") and b"a dog" in text_of(path)
 
 
+@both
+def test_a_long_name_is_cut(tmp_path: Path, export: Export) -> None:
+    session = ChatSession()
+    name = f"{'long ' * 30}.png"
+    on_upload(session, upload(tmp_path, name, Image.new("RGB", (40, 20), "blue")))
+    ask(session, FakeGenerator(), "Who?")
+    (update,) = export(session)
+    stem = Path(update.download or "").name.partition("-20")[0]
+    assert stem == ("long-" * 30)[:40].strip("-")
+
+
 def text_of(path: Path) -> bytes:
     if path.suffix == ".md":
         return path.read_bytes()
