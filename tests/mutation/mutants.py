@@ -72,7 +72,10 @@ class Mutant:
     def mutated(self, code: str) -> str | None:
         """Return the file's text after the change; None where there is none to make."""
         operator = plugins.get_operator(f"core/{self.operator}")()
-        changed: str | None = mutate_code(code, operator, self.occurrence)
+        try:
+            changed: str | None = mutate_code(code, operator, self.occurrence)
+        except AttributeError:  # Cosmic Ray cannot replace `errors.Error` in a tuple of exceptions
+            return None
         return changed
 
 

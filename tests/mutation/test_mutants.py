@@ -35,6 +35,13 @@ def test_marks_of_a_signature_are_no_products(tmp_path: Path) -> None:
     assert found == [3, 3]
 
 
+def test_what_the_library_cannot_change_is_no_mutant(tmp_path: Path) -> None:
+    code = "import zlib\ntry:\n    pass\nexcept (zlib.error, OSError):\n    pass\n"
+    (tmp_path / "names.py").write_text(code)
+    one = next(m for m in mutants_of(tmp_path, "names.py") if m.operator == "ExceptionReplacer")
+    assert one.mutated(code) is None
+
+
 def test_a_line_belongs_to_the_statement_that_begins_above_it() -> None:
     code = "A = (\n    1,\n)\ndef f(\n    a=2,\n):\n    if (\n        a\n    ):\n        return 3\n"
     assert [first_line(code, line) for line in range(1, 11)] == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
