@@ -206,6 +206,13 @@ def test_retrieve_names_the_best_first(folder: Path, capsys: pytest.CaptureFixtu
     assert (Path(best["image"]).name, best["itm"]) == ("b.png", 0.2)
 
 
+@pytest.mark.parametrize("group", ["convert", "curate", "capfilt", "db", "stickers"])
+def test_a_group_alone_lists_its_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(group)
+    told = capsys.readouterr()
+    assert "Commands" in told.out + told.err and "Missing command" not in told.out + told.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -157,7 +157,7 @@ def finish_takedowns(database: Database) -> int:
 def _named_image(session: Session, name: str) -> Image:
     """Return the image of one name, as `plan_takedown` reads names."""
     name = name.strip()
-    if len(name) < 64 and (number := _ITEM_NUMBER.fullmatch(name)):
+    if number := _ITEM_NUMBER.fullmatch(name):
         return image_of_item(session, item_id=int(number[1]))
     start = name.lower()
     if not _HASH_START.fullmatch(start):

@@ -16,6 +16,10 @@ from tests import tiny
 from tests.capfilt.conftest import CAPTIONS, Seen, image_bytes, task
 
 
+def test_a_task_in_a_log_does_not_show_its_bytes():
+    assert "PNG" not in repr(task(1, "a cat")) and "a cat" in repr(task(1, "a cat"))
+
+
 def test_each_image_is_encoded_once_for_captions_and_scores(models, seen):
     results = list(judge((task(n, "a cat") for n in range(5)), models))
     assert [one.task.key for one in results] == [0, 1, 2, 3, 4]

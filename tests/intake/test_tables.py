@@ -184,6 +184,12 @@ def test_a_row_group_that_is_too_large_is_refused_only_where_it_is_read(
     (big,) = entries("t.parquet", parquet_bytes({"path": paths, "text": idle}))
     assert isinstance(big, Problem) and "write smaller ones" in big.reason
     assert len(entries("t.parquet", parquet_bytes(small))) == 3
+    group = parquet.ParquetFile(io.BytesIO(parquet_bytes(small))).metadata.row_group(0)
+    largest = max(group.column(index).total_uncompressed_size for index in range(2))
+    for limit, number in ((largest, 3), (largest - 1, 1)):
+        monkeypatch.setattr(parquet_table, "MAX_GROUP", limit)
+        assert len(entries("t.parquet", parquet_bytes(small))) == number
+    monkeypatch.setattr(parquet_table, "MAX_GROUP", 50_000)
     unread = {"path": paths, "text": ["one"] * 3_000, "remark": idle}
     assert len(entries("t.parquet", parquet_bytes(unread))) == 3_000
 

@@ -297,6 +297,8 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     assert update.chat["feedback_value"] == ["Dislike", None] and update.reason["visible"]
     assert "wrong" in update.reason["label"]
     assert store_feedback(services, session) == ""
+    on_reason(session, "x" * 2000)
+    assert session.turns[0].rating == AnswerRating(liked=False, reason="x" * 1000)
     on_reason(session, " wrong animal ")
     store_feedback(services, session)
     assert session.turns[0].rating == AnswerRating(liked=False, reason="wrong animal")
