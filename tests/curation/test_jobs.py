@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from blip2core.curation.jobs import code_version, running
+from blip2core.curation.jobs import BEAT_SECONDS, code_version, running
 from blip2core.errors import StorageError
-from blip2core.storage.runs import NewRun, create_run, get_run, request_cancel
+from blip2core.storage.runs import RUN_STALE_SECONDS, NewRun, create_run, get_run, request_cancel
 from blip2core.storage.schema import Run
 
 
@@ -22,6 +22,10 @@ def run_id(database: Any) -> int:
 def run_of(database: Any, run_id: int) -> Run:
     with database.read() as session:
         return get_run(session, run_id=run_id)
+
+
+def test_a_run_that_misses_a_beat_or_two_does_not_count_as_killed() -> None:
+    assert 3 * BEAT_SECONDS < RUN_STALE_SECONDS
 
 
 @pytest.mark.parametrize(

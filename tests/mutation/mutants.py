@@ -40,7 +40,7 @@ OPERATORS = (
 """Of Cosmic Ray's operators those whose mutants are seldom nonsense or the same program."""
 
 LAYOUT = re.compile(
-    r"^@dataclass\(|\b(min_width|scale|height|width|lines|max_lines|gap|side)=\d"
+    r"^@dataclass\(|\bstrokeDash\b|\b(min_width|scale|height|width|lines|max_lines|gap|side)=\d"
     r"|st\.columns\(|^model_config\b|^if TYPE_CHECKING:|^if __name__ =="
 )
 """Lines that are left out: how wide something is drawn, which eyes judge and not tests; options of

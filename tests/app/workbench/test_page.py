@@ -11,6 +11,7 @@ import pytest
 from gradio.blocks import BlockFunction
 
 from app.serving.alone import serve_alone, serve_page
+from app.serving.gradio_options import SESSIONS
 from app.serving.run import run
 from app.space import ROOT
 from app.workbench.events import SKIP
@@ -42,6 +43,7 @@ def test_served_page_is_closed_to_the_outside() -> None:
     assert direct.status_code == 404
     assert monitoring.status_code in (403, 404)
     assert config["title"] == "BLIP-2 Studio"
+    assert page.state_session_capacity == SESSIONS < 10_000  # Gradio's own number of sessions
     assert "<h1>" in str(config["components"])
 
 
