@@ -22,6 +22,7 @@ from blip2core.models.qformer import Stage1QFormer
 from blip2core.models.stage1_files import FILE, read_stage1_state, write_stage1
 from blip2core.records import ExportPair
 from blip2core.training import finetune
+from blip2core.training.finetune_models import FinetuneMatcher
 from tests import tiny
 
 WEB = Path(__file__).parents[2] / "data" / "samples" / "web"
@@ -272,3 +273,14 @@ def place_first(truth: str) -> str:
     place = re.search(r"(on|in) the \w+|at night", truth)[0]
     rest = truth.replace(place, "").strip(" ,")
     return f"{place}: " + re.sub(r"^(a (picture|photo) of|there (is|are)) ", "", rest)
+
+
+def test_a_matcher_without_its_caption_head_begins_texts_with_the_mark_of_its_tokenizer(
+    settings: Callable[..., FinetuneConfig],
+) -> None:
+    model = FinetuneMatcher(settings("bare"), torch.device("cpu"))
+    tokenizer = model.processor.tokenizer
+    assert tokenizer.bos_token_id != tokenizer.cls_token_id
+    assert model.module.qformer.decoder_token_id == tokenizer.bos_token_id
+    tokenizer.bos_token = None  # as that of BERT, which official matchers have
+    assert model._start_token() == tokenizer.cls_token_id
