@@ -32,7 +32,7 @@ MAY_IMPORT = {
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}
 APP_BASE = {"settings", "escaping", "basic_auth", "plurals"}
-"""Modules of app/ itself that import nothing of its rooms."""
+"""Modules of app/ itself that import nothing of its packages."""
 APP_MAY_IMPORT = {
     **{key: set() for key in APP_BASE},
     "gradio_internals": set(),
@@ -47,14 +47,14 @@ APP_MAY_IMPORT = {
     **dict.fromkeys(("__main__", "space", "users"), APP_BASE | {"serving", "services"}),
     "__init__": set(),
 }
-"""Room or module of app/ -> what of app/ it may import besides itself."""
+"""Package or module of app/ -> what of app/ it may import besides itself."""
 DRAWS = {
     "gradio_internals": {"gradio"},
     "workbench": {"gradio"},
     "curator": {"streamlit"},
     "serving": {"gradio", "streamlit"},
 }
-"""Room -> the frameworks it may import; no other room imports any."""
+"""Package or module -> the frameworks it may import; no other imports any."""
 WITHOUT_TORCH = {
     *BASE,
     "storage",

@@ -171,7 +171,7 @@ def test_explain_writes_a_map_for_each_image(folder: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("looked_into")
-def test_explain_of_a_image_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_of_an_image_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("explain", folder / "a.png", "", "--query", "2", "--json") == 0
     (row,) = rows(capsys)
     assert (row["method"], row["itm"]) == ("cross-attention", None)

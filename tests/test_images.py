@@ -24,7 +24,7 @@ def red() -> Image.Image:
     return Image.new("RGB", (6, 4), (200, 30, 20))
 
 
-def test_a_image_from_path_text_bytes_and_open_file(red, tmp_path):
+def test_an_image_from_path_text_bytes_and_open_file(red, tmp_path):
     path = tmp_path / "red.png"
     red.save(path)
     for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), red):

@@ -87,7 +87,7 @@ def test_failure_is_said_and_the_next_captions_come(
     expect(rows(on_tab)).to_contain_text("×5")
 
 
-def test_without_a_image_the_button_waits(on_tab: Journey) -> None:
+def test_without_an_image_the_button_waits(on_tab: Journey) -> None:
     begin = on_tab.page.get_by_role("button", name="Write captions")
     expect(begin).to_be_enabled()
     on_tab.press("Remove Image")

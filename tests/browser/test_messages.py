@@ -1,4 +1,4 @@
-"""What can be done with a message: try again, take back, edit, copy, judge."""
+"""What can be done with a message: try again, take back, edit, copy, rate."""
 
 import re
 from collections.abc import Iterator

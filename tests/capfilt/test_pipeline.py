@@ -95,7 +95,7 @@ def test_a_bomb_is_a_problem(models, tmp_path):
     assert "There is no file" in results[1].problem.reason
 
 
-def test_a_image_on_which_a_model_fails_is_found_in_its_batch(models, monkeypatch):
+def test_an_image_on_which_a_model_fails_is_found_in_its_batch(models, monkeypatch):
     matcher = models.matcher
     count_tokens = type(matcher).count_tokens
 

@@ -109,7 +109,7 @@ def test_the_image_travels_small_and_in_shape(payload: dict[str, Any]) -> None:
     assert IMAGE.size == (3000, 1000)  # it was not shrunk itself
 
 
-def test_a_image_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
+def test_an_image_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     payload = explorer_stack(trace(tiny_matcher, features), IMAGE)
     nothing = ("text", "itm", "cosines", "winner", "from_words", "heard", "default_map", "answer")
     assert [payload[name] for name in nothing] == [None] * len(nothing)

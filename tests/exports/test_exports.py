@@ -161,7 +161,7 @@ def test_what_is_there_is_never_overwritten(written: Callable[..., Any], tmp_pat
     assert (tmp_path / "new.partial" / "diary.txt").read_text() == "mine"
 
 
-def test_a_image_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_image_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
     pairs = make_pairs(2)
     item = pairs[2].item_id
     Path(pairs[2].image_path).write_bytes(b"other")
@@ -173,7 +173,7 @@ def test_a_image_that_is_gone_or_damaged(make_pairs: Callable[..., Any], tmp_pat
     assert not (tmp_path / "a").exists()
 
 
-def test_a_image_in_two_splits_is_refused(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_image_in_two_splits_is_refused(make_pairs: Callable[..., Any], tmp_path: Path) -> None:
     first, second = make_pairs(1)
     with pytest.raises(ExportError, match="in train and in test"):
         export_pairs(

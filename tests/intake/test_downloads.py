@@ -54,7 +54,7 @@ def refused(url: str, downloads: Downloads) -> str:
     return str(error.value)
 
 
-def test_a_image_comes_from_the_address_that_was_checked(web: Web, downloads: Downloads) -> None:
+def test_an_image_comes_from_the_address_that_was_checked(web: Web, downloads: Downloads) -> None:
     assert fetch("http://example.com/picture.png?a=b#c", downloads) == png()
     assert web.network.asked == [(PUBLIC, 80)]
     [(path, headers)] = web.requests

@@ -41,7 +41,7 @@ def test_a_folder_with_side_files(tmp_path: Path) -> None:
     }
 
 
-def test_a_image_is_told_from_its_bytes(tmp_path: Path) -> None:
+def test_an_image_is_told_from_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "noname").write_bytes(png())
     (tmp_path / "list.doc").write_bytes(b"\xd0\xcf\x11\xe0 something else")
     found = list(read(tmp_path))

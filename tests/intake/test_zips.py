@@ -59,7 +59,7 @@ def test_archives_inside_are_not_opened() -> None:
     assert list(reasons(found)) == ["b.zip", "c.tar.gz"]  # d is left to the check of the image
 
 
-def test_a_member_larger_than_a_image_may_be_is_not_unpacked() -> None:
+def test_a_member_larger_than_an_image_may_be_is_not_unpacked() -> None:
     limits = Limits(image_bytes=1_000)
     found = list(
         read(

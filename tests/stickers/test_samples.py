@@ -70,7 +70,7 @@ def test_dialogues_are_right(manifest: list[dict[str, Any]]) -> None:
             assert said == right, (row["file"], question)
 
 
-def test_the_first_questions_fit_a_image_of_each_place(manifest: list[dict[str, Any]]) -> None:
+def test_the_first_questions_fit_an_image_of_each_place(manifest: list[dict[str, Any]]) -> None:
     fitting = [row for row in manifest if [q for q, _ in row["dialogue"][:3]] == FIRST_QUESTIONS]
     assert {row["truth"]["place"] for row in fitting} == set(PLACES)
 

@@ -54,7 +54,7 @@ def test_damaged_bytes_are_not_given_out(store: ImageStore) -> None:
         store.read(sha256, format="PNG")
 
 
-def test_a_crash_leaves_no_half_of_a_image(
+def test_a_crash_leaves_no_half_of_an_image(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

@@ -123,7 +123,7 @@ def test_the_same_pixels_in_another_file_are_a_duplicate(database: Database) -> 
         assert duplicates_of(session, item_id=first.item_id) == [(second.item_id, 0)]
 
 
-def test_a_image_that_was_taken_down_stays_away(database: Database) -> None:
+def test_an_image_that_was_taken_down_stays_away(database: Database) -> None:
     world = fill(database, items=2)
     sha256 = facts(0).sha256
     with database.write() as session:

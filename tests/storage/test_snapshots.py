@@ -80,7 +80,7 @@ def pairs(database: Database, snapshot: Snapshot) -> list[ExportPair]:
     return list(snapshot_pairs(database, snapshot_id=snapshot.id))
 
 
-def test_a_text_is_taken_once_for_a_image(database: Database, world: World) -> None:
+def test_a_text_is_taken_once_for_an_image(database: Database, world: World) -> None:
     with database.write() as session:
         add_captions(session, run_id=world.run_id, item_id=1, texts=["A drawn bird 0!"])
         added = texts_of(session, item_id=1)[-1]
@@ -186,7 +186,7 @@ def test_rules(database: Database, world: World) -> None:
         find_snapshot(session, dataset_id=1, name="e")
 
 
-def test_a_image_stays_in_its_split() -> None:
+def test_an_image_stays_in_its_split() -> None:
     policy = SnapshotPolicy(validation=0.1, test=0.2)
     splits = {number: split_of(facts(number).sha256, policy) for number in range(2_000)}
     shares = {name: list(splits.values()).count(name) / 2_000 for name in splits.values()}

@@ -24,7 +24,7 @@ def photo() -> bytes:
 
 
 def talked(*turns: ChatTurn) -> ChatSession:
-    """A visit in which this was said about an image."""
+    """A session in which this was said about an image."""
     session = ChatSession()
     session.receive(image_from(photo(), "../My <b>photo</b>.jpg", "a red thing"))
     session.turns = turns

@@ -63,7 +63,7 @@ def test_stop_reaches_the_model() -> None:
     assert list(texts) == []
 
 
-def test_the_entrys_own_event_stops_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_turns_own_event_stops_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     session, services = asked(), fake_services(FakeGenerator())
     given: list[Event | None] = []
     plain = services.engine.each

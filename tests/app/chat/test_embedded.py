@@ -57,7 +57,7 @@ def test_example_can_be_asked_again_and_gone_on_with(services: Services) -> None
 
 
 @pytest.mark.parametrize("mode", ["greedy", "sample", "beam"])
-def test_stop_costs_one_more_step_and_frees_the_lane(
+def test_stop_costs_one_more_step_and_frees_the_engine(
     services: Services, steps: list[int], mode: str
 ) -> None:
     session = talked()

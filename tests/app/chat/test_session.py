@@ -1,4 +1,4 @@
-"""A visit changes only where it should, whatever order its events come in."""
+"""A session changes only where it should, whatever order its events come in."""
 
 import copy
 
@@ -14,7 +14,7 @@ def image(key: str, **known: object) -> ChatImage:
 
 
 def talking(*questions: str) -> ChatSession:
-    """A visit with an image and answered questions."""
+    """A session with an image and answered questions."""
     session = ChatSession()
     session.receive(image("old"))
     for question in questions:
@@ -71,7 +71,7 @@ def test_what_was_learned_is_found_again() -> None:
     assert (session.image.features, session.image.caption) == ("features", "a dog")
 
 
-def test_what_comes_late_does_not_bring_a_image_back() -> None:
+def test_what_comes_late_does_not_bring_an_image_back() -> None:
     session = talking()
     session.receive(image("new"))
     assert not session.learn(image("old", caption="a dog"))
@@ -172,7 +172,7 @@ def test_example_whose_image_is_chosen_begins_anew() -> None:
     assert session.turns == () and session.topic != topic
 
 
-def test_a_image_offered_after_a_talk_comes_without_it() -> None:
+def test_an_image_offered_after_a_talk_comes_without_it() -> None:
     session = talking("Who?")
     session.receive_conversation(stored())
     session.receive(image("new"))
@@ -189,7 +189,7 @@ def test_cut_takes_all_that_came_after() -> None:
     assert session.cut(second.number) is None
 
 
-def test_only_answers_are_judged() -> None:
+def test_only_answers_are_rated() -> None:
     session = talking("Who?")
     session.ask("Where?")
     answered, waiting = session.turns

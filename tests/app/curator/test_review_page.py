@@ -119,7 +119,7 @@ def test_the_sidebar_counts_every_image(open_page: Open) -> None:
     assert bar.proto.text == "1 decided, 10 left, 1 skipped"
 
 
-def test_undo_works_in_another_visit(open_page: Open, database: Database) -> None:
+def test_undo_works_in_another_session(open_page: Open, database: Database) -> None:
     press(open_page("review"), "A")
     page = press(open_page("review"), "Z")
     assert item_of(page) == 7

@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said_in_our_words(
         client.predict(image, *values, api_name=endpoint)
 
 
-def test_failure_keeps_secrets_and_the_lane_goes_on(
+def test_failure_keeps_secrets_and_the_queue_goes_on(
     client: Client, image: Any, generator: FakeGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator, "captions", ("!",))
@@ -147,7 +147,7 @@ def test_file_outside_the_uploads_is_refused(
             assert open_uploaded({"path": str(tmp_path / place)}).size == (4, 4)
 
 
-def test_page_and_programs_share_one_lane(address: str, generator: FakeGenerator) -> None:
+def test_page_and_programs_share_one_queue(address: str, generator: FakeGenerator) -> None:
     page = build_workbench(fake_services(generator, FakeMatcher()))
     public = [event for event in page.fns.values() if event.api_visibility == "public"]
     assert len(public) == len(ENDPOINTS)

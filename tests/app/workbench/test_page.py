@@ -61,13 +61,13 @@ def test_every_length_starts_at_the_usual_and_ends_where_the_studio_does(
 
 def test_model_events_share_one_queue() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
-    lane = [event for event in events if event.concurrency_id == "model"]
-    assert {event.concurrency_limit for event in lane} == {1}
+    queue = [event for event in events if event.concurrency_id == "model"]
+    assert {event.concurrency_limit for event in queue} == {1}
     page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask"}
     tabs = {"on_write_captions", "continue_captions", "continue_capfilt", "on_score_texts"}
     tabs |= {"continue_search", "edit", "on_walkthrough"}
     programs = {"caption", "ask", "match", "attention"}
-    assert {handler(event) for event in lane} == page | tabs | programs
+    assert {handler(event) for event in queue} == page | tabs | programs
 
 
 @pytest.mark.parametrize(("query", "tab"), [("capfilt", "capfilt"), ("nonsense", None), ("", None)])

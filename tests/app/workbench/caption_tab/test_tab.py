@@ -117,7 +117,7 @@ def test_stop_keeps_what_there_is_without_scores(session: ChatSession) -> None:
     assert matcher.scored == []
 
 
-def test_captions_of_a_image_that_was_replaced_are_given_up(
+def test_captions_of_an_image_that_was_replaced_are_given_up(
     session: ChatSession, tmp_path: Path
 ) -> None:
     task = CancellableTask()

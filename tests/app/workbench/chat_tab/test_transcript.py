@@ -11,8 +11,8 @@ from app.workbench.chat_tab.transcript import as_typed, thumbs, transcript, turn
 from blip2core.records import Turn
 
 
-def visit_with(**changes: Any) -> ChatSession:
-    """A visit whose one question came to this."""
+def session_with(**changes: Any) -> ChatSession:
+    """A session whose one question came to this."""
     session = ChatSession()
     session.ask("Who?")
     session.change(session.open_turn.number, **changes)
@@ -34,14 +34,14 @@ def visit_with(**changes: Any) -> ChatSession:
     ],
 )
 def test_state_in_words(state: str, answer: str, words: str) -> None:
-    asked, answered = transcript(visit_with(state=state, answer=answer))
+    asked, answered = transcript(session_with(state=state, answer=answer))
     assert asked == {"role": "user", "content": "Who?"}
     assert answered == {"role": "assistant", "content": words}
 
 
 def test_dropped_turns_stand_before_the_answer() -> None:
     turns = (Turn(question="Where?", answer="there"), Turn(question="Why?", answer="because"))
-    _, left_out, _ = transcript(visit_with(dropped=turns))
+    _, left_out, _ = transcript(session_with(dropped=turns))
     assert left_out["content"] == "Where? there\nWhy? because"
     assert "the 2 earliest questions" in left_out["metadata"]["title"]
 
@@ -51,7 +51,7 @@ def test_nothing_said_is_nothing_shown() -> None:
 
 
 def test_messages_belong_to_their_questions() -> None:
-    session = visit_with(state="answered", answer="a dog", note="It took long.")
+    session = session_with(state="answered", answer="a dog", note="It took long.")
     session.ask("Where?")
     first, second = session.turns
     assert [turn_at(session, index) for index in range(5)] == [first] * 3 + [second] * 2

@@ -30,7 +30,7 @@ def test_caption_streams_and_the_image_is_encoded_once(session: ChatSession) -> 
     assert generator.vision_calls == 1
 
 
-def test_going_back_to_a_image_encodes_nothing(session: ChatSession, tmp_path: Path) -> None:
+def test_going_back_to_an_image_encodes_nothing(session: ChatSession, tmp_path: Path) -> None:
     generator = FakeGenerator()
     services = fake_services(generator)
     files = [
@@ -44,7 +44,7 @@ def test_going_back_to_a_image_encodes_nothing(session: ChatSession, tmp_path: P
     assert generator.vision_calls == 2
 
 
-def test_caption_of_a_image_that_was_replaced_is_given_up(
+def test_caption_of_an_image_that_was_replaced_is_given_up(
     session: ChatSession, tmp_path: Path
 ) -> None:
     services = fake_services(FakeGenerator(caption_text="a red bird"))
@@ -83,7 +83,7 @@ def test_image_is_shown_upright_and_small(tmp_path: Path) -> None:
     assert (shown.size, shown.mode) == ((384, 768), "RGB")
 
 
-def test_what_was_done_to_a_image_is_said(tmp_path: Path) -> None:
+def test_what_was_done_to_an_image_is_said(tmp_path: Path) -> None:
     photo = upload(tmp_path, "photo.jpg", Image.new("CMYK", (40, 20)))
     assert "CMYK" in on_upload(ChatSession(), photo).notice
 

@@ -99,7 +99,7 @@ def test_image_is_encoded_once_whatever_is_asked(
     assert pair[0].vision.calls == before + 1
 
 
-def test_without_a_image_the_visitor_is_told(services: Services) -> None:
+def test_without_an_image_the_visitor_is_told(services: Services) -> None:
     update = on_start(ChatSession())
     assert "Choose an image first" in finding(update.explorer)["message"]
     assert update.text == idle_box()
