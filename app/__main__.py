@@ -62,7 +62,7 @@ def serve(settings: AppSettings) -> tuple[str, Wait]:
     """
     if settings.curator:
         return serve_both(settings)
-    from app.serving.alone import serve_alone  # loads Gradio and torch, which --help need not
+    from app.serving.alone import serve_alone  # loads Gradio and torch, which --help does not need
 
     return serve_alone(settings)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from blip2core.errors import ConfigError
 
 STRATA = 20
-"""Slices by score; fewer where scores repeat."""
+"""Strata by score; fewer where scores repeat."""
 DRAWS = 2_000
 """Draws from the posterior, from which intervals are read."""
 LEVEL = 0.95

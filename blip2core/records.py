@@ -145,7 +145,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPair:
-    """One accepted picture-text pair of a snapshot, with where it comes from."""
+    """One accepted image-text pair of a snapshot, with where it comes from."""
 
     caption_id: int
     item_id: int

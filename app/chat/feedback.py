@@ -65,7 +65,7 @@ def feedback_store(database: Database) -> StoreFeedback:
                 lambda session: drop_feedback(session, client_event_id=feedback.event_id)
             )
             return
-        opinion = NewRating(
+        rating = NewRating(
             client_event_id=feedback.event_id,
             liked=liked,
             reason=feedback.reason,
@@ -76,6 +76,6 @@ def feedback_store(database: Database) -> StoreFeedback:
             revision=feedback.revision,
             image_sha256=feedback.image_sha256,
         )
-        database.run_write(lambda session: add_feedback(session, opinion))
+        database.run_write(lambda session: add_feedback(session, rating))
 
     return store

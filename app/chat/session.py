@@ -88,7 +88,7 @@ class ChatSession:
 
     @property
     def obstacle(self) -> str:
-        """Why the visitor has to choose before anything can be done; empty where nothing is."""
+        """Why the visitor has to choose first; empty where there is no need."""
         if self.offered is not None:
             return "First say whether the new image may start a new conversation."
         return "" if self.image is not None else NO_IMAGE

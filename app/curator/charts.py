@@ -10,7 +10,7 @@ import pandas
 from blip2core.calibration import ThresholdEstimate
 
 BINS = 40
-"""Slices of a histogram."""
+"""Bins of a histogram."""
 _SOURCE_COLOURS = {
     "web": "#b45309",
     "synthetic": "#0f766e",
@@ -29,7 +29,7 @@ def histogram_chart(
 ) -> altair.LayerChart | altair.FacetChart:
     """Return a chart of texts by score: a colour for each source, a line at the threshold.
 
-    `counts` holds, for each source, the texts in equally wide slices of [low, high].
+    `counts` holds, for each source, the texts in equally wide bins of [low, high].
     """
     frame = pandas.DataFrame(_stacked_bars(counts, low, high), columns=_BAR_COLUMNS)
     bars = (
@@ -64,10 +64,10 @@ _BAR_COLUMNS = ["source", "from", "to", "bottom", "top", "texts"]
 def _stacked_bars(
     counts: Mapping[str, Sequence[int]], low: float, high: float
 ) -> list[tuple[str, float, float, int, int, int]]:
-    """Return a row of `_BAR_COLUMNS` for each bar; bars of one slice stand on one another."""
-    slices = max(map(len, counts.values()), default=1)
-    width = (high - low) / slices
-    height = [0] * slices
+    """Return a row of `_BAR_COLUMNS` for each bar; bars of one bin are stacked."""
+    bins = max(map(len, counts.values()), default=1)
+    width = (high - low) / bins
+    height = [0] * bins
     bars = []
     for source, values in counts.items():
         for i, count in enumerate(values):

@@ -107,7 +107,7 @@ def draw_progress(context: DatasetContext) -> None:
 
 
 def _progress_in_words(counts: dict[str, int], decided: int, left: int) -> str:
-    """Return the counts of every status, as what was skipped, say, is neither decided nor left."""
+    """Return how many are decided and left, and the counts of statuses that are neither."""
     named = [status for status in ITEM_STATUS if status not in (*UNDONE, "decided")]
     apart = [f"{counts[status]:,} {status}" for status in named if status in counts]
     return ", ".join([f"{decided:,} decided", f"{left:,} left", *apart])

@@ -21,8 +21,8 @@ def write_captions(
     """Write up to `config.num` different texts for each of B images, in one pass over the prompt.
 
     Empty texts are left out, and of texts that differ only in case, punctuation and spaces the
-    first stays. `hashes` are those of the images: with the seed they decide what is drawn, so a
-    image gets the same texts in every batch and run. After `stop` texts may be cut short.
+    first stays. `hashes` are those of the images: with the seed they decide what is drawn, so
+    an image gets the same texts in every batch and run. After `stop` texts may be cut short.
     """
     seed = config.decode.seed
     sampled = config.decode.mode == "sample" and seed is not None

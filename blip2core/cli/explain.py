@@ -20,7 +20,7 @@ def explain(
     layer: Annotated[int | None, typer.Option(help="One layer with cross-attention.")] = None,
     head: Annotated[int | None, typer.Option(help="One head; else the mean.")] = None,
     word: Annotated[int | None, typer.Option(help="One word of the text, counted from 0.")] = None,
-    test: Annotated[bool, typer.Option("--test", help="Also measure if the map counts.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Also measure the map.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the map over the image, PNG.")] = None,
     npz: Annotated[Path | None, typer.Option(help="Write all attention as numbers.")] = None,
     model: MatcherName = "stickers-itm",

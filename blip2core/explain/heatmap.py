@@ -26,7 +26,7 @@ class Focus:
 
     query: int | None = None
     layer: int | None = None
-    """Real number of a layer with cross-attention, as in `Trace.layers`."""
+    """Number of a layer with cross-attention, as in `Trace.layers`."""
     head: int | None = None
     word: int | None = None
     """Position among `Trace.words`, so that a word said twice is two words."""

@@ -14,7 +14,7 @@ height / rows of the image. The class token, which belongs to no patch, is in no
     picture     {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
                   same shape, at most 1024 pixels on its longer side}
     rows, cols    the grid
-    layers        real numbers of the layers with cross-attention, such as [0, 2]: L of them
+    layers        numbers of the L layers with cross-attention, as the Q-Former counts: [0, 2]
     heads         H
     queries       Q
     scale         value of byte 255 in `values`: the largest in the whole stack

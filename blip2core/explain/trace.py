@@ -69,7 +69,7 @@ class Trace:
     class_token: bool
     """Whether column 0 of `cross` is the encoder's class token, which belongs to no patch."""
     layers: tuple[int, ...]
-    """Real numbers of the layers with cross-attention."""
+    """Numbers of the layers with cross-attention, as the Q-Former counts its layers."""
     alone: AttentionMaps
     """The pass of the image alone, as for ITC."""
     text: str | None = None

@@ -16,7 +16,7 @@ KINDS: tuple[str, ...] = (
     "spatial",
     "size",
 )
-"""Kinds of question that `ask` can draw; "list" ("what is in the image?") is an extra one."""
+"""Kinds of question that `ask` can draw; "list" ("what is in the picture?") is an extra one."""
 
 DIRECTIONS: tuple[str, ...] = ("left", "right", "above", "below")
 

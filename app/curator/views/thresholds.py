@@ -35,7 +35,7 @@ from blip2core.storage.datasets import update_dataset
 from blip2core.storage.thresholds import Head, Histogram
 
 _FINE_BINS = 1_000
-"""Slices of the ITM score from which everything on the page is computed."""
+"""Bins of the ITM score from which everything on the page is computed."""
 _CACHE_SECONDS = 20.0
 """How long the counted scores are kept: they change while a job scores."""
 _SCORED_SOURCES = ("web", "synthetic")
@@ -70,8 +70,8 @@ def render(context: DatasetContext) -> None:
     draw_counts(found.counts, threshold)
     left, right = st.columns(2, gap="large")
     with left:
-        slices = {kind: coarse(counts) for kind, counts in found.counts.items()}
-        st.altair_chart(histogram_chart(slices, low=0, high=1, threshold=threshold, title="ITM"))
+        bins = {kind: coarse(counts) for kind, counts in found.counts.items()}
+        st.altair_chart(histogram_chart(bins, low=0, high=1, threshold=threshold, title="ITM"))
         with st.expander("ITC cosines"):
             st.altair_chart(
                 histogram_chart(
@@ -98,26 +98,26 @@ def counted(_database: Database, url: str, dataset_id: int, head: Head, bins: in
 
 
 def coarse(counts: tuple[int, ...]) -> list[int]:
-    """Sum the _FINE_BINS slices of a histogram to BINS."""
+    """Sum the _FINE_BINS bins of a histogram to BINS."""
     width = _FINE_BINS // BINS
     return [sum(counts[start : start + width]) for start in range(0, _FINE_BINS, width)]
 
 
 def scores_of(counts: dict[str, tuple[int, ...]], source: str) -> list[float]:
-    """Return a score for each text, exact to one slice."""
+    """Return a score for each text, exact to one bin."""
     return [
         (index + 0.5) / _FINE_BINS
-        for kind, slices in counts.items()
+        for kind, bins in counts.items()
         if source in ("all", kind)
-        for index, count in enumerate(slices)
+        for index, count in enumerate(bins)
         for _ in range(count)
     ]
 
 
 def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
     """Draw how many texts of each source are kept."""
-    for column, (source, slices) in zip(st.columns(4), counts.items(), strict=False):
-        kept, total = sum(slices[round(threshold * _FINE_BINS) :]), sum(slices)
+    for column, (source, bins) in zip(st.columns(4), counts.items(), strict=False):
+        kept, total = sum(bins[round(threshold * _FINE_BINS) :]), sum(bins)
         column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
 
 

@@ -94,11 +94,11 @@ def caption_notes(caption: ScoredCaption) -> list[str]:
     ]
 
 
-def caption_links(pair: ModelPair, order: CaptionRequest, images: Sequence[Captioned]) -> str:
+def caption_links(pair: ModelPair, request: CaptionRequest, images: Sequence[Captioned]) -> str:
     """Return HTML of links that save captions with all that is needed to make them again."""
-    made = _made_by(pair, order)
+    made = _made_by(pair, request)
     same = {name: made[name] for name in ("model", "revision", "matcher", "matcher_revision")}
-    same |= {"prompt": order.prompt, "mode": order.decode.mode, "seed": order.decode.seed}
+    same |= {"prompt": request.prompt, "mode": request.decode.mode, "seed": request.decode.seed}
     rows = [{"picture": one.name} | row | same for one in images for row in _records(one)]
     about = made | {
         "pictures": [
@@ -110,13 +110,13 @@ def caption_links(pair: ModelPair, order: CaptionRequest, images: Sequence[Capti
     return downloads.links("captions", CAPTION_FIELDS, rows, about)
 
 
-def _made_by(pair: ModelPair, order: CaptionRequest) -> dict[str, Any]:
+def _made_by(pair: ModelPair, request: CaptionRequest) -> dict[str, Any]:
     return {
         "model": pair.generator.spec.name,
         "revision": pair.generator.revision,
         "matcher": pair.matcher.spec.name,
         "matcher_revision": pair.matcher.revision,
-        "parameters": asdict(order),
+        "parameters": asdict(request),
     }
 
 

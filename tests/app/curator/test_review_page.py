@@ -54,7 +54,7 @@ def test_nearest_to_the_threshold_comes_first(open_page: Open) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in body and HOSTILE not in body
 
 
-def test_the_marked_text_stands_above_the_verdicts_as_text(open_page: Open) -> None:
+def test_the_marked_text_stands_above_the_buttons_as_text(open_page: Open) -> None:
     page = open_page("review")
     assert "<b>Text 2:</b> first text 6" in meant(page)
     button(page, "pick-1").click().run()
