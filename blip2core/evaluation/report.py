@@ -56,7 +56,7 @@ ROWS: tuple[Row, ...] = (
     _row("- left, right, above, below", "vqa.by_kind.spatial"),
     _row("- size", "vqa.by_kind.size"),
     _row("What is in the picture (all nouns)", "vqa.list"),
-    _row("VQA without the picture", "vqa.without_picture.accuracy"),
+    _row("VQA without the image", "vqa.without_picture.accuracy"),
     _row("Dialogue accuracy, turn 1", "dialogue.turn_1"),
     _row("Dialogue accuracy, turns 2 to 4", "dialogue.turns_2_to_4", 0.85, 0.75),
 )

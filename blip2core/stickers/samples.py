@@ -31,20 +31,20 @@ _NEAR = 21
 """Most pixels between the heights of two stickers that seem to stand side by side."""
 _ANIMAL, _LEFT, _COLOUR = "What animal is there?", "What is to its left?", "What colour is it?"
 
-README = """# Sample pictures
+README = """# Sample images
 
 Everything here is painted by this project and can be painted again, pixel for pixel:
 
     python -m blip2core.stickers.samples data/samples
 
-- `*.png`: {images} pictures of the sticker world, 112 x 112 pixels, three of each place. No model
+- `*.png`: {images} images of the sticker world, 112 x 112 pixels, three of each place. No model
   was trained on them.
-- `manifest.jsonl`: for each picture its `file`, the `seed` of its scene, a true `caption`, the
+- `manifest.jsonl`: for each image its `file`, the `seed` of its scene, a true `caption`, the
   exact `truth` (place; groups with noun, colour, size and the centre and side of each sticker in
   pixels) and a `dialogue`: questions with their right answers, where "it" is what was spoken of
-  last. The first picture of each place can be asked
+  last. The first image of each place can be asked
   "{animal}", "{left}", "{colour}"
-- `web/*.jpg`: {web} more pictures, as they might come from the web, and `web/web.csv`: their
+- `web/*.jpg`: {web} more images, as they might come from the web, and `web/web.csv`: their
   `file`, the `text` that stands beside each (often wrong, full of junk, or empty), the `kind` of
   noise it is, and the `truth`, a caption of what is really there.
 
