@@ -1,4 +1,4 @@
-"""Clean texts from outside, so that they are the same in every database and file. No torch here."""
+"""Clean texts from outside, the same in every database and file, and counts in words. No torch."""
 
 import re
 import unicodedata
@@ -51,3 +51,8 @@ def spreadsheet_safe(value: Any) -> Any:
         return value
     risky = value.startswith(_CONTROL_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
     return f"'{value}" if risky else value
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or the plural: 1 pair, 1,200 pairs."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blip2core.texts import clean_text, normalised, spreadsheet_safe
+from blip2core.texts import clean_text, count_of, normalised, spreadsheet_safe
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,11 @@ def test_no_cell_begins_with_a_tab_or_a_line_end(start: str) -> None:
 )
 def test_all_other_cells_stay_as_they_are(value: object) -> None:
     assert spreadsheet_safe(value) is value
+
+
+def test_one_is_not_several() -> None:
+    assert [count_of(number, "pair") for number in (0, 1, 1_200)] == [
+        "0 pairs",
+        "1 pair",
+        "1,200 pairs",
+    ]

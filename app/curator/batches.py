@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.curator.context import DatasetContext
 from app.curator.review_session import new_event
-from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.batches import BatchSummary, undo_batch
+from blip2core.texts import count_of
 
 
 def batch_line(one: BatchSummary, what: str) -> str:

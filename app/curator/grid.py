@@ -21,7 +21,6 @@ from app.curator.review_session import (
 )
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
-from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
     Choice,
@@ -32,6 +31,7 @@ from blip2core.storage.batches import (
 )
 from blip2core.storage.cards import Card, card
 from blip2core.storage.review import QueueEntry, review_queue
+from blip2core.texts import count_of
 
 BatchAction = Literal["accept", "reject"]
 _TILES, _ACROSS = 24, 6

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from app.curator.charts import precision_and_recall
-from app.plurals import count_of
 from blip2core.calibration import (
     Estimate,
     ScoredVerdict,
@@ -13,6 +12,7 @@ from blip2core.calibration import (
     estimate_thresholds,
     threshold_for,
 )
+from blip2core.texts import count_of
 
 _CURVE_THRESHOLDS = tuple(step / 50 for step in range(51))
 """Thresholds at which the curves are computed."""

@@ -20,6 +20,7 @@ from blip2core.cli.output import write_row
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
 from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
@@ -295,10 +296,10 @@ def _write_end(
         ended = get_run(session, run_id=run_id)
     row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
     row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
-    words = f"run {run_id} is {ended.status}: {ended.done} images, {ended.failed} problems"
-    write_row(
-        row, as_json, f"{words}; of {seen.decisions} texts the rules would keep {seen.accept}"
-    )
+    done, failed = count_of(ended.done, "image"), count_of(ended.failed, "problem")
+    texts = count_of(seen.decisions, "text")
+    words = f"run {run_id} is {ended.status}: {done}, {failed}"
+    write_row(row, as_json, f"{words}; of {texts} the rules would keep {seen.accept}")
 
 
 def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
@@ -307,7 +308,7 @@ def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
-    failed = f"{run.failed} problem{'s' * (run.failed > 1)}" if run.failed else ""
+    failed = count_of(run.failed, "problem") if run.failed else ""
     words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
     hint = _way_on(run, dataset) if killed else ""
     row |= {"heartbeat": beat, "error": run.error, "hint": hint}

@@ -9,6 +9,7 @@ from blip2core.cli.options import AsJson, DatabaseUrl, DatasetName, Person, Thre
 from blip2core.cli.output import write_row
 from blip2core.cli.studio import annotator_number, dataset_number, opened, shown
 from blip2core.errors import ConfigError, StorageError
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.storage.cards import Card
@@ -137,7 +138,9 @@ def undo_newest(
         if undone is None:
             raise StorageError(f"{person} has decided nothing in {dataset}.")
         row = {"action": undone.action, "decisions": undone.decisions, "items": undone.item_ids}
-        write_row(row, as_json, f"{undone.decisions} decisions taken back ({undone.action})")
+        write_row(
+            row, as_json, f"{count_of(undone.decisions, 'decision')} taken back ({undone.action})"
+        )
 
 
 def _decide(

@@ -10,6 +10,7 @@ import typer
 from blip2core.cli.options import AsJson, DryRun, Url, Yes
 from blip2core.cli.output import write_row
 from blip2core.cli.studio import opened, shown
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.storage.takedown import TakedownPlan
@@ -43,7 +44,11 @@ def takedown(
     if as_json:
         write_row(row, as_json)
     elif not dry_run:
-        write_row(row, as_json, f"{deleted} files deleted, {plan.bytes:,} bytes freed.")
+        write_row(
+            row,
+            as_json,
+            f"{count_of(deleted, 'file')} deleted, {count_of(plan.bytes, 'byte')} freed.",
+        )
 
 
 def sweep(
@@ -68,7 +73,7 @@ def sweep(
         if not dry_run:
             deleted = finish_takedowns(database) + database.images.sweep(wanted.__contains__)
     row = {"folder": str(database.images.root), "files": len(files), "bytes": size}
-    told = f"{about} belong to no image." if dry_run else f"{deleted} files deleted."
+    told = f"{about} belong to no image." if dry_run else f"{count_of(deleted, 'file')} deleted."
     write_row(row | {"dry_run": dry_run, "deleted": deleted}, as_json, told)
 
 

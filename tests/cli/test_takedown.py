@@ -49,7 +49,7 @@ def test_takedown_shows_and_then_does(call: Call, file: Path) -> None:
     assert lines[0].startswith("image ") and "is taken down, 2," in lines[0]
     assert lines[1].startswith("item 3 of web (pending): excluded; 0 texts and 0 decisions stay")
     assert lines[2].startswith("item 4 of more")
-    assert lines[3].startswith("1 files deleted, 2,")
+    assert lines[3].startswith("1 file deleted, 2,")
     assert len(images(file)) == 2
     code, output, _ = call("takedown", "#4")  # nothing to ask any more
     assert code == 0 and "taken down already, 0 bytes" in output
@@ -128,7 +128,7 @@ def test_sweep_deletes_what_no_row_refers_to(call: Call, file: Path) -> None:
     assert (row["files"], row["bytes"], row["deleted"]) == (1, 5, 0)
     assert orphan.exists()
     code, output, _ = call("sweep", "--yes")
-    assert (code, output) == (0, "1 files deleted.\n")
+    assert (code, output) == (0, "1 file deleted.\n")
     assert not orphan.exists() and len(images(file)) == 3
 
 
@@ -149,5 +149,5 @@ def test_sweep_finishes_a_killed_takedown(
         patched.setattr("blip2core.storage.takedown.finish_takedowns", lambda database: 0)
         assert call("takedown", "1", "--yes")[0] == 0
     assert len(images(file)) == 3
-    assert call("sweep")[1] == "1 files deleted.\n"
+    assert call("sweep")[1] == "1 file deleted.\n"
     assert len(images(file)) == 2

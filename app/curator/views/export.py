@@ -11,7 +11,6 @@ from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import size_of
 from app.escaping import escape_markdown
 from app.jobs import ExportJob
-from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
 from blip2core.storage.schema import CAPTION_SOURCES
@@ -21,6 +20,7 @@ from blip2core.storage.snapshots import (
     create_snapshot,
     list_snapshots,
 )
+from blip2core.texts import count_of
 
 _REFRESH_SECONDS = 2.0
 """How often the exports are drawn again."""

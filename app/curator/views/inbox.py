@@ -13,7 +13,6 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app.curator.context import PageContext, page_context
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
-from app.plurals import count_of
 from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
@@ -28,6 +27,7 @@ from blip2core.storage.runs import (
     resume_run,
 )
 from blip2core.storage.schema import Run
+from blip2core.texts import count_of
 
 RunRequest = Callable[..., Run]
 """`request_pause`, `request_cancel` or `resume_run` of storage."""

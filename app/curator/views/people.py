@@ -9,10 +9,10 @@ import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
 from app.escaping import escape_markdown
-from app.plurals import count_of
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs
+from blip2core.texts import count_of
 
 _LARGEST_OVERLAP = 3
 """Most people who may be asked to review the same image."""

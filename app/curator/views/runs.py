@@ -12,7 +12,6 @@ from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.pager import draw_pager
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
-from app.plurals import count_of
 from blip2core.storage.items import image_of_item
 from blip2core.storage.runs import (
     ComparedItem,
@@ -24,7 +23,7 @@ from blip2core.storage.runs import (
     was_interrupted,
 )
 from blip2core.storage.schema import Run
-from blip2core.texts import spreadsheet_safe
+from blip2core.texts import count_of, spreadsheet_safe
 
 _ITEMS_SHOWN = 10
 """Images on one page of a comparison."""

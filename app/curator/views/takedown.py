@@ -10,9 +10,9 @@ from app.curator.context import PageContext, page_context
 from app.curator.formatting import size_of
 from app.curator.thumbnails import forget_images, shown_image
 from app.escaping import escape_markdown
-from app.plurals import count_of
 from blip2core.errors import StorageError
 from blip2core.storage.takedown import TakedownPlan, plan_takedown, take_down
+from blip2core.texts import count_of
 
 _PREVIEW_SIDE = 400
 """Longer edge, in pixels, of the image that is shown before it is taken down."""

@@ -13,7 +13,6 @@ from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.review_session import new_event
 from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
-from app.plurals import count_of
 from blip2core.calibration import (
     ScoredVerdict,
     share_interval,
@@ -33,6 +32,7 @@ from blip2core.storage.batches import (
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
 from blip2core.storage.thresholds import Head, Histogram
+from blip2core.texts import count_of
 
 _FINE_BINS = 1_000
 """Bins of the ITM score from which everything on the page is computed."""

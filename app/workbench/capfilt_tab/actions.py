@@ -21,7 +21,6 @@ from app.inference.capfilt_tasks import (
 )
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
-from app.plurals import count_of
 from app.services import Services
 from app.workbench.capfilt_tab.cards import cards_html, summary_html
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
@@ -31,7 +30,7 @@ from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error, StorageError
 from blip2core.images import open_image
 from blip2core.records import ReviewedText
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 if TYPE_CHECKING:
     from blip2core.curation.pairs import StoredPairs

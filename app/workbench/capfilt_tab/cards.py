@@ -13,11 +13,11 @@ import gradio as gr
 
 from app.inference.batches import BatchItem
 from app.inference.capfilt_tasks import CapFiltSession, ImageCard, filtered_texts
-from app.plurals import count_of
 from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, ReviewedText, Scored
+from blip2core.texts import count_of
 
 _HERE = Path(__file__).parent
 PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")

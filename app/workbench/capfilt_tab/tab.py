@@ -24,7 +24,6 @@ from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_reques
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
-from app.plurals import count_of
 from app.services import Services
 from app.workbench.capfilt_tab.actions import PairActions, build_actions, wire_actions
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary_html
@@ -40,6 +39,7 @@ from blip2core.errors import Blip2Error, ImageError
 from blip2core.images import open_image
 from blip2core.intake import check_image
 from blip2core.records import ReviewedText
+from blip2core.texts import count_of
 
 LONGEST_TYPED = 20_000
 """Characters of all typed texts."""

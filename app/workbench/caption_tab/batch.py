@@ -25,7 +25,6 @@ from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.features import encode_for_pair
 from app.inference.pool import wait_until_loaded
-from app.plurals import count_of
 from app.services import Services
 from app.workbench.events import PRIVATE_EVENT, SKIP, paced
 from app.workbench.image.uploads import Upload, build_drop_area, open_upload, too_many, uploads_from
@@ -35,6 +34,7 @@ from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_link
 from app.workbench.widgets.image_batch import BatchUpdate, build_batch, wire_batch
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
+from blip2core.texts import count_of
 
 _COLUMNS = (
     tables.Column(label="Image", kind="image"),

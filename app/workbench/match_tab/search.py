@@ -15,7 +15,6 @@ from app.inference.batches import ImageBatch, process_slice
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
 from app.inference.pool import ModelPair, wait_until_loaded
-from app.plurals import count_of
 from app.services import Services
 from app.workbench.events import PRIVATE_EVENT, SKIP
 from app.workbench.image.uploads import Upload, build_drop_area, open_upload, too_many, uploads_from
@@ -25,6 +24,7 @@ from app.workbench.widgets.caption_rows import ITC, ITM
 from app.workbench.widgets.image_batch import BatchUpdate, build_batch, wire_batch
 from blip2core.images import open_image
 from blip2core.records import Match
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
