@@ -70,6 +70,8 @@ def test_settings_that_contradict_each_other_are_told(open_settings: Journey) ->
     least = control(open_settings, "Min new tokens")
     least.fill("50")
     least.press("Tab")
+    slider = open_settings.page.get_by_label("range slider for Min new tokens")
+    expect(slider).to_have_value("50")  # else the page may not have taken it yet
     open_settings.question.fill("Why?")
     open_settings.question.press("Enter")
     expect(open_settings.page.locator("#trouble")).to_contain_text("min_new_tokens (50)")
