@@ -169,7 +169,7 @@ def test_parquet_of_paths(tmp_path: Path) -> None:
 
 def test_columns_of_one_name_are_told_apart() -> None:
     given = Columns(path="path", texts=("text", "text 2", "text 3"))
-    table = b"path,text,text,text\na.png,one,two,three\n"
+    table = b"path,note,text,text,text\na.png,-,one,two,three\n"
     (found,) = table_entries(NamedFile("t.csv", table), given, Limits())
     assert isinstance(found, Entry) and found.texts == ("one", "two", "three")
 

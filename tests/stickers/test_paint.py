@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from blip2core.errors import FontError
 from blip2core.stickers import paint as painter
@@ -57,6 +57,9 @@ def test_places_look_different(place: str) -> None:
 @needs_font
 def test_a_glyph_has_its_size_and_looks_the_way_it_is_told() -> None:
     glyph, mirrored = (painter._glyph("dog", None, 30, flipped) for flipped in (False, True))
+    drawn = painter._tinted("dog", None).copy()
+    drawn.thumbnail((30, 30), Image.Resampling.LANCZOS)
+    assert glyph.tobytes() == drawn.tobytes()
     assert max(glyph.size) == max(mirrored.size) == 30
     assert ImageOps.mirror(glyph).tobytes() == mirrored.tobytes() != glyph.tobytes()
 
