@@ -15,7 +15,7 @@ from app.chat.image import ChatImage
 from blip2core.errors import ImageError
 from blip2core.records import Conversation
 
-NO_IMAGE = "Choose an image first."
+_NO_IMAGE = "Choose an image first."
 REMEMBERED = 4
 """Images of a session whose features are kept, so that going back to one costs nothing."""
 
@@ -91,7 +91,7 @@ class ChatSession:
         """Why the visitor has to choose first; empty where there is no need."""
         if self.offered is not None:
             return "First say whether the new image may start a new conversation."
-        return "" if self.image is not None else NO_IMAGE
+        return "" if self.image is not None else _NO_IMAGE
 
     def chosen_image(self) -> ChatImage:
         """Return the image for new work. Raises ImageError where there is an obstacle."""
@@ -105,7 +105,7 @@ class ChatSession:
         Raises ImageError where there is none.
         """
         if self.image is None:
-            raise ImageError(NO_IMAGE)
+            raise ImageError(_NO_IMAGE)
         return self.image
 
     def is_about(self, image: ChatImage) -> bool:
@@ -188,6 +188,11 @@ class ChatSession:
         """Change an open turn; return False, and change nothing, where it is closed or gone."""
         with self._lock:
             return self._change(number, lambda turn: turn.is_open, changes)
+
+    @property
+    def rated_turn(self) -> ChatTurn | None:
+        """The turn that was rated last, while it is there."""
+        return next((turn for turn in self.turns if turn.number == self.rated), None)
 
     def rate(self, number: int, rating: AnswerRating | None) -> ChatTurn | None:
         """Set the rating of an answer; return its turn, or None where there is no answer."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, Scored
-from blip2core.texts import normalised
+from blip2core.texts import count_of, normalised
 
 Reasons = dict[int, str]
 """Position of a dropped text -> why."""
@@ -121,7 +121,7 @@ def _head(rules: FilterConfig) -> str:
 
 
 def _count(words: int) -> str:
-    return "1 word" if words == 1 else f"{words} words"
+    return count_of(words, "word")
 
 
 def _numbers(value: float, limit: float) -> tuple[str, str]:

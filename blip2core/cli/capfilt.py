@@ -136,8 +136,10 @@ def rescore(
         preview = set_rules(studio, dataset_id=number, rules=chosen)
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
-        words = f"of {preview.decisions} texts {preview.accept} would be kept"
-        write_row(row, as_json, f"{words}, on {preview.items_kept} of {preview.items} images")
+        words = f"of {count_of(preview.decisions, 'text')} {preview.accept} would be kept"
+        write_row(
+            row, as_json, f"{words}, on {preview.items_kept} of {count_of(preview.items, 'image')}"
+        )
 
 
 @capfilt.command(name="status")
@@ -159,7 +161,7 @@ def capfilt_status(
         for one in found:
             row = {"dataset": one.dataset.name, "items": one.items, "statuses": one.statuses}
             counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
-            write_row(row, as_json, one.dataset.name, f"{one.items} items", counts)
+            write_row(row, as_json, one.dataset.name, count_of(one.items, "item"), counts)
         numbers = {one.dataset.id: one.dataset.name for one in found}
         for each in list_runs(session, limit=limit):
             if each.dataset_id in numbers:

@@ -102,7 +102,8 @@ def apply(
             rules = rules_of(get_dataset(session, dataset_id=number))
             rules = rules if threshold is None else replace(rules, threshold=threshold)
             seen = preview(session, dataset_id=number, rules=rules)
-        asked = f"Accept {seen.accept} and reject {seen.reject} texts of {seen.items} images?"
+        rejected, images = count_of(seen.reject, "text"), count_of(seen.items, "image")
+        asked = f"Accept {seen.accept} and reject {rejected} of {images}?"
         if not yes:
             typer.confirm(asked, abort=True, err=True)
         batch = NewBatch(

@@ -10,6 +10,7 @@ import typer
 from blip2core.cli.options import AsJson, Url
 from blip2core.cli.output import BAD_CALL, write_row
 from blip2core.cli.takedown import sweep, takedown
+from blip2core.texts import count_of
 
 db = typer.Typer(help="The curator's database.", no_args_is_help=True)
 db.command()(takedown)
@@ -43,7 +44,7 @@ def backup_database(
     finally:
         database.close()
     row = {"file": str(target), "revision": health.revision, "rows": health.rows}
-    write_row(row, as_json, f"{target}: {sum(health.rows.values())} rows, checked.")
+    write_row(row, as_json, f"{target}: {count_of(sum(health.rows.values()), 'row')}, checked.")
 
 
 @db.command(name="check")
@@ -59,7 +60,8 @@ def check_database(url: Url = None, as_json: AsJson = False) -> None:
         database.close()
     for problem in () if as_json else health.problems:
         print(f"blip2: {problem}", file=sys.stderr)
-    words = f"{sum(health.rows.values())} rows, {len(health.problems)} problems."
+    rows, problems = sum(health.rows.values()), len(health.problems)
+    words = f"{count_of(rows, 'row')}, {count_of(problems, 'problem')}."
     write_row(asdict(health), as_json, words)
     if health.problems:
         raise typer.Exit(BAD_CALL)

@@ -8,6 +8,7 @@ import typer
 from blip2core.cli.options import AsJson, DatabaseUrl, Person
 from blip2core.cli.output import write_row
 from blip2core.cli.studio import annotator_number, opened
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.exports import Manifest
@@ -114,5 +115,6 @@ def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool)
         "pairs": manifest.pairs,
         "pictures": manifest.images,
     }
-    words = f"{out}: {manifest.pairs} pairs of {manifest.images} images, snapshot {snapshot}"
+    pairs, images = count_of(manifest.pairs, "pair"), count_of(manifest.images, "image")
+    words = f"{out}: {pairs} of {images}, snapshot {snapshot}"
     write_row(row, as_json, words)

@@ -66,7 +66,9 @@ def sweep(
             wanted = stored_images(session)
         files = database.images.unwanted(wanted.__contains__)
         size = sum(file.stat().st_size for file in files)
-        about = f"{len(files)} files ({size:,} bytes) in {database.images.root}"
+        about = (
+            f"{count_of(len(files), 'file')} ({count_of(size, 'byte')}) in {database.images.root}"
+        )
         if files and not (dry_run or yes):
             typer.confirm(f"Delete {about}?", abort=True, err=True)
         deleted = 0
@@ -83,7 +85,8 @@ def _plan_lines(plan: "TakedownPlan") -> Iterator[str]:
         state = "taken down already" if file.taken_down else "is taken down"
         yield f"image {file.sha256} ({file.format}): {state}, {file.bytes:,} bytes are deleted"
     for item in plan.items:
-        stay = f"{item.texts} texts and {item.decisions} decisions stay in the database"
+        texts, decisions = count_of(item.texts, "text"), count_of(item.decisions, "decision")
+        stay = f"{texts} and {decisions} stay in the database"
         yield f"item {item.item_id} of {shown(item.dataset)} ({item.status}): excluded; {stay}"
     for snapshot in plan.snapshots:
         pairs = f"{snapshot.pairs} of its pairs are left out from now on"

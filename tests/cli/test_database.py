@@ -74,7 +74,7 @@ def test_check_finds_verdicts_that_are_not_in_the_log(
     code, output, errors = call(capsys, "check", "--url", file)
     assert code == 2
     assert "refers to no row of decisions" in errors
-    assert "1 problems" in output
+    assert "1 problem." in output
 
 
 @pytest.mark.parametrize("command", [["check"], ["backup", "copy.db"]])

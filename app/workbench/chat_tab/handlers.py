@@ -205,7 +205,7 @@ def on_like(session: ChatSession, data: gr.LikeData) -> RatingUpdate:
 
 def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
     """Add the reason to the latest rating."""
-    turn = next((e for e in session.turns if e.number == session.rated), None)
+    turn = session.rated_turn
     if turn is not None and turn.rating is not None:
         rating = AnswerRating(liked=turn.rating.liked, reason=reason.strip()[:LONGEST_REASON])
         session.rate(turn.number, rating)
@@ -214,7 +214,7 @@ def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
 
 def store_feedback(services: Services, session: ChatSession) -> str:
     """Store the latest rating where there is a place for it; return HTML of what went wrong."""
-    turn = next((e for e in session.turns if e.number == session.rated), None)
+    turn = session.rated_turn
     if turn is None or services.feedback is None:
         return ""
     try:

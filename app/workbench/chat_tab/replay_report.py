@@ -14,10 +14,10 @@ def replay_html(state: ReplayState) -> str:
         return f"<p>Asking again: {done + 1} of {total} …</p>"
     other_weights = " The weights are not those of then." if state.has_other_weights else ""
     answers = "".join(map(_difference, state.different))
-    return f"<p>{_sum(state)}{other_weights}</p>" + (f"<ul>{answers}</ul>" if answers else "")
+    return f"<p>{_summary(state)}{other_weights}</p>" + (f"<ul>{answers}</ul>" if answers else "")
 
 
-def _sum(state: ReplayState) -> str:
+def _summary(state: ReplayState) -> str:
     if state.is_stopped:
         return f"Stopped after {len(state.answers)} of {state.total} answers."
     if not state.answers:
