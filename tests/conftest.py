@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+# The models of the tests are too small to be shared among threads: beside any other work on the
+# machine, threads that wait for each other made one test 12 times slower. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy
 import pytest
