@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy
 from sklearn.metrics import cohen_kappa_score
 
+from blip2core.texts import count_of
+
 RESAMPLED = 1_000
 """Bootstrap samples behind the interval."""
 
@@ -24,6 +26,15 @@ class Agreement:
     low: float | None
     """Lower end of the 95 % interval of kappa; None as above."""
     high: float | None
+
+    def sentence(self) -> str:
+        """Return what a dataset card says of the agreement."""
+        texts = count_of(self.texts, "text")
+        said = f"Two people both judged {texts} and agreed in {self.same:.0%} of the cases"
+        if self.kappa is None or self.low is None or self.high is None:
+            return f"{said}."
+        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}"
+        return f"{said}: Cohen's kappa {self.kappa:.2f} ({interval})."
 
 
 def agreement(pairs: Sequence[tuple[bool, bool]]) -> Agreement | None:

@@ -14,6 +14,10 @@ def test_kappa_of_a_table_worked_out_by_hand() -> None:
     assert found.kappa == pytest.approx(0.4)
     assert found.low < 0.4 < found.high
     assert found.low > 0.1 and found.high < 0.65
+    assert found.sentence() == (
+        "Two people both judged 50 texts and agreed in 70% of the cases: Cohen's kappa 0.40 "
+        f"(95 % interval {found.low:.2f} to {found.high:.2f})."
+    )
 
 
 def test_chance_is_nought() -> None:
@@ -25,6 +29,7 @@ def test_one_verdict_throughout_tells_nothing() -> None:
     found = agreement([(True, True)] * 10)
     assert found is not None
     assert (found.same, found.kappa, found.low, found.high) == (1, None, None, None)
+    assert found.sentence() == "Two people both judged 10 texts and agreed in 100% of the cases."
     assert agreement([]) is None
 
 

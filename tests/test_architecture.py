@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "records": {"errors"},
     "images": {"errors"},
     "calibration": {"errors"},
-    "agreement": {"errors"},
+    "agreement": {"texts"},
     "storage": {"errors", "records", "texts"},
     "models": BASE,
     "stickers": BASE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from blip2core.agreement import Agreement, agreement
+from blip2core.agreement import agreement
 from blip2core.config import ExportConfig
 from blip2core.exports import Manifest, Subject, export_pairs
 from blip2core.storage import Database
@@ -86,14 +86,5 @@ def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:
         policy=snapshot.policy,
         applied=applied_rules(session, snapshot_id=snapshot_id),
         rejected=rejections(session, snapshot_id=snapshot_id),
-        agreement="" if found is None else _in_words(found),
+        agreement="" if found is None else found.sentence(),
     )
-
-
-def _in_words(found: Agreement) -> str:
-    """Return one sentence on the agreement."""
-    said = f"Two people judged {found.texts} texts both and agreed on {found.same:.0%} of them"
-    if found.kappa is None or found.low is None or found.high is None:
-        return f"{said}."
-    interval = f"95 % interval {found.low:.2f} to {found.high:.2f}"
-    return f"{said}: Cohen's kappa {found.kappa:.2f} ({interval})."

@@ -31,30 +31,9 @@ _NEAR = 21
 """Most pixels between the heights of two stickers that seem to stand side by side."""
 _ANIMAL, _LEFT, _COLOUR = "What animal is there?", "What is to its left?", "What colour is it?"
 
-README = """# Sample images
-
-Everything here is painted by this project and can be painted again, pixel for pixel:
-
-    python -m blip2core.stickers.samples data/samples
-
-- `*.png`: {images} images of the sticker world, 112 x 112 pixels, three of each place. No model
-  was trained on them.
-- `manifest.jsonl`: for each image its `file`, the `seed` of its scene, a true `caption`, the
-  exact `truth` (place; groups with noun, colour, size and the centre and side of each sticker in
-  pixels) and a `dialogue`: questions with their right answers, where "it" is what was spoken of
-  last. The first image of each place can be asked
-  "{animal}", "{left}", "{colour}"
-- `web/*.jpg`: {web} more images, as they might come from the web, and `web/web.csv`: their
-  `file`, the `text` that stands beside each (often wrong, full of junk, or empty), the `kind` of
-  noise it is, and the `truth`, a caption of what is really there.
-
-The stickers are glyphs of Noto Color Emoji (Google, SIL Open Font License 1.1); places, noise and
-texts are made by `blip2core/stickers`.
-"""
-
 
 def write_samples(folder: Path) -> None:
-    """Fill `folder` with images, manifest, web set and README.
+    """Fill `folder` with images, manifest and web set; `data/samples/README.md` explains them.
 
     Raises FontError where the emoji font is missing.
     """
@@ -76,10 +55,6 @@ def write_samples(folder: Path) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "manifest.jsonl").write_text(lines, encoding="utf-8")
     _write_web(folder / "web")
-    readme = README.format(
-        images=len(rows), web=WEB_IMAGES, animal=_ANIMAL, left=_LEFT, colour=_COLOUR
-    )
-    (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 def _write_web(folder: Path) -> None:

@@ -104,9 +104,11 @@ def test_writing_makes_all_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(samples, "_choose", lambda: iter(chosen))
     monkeypatch.setattr(samples, "paint", lambda scene: Image.new("RGB", (112, 112)))
     monkeypatch.setattr(samples, "WEB_IMAGES", 3)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "README.md").write_text("What is here.")
     samples.write_samples(tmp_path / "new")
+    assert (tmp_path / "new" / "README.md").read_text() == "What is here."
     row = json.loads((tmp_path / "new" / "manifest.jsonl").read_text("utf-8"))
     assert (row["file"], row["seed"]) == ("one.png", scene.seed)
     assert row["dialogue"] == [["Where is this?", "in the city"]]
     assert read_web(tmp_path / "new") == read_web(FOLDER)[:3]
-    assert "python -m blip2core.stickers.samples" in (tmp_path / "new" / "README.md").read_text()
