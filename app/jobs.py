@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.inference.engine import Engine
+from app.inference.pool import import_model_code
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images
+from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.curation.pairs import BY_HAND
 from blip2core.errors import Blip2Error, IntakeError, StorageError
 from blip2core.exports.snapshots import export_snapshot
@@ -188,6 +190,7 @@ class Jobs:
         self, dataset: str, captions: CaptionConfig | None, annotator_id: int | None
     ) -> None:
         """Put the run into the database; `_run_next` claims it."""
+        import_model_code()
         from blip2core.curation import start_capfilt
 
         with self._database.read() as session:
@@ -216,12 +219,26 @@ class Jobs:
         if BY_HAND.items() <= run.parameters.items():
             self._refuse(run)
             return
+        with self._stoppable() as stop:
+            self._work_on(run, self._models_for(run), stop)
+
+    def _models_for(self, run: Run) -> CapFilt:
+        """Wait for the models of a run, which shows signs of life meanwhile.
+
+        Where they cannot be had, the run has failed.
+        """
+        try:
+            with Pulse(self._database, run.id, threading.Event(), BEAT_SECONDS):
+                return self._models_of(run)
+        except Exception as error:
+            self._fail(run, describe_error(error))
+            raise
+
+    def _work_on(self, run: Run, models: CapFilt, stop: threading.Event) -> None:
+        import_model_code()
         from blip2core.curation import work
 
-        with (
-            self._stoppable() as stop,
-            closing(work(self._database, run.id, self._models_of(run), stop=stop)) as steps,
-        ):
+        with closing(work(self._database, run.id, models, stop=stop)) as steps:
             while True:
                 # The engine is free after each batch: a visitor's question comes in between.
                 with self._engine.turn():
@@ -232,6 +249,9 @@ class Jobs:
     def _refuse(self, run: Run) -> None:
         """Fail a run of pairs stored by hand: to go on would caption the whole dataset."""
         error = "It was kept from the workbench and cannot go on here: keep the pairs there again."
+        self._fail(run, error)
+
+    def _fail(self, run: Run, error: str) -> None:
         with self._database.write() as session:
             finish_run(session, run_id=run.id, status="failed", error=error)
 
@@ -244,6 +264,7 @@ class Jobs:
         return self._models(run.parameters.get("captioner", self._settings.model), captions)
 
     def _models(self, name: str, captions: CaptionConfig | None) -> CapFilt:
+        import_model_code()
         from blip2core.capfilt import CapFilt
 
         pair = self._engine.pair(name)

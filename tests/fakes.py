@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from app.inference.engine import Engine
-from app.inference.pool import ModelPair
+from app.inference.pool import Loading, ModelPair
 from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
@@ -233,9 +232,9 @@ class FakeModels:
         return self.pair
 
 
-def future_of(result: Any) -> "Future[Any]":
+def future_of(result: Any) -> "Loading[Any]":
     """Done with a result, failed with an exception, or (None) never done."""
-    future: Future[Any] = Future()
+    future: Loading[Any] = Loading()
     if isinstance(result, Exception):
         future.set_exception(result)
     elif result is not None:

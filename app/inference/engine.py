@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from app.inference.pool import ModelPair, ModelPool, Result
+from app.inference.pool import ModelPair, ModelPool, Result, import_model_code
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 
@@ -95,6 +95,7 @@ class Engine:
         return results
 
     def _call(self, work: Callable[..., Result], model: str, *args: Any) -> Result:
+        import_model_code()
         return work(self.models.get(model), *args)
 
     def _each(
@@ -104,6 +105,7 @@ class Engine:
         args: tuple[Any, ...],
         stop: threading.Event | None,
     ) -> Yielded[Result]:
+        import_model_code()
         with closing(work(self.models.get(model), *args, stop=stop)) as results:
             yield from results
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from blip2core.errors import Blip2Error
@@ -20,12 +21,27 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.2
 """Seconds between two looks at whether a model is loaded."""
+RETRY_SECONDS = 10.0
+"""Seconds after which a model that could not be loaded is tried again when somebody asks for it:
+memory, a disk or the network may be back."""
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+_importing = threading.Lock()
 
 PAIRS_KEPT = 2
 """Captioners kept in memory with their matchers; the longest unused goes first."""
+
+
+class Loading(Future[Result]):
+    """What a thread loads, and when that failed."""
+
+    failed_at: float | None = None
+    """By `time.monotonic`; None: it did not fail, or not yet."""
+
+    def can_be_retried(self) -> bool:
+        """Return whether it failed, and long enough ago to try again."""
+        return self.failed_at is not None and time.monotonic() - self.failed_at > RETRY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +49,9 @@ class ModelPair:
     """A generator and the matcher that scores its texts; both perhaps still loading."""
 
     spec: ModelSpec
-    loading: Future[Generator]
-    loading_matcher: Callable[[], Future[Matcher]]
-    """Starts loading the matcher where nobody asked for it before."""
+    loading: Loading[Generator]
+    loading_matcher: Callable[[], Loading[Matcher]]
+    """Starts loading the matcher where nobody asked for it before, or where that failed."""
     started: float = field(default_factory=time.monotonic)
     """When loading began, by `time.monotonic`."""
 
@@ -63,13 +79,14 @@ class ModelPool:
         self._lock = threading.Lock()
 
     def get(self, name: str) -> ModelPair:
-        """Return the pair of a generator; start to load it where it is not there.
+        """Return the pair of a generator; start to load it where it is not there, or where that
+        failed a while ago.
 
         Raises UnknownModelError.
         """
         spec = find_spec(name)
         with self._lock:
-            if name not in self._pairs:
+            if name not in self._pairs or self._pairs[name].loading.can_be_retried():
                 self._pairs[name] = self._start(spec)
             self._pairs.move_to_end(name)
             while len(self._pairs) > PAIRS_KEPT:
@@ -79,17 +96,19 @@ class ModelPool:
     def _start(self, spec: ModelSpec) -> ModelPair:
         generator = in_background(lambda: self._load_generator(spec))
         scores = find_spec(self._matcher_name or matcher_name(spec))
-        matcher = once(lambda: in_background(lambda: self._load_matcher(scores, generator)))
+        matcher = kept(lambda: in_background(lambda: self._load_matcher(scores, generator)))
         return ModelPair(spec=spec, loading=generator, loading_matcher=matcher)
 
     def _load_generator(self, spec: ModelSpec) -> Generator:
-        from blip2core.models.loading import load_generator  # torch: the page need not wait for it
+        import_model_code()
+        from blip2core.models.loading import load_generator
 
         generator = load_generator(spec, device=self._device)
         log.info("Loaded %s, revision %s", spec.name, generator.revision)  # hashed here, once
         return generator
 
     def _load_matcher(self, spec: ModelSpec, generator: Future[Generator]) -> Matcher:
+        import_model_code()
         from blip2core.models.loading import load_matcher
 
         return load_matcher(spec, share_with=generator.result())
@@ -107,9 +126,19 @@ def matcher_name(spec: ModelSpec) -> str:
     return "blip2-itm-vit-g-coco" if spec.image_size == 364 else "blip2-itm-vit-g"
 
 
-def in_background(work: Callable[[], Result]) -> Future[Result]:
+def import_model_code() -> None:
+    """Import torch, transformers and all that runs models, in one thread while others wait.
+
+    Whoever imports a part of it first calls this: transformers imports its own parts when they are
+    asked for, and of two threads that ask at the same time one finds a module half made.
+    """
+    with _importing:
+        import_module("blip2core.models.loading")  # not at the top: pages need not wait for it
+
+
+def in_background(work: Callable[[], Result]) -> Loading[Result]:
     """Do `work` in a daemon thread and return the future of its result."""
-    future: Future[Result] = Future()
+    future: Loading[Result] = Loading()
 
     def run() -> None:
         try:
@@ -117,22 +146,23 @@ def in_background(work: Callable[[], Result]) -> Future[Result]:
         except BaseException as error:
             trace = None if isinstance(error, Blip2Error) else error
             log.error("The model could not be loaded: %s", error, exc_info=trace)
+            future.failed_at = time.monotonic()
             future.set_exception(error)
 
     threading.Thread(target=run, name="load-model", daemon=True).start()
     return future
 
 
-def once(make: Callable[[], Result]) -> Callable[[], Result]:
-    """Return a function that calls `make` once and returns its result each time."""
+def kept(start: Callable[[], Loading[Result]]) -> Callable[[], Loading[Result]]:
+    """Return a function that calls `start` once, and again where that failed a while ago."""
     lock = threading.Lock()
-    made: list[Result] = []
+    started: list[Loading[Result]] = []
 
-    def get() -> Result:
+    def get() -> Loading[Result]:
         with lock:
-            if not made:
-                made.append(make())
-            return made[0]
+            if not started or started[0].can_be_retried():
+                started[:] = [start()]
+            return started[0]
 
     return get
 

@@ -72,11 +72,16 @@ def running(
         status = "paused"
         raise
     except Exception as error:
-        told = str(error) if isinstance(error, Blip2Error) else f"{type(error).__name__}: {error}"
+        told = describe_error(error)
         raise
     finally:
         with database.write() as session:
             finish_run(session, run_id=run_id, status=status, error=told)
+
+
+def describe_error(error: Exception) -> str:
+    """Return what the record of a run says of an error; one that nobody expected with its type."""
+    return str(error) if isinstance(error, Blip2Error) else f"{type(error).__name__}: {error}"
 
 
 def code_version() -> str:

@@ -106,7 +106,8 @@ def _import(database: Database, dataset: str, images: Sequence[ReviewedImage]) -
         words = tuple(text.words for text in image.texts if text.source == "web")
         inputs.append(WebImage(name=image.name, data=image.data, texts=words))
     item_ids = []
-    for one in import_images(database, dataset=dataset, inputs=inputs, label="workbench"):
+    # All of it before anything is refused: an import that is left early waits to be gone on with.
+    for one in list(import_images(database, dataset=dataset, inputs=inputs, label="workbench")):
         if one.item is None:
             raise StorageError(one.problem.reason if one.problem else "An image was refused.")
         item_ids.append(one.item.item_id)

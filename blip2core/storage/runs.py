@@ -92,8 +92,15 @@ def claim_run(
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
-    """Mark this very run as running, for a worker that made it or resumes it."""
-    return _start(session, _locked(session, run_id))
+    """Mark this very run as running, for a worker that made it, claimed it or resumes it.
+
+    What somebody asked of it since it was claimed is kept.
+    """
+    run = _locked(session, run_id)
+    request = run.request if run.status == "running" and not was_interrupted(run) else ""
+    _start(session, run).request = request
+    session.flush()
+    return run
 
 
 def heartbeat(

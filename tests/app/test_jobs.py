@@ -4,7 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,22 @@ from PIL import Image
 from app import jobs as module
 from app.jobs import ExportJob, Import, Jobs
 from blip2core.curation.pairs import BY_HAND
-from blip2core.errors import StorageError
+from blip2core.errors import ModelError, StorageError
 from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
 from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.runs import NewRun, create_run, get_run, request_pause, resume_run, start_run
+from blip2core.storage.runs import (
+    NewRun,
+    create_run,
+    get_run,
+    request_cancel,
+    request_pause,
+    resume_run,
+    start_run,
+)
 from blip2core.storage.schema import Export, Run
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
@@ -40,6 +48,11 @@ def until(is_so: Callable[[], bool]) -> None:
 def status(database: Database, run_id: int) -> str:
     with database.read() as session:
         return get_run(session, run_id=run_id).status
+
+
+def heartbeat_of(database: Database, run_id: int) -> datetime:
+    with database.read() as session:
+        return get_run(session, run_id=run_id).heartbeat_at
 
 
 def image(number: int) -> NamedFile:
@@ -69,7 +82,7 @@ def jobs(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     monkeypatch.setattr(curation, "work", work)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.02)
     plain = fake_services(FakeGenerator())
-    monkeypatch.setattr(Jobs, "_models_of", lambda *_: None)
+    monkeypatch.setattr(Jobs, "_models_of", lambda *_: object())
     jobs = Jobs(database, plain.engine, plain.settings)
     jobs.start()
     yield jobs
@@ -129,6 +142,42 @@ def test_what_was_kept_from_the_workbench_is_never_gone_on_with(
     until(lambda: status(database, run_id) == "failed")
     with database.read() as session:
         assert "keep the pairs there again" in get_run(session, run_id=run_id).error
+
+
+def test_a_run_whose_models_cannot_be_had_has_failed(
+    jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise ModelError("There is no such model.")
+
+    monkeypatch.setattr(Jobs, "_models_of", missing)
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "failed")
+    with database.read() as session:
+        assert get_run(session, run_id=run_id).error == "There is no such model."
+
+
+@pytest.mark.parametrize(
+    ("ask", "becomes"), [(request_cancel, "cancelled"), (request_pause, "paused")]
+)
+def test_a_run_can_be_stopped_while_its_models_are_loaded(
+    jobs: Jobs,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[..., Run],
+    becomes: str,
+) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(Jobs, "_models_of", lambda *_: loaded.wait(PATIENCE))
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "running")
+    with database.write() as session:
+        ask(session, run_id=run_id)
+        heard = get_run(session, run_id=run_id).heartbeat_at
+    until(lambda: heartbeat_of(database, run_id) > heard)
+    loaded.set()
+    until(lambda: status(database, run_id) == becomes)
 
 
 def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:

@@ -57,6 +57,21 @@ def test_each_run_is_claimed_once_oldest_first(database: Database) -> None:
     assert status(database, first) == "running"
 
 
+@pytest.mark.parametrize(("hours", "kept"), [(0, "pause"), (1, "")])
+def test_what_is_asked_of_a_claimed_run_is_kept_until_it_starts(
+    database: Database, hours: int, kept: str
+) -> None:
+    """Its models may load for minutes; of one that was killed, nobody remembers."""
+    run_id = new_run(database)
+    claim(database)
+    with database.write() as session:
+        request_pause(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(hours=hours)
+    with database.write() as session:
+        start_run(session, run_id=run_id)
+    with database.write() as session:
+        assert heartbeat(session, run_id=run_id) == kept
+
+
 def test_a_killed_run_is_claimed_again(database: Database) -> None:
     first = new_run(database)
     assert claim(database) == first
