@@ -20,6 +20,7 @@ from blip2core.exports.output import Output
 from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
+from blip2core.texts import count_of
 
 SPLIT_ORDER = ("train", "validation", "test")
 SIZE_CATEGORIES = (
@@ -33,7 +34,7 @@ LONGEST_FOREIGN_TEXT = 300
 STATED_LIMITS = (
     "The matcher scored what it can read; longer texts were scored by their beginning only.",
     "A score says how well a text fits for that model, not whether it is true.",
-    "Picture files are copied as they came, with the metadata inside them (EXIF), which may tell "
+    "Image files are copied as they came, with the metadata inside them (EXIF), which may tell "
     "places and people.",
     "A licence is what the source stated; nobody has checked it. Without one, ask the owner.",
 )
@@ -47,16 +48,16 @@ def dataset_card(
     parts = [
         _front_matter(subject, tally, layout, lists=config.captions == "lists"),
         f"# {escape(subject.dataset)}",
-        f"{pairs} accepted picture-text pairs of {images} pictures: the snapshot "
-        f"{escape(subject.snapshot)}, written by {tool_version()}.",
+        f"{count_of(pairs, 'accepted image-text pair')} of {count_of(images, 'image')}: "
+        f"the snapshot {escape(subject.snapshot)}, written by {tool_version()}.",
         f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
         "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
         "## How to read it",
         f"{layout.what}\n\n```python\n{layout.reading}\n```",
         "## What is in it",
-        _table("split", "pairs", "pictures", rows=_split_rows(tally)),
+        _table("split", "pairs", "images", rows=_split_rows(tally)),
         _counts("source of the text", tally.sources),
-        "`web`: it stood beside the picture. `synthetic`: a model wrote it. `edited`: a person "
+        "`web`: it stood beside the image. `synthetic`: a model wrote it. `edited`: a person "
         "changed one of these. `human`: a person wrote it.",
         "## How it was chosen",
         _table("rule of the snapshot", "value", rows=_flat(subject.policy)),
@@ -69,7 +70,7 @@ def dataset_card(
         _counts("wrote texts", tally.captioners) or "No model wrote any of the texts.",
         _counts("scored texts", tally.scorers) or "No text was scored.",
         "## Licences",
-        _counts("licence of the picture, as its source states it", tally.licenses),
+        _counts("licence of the image, as its source states it", tally.licenses),
         "## Limits",
         "\n".join(f"- {sentence}" for sentence in (*output.notes, *STATED_LIMITS)),
     ]
