@@ -313,7 +313,7 @@ def test_one_image_serves_all_prompts_but_counts_must_fit(tiny_generator, images
     features = tiny_generator.encode(images)
     assert len(tiny_generator.answer(features[0], PROMPTS, decode=SHORT)) == 3
     assert tiny_generator.answer(features[0], []) == []
-    with pytest.raises(ModelError, match="2 prompts do not fit 3 images"):
+    with pytest.raises(ModelError, match="2 prompts and 3 images do not fit"):
         tiny_generator.answer(features, PROMPTS[:2])
 
 
