@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from blip2core.capfilt.captioner import write_captions
-from blip2core.capfilt.prefetch import ahead
+from blip2core.capfilt.prefetch import prefetch
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
 from blip2core.errors import Blip2Error, ImageError
@@ -100,7 +100,7 @@ def judge(
     what is under way is dropped and the results end.
     """
     stop = stop or Event()
-    ready = ahead(tasks, lambda task: _prepare(task, models), models.workers, 2 * models.batch)
+    ready = prefetch(tasks, lambda task: _prepare(task, models), models.workers, 2 * models.batch)
     with closing(ready):
         while not stop.is_set():
             batch = list(islice(ready, models.batch))
