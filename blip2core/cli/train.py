@@ -61,7 +61,7 @@ def evaluate_model(
 
 @train_commands.command()
 def models(as_json: AsJson = False) -> None:
-    """The models known by name."""
+    """List the models known by name."""
     from blip2core.models.specs import SPECS
 
     for spec in SPECS.values():
@@ -93,7 +93,7 @@ def lavis(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """From a LAVIS file to a folder that `from_pretrained` loads, or back."""
+    """Convert a LAVIS file to a folder that `from_pretrained` loads, or back."""
     if target.suffix == ".pth":
         from blip2core.training.lavis import export_lavis
 

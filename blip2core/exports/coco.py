@@ -50,7 +50,7 @@ class Annotations:
             )
 
     def finish(self) -> None:
-        """Put the parts together."""
+        """Append the annotations and the licences to the file with the images, and end it."""
         licenses = [
             {
                 "id": number,

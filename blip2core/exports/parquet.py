@@ -38,7 +38,7 @@ class Table:
             self.flush()
 
     def flush(self) -> None:
-        """End the row group."""
+        """Write the collected rows as one row group, if there are any."""
         if self._rows:
             self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._writer.schema))
         self._rows, self._bytes = [], 0

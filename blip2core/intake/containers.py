@@ -59,7 +59,7 @@ def plain_png(data: bytes) -> bytes:
 
 
 def is_plain_webp(data: bytes) -> bool:
-    """Return one still image, and nothing else."""
+    """Return whether a WebP file holds one still image, and nothing else."""
     if len(data) != 8 + int.from_bytes(data[4:8], "little"):
         return False
     at = 12
@@ -72,7 +72,7 @@ def is_plain_webp(data: bytes) -> bool:
 
 
 def is_plain_gif(data: bytes) -> bool:
-    """Return one still image, and nothing else."""
+    """Return whether a GIF file holds one still image, and nothing else."""
     at, images = 13 + _palette(data[10]), 0
     while data[at] != GIF_END:
         if data[at] == GIF_IMAGE:
