@@ -20,7 +20,9 @@ BMP_HEADERS = 14 + 124 + 1024
 
 
 def plain_jpeg(data: bytes) -> bytes:
-    """Keep tables, colour profile and coded pixels; no EXIF, no comment, nothing after the end."""
+    """Return a JPEG file without EXIF, comments and bytes after its end; what it needs to be seen
+    (tables, colour profile, coded pixels) is copied as it is.
+    """
     kept, at = bytearray(data[:2]), 2
     while True:
         while data[at : at + 2] == b"\xff\xff":
@@ -45,7 +47,9 @@ def plain_jpeg(data: bytes) -> bytes:
 
 
 def plain_png(data: bytes) -> bytes:
-    """Keep header, palette, colour space and pixels of the first frame; nothing after the end."""
+    """Return a PNG file with header, palette, colour space and pixels of its first frame, and
+    nothing after its end.
+    """
     kept, at, kind = bytearray(PNG_START), len(PNG_START), b""
     while kind != b"IEND":
         kind, size = data[at + 4 : at + 8], int.from_bytes(data[at : at + 4])
