@@ -68,7 +68,7 @@ def serve(settings: AppSettings) -> tuple[str, Wait]:
 
 
 def serve_both(settings: AppSettings) -> tuple[str, Wait]:
-    """Workbench and curator, with the database that belongs to them."""
+    """Start workbench and curator with their database; return the address and how to wait."""
     from app.services import build_services
     from app.serving import server  # Streamlit and the database: the workbench alone needs neither
     from blip2core.storage.database import open_database

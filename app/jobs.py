@@ -135,7 +135,7 @@ class Jobs:
 
     @contextmanager
     def _stoppable(self) -> Iterator[threading.Event]:
-        """Give the event that ends one job, and no other."""
+        """Yield the event that ends this job, and no other; `close` sets it, too."""
         stop = threading.Event()
         self._stops.add(stop)
         if self._end.is_set():

@@ -64,7 +64,7 @@ class AppSettings(BaseSettings):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
-        """`a.example, b.example` -> two names."""
+        """Return the names in a text such as `a.example, b.example`, and all else unchanged."""
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.records import Conversation, Turn
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:  # a page that draws itself before the model is loaded imports no torch
     from blip2core.models.generator import Generator
@@ -68,8 +69,8 @@ def prompt_for(
     room = generator.prompt_room(decode.max_new_tokens)
     if room < 1:
         raise TextError(
-            f"An answer of up to {decode.max_new_tokens} new tokens leaves the model no room for a "
-            "question: allow fewer."
+            f"An answer of up to {count_of(decode.max_new_tokens, 'new token')} leaves the model "
+            "no room for a question: allow fewer."
         )
     return build_prompt(conversation, question, template, generator.count_tokens, room)
 

@@ -74,6 +74,8 @@ def test_answer_longer_than_the_context_is_explained() -> None:
     generator = FakeGenerator(context_limit=30)
     with pytest.raises(TextError, match="up to 30 new tokens leaves the model no room"):
         prompt_for(generator, TALK, "Where is it?", DecodeConfig(max_new_tokens=30))
+    with pytest.raises(TextError, match="up to 1 new token leaves"):
+        prompt_for(FakeGenerator(context_limit=1), TALK, "Who?", DecodeConfig(max_new_tokens=1))
     one = FakeGenerator(context_limit=31)  # room for one token of a prompt, which has more
     with pytest.raises(TextError, match="has room for 1"):
         prompt_for(one, TALK, "Where is it?", DecodeConfig(max_new_tokens=30))

@@ -25,6 +25,24 @@ PAGES = [
 ]
 EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
 """What the examples in CONTRIBUTING.md add."""
+NAMES_OF_0_1 = {
+    "app/chat/archive_schema.py",
+    "app/workbench/widgets/caption_rows.py",
+    "blip2core/cli/export.py",
+    "blip2core/cli/intake.py",
+    "blip2core/evaluation/answers.py",
+    "blip2core/evaluation/capfilt.py",
+    "blip2core/evaluation/vqa.py",
+    "blip2core/intake/columns.py",
+}
+"""Code that says "picture" in keys and columns, which files of version 0.1 have."""
+TEXTS_OF_MODELS = {
+    "blip2core/evaluation/report.py",
+    "blip2core/models/specs.py",
+    "blip2core/stickers/captions.py",
+    "blip2core/stickers/questions.py",
+}
+"""Code that says it in texts that models read or were trained on."""
 HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
 
 
@@ -163,6 +181,17 @@ def test_changes_begin_with_what_is_unreleased_and_this_version() -> None:
 def test_an_image_is_called_an_image(file: str) -> None:
     text = (ROOT / file).read_text("utf-8").replace("home > pictures >", "")
     assert re.findall(r"(?i)\bpictures?\b", text) == []
+
+
+def test_code_calls_an_image_an_image() -> None:
+    files = [file for unit in ("app", "blip2core") for file in (ROOT / unit).rglob("*.*")]
+    code = [file for file in files if file.suffix in {".py", ".js", ".css", ".html"}]
+    other = {
+        str(file.relative_to(ROOT))
+        for file in code
+        if re.search(r"(?i)pictures?(_|\b)", file.read_text("utf-8"))
+    }
+    assert other == NAMES_OF_0_1 | TEXTS_OF_MODELS
 
 
 @pytest.mark.parametrize("file", PAGES)

@@ -30,7 +30,7 @@ def pack(image: ChatImage, turns: tuple[ChatTurn, ...]) -> bytes:
     formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
     with Image.open(io.BytesIO(image.data), formats=formats) as opened:
         kind = opened.format or "PNG"
-    file = f"picture.{SUFFIXES.get(kind, kind.lower())}"
+    file = f"image.{SUFFIXES.get(kind, kind.lower())}"
     conversation = saved(image, file, turns)
     packed = io.BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
@@ -49,7 +49,7 @@ def unpack(data: bytes) -> StoredConversation:
     try:
         with ZipFile(io.BytesIO(data)) as archive:
             conversation = parse_conversation(_member(archive, JSON_NAME, JSON_BYTES))
-            image = _member(archive, conversation.picture.file, IMAGE_BYTES)
+            image = _member(archive, conversation.image.file, IMAGE_BYTES)
     except IntakeError:
         raise
     except Exception as error:  # a decoder given hostile bytes may raise anything
@@ -79,10 +79,10 @@ def stored_conversation(
 
     Raises IntakeError where the image is another one or a setting is out of its range.
     """
-    if hashlib.sha256(data).hexdigest() != conversation.picture.sha256:
+    if hashlib.sha256(data).hexdigest() != conversation.image.sha256:
         raise IntakeError("The image is not the one that was talked about.")
     try:
-        image = image_from(data, conversation.picture.name, conversation.picture.caption)
+        image = image_from(data, conversation.image.name, conversation.image.caption)
         turns = turns_of(conversation)
     except (ImageError, ConfigError) as error:
         raise IntakeError(str(error)) from error

@@ -23,7 +23,9 @@ Name = Annotated[str, Field(max_length=255)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True
+    )
 
 
 class SavedDecode(_Part):
@@ -86,8 +88,8 @@ class SavedConversation(_Part):
     format: Literal["blip2-conversation"] = "blip2-conversation"
     version: Literal[1] = 1
     saved_at: datetime
-    picture: SavedImage
-    """The image; its name in the file is that of version 0.1."""
+    image: SavedImage = Field(validation_alias="picture", serialization_alias="picture")
+    """Under the key "picture" in the file, as version 0.1 wrote it."""
     turns: Annotated[list[SavedTurn], Field(max_length=MOST_TURNS)]
 
 
@@ -98,7 +100,7 @@ def saved(image: ChatImage, file: str, turns: tuple[ChatTurn, ...]) -> SavedConv
     """
     return SavedConversation(
         saved_at=datetime.now().astimezone(),
-        picture=SavedImage(
+        image=SavedImage(
             file=file,
             name=image.name[:255],
             sha256=hashlib.sha256(image.data).hexdigest(),

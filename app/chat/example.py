@@ -22,7 +22,7 @@ def shipped_example() -> StoredConversation | None:
     """Return the example conversation; None where it is missing or damaged."""
     try:
         conversation = parse_conversation((SAMPLES / EXAMPLE_NAME).read_bytes())
-        data = (SAMPLES / conversation.picture.file).read_bytes()
+        data = (SAMPLES / conversation.image.file).read_bytes()
         return stored_conversation(conversation, data, "example")
     except FileNotFoundError:
         return None

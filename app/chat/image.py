@@ -25,7 +25,7 @@ class ChatImage:
     """Hash of its content."""
     shown: Image.Image
     """RGB, small enough for a screen."""
-    name: str = "picture"
+    name: str = "image"
     """Name of its file. Hostile text."""
     data: bytes = field(default=b"", repr=False)
     """The file as it came; kept for the image on screen alone."""

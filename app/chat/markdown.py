@@ -10,11 +10,11 @@ from blip2core.config import DecodeConfig
 
 def as_markdown(conversation: SavedConversation, image: str = "") -> str:
     """Return the whole conversation; `image` is the name of its file, if it lies beside."""
-    lines = [f"# About {escape_markdown(conversation.picture.name)}", ""]
+    lines = [f"# About {escape_markdown(conversation.image.name)}", ""]
     if image:
         lines += [f"![The image]({image})", ""]
-    if conversation.picture.caption:
-        lines += [f"Caption: {escape_markdown(conversation.picture.caption)}", ""]
+    if conversation.image.caption:
+        lines += [f"Caption: {escape_markdown(conversation.image.caption)}", ""]
     for number, turn in enumerate(conversation.turns, 1):
         lines += _turn(number, turn)
     lines.append(f"Saved {conversation.saved_at:%Y-%m-%d %H:%M} by BLIP-2 Studio.")

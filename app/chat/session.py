@@ -30,7 +30,7 @@ class ChatSession:
     def __init__(
         self, model: str = "stickers-opt", stored: StoredConversation | None = None
     ) -> None:
-        """`stored` is the conversation that a visitor sees first."""
+        """Begin with `stored`, the conversation that a visitor sees first, if there is one."""
         self.model = model
         """Name of the model that answers this visitor."""
         self.image: ChatImage | None = None

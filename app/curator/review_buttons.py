@@ -26,6 +26,7 @@ from app.curator.review_session import (
     go_back,
     go_forward,
     next_undecided,
+    place_in_editor,
     set_flagging,
 )
 from blip2core.storage.cards import Card
@@ -52,9 +53,9 @@ def draw_editor(
     context: DatasetContext, rules: ReviewRules, review: ReviewSession, shown: Card
 ) -> None:
     """Draw the editor, whose text is stored as a draft while it is typed."""
-    place = (shown.item_id, review.editing or 0)
+    place = (shown.item_id, place_in_editor(review.editing))
     draft = shown.draft
-    if draft is not None and (draft.caption_id or 0) == place[1]:
+    if draft is not None and place_in_editor(draft.caption_id) == place[1]:
         text = draft.text
     else:
         text = next((one.text for one in shown.texts if one.caption_id == place[1]), "")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.curator.context import DatasetContext
 from app.curator.review_session import (
+    NEW_TEXT,
     ReviewRules,
     ReviewSession,
     advance,
@@ -52,7 +53,10 @@ def decide_item(
     """
     if shown.item_id != review.item_id:
         return
-    caption_id = review.editing or None if action == "edit" else review.chosen
+    if action == "edit":
+        caption_id = None if review.editing == NEW_TEXT else review.editing
+    else:
+        caption_id = review.chosen
     new = NewDecision(
         client_event_id=review.event,
         item_id=shown.item_id,
@@ -129,7 +133,9 @@ def keep_draft(context: DatasetContext, shown: Card, draft: dict[str, Any] | Non
     """
     if not draft or draft.get("item") != shown.item_id or not isinstance(draft.get("text"), str):
         return
-    text, caption_id = draft["text"], draft.get("caption") or None
+    text, caption_id = draft["text"], draft.get("caption")
+    if caption_id == NEW_TEXT:
+        caption_id = None
     item_id, annotator_id = shown.item_id, context.annotator_id
 
     def unit(session: Session) -> None:

@@ -20,6 +20,9 @@ from blip2core.storage.review import (
     second_review_queue,
 )
 
+NEW_TEXT = 0
+"""Stands for the number of a caption where a new text is written; the database counts from 1."""
+
 
 @dataclass(slots=True)
 class ReviewSession:
@@ -35,7 +38,7 @@ class ReviewSession:
     chosen: int | None = None
     """Caption that A, X and E are about; None until an item with texts is on screen."""
     editing: int | None = None
-    """Caption whose text is in the editor; 0 for a new text; None: the editor is closed."""
+    """Caption whose text is in the editor, or NEW_TEXT; None: the editor is closed."""
     typing: bool = False
     """The editor takes the keyboard when it opens; not where a stored draft opened it."""
     flagging: bool = False
@@ -120,7 +123,7 @@ def current(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
         review.item_id, review.message = None, "That image is in another dataset."
         return None
     if found.draft is not None and review.editing is None:
-        review.editing = found.draft.caption_id or 0
+        review.editing = place_in_editor(found.draft.caption_id)
     if review.chosen not in {text.caption_id for text in found.texts}:
         review.chosen = _first_undecided(found, context.handle)
     return found
@@ -176,7 +179,12 @@ def choose_text(review: ReviewSession, caption_id: int) -> None:
 
 def begin_edit(review: ReviewSession, caption_id: int | None) -> None:
     """Open the editor with a text, or without one (E)."""
-    review.editing, review.typing, review.flagging = caption_id or 0, True, False
+    review.editing, review.typing, review.flagging = place_in_editor(caption_id), True, False
+
+
+def place_in_editor(caption_id: int | None) -> int:
+    """Return what the editor calls a caption: its number, or NEW_TEXT where there is none yet."""
+    return NEW_TEXT if caption_id is None else caption_id
 
 
 def set_flagging(review: ReviewSession, flagging: bool) -> None:

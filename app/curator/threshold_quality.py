@@ -59,8 +59,9 @@ def advice(point: ThresholdEstimate | None, wanted: float) -> str:
     if point is None:
         return f"No threshold surely gives a precision of {wanted:.0%} yet: review more texts."
     return (
-        f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps {point.kept:,} "
-        f"texts, and finds {share_in_words(point.recall)} of the right ones."
+        f"The lowest threshold that surely does: {point.threshold:.2f}. It keeps "
+        f"{count_of(point.kept, 'text')}, and finds "
+        f"{share_in_words(point.recall)} of the right ones."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
+from blip2core.texts import count_of
 
 SETTING_LIMITS: dict[str, tuple[float, float]] = {
     "max_new_tokens": (1, 256),
@@ -73,9 +74,9 @@ def describe_decoding(decode: DecodeConfig) -> str:
             f"top-p {decode.top_p:g}",
             f"seed {decode.seed}",
         ],
-        "beam": [f"{decode.beams} beams", f"length penalty {decode.length_penalty:g}"],
+        "beam": [count_of(decode.beams, "beam"), f"length penalty {decode.length_penalty:g}"],
     }[decode.mode]
-    parts.append(f"{decode.min_new_tokens} to {decode.max_new_tokens} tokens")
+    parts.append(f"{decode.min_new_tokens} to {count_of(decode.max_new_tokens, 'token')}")
     if decode.repetition_penalty != 1:
         parts.append(f"repetition penalty {decode.repetition_penalty:g}")
     return ", ".join(parts)

@@ -73,7 +73,7 @@ class ModelPool:
     """Loads pairs of models by the generator's name and keeps the latest. Safe in any thread."""
 
     def __init__(self, device: str, matcher: str | None = None) -> None:
-        """`matcher` is the name of the matcher of all pairs; None: see `matcher_name`."""
+        """Take the name of the matcher of all pairs as `matcher`; None: see `matcher_name`."""
         self._device, self._matcher_name = device, matcher
         self._pairs: OrderedDict[str, ModelPair] = OrderedDict()
         self._lock = threading.Lock()

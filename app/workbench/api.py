@@ -49,7 +49,7 @@ class Endpoints:
         max_new_tokens: int | None = None,
         beams: int = 5,
     ) -> list[dict[str, Any]]:
-        """Captions of an image with their scores, likeliest first.
+        """Caption an image; return the captions with their scores, likeliest first.
 
         Args:
             image: The image, as a file.
@@ -81,7 +81,7 @@ class Endpoints:
         seed: int | None = None,
         max_new_tokens: int | None = None,
     ) -> dict[str, Any]:
-        """The answer to a question about an image.
+        """Answer a question about an image.
 
         Args:
             image: The image, as a file.
@@ -103,7 +103,7 @@ class Endpoints:
             return self._services.engine.call(answer_question, model, features, *asked)
 
     def match(self, image: gr.FileData, texts: list[str]) -> list[dict[str, Any]]:
-        """How well texts fit an image.
+        """Score how well texts fit an image.
 
         Args:
             image: The image, as a file.
@@ -127,7 +127,7 @@ class Endpoints:
         method: MapMethod = "winner",
         word: int | None = None,
     ) -> dict[str, Any]:
-        """What the Q-Former looked at in an image, given a text.
+        """Show where in an image the Q-Former looked, given a text.
 
         Args:
             image: The image, as a file.

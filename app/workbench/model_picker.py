@@ -150,7 +150,7 @@ def describe_model(services: Services, name: str) -> str:
     """Return HTML of the model that answers: where it runs, or why not, and what it knows."""
     spec, state, words = find_spec(name), *_state(services.engine, name)
     return (
-        f'<div class="model"><span class="chip {state}"><b>{escape(spec.name)}</b> '
+        f'<div class="model"><span class="badge {state}"><b>{escape(spec.name)}</b> '
         f"{escape(words)}</span><span>Knows: {escape(spec.knows)}</span></div>"
     )
 

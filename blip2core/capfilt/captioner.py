@@ -39,7 +39,7 @@ def write_captions(
 
 
 def image_seed(seed: int, key: str) -> int:
-    """Seed of one image's draws, from that of the run and the image's hash."""
+    """Return the seed of one image's draws, made of the run's seed and the image's hash."""
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:7], "big")
 
 

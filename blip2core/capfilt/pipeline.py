@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from blip2core.capfilt.captioner import write_captions
-from blip2core.capfilt.prefetch import ahead
+from blip2core.capfilt.prefetch import prefetch
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
 from blip2core.errors import Blip2Error, ImageError
@@ -100,7 +100,7 @@ def judge(
     what is under way is dropped and the results end.
     """
     stop = stop or Event()
-    ready = ahead(tasks, lambda task: _prepare(task, models), models.workers, 2 * models.batch)
+    ready = prefetch(tasks, lambda task: _prepare(task, models), models.workers, 2 * models.batch)
     with closing(ready):
         while not stop.is_set():
             batch = list(islice(ready, models.batch))
@@ -141,8 +141,8 @@ def _encoders(models: CapFilt) -> list[VisionEncoder]:
 
 
 def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:
-    """Process a batch; where a model fails, its halves,
-    down to the one image that makes it fail.
+    """Process a batch; where a model fails, process each half of it, down to the one image that
+    makes it fail.
     """
     if not ready:
         return []
@@ -158,7 +158,7 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
 
 
 def _judge_batch(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:
-    """Encode once, write, score."""
+    """Encode the images of a batch once, write captions where asked to, and score all texts."""
     tasks = [one.task for one in ready]
     pixels = [torch.cat(parts) for parts in zip(*(one.pixels for one in ready), strict=True)]
     texts = [[text for text in task.texts if text.text.strip()] for task in tasks]

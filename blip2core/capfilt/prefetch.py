@@ -10,7 +10,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ahead(
+def prefetch(
     given: Iterable[Given], make: Callable[[Given], Made], workers: int, number: int
 ) -> Yielding[Made, None, None]:
     """Yield `make` of each, in order, made by threads that are at most `number` results ahead."""

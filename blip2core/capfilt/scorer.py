@@ -7,6 +7,7 @@ from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
 from blip2core.models.matcher import ROWS_PER_PASS
 from blip2core.records import Candidate, Scored, ScorerIdentity
+from blip2core.texts import count_of
 
 
 def score(
@@ -18,7 +19,8 @@ def score(
     and B lists of texts; returns B lists in the same order.
     """
     if len(features) != len(texts):
-        raise ModelError(f"{len(texts)} lists of texts do not fit {len(features)} images.")
+        given = f"{count_of(len(features), 'image')} and {count_of(len(texts), 'list')} of texts"
+        raise ModelError(f"{given} do not fit: give one list for each image.")
     pairs = [(row, candidate) for row, listed in enumerate(texts) for candidate in listed]
     found: list[list[Scored]] = [[] for _ in texts]
     if not pairs:

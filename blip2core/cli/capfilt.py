@@ -118,7 +118,7 @@ def rescore(
     database: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Another filter for a dataset: other rules, which need no model, or another matcher."""
+    """Give a dataset another filter: other rules, which need no model, or another matcher."""
     from blip2core.curation import set_rules
 
     if matcher is not None:  # only then is torch needed
@@ -149,7 +149,7 @@ def capfilt_status(
     database: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Datasets with their items by status, and the newest runs."""
+    """Show the datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import find_dataset, list_datasets
     from blip2core.storage.runs import list_runs, was_interrupted
 
@@ -251,7 +251,7 @@ def _load(
 def _work(
     database: "Database", run_id: int, models: "CapFilt", rules: FilterConfig, as_json: bool
 ) -> None:
-    """Do what the run has still to do, and tell of each image as soon as it is stored."""
+    """Do what the run has still to do, and print each image as soon as it is stored."""
     from blip2core.curation import work
 
     with closing(work(database, run_id, models)) as steps:
@@ -260,7 +260,7 @@ def _work(
 
 
 def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
-    """The texts of an image that were scored now, with what the rules make of them."""
+    """Print the texts of an image that were just scored, each with the decision of the rules."""
     from blip2core.capfilt import decide
 
     if step.problem is not None:

@@ -36,7 +36,7 @@ def list_(
     database: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Items with their texts and scores, in the order of review."""
+    """List items with their texts and scores, in the order of review."""
     from blip2core.storage.cards import card
     from blip2core.storage.review import UNDONE, QueueFilter, review_queue
     from blip2core.storage.schema import ITEM_STATUS
@@ -152,7 +152,7 @@ def _decide(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """All of them, or none where one number is wrong."""
+    """Decide about these captions: all of them, or none where one number is wrong."""
     from blip2core.storage.decisions import NewDecision, record_decision
     from blip2core.storage.schema import Caption
 

@@ -79,7 +79,9 @@ def export(
 def _snapshot(
     database: "Database", name: str, policy: "SnapshotPolicy", new_name: str | None, person: str
 ) -> tuple[int, str]:
-    """Number and name of the snapshot to write: the named one, or what is accepted now."""
+    """Return number and name of the snapshot to write: the named one, or a new one of what is
+    accepted now.
+    """
     from blip2core.errors import ConfigError, StorageError
     from blip2core.storage.datasets import find_dataset
     from blip2core.storage.snapshot_selection import SnapshotPolicy

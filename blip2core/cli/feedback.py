@@ -17,7 +17,7 @@ feedback_commands = typer.Typer()
 
 @feedback_commands.command()
 def feedback(database: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Likes and dislikes of answers, newest first, as CSV that is safe to open in a spreadsheet."""
+    """Print likes and dislikes of answers, newest first, as CSV that spreadsheets open safely."""
     from blip2core.storage.feedback import FEEDBACK_COLUMNS, feedback_rows
 
     with opened(database, owner=False) as studio:
@@ -31,7 +31,7 @@ def feedback(database: DatabaseUrl = None, as_json: AsJson = False) -> None:
 
 
 def _write_cells(cells: Iterable[Any]) -> None:
-    """One record of CSV on standard output; what is not known is empty."""
+    """Print one record of CSV; what is not known is an empty cell."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(map(spreadsheet_safe, cells))
     print(line.getvalue(), end="", flush=True)

@@ -87,7 +87,7 @@ def match(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """How well each text fits an image: matching probability and contrastive cosine."""
+    """Score how well each text fits an image: matching probability and contrastive cosine."""
     from blip2core.models.loading import load_matcher
 
     named = NamedImages([image], as_json)
@@ -109,7 +109,7 @@ def retrieve(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """The images of a folder that fit a text best."""
+    """Find the images of a folder that fit a text best."""
     from blip2core.models.loading import load_matcher
 
     named = NamedImages([folder], as_json)

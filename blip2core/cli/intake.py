@@ -33,7 +33,7 @@ def intake(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What an import would bring: images, texts, problems, duplicates. Nothing is kept."""
+    """Show what an import would bring: images, texts, problems, duplicates. Nothing is kept."""
     from blip2core.errors import ImageError
     from blip2core.intake import Downloads, check_image, read, safe_name
     from blip2core.records import Problem

@@ -48,7 +48,7 @@ class NamedImages:
 
 
 def write_row(row: Mapping[str, object], as_json: bool, *words: str) -> None:
-    """One result: `row` as JSON, or the words."""
+    """Print one result on a line: `row` as JSON, or the words with tabs between them."""
     line = json.dumps(row, ensure_ascii=False) if as_json else "\t".join(filter(None, words))
     print(line, flush=True)
 

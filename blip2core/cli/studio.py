@@ -19,7 +19,7 @@ NAMED_RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
 
 @contextmanager
 def opened(url: str | None, *, owner: bool = True) -> "Iterator[Database]":
-    """The curator's database for the length of a command."""
+    """Open the curator's database, and close it when the block ends."""
     from blip2core.storage import open_database
 
     database = open_database(url, owner=owner)

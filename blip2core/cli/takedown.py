@@ -89,8 +89,8 @@ def _plan_lines(plan: "TakedownPlan") -> Iterator[str]:
         stay = f"{texts} and {decisions} stay in the database"
         yield f"item {item.item_id} of {shown(item.dataset)} ({item.status}): excluded; {stay}"
     for snapshot in plan.snapshots:
-        pairs = f"{snapshot.pairs} of its pairs are left out from now on"
-        yield f"snapshot {shown(snapshot.name)}: {pairs}"
+        pairs = count_of(snapshot.pairs, "pair")
+        yield f"snapshot {shown(snapshot.name)}: left out from now on: {pairs}"
         for export in snapshot.exports:
             if export.location:
                 where = shown(export.location)

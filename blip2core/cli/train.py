@@ -11,6 +11,7 @@ from blip2core.cli.config_files import read_config
 from blip2core.cli.options import AsJson, GeneratorName
 from blip2core.cli.output import flat, write_row
 from blip2core.errors import ConfigError
+from blip2core.texts import count_of
 
 train_commands = typer.Typer()
 convert = typer.Typer(help="Checkpoints of other projects.", no_args_is_help=True)
@@ -60,7 +61,7 @@ def evaluate_model(
 
 @train_commands.command()
 def models(as_json: AsJson = False) -> None:
-    """The models known by name."""
+    """List the models known by name."""
     from blip2core.models.specs import SPECS
 
     for spec in SPECS.values():
@@ -92,7 +93,7 @@ def lavis(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """From a LAVIS file to a folder that `from_pretrained` loads, or back."""
+    """Convert a LAVIS file to a folder that `from_pretrained` loads, or back."""
     if target.suffix == ".pth":
         from blip2core.training.lavis import export_lavis
 
@@ -105,5 +106,6 @@ def lavis(
 
     imported = import_lavis(source, base, target)
     row = {"folder": str(target), "taken": len(imported.taken), "kept": len(imported.kept)}
-    words = f"{target}: {row['taken']} weights from {source}, {row['kept']} from {base}"
+    taken = count_of(len(imported.taken), "weight")
+    words = f"{target}: {taken} from {source}, {row['kept']} from {base}"
     write_row(row, as_json, words)

@@ -138,7 +138,7 @@ def _done_run(session: Session, new: NewRun) -> Run | None:
 
 
 def _prepare(database: Database, run_id: int) -> bool:
-    """Tell the run how many items there are -> whether it writes captions."""
+    """Store the number of items in the run; return whether it writes captions."""
     with database.write() as session:
         run = get_run(session, run_id=run_id)
         counts = status_counts(session, dataset_id=run.dataset_id or 0)

@@ -8,7 +8,7 @@ from threading import Event
 
 from sqlalchemy.orm import Session
 
-from blip2core.capfilt.prefetch import ahead
+from blip2core.capfilt.prefetch import prefetch
 from blip2core.curation.jobs import code_version, running
 from blip2core.errors import ImageError, StorageError
 from blip2core.intake import CheckedImage, Limits, check_image
@@ -62,7 +62,7 @@ def import_images(
     stop = stop or Event()
     run_id, dataset_id = _create(database, dataset, label, started_by)
     with running(database, run_id, stop) as pulse:
-        checked = ahead(inputs, lambda one: _check(one, limits), CHECKING_THREADS, UNIT)
+        checked = prefetch(inputs, lambda one: _check(one, limits), CHECKING_THREADS, UNIT)
         with closing(checked):
             for unit in chunks(checked, UNIT):
                 if stop.is_set():

@@ -46,7 +46,7 @@ def measure_captions(generator: Generator, gallery: Gallery) -> Figures:
 
 
 def measure_prompted(generator: Generator, gallery: Gallery) -> Figures:
-    """Share of true captions among those that continue each of `PROMPTS`, and their mean."""
+    """Return the share of true captions that continue each of `PROMPTS`, and their mean."""
     right: dict[str, float] = {}
     for kind in PROMPTS:
         asked = [

@@ -94,7 +94,9 @@ def patches_inside(group: Group, grid: tuple[int, int]) -> frozenset[tuple[int, 
 
 
 def best_constant_point(games: Sequence[PointingGame]) -> float:
-    """Share of games that the best single patch would win; it is chosen knowing all of them."""
+    """Return the share of games won by always pointing at one patch, the best of all for these
+    games.
+    """
     counts: dict[tuple[int, int], int] = {}
     for game in games:
         for place in game.right:

@@ -68,7 +68,7 @@ def _questions(scenes: Sequence[Scene], kind: str) -> Asked:
 def _accuracy(
     generator: Generator, gallery: Gallery, features: ImageFeatures, asked: Asked
 ) -> float:
-    """Share of right answers; `features` has an image for each scene, or one for all of them."""
+    """Return the share of right answers; `features` are of each scene, or of one image for all."""
     images = [index if len(features) > 1 else 0 for index, _ in asked]
     prompts = [
         prompt_for(generator, Conversation(), question.text, DECODE).text for _, question in asked

@@ -174,7 +174,9 @@ def _result(score: ScoreKind, shown: Sequence[float], scores: Tensor) -> Faithfu
 
 
 def area(shown: Sequence[float], curve: Sequence[float]) -> float:
-    """Area under a score over the share shown, as a mean of scores (trapezoids)."""
+    """Return the area under the scores `curve` over the shares `shown` (trapezoids), divided by the
+    range of the shares: a mean score.
+    """
     strips = [
         (shown[i] - shown[i + 1]) * (curve[i] + curve[i + 1]) / 2 for i in range(len(shown) - 1)
     ]

@@ -41,7 +41,7 @@ def keep_patches(
     before = features.vision.shape[1] - total
     if before not in (0, 1):
         raise ModelError(
-            f"These features have {features.vision.shape[1]} patches, a whole image has {total}: "
+            f"These features are {features.vision.shape[1]} long, where a whole image has {total}: "
             "hide patches of the features that encode() gave."
         )
     _check_patches(kept, range(total))

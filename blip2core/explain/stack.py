@@ -11,7 +11,7 @@ height / rows of the image. The class token, which belongs to no patch, is in no
     text          the text, or null
     itm           matching probability 0..1, or null without text
     truncated     true: only the beginning of the text was read
-    picture     {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
+    image         {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
                   same shape, at most 1024 pixels on its longer side}
     rows, cols    the grid
     layers        numbers of the L layers with cross-attention, as the Q-Former counts: [0, 2]
@@ -50,7 +50,7 @@ height / rows of the image. The class token, which belongs to no patch, is in no
                   "tokens": list of {"text": with its white space, "token": id},
                   "scale", "values": bytes [token, slot]: share of each slot (one soft word of the
                   image) in what the token took from the image,
-                  "picture_share": list of numbers 0..1 for each token: how much of its attention
+                  "image_share": list of numbers 0..1 for each token: how much of its attention
                   lay on the image's slots at all,
                   "maps": one for each token, in order, as in `maps`, kind "answer"}
 """
@@ -105,7 +105,7 @@ def explorer_stack(
         "text": trace.text,
         "itm": trace.itm,
         "truncated": trace.truncated,
-        "picture": image_part(image),
+        "image": image_part(image),
         "rows": trace.grid[0],
         "cols": trace.grid[1],
         "layers": list(trace.layers),
@@ -154,7 +154,7 @@ def answer_stack(answer: AnswerTrace) -> dict[str, Any]:
         "slots": answer.slots.shape[1],
         "tokens": [{"text": piece, "token": token} for piece, token in tokens],
         **quantised(answer.slots),
-        "picture_share": _numbers(answer.image_share),
+        "image_share": _numbers(answer.image_share),
         "maps": [
             map_part("answer", answer.token_map(token)) for token in range(len(answer.tokens))
         ],

@@ -217,8 +217,8 @@ def patch_grid(vision_model: Any, patches: int) -> tuple[tuple[int, int], bool]:
     class_token = hasattr(vision_model.embeddings, "class_embedding")
     if patches != side * side + class_token:
         raise ModelError(
-            f"These features have {patches - class_token} patches where a whole image has "
-            f"{side * side}: look into the features as they were before patches were hidden."
+            f"These features have {patches - class_token} of the {side * side} patches of a whole "
+            f"image: look into the features as they were before patches were hidden."
         )
     return (side, side), class_token
 

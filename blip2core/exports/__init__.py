@@ -70,13 +70,13 @@ def export_pairs(
     if config.captions == "lists" and not layout.lists:
         able = ", ".join(name for name, other in FORMATS.items() if other.lists)
         raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")
-    tally = ExportStatistics()
+    statistics = ExportStatistics()
     with new_folder(out) as output:
-        layout.write(tally.watch(pairs), output, config)
-        if not tally.pairs:
+        layout.write(statistics.watch(pairs), output, config)
+        if not statistics.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
         with output.open("README.md") as file:
-            file.write(dataset_card(subject, tally, output, layout, config).encode())
+            file.write(dataset_card(subject, statistics, output, layout, config).encode())
         sums = output.close_sums()
         manifest = Manifest(
             data={
@@ -90,14 +90,14 @@ def export_pairs(
                 "applied": [dict(rules) for rules in subject.applied],
                 "rejected": dict(subject.rejected),
                 "agreement": subject.agreement,
-                "counts": tally.as_dict(),
+                "counts": statistics.as_dict(),
                 "left_out": dict(output.left_out),
                 "notes": output.notes,
                 "files": output.files,
                 "sha256sums": sums,
             },
-            pairs=tally.pairs.total() - output.left_out.total(),
-            images=tally.images.total(),
+            pairs=statistics.pairs.total() - output.left_out.total(),
+            images=statistics.images.total(),
             files=output.files,
         )
         output.write_manifest(manifest.content)

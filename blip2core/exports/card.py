@@ -20,6 +20,7 @@ from blip2core.exports.output import Output
 from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
+from blip2core.texts import count_of
 
 SPLIT_ORDER = ("train", "validation", "test")
 SIZE_CATEGORIES = (
@@ -33,43 +34,47 @@ LONGEST_FOREIGN_TEXT = 300
 STATED_LIMITS = (
     "The matcher scored what it can read; longer texts were scored by their beginning only.",
     "A score says how well a text fits for that model, not whether it is true.",
-    "Picture files are copied as they came, with the metadata inside them (EXIF), which may tell "
+    "Image files are copied as they came, with the metadata inside them (EXIF), which may tell "
     "places and people.",
     "A licence is what the source stated; nobody has checked it. Without one, ask the owner.",
 )
 
 
 def dataset_card(
-    subject: Subject, tally: ExportStatistics, output: Output, layout: Format, config: ExportConfig
+    subject: Subject,
+    statistics: ExportStatistics,
+    output: Output,
+    layout: Format,
+    config: ExportConfig,
 ) -> str:
     """Return the whole README.md of what was written so far."""
-    pairs, images = tally.pairs.total(), tally.images.total()
+    pairs, images = statistics.pairs.total(), statistics.images.total()
     parts = [
-        _front_matter(subject, tally, layout, lists=config.captions == "lists"),
+        _front_matter(subject, statistics, layout, lists=config.captions == "lists"),
         f"# {escape(subject.dataset)}",
-        f"{pairs} accepted picture-text pairs of {images} pictures: the snapshot "
-        f"{escape(subject.snapshot)}, written by {tool_version()}.",
+        f"{count_of(pairs, 'accepted image-text pair')} of {count_of(images, 'image')}: "
+        f"the snapshot {escape(subject.snapshot)}, written by {tool_version()}.",
         f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
         "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
         "## How to read it",
         f"{layout.what}\n\n```python\n{layout.reading}\n```",
         "## What is in it",
-        _table("split", "pairs", "pictures", rows=_split_rows(tally)),
-        _counts("source of the text", tally.sources),
-        "`web`: it stood beside the picture. `synthetic`: a model wrote it. `edited`: a person "
+        _table("split", "pairs", "images", rows=_split_rows(statistics)),
+        _counts("source of the text", statistics.sources),
+        "`web`: it stood beside the image. `synthetic`: a model wrote it. `edited`: a person "
         "changed one of these. `human`: a person wrote it.",
         "## How it was chosen",
         _table("rule of the snapshot", "value", rows=_flat(subject.policy)),
-        _counts("accepted by", tally.deciders),
+        _counts("accepted by", statistics.deciders),
         *(_table("threshold applied", "value", rows=_flat(rules)) for rules in subject.applied),
         escape(subject.agreement),
         "## What was not taken",
         _not_taken(subject, output),
         "## Models",
-        _counts("wrote texts", tally.captioners) or "No model wrote any of the texts.",
-        _counts("scored texts", tally.scorers) or "No text was scored.",
+        _counts("wrote texts", statistics.captioners) or "No model wrote any of the texts.",
+        _counts("scored texts", statistics.scorers) or "No text was scored.",
         "## Licences",
-        _counts("licence of the picture, as its source states it", tally.licenses),
+        _counts("licence of the image, as its source states it", statistics.licenses),
         "## Limits",
         "\n".join(f"- {sentence}" for sentence in (*output.notes, *STATED_LIMITS)),
     ]
@@ -88,8 +93,10 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control and formatting characters: some reverse the direction of all that follows."""
 
 
-def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, lists: bool) -> str:
-    pairs = tally.pairs.total()
+def _front_matter(
+    subject: Subject, statistics: ExportStatistics, layout: Format, *, lists: bool
+) -> str:
+    pairs = statistics.pairs.total()
     told: dict[str, Any] = {
         "pretty_name": subject.dataset[:LONGEST_FOREIGN_TEXT],
         "task_categories": ["image-to-text"],
@@ -101,7 +108,7 @@ def _front_matter(subject: Subject, tally: ExportStatistics, layout: Format, *, 
     if layout.data_files is not None:
         files = [
             {"split": split, "path": layout.data_files.format(split=split)}
-            for split in _splits(tally)
+            for split in _splits(statistics)
         ]
         told["configs"] = [{"config_name": "default", "data_files": files}]
     if layout.typed:
@@ -123,13 +130,13 @@ def _typed(names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"name": name, "dtype": COLUMN_TYPES[name]} for name in names]
 
 
-def _splits(tally: ExportStatistics) -> list[str]:
-    return [split for split in SPLIT_ORDER if split in tally.pairs]
+def _splits(statistics: ExportStatistics) -> list[str]:
+    return [split for split in SPLIT_ORDER if split in statistics.pairs]
 
 
-def _split_rows(tally: ExportStatistics) -> Iterator[tuple[str, str, str]]:
-    for split in _splits(tally):
-        yield split, str(tally.pairs[split]), str(tally.images[split])
+def _split_rows(statistics: ExportStatistics) -> Iterator[tuple[str, str, str]]:
+    for split in _splits(statistics):
+        yield split, str(statistics.pairs[split]), str(statistics.images[split])
 
 
 def _not_taken(subject: Subject, output: Output) -> str:

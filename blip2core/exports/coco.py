@@ -50,7 +50,7 @@ class Annotations:
             )
 
     def finish(self) -> None:
-        """Put the parts together."""
+        """Append the annotations and the licences to the file with the images, and end it."""
         licenses = [
             {
                 "id": number,
@@ -96,7 +96,7 @@ def _json(value: Any) -> bytes:
 
 COCO = Format(
     write=write_coco,
-    what="`annotations/captions_SPLIT.json` as COCO has it, pictures in a folder per split; where "
+    what="`annotations/captions_SPLIT.json` as COCO has it, images in a folder per split; where "
     "a text comes from stands under `extra`.",
     reading='pycocotools.coco.COCO("FOLDER/annotations/captions_train.json")',
 )

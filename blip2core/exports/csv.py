@@ -11,7 +11,7 @@ from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
 from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
-from blip2core.texts import spreadsheet_safe
+from blip2core.texts import count_of, spreadsheet_safe
 
 CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
 
@@ -34,8 +34,8 @@ def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig)
             files[pair.split].write(csv_line(safe))
     if changed:
         output.notes.append(
-            f"{changed} cells begin with an apostrophe that is not part of them: without it a "
-            "spreadsheet would compute them as formulas."
+            f"An apostrophe that is not in the data was put before {count_of(changed, 'cell')}: "
+            "without it a spreadsheet would compute a formula."
         )
 
 
@@ -48,7 +48,7 @@ def csv_line(cells: Iterable[Any]) -> bytes:
 
 CSV = Format(
     write=write_csv,
-    what="A table per split in UTF-8; pictures lie in `images`.",
+    what="A table per split in UTF-8; images lie in `images`.",
     reading='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',
 )

@@ -41,7 +41,7 @@ def filled(row: dict[str, Any]) -> dict[str, Any]:
 
 IMAGEFOLDER = Format(
     write=write_imagefolder,
-    what="One folder per split, with the pictures and a `metadata.jsonl` that names them.",
+    what="One folder per split, with the images and a `metadata.jsonl` that names them.",
     reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
     data_files="{split}/**",
     lists=True,

@@ -65,7 +65,7 @@ def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
 
 LLAVA = Format(
     write=write_llava,
-    what="A JSON list of one-turn conversations per split; pictures lie in `images`, and where a "
+    what="A JSON list of one-turn conversations per split; images lie in `images`, and where a "
     "text comes from stands under `extra`.",
     reading='json.load(open("FOLDER/train.json"))',
 )

@@ -38,7 +38,7 @@ class Table:
             self.flush()
 
     def flush(self) -> None:
-        """End the row group."""
+        """Write the collected rows as one row group, if there are any."""
         if self._rows:
             self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._writer.schema))
         self._rows, self._bytes = [], 0
@@ -110,7 +110,7 @@ def _value(kind: str) -> dict[str, str]:
 
 PARQUET = Format(
     write=write_parquet,
-    what="Tables per split in `data`, with the picture files as bytes in the column `image`.",
+    what="Tables per split in `data`, with the image files as bytes in the column `image`.",
     reading='datasets.load_dataset("parquet", data_dir="FOLDER/data")',
     data_files="data/{split}-*.parquet",
     lists=True,

@@ -7,6 +7,7 @@ from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
 from blip2core.exports.rows import about, by_image, json_line
 from blip2core.records import ExportPair
+from blip2core.texts import count_of
 
 
 def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -30,14 +31,14 @@ def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportCo
                 manifest.write(json_line(row))
     if joined:
         output.notes.append(
-            f"{joined} captions have line breaks, which are spaces in the `.txt` files, where a "
-            "line is a caption; `manifest.jsonl` has them as they are."
+            f"In {count_of(joined, 'caption')} line breaks became spaces in the `.txt` files, "
+            "where a line is a caption; `manifest.jsonl` has every text as it is."
         )
 
 
 SIDECARS = Format(
     write=write_sidecars,
-    what="Pictures in a folder per split, each with a `.txt` of the same name, one caption a line; "
+    what="Images in a folder per split, each with a `.txt` of the same name, one caption a line; "
     "`manifest.jsonl` has the exact texts and where they come from.",
     reading='open("FOLDER/train/HASH.txt").read().split("\\n")',
 )

@@ -52,7 +52,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 WEBDATASET = Format(
     write=write_webdataset,
-    what="Tar files per split; each sample is a picture, its text (`.txt`) and its origin "
+    what="Tar files per split; each sample is an image, its text (`.txt`) and its origin "
     "(`.json`) under one number.",
     reading='webdataset.WebDataset("FOLDER/train-00000.tar", shardshuffle=False).decode("pil")\n'
     '    .to_tuple("jpg;png;webp;gif;bmp", "txt", "json")',

@@ -1,4 +1,4 @@
-"""Places of named files: a folder, or loose files. Nothing outside them is ever opened."""
+"""Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ class Archive(Protocol):
     """Files by name; names are in the form of `inner_path`."""
 
     def names(self) -> Iterator[str | Problem]:
-        """Return what there is, in order; a Problem for each that is refused."""
+        """Yield the names of the files, in order, and a Problem for each that is refused."""
 
     def file(self, name: str, limit: int) -> NamedFile:
-        """Return a file.
+        """Return the file of this name.
 
         Raises IntakeError where there is none, or it is refused or larger than `limit` bytes.
         """

@@ -20,7 +20,9 @@ BMP_HEADERS = 14 + 124 + 1024
 
 
 def plain_jpeg(data: bytes) -> bytes:
-    """Keep tables, colour profile and coded pixels; no EXIF, no comment, nothing after the end."""
+    """Return a JPEG file without EXIF, comments and bytes after its end; what it needs to be seen
+    (tables, colour profile, coded pixels) is copied as it is.
+    """
     kept, at = bytearray(data[:2]), 2
     while True:
         while data[at : at + 2] == b"\xff\xff":
@@ -45,7 +47,9 @@ def plain_jpeg(data: bytes) -> bytes:
 
 
 def plain_png(data: bytes) -> bytes:
-    """Keep header, palette, colour space and pixels of the first frame; nothing after the end."""
+    """Return a PNG file with header, palette, colour space and pixels of its first frame, and
+    nothing after its end.
+    """
     kept, at, kind = bytearray(PNG_START), len(PNG_START), b""
     while kind != b"IEND":
         kind, size = data[at + 4 : at + 8], int.from_bytes(data[at : at + 4])
@@ -59,7 +63,7 @@ def plain_png(data: bytes) -> bytes:
 
 
 def is_plain_webp(data: bytes) -> bool:
-    """Return one still image, and nothing else."""
+    """Return whether a WebP file holds one still image, and nothing else."""
     if len(data) != 8 + int.from_bytes(data[4:8], "little"):
         return False
     at = 12
@@ -72,7 +76,7 @@ def is_plain_webp(data: bytes) -> bool:
 
 
 def is_plain_gif(data: bytes) -> bool:
-    """Return one still image, and nothing else."""
+    """Return whether a GIF file holds one still image, and nothing else."""
     at, images = 13 + _palette(data[10]), 0
     while data[at] != GIF_END:
         if data[at] == GIF_IMAGE:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from blip2core.errors import IntakeError
 from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
+from blip2core.texts import count_of
 
 TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it."""
@@ -62,7 +63,7 @@ def _row(header: list[str], cells: list[str] | IntakeError) -> dict[str, object]
     if isinstance(cells, IntakeError):
         return cells
     if len(cells) != len(header):
-        return IntakeError(f"The row has {len(cells)} cells, the header {len(header)}.")
+        return IntakeError(f"The row has {count_of(len(cells), 'cell')}, the header {len(header)}.")
     if any(is_broken(cell) for cell in cells):
         return IntakeError("The row is not UTF-8; save the table as UTF-8.")
     return dict(zip(header, cells, strict=True))

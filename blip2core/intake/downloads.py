@@ -22,6 +22,7 @@ from blip2core.intake.addresses import Resolve, resolve
 from blip2core.intake.entries import Entry, image
 from blip2core.intake.guarded_network import GuardedBackend
 from blip2core.records import Problem, WebImage
+from blip2core.texts import count_of
 
 _PORTS = {"http": 80, "https": 443}
 REQUEST_HEADERS = (
@@ -101,7 +102,7 @@ def fetch(url: str, downloads: Downloads) -> bytes:
         if isinstance(found, bytes):
             return found
         target = _checked(found, target)
-    raise IntakeError(f"The address redirects more than {downloads.redirects} times.")
+    raise IntakeError(f"The address redirects more than {count_of(downloads.redirects, 'time')}.")
 
 
 def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:

@@ -1,4 +1,4 @@
-"""Names from outside. They are shown and compared, and nothing is ever written under one."""
+"""File names from outside, made safe to show and to compare; no file is written under one."""
 
 import posixpath
 import re

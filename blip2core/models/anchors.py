@@ -167,14 +167,18 @@ def _write(inner: Any, queries: Tensor, keys: Tensor) -> None:
 
 
 def _open_values(block: Blip2QFormerAttention, vision: Tensor) -> None:
-    """Let what is seen enter the queries at about the size of what is already there."""
+    """Draw value and output projections anew, so that what is read of the features `vision` enters
+    the queries at about the size of what is there already.
+    """
     size = vision.square().sum(dim=-1).mean().sqrt()
     nn.init.normal_(block.attention.value.weight, std=1 / size.item())
     nn.init.normal_(block.output.dense.weight, std=block.output.dense.in_features**-0.5)
 
 
 def least_squares(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """Return the matrix (O, I) that maps (N, M, I) to (N, M, O) best, with a little ridge."""
+    """Return the matrix (O, I) that maps (N, M, I) to (N, M, O) with the least squared error and a
+    small ridge penalty.
+    """
     rows, wanted = inputs.flatten(0, 1), outputs.flatten(0, 1)
     gram = rows.T @ rows
     gram.diagonal().add_(RIDGE * gram.diagonal().mean())

@@ -21,6 +21,7 @@ from blip2core.models.prompt_inputs import Reader
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder
 from blip2core.records import Generated
+from blip2core.texts import count_of
 
 _Update = list[list[int]] | list[Generated] | BaseException
 """A message of the generating thread: tokens so far, the finished texts, or an error."""
@@ -126,7 +127,8 @@ class Generator:
         if len(features) == 1:
             features = features[[0] * len(prompts)]
         if len(features) != len(prompts):
-            raise ModelError(f"{len(prompts)} prompts do not fit {len(features)} images.")
+            given = f"{count_of(len(prompts), 'prompt')} and {count_of(len(features), 'image')}"
+            raise ModelError(f"{given} do not fit: give one image, or one for each prompt.")
         writing = self._writing(decode, logprobs=logprobs, stop=stop)
         return [texts[0] for texts in self._write(features, prompts, writing)]
 

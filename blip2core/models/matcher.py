@@ -18,6 +18,7 @@ from blip2core.models.padding import pad_rows
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
 from blip2core.records import Match
+from blip2core.texts import count_of
 
 ROWS_PER_PASS = 64
 """Images, texts or pairs that go through the Q-Former together."""
@@ -144,7 +145,8 @@ class Matcher:
         """
         vision = self.vision_of(features)
         if len(vision) not in (1, len(texts)):
-            raise ModelError(f"{len(texts)} texts do not fit {len(vision)} images.")
+            given = f"{count_of(len(texts), 'text')} and {count_of(len(vision), 'image')}"
+            raise ModelError(f"{given} do not fit: give one image, or one for each text.")
         logits = []
         for start in range(0, len(texts), ROWS_PER_PASS):
             rows = slice(start, start + ROWS_PER_PASS)

@@ -15,6 +15,7 @@ from blip2core.errors import TextError
 from blip2core.models.decoding import PreparedPrompt
 from blip2core.models.padding import Side, pad_rows
 from blip2core.models.vision import ImageFeatures, fingerprint
+from blip2core.texts import count_of
 
 INSTRUCTION_TOKENS = 128
 """Tokens of an instruction that InstructBLIP's Q-Former was trained on; longer ones lose their
@@ -77,8 +78,8 @@ class Reader:
         room = self.prompt_room(new_tokens)
         if len(ids) > room:
             raise TextError(
-                f"The prompt has {len(ids)} tokens, and the model has room for {room} "
-                f"beside {new_tokens} new ones: shorten it."
+                f"The prompt has {count_of(len(ids), 'token')}, and the model has room for {room} "
+                f"beside {count_of(new_tokens, 'new token')}: shorten it."
             )
         return ids
 

@@ -243,7 +243,7 @@ def find_spec(name: str) -> ModelSpec:
 
 
 def of_kind(spec: ModelSpec, kind: Kind) -> ModelSpec:
-    """Return the spec itself.
+    """Return `spec`, once it is known to be of this kind.
 
     Raises ModelError, with the names of others, where its kind is another one.
     """

@@ -197,7 +197,7 @@ def web_text(scene: Scene, rng: random.Random, kind: str | None = None) -> WebTe
 
 
 def in_junk(text: str, rng: random.Random) -> str:
-    """Return a text as shops and file names surround it; as true or false as before."""
+    """Put words of shops or file names around a text; they make it neither truer nor falser."""
     return _filled(rng.choice(_JUNK), rng, text)
 
 

@@ -22,6 +22,7 @@ from blip2core.storage.schema import (
     Verdict,
 )
 from blip2core.storage.statuses import refresh_items
+from blip2core.texts import count_of
 
 FIRST = 50
 """Items that an undo of a batch names."""
@@ -111,8 +112,8 @@ def decide_many(
         stored += len(chunk)
     if stored != expected:
         raise ConflictError(
-            f"{stored} decisions instead of {expected} would be made: somebody decided meanwhile. "
-            "Look at the numbers again."
+            f"{count_of(stored, 'decision')} instead of {expected} would be made: "
+            "somebody decided meanwhile. Look at the numbers again."
         )
     return batch
 

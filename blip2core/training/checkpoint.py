@@ -77,10 +77,11 @@ def load_checkpoint(
     state = json.loads((folder / _STATE).read_text())
     _check_config(folder, state["config"], json.loads(json.dumps(asdict(config))))
     random_file = folder / f"random-{PartialState().process_index}.pt"
-    if len(list(folder.glob("random-*.pt"))) != PartialState().num_processes:
+    processes = len(list(folder.glob("random-*.pt")))
+    if processes != PartialState().num_processes:
         raise CheckpointError(
-            f"{folder} is of a run with {len(list(folder.glob('random-*.pt')))} processes, "
-            f"this one has {PartialState().num_processes}; start it with as many."
+            f"{folder} is of a run with another number of processes, {processes}; this one has "
+            f"{PartialState().num_processes}: start it with as many."
         )
     load_trainable(module, _load(folder / _WEIGHTS), folder)
     optimizer.load_state_dict(_load(folder / _OPTIMIZER))

@@ -113,7 +113,7 @@ class Order:
     """Number of processes."""
 
     def positions(self, step: int) -> range:
-        """Positions in the run that step `step` of this process takes, `batch` of them."""
+        """Return the `batch` positions in the run that step `step` of this process takes."""
         start = (step * self.world + self.rank) * self.batch
         return range(start, start + self.batch)
 

@@ -193,7 +193,9 @@ def jitter(pixels: Tensor, truth: Truth, generator: torch.Generator) -> tuple[Te
 
 @torch.no_grad()
 def reading_accuracy(heads: ReadingHeads, features: Tensor, truth: Truth) -> dict[str, float]:
-    """Share of right cells: the noun where a sticker is, its colour, its size, and empty cells."""
+    """Return shares in [0, 1] that are read right: noun, colour and size of the cells with a
+    sticker, the empty cells, and the place of the image.
+    """
     cells, _, place = heads(features)
     noun, colour, size = (logits.argmax(-1) for logits in cells)
     there = truth.cells[..., 0] > 0

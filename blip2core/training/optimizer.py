@@ -42,5 +42,5 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
-    """Scale the gradients so that their joint norm is at most `limit`; the norm before, ()."""
+    """Scale the gradients to a joint norm of at most `limit`; return the norm before, ()."""
     return torch.nn.utils.clip_grad_norm_(parameters, limit)

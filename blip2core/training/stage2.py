@@ -50,7 +50,7 @@ class Stage2Model(nn.Module):
         self.language_model = blip2.language_model
 
     def train(self, mode: bool = True) -> "Stage2Model":
-        """Switch the trained parts only."""
+        """Set the mode of the trained parts; the frozen language model stays in evaluation mode."""
         super().train(mode)
         self.language_model.eval()
         return self

@@ -9,7 +9,7 @@ from PIL import Image
 from app.chat.session import ChatSession
 from app.workbench.image.panel import on_upload
 from blip2core.storage.database import Database, open_database
-from tests.app.shelf import fill
+from tests.app.sample_dataset import fill
 from tests.app.visitor import upload
 
 
@@ -23,7 +23,7 @@ def session(tmp_path: Path) -> ChatSession:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """Twelve images of the dataset "shelf", each with a web text and two synthetic ones."""
+    """Twelve images of the dataset "samples", each with a web text and two synthetic ones."""
     database = open_database(str(tmp_path / "studio.db"))
     fill(database, 12)
     yield database

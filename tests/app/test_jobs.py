@@ -32,7 +32,7 @@ from blip2core.storage.runs import (
 from blip2core.storage.schema import Export, Run
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
-from tests.app.shelf import accept_first
+from tests.app.sample_dataset import accept_first
 from tests.fakes import FakeGenerator, fake_services
 
 PATIENCE = 20.0
@@ -272,7 +272,7 @@ def test_a_job_that_fails_unexpectedly_does_not_end_the_others(
 
     def imported() -> bool:
         with database.read() as session:
-            run = session.get(Run, 2)  # the first is the shelf's
+            run = session.get(Run, 2)  # the first is that of the sample dataset
             return run is not None and run.status == "done"
 
     until(imported)

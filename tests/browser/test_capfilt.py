@@ -89,8 +89,8 @@ def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
     on_tab.press("Accept: a small dog")
     expect(rows(on_tab, ".accepted")).to_have_count(total)
     on_tab.press("Save what I decided")
-    said = on_tab.page.get_by_text(re.compile(r"texts of 2 images are in the dataset workbench"))
-    expect(said).to_contain_text(f"{total} accepted and 1 rejected")
+    said = on_tab.page.get_by_text(re.compile(r"text of 2 images are in the dataset workbench"))
+    expect(said).to_contain_text(f"{total} accepted texts and 1 rejected text")
 
 
 def test_escape_leaves_the_text_as_it_was(on_tab: Journey) -> None:

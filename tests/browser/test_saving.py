@@ -56,7 +56,7 @@ def test_there_and_back_and_asked_again(
     file = save(journey, "Export", tmp_path)
     with ZipFile(io.BytesIO(file.read_bytes())) as archive:
         turns = json.loads(archive.read("conversation.json"))["turns"]
-        assert archive.read("picture.png") == image.read_bytes()
+        assert archive.read("image.png") == image.read_bytes()
     assert [turn["answer"] for turn in turns] == ["a dog", "on the beach"]
 
     with visit(browser, address) as other:

@@ -98,16 +98,16 @@ def test_prompt_is_shown_as_it_is_typed(open_settings: Journey, generator: FakeG
 
 def test_meter_warns_names_turns_and_offers_a_new_start(journey: Journey) -> None:
     journey.press("Example 1")
-    meter = journey.page.locator("#meter")
-    expect(meter).to_contain_text("of 91 tokens")
-    expect(meter.locator(".amber")).to_have_count(0)
+    context_bar = journey.page.locator("#context-bar")
+    expect(context_bar).to_contain_text("of 91 tokens")
+    expect(context_bar.locator(".amber")).to_have_count(0)
     journey.ask("What is it that one can see in the middle of it?")
-    expect(meter.locator(".amber")).to_be_visible()
+    expect(context_bar.locator(".amber")).to_be_visible()
     journey.question.press_sequentially("And what else is there to be seen on that side?")
-    expect(meter).to_contain_text("no longer know: “What is it that one can see")
+    expect(context_bar).to_contain_text("no longer know: “What is it that one can see")
     journey.press("New conversation")
-    expect(meter).not_to_contain_text("no longer know")
-    expect(meter).not_to_contain_text("history")
+    expect(context_bar).not_to_contain_text("no longer know")
+    expect(context_bar).not_to_contain_text("history")
 
 
 @pytest.mark.parametrize("opened", ["Settings", "What the model reads", "Save and load"])

@@ -3,7 +3,7 @@
 from threading import Event, Timer
 from typing import Any
 
-from blip2core.capfilt.prefetch import ahead
+from blip2core.capfilt.prefetch import prefetch
 
 
 def test_who_stops_early_waits_for_nothing_that_has_not_begun():
@@ -15,7 +15,7 @@ def test_who_stops_early_waits_for_nothing_that_has_not_begun():
             go_on.wait(60)
         made.append(number)
 
-    work = ahead(iter(range(50)), make, 1, 40)
+    work = prefetch(iter(range(50)), make, 1, 40)
     next(work)
     Timer(1, go_on.set).start()
     work.close()
@@ -35,6 +35,6 @@ def test_work_ahead_is_in_order_and_bounded():
             most[0] = max(most[0], len(under_way))
             yield number
 
-    for value in ahead(given(), make, 3, 5):
+    for value in prefetch(given(), make, 3, 5):
         under_way.discard(value // 2)
     assert most[0] <= 5 and not under_way

@@ -64,7 +64,7 @@ def test_the_end_of_a_long_text_is_not_read_and_that_is_said(images):
 
 
 def test_lists_must_fit_the_images(tiny_matcher, images):
-    with pytest.raises(ModelError, match="1 lists of texts do not fit 3 images"):
+    with pytest.raises(ModelError, match="3 images and 1 list of texts do not fit"):
         score(tiny_matcher, tiny_matcher.encode(images), [[]])
 
 

@@ -102,7 +102,7 @@ def test_texts_and_numbers(payload: dict[str, Any], traced: Trace) -> None:
 
 
 def test_the_image_travels_small_and_in_shape(payload: dict[str, Any]) -> None:
-    part = payload["picture"]
+    part = payload["image"]
     assert (part["width"], part["height"]) == (3000, 1000)
     sent = Image.open(io.BytesIO(base64.b64decode(part["src"].partition(",")[2])))
     assert (sent.format, sent.size) == ("JPEG", (1024, 341))

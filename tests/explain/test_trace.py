@@ -160,5 +160,7 @@ def test_mistakes_are_told(
     for empty in ("", "  "):
         with pytest.raises(TextError, match="empty"):
             trace(tiny_matcher, features[0], empty)
-    with pytest.raises(ModelError, match="before patches were hidden"):
+    with pytest.raises(
+        ModelError, match="have 3 of the 4 patches of a whole image.*before patches were hidden"
+    ):
         trace(tiny_matcher, hide_patches(features[0], [1], (2, 2)))

@@ -66,6 +66,21 @@ def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: 
     assert "<script>" not in body and "<b>" not in body
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_counts_image_text_pairs_in_the_singular_and_the_plural(
+    written: Callable[..., Any], make_pairs: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    out, _, _ = written(name)
+    text = (out / "README.md").read_text("utf-8")
+    assert "\n20 accepted image-text pairs of 10 images: the snapshot first, " in text
+    assert "\n| split | pairs | images |\n" in text
+    assert not re.search(r"(?i)picture", text)
+    out.rename(tmp_path / "many")
+    out, _, _ = written(name, make_pairs(1)[:1])
+    text = (out / "README.md").read_text("utf-8")
+    assert "\n1 accepted image-text pair of 1 image: the snapshot first, " in text
+
+
 def test_its_data_files_are_there(written: Callable[..., Any], tmp_path: Path) -> None:
     for name in FORMATS:
         out, _, _ = written(name)

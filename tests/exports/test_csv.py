@@ -25,8 +25,17 @@ def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) 
     texts = [text for frame in frames for text in frame["text"].dropna()]
     assert not [text for text in texts if text[0] in "=+-@\t\r\n"]
     assert sum(text.startswith("'") for text in texts) == 3
-    assert "3 cells begin with an apostrophe" in (out / "README.md").read_text("utf-8")
+    assert "An apostrophe that is not in the data was put before 3 cells:" in (
+        out / "README.md"
+    ).read_text("utf-8")
     assert manifest.data["notes"]
+
+
+def test_one_such_cell_is_said_in_the_singular(
+    written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    _, manifest, _ = written("csv", make_pairs(1, texts=("=1",)))
+    assert "was put before 1 cell:" in manifest.data["notes"][0]
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1"])

@@ -222,12 +222,12 @@ from blip2core.exports import FORMATS, Subject, export_pairs, parquet
 os.fsync = lambda _: None  # the disk is not what is measured
 parquet.GROUP_ROWS = 10
 first, second = pickle.loads(Path(sys.argv[1]).read_bytes())[:2]
-picture, memory, growth = Path(first.image_path), [], {}
+image, memory, growth = Path(first.image_path), [], {}
 
 for item in range(91):
-    data = picture.read_bytes() + str(item).encode()
-    picture.with_name(hashlib.sha256(data).hexdigest()).write_bytes(data)
-paths = sorted(path for path in picture.parent.iterdir() if path.name != picture.name)
+    data = image.read_bytes() + str(item).encode()
+    image.with_name(hashlib.sha256(data).hexdigest()).write_bytes(data)
+paths = sorted(path for path in image.parent.iterdir() if path.name != image.name)
 
 def many():
     for item, path in enumerate(paths):

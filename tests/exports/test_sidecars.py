@@ -30,4 +30,11 @@ def test_the_manifest_has_the_exact_texts_and_where_they_come_from(
 
 def test_joined_lines_are_said(written: Callable[..., Any]) -> None:
     out, _, _ = written("sidecars")
-    assert "2 captions have line breaks" in (out / "README.md").read_text("utf-8")
+    assert "In 2 captions line breaks became spaces" in (out / "README.md").read_text("utf-8")
+
+
+def test_one_such_caption_is_said_in_the_singular(
+    written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    _, manifest, _ = written("sidecars", make_pairs(1, texts=("one\ntwo",)))
+    assert manifest.data["notes"][0].startswith("In 1 caption line breaks became spaces")

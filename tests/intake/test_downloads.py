@@ -159,6 +159,8 @@ def test_redirects_are_followed_three_times(web: Web, downloads: Downloads) -> N
     web.requests.clear()
     assert "more than 3 times" in refused("http://example.com/round", downloads)
     assert len(web.requests) == 4
+    once = replace(downloads, redirects=1)
+    assert "more than 1 time." in refused("http://example.com/round", once)
 
 
 def test_cookies_are_not_kept(web: Web, downloads: Downloads) -> None:

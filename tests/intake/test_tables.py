@@ -80,11 +80,11 @@ def test_texts_stay_as_they_are_written() -> None:
 def test_bad_rows_of_a_csv_are_told_and_passed() -> None:
     table = b"path,text\na.png,one\nb.png\nc.png,d,e\n\xff.png,f\n,nothing\n\nz.png,last\n"
     found = entries("t.csv", table)
-    assert {one.name: one.reason[:14] for one in found if isinstance(one, Problem)} == {
-        "t.csv, row 3": "The row has 1 ",
-        "t.csv, row 4": "The row has 3 ",
-        "t.csv, row 5": "The row is not",
-        "t.csv, row 6": "The row names ",
+    assert {one.name: one.reason[:19] for one in found if isinstance(one, Problem)} == {
+        "t.csv, row 3": "The row has 1 cell,",
+        "t.csv, row 4": "The row has 3 cells",
+        "t.csv, row 5": "The row is not UTF-",
+        "t.csv, row 6": "The row names no im",
     }
     assert [one.path for one in found if isinstance(one, Entry)] == ["a.png", "z.png"]
 

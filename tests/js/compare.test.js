@@ -102,11 +102,11 @@ test("maps of other grids have no difference", async () => {
 
 function payloadOf() {
   const { image, patches, selfAttention, signals, texts, ...payload } = realStack();
-  return { ...payload, picture: image };
+  return { ...payload, image };
 }
 
 test("both sides are drawn at the same size, each with its proportions", async () => {
-  const page = openExplorer({ picture: { width: 30, height: 10, src: "a" } });
+  const page = openExplorer({ image: { width: 30, height: 10, src: "a" } });
   await page.press("keep");
   await page.pressQuery(3);
   for (const name of ["kept", "shown", "difference"]) {

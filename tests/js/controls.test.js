@@ -64,7 +64,7 @@ test("what the stack lacks cannot be chosen", () => {
 });
 
 test("the note is shown where there is one, and the image has its own proportions", () => {
-  const page = openExplorer({ note: "An example.", picture: { width: 30, height: 10, src: "" } });
+  const page = openExplorer({ note: "An example.", image: { width: 30, height: 10, src: "" } });
   assert.deepEqual([page.part("note").hidden, page.text("note")], [false, "An example."]);
   assert.equal(page.part("image-view").style.properties["--aspect"], "3");
   const plain = openExplorer();

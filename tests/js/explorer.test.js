@@ -38,8 +38,8 @@ test("a choice survives another image of the same shape, a mask does not", async
   await page.press("masking");
   await page.press("mask-peak");
   page.explorer.show(null);
-  const picture = { width: 9, height: 9, src: "other" };
-  page.explorer.show(readPayload({ picture }));
+  const image = { width: 9, height: 9, src: "other" };
+  page.explorer.show(readPayload({ image }));
   page.draw();
   assert.equal(page.text("title"), "Query 4 · layer 2, mean of all heads");
   assert.match(page.text("mask-description"), /^Press or drag/);
@@ -339,7 +339,7 @@ test("the image is drawn when it is loaded, at the sharpness of the screen", () 
     made.getContext("2d").pixels = [1, 2, 3, 4, 5, 6, 7, 8];
     return made;
   };
-  assert.equal(images[0].src, readPayload().picture.src);
+  assert.equal(images[0].src, readPayload().image.src);
   images[0].onload();
   page.draw();
   assert.equal(drawn(), before + 2);

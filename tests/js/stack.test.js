@@ -69,7 +69,7 @@ test("what does not depend on a view is read once", () => {
   const payload = readPayload();
   const stack = realStack();
   assert.equal(stack.patches, PATCHES);
-  assert.equal(stack.image.src, payload.picture.src);
+  assert.equal(stack.image.src, payload.image.src);
   assert.deepEqual([...palette], [...Buffer.from(payload.palette, "base64")]);
   const sorted = decode(payload).sort((a, b) => a - b);
   const clipped = sorted[Math.floor(0.99 * (sorted.length - 1))];
@@ -125,7 +125,7 @@ test("the answer: its tokens without white space, its prompt's last line, its ow
   assert.equal(answer.note, `to “${last}”`);
   assertClose(answer.maps[0].values, decode(payload.answer.maps[0]));
   assertClose(answer.slots[0], decode(payload.answer));
-  assert.deepEqual(answer.imageShare, payload.answer.picture_share);
+  assert.deepEqual(answer.imageShare, payload.answer.image_share);
   const tokens = [...payload.answer.tokens, { text: " " }];
   const [first, second] = [payload.answer, { ...payload.answer, prompt: " \n", tokens }].map(
     (changed) => realStack({ answer: changed }).texts[1],

@@ -60,7 +60,7 @@ def test_greedy_tokens_equal_transformers(any_generator, images):
         for image, prompt in zip(images, PROMPTS, strict=True)
     ]
     assert [list(answer.tokens) for answer in ours] == expected
-    assert len({tuple(tokens) for tokens in expected}) > 1, "the pictures must matter"
+    assert len({tuple(tokens) for tokens in expected}) > 1, "the images must matter"
 
 
 def test_beam_tokens_equal_transformers(any_generator, images):
@@ -118,7 +118,7 @@ def test_many_captions_cost_one_prefill(kind, decode, images, request):
         captions = generator.caption(features, prompt="a photo of", num=3, decode=decode)
     assert [len(texts) for texts in captions] == [3, 3]
     prompt = generator.count_tokens("a photo of") + tiny.QUERIES
-    assert runs[0] == (2, prompt - 1), "one pass over the prompt, a row for each picture"
+    assert runs[0] == (2, prompt - 1), "one pass over the prompt, a row for each image"
     assert set(runs[1:]) == {(6, 1)}, "then one position for each text at a time"
 
 
@@ -313,7 +313,7 @@ def test_one_image_serves_all_prompts_but_counts_must_fit(tiny_generator, images
     features = tiny_generator.encode(images)
     assert len(tiny_generator.answer(features[0], PROMPTS, decode=SHORT)) == 3
     assert tiny_generator.answer(features[0], []) == []
-    with pytest.raises(ModelError, match="2 prompts do not fit 3 images"):
+    with pytest.raises(ModelError, match="2 prompts and 3 images do not fit"):
         tiny_generator.answer(features, PROMPTS[:2])
 
 

@@ -143,7 +143,7 @@ def test_what_cannot_be_matched(tiny_matcher, images):
         tiny_matcher.match(features[0], ["a cat", "  "])
     with pytest.raises(ModelError, match="one image, not of 3"):
         tiny_matcher.match(features, TEXTS)
-    with pytest.raises(ModelError, match="2 texts do not fit 3 images"):
+    with pytest.raises(ModelError, match="2 texts and 3 images do not fit"):
         tiny_matcher.itm(features, TEXTS[:2])
     foreign = tiny.matcher(tiny.retrieval(seed=1)).encode(images)
     with pytest.raises(ModelError, match="another image encoder"):

@@ -82,7 +82,7 @@ def test_items_decided_by_people_are_left_alone(database: Database, world: World
 def test_a_batch_is_whole_or_not_at_all(database: Database, world: World) -> None:
     choices = [Choice(item_id=1, caption_id=1, action="accept")]
     new = NewBatch(uid="b", dataset_id=1, annotator_id=1)
-    with pytest.raises(ConflictError, match="1 decisions instead of 2"), database.write() as one:
+    with pytest.raises(ConflictError, match="^1 decision instead of 2"), database.write() as one:
         decide_many(one, new, choices=choices, expected=2)
     with pytest.raises(StorageError, match="nothing to decide"), database.write() as one:
         decide_many(one, new, choices=[], expected=0)

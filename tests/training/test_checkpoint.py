@@ -109,7 +109,7 @@ def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
     module, optimizer = new_run()
     folder = save_checkpoint(tmp_path, step=5, module=module, optimizer=optimizer, config=CONFIG)
     (folder / "random-1.pt").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="2 processes, this one has 1"):
+    with pytest.raises(CheckpointError, match="number of processes, 2; this one has 1"):
         load_checkpoint(tmp_path, module=module, optimizer=optimizer, config=CONFIG)
 
 

@@ -242,7 +242,7 @@ def test_what_cannot_be_trained_is_refused(settings: Callable[..., Any], tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (WEB / "web.csv").is_file(), reason="The sample pictures are not here.")
+@pytest.mark.skipif(not (WEB / "web.csv").is_file(), reason="The sample images are not here.")
 def test_the_embedded_captioner_learns_another_style(tmp_path: Path) -> None:
     with (WEB / "web.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

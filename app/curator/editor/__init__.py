@@ -40,7 +40,7 @@ def caption_editor(
     key: str = "editor",
     focus: bool = True,
 ) -> Any:
-    """Draw the box for the text of `place`, an item and a caption (0: a new one).
+    """Draw the box for the text of `place`, an item and a caption (0: a new text).
 
     The result has `.draft` and `.save`, each a dict with the item and the caption it belongs to,
     so that no text is saved to another one. `text` fills the box when the place changes.

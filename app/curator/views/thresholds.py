@@ -212,8 +212,8 @@ def draw_batches(context: DatasetContext) -> None:
         if audit.verdicts:
             right = share_interval(audit.confirmed, audit.verdicts)
             what.caption(
-                f"Check: people agree with {audit.confirmed} of {audit.verdicts} texts, "
-                f"{share_in_words(right)}."
+                f"Check: people agree with {audit.confirmed} of "
+                f"{count_of(audit.verdicts, 'text')}, {share_in_words(right)}."
             )
         elif audit.drawn and not one.undone:
             what.caption(f"Check: waiting in review, {count_of(audit.drawn, 'image')}.")

@@ -223,7 +223,8 @@ def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handl
         return tables.status_html(error_message(error, "Not saved"), problem=True)
     images = count_of(saved.images, "image")
     return tables.status_html(
-        f"{saved.accepted} accepted and {saved.rejected} rejected texts of {images} "
+        f"{count_of(saved.accepted, 'accepted text')} and "
+        f"{count_of(saved.rejected, 'rejected text')} of {images} "
         f"are in the dataset {dataset.strip()}."
     )
 

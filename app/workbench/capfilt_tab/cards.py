@@ -53,7 +53,7 @@ def summary_html(pairs: CapFiltSession) -> str:
         return ""
     (web, webs), (written, writtens) = counts.values()
     return (
-        f'<p class="tally" role="status">Kept: <b>{web}</b> of {count_of(webs, "web text")}, '
+        f'<p class="statistics" role="status">Kept: <b>{web}</b> of {count_of(webs, "web text")}, '
         f"<b>{written}</b> of {count_of(writtens, 'written one')}. "
         f"Accepted by you: <b>{accepted}</b>.</p>"
     )

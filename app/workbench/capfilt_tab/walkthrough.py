@@ -33,7 +33,7 @@ from app.workbench.widgets.image_task import (
 from blip2core.capfilt import decide
 from blip2core.config import DecodeConfig, FilterConfig
 from blip2core.records import Candidate, Decision, Scored
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 LONGEST_WEB_TEXT = 1000
 """Characters of the text from the web."""
@@ -98,8 +98,9 @@ def _steps(
         if stop.is_set():
             return
         steps.append(
-            f"The captioner, {pair.generator.spec.name}, draws {len(written)} different texts word "
-            "by word (nucleus sampling): one that always said the likeliest would teach less."
+            f"The captioner, {pair.generator.spec.name}, draws "
+            f"{count_of(len(written), 'different text')} word by word (nucleus sampling): "
+            "one that always said the likeliest would teach less."
         )
         yield TaskOutput(steps_html(steps), "")
         scored: Sequence[Scored] = next(work, ())

@@ -27,7 +27,7 @@ def usage_html(usage: ContextUsage) -> str:
     )
     amber = bool(usage.dropped) or usage.used >= AMBER * usage.total
     return (
-        f'<div class="meter{" amber" if amber else ""}">'
+        f'<div class="context-bar{" amber" if amber else ""}">'
         f'<div class="bar" aria-hidden="true">{bar}</div>'
         f"<p>Room: {usage.used} of {usage.total} tokens ({words}).{_warning(usage, amber)}</p>"
         "</div>"
@@ -51,4 +51,4 @@ def _warning(usage: ContextUsage, amber: bool) -> str:
 
 def usage_problem_html(words: str) -> str:
     """Return HTML in place of the bar, where a question cannot be asked as it stands."""
-    return f'<div class="meter amber"><p><strong>{escape(words)}</strong></p></div>'
+    return f'<div class="context-bar amber"><p><strong>{escape(words)}</strong></p></div>'

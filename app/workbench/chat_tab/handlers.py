@@ -58,7 +58,7 @@ class AnswerUpdate(NamedTuple):
 
     chat: Update
     prompt: Update = SKIP
-    meter: Update = SKIP
+    context_bar: Update = SKIP
     seed: Update = SKIP
 
 
@@ -66,7 +66,7 @@ class ReadingUpdate(NamedTuple):
     """What the model reads, and how much of its context that takes."""
 
     prompt: Update
-    meter: Update
+    context_bar: Update
 
 
 class RatingUpdate(NamedTuple):

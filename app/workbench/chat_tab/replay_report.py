@@ -3,6 +3,7 @@
 from html import escape
 
 from app.chat.replay import RepeatedAnswer, ReplayState
+from blip2core.texts import count_of
 
 
 def replay_html(state: ReplayState) -> str:
@@ -19,13 +20,15 @@ def replay_html(state: ReplayState) -> str:
 
 def _summary(state: ReplayState) -> str:
     if state.is_stopped:
-        return f"Stopped after {len(state.answers)} of {state.total} answers."
+        return f"Stopped after {len(state.answers)} of {count_of(state.total, 'answer')}."
     if not state.answers:
         return "There is no answer to ask for again."
     if not state.different:
         if state.total == 1:
             return "Asked again: the answer is the same."
         return f"Asked again: all {state.total} answers are the same."
+    if state.total == 1:
+        return "Asked again: the answer differs."
     return f"Asked again: {len(state.different)} of {state.total} answers differ."
 
 

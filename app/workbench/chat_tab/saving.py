@@ -115,7 +115,7 @@ def on_export_markdown(session: ChatSession) -> Iterator[ExportUpdate]:
     if image is None or not session.turns:
         yield _NOTHING
         return
-    text = as_markdown(saved(image, "picture.png", session.turns))
+    text = as_markdown(saved(image, "image.png", session.turns))
     yield from _offer(image, ".md", text.encode())
 
 
@@ -125,7 +125,7 @@ _NOTHING = ExportUpdate(None, '<p role="status">There is no conversation to save
 def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpdate]:
     """Yield a file for the download button; Gradio has its own copy when this goes on."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(image.name).stem)[:40].strip("-")
-    name = f"{stem or 'picture'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
+    name = f"{stem or 'image'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)

@@ -65,7 +65,7 @@ class ChatTab:
     """Why a question was not asked."""
     suggestions: list[gr.Button]
     """Questions that the model knows."""
-    meter: gr.HTML
+    context_bar: gr.HTML
     """How much of the context is used."""
     fresh: gr.Button
     """Begins a new conversation."""
@@ -128,7 +128,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
             gr.Button(size="sm", min_width=120, **state) for state in suggestions(arrival.model)
         ]
     with gr.Row(elem_id="talk-bar"):
-        meter = gr.HTML(elem_id="meter", container=False, scale=4)
+        context_bar = gr.HTML(elem_id="context-bar", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
     with gr.Accordion("Settings", open=False):
         controls = build_controls(services.settings.max_new_tokens)
@@ -153,7 +153,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         question=question,
         trouble=trouble,
         suggestions=suggested,
-        meter=meter,
+        context_bar=context_bar,
         fresh=fresh,
         controls=controls,
         prompt=prompt,

@@ -56,8 +56,10 @@ def test_everything_comes_back() -> None:
 
 def test_what_is_written_says_how_each_answer_came_about() -> None:
     files = members(exported())
-    assert set(files) == {JSON_NAME, "conversation.md", "picture.jpg"}
-    turn = json.loads(files[JSON_NAME])["turns"][0]
+    assert set(files) == {JSON_NAME, "conversation.md", "image.jpg"}
+    written = json.loads(files[JSON_NAME])
+    assert set(written) == {"format", "version", "saved_at", "picture", "turns"}  # as 0.1 had it
+    turn = written["turns"][0]
     assert turn["decode"]["seed"] == 7 and turn["decode"]["mode"] == "sample"
     assert (turn["model"], turn["revision"], turn["prompt"]) == ("stickers-opt", "0" * 64, "Who?:")
     assert (turn["seconds"], turn["feedback"]["liked"]) == (0.25, False)
@@ -107,10 +109,10 @@ def test_deeply_nested_json_is_refused() -> None:
 
 def test_bombs_are_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "IMAGE_BYTES", 1_000_000)
-    files = members(exported()) | {"picture.jpg": bytes(50_000_000)}
+    files = members(exported()) | {"image.jpg": bytes(50_000_000)}
     bomb = archive_of(files)
     assert len(bomb) < 100_000
-    with pytest.raises(IntakeError, match=r"picture.jpg is larger than 1 MB"):
+    with pytest.raises(IntakeError, match=r"image.jpg is larger than 1 MB"):
         unpack(bomb)
     with pytest.raises(IntakeError, match="larger than 5 MB"):
         unpack(archive_of(files | {JSON_NAME: b" " * 6_000_000}))
@@ -121,4 +123,4 @@ def test_a_text_in_place_of_the_image_is_refused() -> None:
     digest = hashlib.sha256(text).hexdigest()
     files = members(edited(lambda c: c["picture"].update(sha256=digest)))
     with pytest.raises(IntakeError, match="not an image but a text"):
-        unpack(archive_of(files | {"picture.jpg": text}))
+        unpack(archive_of(files | {"image.jpg": text}))

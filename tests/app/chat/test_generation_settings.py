@@ -103,3 +103,5 @@ def test_settings_in_words_name_only_what_had_a_part() -> None:
         "sampling, temperature 1, top-p 0.9, seed 3, 0 to 40 tokens, repetition penalty 1.5"
     )
     assert describe_decoding(replace(decode, mode="beam")).startswith("5 beams, length penalty 1")
+    one = describe_decoding(replace(decode, mode="beam", beams=1, max_new_tokens=1))
+    assert one == "1 beam, length penalty 1, 0 to 1 token"

@@ -17,7 +17,7 @@ def tokens(markdown: str) -> list[Token]:
 
 def document(image: str = "") -> str:
     session = talked(ANSWERED, STOPPED, FAILED)
-    return as_markdown(saved(session.image, "picture.jpg", session.turns), image)
+    return as_markdown(saved(session.image, "image.jpg", session.turns), image)
 
 
 def test_hostile_text_stays_text() -> None:
@@ -36,7 +36,7 @@ def test_the_words_are_all_there() -> None:
 
 
 def test_the_image_is_named_where_it_lies_beside() -> None:
-    assert "![The image](picture.jpg)" in document("picture.jpg")
+    assert "![The image](image.jpg)" in document("image.jpg")
     assert "![" not in document().replace("\\!", "")
 
 

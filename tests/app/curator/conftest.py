@@ -66,7 +66,7 @@ def context_of(services: Services, database: Database, handle: str) -> DatasetCo
         annotator_id=annotator_id,
         handle=handle,
         dataset_id=1,
-        dataset="shelf",
+        dataset="samples",
         threshold=0.5,
         slot=empty(),
     )
@@ -84,7 +84,7 @@ def open_page(services: Services) -> Open:
 
     def open_page(name: str, **query: str) -> AppTest:
         page = AppTest.from_file(str(ROOT / "app" / "curator" / "main.py"), default_timeout=60)
-        page.query_params.update({"who": "ada", "dataset": "shelf"} | query)
+        page.query_params.update({"who": "ada", "dataset": "samples"} | query)
         page.run()
         if name != "inbox":
             page.switch_page(f"views/{name}.py").run()

@@ -44,7 +44,7 @@ def test_no_folder_outside_the_root_is_read_or_told_of(
     assert page.info[0].value == "That folder may not be read from here."
     assert services.jobs.added == []
     with database.read() as session:
-        assert session.scalars(select(Dataset.name)).all() == ["shelf"]
+        assert session.scalars(select(Dataset.name)).all() == ["samples"]
 
 
 def test_a_folder_in_the_root_is_imported(

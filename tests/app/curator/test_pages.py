@@ -24,7 +24,7 @@ from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, 
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
 from tests.app.curator.test_review_page import press
-from tests.app.shelf import HOSTILE, accept_first
+from tests.app.sample_dataset import HOSTILE, accept_first
 
 
 def count(database: Database, table: type, **where: object) -> int:
@@ -238,7 +238,7 @@ def test_a_path_that_is_not_there_makes_no_dataset(
     assert "no such folder or file" in page.info[0].value
     assert services.jobs.added == []
     with database.read() as session:
-        assert session.scalars(select(Dataset.name)).all() == ["shelf"]
+        assert session.scalars(select(Dataset.name)).all() == ["samples"]
 
 
 def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
@@ -271,5 +271,7 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
     page = open_page("inbox")
     assert "a: Not a **image**." in [text.value for text in page.text]
     assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
-    assert "Caption and filter shelf with stickers-opt: done" in [text.value for text in page.text]
+    assert "Caption and filter samples with stickers-opt: done" in [
+        text.value for text in page.text
+    ]
     assert "1 problem" in [part.label for part in page.expander]

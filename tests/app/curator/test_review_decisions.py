@@ -14,9 +14,11 @@ from app.curator.review_decisions import (
     undo_latest,
 )
 from app.curator.review_session import (
+    NEW_TEXT,
     ReviewRules,
     ReviewSession,
     advance,
+    begin_edit,
     current,
     next_undecided,
     show_item,
@@ -111,8 +113,8 @@ def test_a_text_is_not_saved_once_the_editor_is_closed(
 ) -> None:
     review, shown = opened(context)
     save_edit(context, RULES, review, shown, {"item": 7, "caption": None, "text": "a new text"})
-    save_edit(context, RULES, review, shown, {"item": 7, "caption": 0, "text": "a new text"})
-    review.editing = 0
+    save_edit(context, RULES, review, shown, {"item": 7, "caption": NEW_TEXT, "text": "a new text"})
+    review.editing = NEW_TEXT
     save_edit(context, RULES, review, shown, None)
     assert decisions(database) == []
 
@@ -131,6 +133,22 @@ def test_an_edit_replaces_its_text_and_ends_the_draft(
         (new,) = session.scalars(select(Caption).where(Caption.source == "edited"))
         assert (new.text, new.parent_id) == ("a whole", parent)
     assert review.item_id != 7 and review.editing is None
+
+
+def test_a_new_text_has_no_parent_and_its_draft_opens_the_editor_again(
+    context: DatasetContext, database: Database
+) -> None:
+    review, shown = opened(context)
+    begin_edit(review, None)
+    assert review.editing == NEW_TEXT
+    new = {"item": 7, "caption": NEW_TEXT}
+    keep_draft(context, shown, new | {"text": "half a"})
+    assert drafts(database) == [(7, None, "half a")]
+    assert opened(context)[0].editing == NEW_TEXT
+    save_edit(context, RULES, review, shown, new | {"text": "a whole"})
+    with database.read() as session:
+        written = session.scalars(select(Caption).where(Caption.text == "a whole")).one()
+        assert written.parent_id is None
 
 
 def test_no_draft_survives_an_accept(context: DatasetContext, database: Database) -> None:
@@ -169,7 +187,7 @@ def test_a_draft_thrown_away_leaves_those_of_others(
     bob = context_of(services, database, "bob")
     keep_draft(context, shown, {"item": 7, "caption": None, "text": "ada's"})
     keep_draft(bob, shown, {"item": 7, "caption": None, "text": "bob's"})
-    review.editing = 0
+    review.editing = NEW_TEXT
     drop_edit(context, review, shown)
     assert review.editing is None and drafts(database) == [(7, None, "bob's")]
 

@@ -16,7 +16,7 @@ from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.schema import Caption, DecisionEvent, Lease, Verdict
 from tests.app.curator.conftest import Open
-from tests.app.shelf import HOSTILE
+from tests.app.sample_dataset import HOSTILE
 
 
 def press(page: AppTest, key: str) -> AppTest:

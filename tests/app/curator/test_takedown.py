@@ -10,7 +10,7 @@ from blip2core.storage.schema import Image, Item
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from blip2core.storage.snapshots import create_snapshot
 from tests.app.curator.conftest import Open
-from tests.app.shelf import accept_first
+from tests.app.sample_dataset import accept_first
 
 
 def take_down_button(page: AppTest):
@@ -34,7 +34,7 @@ def test_it_is_shown_then_confirmed_then_one_sentence(open_page: Open, database:
     page = open_page("takedown", image="1")
     assert page.code[0].value == image.sha256
     row = page.dataframe[0].value.iloc[0]
-    assert (row["image"], row["dataset"], row["texts"]) == ("#1", "shelf", 3)
+    assert (row["image"], row["dataset"], row["texts"]) == ("#1", "samples", 3)
     assert take_down_button(page).disabled
     assert state_of(database, 1) == ("ok", "pending", True)
     page.checkbox[0].check().run()
@@ -55,7 +55,7 @@ def test_snapshots_and_exports_that_hold_it_are_named(open_page: Open, database:
             session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
         )
     page = open_page("takedown", image="#1")
-    assert "shelf@v1: 1 pair" in [told.value for told in page.text]
+    assert "samples@v1: 1 pair" in [told.value for told in page.text]
     assert not page.warning
     with database.write() as session:
         export = record_export(session, snapshot_id=snapshot.id, format="coco")
@@ -64,7 +64,7 @@ def test_snapshots_and_exports_that_hold_it_are_named(open_page: Open, database:
         )
     page = open_page("takedown", image="#1")
     assert "delete them, or export again" in page.warning[0].value
-    assert page.code[1].value == "shelf@v1 as coco: /x/of-coco"
+    assert page.code[1].value == "samples@v1 as coco: /x/of-coco"
     assert "No snapshot holds it." in [
         told.value for told in open_page("takedown", image="2").caption
     ]

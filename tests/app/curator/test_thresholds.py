@@ -1,5 +1,7 @@
 """What the thresholds page says of a threshold, before anybody applies it."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -25,6 +27,7 @@ def test_advice_names_threshold_texts_and_recall() -> None:
         "The lowest threshold that surely does: 0.42. It keeps 1,234 texts, and finds "
         "80% (71% to 86%) of the right ones."
     )
+    assert "keeps 1 text, and finds" in advice(replace(POINT, kept=1), 0.9)
     assert advice(None, 0.9) == (
         "No threshold surely gives a precision of 90% yet: review more texts."
     )

@@ -20,7 +20,7 @@ export function readStack(payload) {
   return {
     ...payload,
     ...attentionOf(payload, patches),
-    image: payload.picture,
+    image: payload.image,
     patches,
     selfAttention: selfAttentionOf(payload),
     signals: signalsOf(payload, maps),
@@ -151,7 +151,7 @@ function answerOf(answer) {
     slots: answer.tokens.map((_, token) =>
       slots.slice(token * answer.slots, (token + 1) * answer.slots),
     ),
-    imageShare: answer.picture_share,
+    imageShare: answer.image_share,
   };
 }
 

@@ -282,7 +282,7 @@ def test_judged_pairs_are_kept_once_however_often(
     on_decide(pairs, event(card=0, text=number, verdict="accepted"))
     for _ in range(2):
         saved = on_save_pairs(kept, pairs, "mine", "ada")
-        assert "2 accepted and 1 rejected texts of 1 image are in" in saved
+        assert "2 accepted texts and 1 rejected text of 1 image are in" in saved
     with database.read() as session:
         find_dataset(session, name="mine")
         found = session.execute(select(Caption.source, Caption.text)).all()
@@ -329,7 +329,7 @@ def test_an_edited_text_that_was_rejected_is_not_kept(
     number = pairs.cards[0].texts[-1].number
     on_decide(pairs, event(card=0, text=number, verdict="rejected"))
     on_decide(pairs, event(card=0, text=1, verdict="accepted"))
-    assert "1 accepted and 0 rejected" in on_save_pairs(kept, pairs, "mine", "ada")
+    assert "1 accepted text and 0 rejected texts of" in on_save_pairs(kept, pairs, "mine", "ada")
     with database.read() as session:
         assert session.scalars(select(DecisionEvent.action)).all() == ["accept"]
         assert "a big dog" not in session.scalars(select(Caption.text)).all()

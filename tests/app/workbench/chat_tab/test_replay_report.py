@@ -29,6 +29,7 @@ def test_the_answers_that_differ_are_counted_and_shown() -> None:
     assert "1 of 2 answers differ" in html and "<del>red</del> <ins>blue</ins>" in html
     assert "a dog" not in html
     assert "the answer is the same" in replay_html(ReplayState(total=1, answers=answers[:1]))
+    assert "again: the answer differs" in replay_html(ReplayState(total=1, answers=answers[1:]))
 
 
 def test_a_stopped_answer_is_the_same_where_the_new_one_begins_like_it() -> None:
@@ -41,6 +42,7 @@ def test_progress_and_a_stop_are_said_with_numbers() -> None:
     assert "loading" in replay_html(replace(state, is_loading=True))
     assert replay_html(state) == "<p>Asking again: 2 of 3 …</p>"
     assert "Stopped after 1 of 3 answers" in replay_html(replace(state, is_stopped=True))
+    assert "Stopped after 0 of 1 answer." in replay_html(ReplayState(total=1, is_stopped=True))
     assert "no answer to ask for again" in replay_html(ReplayState(total=0))
 
 

@@ -201,7 +201,7 @@ def test_settings_decide_how_it_is_asked(session: ChatSession) -> None:
     assert (turn.settings.decode.mode, turn.settings.decode.seed) == ("sample", 7)
     assert (turn.model, turn.revision) == ("stickers-opt", generator.revision)
     assert turn.prompt == generator.prompts[-1] and turn.seconds is not None
-    assert "7" in last.seed["info"] and "Room" in last.meter
+    assert "7" in last.seed["info"] and "Room" in last.context_bar
 
 
 def test_a_drawn_seed_is_kept_with_the_answer(session: ChatSession) -> None:
@@ -335,14 +335,14 @@ def test_typing_shows_prompt_and_room_without_the_model(session: ChatSession) ->
     assert reading.prompt["value"].endswith(
         "Question: Where? Short answer: Where?\nQuestion: Why? Short answer:"
     )
-    assert "typing" in reading.prompt["label"] and "question 4" in reading.meter
+    assert "typing" in reading.prompt["label"] and "question 4" in reading.context_bar
     reading = on_type(fake_services(generator), session, "", *CONTROLS)
     assert reading.prompt["value"] == generator.prompts[-1]
     assert (len(generator.prompts), generator.vision_calls) == before
     wrong = [40 if name == "min_new_tokens" else value for name, value in PAGE.items()]
     reading = on_type(fake_services(generator), session, "Why?", *wrong)
-    assert "min_new_tokens (40)" in reading.meter and reading.prompt == SKIP
-    assert on_type(fake_services(None), session, "Why?", *CONTROLS).meter == ""
+    assert "min_new_tokens (40)" in reading.context_bar and reading.prompt == SKIP
+    assert on_type(fake_services(None), session, "Why?", *CONTROLS).context_bar == ""
 
 
 def test_typed_prompt_is_the_one_that_is_read(session: ChatSession) -> None:

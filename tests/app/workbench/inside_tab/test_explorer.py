@@ -85,7 +85,7 @@ def test_example_has_the_form_of_a_stack() -> None:
     shipped, made = json.loads(EXAMPLE.read_text("utf-8")), explorer_stack(make_trace(), striped())
     assert set(shipped) == set(made)
     assert shipped["version"] == made["version"]
-    assert shipped["picture"]["src"].startswith("data:image/jpeg;base64,")
+    assert shipped["image"]["src"].startswith("data:image/jpeg;base64,")
     assert shipped["answer"]["tokens"] and shipped["words"]
     assert EXAMPLE.stat().st_size < 100_000
     assert "finished example" in example()["note"]

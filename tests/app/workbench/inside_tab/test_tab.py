@@ -83,7 +83,7 @@ def test_one_look_sends_everything(services: Services, session: ChatSession) -> 
     seen, update = updates[-1]
     assert seen.key == session.image.key
     assert [word["text"] for word in update["value"]["words"]] == TEXT.split()
-    assert update["value"]["picture"]["src"].startswith("data:image/jpeg")
+    assert update["value"]["image"]["src"].startswith("data:image/jpeg")
     assert update["findings"] == ENDED
 
 

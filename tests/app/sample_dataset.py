@@ -23,7 +23,7 @@ SCORER = ScorerIdentity(
 def fill(database: Database, count: int) -> None:
     """Images number 0 to count - 1; the scores of image n are n / count, and less."""
     with database.write() as session:
-        dataset = get_or_create_dataset(session, name="shelf")
+        dataset = get_or_create_dataset(session, name="samples")
         run = create_run(
             session,
             NewRun(
