@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import urllib.request
 import venv
@@ -18,7 +19,10 @@ from blip2core import bundled
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"]
+LOCKS = [f"requirements{which}.txt" for which in ("", "-dev", "-docs", "-mutants")]
+
+
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -48,6 +52,7 @@ def test_every_dependency_is_locked() -> None:
     assert set(map(name_of, PROJECT["dependencies"])) - {"psycopg"} <= set(pins("requirements.txt"))
     assert set(map(name_of, extras["test"] + extras["dev"])) <= set(pins("requirements-dev.txt"))
     assert set(map(name_of, extras["docs"])) <= set(pins("requirements-docs.txt"))
+    assert set(map(name_of, extras["mutants"])) <= set(pins("requirements-mutants.txt"))
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -68,34 +73,50 @@ def test_space_runs_the_locked_gradio() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy, as building leaves files behind that the next build takes."""
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for package in ("app", "blip2core", "data"):
-        shutil.copytree(ROOT / package, source / package)
-    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source))
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, built from a copy, as building leaves files behind."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sdist")
+    for name in tracked_files():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(folder)!r})"
+    run(source, sys.executable, "-c", build)
+    [built] = folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the source archive alone."""
+    folder = tmp_path_factory.mktemp("wheel")
+    words = ["wheel", "--no-deps", "--no-build-isolation", "-w", folder, sdist]
+    run(folder, sys.executable, *PIP, *words)
     [built] = folder.glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of an environment with the wheel, and the packages of this one."""
+    """The folder of the programs of an environment that was empty: torch, the wheel, and what the
+    wheel asks for, in the versions of the lock.
+    """
     folder = tmp_path_factory.mktemp("installed") / "environment"
-    venv.create(folder, with_pip=False, symlinks=True)
+    venv.create(folder, with_pip=True, symlinks=True)
     scheme = sysconfig.get_paths("venv", {"base": str(folder), "platbase": str(folder)})
-    packages = Path(scheme["purelib"])
-    pip("--python", str(folder), "install", "--no-deps", "--no-index", str(wheel))
-    (packages / "outside.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
-    return Path(scheme["scripts"])
+    scripts = Path(scheme["scripts"])
+    run(folder, ROOT / ".ci" / "install-torch", scripts / "python")
+    run(folder, scripts / "python", *PIP, "install", "-c", ROOT / "requirements.txt", wheel)
+    return scripts
 
 
-def pip(*words: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def tracked_files() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def run(folder: Path, *command: str | Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -130,6 +151,18 @@ def test_wheel_has_every_file(wheel: Path) -> None:
     wanted |= {file.relative_to(ROOT).as_posix() for file in other}
     assert wanted - inside == set()
     assert len([name for name in inside if "/_data/checkpoints/" in name]) == 21
+
+
+@pytest.mark.slow
+def test_source_archive_has_what_the_commands_need(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert set(tracked_files()) - inside == set()
+
+
+@pytest.mark.slow
+def test_what_is_installed_needs_nothing_else(programs: Path, tmp_path: Path) -> None:
+    run(tmp_path, programs / "python", "-m", "pip", "check")
 
 
 @pytest.mark.slow
