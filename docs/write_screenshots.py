@@ -127,7 +127,8 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
 def photograph(page: Page, name: str) -> None:
     """Write what the page shows, in 256 colours: a third of the bytes."""
     shot = Image.open(io.BytesIO(page.screenshot()))
-    shot.convert("RGB").quantize(256).save(DOCS / f"{name}.png", optimize=True)
+    colours = shot.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    colours.save(DOCS / f"{name}.png", optimize=True)
 
 
 def photograph_workbench(page: Page, address: str) -> None:
