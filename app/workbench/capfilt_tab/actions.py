@@ -196,13 +196,15 @@ def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> 
         text = text_of(card, event_values(event).get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return WhyUpdate(*show_panel(session, str(error)))
+        return WhyUpdate(**show_panel(session, str(error))._asdict())
     session.receive(image)
-    panel = show_panel(session)
+    panel = show_panel(session)._asdict()
     if not session.is_about(image):  # it is offered, and the panel asks the visitor about it
-        return WhyUpdate(*panel)
+        return WhyUpdate(**panel)
     session.inspected_text = text.words
-    return WhyUpdate(*panel, inspected_text=session.inspected_text, tabs=gr.Tabs(selected="inside"))
+    return WhyUpdate(
+        **panel, inspected_text=session.inspected_text, tabs=gr.Tabs(selected="inside")
+    )
 
 
 def save_of(services: Services) -> Any:

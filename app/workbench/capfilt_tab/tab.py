@@ -244,7 +244,9 @@ def _begin(
 
 def _refuse(pairs: CapFiltSession, slices: int, reason: str, problems: str = "") -> CapFiltUpdate:
     message = tables.status_html(reason, problem=True) + problems
-    return CapFiltUpdate(pairs, slices, message, SKIP, SKIP, *buttons(running=False))
+    return CapFiltUpdate(
+        pairs=pairs, slices=slices, message=message, **buttons(running=False)._asdict()
+    )
 
 
 def continue_capfilt(
@@ -313,12 +315,24 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
     if pairs.batch.is_running:
         words = f"{pairs.batch.done} of {total}"
         progress = tables.progress_html(pairs.batch.done, len(pairs.batch.items), words)
-        return CapFiltUpdate(pairs, SKIP, progress + message, cards, "", *buttons(running=True))
+        return CapFiltUpdate(
+            pairs=pairs,
+            message=progress + message,
+            cards=cards,
+            downloads="",
+            **buttons(running=True)._asdict(),
+        )
     if any(item.state == "stopped" for item in pairs.batch.items):
         stopped = tables.status_html(f"Stopped after {len(pairs.cards)} of {total}.")
         message = stopped + message
     links = pair_links(pairs, _made_by(services, pairs)) if services and pairs.cards else SKIP
-    return CapFiltUpdate(pairs, SKIP, message, cards, links, *buttons(running=False))
+    return CapFiltUpdate(
+        pairs=pairs,
+        message=message,
+        cards=cards,
+        downloads=links,
+        **buttons(running=False)._asdict(),
+    )
 
 
 def _made_by(services: Services, pairs: CapFiltSession) -> dict[str, Any]:

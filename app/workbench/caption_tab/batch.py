@@ -26,7 +26,7 @@ from app.inference.failures import error_message
 from app.inference.features import encode_for_pair
 from app.inference.pool import wait_until_loaded
 from app.services import Services
-from app.workbench.events import PRIVATE_EVENT, SKIP, paced
+from app.workbench.events import PRIVATE_EVENT, paced
 from app.workbench.image.uploads import Upload, build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import buttons
@@ -113,7 +113,9 @@ def on_caption_batch(
         problem = problem or str(error)
     if problem:
         message = tables.status_html(problem, problem=True)
-        return BatchUpdate(batch, slices, message, SKIP, *buttons(running=False))
+        return BatchUpdate(
+            batch=batch, slices=slices, message=message, **buttons(running=False)._asdict()
+        )
     request = CaptionBatchRequest(model=session.model, captions=captions, uploads=tuple(uploads))
     batch.start([upload.name for upload in uploads], request)
     return show_captions(services, batch)._replace(slices=slices + 1)
@@ -132,7 +134,7 @@ def continue_captions(
     except Exception as error:
         batch.give_up()
         message = tables.status_html(error_message(error, "No captions"), problem=True)
-        yield BatchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
+        yield BatchUpdate(message=message, table="", **buttons(running=False)._asdict())
         return
     shown = show_captions(services, batch)
     yield shown._replace(slices=slices + 1) if batch.is_left else shown
@@ -172,7 +174,7 @@ def on_stop_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
 def show_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
     """Return what there is to show of the batch; it asks for no further slice."""
     if not batch.items:
-        return BatchUpdate(batch, SKIP, "", "", *buttons(running=False))
+        return BatchUpdate(batch=batch, message="", table="", **buttons(running=False)._asdict())
     request, total = batch.request, len(batch.items)
     pair = services.engine.pair(request.model)
     rows = [_row(item) for item in batch.items]
@@ -181,7 +183,9 @@ def show_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
         table = tables.table_html(_COLUMNS, rows, title=title)
         words = f"{batch.done} of {count_of(total, 'image')}"
         message = tables.progress_html(batch.done, total, words)
-        return BatchUpdate(batch, SKIP, message, table, *buttons(running=True))
+        return BatchUpdate(
+            batch=batch, message=message, table=table, **buttons(running=True)._asdict()
+        )
     finished = [_result(item) for item in batch.items if item.state in ("done", "failed")]
     links = caption_links(pair, request.captions, finished) if finished else ""
     table = tables.table_html(_COLUMNS, rows, title=title, below=links)
@@ -189,7 +193,9 @@ def show_captions(services: Services, batch: CaptionedBatch) -> BatchUpdate:
     if any(item.state == "stopped" for item in batch.items):
         words = f"Stopped after {len(finished)} of {count_of(total, 'image')}."
         message = tables.status_html(words)
-    return BatchUpdate(batch, SKIP, message, table, *buttons(running=False))
+    return BatchUpdate(
+        batch=batch, message=message, table=table, **buttons(running=False)._asdict()
+    )
 
 
 def _result(item: BatchItem[Captioned]) -> Captioned:

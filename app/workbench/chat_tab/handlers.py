@@ -131,13 +131,13 @@ def _ask(
     if len(question) > LONGEST_QUESTION:
         problem = problem or f"A question may have at most {LONGEST_QUESTION} characters."
     if problem:
-        return AskUpdate(*show_chat(session), trouble=alert_html(problem))
+        return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
     if number is not None:
         session.cut(number)
     session.ask(question.strip(), settings)
     box = {"value": ""} if number is None else {}
     shown = show_chat(session)._replace(question=question_box(session, **box))
-    return AskUpdate(*shown)
+    return AskUpdate(**shown._asdict())
 
 
 def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:

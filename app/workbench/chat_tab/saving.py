@@ -135,10 +135,12 @@ def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpda
 def on_import(session: ChatSession, upload: dict[str, Any] | None) -> ImportUpdate:
     """Take a conversation from a file; `read_upload` checks its path."""
     if upload is None:
-        return ImportUpdate(*show_panel(session))
+        return ImportUpdate(**show_panel(session)._asdict())
     try:
         session.receive_conversation(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
-        return ImportUpdate(*show_panel(session), alert_html(f"{name}: {error}"))
-    return ImportUpdate(*show_panel(session))
+        return ImportUpdate(
+            **show_panel(session)._asdict(), saving_message=alert_html(f"{name}: {error}")
+        )
+    return ImportUpdate(**show_panel(session)._asdict())

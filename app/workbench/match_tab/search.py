@@ -16,7 +16,7 @@ from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
 from app.inference.pool import ModelPair, wait_until_loaded
 from app.services import Services
-from app.workbench.events import PRIVATE_EVENT, SKIP
+from app.workbench.events import PRIVATE_EVENT
 from app.workbench.image.uploads import Upload, build_drop_area, open_upload, too_many, uploads_from
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import buttons
@@ -104,7 +104,9 @@ def on_search(
         problem = "Type what to look for first."
     if problem:
         message = tables.status_html(problem, problem=True)
-        return BatchUpdate(gallery, slices, message, SKIP, *buttons(running=False))
+        return BatchUpdate(
+            batch=gallery, slices=slices, message=message, **buttons(running=False)._asdict()
+        )
     request = SearchRequest(text=text.strip(), uploads=tuple(uploads))
     gallery.start([upload.name for upload in uploads], request)
     gallery.found = None
@@ -127,7 +129,7 @@ def continue_search(
     except Exception as error:
         gallery.give_up()
         message = tables.status_html(error_message(error, "Nothing found"), problem=True)
-        yield BatchUpdate(SKIP, SKIP, message, "", *buttons(running=False))
+        yield BatchUpdate(message=message, table="", **buttons(running=False)._asdict())
         return
     shown = show_search(gallery)
     yield shown._replace(slices=slices + 1) if gallery.is_left else shown
@@ -186,14 +188,20 @@ def show_search(gallery: ImageGallery) -> BatchUpdate:
         progress = tables.progress_html(
             done, total, f"{done} of {count_of(total, 'image')} encoded"
         )
-        return BatchUpdate(gallery, SKIP, progress + problems, "", *buttons(running=True))
+        return BatchUpdate(
+            batch=gallery, message=progress + problems, table="", **buttons(running=True)._asdict()
+        )
     if gallery.found is None:
         message = tables.status_html("Stopped.") + problems
-        return BatchUpdate(gallery, SKIP, message, "", *buttons(running=False))
+        return BatchUpdate(
+            batch=gallery, message=message, table="", **buttons(running=False)._asdict()
+        )
     rows = [_row(gallery, index, match) for index, match in gallery.found]
     title = f"The {len(rows)} best of {len(gallery.items) - len(bad)} for “{gallery.request.text}”"
     table = tables.table_html(_COLUMNS, rows, title=title, sorted_by=1)
-    return BatchUpdate(gallery, SKIP, problems, table, *buttons(running=False))
+    return BatchUpdate(
+        batch=gallery, message=problems, table=table, **buttons(running=False)._asdict()
+    )
 
 
 def _row(gallery: ImageGallery, index: int, match: Match) -> list[tables.Cell]:

@@ -134,7 +134,7 @@ def run_image_task(
         image = session.chosen_image()
         outputs = work(image, stop)
         for shown in _when_loaded(services, session, outputs, stop, messages):
-            yield TaskUpdate(*shown, *buttons(running=True))
+            yield TaskUpdate(**shown._asdict(), **buttons(running=True)._asdict())
         if stop.is_set():
             shown = shown._replace(message=tables.status_html(messages.stopped))
     except Exception as error:
@@ -144,7 +144,9 @@ def run_image_task(
     if image is not None and not session.is_about(image):
         yield on_image_change(session, task)
     else:
-        yield TaskUpdate(*shown, *buttons(running=False, ready=image is not None))
+        yield TaskUpdate(
+            **shown._asdict(), **buttons(running=False, ready=image is not None)._asdict()
+        )
 
 
 def _when_loaded(
@@ -174,4 +176,6 @@ def on_image_change(session: ChatSession, task: CancellableTask) -> TaskUpdate:
     if not task.turn_to(image.key if image else ""):
         return TaskUpdate()
     message = "" if image else tables.status_html(NO_IMAGE)
-    return TaskUpdate(message, "", *buttons(running=False, ready=image is not None))
+    return TaskUpdate(
+        message=message, table="", **buttons(running=False, ready=image is not None)._asdict()
+    )
