@@ -65,7 +65,7 @@ class Endpoints:
             One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
         """
         with api_errors("No captions"):
-            decode = decoding(mode, max_new_tokens or self._usual, seed, beams)
+            decode = decoding(mode, self._length(max_new_tokens), seed, beams)
             request, model = caption_request_from(num, prompt, decode), self._model
             features = encode_for_pair(self._services.engine, model, open_uploaded(image))
             growing = caption_and_score(self._services.engine, model, features, request, Event())
@@ -96,7 +96,7 @@ class Endpoints:
             answer; prompt, as the model read it; dropped, how many turns it had no room for.
         """
         with api_errors("No answer"):
-            decode = decoding(mode, max_new_tokens or self._usual, seed)
+            decode = decoding(mode, self._length(max_new_tokens), seed)
             talk, model = conversation(history), self._model
             asked = (short(question), talk, decode)
             features = self._services.engine.call(encode_image, model, open_uploaded(image))
@@ -147,9 +147,8 @@ class Endpoints:
             asked = (features, short(text), method, word)
             return self._services.engine.call(map_attention, self._model, *asked)
 
-    @property
-    def _usual(self) -> int:
-        return self._services.settings.usual_new_tokens
+    def _length(self, asked: int | None) -> int:
+        return self._services.settings.usual_new_tokens if asked is None else asked
 
     @property
     def _model(self) -> str:

@@ -98,6 +98,7 @@ def test_methods_are_those_there_are() -> None:
         (("/caption", 9, "sample"), "from 1 to 8"),
         (("/caption", 1, "guess"), "'greedy', 'sample' or 'beam'"),
         (("/caption", 1, "greedy", "", None, 9999), "max_new_tokens"),
+        (("/caption", 1, "greedy", "", None, 0), "max_new_tokens"),
     ],
 )
 def test_what_is_wrong_is_said_in_our_words(
