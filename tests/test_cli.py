@@ -348,6 +348,8 @@ def test_stickers_are_painted_with_their_truth(
     assert written == rows(capsys)
     assert [row["file"] for row in written] == ["00000005.png", "00000006.png"]
     assert all((out / row["file"]).is_file() and row["truth"]["groups"] for row in written)
+    assert run("stickers", "paint", "--seed", "7", "--out", out) == 0
+    assert capsys.readouterr().out == f"{out / '00000007.png'}\n"
 
 
 def test_lavis_goes_both_ways(

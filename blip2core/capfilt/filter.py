@@ -94,7 +94,7 @@ def _without_margin(
             number, limit = _numbers(values[position], best)
             lead = f"does not lead the best other ({limit}) by {rules.margin:.2f}"
             if rules.margin <= 0:
-                lead = f"is more than {-rules.margin:.2f} below the best other ({limit})"
+                lead = f"is more than {abs(rules.margin):.2f} below the best other ({limit})"
             reasons[position] = f"{_head(rules)} {number} {lead}"
     return reasons
 

@@ -93,17 +93,19 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control and formatting characters: some reverse the direction of all that follows."""
 
 
+def size_category(pairs: int) -> str:
+    """Return the Hugging Face Hub's name for the size of a dataset."""
+    return next((name for limit, name in SIZE_CATEGORIES if pairs < limit), "n>1M")
+
+
 def _front_matter(
     subject: Subject, statistics: ExportStatistics, layout: Format, *, lists: bool
 ) -> str:
-    pairs = statistics.pairs.total()
     told: dict[str, Any] = {
         "pretty_name": subject.dataset[:LONGEST_FOREIGN_TEXT],
         "task_categories": ["image-to-text"],
         "tags": ["image-captioning"],
-        "size_categories": [
-            next((name for limit, name in SIZE_CATEGORIES if pairs < limit), "n>1M")
-        ],
+        "size_categories": [size_category(statistics.pairs.total())],
     }
     if layout.data_files is not None:
         files = [

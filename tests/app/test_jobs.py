@@ -126,8 +126,9 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
     assert status(database, run_id) == "running"
 
 
+@pytest.mark.parametrize("more", [{}, {"captions": {}}])
 def test_what_was_kept_from_the_workbench_is_never_gone_on_with(
-    jobs: Jobs, database: Database
+    jobs: Jobs, database: Database, more: dict[str, object]
 ) -> None:
     with database.write() as session:
         new = NewRun(
@@ -136,7 +137,7 @@ def test_what_was_kept_from_the_workbench_is_never_gone_on_with(
             dataset_id=1,
             model="m",
             revision="0" * 40,
-            parameters={"captions": {}, **BY_HAND},
+            parameters=more | BY_HAND,
         )
         run_id = create_run(session, new).id  # as a process that was killed could leave it
     until(lambda: status(database, run_id) == "failed")

@@ -59,6 +59,13 @@ def test_a_margin_above_zero_keeps_a_clear_winner_only():
     )
 
 
+def test_a_margin_of_zero_keeps_the_best():
+    texts = [scored("a", 0.9), scored("b", 0.9), scored("c", 0.8)]
+    rules = replace(OFF, margin=0.0)
+    assert kept(texts, rules) == ["a", "b"]
+    assert "is more than 0.00 below the best other (0.90)" in reasons(texts, rules)[2]
+
+
 def test_a_margin_below_zero_keeps_what_comes_near():
     texts = [scored("a", 0.9), scored("b", 0.85), scored("c", 0.5)]
     assert kept(texts, replace(OFF, margin=-0.1)) == ["a", "b"]

@@ -21,7 +21,11 @@ def test_history_is_what_the_model_said(gallery: Gallery) -> None:
     writer = Writer(scenes=gallery.scenes, constant="a zebra")
     measure_dialogue(writer, gallery)
     turns = [prompt.count("Question:") for prompt in writer.prompts]
-    assert (turns.count(1), turns.count(2)) == (len(gallery.scenes), len(gallery.scenes))
+    scenes = len(gallery.scenes)
+    assert (turns.count(1), turns.count(2)) == (scenes, scenes)
+    lengths = [2 + number % 3 for number in range(scenes)]  # 2, 3 and 4 turns in a row
+    assert turns.count(3) == sum(length >= 3 for length in lengths)
+    assert turns.count(4) == sum(length == 4 for length in lengths)
     assert turns.count(2) > turns.count(3) > turns.count(4) > 0
     for prompt in writer.prompts:
         assert prompt.count("Answer: a zebra\n") == prompt.count("Question:") - 1

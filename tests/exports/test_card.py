@@ -8,7 +8,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from blip2core.exports import FORMATS
-from blip2core.exports.card import LONGEST_FOREIGN_TEXT, escape
+from blip2core.exports.card import LONGEST_FOREIGN_TEXT, escape, size_category
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -35,6 +35,22 @@ def test_escaped_text_shows_itself_and_does_nothing(text: str) -> None:
     inside = re.fullmatch(r"<p>\| (.*) \|</p>\n", html, re.DOTALL)
     assert inside and "<" not in inside[1]
     assert not any(ord(character) in range(0x202A, 0x202F) for character in escaped)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "category"),
+    [
+        (999, "n<1K"),
+        (1_000, "1K<n<10K"),
+        (9_999, "1K<n<10K"),
+        (10_000, "10K<n<100K"),
+        (99_999, "10K<n<100K"),
+        (100_000, "100K<n<1M"),
+        (1_000_000, "n>1M"),
+    ],
+)
+def test_the_category_of_a_size(pairs: int, category: str) -> None:
+    assert size_category(pairs) == category
 
 
 def test_long_text_is_cut() -> None:

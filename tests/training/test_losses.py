@@ -56,6 +56,10 @@ def test_itc_target_is_spread_over_all_that_match() -> None:
     third = 0.1 / 3
     expected = -((0.45 + third) * (2 - down) + (0.45 + third) * (1 - down) + third * (-1 - down))
     assert contrast(logits, positives).item() == pytest.approx(expected, rel=1e-6)
+    alone = contrast(logits, torch.tensor([[True, False, False]])).item()
+    both = torch.tensor([[True, True, False], [True, False, False]])  # each row by its own number
+    together = contrast(logits.expand(2, 3), both).item()
+    assert together == pytest.approx((expected + alone) / 2, rel=1e-6)
 
 
 def test_temperature_divides_and_learns() -> None:

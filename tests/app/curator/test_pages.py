@@ -123,6 +123,19 @@ def test_grid_decides_in_one_batch(open_page: Open, database: Database) -> None:
     assert count(database, Item, status="decided") == 0
 
 
+def test_one_button_of_the_grid_chooses_all_or_none(open_page: Open) -> None:
+    page = open_page("review", view="grid")
+
+    def press(label: str) -> None:
+        next(button for button in page.button if button.label == label).click().run()
+
+    press("Choose all")
+    assert all(page.checkbox(f"tile-{item}").value for item in (1, 2, 3))
+    press("Choose none")
+    assert not any(page.checkbox(f"tile-{item}").value for item in (1, 2, 3))
+    press("Choose all")
+
+
 def test_grid_overwrites_nobody(open_page: Open, database: Database) -> None:
     page = open_page("review", view="grid")
     page.checkbox("tile-1").check()

@@ -110,5 +110,6 @@ def test_behind_a_proxy_that_changes_the_host_the_allowed_name_is_its_own_page()
 
 
 def test_a_websocket_for_a_foreign_host_is_refused() -> None:
-    with pytest.raises(WebSocketDisconnect):
+    with pytest.raises(WebSocketDisconnect) as refused:
         client().websocket_connect("/talk", headers={"host": "evil.com"}).__enter__()
+    assert refused.value.code == 1008  # RFC 6455: it violates the policy of this server

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.serving import run as module
 from app.serving.ports import taken
 from app.serving.run import run
 from app.settings import AppSettings
@@ -38,6 +39,19 @@ def test_a_wrong_setting_is_named(
     monkeypatch.setenv("BLIP2_PORT", "none")
     assert run(lambda settings: ("", lambda: None)) == 2
     assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("screen", [True, False])
+def test_a_browser_opens_where_it_is_wanted_and_there_is_a_screen(
+    asked: bool, screen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setenv("BLIP2_OPEN_BROWSER", str(int(asked)))
+    monkeypatch.setattr(module, "has_screen", lambda: screen)
+    monkeypatch.setattr(module.webbrowser, "open", opened.append)
+    assert run(lambda settings: ("http://here/", lambda: None)) == 0
+    assert opened == (["http://here/"] if asked and screen else [])
 
 
 def test_it_waits_for_the_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,14 @@ def test_what_is_not_allowed(name: str, password: str, tmp_path: Path) -> None:
     assert not (tmp_path / "users").exists()
 
 
+def test_the_shortest_password(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    with pytest.raises(ConfigError, match="at least 8"):
+        add_user(file, "ada", "1234567")
+    add_user(file, "ada", "12345678")
+    assert read_users(file).check("ada", "12345678")
+
+
 @pytest.mark.parametrize("text", ["", "# nobody\n", "ada:secret\n", "ada\n", "a b:$argon2id$x\n"])
 def test_broken_file_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "users").write_text(text)

@@ -17,6 +17,7 @@ from app.inference.capfilt_tasks import CapFiltSession, ImageCard, InputImage
 from app.inference.engine import Engine
 from app.services import Services
 from app.settings import AppSettings
+from app.workbench.capfilt_tab import inputs
 from app.workbench.capfilt_tab.actions import (
     on_accept_kept,
     on_decide,
@@ -35,6 +36,7 @@ from app.workbench.capfilt_tab.tab import (
 )
 from app.workbench.capfilt_tab.walkthrough import on_walkthrough
 from app.workbench.events import SKIP
+from app.workbench.image.uploads import uploads_from
 from app.workbench.widgets.image_task import TaskUpdate, on_stop_task
 from blip2core.config import DecodeConfig
 from blip2core.curation import pairs as stored_pairs
@@ -152,6 +154,20 @@ def test_archives_and_tables_bring_their_texts(services: Services, tmp_path: Pat
     assert [card.name.rpartition("/")[2] for card in pairs.cards] == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize(
+    ("images", "size", "taken"), [(2, 10**9, 2), (1, 10**9, 1), (9, 10**9, 3), (9, 1, 0)]
+)
+def test_more_than_fits_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int, size: int, taken: int
+) -> None:
+    """Whichever limit comes first: of images, or of their bytes."""
+    monkeypatch.setattr(inputs, "MOST_IMAGES", images)
+    monkeypatch.setattr(inputs, "MOST_BYTES", size)
+    given = inputs.read_uploads(uploads_from(files(tmp_path, "a.png", "b.png", "c.png")), typed="")
+    assert len(given.images) == taken
+    assert [name for name, _ in given.problems] == ["a.png", "b.png", "c.png"][taken : taken + 1]
+
+
 def test_threshold_decides_again_without_a_model(pairs: CapFiltSession, seen: Seen) -> None:
     highest = max(text.scored.itm for card in pairs.cards for text in card.texts)
     texts = sum(len(card.texts) for card in pairs.cards)
@@ -159,8 +175,11 @@ def test_threshold_decides_again_without_a_model(pairs: CapFiltSession, seen: Se
     assert shown.count('class="kept ') == texts
     shown = on_threshold(pairs, min(1.0, highest + 0.001)).cards
     assert shown.count('class="dropped ') == texts and "is below" in shown
-    on_threshold(pairs, "much")
-    assert pairs.rules.threshold == min(1.0, highest + 0.001)
+    for wrong in ("much", -0.01, 1.01):
+        on_threshold(pairs, wrong)
+        assert pairs.rules.threshold == min(1.0, highest + 0.001)
+    on_threshold(pairs, 1)
+    assert pairs.rules.threshold == 1
     assert seen.images == 0
 
 
