@@ -14,6 +14,7 @@ from app.services import Services
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
 from blip2core.exports import FORMATS
+from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
@@ -245,6 +246,7 @@ def test_a_path_that_is_not_there_makes_no_dataset(
 
 def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     page = open_page("inbox")
+    assert set(page.file_uploader[0].proto.type) >= TABLE_SUFFIXES
     page.text_input("into").set_value("mine").run()
     page.file_uploader[0].upload("../evil.csv", b"file,text\n", "text/csv").run()
     next(b for b in page.button if b.label == "Import").click().run()
