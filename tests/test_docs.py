@@ -24,6 +24,7 @@ PAGES = [
     *("docs/index.md", "docs/curating.md", "docs/capfilt.md", "docs/explaining.md"),
 ]
 EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
+EXAMPLE_FILES |= {"ltsv_table.py"}
 """What the examples in CONTRIBUTING.md add."""
 HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
 
