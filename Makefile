@@ -2,13 +2,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+BIOME := node_modules/.bin/biome
 EMOJI_FONT := /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
 FIND_POSTGRESQL = command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null
 FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-chrome; do \
 	command -v "$$name" && break; done
 
-.PHONY: help run test test-browser-code test-slow test-newest test-oldest lint lock docs mutants pretrain \
-	clean chromium postgresql
+.PHONY: help run test test-browser-code lint-browser-code test-slow test-newest test-oldest lint lock docs \
+	mutants pretrain clean chromium postgresql
 
 help:
 	@echo "make run          set up .venv on the first call, then serve the app"
@@ -16,7 +17,7 @@ help:
 	@echo "make test-slow    the tests that take long, as that the package installs"
 	@echo "make test-newest  the tests with the newest packages that pyproject.toml allows"
 	@echo "make test-oldest  the same with the oldest"
-	@echo "make lint         mend what ruff can mend, then check types"
+	@echo "make lint         mend what ruff and Biome can mend, then check types"
 	@echo "make lock         renew the locks, requirements*.txt, from pyproject.toml"
 	@echo "make mutants      change lines, one by one, and see whether a test notices (hours)"
 	@echo "make docs         the documentation as pages, in site/"
@@ -30,12 +31,19 @@ test: $(VENV)/.installed-dev chromium postgresql
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(MAKE) --no-print-directory test-browser-code
+	@$(MAKE) --no-print-directory lint-browser-code test-browser-code
 	@$(BIN)/python -m pytest
 
 test-browser-code:
-	@if command -v node >/dev/null; then node --test tests/js/*.test.js; \
-	else echo "NOT RUN: tests/js, the tests of the browser code, need node 20 or newer." >&2; fi
+	@found=$$(node --version 2>/dev/null || echo none); major=$${found#v}; major=$${major%%.*}; \
+	if test "$$major" -ge 20 2>/dev/null; then node --test tests/js/*.test.js; \
+	else echo "NOT RUN: tests/js, the tests of the browser code, need node 20 or newer;" \
+		"found: $$found." >&2; fi
+
+# `lint` mends, `test` only looks.
+lint-browser-code:
+	@if test -x $(BIOME); then $(BIOME) $(or $(BIOME_COMMAND),ci); \
+	else echo "NOT RUN: Biome, which checks the browser code; npm ci installs it." >&2; fi
 
 test-slow: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m slow
@@ -47,6 +55,7 @@ test-newest test-oldest: test-%: $(VENV)/.installed-dev chromium postgresql
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(MAKE) --no-print-directory lint-browser-code BIOME_COMMAND="check --write"
 	@$(BIN)/mypy
 
 lock: $(VENV)/.installed-dev

@@ -72,8 +72,17 @@ def imported_modules(file: Path) -> set[str]:
     """Dotted names of all that a file imports, at its top or inside a function."""
     nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
     names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    relative = [node.lineno for node in froms if node.level]
+    assert not relative, f"{file}, line {relative}: name the package instead of dots in an import"
     return names | {f"{node.module}.{name.name}" for node in froms for name in node.names}
+
+
+def test_a_relative_import_is_refused(tmp_path: Path) -> None:
+    for line in ("from ..workbench import page", "from . import page", "from .page import TABS"):
+        (tmp_path / "session.py").write_text(f"import os\n{line}\n")
+        with pytest.raises(AssertionError, match="line .2.: name the package"):
+            imported_modules(tmp_path / "session.py")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +13,46 @@ from PIL import Image
 from app.chat.session import ChatSession
 from app.workbench.page import TABS, build_workbench
 from blip2core import exports
-from blip2core.explain import trace
-from blip2core.models import Matcher
+from blip2core.explain import MethodSpec, trace
+from blip2core.intake import NamedFile
+from blip2core.models import Matcher, specs
 from blip2core.records import ExportPair
 from tests.fakes import FakeGenerator, fake_services
 
 ROOT = Path(__file__).parent.parent
 
 
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+FILES = {
+    "def write(": "blip2core/exports/lines.py",
+    "def strongest(": "blip2core/explain/strongest.py",
+    "def build_size_tab(": "app/workbench/size_tab/tab.py",
+    "def ltsv_rows(": "blip2core/intake/ltsv_table.py",
+}
+"""What a Python block of the guide has in it -> where the guide saves it."""
+
+
+def block(beginning: str) -> str:
+    """The Python block of the guide with this in it."""
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    [code] = [one for one in blocks if beginning in one]
+    return str(code)
+
+
 def example(beginning: str) -> dict[str, Any]:
-    """What a Python block of CONTRIBUTING.md defines."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    [code] = [
-        one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if beginning in one
-    ]
+    """What a Python block of the guide defines."""
     defined: dict[str, Any] = {}
-    exec(code, defined)
+    exec(block(beginning), defined)
     return defined
+
+
+@pytest.mark.parametrize("beginning", FILES)
+def test_example_has_the_form_of_the_code(beginning: str) -> None:
+    assert f"`{FILES[beginning]}`" in GUIDE
+    for command in (["check"], ["format", "--check"]):
+        call = [sys.executable, "-m", "ruff", *command, "--stdin-filename", FILES[beginning], "-"]
+        done = subprocess.run(call, input=block(beginning).encode(), capture_output=True, cwd=ROOT)
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
 def test_example_of_a_format_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,24 +80,41 @@ def test_example_of_a_format_exports(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_example_of_a_method_maps(tiny_matcher: Matcher, images: list[Image.Image]) -> None:
-    traced = trace(tiny_matcher, tiny_matcher.encode(images[:1]), "a car")
-    found = example("def strongest(")["strongest"](traced)
-    assert found.values.shape == traced.grid
-    assert not found.is_flat
+    spec = MethodSpec(method=example("def strongest(")["strongest"], needs="image")
+    for text in ("a car", None):
+        traced = trace(tiny_matcher, tiny_matcher.encode(images[:1]), text)
+        found = spec(traced)
+        assert found.values.shape == traced.grid
+        assert not found.is_flat
 
 
 def test_example_of_a_tab_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     made = example("def build_size_tab(")
     monkeypatch.setitem(TABS, "size", ("Size", made["build_size_tab"]))
     page = build_workbench(fake_services(FakeGenerator()))
+    public = {event.api_name for event in page.fns.values() if event.api_visibility == "public"}
+    assert public == {"caption", "ask", "match", "attention"}
     values = [getattr(block, "value", None) for block in page.blocks.values()]
     assert "How large is it?" in values
     assert made["describe_size"](ChatSession("stickers-opt")) == "Add an image first."
 
 
+def test_example_of_a_table_reads_its_rows() -> None:
+    lines = "path:a.png\ttext:a car: red\n\npath\n" + "x" * 2_000_000 + "\npath:b.png\n"
+    rows = list(example("def ltsv_rows(")["ltsv_rows"](NamedFile("t.ltsv", lines.encode())))
+    assert rows[0] == (1, {"path": "a.png", "text": "a car: red"})
+    assert [number for number, _ in rows] == [1, 3, 5, 0]
+    assert "write name:value" in str(rows[1][1]) and rows[2][1] == {"path": "b.png"}
+    assert str(rows[3][1]).endswith("left out: 1.")
+
+
+def test_example_of_a_model_is_a_line_that_is_not_there() -> None:
+    spec = eval(block("_matcher("), {"_matcher": specs._matcher})
+    assert spec.name not in specs.SPECS and spec.checkpoint == f"Salesforce/{spec.name}"
+
+
 def test_names_stand_in_the_files_that_are_named() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    named = re.findall(r"`([A-Za-z_]+)`\s+(?:in|of)\s+`(\w+/[\w/]+\.py)`", text)
+    named = re.findall(r"`([A-Za-z_]+)`\s+(?:in|of)\s+`(\w+/[\w/]+\.py)`", GUIDE)
     assert len(named) > 5
     for name, file in named:
         assert re.search(rf"\b{name}\b", (ROOT / file).read_text("utf-8")), (name, file)

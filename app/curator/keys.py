@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit
 
+_CODE = Path(__file__).with_suffix(".js")
 KEYMAP = {
     "A": "accept the chosen text, next image",
     "Shift+A": "accept the chosen text and stay: several may be right",
@@ -25,31 +27,10 @@ KEYMAP = {
 }
 """Key -> what it does. In a text box letters are only typed."""
 
-_LISTENER = """
-const BOX = "input, textarea, [contenteditable=true]";
-export default function (component) {
-  const { setTriggerValue } = component;
-  const onKey = (event) => {
-    if (event.key === "?" && !event.target.closest?.(BOX)) setTriggerValue("pressed", true);
-  };
-  const onHeldOrHidden = (event) => {
-    if (event.target.closest?.(BOX)) return;
-    const hidden = document.querySelector("[role=dialog]") && /^(.|Arrow.*)$/.test(event.key);
-    if (hidden || (event.repeat && event.key.length === 1)) event.stopImmediatePropagation();
-  };
-  document.addEventListener("keydown", onKey);
-  window.addEventListener("keydown", onHeldOrHidden, { capture: true });
-  return () => {
-    document.removeEventListener("keydown", onKey);
-    window.removeEventListener("keydown", onHeldOrHidden, { capture: true });
-  };
-}
-"""
-
 
 @cache
 def _listener() -> Callable[..., Any]:
-    return streamlit.components.v2.component("help_key", js=_LISTENER)
+    return streamlit.components.v2.component("help_key", js=_CODE.read_text("utf-8"))
 
 
 def listen_to_keys() -> None:

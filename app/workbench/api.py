@@ -29,7 +29,14 @@ from blip2core.errors import TextError
 from blip2core.images import open_image
 from blip2core.records import Conversation
 
-MapMethod = Literal["winner", "gradcam", "words", "relevance", "rollout", "cross-attention"]
+MapMethod = Literal[
+    "winner",
+    "gradcam",
+    "words",
+    "relevance",
+    "rollout",
+    "cross-attention",
+]
 """The names of `blip2core.explain.METHODS`, which loads torch and is not imported here."""
 
 

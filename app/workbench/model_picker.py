@@ -16,15 +16,11 @@ from app.chat.session import ChatSession
 from app.inference.engine import Engine
 from app.services import Services
 from app.workbench.events import PRIVATE_EVENT, Update, components_named
+from app.workbench.scripts import bundle
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import SPECS, ModelSpec, find_spec
 
-CHOOSER_SCRIPT = """
-element.addEventListener('change', (event) => {
-  props.value = event.target.value;
-  trigger('input');
-});
-"""
+_CODE = Path(__file__).with_suffix(".js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +80,7 @@ def _build(services: Services) -> ModelPicker:
         chooser = gr.HTML(
             services.settings.model,
             html_template=chooser_html(choices(services.settings.model), services.settings.model),
-            js_on_load=CHOOSER_SCRIPT,
+            js_on_load=bundle([_CODE], "listenToChooser(element, props, trigger);"),
             container=False,
             elem_id="chooser",
             scale=1,

@@ -29,7 +29,14 @@ def export(
     ],
     format: Annotated[
         Literal[
-            "imagefolder", "webdataset", "coco", "parquet", "llava", "jsonl", "csv", "sidecars"
+            "imagefolder",
+            "webdataset",
+            "coco",
+            "parquet",
+            "llava",
+            "jsonl",
+            "csv",
+            "sidecars",
         ],
         typer.Option(help="How it is written."),
     ],

@@ -53,7 +53,10 @@ def chosen_methods(method: str | None, *, has_text: bool) -> list[str]:
     if method is None:
         return [DEFAULT_METHOD if has_text else WITHOUT_TEXT]
     if method == "all":
-        return list(METHODS) if has_text else [WITHOUT_TEXT, "rollout"]
+        if has_text:
+            return list(METHODS)
+        able = [name for name, spec in METHODS.items() if spec.needs == "image"]
+        return sorted(able, key=lambda name: name != WITHOUT_TEXT)
     if method not in METHODS:
         raise ConfigError(f"method ({method}) must be one of {', '.join(METHODS)}, all")
     return [method]

@@ -28,7 +28,7 @@ from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 from blip2core.records import ExportPair
 
-__all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs"]
+__all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs", "find_format"]
 
 FORMATS: dict[str, Format] = {
     "imagefolder": imagefolder.IMAGEFOLDER,
@@ -40,6 +40,13 @@ FORMATS: dict[str, Format] = {
     "csv": csv.CSV,
     "sidecars": sidecars.SIDECARS,
 }
+
+
+def find_format(name: str) -> Format:
+    """Return the format of a name. Raises ConfigError, with the names there are, for any other."""
+    if name not in FORMATS:
+        raise ConfigError(f"There is no format '{name}': use one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
 
 
 def export_pairs(
@@ -64,9 +71,7 @@ def export_pairs(
         ExportError: `out` is taken or cannot be written, an image is gone, or nothing is there.
     """
     config = config or ExportConfig()
-    layout = FORMATS.get(format)
-    if layout is None:
-        raise ConfigError(f"There is no format '{format}': use one of {', '.join(FORMATS)}.")
+    layout = find_format(format)
     if config.captions == "lists" and not layout.lists:
         able = ", ".join(name for name, other in FORMATS.items() if other.lists)
         raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")

@@ -96,6 +96,7 @@ def _json(value: Any) -> bytes:
 
 COCO = Format(
     write=write_coco,
+    label="COCO captions",
     what="`annotations/captions_SPLIT.json` as COCO has it, images in a folder per split; where "
     "a text comes from stands under `extra`.",
     reading='pycocotools.coco.COCO("FOLDER/annotations/captions_train.json")',

@@ -48,6 +48,7 @@ def csv_line(cells: Iterable[Any]) -> bytes:
 
 CSV = Format(
     write=write_csv,
+    label="CSV",
     what="A table per split in UTF-8; images lie in `images`.",
     reading='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',

@@ -41,6 +41,7 @@ def filled(row: dict[str, Any]) -> dict[str, Any]:
 
 IMAGEFOLDER = Format(
     write=write_imagefolder,
+    label="Hugging Face imagefolder",
     what="One folder per split, with the images and a `metadata.jsonl` that names them.",
     reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
     data_files="{split}/**",

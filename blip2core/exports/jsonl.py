@@ -22,6 +22,7 @@ def write_jsonl(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
 
 JSONL = Format(
     write=write_jsonl,
+    label="JSON lines",
     what="One JSON object per line and pair, in a file per split; images lie in `images`.",
     reading='pandas.read_json("FOLDER/train.jsonl", lines=True, dtype=False)',
     data_files="{split}.jsonl",

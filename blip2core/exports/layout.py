@@ -14,6 +14,8 @@ class Format:
 
     write: Callable[[Iterable[ExportPair], Output, ExportConfig], None]
     """Writes the pairs, which come image by image, under the folder of the output."""
+    label: str
+    """Its name for people."""
     what: str
     """One sentence of what lies where."""
     reading: str

@@ -65,6 +65,7 @@ def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
 
 LLAVA = Format(
     write=write_llava,
+    label="LLaVA conversations",
     what="A JSON list of one-turn conversations per split; images lie in `images`, and where a "
     "text comes from stands under `extra`.",
     reading='json.load(open("FOLDER/train.json"))',

@@ -110,6 +110,7 @@ def _value(kind: str) -> dict[str, str]:
 
 PARQUET = Format(
     write=write_parquet,
+    label="Parquet",
     what="Tables per split in `data`, with the image files as bytes in the column `image`.",
     reading='datasets.load_dataset("parquet", data_dir="FOLDER/data")',
     data_files="data/{split}-*.parquet",

@@ -38,6 +38,7 @@ def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportCo
 
 SIDECARS = Format(
     write=write_sidecars,
+    label="images with .txt sidecars",
     what="Images in a folder per split, each with a `.txt` of the same name, one caption a line; "
     "`manifest.jsonl` has the exact texts and where they come from.",
     reading='open("FOLDER/train/HASH.txt").read().split("\\n")',

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from blip2core.agreement import agreement
 from blip2core.config import ExportConfig
-from blip2core.exports import Manifest, Subject, export_pairs
+from blip2core.exports import Manifest, Subject, export_pairs, find_format
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.export_records import fail_export, finish_export, record_export
@@ -49,7 +49,9 @@ def write_snapshot(
     """Write a snapshot to the new folder `out`, and note it in the database.
 
     Raises ExportError and ConfigError as `export_pairs` does; the note then says that it failed.
+    Of a format that there is not, there is no note.
     """
+    find_format(format)
     config = config or ExportConfig()
     with database.read() as session:
         subject = snapshot_subject(session, snapshot_id=snapshot_id)

@@ -52,6 +52,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 WEBDATASET = Format(
     write=write_webdataset,
+    label="webdataset (tar shards)",
     what="Tar files per split; each sample is an image, its text (`.txt`) and its origin "
     "(`.json`) under one number.",
     reading='webdataset.WebDataset("FOLDER/train-00000.tar", shardshuffle=False).decode("pil")\n'

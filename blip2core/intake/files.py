@@ -12,7 +12,15 @@ from blip2core.intake.names import safe_name, suffix
 FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
 INTAKE_SUFFIXES = IMAGE_SUFFIXES | {".jfif", ".jpe", ".ico"}
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+TEXT_TABLES: dict[str, FileKind] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+"""Suffix of a table that is a text -> its kind, which no first bytes tell."""
+TABLE_KINDS: frozenset[FileKind] = frozenset({*TEXT_TABLES.values(), "parquet"})
+TABLE_SUFFIXES = frozenset({*TEXT_TABLES, ".parquet"})
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
 )
@@ -93,10 +101,8 @@ def kind_of(file: NamedFile) -> FileKind:
     if looks_like_image(head):
         return "image"
     ending = suffix(file.name)
-    if ending in {".jsonl", ".ndjson"}:
-        return "jsonl"
-    if ending in {".csv", ".tsv"}:
-        return "csv"
+    if ending in TEXT_TABLES:
+        return TEXT_TABLES[ending]
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
     return "image" if ending in INTAKE_SUFFIXES else "other"

@@ -17,10 +17,10 @@ from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
-from blip2core.intake.files import NamedFile, kind_of
+from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
-from blip2core.intake.tables import TABLE_KINDS, table_entries
+from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import read_tar
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem

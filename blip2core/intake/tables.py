@@ -7,14 +7,12 @@ from blip2core.errors import IntakeError
 from blip2core.intake.columns import Columns, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
-from blip2core.intake.files import FileKind, NamedFile, kind_of
+from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.parquet_table import parquet_header, parquet_rows
 from blip2core.records import Problem
-
-TABLE_KINDS: tuple[FileKind, ...] = ("csv", "jsonl", "parquet")
 
 
 def table_entries(

@@ -39,16 +39,6 @@ ITEM_STATUS = (
 RUN_KINDS = ("import", "caption", "score", "capfilt", "threshold", "snapshot", "export", "train")
 RUN_STATUS = ("queued", "running", "paused", "done", "failed", "cancelled")
 ACTIONS = ("accept", "reject", "edit", "skip", "flag", "undo")
-EXPORT_FORMATS = (
-    "imagefolder",
-    "webdataset",
-    "coco",
-    "parquet",
-    "llava",
-    "jsonl",
-    "csv",
-    "sidecars",
-)
 UNSCORED = 2.0
 """`Item.doubt` of an item without scores: farther from any threshold than a score can be."""
 NUMBERED = {"sqlite_autoincrement": True}  # ids of deleted rows are not given again
@@ -504,7 +494,6 @@ class Export(Base):
     __tablename__ = "exports"
     __table_args__ = (
         UniqueConstraint("uid"),
-        one_of("format", EXPORT_FORMATS),
         one_of("status", ("writing", "complete", "failed")),
         CheckConstraint(
             "status <> 'complete' OR (manifest_sha256 IS NOT NULL AND pairs IS NOT NULL"
@@ -519,6 +508,7 @@ class Export(Base):
     snapshot_id: Mapped[int] = refers_to("snapshots.id")
     run_id: Mapped[int | None] = refers_to("runs.id")
     format: Mapped[str] = mapped_column(String(16))
+    """A name of `exports.FORMATS`; no CHECK, so that a new format needs no migration."""
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     status: Mapped[str] = mapped_column(String(10), default="writing")
     manifest_sha256: Mapped[Sha256 | None]

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, text
 
 from blip2core.errors import StorageError
@@ -13,13 +14,14 @@ from blip2core.storage.migrations.__main__ import write_migration
 from tests.storage.conftest import new_postgres_url
 from tests.storage.world import fill
 
-BREAKS = '''"""Changes a table, then fails."""
+NEWEST = str(ScriptDirectory(str(maintenance.MIGRATIONS)).get_current_head())
+BREAKS = f'''"""Changes a table, then fails."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0002"
+down_revision = "{NEWEST}"
 
 
 def upgrade() -> None:
@@ -59,9 +61,9 @@ def test_upgrade_goes_from_nothing_to_the_newest_and_no_further(bare_url: URL) -
     assert "items" in tables(bare_url)
     with pytest.raises(StorageError, match="blip2 db upgrade"):
         maintenance.check_revision(bare_url)
-    assert maintenance.upgrade(bare_url) == "0002"
-    assert maintenance.upgrade(bare_url) == "0002"
-    assert maintenance.check_revision(bare_url) == "0002"
+    assert maintenance.upgrade(bare_url) == NEWEST
+    assert maintenance.upgrade(bare_url) == NEWEST
+    assert maintenance.check_revision(bare_url) == NEWEST
 
 
 def test_a_failing_migration_leaves_the_old_tables(database: Database, scripts: Path) -> None:
@@ -72,7 +74,7 @@ def test_a_failing_migration_leaves_the_old_tables(database: Database, scripts: 
     with pytest.raises(Exception, match="items"):
         maintenance.upgrade(url, scripts=scripts)
     assert tables(url) == before
-    assert maintenance.check_revision(url) == "0002"
+    assert maintenance.check_revision(url) == NEWEST
     with database.read() as session:
         columns = inspect(session.connection()).get_columns("datasets")
         assert "colour" not in {column["name"] for column in columns}
@@ -86,7 +88,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database_url: str, tmp_path
     with pytest.raises(StorageError, match="newer version"):
         open_database(database_url, data=tmp_path)
     with engine.execution_options(blip2_write=True).begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{NEWEST}'"))
     engine.dispose()
 
 
@@ -95,7 +97,7 @@ def test_a_new_migration_is_written_from_the_changed_tables(
 ) -> None:
     """Without the newest migration, what it would have to do is found: nothing but its own text."""
     [file] = write_migration("adds nothing", scripts=scripts)
-    assert file.name == "0003_adds_nothing.py"
+    assert file.name == f"{int(NEWEST) + 1:04d}_adds_nothing.py"
     assert "pass" in file.read_text()
 
 
@@ -157,4 +159,4 @@ def test_a_migration_that_leaves_orphans_is_taken_back(
     ):
         maintenance.upgrade(sqlite_database.url, scripts=scripts)
     health = maintenance.check(sqlite_database.engine)
-    assert (health.revision, health.rows["items"], health.problems) == ("0002", 2, ())
+    assert (health.revision, health.rows["items"], health.problems) == (NEWEST, 2, ())

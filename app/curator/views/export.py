@@ -26,16 +26,6 @@ _REFRESH_SECONDS = 2.0
 """How often the exports are drawn again."""
 _LARGEST_DOWNLOAD = 500_000_000
 """Bytes of an export that is offered as one file; larger ones are copied from their folder."""
-_FORMAT_LABELS = {
-    "imagefolder": "Hugging Face imagefolder",
-    "webdataset": "webdataset (tar shards)",
-    "coco": "COCO captions",
-    "parquet": "Parquet",
-    "llava": "LLaVA conversations",
-    "jsonl": "JSON lines",
-    "csv": "CSV",
-    "sidecars": "images with .txt sidecars",
-}
 
 
 def render(context: DatasetContext) -> None:
@@ -127,14 +117,14 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
     )
     st.code(snapshot.content_sha256, language=None)
     for export in one.exports:
-        st.text(f"{_FORMAT_LABELS.get(export.format, export.format)}: {export.status}")
+        st.text(f"{label_of(export.format)}: {export.status}")
         if export.status == "complete" and export.location and export.manifest_sha256:
             draw_complete(Path(export.location), export.manifest_sha256)
     chosen, act = st.columns([3, 2], vertical_alignment="bottom")
     format = chosen.selectbox(
         "Format",
         list(FORMATS),
-        format_func=lambda key: _FORMAT_LABELS.get(key, key),
+        format_func=label_of,
         key=f"format-{snapshot.id}",
     )
     act.button(
@@ -142,6 +132,11 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
         key=f"export-{snapshot.id}",
         on_click=partial(start_export, context, snapshot.id, format),
     )
+
+
+def label_of(format: str) -> str:
+    """Return what a format is called; of one that this version does not have, its key."""
+    return FORMATS[format].label if format in FORMATS else format
 
 
 def draw_complete(folder: Path, manifest: str) -> None:

@@ -17,6 +17,7 @@ from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError
+from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
@@ -35,7 +36,7 @@ _SAMPLE_SET = SAMPLES / "web"
 DecodeMode = Literal["sample", "greedy", "beam"]
 _DECODE_MODES: tuple[DecodeMode, ...] = ("sample", "greedy", "beam")
 _UPLOAD_TYPES = [
-    "zip", "tar", "gz", "tgz", "csv", "tsv", "jsonl", "parquet", "txt",
+    "zip", "tar", "gz", "tgz", *sorted(end.removeprefix(".") for end in TABLE_SUFFIXES), "txt",
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
 ]  # fmt: skip
 """Ends of file names that the browser offers; the import goes by the bytes of a file."""

@@ -13,6 +13,8 @@ from app.jobs import ExportJob, Import
 from app.services import Services
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
+from blip2core.exports import FORMATS
+from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
@@ -158,6 +160,7 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     next(b for b in page.button if b.label == "Freeze").click().run()
     assert r"v1\: 1 pair, frozen." in page.info[0].value
     assert count(database, Snapshot) == 1
+    assert page.selectbox("format-1").options == [format.label for format in FORMATS.values()]
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
     assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
@@ -256,6 +259,7 @@ def test_a_path_that_is_not_there_makes_no_dataset(
 
 def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     page = open_page("inbox")
+    assert set(page.file_uploader[0].proto.type) >= TABLE_SUFFIXES
     page.text_input("into").set_value("mine").run()
     page.file_uploader[0].upload("../evil.csv", b"file,text\n", "text/csv").run()
     next(b for b in page.button if b.label == "Import").click().run()

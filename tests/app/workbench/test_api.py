@@ -54,6 +54,8 @@ def image(tmp_path: Path) -> Any:
 
 def test_public_endpoints_are_exactly_ours(client: Client) -> None:
     info = client.view_api(return_format="dict", print_info=False)
+    open_events = set(info["named_endpoints"]) - set(ENDPOINTS)
+    assert not open_events, f"Any program may call {open_events}: add **PRIVATE_EVENT to the event"
     assert list(info["named_endpoints"]) == ENDPOINTS
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
