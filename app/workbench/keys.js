@@ -2,10 +2,21 @@
 // dropped anywhere, is taken; a page with questions on it is not left by accident, and a question
 // that was being typed is there again after a reload.
 
+/** What is looked for in Gradio's own page, which promises none of it; a browser test tells what a
+ * new version has changed.
+ */
+export const GRADIO_PARTS = {
+  imageInput: "#image input[type=file]",
+  questionBox: "#question textarea",
+  stopButtons: "#question button.stop-button, button.stop",
+  suggestions: "#suggestions button",
+  askedQuestions: "#chat [data-testid=user]",
+};
+
 /** Puts an image among some files where the image is uploaded; false where there is none. */
 function upload(files) {
   const image = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
-  const input = document.querySelector("#image input[type=file]");
+  const input = document.querySelector(GRADIO_PARTS.imageInput);
   if (!image || !input) return false;
   const transfer = new DataTransfer();
   transfer.items.add(image);
@@ -20,10 +31,10 @@ export function listenToPage() {
     const typing = event.target.closest?.("input, textarea, [contenteditable]");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
-      document.querySelector("#question textarea")?.focus();
+      document.querySelector(GRADIO_PARTS.questionBox)?.focus();
     }
     if (event.key === "Escape") {
-      document.querySelectorAll("#question button.stop-button, button.stop").forEach((stop) => {
+      document.querySelectorAll(GRADIO_PARTS.stopButtons).forEach((stop) => {
         if (stop.checkVisibility()) stop.click();
       });
     }
@@ -46,13 +57,13 @@ export function listenToPage() {
     if (event.target.closest?.("#question")) asked = true;
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#suggestions button")) asked = true;
+    if (event.target.closest?.(GRADIO_PARTS.suggestions)) asked = true;
   });
   window.addEventListener("beforeunload", (event) => {
-    if (asked && document.querySelector("#chat [data-testid=user]")) event.preventDefault();
+    if (asked && document.querySelector(GRADIO_PARTS.askedQuestions)) event.preventDefault();
   });
 
-  const box = () => document.querySelector("#question textarea");
+  const box = () => document.querySelector(GRADIO_PARTS.questionBox);
   const draft = sessionStorage.getItem("draft");
   const waiting = setInterval(() => {
     if (!box()) return; // the tab is drawn later

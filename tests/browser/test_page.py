@@ -1,5 +1,6 @@
 """The page as a whole, in a real Chromium: reachable by everybody, and by deep links."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, expect
 
+from app.workbench import theme
+from app.workbench.image.panel import CHOOSE_SCRIPT
 from app.workbench.page import TABS
-from tests.browser.journey import Journey, visit
+from tests.browser.journey import SECONDS, Journey, visit
 
 pytestmark = pytest.mark.browser
+KEYS = Path(theme.__file__).with_name("keys.js")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
 
@@ -34,6 +38,29 @@ def test_no_serious_obstacle(browser: Browser, address: str, tab: str, scheme: s
             "aria-selected", "true"
         )
         assert serious(journey) == []
+
+
+def test_gradio_still_draws_what_scripts_and_styles_look_for(journey: Journey) -> None:
+    """None of it is promised by Gradio: after an update this says what to mend, and where."""
+    parts = re.search(r"GRADIO_PARTS = (\{.*?\});", KEYS.read_text("utf-8"), re.DOTALL)[1]
+    selectors = journey.page.evaluate(f"() => ({parts})")
+    gone = f"Gradio's page has no %s any more: mend {KEYS.name} or style.css of the workbench."
+
+    def look_for(selector: str) -> None:
+        found = journey.page.locator(selector).first
+        expect(found, gone % selector).to_be_attached(timeout=20 * SECONDS)
+
+    assert selectors["imageInput"] in CHOOSE_SCRIPT
+    for name in ("imageInput", "questionBox", "suggestions"):
+        look_for(selectors[name])
+    look_for("#question .submit-button")
+    journey.press("Example 1: first")
+    expect(journey.shown).to_be_visible()
+    journey.question.fill("What animal is there?")
+    journey.question.press("Enter")
+    look_for(selectors["askedQuestions"])
+    look_for('#question [data-testid="status-tracker"]')
+    look_for(selectors["stopButtons"].split(", ")[0])
 
 
 def test_model_is_chosen_by_keyboard(journey: Journey) -> None:
