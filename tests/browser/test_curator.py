@@ -79,6 +79,11 @@ def review(browser: Browser, address: str) -> Iterator[Page]:
     """The review page, once its keys work: they are those of its buttons, which are drawn last."""
     with curator(browser, address, "review") as tab:
         expect(tab.get_by_role("button", name="Undo Shortcut")).to_be_visible()
+        # curator.css looks for this part of Streamlit's page, which no version promises.
+        expect(
+            tab.locator('[data-testid="stLayoutWrapper"]:has(> .st-key-acts)'),
+            "Streamlit draws the buttons of review otherwise now: mend curator.css.",
+        ).to_have_count(1)
         yield tab
 
 
