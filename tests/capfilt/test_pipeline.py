@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from blip2core.capfilt import judge
+from blip2core.capfilt import judge, pipeline
 from tests import tiny
 from tests.capfilt.conftest import CAPTIONS, Seen, image_bytes, task
 
@@ -50,6 +51,24 @@ def test_batches_change_no_result(models):
     for one, other in zip(small, large, strict=True):
         assert [s.candidate for s in one.scored] == [s.candidate for s in other.scored]
         assert [s.itm for s in one.scored] == pytest.approx([s.itm for s in other.scored], abs=1e-5)
+
+
+def test_images_are_opened_only_a_little_before_they_are_needed(models, monkeypatch):
+    opened, prepare = [], pipeline._prepare
+
+    def count(one: Any, models: Any) -> Any:
+        opened.append(one)
+        return prepare(one, models)
+
+    monkeypatch.setattr(pipeline, "_prepare", count)
+    results = judge((task(n, "a") for n in range(100)), replace(models, generator=None, batch=3))
+    next(results)
+    deadline = time.monotonic() + 10
+    while len(opened) < 8 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    results.close()
+    assert len(opened) == 8  # the batch that was judged, and less than two more
 
 
 def test_an_encoder_for_each_where_weights_differ(models, tiny_matcher):

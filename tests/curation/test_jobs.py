@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blip2core.curation import jobs as module
 from blip2core.curation.jobs import BEAT_SECONDS, code_version, running
 from blip2core.errors import StorageError
 from blip2core.storage.runs import RUN_STALE_SECONDS, NewRun, create_run, get_run, request_cancel
@@ -63,6 +64,22 @@ def test_a_wish_is_heard_between_two_units(database, run_id):
             request_cancel(session, run_id=run_id)
         assert stop.wait(10)
     assert run_of(database, run_id).heartbeat_at > first
+    assert run_of(database, run_id).status == "cancelled"
+
+
+def test_a_heartbeat_that_fails_is_not_the_last(database, run_id, monkeypatch):
+    beats = []
+
+    def busy_once(session: Any, *, run_id: int) -> str:
+        beats.append(run_id)
+        if len(beats) == 1:
+            raise StorageError("The database is busy.")
+        return "cancel"
+
+    monkeypatch.setattr(module, "heartbeat", busy_once)
+    stop = Event()
+    with running(database, run_id, stop, seconds=0.02):
+        assert stop.wait(10)
     assert run_of(database, run_id).status == "cancelled"
 
 

@@ -7,6 +7,7 @@ import pandas
 import pytest
 
 from blip2core.config import ExportConfig
+from blip2core.exports.rows import json_line
 from blip2core.training.data import FilePairs
 from tests.exports.reading import json_lines, load, of_split, texts_of
 
@@ -16,6 +17,11 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
     frame = pandas.read_json(out / "train.jsonl", lines=True, dtype=False)
     assert list(frame["text"]) == texts_of(of_split(pairs, "train"))
     assert all((out / name).is_file() for name in frame["image"])
+
+
+def test_letters_of_all_scripts_stand_as_they_are() -> None:
+    line = json_line({"text": "\u00e9 \u72d7 \u2028 \u2029 \x85 end"})
+    assert line.decode() == '{"text": "\u00e9 \u72d7 \\u2028 \\u2029 \\u0085 end"}\n'
 
 
 def test_datasets_reads_it(written: Callable[..., Any], tmp_path: Path) -> None:

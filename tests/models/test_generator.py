@@ -233,6 +233,8 @@ def full_pass(
 def test_no_logprobs_unless_asked(tiny_generator, images):
     text = tiny_generator.caption(tiny_generator.encode(images[:1]), decode=SHORT)[0][0]
     assert text.logprobs is None and not text.stopped
+    answer = tiny_generator.answer(tiny_generator.encode(images[:1]), ["ab"], decode=SHORT)[0]
+    assert answer.logprobs is None
 
 
 @pytest.mark.parametrize("decode", [SHORT, SAMPLE, BEAM], ids=lambda decode: decode.mode)

@@ -1,17 +1,22 @@
 """Images show what the scene says."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from blip2core.bundled import SAMPLES
 from blip2core.errors import FontError
 from blip2core.stickers import paint as painter
 from blip2core.stickers.paint import find_font, paint
 from blip2core.stickers.scene import SIDE, Box, Group, Scene, draw_scene
 from blip2core.stickers.words import COLOURS, NOUNS, PLACES
 from tests.fonts import needs_font
+
+SAMPLE_ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]
 
 
 def alone(noun: str, colour: str | None = None, place: str = "snow") -> Scene:
@@ -29,6 +34,21 @@ def evenly_lit(scene: Scene) -> np.ndarray:
     """The image, as bright as any other whose upper rows show the same sky."""
     pixels = np.asarray(paint(scene), float)
     return pixels / pixels[:30].mean()
+
+
+@needs_font
+@pytest.mark.parametrize("row", SAMPLE_ROWS, ids=lambda row: row["file"])
+def test_samples_are_painted_again_as_they_are(row: dict[str, Any]) -> None:
+    """Pixel for pixel, but for the stickers themselves, which other versions of the font draw."""
+    painted = np.asarray(paint(draw_scene(row["seed"])), int)
+    with Image.open(SAMPLES / row["file"]) as image:
+        different = np.abs(painted - np.asarray(image, int)).max(axis=2) > 0
+    for group in row["truth"]["groups"]:
+        for box in group["boxes"]:
+            reach = box["side"] // 2 + 3
+            top, left = max(0, box["y"] - reach), max(0, box["x"] - reach)
+            different[top : box["y"] + reach, left : box["x"] + reach] = False
+    assert not different.any()
 
 
 @needs_font

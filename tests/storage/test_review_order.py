@@ -5,8 +5,8 @@ import pytest
 from blip2core.storage import Database
 from blip2core.storage.captions import add_scores, texts_of
 from blip2core.storage.datasets import update_dataset
-from blip2core.storage.review_order import shuffle_place
-from blip2core.storage.schema import Item
+from blip2core.storage.review_order import _Scores, order, shuffle_place
+from blip2core.storage.schema import UNSCORED, Item
 from tests.storage.world import (
     OTHER_SCORER,
     SCORER,
@@ -67,3 +67,10 @@ def test_the_shuffle_is_fixed_and_even() -> None:
     assert places[:2] == [shuffle_place("0"), shuffle_place("1")]
     assert all(0 <= place < 1 for place in places)
     assert 400 < sum(place < 0.5 for place in places) < 600
+
+
+def test_an_item_without_itm_is_last_in_each_order() -> None:
+    nothing = order(_Scores(threshold=0.5, itc={1: 0.3}, source={1: "web"}))
+    assert nothing == {"doubt": UNSCORED, "disagreement": 0.0, "best": -1.0}
+    worst = order(_Scores(threshold=0.5, itm={1: 0.0}, source={1: "web"}))
+    assert nothing["best"] < worst["best"] and nothing["doubt"] > worst["doubt"]

@@ -4,8 +4,9 @@ import random
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from blip2core.models.specs import find_spec
 from blip2core.records import Segment
 from blip2core.stickers.language import page, vocabulary_texts
 from blip2core.stickers.scene import GRID, draw_scene
@@ -46,6 +47,16 @@ def test_a_fused_cell_is_the_sum_of_its_words(tokenizer: PreTrainedTokenizerFast
     ids = [at for at in fuser.word_ids([scene])[0, 5].tolist() if at >= 0]
     expected = embeddings(torch.tensor(ids)).sum(0) / len(ids) ** 0.5
     assert torch.allclose(fused[0, 5], expected, atol=1e-6)
+
+
+def test_a_cell_holds_words_alone() -> None:
+    """The tokenizer of a checkpoint begins each text with a token that means nothing there."""
+    tokenizer = AutoTokenizer.from_pretrained(find_spec("stickers-opt").checkpoint)
+    (bos,) = set(tokenizer(" whale")["input_ids"]) - set(
+        tokenizer(" whale", add_special_tokens=False)["input_ids"]
+    )
+    ids = WordFuser(tokenizer).word_ids([draw_scene(at) for at in range(8)])
+    assert (ids >= 0).any() and not (ids == bos).any()
 
 
 def test_noise_comes_from_the_generator_only(tokenizer: PreTrainedTokenizerFast) -> None:
