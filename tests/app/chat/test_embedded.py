@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from app.chat import example
 from app.chat.example import EXAMPLE_NAME, SAMPLES, shipped_example
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
@@ -18,6 +20,17 @@ from tests.app.chat.conversations import talked
 from tests.app.visitor import answered
 
 LONG = DecodeConfig(max_new_tokens=120, min_new_tokens=50, seed=1)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_example_that_is_missing_or_damaged_is_none(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(example, "SAMPLES", tmp_path)
+    if there:
+        (tmp_path / EXAMPLE_NAME).write_text("{")
+    assert shipped_example() is None
+    assert (EXAMPLE_NAME in caplog.text) == there
 
 
 @pytest.fixture(scope="module")

@@ -368,6 +368,7 @@ def test_walkthrough_explains_each_step(
     assert last.message.count("<li>") == 4 and "The filter" in last.message
     assert "encodes the image, once" in last.message
     assert "from the web" in last.table and "<img src=x" not in last.table
+    assert last.table.count("data-sort") == 4  # the texts and their figures; not the buttons
     assert last.begin["interactive"] and seen.images == 1
     again = final(on_walkthrough(services, session, CancellableTask(), ""))
     assert "encoded before" in again.message and "Give a text from the web" in again.message
