@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from app.inference.decoding import describe_decoding, seeded
+from app.inference.decoding import describe_decoding, seeded, whole_number
 from app.inference.engine import Engine
 from app.inference.features import PairFeatures
 from app.inference.pool import ModelPair
@@ -105,9 +105,10 @@ def caption_request_from(num: Any, prompt: Any, decode: DecodeConfig) -> Caption
     words = " ".join(str(prompt or "").split())
     if len(words) > LONGEST_PROMPT:
         raise TextError(f"A caption can begin with at most {LONGEST_PROMPT} characters.")
-    if num is None or not 1 <= int(num) <= MOST_CAPTIONS:
-        raise ConfigError(f"The number of captions ({num}) must be from 1 to {MOST_CAPTIONS}.")
-    return fit_to_mode(CaptionRequest(num=int(num), prompt=words, decode=seeded(decode)))
+    number = whole_number("The number of captions", num)
+    if not 1 <= number <= MOST_CAPTIONS:
+        raise ConfigError(f"The number of captions ({number}) must be from 1 to {MOST_CAPTIONS}.")
+    return fit_to_mode(CaptionRequest(num=number, prompt=words, decode=seeded(decode)))
 
 
 def progress_of(captions: Sequence[ScoredCaption], request: CaptionRequest) -> tuple[int, int, str]:

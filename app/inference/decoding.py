@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -35,10 +36,24 @@ def decode_from(*values: Any) -> DecodeConfig:
     given = dict(zip(DECODING, values, strict=True))
     seed = given.pop("seed")
     for name in SETTING_LIMITS:
-        if not isinstance(given[name], int | float):
-            raise ConfigError(f"{name} is empty")
-        given[name] = int(given[name]) if name in WHOLE else float(given[name])
+        given[name] = (whole_number if name in WHOLE else number)(name, given[name])
     return within_limits(DecodeConfig(**given, seed=_seed("" if seed is None else str(seed))))
+
+
+def number(name: str, value: Any) -> float:
+    """Return a number that was sent. Raises ConfigError where it is none, or not finite."""
+    if value is None or value == "":
+        raise ConfigError(f"{name} is empty")
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{name} must be a number")
+    return float(value)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return a whole number that was sent. Raises ConfigError where it is none."""
+    if not number(name, value).is_integer():
+        raise ConfigError(f"{name} ({value}) must be a whole number")
+    return int(value)
 
 
 def _seed(text: str) -> int | None:

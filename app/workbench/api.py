@@ -121,7 +121,7 @@ class Endpoints:
             query, the query token with that cosine; truncated, whether its end was not read.
         """
         with api_errors("No scores"):
-            words, model = texts_from("\n".join(one_line(text) for text in texts)), self._model
+            words, model = texts_from("\n".join(map(one_line, listed(texts)))), self._model
             features = self._services.engine.call(encode_for_matcher, model, open_uploaded(image))
             found = self._services.engine.each(score_texts, model, features, words)
             *_, matches = found
@@ -194,11 +194,18 @@ def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> Decod
 def conversation(history: Any) -> Conversation:
     """Return pairs of question and answer as turns. Raises TextError where they are none."""
     talk = Conversation()
-    for turn in history or ():
+    for turn in listed(history or []):
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise TextError("history must hold pairs of a question and its answer.")
         talk = talk.add(short(turn[0]), short(turn[1]))
     return talk
+
+
+def listed(values: Any) -> list[Any]:
+    """Return values that were sent as a list. Raises TextError for anything else."""
+    if not isinstance(values, list):
+        raise TextError("The texts, and the history, must be lists.")
+    return values
 
 
 def one_line(text: Any) -> str:

@@ -85,9 +85,17 @@ def test_what_is_stopped_is_not_scored() -> None:
     assert matcher.scored == []
 
 
-@pytest.mark.parametrize("num", [0, MOST_CAPTIONS + 1, None])
-def test_number_has_limits(num: object) -> None:
-    with pytest.raises(ConfigError, match="from 1 to 8"):
+@pytest.mark.parametrize(
+    ("num", "problem"),
+    [
+        (0, "from 1 to 8"),
+        (MOST_CAPTIONS + 1, "from 1 to 8"),
+        (None, "is empty"),
+        (1e999, "must be a number"),
+    ],
+)
+def test_number_has_limits(num: object, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
         caption_request_from(num, "", SAMPLE)
 
 
