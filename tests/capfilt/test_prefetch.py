@@ -8,15 +8,17 @@ from blip2core.capfilt.prefetch import prefetch
 
 def test_who_stops_early_waits_for_nothing_that_has_not_begun():
     made: list[int] = []
-    go_on = Event()
+    begun, go_on = Event(), Event()
 
     def make(number: int) -> None:
         if number:  # the first comes at once, the second is under way until all is called off
+            begun.set()
             go_on.wait(60)
         made.append(number)
 
     work = prefetch(iter(range(50)), make, 1, 40)
     next(work)
+    assert begun.wait(60)
     Timer(1, go_on.set).start()
     work.close()
     assert made == [0, 1]

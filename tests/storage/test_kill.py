@@ -17,7 +17,9 @@ from blip2core.storage.schema import Batch, DecisionEvent
 from tests.storage.deciding import ITEMS, decide
 from tests.storage.world import fill
 
-ROUNDS = {"sqlite": 32, "postgresql": 8}
+ROUNDS = {"sqlite": 12, "postgresql": 6}
+MANY = 8
+"""Times as many rounds where there is time, with `-m slow`."""
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.storage.deciding"])
 
@@ -74,15 +76,17 @@ def broken_promises(database: Database, acks: list[str]) -> list[str]:
     return problems + [f"torn {uid}" for uid in torn]
 
 
-def test_killed_writers_keep_their_promises(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(MANY, marks=pytest.mark.slow)])
+def test_killed_writers_keep_their_promises(database: Database, tmp_path: Path, times: int) -> None:
     world = fill(database, items=ITEMS)
     acks: list[str] = []
-    for number in range(ROUNDS[database.engine.dialect.name]):
+    rounds = times * ROUNDS[database.engine.dialect.name]
+    for number in range(rounds):
         acks += kill_round(database, (world.ann, world.bob), tmp_path, number)
         assert broken_promises(database, acks) == []
         assert undo_something(database, (world.ann, world.bob), number)
     assert broken_promises(database, acks) == []
-    assert len(acks) > 2 * ROUNDS[database.engine.dialect.name]
+    assert len(acks) > 2 * rounds
 
 
 def undo_something(database: Database, annotators: tuple[int, int], number: int) -> int:
