@@ -140,7 +140,7 @@ class _ArchiveReading:
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                self._rows.add(found)
+                yield from self._rows.add(found, self._limits)
 
     def _read_image(self, name: str) -> ImageOrProblem:
         self._used.add(name)

@@ -88,7 +88,7 @@ def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry
         if isinstance(entry, Problem):
             yield entry
         elif entry.data is None:
-            yield from _keep(rows, entry, limits)
+            yield from _keep(rows, entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
             carried = _joined(carried, entry, limits)
         else:
@@ -103,18 +103,20 @@ def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry
 class EntriesByName:
     """Rows of tables, looked up by the names of images that come from elsewhere."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self) -> None:
         self._by_name: dict[str, Entry] = {}
         self._by_base: dict[str, list[str]] = {}
         self._used: set[str] = set()
-        for entry in entries:
-            self.add(entry)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry, limits: Limits) -> Iterator[Problem]:
+        """Put a row beside those of other tables; one about the same image is joined with it.
+
+        Yields what is wrong where the image would have too many texts.
+        """
         name = entry.path or entry.name
         if name not in self._by_name:
             self._by_base.setdefault(base_name(name), []).append(name)
-        self._by_name[name] = entry
+        yield from _keep(self._by_name, name, entry, limits)
 
     def find(self, name: str, *, loosely: bool = True) -> Entry | None:
         """Return the row of this name; `loosely` also the only one with its file name."""
@@ -131,10 +133,10 @@ class EntriesByName:
         return [entry for name, entry in self._by_name.items() if name not in self._used]
 
 
-def _keep(rows: dict[str, Entry], entry: Entry, limits: Limits) -> Iterator[Problem]:
-    known = rows.get(entry.name)
+def _keep(rows: dict[str, Entry], name: str, entry: Entry, limits: Limits) -> Iterator[Problem]:
+    known = rows.get(name)
     try:
-        rows[entry.name] = _joined(known, entry, limits) if known else entry
+        rows[name] = _joined(known, entry, limits) if known else entry
     except IntakeError as error:
         yield Problem(name=entry.where, reason=str(error))
 

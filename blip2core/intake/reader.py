@@ -154,16 +154,17 @@ def _add_texts(
     """Keep texts under the names of their images; yield the images that a table carries."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():
-            rows.add(Entry(where=name, path=name, texts=clean_texts(several, plan.limits)))
+            entry = Entry(where=name, path=name, texts=clean_texts(several, plan.limits))
+            yield from rows.add(entry, plan.limits)
     elif texts is not None:
-        for entry in table_entries(_named(texts), plan.columns, plan.limits):
-            entry = placed(entry, "", plan.limits.depth)
-            if isinstance(entry, Problem):
-                yield entry
-            elif entry.data is not None:
-                yield image(entry.name, entry.data, entry)
+        for row in table_entries(_named(texts), plan.columns, plan.limits):
+            found = placed(row, "", plan.limits.depth)
+            if isinstance(found, Problem):
+                yield found
+            elif found.data is not None:
+                yield image(found.name, found.data, found)
             else:
-                rows.add(entry)
+                yield from rows.add(found, plan.limits)
 
 
 def _is_folder(source: ReadableSource) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, NamedFile, read
+from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.records import WebImage
 from tests.intake.making import images, png, reasons, tarred, texts, zipped
 
@@ -199,3 +199,33 @@ def test_a_file_that_opens_and_cannot_be_read_is_a_problem(
     good, sick = sorted(read(tmp_path), key=lambda one: one.name)
     assert isinstance(good, WebImage)
     assert sick.reason == "sick.jpg cannot be read: Input/output error."
+
+
+def tables(**rows: str) -> dict[str, bytes]:
+    return {f"{name}.csv": f"file_name,text\n{row}\n".encode() for name, row in rows.items()}
+
+
+@pytest.mark.parametrize("how", ["folder", "zip", "several", "folder and more"])
+def test_texts_of_several_tables_are_joined(tmp_path: Path, how: str) -> None:
+    files = {"a.png": png(1), "b.png": png(2)}
+    files |= tables(one="a.png,a dog", two="a.png,two dogs", three="a.png,a dog\nb.png,a cat")
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    source = {
+        "folder": tmp_path,
+        "zip": NamedFile("all.zip", zipped(files)),
+        "several": [NamedFile(name, data) for name, data in files.items()],
+        "folder and more": tmp_path,
+    }[how]
+    more = {"a.png": ["three dogs"]} if how == "folder and more" else None
+    found = {one.name: set(one.texts) for one in images(read(source, texts=more))}
+    expected = {"a dog", "two dogs"} | ({"three dogs"} if more else set())
+    assert found == {"a.png": expected, "b.png": {"a cat"}}
+
+
+def test_more_texts_than_are_read_in_several_tables_are_told() -> None:
+    files = {"a.png": png(1)} | tables(one="a.png,a dog", two="a.png,two dogs")
+    found = list(read([NamedFile(*file) for file in files.items()], limits=Limits(texts=1)))
+    (one,) = [each for each in found if isinstance(each, WebImage)]
+    assert one.texts == ("a dog",)
+    assert list(reasons(found).values()) == ["There are 2 texts; at most 1 are read."]
