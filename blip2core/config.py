@@ -61,6 +61,10 @@ GREEDY = DecodeConfig()
 """The settings where none are given."""
 
 
+MOST_TEXTS = 100
+"""Most texts written for one image; memory grows with them."""
+
+
 def _at_least(config: object, name: str, least: float) -> None:
     value = getattr(config, name)
     if value < least:
@@ -77,6 +81,8 @@ def check_number(num: int, decode: DecodeConfig) -> None:
     """Raise ConfigError where the mode cannot give `num` different texts."""
     if num < 1:
         raise ConfigError(f"num ({num}) must be at least 1")
+    if num > MOST_TEXTS:
+        raise ConfigError(f"num ({num}) must be at most {MOST_TEXTS}: all are written together")
     if num > 1 and decode.mode == "greedy":
         raise ConfigError(f"num ({num}) needs mode 'sample' or 'beam': greedy has one text to give")
     if decode.mode == "beam" and num > decode.beams:

@@ -71,3 +71,9 @@ class ConflictError(StorageError):
 
 class ExportError(Blip2Error):
     """A snapshot cannot be written where it should go."""
+
+
+def os_problem(error: OSError) -> str:
+    """Return what the operating system refused, and for which file or address."""
+    what = error.strerror or str(error)
+    return f"{what}: {error.filename}" if error.filename is not None else what

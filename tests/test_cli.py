@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -369,3 +370,35 @@ def test_lavis_goes_both_ways(
     assert calls == [(file, "blip2-opt-2.7b", folder), (folder, file, {"frozen": False})]
     first = capsys.readouterr().out.splitlines()[0]
     assert json.loads(first) == {"folder": str(folder), "taken": 2, "kept": 1}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [["models"], ["stickers", "paint", "--help"]])
+def test_a_full_disk_is_one_line(command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "blip2core", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "blip2: No space left on device\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("stickers", "paint", "--out", "/dev/null/folder") == 1
+    assert capsys.readouterr().err == "blip2: Not a directory: /dev/null/folder\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "blip2core", "models"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -55,6 +55,9 @@ def test_an_instruction_has_words_and_no_mark(instruction):
 def test_how_many_texts_a_mode_can_give():
     check_number(1, DecodeConfig())
     check_number(9, DecodeConfig(mode="sample"))
+    check_number(100, DecodeConfig(mode="sample"))
+    with pytest.raises(ConfigError, match="at most 100"):
+        check_number(101, DecodeConfig(mode="sample"))
     check_number(5, DecodeConfig(mode="beam", beams=5))
     for num, decode in [
         (0, DecodeConfig()),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from app.settings import AppSettings
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, os_problem
 
 Wait = Callable[[], None]
 Serve = Callable[[AppSettings], tuple[str, Wait]]
@@ -39,12 +39,6 @@ def run(serve: Serve) -> int:
         webbrowser.open(address)
     wait()
     return 0
-
-
-def os_problem(error: OSError) -> str:
-    """Return what the operating system refused, and for which file or address."""
-    what = error.strerror or str(error)
-    return f"{what}: {error.filename}" if error.filename is not None else what
 
 
 def has_screen() -> bool:

@@ -18,7 +18,7 @@ from blip2core.cli.options import (
 )
 from blip2core.cli.output import write_row
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
-from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
+from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 from blip2core.texts import count_of
 
@@ -58,7 +58,9 @@ def run_capfilt(
     ] = None,
     captioner: Captioner = "stickers-opt",
     matcher: Filter = None,
-    num: Annotated[int, typer.Option(min=1, help="Texts written for each image.")] = 3,
+    num: Annotated[
+        int, typer.Option(min=1, max=MOST_TEXTS, help="Texts written for each image.")
+    ] = 3,
     mode: DecodingOption = "sample",
     seed: Annotated[int | None, typer.Option(help="Same seed, same texts; sample only.")] = 0,
     prompt: Annotated[str | None, typer.Option(help="How each text shall begin.")] = None,

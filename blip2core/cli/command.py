@@ -20,9 +20,9 @@ from blip2core.cli import (
     train,
 )
 from blip2core.cli.output import BAD_CALL
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, os_problem
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 
 app = typer.Typer(
     name="blip2",
@@ -49,13 +49,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not sys.stderr.isatty():  # nobody watches progress bars there
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        return app(arguments, prog_name="blip2", standalone_mode=False) or 0
+        code = app(arguments, prog_name="blip2", standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where a full disk can still be told
+        return code
     except (Blip2Error, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
         print(f"blip2: {' '.join(message.split())}", file=sys.stderr)
         return BAD_CALL
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        return _reader_has_gone()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # Typer makes an exit of it
+            return _reader_has_gone()
+        raise
+    except OSError as error:
+        print(f"blip2: {os_problem(error)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
+        return FAILED
+
+
+def _reader_has_gone() -> int:
+    """Return the exit code where the reader of the output, such as `head`, has seen enough."""
+    _drop_output()
+    return 0
+
+
+def _drop_output() -> None:
+    """Write what is still to be printed nowhere, as Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -209,6 +209,8 @@ def _as_storage_errors() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise _translated(error) from error
+    except OverflowError as error:  # of sqlite3, for a number that was typed or stood in an address
+        raise StorageError("There is no such number: it is too large for a database.") from error
 
 
 def _translated(error: SQLAlchemyError) -> Blip2Error:

@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from blip2core.errors import StorageError
 from blip2core.storage import Database, database, default_data_folder, open_database
 from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.runs import get_run, start_run
 from blip2core.storage.schema import Dataset
 
 OPEN_AND_WAIT = """
@@ -110,6 +111,14 @@ def test_a_unit_that_was_in_the_way_is_run_again(
     held.close()
     other.dispose()
     opened.close()
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, -(2**63) - 1, 10**30])
+def test_a_number_that_no_row_can_have(database: Database, number: int) -> None:
+    with pytest.raises(StorageError), database.read() as session:
+        get_run(session, run_id=number)
+    with pytest.raises(StorageError), database.write() as session:
+        start_run(session, run_id=number)
 
 
 def test_errors_are_not_run_again(database: Database) -> None:
