@@ -43,11 +43,16 @@ def build_services(settings: AppSettings, database: Database | None = None) -> S
 
     Where the GPU is lent by the call, the models are loaded before this returns.
 
-    Raises UnknownModelError, or ModelError where the model writes no text.
+    Raises UnknownModelError, or ModelError where the model writes no text, or the matcher scores
+    none.
     """
     spec = find_spec(settings.model)
     if spec.kind != "generator":
         raise ModelError(f"{spec.name} scores texts and writes none, so it cannot answer.")
+    if settings.matcher is not None and find_spec(settings.matcher).kind != "matcher":
+        raise ModelError(
+            f"{settings.matcher} writes texts, so it cannot score them: BLIP2_MATCHER."
+        )
     engine = Engine(ModelPool(settings.device, settings.matcher), settings.max_new_tokens)
     pair = engine.pair(settings.model)
     if engine.lends:  # what a forked process is to use must be there before the fork

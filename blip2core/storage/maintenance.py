@@ -66,11 +66,15 @@ def check_revision(url: URL) -> str:
             found = _current(connection)
     finally:
         engine.dispose()
-    if found != _head(MIGRATIONS):
+    if found == _head(MIGRATIONS):
+        return found
+    if found and found not in _known(MIGRATIONS):
         raise StorageError(
-            "The tables of the database are of another version; run `blip2 db upgrade`."
+            f"The database has tables of a newer version ({found}); install that version."
         )
-    return found
+    raise StorageError(
+        "The tables of the database are of an older version; run `blip2 db upgrade`."
+    )
 
 
 def check(engine: Engine) -> Health:
@@ -173,9 +177,17 @@ def alembic_config(scripts: Path, connection: Connection) -> Config:
 
 
 def _head(scripts: Path) -> str:
+    return _migrations(scripts).get_current_head() or ""
+
+
+def _known(scripts: Path) -> set[str]:
+    return {script.revision for script in _migrations(scripts).walk_revisions()}
+
+
+def _migrations(scripts: Path) -> ScriptDirectory:
     config: Any = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    return ScriptDirectory.from_config(config).get_current_head() or ""
+    return ScriptDirectory.from_config(config)
 
 
 def _current(connection: Connection) -> str:

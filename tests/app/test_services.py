@@ -39,6 +39,13 @@ def test_unknown_model_is_refused_at_once() -> None:
         build_services(AppSettings(model="nonsense"))
 
 
+def test_generator_cannot_score() -> None:
+    with pytest.raises(ModelError, match="stickers-t5 writes texts, so it cannot score"):
+        build_services(AppSettings(matcher="stickers-t5"))
+    with pytest.raises(UnknownModelError, match="stickers-itm"):
+        build_services(AppSettings(matcher="nonsense"))
+
+
 def test_matcher_cannot_answer() -> None:
     with pytest.raises(ModelError, match="cannot answer"):
         build_services(AppSettings(model="stickers-itm"))

@@ -85,6 +85,10 @@ def test_a_database_of_a_newer_version_is_left_alone(database_url: str, tmp_path
     engine = connect(parse_url(database_url))
     with engine.execution_options(blip2_write=True).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9000'"))
+    with pytest.raises(StorageError, match="newer version .9000."):
+        maintenance.check_revision(
+            parse_url(database_url)
+        )  # whoever only reads is not sent to upgrade it
     with pytest.raises(StorageError, match="newer version"):
         open_database(database_url, data=tmp_path)
     with engine.execution_options(blip2_write=True).begin() as connection:
