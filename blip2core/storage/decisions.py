@@ -71,7 +71,7 @@ def record_decision(session: Session, new: NewDecision) -> Recorded:
     """Add one decision; an edit also adds its text, accepted, with the old one as parent.
 
     ConflictError where the item changed since it was shown; StorageError where the caption is of
-    another item, or the client event id stands for something else.
+    another item, the image was taken down, or the client event id stands for something else.
     """
     item = _lock(session, new.item_id)
     known = session.scalar(
@@ -79,6 +79,8 @@ def record_decision(session: Session, new: NewDecision) -> Recorded:
     )
     if known is not None:
         return _repeated(known, new, item)
+    if item.status == "excluded":
+        raise StorageError(f"Image {item.id} was taken down; nothing is decided about it.")
     if new.row_version is not None and new.row_version != item.row_version:
         raise ConflictError(_who_was_first(session, item))
     if new.caption_id is not None:

@@ -1,5 +1,6 @@
 """The log of decisions: said once, never overwritten, taken back also after a restart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,15 @@ def test_a_draft_starts_from_a_text_of_its_item(database: Database, world: World
         save_draft(session, item_id=1, annotator_id=1, text="a bird", caption_id=3)
     with database.read() as session:
         assert load_draft(session, item_id=1, annotator_id=1) is None
+
+
+def test_nothing_is_decided_about_an_image_that_was_taken_down(
+    database: Database, world: World
+) -> None:
+    before = decide(database)
+    with database.write() as session:
+        session.get_one(Item, 1).status = "excluded"
+    with pytest.raises(StorageError, match="Image 1 was taken down"):
+        decide(database, client_event_id="e2", caption_id=2)
+    assert decide(database) == replace(before, repeated=True, status="excluded")
+    assert list(verdicts(database)) == [(1, 1)]
