@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def example(beginning: str) -> dict[str, Any]:
     return defined
 
 
+@pytest.mark.skipif(find_spec("ruff") is None, reason="ruff is missing: extra `dev`")
 @pytest.mark.parametrize("beginning", FILES)
 def test_example_has_the_form_of_the_code(beginning: str) -> None:
     assert f"`{FILES[beginning]}`" in GUIDE
