@@ -212,6 +212,7 @@ def test_a_group_alone_lists_its_commands(group: str, capsys: pytest.CaptureFixt
     run(group)
     told = capsys.readouterr()
     assert "Commands" in told.out + told.err and "Missing command" not in told.out + told.err
+    assert "blip2: " not in told.err
 
 
 @pytest.mark.parametrize(

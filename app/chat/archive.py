@@ -66,6 +66,10 @@ def parse_conversation(text: bytes) -> SavedConversation:
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in problem["loc"])
+        if place == "version":
+            raise IntakeError(
+                f"{JSON_NAME} is of another version of the studio, probably a newer one."
+            ) from error
         raise IntakeError(
             f"{JSON_NAME} does not describe a conversation: {place or 'all of it'}: "
             f"{problem['msg']}."

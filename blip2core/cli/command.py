@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except (Blip2Error, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print(f"blip2: {' '.join(message.split())}", file=sys.stderr)
+        if message:  # none where the help was shown instead
+            print(f"blip2: {' '.join(message.split())}", file=sys.stderr)
         return BAD_CALL
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
