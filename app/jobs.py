@@ -190,12 +190,11 @@ class Jobs:
         self, dataset: str, captions: CaptionConfig | None, annotator_id: int | None
     ) -> None:
         """Put the run into the database; `_run_next` claims it."""
-        import_model_code()
-        from blip2core.curation import start_capfilt
-
         with self._database.read() as session:
             dataset_id = find_dataset(session, name=dataset).id
         models = self._models(self._settings.model, captions)
+        from blip2core.curation import start_capfilt  # after the models, whose code it imports
+
         run_id = start_capfilt(
             self._database, dataset_id=dataset_id, models=models, started_by=annotator_id
         )
@@ -235,8 +234,7 @@ class Jobs:
             raise
 
     def _work_on(self, run: Run, models: CapFilt, stop: threading.Event) -> None:
-        import_model_code()
-        from blip2core.curation import work
+        from blip2core.curation import work  # after the models, whose code it imports
 
         with closing(work(self._database, run.id, models, stop=stop)) as steps:
             while True:

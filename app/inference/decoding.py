@@ -44,7 +44,7 @@ def number(name: str, value: Any) -> float:
     """Return a number that was sent. Raises ConfigError where it is none, or not finite."""
     if value is None or value == "":
         raise ConfigError(f"{name} is empty")
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigError(f"{name} must be a number")
     return float(value)
 

@@ -194,7 +194,7 @@ def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> Decod
 def conversation(history: Any) -> Conversation:
     """Return pairs of question and answer as turns. Raises TextError where they are none."""
     talk = Conversation()
-    for turn in listed(history or []):
+    for turn in listed([] if history is None else history):
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise TextError("history must hold pairs of a question and its answer.")
         talk = talk.add(short(turn[0]), short(turn[1]))

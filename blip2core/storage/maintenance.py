@@ -49,9 +49,7 @@ def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> st
                 _refuse_orphans(connection)
             return _current(connection)
     except CommandError as error:
-        raise StorageError(
-            f"The database has tables of a newer version ({error}); install that version."
-        ) from error
+        raise _newer(str(error)) from error
     finally:
         engine.dispose()
 
@@ -69,11 +67,15 @@ def check_revision(url: URL) -> str:
     if found == _head(MIGRATIONS):
         return found
     if found and found not in _known(MIGRATIONS):
-        raise StorageError(
-            f"The database has tables of a newer version ({found}); install that version."
-        )
+        raise _newer(found)
     raise StorageError(
         "The tables of the database are of an older version; run `blip2 db upgrade`."
+    )
+
+
+def _newer(what: str) -> StorageError:
+    return StorageError(
+        f"The database has tables of a newer version ({what}); install that version."
     )
 
 

@@ -104,6 +104,8 @@ def test_methods_are_those_there_are() -> None:
         (("/ask", "Who?", {"Who?": "a dog"}), "must be lists"),
         (("/caption", "x"), "must be a number"),
         (("/caption", [1]), "must be a number"),
+        (("/caption", True), "must be a number"),
+        (("/ask", "Who?", {}), "must be lists"),
         (("/caption", 1.5), "must be a whole number"),
         (("/caption", None), "is empty"),
         (("/caption", 1, "greedy", "", None, "long"), "max_new_tokens must be a number"),
