@@ -24,8 +24,8 @@ class AppSettings(BaseSettings):
     """Name of the model that answers, as `blip2 models` lists it."""
     matcher: str | None = None
     """Name of the model that scores texts; without one, the one that goes with `model`."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """auto, cpu, cuda, one of several GPUs as cuda:1, or mps."""
     host: str | None = None
     """Address to listen on; without one GRADIO_SERVER_NAME, else this machine only."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -60,6 +60,16 @@ class AppSettings(BaseSettings):
     def usual_new_tokens(self) -> int:
         """Longest caption or answer where nobody chose a length, in tokens."""
         return min(USUAL_NEW_TOKENS, self.max_new_tokens)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: object) -> object:
+        """Refuse an empty text: it may be a variable that was not set where it should have been,
+        and an empty path would be this folder, an empty file of users everybody.
+        """
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("is empty; give it a value, or leave the variable out")
+        return value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

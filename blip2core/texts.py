@@ -15,6 +15,11 @@ UNSEEN = re.compile(
 """White space and what Unicode lets a font leave out (Default_Ignorable_Code_Point): joiners, marks
 of direction, soft hyphens, fillers, variation selectors; and the blank of Braille."""
 
+UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that are not shown as they are: controls, marks of direction and other
+invisible characters, halves of pairs, private and unassigned ones, line breaks.
+"""
+
 
 def clean_text(text: str) -> str:
     """Return one Unicode form (NFC), line ends as newlines, no controls, no white space around.
@@ -26,6 +31,20 @@ def clean_text(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     text = unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
     return "" if UNSEEN.fullmatch(text) else text
+
+
+def visible(text: str) -> str:
+    r"""Return a text for one line of a log, a page or a terminal: what cannot be seen in it is
+    spelled out, as \u202e. It is still text: markup in it has to be escaped.
+    """
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in UNSHOWN:
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def normalised(text: str) -> str:

@@ -83,6 +83,17 @@ def test_caption_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert found == [(name, text) for name in ("a.png", "b.png") for text in one]
 
 
+def test_a_row_is_one_line_whatever_is_in_it(
+    generator: FakeGenerator, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.png").rename(folder / "a\n\x1b[31m.png")
+    generator.caption_text = "a\tred\nbird"
+    assert run("caption", folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("a\\u000a\\u001b[31m.png\ta\\u0009red\\u000abird")
+    assert len(lines) == 2
+
+
 @pytest.mark.usefixtures("generator")
 def test_caption_of_standard_input(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

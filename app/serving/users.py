@@ -19,7 +19,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from blip2core.errors import ConfigError
+from blip2core.errors import ConfigError, os_problem
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SHORTEST = 8
@@ -58,8 +58,10 @@ def read_users(file: Path) -> Users:
     """Read a file of people. Raises ConfigError with the file and the line that is wrong."""
     try:
         lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The file of users {file} cannot be read: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"The file of users cannot be read: {os_problem(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The file of users {file} is not UTF-8 text.") from error
     hashes: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, _, hashed = line.strip().partition(":")

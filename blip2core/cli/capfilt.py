@@ -283,10 +283,10 @@ def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None
             "kept": decision.kept,
             "reason": decision.reason,
         }
-        scores = f"{scored.itm:.3f}\t{scored.itc:+.3f}"
+        scores = (f"{scored.itm:.3f}", f"{scored.itc:+.3f}")
         kept = "kept" if decision.kept else "dropped"
         text = shown(scored.candidate.text)
-        write_row(row, as_json, f"{step.item_id}", scores, kept, scored.candidate.source, text)
+        write_row(row, as_json, f"{step.item_id}", *scores, kept, scored.candidate.source, text)
 
 
 def _write_end(

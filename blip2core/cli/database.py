@@ -25,7 +25,8 @@ def upgrade_database(url: Url = None, as_json: AsJson = False) -> None:
     database = open_database(url)
     shown, note = database.url.render_as_string(), database.note
     database.close()
-    write_row({"database": shown, "note": note}, as_json, f"{shown} is up to date.", note)
+    words = f"{shown} is up to date. {note}".strip()
+    write_row({"database": shown, "note": note}, as_json, words)
 
 
 @db.command(name="backup")

@@ -94,9 +94,8 @@ def match(
     matcher = load_matcher(model, device=device)
     for name, opened in named:
         for fit in matcher.match(matcher.encode([opened]), texts):
-            scores = f"{fit.itm:.3f}\t{fit.itc:+.3f}"
-            label = named.label(name)
-            write_row({"image": name} | asdict(fit), as_json, label, scores, fit.text)
+            label, itm, itc = named.label(name), f"{fit.itm:.3f}", f"{fit.itc:+.3f}"
+            write_row({"image": name} | asdict(fit), as_json, label, itm, itc, fit.text)
     named.finish()
 
 
@@ -120,5 +119,5 @@ def retrieve(
         joined = features[0].join(features)
         for index, fit in matcher.rank(text, joined, shortlist=max(128, top))[:top]:
             row = {"image": names[index], "itm": fit.itm, "itc": fit.itc}
-            write_row(row, as_json, f"{fit.itm:.3f}\t{fit.itc:+.3f}", names[index])
+            write_row(row, as_json, f"{fit.itm:.3f}", f"{fit.itc:+.3f}", names[index])
     named.finish()

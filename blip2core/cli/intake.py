@@ -9,6 +9,7 @@ import typer
 
 from blip2core.cli.options import AsJson
 from blip2core.cli.output import write_row
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.intake import CheckedImage
@@ -64,7 +65,8 @@ def intake(
         group = [names[place] for place in places]
         write_row({"alike": group, "kind": kind}, as_json, kind, *map(safe_name, group))
     counts = {"pictures": len(names), "problems": problems, "groups_alike": alike}
-    write_row(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
+    words = (count_of(len(names), "image"), count_of(problems, "problem"))
+    write_row(counts, as_json, ", ".join((*words, f"{count_of(alike, 'group')} alike")))
 
 
 def _row(name: str, facts: "CheckedImage") -> dict[str, object]:

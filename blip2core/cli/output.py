@@ -10,6 +10,7 @@ import typer
 
 from blip2core.errors import ImageError
 from blip2core.images import find_images, open_image
+from blip2core.texts import visible
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,8 +49,12 @@ class NamedImages:
 
 
 def write_row(row: Mapping[str, object], as_json: bool, *words: str) -> None:
-    """Print one result on a line: `row` as JSON, or the words with tabs between them."""
-    line = json.dumps(row, ensure_ascii=False) if as_json else "\t".join(filter(None, words))
+    """Print one result on a line: `row` as JSON, or the words with tabs between them.
+
+    Line breaks, tabs and control codes inside a word are spelled out: it may come from anyone.
+    """
+    shown = "\t".join(visible(word) for word in words if word)
+    line = json.dumps(row, ensure_ascii=False) if as_json else shown
     print(line, flush=True)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tqdm.auto import trange
+
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.models import Generator, ImageFeatures, Matcher
@@ -46,7 +48,7 @@ def draw_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[Scene
 def build_gallery(encoder: Generator | Matcher, scenes: Sequence[Scene]) -> Gallery:
     """Paint and encode each scene once. FontError where the emoji font is missing."""
     parts = []
-    for start in range(0, len(scenes), BATCH):
+    for start in _starts(len(scenes), "encode"):
         images = [paint(scene) for scene in scenes[start : start + BATCH]]
         parts.append(encoder.encode(images).to("cpu"))
     return Gallery(scenes=tuple(scenes), features=ImageFeatures.join(parts))
@@ -67,11 +69,16 @@ def generate_texts(
         prompts: N prompts.
     """
     texts: list[str] = []
-    for start in range(0, len(prompts), BATCH):
+    for start in _starts(len(prompts), "write"):
         part = slice(start, start + BATCH)
         written = generator.answer(features[list(images[part])], prompts[part], decode=DECODE)
         texts.extend(generated.text for generated in written)
     return texts
+
+
+def _starts(count: int, doing: str) -> Iterable[int]:
+    """Yield where each batch of `count` begins, with a progress bar where somebody watches."""
+    return trange(0, count, BATCH, desc=doing, leave=False, disable=None)
 
 
 def mean(values: Iterable[float]) -> float:

@@ -73,9 +73,14 @@ def trace_json(trace: Trace) -> str:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file. Raises ExportError where it cannot be written."""
+    """Write a file, whole or not at all. Raises ExportError where it cannot be written."""
+    partial = path.with_name(f"{path.name}.partial")
     try:
-        path.write_bytes(data)
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -2,17 +2,13 @@
 
 import posixpath
 import re
-import unicodedata
 
 from blip2core.errors import IntakeError
+from blip2core.texts import visible
 
 MAX_NAME = 1_000
 """Characters of a path inside an archive or folder."""
 DRIVE = re.compile(r"^[A-Za-z]:")
-UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that are not shown as they are: controls, marks of direction and other
-invisible characters, halves of pairs, private and unassigned ones, line breaks.
-"""
 
 
 def safe_name(name: str, *, limit: int = 120) -> str:
@@ -23,7 +19,7 @@ def safe_name(name: str, *, limit: int = 120) -> str:
     """
     if len(name) > 4 * limit:  # before the work, not after
         name = name[: 2 * limit] + name[-2 * limit :]
-    shown = "".join(_shown(character) for character in name) or "(no name)"
+    shown = visible(name) or "(no name)"
     if len(shown) <= limit:
         return shown
     end = limit // 3
@@ -63,10 +59,3 @@ def stem(path: str) -> str:
 def suffix(path: str) -> str:
     """Return the suffix in lower case: a/b.c.JPG -> .jpg; empty where there is none."""
     return posixpath.splitext(path)[1].lower()
-
-
-def _shown(character: str) -> str:
-    if unicodedata.category(character) not in UNSHOWN:
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -217,7 +217,8 @@ def _no_snapshot(session: Session, dataset_id: int, name: str | None) -> str:
     known = select(Snapshot.name).where(Snapshot.dataset_id == dataset_id)
     newest = list(session.scalars(known.order_by(Snapshot.id.desc()).limit(20)))
     if newest:
-        return f"The dataset {dataset} has no snapshot {name}; it has: {', '.join(newest)}."
+        wanted, known_names = name or "without a name", ", ".join(newest)
+        return f"The dataset {dataset} has no snapshot {wanted}; it has: {known_names}."
     return (
         f"The dataset {dataset} has no snapshot {name or 'yet'}: none is frozen. "
         f"`blip2 export {dataset}` freezes what is accepted now."

@@ -12,11 +12,23 @@ from app.settings import AppSettings, is_allowed, may_read_folders
 def test_environment_sets_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLIP2_MODEL", "blip2-opt-2.7b")
     monkeypatch.setenv("BLIP2_PORT", "8000")
+    monkeypatch.setenv("BLIP2_DEVICE", "cuda:1")
     settings = AppSettings()
-    assert (settings.model, settings.port, settings.device) == ("blip2-opt-2.7b", 8000, "auto")
+    assert (settings.model, settings.port, settings.device) == ("blip2-opt-2.7b", 8000, "cuda:1")
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("MAX_UPLOAD", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("MAX_UPLOAD", "0"),
+        ("DEVICE", "gpu"),
+        ("DEVICE", "cuda:x"),
+        ("MODEL", ""),
+        ("USERS", " "),
+        ("IMPORT_ROOT", ""),
+    ],
+)
 def test_value_out_of_range_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:

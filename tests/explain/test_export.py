@@ -59,3 +59,21 @@ def test_names_are_short() -> None:
 def test_where_nothing_can_be_written_it_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be written"):
         write_file(tmp_path / "nowhere" / "a.npz", b"")
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.npz"
+    write_file(file, b"first")
+
+    def full(path: Path, data: bytes) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ExportError, match="No space left"):
+        write_file(file, b"second")
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [
+        ("a.npz", b"first")
+    ]

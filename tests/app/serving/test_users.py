@@ -54,6 +54,12 @@ def test_broken_file_is_refused(text: str, tmp_path: Path) -> None:
         read_users(tmp_path / "users")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "users").write_bytes(b"ada:\xff\n")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        read_users(tmp_path / "users")
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_users(tmp_path / "users")
