@@ -155,7 +155,7 @@ def _draw_dataset_choice(database: Database) -> DatasetSummary | None:
         key="dataset",
         bind="query-params",
         persist_state="session",
-        placeholder="none yet: import one in the inbox",
+        placeholder="none yet",
         disabled=not names,
     )
     return next((one for one in summaries if one.dataset.name == chosen), None)

@@ -70,14 +70,14 @@ def as_row(run: Run, problems: int) -> dict[str, object]:
         "kind": run.kind,
         "status": "interrupted" if was_interrupted(run) else run.status,
         "model": run.model or "",
-        "revision": (run.revision or "")[:12],
-        "seed": run.seed,
-        "settings": ", ".join(f"{key}={value}" for key, value in leaf_settings(run.parameters)),
         "done": run.done,
         "failed": run.failed,
         "problems": problems,
-        "code": run.code_version,
         "started": run.created_at,
+        "seed": run.seed,
+        "settings": ", ".join(f"{key}={value}" for key, value in leaf_settings(run.parameters)),
+        "revision": (run.revision or "")[:12],
+        "code": run.code_version,
     }
 
 
