@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 BIOME := node_modules/.bin/biome
+# A process for each core, but no more than memory has room for: each loads models of its own. The tests
+# of a file stay together, as they share what is slow to set up.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 EMOJI_FONT := /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
 FIND_POSTGRESQL = command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null
 FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-chrome; do \
@@ -32,7 +35,7 @@ test: $(VENV)/.installed-dev chromium postgresql
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory lint-browser-code test-browser-code
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-browser-code:
 	@found=$$(node --version 2>/dev/null || echo none); major=$${found#v}; major=$${major%%.*}; \
@@ -50,7 +53,7 @@ test-slow: $(VENV)/.installed-dev
 
 # ARGUMENTS="tests/models -x" goes to pytest.
 test-newest test-oldest: test-%: $(VENV)/.installed-dev chromium postgresql
-	@PYTHON="$(PYTHON)" .ci/test-range $* $(ARGUMENTS)
+	@PYTHON="$(PYTHON)" .ci/test-range $* $(PARALLEL) $(ARGUMENTS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix .
