@@ -1,6 +1,6 @@
 """The scenes that a model is measured on, from the test split, with their encoded images."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tqdm.auto import trange
@@ -76,9 +76,9 @@ def generate_texts(
     return texts
 
 
-def _starts(count: int, doing: str) -> Iterable[int]:
+def _starts(count: int, doing: str) -> Iterator[int]:
     """Yield where each batch of `count` begins, with a progress bar where somebody watches."""
-    return trange(0, count, BATCH, desc=doing, leave=False, disable=None)
+    yield from trange(0, count, BATCH, desc=doing, leave=False, disable=None)
 
 
 def mean(values: Iterable[float]) -> float:
