@@ -148,8 +148,9 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
                 press(tab, "x" if number % 4 == 3 else "a")
             wait_for_progress(tab, tmp_path / "studio.db")
             last = item_of(tab)
-            press(tab, "e")
-            tab.keyboard.type(" and more")
+            wait_for_rest(tab)
+            tab.keyboard.press("e")
+            tab.keyboard.type(" and more")  # before the editor can be there
             expect(tab.locator("#caption-editor")).to_have_value(re.compile("and more$"))
             wait_for_draft(tab, tmp_path / "studio.db")
             tab.reload()
