@@ -125,3 +125,17 @@ test("the box takes the focus only where it is told to", () => {
   show({ item: 9, focus: false });
   assert.equal(document.activeElement, null);
 });
+
+test("what the focus brings along becomes a draft", async (t) => {
+  const focus = box.focus.bind(box);
+  box.focus = (options) => {
+    focus(options);
+    box.value += " ahead";
+    box.send("input");
+  };
+  document.activeElement = null;
+  box.oninput = null; // as in a box that was just drawn
+  show({ item: 9 });
+  t.mock.timers.tick(500);
+  assert.deepEqual(sent, [["draft", typed("a dog ahead", { item: 9 })]]);
+});

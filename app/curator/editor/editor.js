@@ -8,17 +8,6 @@ export default function startEditor(component) {
   const box = parentElement.querySelector("textarea");
   const label = parentElement.querySelector("label");
   label.textContent = data.label;
-  const place = `${data.item}/${data.caption}`;
-  if (parentElement.dataset.place !== place) {
-    clearTimeout(parentElement.timer);
-    parentElement.timer = 0;
-    parentElement.dataset.place = place;
-    box.value = data.text;
-    if (data.focus) {
-      box.focus({ preventScroll: true }); // it is in sight: the page stays where it is
-      box.setSelectionRange(box.value.length, box.value.length);
-    }
-  }
   const typed = () => ({ item: data.item, caption: data.caption, text: box.value });
   const draft = () => {
     clearTimeout(parentElement.timer);
@@ -49,4 +38,16 @@ export default function startEditor(component) {
       box.blur();
     }
   };
+  // Last, as the focus may bring what was typed ahead, which is a draft like all that is typed.
+  const place = `${data.item}/${data.caption}`;
+  if (parentElement.dataset.place !== place) {
+    clearTimeout(parentElement.timer);
+    parentElement.timer = 0;
+    parentElement.dataset.place = place;
+    box.value = data.text;
+    if (data.focus) {
+      box.focus({ preventScroll: true }); // it is in sight: the page stays where it is
+      box.setSelectionRange(box.value.length, box.value.length);
+    }
+  }
 }
