@@ -7,7 +7,11 @@ RUN python -m venv /home/studio/venv
 ENV PATH=/home/studio/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GRADIO_SERVER_NAME=0.0.0.0 \
-    GRADIO_SERVER_PORT=7860
+    GRADIO_SERVER_PORT=7860 \
+    BLIP2_DATA=/home/studio/data \
+    BLIP2_USERS=/home/studio/data/users.txt
+RUN mkdir /home/studio/data
+VOLUME /home/studio/data
 
 # For a GPU: docker build --build-arg TORCH_BACKEND=cu130 .
 ARG TORCH_BACKEND=cpu

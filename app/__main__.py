@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from app.serving.run import Wait, run
-from app.settings import AppSettings
+from app.settings import AppSettings, serves_curator
 
 ABOUT = """\
 Serve BLIP-2 Studio until it is interrupted: the workbench at / and the curator at /curator/.
 The address is printed; without settings it is the first free port from 7860, for this machine only.
-People who may log in are added by: python -m app.users FILE NAME"""
+To serve it to others, name a file of people who log in (BLIP2_USERS, and python -m app.users FILE
+NAME), or say that anyone may ask (BLIP2_OPEN=1)."""
 
 STORAGE_SETTINGS = {
     "BLIP2_DATABASE_URL": "The database; without one an SQLite file in BLIP2_DATA.",
@@ -56,11 +57,11 @@ def describe_settings() -> str:
 
 
 def serve(settings: AppSettings) -> tuple[str, Wait]:
-    """Start both apps, or the workbench alone where BLIP2_CURATOR is 0.
+    """Start both apps, or the workbench alone where BLIP2_CURATOR is 0, or nobody could log in.
 
     Return the address, and a function that returns when it is over.
     """
-    if settings.curator:
+    if serves_curator(settings):
         return serve_both(settings)
     from app.serving.alone import serve_alone  # loads Gradio and torch, which --help does not need
 

@@ -2,10 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.roles import Role
+from blip2core.errors import ConfigError
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
@@ -45,7 +48,28 @@ class AppSettings(BaseSettings):
     """Folder on this machine that imports may read; without one any, but only where the studio
     is served to this machine alone and nobody logs in."""
     users: Path | None = None
-    """File of the people who may come in, see `python -m app.users`; None: everybody."""
+    """File of the people who may log in, see `python -m app.users`; where it is missing it is made,
+    with an owner whose first password is printed."""
+    open: bool | None = None
+    """Whether anyone who reaches the studio may use the workbench without a login. Nobody then
+    imports or judges but who logs in. Without the setting only on a Space."""
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    """Hours without use after which a login ends; it ends after 30 days at the latest."""
+    oidc_issuer: str | None = None
+    """Address of an OpenID Connect provider where people sign in, such as
+    https://login.example.com/realms/team."""
+    oidc_client_id: str | None = None
+    """Name under which the provider knows the studio."""
+    oidc_client_secret: SecretStr | None = None
+    """Secret that the provider gave the studio, where it gave one."""
+    oidc_name: str = "preferred_username"
+    """Claim that is a person's name here; sub where people may rename themselves, or email."""
+    oidc_role: Literal["visitor", "curator", "owner", "nobody"] = "visitor"
+    """Role of who signs in and is in neither of the next two; nobody: they are not let in."""
+    owners: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of those who sign in as owners; separated by commas."""
+    curators: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of those who sign in as curators; separated by commas."""
     downloads: bool = False
     """Whether an import may fetch images from the addresses it names."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 256
@@ -71,7 +95,14 @@ class AppSettings(BaseSettings):
             raise ValueError("is empty; give it a value, or leave the variable out")
         return value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("must be an address that begins with https://")
+        return value
+
+    @field_validator("allowed_hosts", "owners", "curators", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         """Return the names in a text such as `a.example, b.example`, and all else unchanged."""
@@ -85,15 +116,52 @@ def host_of(host: str | None) -> str:
     return host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
 
 
+def serves_this_machine(settings: AppSettings) -> bool:
+    """Return whether the studio is served to this machine alone."""
+    return host_of(settings.host) in LOCAL
+
+
+def has_login(settings: AppSettings) -> bool:
+    """Return whether anybody can log in."""
+    on_space = bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
+    return settings.users is not None or settings.oidc_issuer is not None or on_space
+
+
+def anonymous_role(settings: AppSettings) -> Role | None:
+    """Return the role of who has not logged in; None where everybody has to.
+
+    Who serves the studio to this machine alone, without a login, is its owner.
+    """
+    is_open = settings.open
+    if is_open is None:
+        is_open = bool(os.environ.get("SPACE_ID"))
+    if not has_login(settings) and serves_this_machine(settings) and not is_open:
+        return "owner"
+    return "visitor" if is_open else None
+
+
+def serves_curator(settings: AppSettings) -> bool:
+    """Return whether the curator is served: nobody could come in without a login elsewhere."""
+    return settings.curator and (has_login(settings) or anonymous_role(settings) == "owner")
+
+
+def check_is_closed(settings: AppSettings) -> None:
+    """Raise ConfigError where anybody who reaches the machine could do everything."""
+    if anonymous_role(settings) is None and not has_login(settings):
+        raise ConfigError(
+            f"Served on {host_of(settings.host)}, anyone who reaches this machine could come in. "
+            "Set BLIP2_USERS to a file of people who log in, or BLIP2_OPEN=1 to let anyone ask "
+            "about images; nobody then imports or judges."
+        )
+
+
 def may_read_folders(settings: AppSettings) -> bool:
-    """Return whether visitors may name folders of this machine at all.
+    """Return whether imports may name folders of this machine at all.
 
     Without an import root they may only where the studio is served to this machine alone. Where
     people log in, they may come from elsewhere through a proxy.
     """
-    return settings.import_root is not None or (
-        settings.users is None and host_of(settings.host) in LOCAL
-    )
+    return settings.import_root is not None or anonymous_role(settings) == "owner"
 
 
 def is_allowed(source: Path, settings: AppSettings) -> bool:

@@ -228,6 +228,9 @@ class FakeModels:
             loading_matcher=lambda: future_of(matcher),
         )
 
+    def has(self, name: str) -> bool:
+        return True
+
     def get(self, name: str) -> ModelPair:
         return self.pair
 

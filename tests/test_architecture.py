@@ -31,10 +31,11 @@ MAY_IMPORT = {
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}
-APP_BASE = {"settings", "escaping", "basic_auth"}
+APP_BASE = {"settings", "escaping", "roles"}
 """Modules of app/ itself that import nothing of its packages."""
 APP_MAY_IMPORT = {
-    **{key: set() for key in APP_BASE},
+    **{key: {"roles"} for key in APP_BASE},
+    "login": APP_BASE,
     "gradio_internals": set(),
     "inference": APP_BASE,
     "chat": APP_BASE | {"inference"},
@@ -43,8 +44,11 @@ APP_MAY_IMPORT = {
     "workbench": APP_BASE | {"inference", "chat", "services", "gradio_internals"},
     "curator": APP_BASE | {"inference", "chat", "services", "jobs"},
     "serving": APP_BASE
-    | {"inference", "chat", "services", "jobs", "workbench", "curator", "gradio_internals"},
-    **dict.fromkeys(("__main__", "space", "users"), APP_BASE | {"serving", "services"}),
+    | {"login", "inference", "chat", "services", "jobs"}
+    | {"workbench", "curator", "gradio_internals"},
+    **dict.fromkeys(
+        ("__main__", "space", "users"), APP_BASE | {"__main__", "login", "serving", "services"}
+    ),
     "__init__": set(),
 }
 """Package or module of app/ -> what of app/ it may import besides itself."""

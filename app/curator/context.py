@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import streamlit
 from streamlit.delta_generator import DeltaGenerator
 
-from app.basic_auth import credentials
 from app.escaping import escape_markdown
 from app.jobs import Jobs
+from app.roles import Visitor, visitor_of
 from app.services import Services
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
@@ -31,6 +32,8 @@ class PageContext:
     jobs: Jobs
     annotator_id: int
     handle: str
+    visitor: Visitor
+    """Who asks, and what they may do."""
     slot: DeltaGenerator
     """Place of the progress in the sidebar."""
     dataset_id: int | None = None
@@ -57,8 +60,9 @@ def build_context(services: Services) -> PageContext:
     if database is None or jobs is None:
         streamlit.error("There is no database: start the studio with `python -m app`.")
         streamlit.stop()
+    visitor = visitor_of(streamlit.context.headers)
     with streamlit.sidebar:
-        handle = _draw_name()
+        handle = _draw_name(visitor)
         summary = _draw_dataset_choice(database)
         slot = streamlit.empty()
         if database.note:
@@ -69,6 +73,7 @@ def build_context(services: Services) -> PageContext:
         jobs=jobs,
         annotator_id=_annotator_number(database, handle),
         handle=handle,
+        visitor=visitor,
         slot=slot,
     )
     if summary is None:
@@ -85,6 +90,7 @@ def _with_dataset(context: PageContext, summary: DatasetSummary) -> DatasetConte
         jobs=context.jobs,
         annotator_id=context.annotator_id,
         handle=context.handle,
+        visitor=context.visitor,
         slot=context.slot,
         dataset_id=summary.dataset.id,
         dataset=summary.dataset.name,
@@ -161,13 +167,15 @@ def _draw_dataset_choice(database: Database) -> DatasetSummary | None:
     return next((one for one in summaries if one.dataset.name == chosen), None)
 
 
-def _draw_name() -> str:
+def _draw_name(visitor: Visitor) -> str:
     """Draw the field of the name and return the name: of the login, where there is one."""
-    header = streamlit.context.headers.get("authorization", "")
-    name, _ = credentials([(b"authorization", header.encode("latin-1", "replace"))])
-    if name:
-        streamlit.text_input("Your name", name, disabled=True)
-        return name
+    if visitor.name:
+        streamlit.text_input("Your name", visitor.name, disabled=True)
+        streamlit.html(
+            f'<p class="facts">{escape(visitor.role)} · <a href="../logout" target="_top">Log out'
+            "</a></p>"
+        )
+        return visitor.name
     typed: str = streamlit.text_input(
         "Your name",
         _ANONYMOUS,

@@ -109,6 +109,10 @@ class Engine:
         with closing(work(self.models.get(model), *args, stop=stop)) as results:
             yield from results
 
+    def has(self, model: str) -> bool:
+        """Return whether a model is loaded, or being loaded."""
+        return self.models.has(model)
+
     def pair(self, model: str) -> ModelPair:
         """Return the models of a name, perhaps still loading."""
         return self.models.get(model)

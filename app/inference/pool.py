@@ -78,6 +78,11 @@ class ModelPool:
         self._pairs: OrderedDict[str, ModelPair] = OrderedDict()
         self._lock = threading.Lock()
 
+    def has(self, name: str) -> bool:
+        """Return whether a model is loaded, or being loaded."""
+        with self._lock:
+            return name in self._pairs
+
     def get(self, name: str) -> ModelPair:
         """Return the pair of a generator; start to load it where it is not there, or where that
         failed a while ago.

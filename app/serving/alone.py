@@ -6,12 +6,14 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.gradio_internals import is_port_taken
+from app.login.access import build_access
+from app.login.middleware import Login
 from app.services import build_services
 from app.serving.gradio_options import SESSIONS, page_options
+from app.serving.headers import SecurityHeaders
 from app.serving.hosts import HostGuard
 from app.serving.ports import taken
 from app.serving.run import Wait
-from app.serving.users import read_users
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
 
@@ -22,13 +24,17 @@ def serve_page(page: gr.Blocks, settings: AppSettings) -> str:
     Raises ConfigError where the file of users is wrong, PortTakenError where no port is free.
     """
     address: str
+    middleware = [
+        Middleware(SecurityHeaders),
+        Middleware(HostGuard, settings=settings),
+        Middleware(Login, access=build_access(settings)),
+    ]
     try:
         _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
             server_name=settings.host,
             server_port=settings.port,
             state_session_capacity=SESSIONS,
-            auth=read_users(settings.users).check if settings.users else None,
-            app_kwargs={"middleware": [Middleware(HostGuard, settings=settings)]},
+            app_kwargs={"middleware": middleware},
             quiet=True,
             prevent_thread_lock=True,
             **page_options(settings),

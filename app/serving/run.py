@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from app.settings import AppSettings
+from app.settings import AppSettings, check_is_closed
 from blip2core.errors import Blip2Error, os_problem
 
 Wait = Callable[[], None]
@@ -23,6 +23,7 @@ def run(serve: Serve) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = AppSettings()
+        check_is_closed(settings)
         address, wait = serve(settings)
     except ValidationError as error:
         problem = error.errors()[0]

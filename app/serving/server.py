@@ -15,14 +15,15 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from app.gradio_internals import check_requested_files, limit_sessions
+from app.login.access import build_access
+from app.login.middleware import Login
 from app.services import Services, share
 from app.serving.gradio_options import SESSIONS, page_options
+from app.serving.headers import SecurityHeaders
 from app.serving.hosts import HostGuard
-from app.serving.login import BasicLogin
 from app.serving.ports import listen
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
-from app.serving.users import read_users
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
@@ -48,9 +49,9 @@ def build_app(services: Services) -> FastAPI:
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
-    if services.settings.users is not None:
-        app.add_middleware(BasicLogin, users=read_users(services.settings.users))
-    app.add_middleware(HostGuard, settings=services.settings)  # the last one added comes first
+    app.add_middleware(Login, access=build_access(services.settings))
+    app.add_middleware(HostGuard, settings=services.settings)
+    app.add_middleware(SecurityHeaders)  # the last one added comes first
     return app
 
 

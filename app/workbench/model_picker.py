@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from huggingface_hub import try_to_load_from_cache
 
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
+from app.roles import Visitor, visitor_of
 from app.services import Services
-from app.workbench.events import PRIVATE_EVENT, Update, components_named
+from app.workbench.events import PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.scripts import bundle
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import SPECS, ModelSpec, find_spec
@@ -59,7 +60,10 @@ def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -
     """
     picker = _build(services)
     changed = picker.chooser.input(
-        partial(on_choose, services), [session, picker.chooser], session, **PRIVATE_EVENT
+        choose_of(services),
+        [session, picker.chooser],
+        [session, picker.chooser],
+        **PRIVATE_EVENT,
     )
     for event in (page.load, picker.timer.tick, changed.success):
         event(
@@ -125,13 +129,34 @@ def chooser_html(models: list[ModelChoice], chosen: str) -> str:
     return f'<label>Model <select aria-label="Model">{"".join(options)}</select></label>'
 
 
-def on_choose(services: Services, session: ChatSession, name: str) -> ChatSession:
-    """Give this visitor another model; a name that may not be chosen changes nothing."""
-    allowed = {model.spec.name for model in choices(services.settings.model) if not model.obstacle}
-    if name in allowed:
-        session.model = name
-        services.engine.pair(name)
-    return session
+def choose_of(services: Services) -> Any:
+    """Return the listener of a choice; Gradio finds the request by its annotation."""
+
+    def choose(session: ChatSession, name: str, request: gr.Request) -> tuple[ChatSession, Update]:
+        if problem := on_choose(services, session, name, visitor_of(request.headers)):
+            gr.Warning(problem)
+            models = choices(services.settings.model)
+            return session, gr.update(html_template=chooser_html(models, session.model))
+        return session, SKIP
+
+    return choose
+
+
+def on_choose(services: Services, session: ChatSession, name: str, visitor: Visitor) -> str:
+    """Give this visitor another model, or return why not; that changes nothing.
+
+    A model that is large and not yet loaded takes the memory, and the time, of everybody.
+    """
+    offered = {model.spec.name: model for model in choices(services.settings.model)}
+    chosen = offered.get(name)
+    if chosen is None or chosen.obstacle:
+        return "This model cannot be chosen here."
+    is_at_hand = chosen.spec.is_embedded or services.engine.has(name)
+    if not is_at_hand and not visitor.may("switch model"):
+        return f"Only an owner of the studio has {name} loaded."
+    session.model = name
+    services.engine.pair(name)
+    return ""
 
 
 def refresh_model_line(services: Services, session: ChatSession) -> ModelLineUpdate:

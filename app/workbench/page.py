@@ -9,6 +9,8 @@ import gradio as gr
 from app.chat.example import shipped_example
 from app.chat.session import ChatSession
 from app.services import Services
+from app.settings import has_login
+from app.workbench.account import build_account
 from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
@@ -39,7 +41,10 @@ def build_workbench(services: Services) -> gr.Blocks:
     page = gr.Blocks(title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS)
     with page:
         session = gr.State(ChatSession(services.settings.model, shipped_example()))
-        gr.HTML(HEADER, elem_id="header", container=False)
+        with gr.Row():
+            gr.HTML(HEADER, elem_id="header", container=False, scale=4)
+            if has_login(services.settings):
+                build_account(page)
         model_line = build_model_picker(services, session, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
@@ -47,7 +52,7 @@ def build_workbench(services: Services) -> gr.Blocks:
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     shared = SharedComponents(
-                        session=session, panel=panel, model_line=model_line, tabs=tabs
+                        session=session, panel=panel, model_line=model_line, tabs=tabs, page=page
                     )
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):

@@ -21,3 +21,5 @@ class SharedComponents:
     """Its `.change` says that the visitor's model, or the state of that model, is another."""
     tabs: gr.Tabs
     """Selects the tab that is shown."""
+    page: gr.Blocks
+    """Its `.load` says that a visitor has come."""

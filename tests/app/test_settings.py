@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.settings import AppSettings, is_allowed, may_read_folders
+from app.roles import Role
+from app.settings import (
+    AppSettings,
+    anonymous_role,
+    check_is_closed,
+    has_login,
+    is_allowed,
+    may_read_folders,
+    serves_curator,
+)
+from blip2core.errors import ConfigError
 
 
 def test_environment_sets_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +67,55 @@ def test_folders_are_for_who_owns_the_machine(
     assert may_read_folders(settings) == allowed
     assert is_allowed(Path("/srv/pictures"), settings) == allowed
     assert not is_allowed(Path("/srv/../etc"), AppSettings(import_root=Path("/srv")))
+
+
+USERS, ISSUER = {"users": Path("users")}, {"oidc_issuer": "https://login.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "space", "role", "curator"),
+    [
+        ({}, None, {}, "owner", True),
+        ({"curator": False}, None, {}, "owner", False),
+        ({"open": True}, None, {}, "visitor", False),
+        ({"open": True}, "0.0.0.0", {}, "visitor", False),
+        ({"open": True, **USERS}, "0.0.0.0", {}, "visitor", True),
+        (USERS, None, {}, None, True),
+        (USERS, "0.0.0.0", {}, None, True),
+        (ISSUER, "0.0.0.0", {}, None, True),
+        ({}, "0.0.0.0", {"SPACE_ID": "a/b"}, "visitor", False),
+        ({}, None, {"SPACE_ID": "a/b"}, "visitor", False),
+        ({"open": False, **USERS}, "0.0.0.0", {"SPACE_ID": "a/b"}, None, True),
+        ({}, "0.0.0.0", {"SPACE_ID": "a/b", "OAUTH_CLIENT_ID": "c"}, "visitor", True),
+        ({}, None, {"OAUTH_CLIENT_ID": "of something else"}, "owner", True),
+    ],
+)
+def test_who_has_not_logged_in_is(
+    given: dict[str, Any],
+    host: str | None,
+    space: dict[str, str],
+    role: Role | None,
+    curator: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("GRADIO_SERVER_NAME", "SPACE_ID", "OAUTH_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in space.items():
+        monkeypatch.setenv(name, value)
+    settings = AppSettings(host=host, **given)
+    assert anonymous_role(settings) == role
+    assert serves_curator(settings) == curator
+    assert has_login(settings) == bool(given.keys() & {"users", "oidc_issuer"} or len(space) == 2)
+    assert may_read_folders(settings) == (role == "owner")
+    check_is_closed(settings)
+
+
+@pytest.mark.parametrize("given", [{}, {"open": False}])
+def test_served_to_others_without_a_login_it_does_not_start(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    with pytest.raises(ConfigError, match=r"BLIP2_USERS .* BLIP2_OPEN=1"):
+        check_is_closed(AppSettings(host="0.0.0.0", **given))
+    with pytest.raises(ValidationError, match="begins with https"):
+        AppSettings(oidc_issuer="login.example.com")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 SECONDS = 1000
 PATIENCE = 60 * SECONDS
@@ -48,6 +48,18 @@ class Journey:
         return prompt.input_value()
 
 
+def refusals(page: Page) -> list[str]:
+    """What the page's content security policy has kept from it; grows while the page is open."""
+    found: list[str] = []
+
+    def look(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            found.append(message.text)
+
+    page.on("console", look)
+    return found
+
+
 @contextmanager
 def visit(browser: Browser, address: str, **context: Any) -> Iterator[Journey]:
     """A new visitor: no cookies, no storage."""
@@ -55,7 +67,9 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Journey]:
     with browser.new_context(**context) as visitor:
         visitor.set_default_timeout(PATIENCE)
         page = visitor.new_page()
+        refused = refusals(page)
         page.goto(address)
         journey = Journey(page)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         yield journey
+        assert refused == []

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.curator.main import PAGE_TITLES
 from app.space import ROOT
 from blip2core.models.specs import find_spec
-from tests.browser.journey import PATIENCE, SECONDS
+from tests.browser.journey import PATIENCE, SECONDS, refusals
 
 pytestmark = [
     pytest.mark.browser,
@@ -70,8 +70,10 @@ def curator(browser: Browser, address: str, page: str) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1400, "height": 1000}) as session:
         session.set_default_timeout(PATIENCE)
         tab = session.new_page()
+        refused = refusals(tab)
         tab.goto(f"{address}curator/{page}?who=ada&dataset=samples")
         yield tab
+        assert refused == []
 
 
 @contextmanager

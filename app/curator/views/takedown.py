@@ -23,6 +23,9 @@ def render(context: PageContext) -> None:
     if message := st.session_state.pop("takedown-message", ""):
         st.info(escape_markdown(message))
     st.subheader("Take an image down")
+    if not context.visitor.may("take down"):
+        st.info(f"You are a {context.visitor.role} here: an owner of the studio takes images down.")
+        return
     st.write(
         "For an image that must not be kept. Its file is deleted, no dataset shows it any more, "
         "and it cannot be imported again. Nothing of this can be undone."

@@ -21,7 +21,9 @@ from app.inference.capfilt_tasks import (
 )
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
+from app.roles import visitor_of
 from app.services import Services
+from app.settings import has_login
 from app.workbench.capfilt_tab.cards import cards_html, summary_html
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.panel import caption_image, show_panel
@@ -129,6 +131,15 @@ def wire_actions(
     if actions.save is not None and actions.dataset is not None:
         saved = [pairs, actions.save_message]
         actions.save.click(save_of(services), [pairs, actions.dataset], saved, **PRIVATE_EVENT)
+        if has_login(services.settings):
+            keeping = [actions.save, actions.dataset]
+            shared.page.load(show_to_curators, None, keeping, queue=False, **PRIVATE_EVENT)
+
+
+def show_to_curators(request: gr.Request) -> tuple[Update, Update]:
+    """Show the components that save pairs in a dataset to those who may."""
+    may = visitor_of(request.headers).may("keep")
+    return gr.update(visible=may), gr.update(visible=may)
 
 
 def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
@@ -211,7 +222,11 @@ def save_of(services: Services) -> Any:
     """Return the listener that saves pairs to the database."""
 
     def save(pairs: CapFiltSession, dataset: str, request: gr.Request) -> SaveUpdate:
-        handle = request.username or "workbench"
+        visitor = visitor_of(request.headers)
+        if not visitor.may("keep"):
+            told = "A visitor keeps nothing here: save the pairs as a file, or log in as a curator."
+            return SaveUpdate(pairs, tables.status_html(told, problem=True))
+        handle = visitor.name or "workbench"
         return SaveUpdate(pairs, on_save_pairs(services, pairs, dataset, handle))
 
     return save

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import services as shared
 from app.curator.context import DatasetContext
+from app.roles import Visitor
 from app.services import Services
 from app.space import ROOT
 from blip2core.storage.database import Database
@@ -65,6 +66,7 @@ def context_of(services: Services, database: Database, handle: str) -> DatasetCo
         jobs=services.jobs,
         annotator_id=annotator_id,
         handle=handle,
+        visitor=Visitor(role="owner"),
         dataset_id=1,
         dataset="samples",
         threshold=0.5,

@@ -1,8 +1,10 @@
 """Taking an image down in the curator: first what it does, then doing it."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.curator.thumbnails import shown_image
+from app.roles import Role, Visitor
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import finish_export, record_export
 from blip2core.storage.items import image_of_item
@@ -97,3 +99,26 @@ def test_review_says_that_an_image_was_taken_down(open_page: Open, database: Dat
     ]
     next(one for one in page.button if one.label == "Next").click().run()
     assert page.session_state["review"].item_id == 8
+
+
+@pytest.mark.parametrize("role", ["visitor", "curator"])
+def test_only_owners_do_it(
+    role: Role, open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = Visitor(role=role, name="bob")
+    monkeypatch.setattr("app.curator.context.visitor_of", lambda headers: visitor)
+    page = open_page("takedown", image="1")
+    assert f"You are a {role} here" in page.info[0].value
+    assert not page.button and not page.code
+    assert state_of(database, 1) == ("ok", "pending", True)
+
+
+def test_who_has_logged_in_is_named_and_cannot_be_another(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = Visitor(role="owner", name="bob <b>")
+    monkeypatch.setattr("app.curator.context.visitor_of", lambda headers: visitor)
+    page = open_page("takedown", image="1")
+    name = page.sidebar.text_input[0]
+    assert (name.value, name.disabled) == ("bob <b>", True)
+    assert 'href="../logout"' in page.sidebar.get("html")[0].proto.body

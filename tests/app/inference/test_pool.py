@@ -67,3 +67,11 @@ def test_a_pool_tries_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "RETRY_SECONDS", 0.0)
     again = models.get("stickers-opt")
     assert again is not first
+
+
+def test_what_is_loaded_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool.ModelPool, "_load_generator", lambda *_: "a model")
+    models = pool.ModelPool("cpu")
+    assert not models.has("stickers-opt")
+    models.get("stickers-opt")
+    assert models.has("stickers-opt") and not models.has("stickers-t5")

@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 import app.__main__ as main
 from app import services as services_module
+from app.login.users import add_user
 from app.serving import alone, server
 from app.serving.gradio_options import page_options
-from app.serving.users import add_user
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
@@ -92,20 +92,45 @@ def test_beside_the_curator_both_ask_who_it_is(largest: list[int], users: Path) 
 def test_alone_the_workbench_asks_who_it_is(
     page: gr.Blocks, launched: dict[str, Any], users: Path
 ) -> None:
-    alone.serve_page(page, AppSettings(users=users))
-    assert launched["auth"]("ada", "correct horse")
-    assert not launched["auth"]("ada", "wrong")
-    alone.serve_page(page, AppSettings())
-    assert launched["auth"] is None
+    def inside(**settings: Any) -> TestClient:
+        alone.serve_page(page, AppSettings(**settings))
+        app = Starlette(
+            routes=[Route("/", lambda _: PlainTextResponse("inside"))],
+            middleware=launched["app_kwargs"]["middleware"],
+        )
+        return TestClient(app, base_url=LOCAL)
+
+    assert inside(users=users).get("/").status_code == 401
+    assert inside(users=users).get("/", auth=("ada", "correct horse")).text == "inside"
+    assert inside(users=users).get("/", auth=("ada", "wrong horse")).status_code == 401
+    assert inside().get("/").text == "inside"
+    assert "auth" not in launched, "Gradio's own login is not used"
 
 
-def test_a_wrong_file_of_users_is_refused(largest: list[int], page: gr.Blocks) -> None:
+def test_a_wrong_file_of_users_is_refused(
+    largest: list[int], page: gr.Blocks, tmp_path: Path
+) -> None:
+    (tmp_path / "users").write_text("ada\n")
     for start in (
-        lambda: mounted(users=Path("/no/such/file")),
-        lambda: alone.serve_page(page, AppSettings(users=Path("/no/such/file"))),
+        lambda: mounted(users=tmp_path / "users"),
+        lambda: alone.serve_page(page, AppSettings(users=tmp_path / "users")),
+        lambda: mounted(users=Path("/dev/null/users")),
     ):
-        with pytest.raises(ConfigError, match="cannot be read"):
+        with pytest.raises(ConfigError, match=r"expected a new name|cannot be made"):
             start()
+
+
+def test_a_missing_file_of_users_is_made_with_an_owner(
+    largest: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = mounted(users=tmp_path / "new" / "users")
+    *_, name, password = capsys.readouterr().out.splitlines()
+    assert name == "  Name: owner"
+    form = {"username": "owner", "password": password.rpartition(" ")[2]}
+    assert client.post("/login", data=form).status_code == 200
+    assert client.get("/login/password").status_code == 200
+    mounted(users=tmp_path / "new" / "users")
+    assert capsys.readouterr().out == "", "only where there is none"
 
 
 def test_queue_is_as_long_as_the_setting_says(

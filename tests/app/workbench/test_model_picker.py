@@ -3,6 +3,7 @@
 import pytest
 
 from app.chat.session import ChatSession
+from app.roles import ROLES, Role, Visitor
 from app.workbench.model_picker import choices, chooser_html, describe_model, on_choose
 from blip2core.errors import ModelUnavailableError
 from tests.fakes import FakeGenerator, fake_services
@@ -34,7 +35,24 @@ def test_what_is_not_here_is_greyed_with_the_reason() -> None:
 
 def test_only_what_is_offered_can_be_chosen() -> None:
     services, session = fake_services(FakeGenerator()), ChatSession("stickers-opt")
-    on_choose(services, session, "stickers-t5")
+    owner = Visitor(role="owner")
+    assert on_choose(services, session, "stickers-t5", owner) == ""
     for name in ("blip2-opt-2.7b", "../secret", "stickers-itm"):
-        on_choose(services, session, name)
+        assert "cannot be chosen" in on_choose(services, session, name, owner)
     assert session.model == "stickers-t5"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_large_model_is_loaded_for_an_owner_and_then_for_all(
+    role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, session = fake_services(FakeGenerator()), ChatSession("stickers-opt")
+    monkeypatch.setattr("app.workbench.model_picker._obstacle", lambda spec: "")
+    loaded: set[str] = set()
+    monkeypatch.setattr(services.engine, "has", loaded.__contains__)
+    problem = on_choose(services, session, "blip2-opt-2.7b", Visitor(role=role))
+    assert session.model == ("blip2-opt-2.7b" if role == "owner" else "stickers-opt")
+    assert bool(problem) == (role != "owner")
+    assert on_choose(services, session, "stickers-t5", Visitor(role=role)) == "", "it is small"
+    loaded.add("blip2-opt-2.7b")
+    assert on_choose(services, session, "blip2-opt-2.7b", Visitor(role=role)) == ""

@@ -1,0 +1,170 @@
+"""In front of both apps: who asks is found out, told to the apps, and refused what is not theirs.
+
+Browsers log in on a page and carry a cookie; programs may send name and password with each request
+(HTTP basic authentication). Put a proxy that speaks TLS in front: both travel in the clear without.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.login.access import Access
+from app.login.basic_auth import credentials
+from app.login.pages import LOGIN, PASSWORD, forbidden_page
+from app.login.passwords import LoginRefusedError
+from app.login.refusal import POLICY_VIOLATION, refuse
+from app.login.routes import LoginRoutes, set_cookie
+from app.login.sessions import Session
+from app.roles import HEADER, Action, Visitor, header_of
+
+PATHS: dict[str, Action] = {"/curator": "judge"}
+"""Where a path begins -> what somebody must be allowed to do to come in; what is done there is
+looked at where it is done.
+"""
+
+
+class Login:
+    """ASGI middleware. Raises nothing: what is wrong is an answer."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app, self.access = app, access
+        self._routes = LoginRoutes(access)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let a request in."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = [pair for pair in scope["headers"] if pair[0].lower() != HEADER.encode()]
+        scope = dict(scope, headers=headers)
+        connection, path = HTTPConnection(scope), inner_path(scope)
+        session = self._session(connection)
+        if self._routes.has(scope, path):
+            await self._routes.answer(scope, receive, send, session)
+            return
+        try:
+            visitor = await self._visitor(connection, session)
+        except LoginRefusedError as error:
+            await refuse(refused(error, scope), scope, receive, send)
+            return
+        if refusal := self._refusal(visitor, connection, path):
+            await refuse(refusal, scope, receive, send)
+            return
+        assert visitor is not None  # else it was refused
+        scope["headers"] = [*headers, (HEADER.encode(), header_of(visitor))]
+        if session is not None and scope["type"] == "websocket":
+            receive = self._until_over(session, receive, send)
+        elif session is not None and wants_page(scope):
+            send = self._with_new_cookie(session, connection, send)
+        await self.app(scope, receive, send)
+
+    def _session(self, connection: HTTPConnection) -> Session | None:
+        token = connection.cookies.get(self.access.cookie, "")
+        session = self.access.sessions.find(token) if token else None
+        if session is not None and not self.access.still_holds(session):
+            self.access.sessions.end(session)
+            return None
+        return session
+
+    async def _visitor(self, connection: HTTPConnection, session: Session | None) -> Visitor | None:
+        """Return who asks, None where they have to log in. Raises LoginRefusedError."""
+        if session is not None:
+            return session.visitor
+        name, password = credentials(connection.scope["headers"])
+        if name and self.access.passwords is not None:
+            address = connection.client.host if connection.client else ""
+            person = await self.access.passwords.check(name, password, address)
+            if person.once:
+                raise LoginRefusedError(f"Log in at {LOGIN} and choose a password first.")
+            return Visitor(role=person.role, name=person.name)
+        return self.access.anonymous
+
+    def _refusal(
+        self, visitor: Visitor | None, connection: HTTPConnection, path: str
+    ) -> Response | None:
+        """Return why somebody may not come in, None where they may."""
+        root = connection.scope.get("root_path", "")
+        needed = next((PATHS[start] for start in PATHS if is_below(path, start)), None)
+        is_known = visitor is not None and (needed is None or visitor.may(needed))
+        if visitor is not None and self._must_choose(visitor):
+            return self._elsewhere(connection, f"{root}{PASSWORD}", "Choose a password first.")
+        if is_known:
+            return None
+        if visitor is None or (not visitor.name and self.access.asks):
+            query = connection.url.query
+            onward = quote(f"{path}?{query}" if query else path)
+            return self._elsewhere(connection, f"{root}{LOGIN}?next={onward}", "Log in first.")
+        if wants_page(connection.scope):
+            return forbidden_page(root, visitor.name, visitor.role)
+        return PlainTextResponse(f"A {visitor.role} may not do this.", 403)
+
+    def _must_choose(self, visitor: Visitor) -> bool:
+        passwords = self.access.passwords
+        person = passwords.users.find(visitor.name) if passwords and visitor.name else None
+        return person is not None and person.once
+
+    def _elsewhere(self, connection: HTTPConnection, address: str, words: str) -> Response:
+        if wants_page(connection.scope):
+            return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
+        return refused(LoginRefusedError(words), connection.scope)
+
+    def _until_over(self, session: Session, receive: Receive, send: Send) -> Receive:
+        """Return a `receive` that closes the websocket at the first message after the session ended
+        and tells the app that the browser has gone.
+        """
+
+        async def checked() -> Message:
+            message = await receive()
+            sessions = self.access.sessions
+            if message["type"] == "websocket.receive":
+                if sessions.is_over(session) or not self.access.still_holds(session):
+                    await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                    return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+                sessions.touch(session)
+            return message
+
+        return checked
+
+    def _with_new_cookie(self, session: Session, connection: HTTPConnection, send: Send) -> Send:
+        """Return a `send` that gives the browser a new token where the present one is old."""
+        token = self.access.sessions.rotate(session)
+        if token is None:
+            return send
+
+        async def rotating(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                set_cookie(MutableHeaders(scope=message), self.access, connection, token)
+            await send(message)
+
+        return rotating
+
+
+def refused(error: LoginRefusedError, scope: Scope) -> Response:
+    """Return the answer to a program that is not let in; browsers are asked on a page instead."""
+    headers = {"retry-after": str(error.retry_after)} if error.retry_after else {}
+    if error.status == 401 and "sec-fetch-mode" not in Headers(scope=scope):
+        headers["www-authenticate"] = 'Basic realm="BLIP-2 Studio", charset="UTF-8"'
+    return PlainTextResponse(str(error), error.status, headers=headers)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Return whether a browser opens a page, rather than a script or a program asking something."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return False
+    return "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def inner_path(scope: Scope) -> str:
+    """Return the path of a request without that under which the studio is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+def is_below(path: str, start: str) -> bool:
+    """Return whether a path is `start` or below it."""
+    return path == start or path.startswith(f"{start}/")

@@ -1,0 +1,140 @@
+"""Checks passwords without letting a flood of wrong ones stop the others.
+
+Argon2 takes some 50 milliseconds and 64 MB for each check: few run at the same time, few wait, who
+fails waits longer each time, and a right password that was seen before costs nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import math
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+
+import anyio
+import anyio.to_thread
+
+from app.login.throttle import Throttle
+from app.login.users import LONGEST, Person, Users
+from blip2core.errors import Blip2Error
+
+AT_ONCE, MOST_WAITING = 2, 30
+"""Checks that run at the same time, and those that may wait for them."""
+FREE_BY_NAME, FREE_BY_ADDRESS = 5, 20
+"""Failures without a delay; several people may share one address."""
+REMEMBERED_SECONDS = 12 * 3_600.0
+MOST_REMEMBERED = 1_000
+"""Right passwords that are remembered, as keyed digests, and for how long."""
+
+
+class LoginRefusedError(Blip2Error):
+    """Nobody is let in; the message is for them to read."""
+
+    def __init__(self, message: str, *, status: int = 401, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of HTTP: 401, 429 too many attempts, 503 too many at the same time."""
+        self.retry_after = math.ceil(retry_after)
+        """Seconds until it makes sense to try again."""
+
+
+class Passwords:
+    """The passwords of the people of a file."""
+
+    def __init__(self, users: Users, clock: Callable[[], float] = time.monotonic) -> None:
+        self.users = users
+        self._clock = clock
+        self._by_name = Throttle(FREE_BY_NAME, clock)
+        self._by_address = Throttle(FREE_BY_ADDRESS, clock)
+        self._limiter = anyio.CapacityLimiter(AT_ONCE)
+        self._waiting = 0
+        self._key = secrets.token_bytes()
+        self._right: OrderedDict[bytes, float] = OrderedDict()
+        """Digest of name, hash and password -> when it was right."""
+        self._at_home: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Name and address of who logged in: failures of others do not hold them up."""
+
+    async def check(self, name: str, password: str, address: str) -> Person:
+        """Return who it is.
+
+        Raises LoginRefusedError where the password is wrong, or there were too many attempts.
+        """
+        if person := self._remembered(name, password):
+            return person
+        if not name or not 0 < len(password) <= LONGEST:
+            raise LoginRefusedError("Name or password is wrong.")
+        network = network_of(address)
+        self._count(name, network)
+        if self._waiting >= AT_ONCE + MOST_WAITING:
+            raise LoginRefusedError(
+                "Many are logging in at this moment. Try again in some seconds.",
+                status=503,
+                retry_after=5,
+            )
+        self._waiting += 1
+        try:
+            found = await anyio.to_thread.run_sync(
+                partial(self.users.verify, name, password), limiter=self._limiter
+            )
+        finally:
+            self._waiting -= 1
+        if found is None:
+            raise LoginRefusedError("Name or password is wrong.")
+        self._by_name.succeeded(name, forget=True)
+        self._by_address.succeeded(network, forget=False)
+        self._remember(found, password, network)
+        return found
+
+    def forget(self, name: str) -> None:
+        """Forget where a person logged in, as after a change of the password."""
+        for known in [known for known in self._at_home if known[0] == name]:
+            del self._at_home[known]
+
+    def _count(self, name: str, network: str) -> None:
+        """Count an attempt. Raises LoginRefusedError where there were too many."""
+        wait = self._by_address.attempt(network)
+        if not wait and (name, network) not in self._at_home:
+            wait = self._by_name.attempt(name)
+        if wait:
+            seconds = math.ceil(wait)
+            raise LoginRefusedError(
+                f"There were too many attempts. Try again in {seconds} s.",
+                status=429,
+                retry_after=seconds,
+            )
+
+    def _remembered(self, name: str, password: str) -> Person | None:
+        person = self.users.find(name)
+        if person is None:
+            return None
+        digest = self._digest(person, password)
+        seen = self._right.get(digest)
+        return person if seen is not None and self._clock() - seen < REMEMBERED_SECONDS else None
+
+    def _remember(self, person: Person, password: str, network: str) -> None:
+        self._right[self._digest(person, password)] = self._clock()
+        self._at_home[person.name, network] = None
+        for known in (self._right, self._at_home):
+            while len(known) > MOST_REMEMBERED:
+                known.popitem(last=False)
+
+    def _digest(self, person: Person, password: str) -> bytes:
+        return hmac.digest(self._key, f"{person.line}\0{password}".encode(), sha256)
+
+
+def network_of(address: str) -> str:
+    """Return what a customer of a provider has: an IPv4 address, or an IPv6 network of 64 bits."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)

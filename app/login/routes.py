@@ -1,0 +1,259 @@
+"""The addresses to log in and out, to choose a password, and to sign in elsewhere."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, MutableHeaders
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.login.access import Access, is_space
+from app.login.pages import (
+    LOGIN,
+    LOGOUT,
+    PASSWORD,
+    SIGN_IN,
+    SIGNED_IN,
+    login_page,
+    logout_page,
+    page,
+    password_page,
+)
+from app.login.passwords import LoginRefusedError
+from app.login.sessions import LONGEST_SECONDS, Session
+from app.login.users import Person
+from blip2core.errors import ConfigError, os_problem
+
+_SIGN_IN_SECONDS = 600
+"""How long somebody may take at the provider."""
+_LARGEST_FORM = 16_384
+"""Bytes of a form."""
+
+
+class LoginRoutes:
+    """Answers the requests that need no login, and those about the login itself."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        routes = [
+            Route(LOGIN, self._login, methods=["GET", "POST"]),
+            Route(LOGOUT, self._logout, methods=["GET", "POST"]),
+            Route(PASSWORD, self._password, methods=["GET", "POST"]),
+        ]
+        if access.sign_in is not None:
+            routes += [Route(SIGN_IN, self._sign_in), Route(SIGNED_IN, self._signed_in)]
+        self._paths = {route.path for route in routes} if access.asks else set()
+        # Only for Authlib, which keeps state, nonce and verifier there until somebody comes back.
+        self._app: ASGIApp = SessionMiddleware(
+            Router(routes),
+            secret_key=secrets.token_hex(),
+            session_cookie=f"{access.cookie}_state",
+            max_age=_SIGN_IN_SECONDS,
+            same_site="none" if is_space() else "lax",
+            https_only=is_space(),
+        )
+
+    def has(self, scope: Scope, path: str) -> bool:
+        """Return whether a request is for one of these addresses."""
+        return scope["type"] == "http" and path.rstrip("/") in self._paths
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, session: Session | None
+    ) -> None:
+        """Answer a request for one of these addresses."""
+        path = scope["path"].rstrip("/")
+        await self._app(dict(scope, path=path, blip2_session=session), receive, send)
+
+    async def _login(self, request: Request) -> Response:
+        onward = within(request.query_params.get("next", "/"))
+        if request.method == "GET":
+            return self._login_page(request, onward=onward)
+        form = await _form(request)
+        name, password = _text(form, "username"), _text(form, "password")
+        onward = within(_text(form, "next") or "/")
+        program = "text/html" not in request.headers.get("accept", "")
+        try:
+            if self.access.passwords is None:
+                raise LoginRefusedError("Nobody has a password here.")
+            person = await self.access.passwords.check(name, password, _address(request))
+        except LoginRefusedError as error:
+            if program:
+                response: Response = JSONResponse({"detail": str(error)}, error.status)
+            else:
+                response = self._login_page(
+                    request, onward=onward, name=name, problem=str(error), status=error.status
+                )
+            return _hurry_not(response, error)
+        token = self.access.begin_for(person)
+        if program:  # as Gradio's own login, which its clients know
+            return self._with_cookie(request, JSONResponse({"success": True}), token)
+        return self._with_cookie(request, _to(request, onward), token)
+
+    def _login_page(self, request: Request, **values: Any) -> Response:
+        sign_in = self.access.sign_in
+        if sign_in is not None:
+            request.session["next"] = values.get("onward", "/")
+        return login_page(
+            _root(request),
+            has_passwords=self.access.passwords is not None,
+            provider=sign_in.provider.host if sign_in else "",
+            **values,
+        )
+
+    async def _logout(self, request: Request) -> Response:
+        session: Session | None = request.scope["blip2_session"]
+        if request.method == "POST" or session is None:
+            if session is not None:
+                self.access.sessions.end(session)
+            return self._with_cookie(request, _to(request, LOGIN), "")
+        return logout_page(
+            _root(request),
+            session.visitor.name,
+            session.visitor.role,
+            has_password=self._person(session) is not None,
+        )
+
+    async def _password(self, request: Request) -> Response:
+        session: Session | None = request.scope["blip2_session"]
+        person = self._person(session)
+        if session is None or person is None or self.access.passwords is None:
+            return _to(request, LOGIN)
+        if request.method == "GET":
+            return password_page(_root(request), person.name)
+        form = await _form(request)
+        old, new = _text(form, "password"), _text(form, "new")
+        try:
+            await self.access.passwords.check(person.name, old, _address(request))
+            if new != _text(form, "again"):
+                raise ConfigError("The two new passwords are different.")
+            if new == old:
+                raise ConfigError("That is the password so far.")
+            await run_in_threadpool(self.access.passwords.users.set_password, person.name, new)
+        except LoginRefusedError as error:
+            told = "The password so far is wrong." if error.status == 401 else str(error)
+            return self._not_taken(request, person, told, error.status)
+        except ConfigError as error:
+            return self._not_taken(request, person, str(error), 400)
+        except OSError as error:
+            told = f"The file of users cannot be written: {os_problem(error)}."
+            return self._not_taken(request, person, told, 500)
+        self.access.sessions.end_all_of(person.name)  # also where somebody else got in
+        self.access.passwords.forget(person.name)
+        changed = self.access.passwords.users.find(person.name)
+        if changed is None:
+            return _to(request, LOGIN)
+        return self._with_cookie(request, _to(request, "/"), self.access.begin_for(changed))
+
+    def _not_taken(self, request: Request, person: Person, told: str, status: int) -> Response:
+        return password_page(_root(request), person.name, problem=told, status=status)
+
+    async def _sign_in(self, request: Request) -> Response:
+        assert self.access.sign_in is not None  # else there is no such route
+        onward = within(request.session.get("next", "/"))
+        request.session.clear()  # of an attempt that was not ended
+        request.session["next"] = onward
+        try:
+            return await self.access.sign_in.send(request, f"{_public(request)}{SIGNED_IN}")
+        except LoginRefusedError as error:
+            return self._told(request, error)
+
+    async def _signed_in(self, request: Request) -> Response:
+        assert self.access.sign_in is not None  # else there is no such route
+        onward = within(request.session.get("next", "/"))
+        try:
+            visitor = await self.access.sign_in.receive(request)
+        except LoginRefusedError as error:
+            return self._told(request, error)
+        request.session.clear()
+        token = self.access.sessions.begin(visitor, self.access.sign_in.CREDENTIAL)
+        return self._with_cookie(request, _to(request, onward), token)
+
+    def _told(self, request: Request, error: LoginRefusedError) -> Response:
+        back = f"{_root(request)}{LOGIN}"
+        shown = page(
+            "Not signed in", status=error.status, problem=str(error), back=back, back_label="Back"
+        )
+        return _hurry_not(shown, error)
+
+    def _person(self, session: Session | None) -> Person | None:
+        """Return the person of the file whose session it is; None for others."""
+        if session is None or self.access.passwords is None:
+            return None
+        person = self.access.passwords.users.find(session.visitor.name)
+        return person if person is not None and person.line == session.credential else None
+
+    def _with_cookie(self, request: Request, response: Response, token: str) -> Response:
+        set_cookie(response.headers, self.access, request, token)
+        return response
+
+
+def set_cookie(
+    headers: MutableHeaders, access: Access, connection: HTTPConnection, token: str
+) -> None:
+    """Add the cookie of a session to an answer; an empty token takes it away."""
+    parts = [
+        f"{access.cookie}={token}",
+        f"Path={_root(connection) or '/'}",
+        f"Max-Age={int(LONGEST_SECONDS) if token else 0}",
+        "HttpOnly",
+    ]
+    if is_space():  # its page stands in a frame of another site
+        parts += ["Secure", "SameSite=None", "Partitioned"]
+    else:
+        parts += ["Secure"] if connection.url.scheme in ("https", "wss") else []
+        parts += ["SameSite=Lax"]
+    headers.append("set-cookie", "; ".join(parts))
+    headers["cache-control"] = "no-store"
+
+
+def within(address: str) -> str:
+    """Return where to go on inside the studio; its first page for anything else.
+
+    Browsers read a backslash as a slash, and leave out tabs and line breaks.
+    """
+    is_path = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_path and address.isprintable() and "\\" not in address else "/"
+
+
+def _to(request: Request, path: str) -> Response:
+    return RedirectResponse(f"{_root(request)}{path}", 303, headers={"cache-control": "no-store"})
+
+
+def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
+    if error.retry_after:
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
+
+
+async def _form(request: Request) -> FormData:
+    """Return the form of a request; an empty one where it is too large or none."""
+    if int(request.headers.get("content-length") or _LARGEST_FORM + 1) > _LARGEST_FORM:
+        return FormData()
+    return await request.form(max_files=0, max_fields=10)
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _root(connection: HTTPConnection) -> str:
+    root: str = connection.scope.get("root_path", "")
+    return root
+
+
+def _public(request: Request) -> str:
+    """Return the address of the studio as the browser knows it."""
+    host = os.environ.get("SPACE_HOST")
+    return f"https://{host}" if host else str(request.base_url).rstrip("/")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

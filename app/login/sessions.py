@@ -1,0 +1,126 @@
+"""Who is logged in: random tokens in cookies, kept on the server only as digests and in memory.
+
+They end by log-out, after a time without use, after a longest time, and with the process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from app.roles import Visitor
+
+ROTATE_SECONDS = 3_600.0
+"""A token older than this is replaced at the next page that is opened."""
+GRACE_SECONDS = 60.0
+"""How long a replaced token still counts, for requests that are on their way."""
+LONGEST_SECONDS = 30 * 24 * 3_600.0
+"""A session ends then, however much it is used."""
+MOST_SESSIONS = 10_000
+"""The longest unused ones end first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """Somebody is logged in at one browser."""
+
+    visitor: Visitor
+    credential: str
+    """What it rests on, such as the line of the file of users: where that changes, it ends."""
+    began: float
+    used: float
+    issued: float
+    """When its present token was made."""
+    ended: bool = False
+    tokens: dict[bytes, float] = field(default_factory=dict)
+    """Digest of a token -> when it ends."""
+
+
+class Sessions:
+    """All sessions of this process. Safe to call from several threads."""
+
+    def __init__(self, idle_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.idle_seconds = idle_seconds
+        """A session that is not used for so long has ended."""
+        self._clock, self._lock = clock, threading.Lock()
+        self._by_token: dict[bytes, Session] = {}
+
+    def begin(self, visitor: Visitor, credential: str) -> str:
+        """Begin a session and return its token."""
+        now = self._clock()
+        session = Session(visitor=visitor, credential=credential, began=now, used=now, issued=now)
+        with self._lock:
+            self._drop_old(now)
+            return self._issue(session, now)
+
+    def find(self, token: str) -> Session | None:
+        """Return the session of a token, and count it as used; None where it has ended."""
+        now = self._clock()
+        with self._lock:
+            session = self._by_token.get(_digest(token))
+            if session is None:
+                return None
+            if self.is_over(session, now) or now > session.tokens[_digest(token)]:
+                self._by_token.pop(_digest(token))
+                return None
+            session.used = now
+            return session
+
+    def is_over(self, session: Session, now: float | None = None) -> bool:
+        """Return whether a session has ended."""
+        now = self._clock() if now is None else now
+        unused, age = now - session.used, now - session.began
+        return session.ended or unused > self.idle_seconds or age > LONGEST_SECONDS
+
+    def touch(self, session: Session) -> None:
+        """Count a session as used."""
+        session.used = self._clock()
+
+    def rotate(self, session: Session) -> str | None:
+        """Return a new token where the present one is old, else None."""
+        now = self._clock()
+        with self._lock:
+            if session.ended or now - session.issued < ROTATE_SECONDS:
+                return None
+            for digest in session.tokens:
+                session.tokens[digest] = min(session.tokens[digest], now + GRACE_SECONDS)
+            return self._issue(session, now)
+
+    def end(self, session: Session) -> None:
+        """End a session: none of its tokens counts any more."""
+        with self._lock:
+            session.ended = True
+            for digest in session.tokens:
+                self._by_token.pop(digest, None)
+
+    def end_all_of(self, name: str) -> None:
+        """End every session of a person, as after a change of the password."""
+        with self._lock:
+            theirs = {id(one): one for one in self._by_token.values() if one.visitor.name == name}
+        for session in theirs.values():
+            self.end(session)
+
+    def _issue(self, session: Session, now: float) -> str:
+        token = secrets.token_urlsafe(32)
+        session.tokens[_digest(token)] = now + LONGEST_SECONDS
+        session.issued = now
+        self._by_token[_digest(token)] = session
+        return token
+
+    def _drop_old(self, now: float) -> None:
+        """Forget what has ended, and where there are too many the longest unused ones."""
+        for digest, session in list(self._by_token.items()):
+            if self.is_over(session, now) or now > session.tokens[digest]:
+                del self._by_token[digest]
+        if len(self._by_token) >= MOST_SESSIONS:
+            oldest = sorted(self._by_token, key=lambda digest: self._by_token[digest].used)
+            for digest in oldest[: len(oldest) - MOST_SESSIONS + 1]:
+                del self._by_token[digest]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,0 +1,61 @@
+"""Who somebody is to the studio, and what each role may do there.
+
+A program in front of both apps knows who asks, and tells them in a header that no request from
+outside can bring along, see `app.login.middleware`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import quote, unquote
+
+Role = Literal["visitor", "curator", "owner"]
+ROLES: tuple[Role, ...] = get_args(Role)
+Action = Literal["ask", "keep", "import", "judge", "train", "switch model", "push", "take down"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+_VISITOR: frozenset[Action] = frozenset({"ask"})
+_CURATOR: frozenset[Action] = _VISITOR | {"keep", "import", "judge"}
+MAY: dict[Role, frozenset[Action]] = {
+    "visitor": _VISITOR,
+    "curator": _CURATOR,
+    "owner": frozenset(ACTIONS),
+}
+"""Role -> what it may do.
+
+ask: everything in the workbench that changes nothing for others. keep: store pairs of the workbench
+in a dataset. import, judge: the curator's pages, exports included. switch model: have a model
+loaded that is not loaded yet, or fetched, as that is felt by everyone.
+"""
+HEADER = "x-blip2-visitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who asks."""
+
+    role: Role
+    name: str = ""
+    """As they logged in; empty where nobody logs in."""
+
+    def may(self, action: Action) -> bool:
+        """Return whether the visitor's role may do something."""
+        return action in MAY[self.role]
+
+
+def header_of(visitor: Visitor) -> bytes:
+    """Return the value of the header that tells the apps who asks."""
+    return f"{visitor.role} {quote(visitor.name)}".encode("ascii")
+
+
+def visitor_of(headers: Mapping[str, str]) -> Visitor:
+    """Return who asks, by the headers of a request.
+
+    An app that is served without the program in front of it, as with `streamlit run`, has one user:
+    who started it, the owner.
+    """
+    role, _, name = headers.get(HEADER, "owner ").partition(" ")
+    found: Role = next((one for one in ROLES if one == role), "visitor")
+    return Visitor(role=found, name=unquote(name))

@@ -1,0 +1,188 @@
+"""Signing in at a provider: only with its word, meant for this browser and this studio."""
+
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+import pytest
+from joserfc.jwk import RSAKey
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.login.access import Access, build_access
+from app.login.middleware import Login
+from app.login.sign_in import SignIn, provider_of
+from app.roles import Role
+from app.settings import AppSettings
+from tests.app.login.provider import ISSUER, FakeProvider, parameters
+from tests.app.login.test_middleware import INSIDE, PAGE
+
+SPACE = {
+    "SPACE_ID": "ada/studio",
+    "SPACE_HOST": "ada-studio.hf.space",
+    "SPACE_AUTHOR_NAME": "ada",
+    "OAUTH_CLIENT_ID": "studio",
+    "OAUTH_CLIENT_SECRET": "secret",
+    "OAUTH_SCOPES": "openid profile",
+    "OPENID_PROVIDER_URL": ISSUER,
+}
+
+
+@pytest.fixture(autouse=True)
+def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SPACE, "GRADIO_SERVER_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    return FakeProvider()
+
+
+def studio(provider: FakeProvider, **settings: Any) -> TestClient:
+    known = {"oidc_issuer": ISSUER, "oidc_client_id": "studio", "oidc_client_secret": "secret"}
+    return served(build_access(AppSettings(**(known | settings))), provider)
+
+
+def served(access: Access, provider: FakeProvider) -> TestClient:
+    assert access.sign_in is not None
+    asked = SignIn(access.sign_in.provider, transport=httpx2.ASGITransport(provider.app))
+    app = Login(Starlette(routes=INSIDE), replace(access, sign_in=asked))
+    return TestClient(app, follow_redirects=False, base_url="https://studio.example.com")
+
+
+def come_back(client: TestClient, provider: FakeProvider, onward: str = "/") -> httpx2.Response:
+    """Walk the way of a browser; what the studio answers at the end."""
+    client.get("/login", params={"next": onward}, headers=PAGE)
+    sent = client.get("/login/provider", headers=PAGE)
+    assert sent.status_code == 302, sent.text
+    with TestClient(provider.app, base_url=ISSUER, follow_redirects=False) as there:
+        back = there.get(sent.headers["location"]).headers["location"]
+    assert back.startswith(("https://studio.example.com/", "https://ada-studio.hf.space/"))
+    return client.get("/login/callback", params=parameters(back), headers=PAGE)
+
+
+def test_the_page_offers_it(provider: FakeProvider) -> None:
+    shown = studio(provider).get("/login", headers=PAGE).text
+    assert "Sign in with login.example.com" in shown and 'href="/login/provider"' in shown
+    assert 'type="password"' not in shown, "nobody has a password"
+
+
+@pytest.mark.parametrize(
+    ("settings", "role"),
+    [
+        ({}, "visitor"),
+        ({"curators": ("bob", "ada")}, "curator"),
+        ({"owners": ("ada",), "curators": ("ada",)}, "owner"),
+        ({"oidc_role": "curator"}, "curator"),
+        ({"oidc_name": "sub", "owners": ("1",)}, "owner"),
+    ],
+)
+def test_who_signs_in_has_the_role_of_their_name(
+    provider: FakeProvider, settings: dict[str, Any], role: Role
+) -> None:
+    client = studio(provider, **settings)
+    assert client.get("/").status_code == 401
+    answer = come_back(client, provider, "/?tab=match")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?tab=match")
+    assert client.get("/").json() == [role, "1" if "oidc_name" in settings else "ada"]
+    assert client.post("/logout").status_code == 303
+    assert client.get("/").status_code == 401
+
+
+def test_the_names_are_read_from_the_environment(
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLIP2_OWNERS", "eve, ada")
+    client = studio(provider)
+    come_back(client, provider)
+    assert client.get("/").json() == ["owner", "ada"]
+
+
+def test_some_are_not_let_in(provider: FakeProvider) -> None:
+    client = studio(provider, oidc_role="nobody", curators=("bob",))
+    refused = come_back(client, provider)
+    assert refused.status_code == 403 and "ada is not let in" in refused.text
+    assert client.get("/").status_code == 401
+    provider.claims["preferred_username"] = "bob"
+    assert come_back(client, provider).status_code == 303
+
+
+@pytest.mark.parametrize("claim", [None, "", 7, "x" * 300])
+def test_a_name_is_needed(provider: FakeProvider, claim: Any) -> None:
+    provider.claims["preferred_username"] = claim
+    refused = come_back(studio(provider), provider)
+    assert refused.status_code == 401 and "does not say who you are" in refused.text
+
+
+def test_an_address_counts_only_where_it_is_verified(provider: FakeProvider) -> None:
+    provider.claims |= {"email": "ada@example.com"}
+    client = studio(provider, oidc_name="email", owners=("ada@example.com",))
+    assert come_back(client, provider).status_code == 401
+    provider.claims |= {"email_verified": True}
+    assert come_back(client, provider).status_code == 303
+
+
+def forge(provider: FakeProvider, how: str) -> None:
+    if how == "key":
+        provider.signed_by = RSAKey.generate_key(2048, {"kid": "one"})
+    elif how == "issuer":
+        provider.issuer = "https://evil.com"
+    elif how == "audience":
+        provider.claims["aud"] = "another studio"
+    elif how == "nonce":
+        provider.nonce = "that of another browser"
+    elif how == "age":
+        provider.lifetime = -3_600
+
+
+@pytest.mark.parametrize("how", ["key", "issuer", "audience", "nonce", "age"])
+def test_a_token_that_is_not_for_us_signs_nobody_in(provider: FakeProvider, how: str) -> None:
+    forge(provider, how)
+    client = studio(provider)
+    refused = come_back(client, provider)
+    assert refused.status_code == 401 and "did not succeed" in refused.text, refused.text
+    assert client.get("/").status_code == 401
+
+
+def test_the_way_back_is_for_the_browser_that_left(provider: FakeProvider) -> None:
+    client = studio(provider)
+    sent = client.get("/login/provider", headers=PAGE)
+    with TestClient(provider.app, base_url=ISSUER, follow_redirects=False) as there:
+        back = parameters(there.get(sent.headers["location"]).headers["location"])
+    another = TestClient(client.app, base_url=str(client.base_url), follow_redirects=False)
+    for who, given in (
+        (another, back),
+        (client, {**back, "state": "another"}),
+        (client, {"state": back["state"]}),
+        (client, {}),
+        (client, {"error": "access_denied", "state": back["state"]}),
+    ):
+        answer = who.get("/login/callback", params=given, headers=PAGE)
+        assert answer.status_code == 401, given
+        assert who.get("/").status_code == 401
+
+
+def test_a_provider_that_does_not_answer_is_told(provider: FakeProvider) -> None:
+    provider.is_down = True
+    answer = studio(provider).get("/login/provider", headers=PAGE)
+    assert answer.status_code == 503 and "cannot be asked" in answer.text
+    assert answer.headers["retry-after"]
+
+
+def test_on_a_space_hugging_face_says_who_it_is(
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SPACE.items():
+        monkeypatch.setenv(name, value)
+    client = served(build_access(AppSettings()), provider)
+    assert client.get("/").json() == ["visitor", ""], "anyone may ask"
+    assert client.get("/curator/", headers=PAGE).status_code == 303
+    assert come_back(client, provider, "/curator/").headers["location"] == "/curator/"
+    assert client.get("/curator/").json() == ["owner", "ada"], "whose Space it is"
+
+
+def test_no_provider_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert provider_of(AppSettings()) is None
+    monkeypatch.setenv("SPACE_ID", "ada/studio")
+    assert provider_of(AppSettings()) is None, "a Space without sign-in"

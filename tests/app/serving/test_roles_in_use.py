@@ -1,0 +1,123 @@
+"""What each role may do, tried on a served studio: pages, endpoints and the events of the page."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from app.login.users import add_user
+from app.roles import HEADER, ROLES, Role, Visitor, header_of
+from tests.app.serving.served import served
+from tests.app.serving.test_open_doors import ENDPOINTS, forged, send
+
+PASSWORD = "correct horse"
+CURATOR = ["/curator/", "/curator/review", "/curator/_stcore/health"]
+ANONYMOUS = "anonymous"
+
+
+@pytest.fixture(scope="module", params=["mounted", "launched"])
+def studio(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """How the studio is served, and its address. Anyone may ask; some log in."""
+    folder = tmp_path_factory.mktemp(request.param)
+    for role in ROLES:
+        add_user(folder / "users", f"a-{role}", PASSWORD, role=role)
+    settings = {"BLIP2_USERS": str(folder / "users"), "BLIP2_OPEN": "1"}
+    with served(request.param, folder, **settings) as address:
+        yield request.param, address
+
+
+@pytest.fixture(params=[*ROLES, ANONYMOUS])
+def visit(request: Any, studio: tuple[str, str]) -> Iterator[tuple[Role | str, httpx.Client]]:
+    """Somebody who has logged in, or has not, and claims to be an owner."""
+    forged_header = header_of(Visitor(role="owner", name="eve")).decode()
+    with httpx.Client(
+        base_url=studio[1], timeout=30, trust_env=False, headers={HEADER: forged_header}
+    ) as http:
+        if request.param != ANONYMOUS:
+            form = {"username": f"a-{request.param}", "password": PASSWORD}
+            assert http.post("/login", data=form).status_code == 200
+        yield request.param, http
+
+
+def test_the_pages_of_the_curator(studio: tuple[str, str], visit: Any) -> None:
+    role, http = visit
+    expected = {"visitor": 403, ANONYMOUS: 401}.get(role, 200)
+    for path in CURATOR:
+        answer = http.get(path)
+        if studio[0] == "launched":
+            assert answer.status_code in (expected, 404) and "streamlit" not in answer.text.lower()
+        else:
+            assert answer.status_code == expected, path
+    told = http.put("/curator/_stcore/upload_file/a/b", content=b"x").text
+    refusal = {"visitor": "A visitor may not do this.", ANONYMOUS: "Log in first."}.get(role)
+    assert told == refusal or refusal is None
+
+
+def test_the_websocket_of_the_curator(studio: tuple[str, str], visit: Any) -> None:
+    way, address = studio
+    if way == "launched":
+        pytest.skip("the curator is not served")
+    role, http = visit
+    cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+    stream = address.replace("http", "ws") + "/curator/_stcore/stream"
+    headers = {"cookie": cookies, HEADER: http.headers[HEADER]}
+    if role in ("curator", "owner"):
+        with connect(stream, additional_headers=headers, subprotocols=["streamlit"]):
+            pass
+    else:
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(stream, additional_headers=headers, subprotocols=["streamlit"])
+
+
+def test_everybody_asks(visit: Any, tmp_path: Path) -> None:
+    _, http = visit
+    assert "Ask an image" in http.get("/config").text
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "mine.png")
+    with (tmp_path / "mine.png").open("rb") as file:
+        mine = http.post("/gradio_api/upload", files={"files": file}).json()[0]
+    for name, given in ENDPOINTS.items():
+        call = http.post(f"/gradio_api/call/{name}", json={"data": [forged(mine), *given]})
+        answer = http.get(f"/gradio_api/call/{name}/{call.json()['event_id']}").text
+        assert "event: complete" in answer or "No map (reference" in answer, answer
+
+
+def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
+    role, http = visit
+    config = http.get("/config").json()
+    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+    if studio[0] == "launched":
+        assert "keep-pairs" not in ids, "there is no database"
+        return
+    keeps = [
+        event
+        for event in config["dependencies"]
+        if [ids["keep-pairs"], "click"] in [list(target) for target in event["targets"]]
+    ]
+    assert len(keeps) == 1
+    answer = send(http, keeps[0], [None, "mine"], None)
+    told = "Accept or reject a text first" if role in ("curator", "owner") else "keeps nothing here"
+    assert told in answer, answer
+    shown = [
+        event
+        for event in config["dependencies"]
+        if event["outputs"] == [ids["keep-pairs"], ids["pair-dataset"]]
+    ]
+    assert len(shown) == 1
+    updates = json.loads(send(http, shown[0], [], None))["data"]
+    assert [one["visible"] for one in updates] == [role in ("curator", "owner")] * 2
+
+
+def test_who_is_logged_in_is_shown(visit: Any) -> None:
+    role, http = visit
+    config = http.get("/config").json()
+    account = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "account")
+    (arrival,) = [event for event in config["dependencies"] if event["outputs"] == [account]]
+    (html,) = json.loads(send(http, arrival, [], None))["data"]
+    assert ("Log in" if role == ANONYMOUS else f"<b>a-{role}</b>, {role}") in html
+    assert "eve" not in html

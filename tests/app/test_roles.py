@@ -1,0 +1,26 @@
+"""The table of what each role may do, and the header that says who asks."""
+
+import pytest
+
+from app.roles import ACTIONS, HEADER, MAY, ROLES, Visitor, header_of, visitor_of
+
+
+def test_the_table() -> None:
+    assert MAY["visitor"] == {"ask"}
+    assert MAY["curator"] == {"ask", "keep", "import", "judge"}
+    assert MAY["owner"] == set(ACTIONS) > MAY["curator"]
+    assert not Visitor(role="curator").may("take down") and Visitor(role="owner").may("take down")
+
+
+@pytest.mark.parametrize("name", ["", "ada", "a b", "Ada Lovelace, née Byron", "a\r\nb: c", "日本"])
+@pytest.mark.parametrize("role", ROLES)
+def test_the_header_brings_over_any_name(role: str, name: str) -> None:
+    visitor = Visitor(role=role, name=name)
+    value = header_of(visitor).decode("ascii")
+    assert value.isprintable()
+    assert visitor_of({HEADER: value}) == visitor
+
+
+def test_without_a_program_in_front_there_is_one_user() -> None:
+    assert visitor_of({}) == Visitor(role="owner")
+    assert visitor_of({HEADER: "king eve"}).role == "visitor"
