@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx
+from gradio import processing_utils
+from gradio.exceptions import InvalidPathError
 from gradio.utils import get_upload_folder
 
 
@@ -29,6 +32,22 @@ def check_requested_files(page: gr.Blocks) -> None:
     (`gradio.processing_utils._check_allowed`, Gradio 6.31), and nothing else does.
     """
     page.has_launched = True
+
+
+def allow_fetching(allowed: bool) -> None:
+    """Say whether Gradio may fetch an address that a request names in place of a file.
+
+    It does so for any component that takes files. There is no public switch: all its ways lead
+    through one function (`gradio.processing_utils.async_ssrf_protected_get`, Gradio 6.31).
+    """
+    processing_utils.async_ssrf_protected_get = _fetch if allowed else _refuse_to_fetch
+
+
+_fetch = processing_utils.async_ssrf_protected_get
+
+
+async def _refuse_to_fetch(url: str) -> httpx.Response:
+    raise InvalidPathError("Addresses are not fetched here (BLIP2_DOWNLOADS).")
 
 
 def limit_sessions(page: gr.Blocks, sessions: int) -> None:

@@ -75,6 +75,13 @@ class AppSettings(BaseSettings):
     max_new_tokens: Annotated[int, Field(ge=1)] = 256
     """Longest caption or answer that a visitor of the workbench or a program may ask for, in tokens
     of the language model; none is longer than 256. The controls start at 40, or at this if less."""
+    max_uploads: Annotated[int, Field(ge=1)] = 5_000
+    """Room for all uploads to the workbench, in megabytes; they are deleted after a day."""
+    visitor_uploads: Annotated[int, Field(ge=1)] = 500
+    """What a visitor who is no curator may upload to the workbench in a day, in megabytes."""
+    visitor_requests: Annotated[int, Field(ge=1)] = 600
+    """How often a visitor who is no curator may ask for something in a minute; the page asks at
+    every key that is typed."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
     mcp: bool = False

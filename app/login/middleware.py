@@ -17,7 +17,7 @@ from app.login.access import Access
 from app.login.basic_auth import credentials
 from app.login.pages import LOGIN, PASSWORD, forbidden_page
 from app.login.passwords import LoginRefusedError
-from app.login.refusal import POLICY_VIOLATION, refuse
+from app.login.requests import POLICY_VIOLATION, inner_path, is_below, refuse
 from app.login.routes import LoginRoutes, set_cookie
 from app.login.sessions import Session
 from app.roles import HEADER, Action, Visitor, header_of
@@ -157,14 +157,3 @@ def wants_page(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False
     return "text/html" in Headers(scope=scope).get("accept", "")
-
-
-def inner_path(scope: Scope) -> str:
-    """Return the path of a request without that under which the studio is mounted."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) or "/"
-
-
-def is_below(path: str, start: str) -> bool:
-    """Return whether a path is `start` or below it."""
-    return path == start or path.startswith(f"{start}/")

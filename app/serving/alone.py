@@ -9,10 +9,12 @@ from app.gradio_internals import is_port_taken
 from app.login.access import build_access
 from app.login.middleware import Login
 from app.services import build_services
+from app.serving.allowed_routes import AllowedRoutes
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.headers import SecurityHeaders
 from app.serving.hosts import HostGuard
 from app.serving.ports import taken
+from app.serving.quotas import Quotas
 from app.serving.run import Wait
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
@@ -28,6 +30,8 @@ def serve_page(page: gr.Blocks, settings: AppSettings) -> str:
         Middleware(SecurityHeaders),
         Middleware(HostGuard, settings=settings),
         Middleware(Login, access=build_access(settings)),
+        Middleware(AllowedRoutes, tools=settings.mcp),
+        Middleware(Quotas, settings=settings),
     ]
     try:
         _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.login.refusal import refuse
+from app.login.requests import refuse
 from app.settings import LOCAL, AppSettings, host_of
 
 READS = ("GET", "HEAD", "OPTIONS")

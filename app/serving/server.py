@@ -18,10 +18,12 @@ from app.gradio_internals import check_requested_files, limit_sessions
 from app.login.access import build_access
 from app.login.middleware import Login
 from app.services import Services, share
+from app.serving.allowed_routes import AllowedRoutes
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.headers import SecurityHeaders
 from app.serving.hosts import HostGuard
 from app.serving.ports import listen
+from app.serving.quotas import Quotas
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.settings import host_of
@@ -49,6 +51,8 @@ def build_app(services: Services) -> FastAPI:
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
+    app.add_middleware(Quotas, settings=services.settings)
+    app.add_middleware(AllowedRoutes, tools=services.settings.mcp)
     app.add_middleware(Login, access=build_access(services.settings))
     app.add_middleware(HostGuard, settings=services.settings)
     app.add_middleware(SecurityHeaders)  # the last one added comes first

@@ -10,6 +10,7 @@ from gradio import processing_utils
 from gradio.state_holder import StateHolder
 
 from app.gradio_internals import (
+    allow_fetching,
     check_requested_files,
     event_values,
     is_port_taken,
@@ -72,3 +73,28 @@ def test_a_taken_port_is_told_from_other_errors() -> None:
     assert not is_port_taken(FileNotFoundError(2, "No such file or directory"))
     assert not is_port_taken(OSError("Something else"))
     assert not is_port_taken(OSError(13, "Cannot find empty port"))
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_addresses_in_place_of_files_are_fetched_where_it_is_allowed(
+    allowed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = inspect.getsource(processing_utils.async_ssrf_protected_download)
+    assert "async_ssrf_protected_get(" in source, "Gradio fetches addresses in another way now."
+    asked: list[str] = []
+
+    async def get(url: str) -> None:
+        asked.append(url)
+        raise OSError("no network")
+
+    monkeypatch.setattr("app.gradio_internals._fetch", get)
+    allow_fetching(allowed)
+    try:
+        with gr.Blocks() as page:
+            image = gr.Image()
+        file = {"path": "http://example.com/x.png", "meta": {"_type": "gradio.FileData"}}
+        with pytest.raises(Exception, match="no network" if allowed else "BLIP2_DOWNLOADS"):
+            processing_utils.move_files_to_cache(file, image, check_in_upload_folder=True)
+        assert page is not None and asked == (["http://example.com/x.png"] if allowed else [])
+    finally:
+        allow_fetching(False)

@@ -1,4 +1,4 @@
-"""Refuse a request or a websocket before either app sees it."""
+"""What middleware in front of the apps shares: refusing a request, and the path it is for."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
     else:
         await response(scope, receive, send)
+
+
+def inner_path(scope: Scope) -> str:
+    """Return the path of a request without that under which the studio is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+def is_below(path: str, start: str) -> bool:
+    """Return whether a path is `start` or below it."""
+    return path == start or path.startswith(f"{start}/")

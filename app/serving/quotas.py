@@ -1,0 +1,131 @@
+"""What strangers may take: requests in a minute, and room for uploads.
+
+What is over gets one sentence, and the time after which it makes sense to try again.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.gradio_internals import upload_folder
+from app.login.passwords import network_of
+from app.login.requests import inner_path
+from app.roles import visitor_of
+from app.settings import AppSettings
+
+MEGABYTE = 1_000_000
+WORK = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/")
+"""Where a request asks for something to be done."""
+UPLOAD = "/gradio_api/upload"
+DAY_SECONDS = 24 * 3_600
+"""Uploads are deleted after a day; so long they count."""
+MEASURED_SECONDS = 10.0
+"""How long the size of the folder of uploads is believed."""
+MOST_VISITORS = 20_000
+
+
+class Quotas:
+    """ASGI middleware, behind the login: it goes by who asks."""
+
+    def __init__(self, app: ASGIApp, settings: AppSettings) -> None:
+        self.app = app
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = RateLimitItemPerMinute(settings.visitor_requests)
+        self._each = settings.visitor_uploads * MEGABYTE
+        self._all = settings.max_uploads * MEGABYTE
+        self._uploads: dict[str, list[tuple[float, int]]] = {}
+        """Visitor -> when they uploaded how many bytes."""
+        self._folder = _FolderSize()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the app does, or say what is over."""
+        refusal = None
+        if scope["type"] == "http" and scope["method"] == "POST":
+            refusal = await self._refusal(scope)
+        if refusal is None:
+            await self.app(scope, receive, send)
+        else:
+            await refusal(scope, receive, send)
+
+    async def _refusal(self, scope: Scope) -> JSONResponse | None:
+        path, headers = inner_path(scope), Headers(scope=scope)
+        visitor = visitor_of(headers)
+        address = scope["client"][0] if scope.get("client") else ""
+        who = visitor.name or network_of(address)
+        is_stranger = visitor.role == "visitor"
+        if is_stranger and path.startswith(WORK) and not self._limiter.hit(self._rate, who):
+            reset = self._limiter.get_window_stats(self._rate, who).reset_time
+            wait = max(1, math.ceil(reset - time.time()))
+            return refused(429, f"That was a lot in one minute: go on in {wait} s.", wait)
+        if path.rstrip("/") == UPLOAD:
+            return await self._refuse_upload(who, headers.get("content-length"), is_stranger)
+        return None
+
+    async def _refuse_upload(
+        self, who: str, length: str | None, is_stranger: bool
+    ) -> JSONResponse | None:
+        if length is None or not length.isdecimal():
+            return refused(411, "An upload has to say how long it is (Content-Length).")
+        size = int(length)
+        if await run_in_threadpool(self._folder.size) + size > self._all:
+            return refused(507, "There is no room for uploads now. Try again in an hour.", 3_600)
+        if is_stranger:
+            now = time.monotonic()
+            latest = self._uploads.pop(who, [])
+            recent = [one for one in latest if now - one[0] < DAY_SECONDS]
+            if sum(bytes for _, bytes in recent) + size > self._each:
+                self._uploads[who] = recent
+                return refused(
+                    413,
+                    f"A visitor uploads {self._each // MEGABYTE:,} MB a day at most. Log in for "
+                    "more, or come back tomorrow.",
+                )
+            self._uploads[who] = [*recent, (now, size)]
+            while len(self._uploads) > MOST_VISITORS:
+                del self._uploads[next(iter(self._uploads))]
+        self._folder.add(size)
+        return None
+
+
+class _FolderSize:
+    """The bytes of all uploads, measured now and then, with what has come since."""
+
+    def __init__(self) -> None:
+        self._measured, self._when = 0, -math.inf
+
+    def size(self) -> int:
+        if time.monotonic() - self._when > MEASURED_SECONDS:
+            self._measured, self._when = size_of_folder(upload_folder()), time.monotonic()
+        return self._measured
+
+    def add(self, size: int) -> None:
+        self._measured += size
+
+
+def size_of_folder(folder: Path) -> int:
+    """Return the bytes of all files below a folder; 0 where it is not there."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size
+            except OSError:  # deleted meanwhile
+                continue
+    return total
+
+
+def refused(status: int, sentence: str, wait: int = 0) -> JSONResponse:
+    """Return the answer in the form in which Gradio's page shows it."""
+    headers = {"retry-after": str(wait)} if wait else {}
+    return JSONResponse({"detail": sentence, "error": sentence}, status, headers=headers)

@@ -1,0 +1,98 @@
+"""Strangers get so much and no more, each for themselves; curators and owners do not notice."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app.roles import HEADER, Role, Visitor, header_of
+from app.serving import quotas as module
+from app.serving.quotas import Quotas, size_of_folder
+from app.settings import AppSettings
+
+JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
+
+
+def studio(**settings: Any) -> Quotas:
+    async def inside(request: Any) -> PlainTextResponse:
+        await request.body()
+        return PlainTextResponse("inside")
+
+    routes = [Route("/{path:path}", inside, methods=["GET", "POST"])]
+    return Quotas(Starlette(routes=routes), AppSettings(**settings))
+
+
+def visit(app: Quotas, role: Role = "visitor", name: str = "", address: str = "10.0.0.1") -> Any:
+    header = header_of(Visitor(role=role, name=name)).decode()
+    return TestClient(app, headers={HEADER: header}, client=(address, 1))
+
+
+def statuses(client: TestClient, path: str, times: int) -> list[int]:
+    return [client.post(path).status_code for _ in range(times)]
+
+
+def test_a_visitor_asks_so_often_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = studio(visitor_requests=3)
+    assert statuses(visit(app), JOIN, 5) == [200, 200, 200, 429, 429]
+    told = visit(app).post(JOIN)
+    assert "a lot in one minute" in told.json()["detail"]
+    assert 0 < int(told.headers["retry-after"]) <= 60
+    assert statuses(visit(app), "/gradio_api/call/ask", 1) == [429], "endpoints count as well"
+    assert statuses(visit(app, address="10.0.0.2"), JOIN, 1) == [200]
+    assert statuses(visit(app, name="eve"), JOIN, 4) == [200, 200, 200, 429]
+    assert statuses(visit(app, name="eve", address="10.9.9.9"), JOIN, 1) == [429]
+    assert visit(app).get("/config").status_code == 200
+
+
+@pytest.mark.parametrize("role", ["curator", "owner"])
+def test_others_ask_as_often_as_they_like(role: Role) -> None:
+    app = studio(visitor_requests=3, visitor_uploads=1)
+    assert set(statuses(visit(app, role, "ada"), JOIN, 20)) == {200}
+    large = b"x" * 900_000
+    for _ in range(3):
+        assert visit(app, role, "ada").post(UPLOAD, content=large).status_code == 200
+
+
+def test_a_visitor_uploads_so_much_in_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    app = studio(visitor_uploads=1)
+    part = b"x" * 400_000
+
+    def upload(**who: str) -> int:
+        return visit(app, **who).post(UPLOAD, content=part).status_code
+
+    assert [upload(), upload(), upload()] == [200, 200, 413]
+    assert "1 MB a day" in visit(app).post(UPLOAD, content=part).json()["detail"]
+    assert upload(address="10.0.0.2") == upload(name="eve") == 200
+    now[0] += module.DAY_SECONDS
+    assert upload() == 200
+
+
+def test_all_uploads_have_room_together(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "upload_folder", lambda: uploads / "of this test")
+    (uploads / "of this test" / "a").mkdir(parents=True)
+    (uploads / "of this test" / "a" / "b.png").write_bytes(b"x" * 600_000)
+    app = studio(max_uploads=1)
+    assert visit(app, "owner").post(UPLOAD, content=b"x" * 300_000).status_code == 200
+    full = visit(app, "owner").post(UPLOAD, content=b"x" * 300_000)
+    assert full.status_code == 507 and "no room" in full.json()["detail"]
+    monkeypatch.setattr(module, "MEASURED_SECONDS", -1.0)
+    again = visit(app, "owner").post(UPLOAD, content=b"x" * 300_000)
+    assert again.status_code == 200, "measured anew: the upload before is not in the folder"
+
+
+def test_an_upload_says_how_long_it_is() -> None:
+    def parts() -> Any:
+        yield b"x"
+
+    assert visit(studio()).post(UPLOAD, content=parts()).status_code == 411
+    assert visit(studio()).post(UPLOAD, headers={"content-length": "x"}).status_code == 411
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert size_of_folder(tmp_path / "none") == 0
