@@ -82,6 +82,9 @@ class AppSettings(BaseSettings):
     visitor_requests: Annotated[int, Field(ge=1)] = 600
     """How often a visitor who is no curator may ask for something in a minute; the page asks at
     every key that is typed."""
+    longest_job: Annotated[float, Field(gt=0)] = 60.0
+    """Minutes after which work on several images in the workbench ends; the images that still wait
+    are left out. Whole folders are the curator's."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
     mcp: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
@@ -39,6 +40,8 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
         self.items: tuple[BatchItem[ItemResult], ...] = ()
         self.stop = Event()
         """Set to stop the work under way."""
+        self.began = 0.0
+        """When its work began, as `time.monotonic` counts."""
         self._task = CancellableTask()
         self._request: BatchRequest | None = None
         self._lock = Lock()
@@ -57,7 +60,7 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
         """Begin new work on images with these names; the work before it ends."""
         stop = self._task.begin()
         with self._lock:
-            self.stop, self._request = stop, request
+            self.stop, self._request, self.began = stop, request, time.monotonic()
             self.items = tuple(BatchItem(name=name) for name in names)
 
     @property
@@ -106,15 +109,22 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
 def process_slice(
     batch: ImageBatch[BatchRequest, ItemResult],
     work: Callable[[Event, int], Generator[None, None, None]],
+    *,
+    longest: float = math.inf,
 ) -> Generator[None, None, None]:
     """Work on the waiting images for one time slice: `work(stop, index)` on each.
 
     Yields whenever there is something to show. A slice ends early where the batch is stopped or
-    started anew; `batch.is_left` says whether another one is needed.
+    started anew; `batch.is_left` says whether another one is needed. Images that still wait
+    `longest` minutes after the batch began are left out.
     """
     stop, began = batch.stop, time.monotonic()
     for index, item in enumerate(batch.items):
         if item.state != "waiting":
+            continue
+        if time.monotonic() - batch.began > 60 * longest:
+            problem = f"Left out: work of more than {longest:g} minutes ends here."
+            batch.change(stop, index, state="failed", problem=problem)
             continue
         with closing(work(stop, index)) as steps:
             for _ in steps:

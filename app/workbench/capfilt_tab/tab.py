@@ -257,7 +257,11 @@ def continue_capfilt(
         pair = services.engine.pair(pairs.batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield CapFiltUpdate(message=tables.status_html(_LOADING))
-        for _ in process_slice(pairs.batch, partial(_caption_and_score, services, pairs)):
+        for _ in process_slice(
+            pairs.batch,
+            partial(_caption_and_score, services, pairs),
+            longest=services.settings.longest_job,
+        ):
             yield show_capfilt(pairs)
     except Exception as error:
         pairs.batch.give_up()

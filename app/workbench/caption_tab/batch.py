@@ -129,7 +129,9 @@ def continue_captions(
         pair = services.engine.pair(batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield BatchUpdate(message=tables.status_html(_LOADING))
-        for _ in process_slice(batch, partial(_caption, services, batch)):
+        for _ in process_slice(
+            batch, partial(_caption, services, batch), longest=services.settings.longest_job
+        ):
             yield show_captions(services, batch)
     except Exception as error:
         batch.give_up()

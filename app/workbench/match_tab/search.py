@@ -122,7 +122,11 @@ def continue_search(
         pair = services.engine.pair(session.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield BatchUpdate(message=tables.status_html(_LOADING))
-        for _ in process_slice(gallery, partial(_encode, services, session, gallery)):
+        for _ in process_slice(
+            gallery,
+            partial(_encode, services, session, gallery),
+            longest=services.settings.longest_job,
+        ):
             yield show_search(gallery)
         if not (gallery.is_left or stop.is_set()):
             gallery.found = _rank(services, session, gallery)

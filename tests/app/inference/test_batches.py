@@ -67,3 +67,18 @@ def test_new_batch_ends_the_old_one(batch: ImageBatch) -> None:
     batch.start(FILES[:1], "another")
     assert list(steps) == []
     assert states(batch) == ["waiting"] and batch.is_left
+
+
+def test_what_still_waits_after_the_longest_time_is_left_out(
+    batch: ImageBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = process_slice(batch, lambda *a: finish(batch, *a), longest=0.5)
+    next(steps)
+    monkeypatch.setattr(batch, "began", batch.began - 31)
+    list(steps)
+    assert states(batch) == ["done", "failed", "failed"], "what had begun is finished"
+    assert batch.items[2].problem == "Left out: work of more than 0.5 minutes ends here."
+    assert not batch.is_running and not batch.is_left
+    batch.start(FILES, "another")
+    list(process_slice(batch, lambda *a: finish(batch, *a), longest=0.5))
+    assert states(batch) == ["done"] * 3

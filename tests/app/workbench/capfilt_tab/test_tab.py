@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -254,6 +255,13 @@ def test_stop_and_long_work_take_slices(
     assert "Stopped after 1 of 3 images" in stopped.message
     assert stopped.cards.count("stopped") >= 2
     assert final(continue_capfilt(services, pairs, 2)).slices == SKIP
+
+
+def test_after_the_longest_time_the_rest_is_left_out(services: Services, tmp_path: Path) -> None:
+    short = replace(services, settings=AppSettings(longest_job=1e-9))
+    pairs = begun(files(tmp_path, "a.png", "b.png"))
+    done(short, pairs)
+    assert [item.problem[:8] for item in pairs.batch.items] == ["Left out"] * 2
 
 
 def test_one_image_is_not_several(services: Services, tmp_path: Path) -> None:

@@ -199,6 +199,12 @@ def all_slices(services: Services, batch: ImageBatch) -> BatchUpdate:
         slices = last.slices
 
 
+def test_after_the_longest_time_the_rest_is_left_out(tmp_path: Path) -> None:
+    services = fake_services(FakeGenerator(), FakeMatcher(), longest_job=1e-9)
+    shown = all_slices(services, begin(services, files(tmp_path, (4, 4), (8, 8)))).table
+    assert shown.count("Left out: work of more than 1e-09 minutes ends here.") == 2
+
+
 def test_each_image_is_a_row_and_a_bad_file_is_one_with_its_reason(tmp_path: Path) -> None:
     generator = FakeGenerator()
     services = fake_services(generator, FakeMatcher())

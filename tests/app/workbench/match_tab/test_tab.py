@@ -105,6 +105,14 @@ def found(services: Any, gallery: ImageGallery) -> BatchUpdate:
         slices = last.slices
 
 
+def test_after_the_longest_time_the_rest_is_left_out(tmp_path: Path) -> None:
+    gallery = ImageGallery()
+    services = fake_services(FakeGenerator(), FakeMatcher(), longest_job=1e-9)
+    on_search(gallery, 0, "a dog", files(tmp_path, 10, 20))
+    found(services, gallery)
+    assert [item.problem[:8] for item in gallery.items] == ["Left out"] * 2
+
+
 def test_images_are_ranked_and_encoded_once_however_often_searched(tmp_path: Path) -> None:
     matcher, gallery = FakeMatcher(), ImageGallery()
     services = fake_services(FakeGenerator(), matcher)
