@@ -22,4 +22,6 @@ RUN .ci/install-torch python \
 
 COPY --chown=studio . .
 EXPOSE 7860
+HEALTHCHECK --start-period=120s CMD ["python", "-c", \
+    "import urllib.request as r; r.urlopen('http://127.0.0.1:7860/healthz', timeout=5)"]
 CMD ["python", "-m", "app"]

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from app.gradio_internals import is_port_taken
-from app.login.access import build_access
-from app.login.middleware import Login
-from app.services import build_services
-from app.serving.allowed_routes import AllowedRoutes
+from app.services import Services, build_services
+from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
-from app.serving.headers import SecurityHeaders
-from app.serving.hosts import HostGuard
 from app.serving.ports import taken
-from app.serving.quotas import Quotas
 from app.serving.run import Wait
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
 
 
-def serve_page(page: gr.Blocks, settings: AppSettings) -> str:
+def serve_page(page: gr.Blocks, services: Services) -> str:
     """Serve the page alone, from a background thread; return its address.
 
     Raises ConfigError where the file of users is wrong, PortTakenError where no port is free.
     """
     address: str
-    middleware = [
-        Middleware(SecurityHeaders),
-        Middleware(HostGuard, settings=settings),
-        Middleware(Login, access=build_access(settings)),
-        Middleware(AllowedRoutes, tools=settings.mcp),
-        Middleware(Quotas, settings=settings),
-    ]
+    settings = services.settings
     try:
         _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
             server_name=settings.host,
             server_port=settings.port,
             state_session_capacity=SESSIONS,
-            app_kwargs={"middleware": middleware},
+            app_kwargs={"middleware": build_front(services)},
             quiet=True,
             prevent_thread_lock=True,
             **page_options(settings),
@@ -52,5 +40,6 @@ def serve_page(page: gr.Blocks, settings: AppSettings) -> str:
 
 def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
     """Serve the workbench without curator and database, as a Space does."""
-    page = build_workbench(build_services(settings))
-    return serve_page(page, settings), page.block_thread
+    services = build_services(settings)
+    page = build_workbench(services)
+    return serve_page(page, services), page.block_thread

@@ -15,15 +15,10 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from app.gradio_internals import check_requested_files, limit_sessions
-from app.login.access import build_access
-from app.login.middleware import Login
 from app.services import Services, share
-from app.serving.allowed_routes import AllowedRoutes
+from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
-from app.serving.headers import SecurityHeaders
-from app.serving.hosts import HostGuard
 from app.serving.ports import listen
-from app.serving.quotas import Quotas
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.settings import host_of
@@ -43,7 +38,13 @@ def build_app(services: Services) -> FastAPI:
         async with streamlit_lifespan(curator, app):
             yield
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        middleware=build_front(services),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
     app.add_api_route("/curator", lambda: RedirectResponse("/curator/"))
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
@@ -51,11 +52,6 @@ def build_app(services: Services) -> FastAPI:
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
-    app.add_middleware(Quotas, settings=services.settings)
-    app.add_middleware(AllowedRoutes, tools=services.settings.mcp)
-    app.add_middleware(Login, access=build_access(services.settings))
-    app.add_middleware(HostGuard, settings=services.settings)
-    app.add_middleware(SecurityHeaders)  # the last one added comes first
     return app
 
 

@@ -67,7 +67,7 @@ def address(
         patch.setattr("app.chat.example.SAMPLES", samples)
         services = fake_services(generator, matcher, max_upload=MAX_UPLOAD)
         page = build_workbench(services)
-    yield serve_page(page, services.settings)
+    yield serve_page(page, services)
     page.close()
 
 

@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         database=open_database(f"sqlite:///{file}"),
     )
     page = build_workbench(services)
-    yield serve_page(page, settings)
+    yield serve_page(page, services)
     page.close()
 
 

@@ -31,7 +31,7 @@ pytestmark = [
 def journey(browser: Browser) -> Iterator[Journey]:
     services = build_services(AppSettings())
     page = build_workbench(services)
-    with visit(browser, serve_page(page, services.settings)) as journey:
+    with visit(browser, serve_page(page, services)) as journey:
         yield journey
     page.close()
 

@@ -35,7 +35,7 @@ def services() -> Services:
 def real(services: Services) -> Iterator[str]:
     """Where the page with the embedded models is served."""
     page = build_workbench(services)
-    yield serve_page(page, services.settings)
+    yield serve_page(page, services)
     page.close()
 
 
@@ -71,7 +71,7 @@ def test_finished_example_is_there_before_any_model(browser: Browser) -> None:
     waiting = fake_services(None)
     page = build_workbench(waiting)
     try:
-        with visit(browser, f"{serve_page(page, waiting.settings)}?tab=inside") as journey:
+        with visit(browser, f"{serve_page(page, waiting)}?tab=inside") as journey:
             expect(part(journey, "note")).to_contain_text("A finished example")
             expect(part(journey, "description")).to_contain_text("Strongest")
             press(journey, "snail")

@@ -117,7 +117,7 @@ def example_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setattr("app.workbench.image.panel.SAMPLES", samples)
         services = fake_services(None)
         page = build_workbench(services)
-    yield serve_page(page, services.settings)
+    yield serve_page(page, services)
     page.close()
 
 

@@ -53,7 +53,7 @@ def main(way: str) -> None:
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":
         page = build_workbench(services)
-        print(alone.serve_page(page, services.settings), flush=True)
+        print(alone.serve_page(page, services), flush=True)
         page.block_thread()
     else:
         kept = replace(services, database=open_database())

@@ -93,7 +93,7 @@ def test_alone_the_workbench_asks_who_it_is(
     page: gr.Blocks, launched: dict[str, Any], users: Path
 ) -> None:
     def inside(**settings: Any) -> TestClient:
-        alone.serve_page(page, AppSettings(**settings))
+        alone.serve_page(page, fake_services(FakeGenerator(), **settings))
         app = Starlette(
             routes=[Route("/", lambda _: PlainTextResponse("inside"))],
             middleware=launched["app_kwargs"]["middleware"],
@@ -113,7 +113,7 @@ def test_a_wrong_file_of_users_is_refused(
     (tmp_path / "users").write_text("ada\n")
     for start in (
         lambda: mounted(users=tmp_path / "users"),
-        lambda: alone.serve_page(page, AppSettings(users=tmp_path / "users")),
+        lambda: alone.serve_page(page, fake_services(FakeGenerator(), users=tmp_path / "users")),
         lambda: mounted(users=Path("/dev/null/users")),
     ):
         with pytest.raises(ConfigError, match=r"expected a new name|cannot be made"):
@@ -138,7 +138,7 @@ def test_queue_is_as_long_as_the_setting_says(
 ) -> None:
     mounted(queue_size=3)
     assert page._queue.max_size == 3
-    alone.serve_page(page, AppSettings(queue_size=4))
+    alone.serve_page(page, fake_services(FakeGenerator(), queue_size=4))
     assert page._queue.max_size == 4
 
 
@@ -149,7 +149,7 @@ def test_largest_import_and_upload(largest: list[int]) -> None:
 
 
 def test_address(page: gr.Blocks, launched: dict[str, Any]) -> None:
-    alone.serve_page(page, AppSettings(host="0.0.0.0", port=8000))
+    alone.serve_page(page, fake_services(FakeGenerator(), host="0.0.0.0", port=8000))
     assert (launched["server_name"], launched["server_port"]) == ("0.0.0.0", 8000)
 
 

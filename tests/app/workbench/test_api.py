@@ -37,7 +37,7 @@ def generator() -> FakeGenerator:
 def address(generator: FakeGenerator) -> Iterator[str]:
     services = fake_services(generator, FakeMatcher())
     page = build_workbench(services)
-    yield serve_page(page, services.settings)
+    yield serve_page(page, services)
     page.close()
 
 
@@ -182,7 +182,7 @@ def test_readme_example_prints_what_it_says(monkeypatch: pytest.MonkeyPatch) -> 
     services = build_services(AppSettings())
     page, printed = build_workbench(services), io.StringIO()
     try:
-        address = serve_page(page, services.settings)
+        address = serve_page(page, services)
         with contextlib.redirect_stdout(printed):
             exec(code.replace("http://127.0.0.1:7860", address), {})
     finally:

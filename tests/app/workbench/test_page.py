@@ -29,7 +29,7 @@ def test_served_page_is_closed_to_the_outside() -> None:
     services = fake_services(FakeGenerator())
     page = build_workbench(services)
     respond = next(number for number, event in page.fns.items() if handler(event) == "respond")
-    address = serve_page(page, services.settings)
+    address = serve_page(page, services)
     try:
         with httpx.Client(base_url=address, trust_env=False) as client:
             config = client.get("config").json()
@@ -80,7 +80,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     services = fake_services(FakeGenerator(), mcp=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'blip2-studio\[mcp\]'"):
-        serve_page(build_workbench(services), services.settings)
+        serve_page(build_workbench(services), services)
 
 
 def test_runs_as_a_file_and_names_what_is_wrong() -> None:

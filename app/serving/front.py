@@ -1,0 +1,27 @@
+"""What stands in front of both apps, the outermost first; the same however they are served."""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+
+from app.login.access import build_access
+from app.login.middleware import Login
+from app.services import Services
+from app.serving.allowed_routes import AllowedRoutes
+from app.serving.headers import SecurityHeaders
+from app.serving.health import Health
+from app.serving.hosts import HostGuard
+from app.serving.quotas import Quotas
+
+
+def build_front(services: Services) -> list[Middleware]:
+    """Return the middleware. Raises ConfigError where the file of users is wrong."""
+    settings = services.settings
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(Health, services=services),
+        Middleware(HostGuard, settings=settings),
+        Middleware(Login, access=build_access(settings)),
+        Middleware(AllowedRoutes, tools=settings.mcp),
+        Middleware(Quotas, settings=settings),
+    ]

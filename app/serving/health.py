@@ -1,0 +1,67 @@
+"""/healthz and /readyz: is the process alive, and can it work; for who watches it, without a login.
+
+They tell nothing else: one word for the models, and one for the database.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.login.requests import inner_path
+from app.services import Services
+from blip2core.errors import Blip2Error
+
+ALIVE, READY = "/healthz", "/readyz"
+_log = logging.getLogger(__name__)
+
+
+class Health:
+    """ASGI middleware that answers these two addresses, whatever name they are asked under."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app, self.services = app, services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for these addresses, else as the app does."""
+        path = inner_path(scope) if scope["type"] == "http" else ""
+        reads = path in (ALIVE, READY) and scope["method"] in ("GET", "HEAD")
+        if not reads:
+            await self.app(scope, receive, send)
+            return
+        answer: Response = PlainTextResponse("ok")
+        if path == READY:
+            state = {
+                "models": model_state(self.services),
+                "database": await run_in_threadpool(database_state, self.services),
+            }
+            is_ready = set(state.values()) <= {"ready", "none"}
+            answer = JSONResponse(state, 200 if is_ready else 503)
+        answer.headers["cache-control"] = "no-store"
+        await answer(scope, receive, send)
+
+
+def model_state(services: Services) -> str:
+    """Return how far the model of the settings is: loading, failed or ready."""
+    loading = services.engine.pair(services.settings.model).loading
+    if not loading.done():
+        return "loading"
+    return "failed" if loading.exception() else "ready"
+
+
+def database_state(services: Services) -> str:
+    """Return whether the database answers: none, failed or ready."""
+    if services.database is None:
+        return "none"
+    try:
+        with services.database.read() as session:
+            session.execute(text("SELECT 1"))
+    except (SQLAlchemyError, Blip2Error, OSError) as error:
+        _log.warning("The database does not answer: %s", error)
+        return "failed"
+    return "ready"
