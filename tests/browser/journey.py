@@ -36,6 +36,11 @@ class Journey:
         expect(self.answers).not_to_have_count(number)
         return self.answers.last
 
+    def take_example(self, number: int) -> None:
+        """Choose an example and wait until it is there: a question before that has no image."""
+        self.press(f"Example {number}")
+        expect(self.caption).not_to_have_value("")
+
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
 

@@ -144,8 +144,7 @@ def test_batch_stops(
 def test_fits_a_phone(browser: Browser, address: str) -> None:
     context = {"viewport": {"width": 390, "height": 844}}
     with visit(browser, f"{address}?tab=caption", **context) as journey:
-        journey.press("Example 1")
-        expect(journey.caption).not_to_have_value("")
+        journey.take_example(1)
         journey.press("Write captions")
         expect(journey.page.get_by_role("link", name="Download CSV").first).to_be_visible()
         assert journey.page.evaluate("document.documentElement.scrollWidth") <= 390

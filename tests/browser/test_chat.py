@@ -34,8 +34,7 @@ def test_from_upload_to_the_third_answer(
 
 
 def test_answer_comes_word_by_word_and_stops(journey: Journey) -> None:
-    journey.press("Example 1")
-    expect(journey.caption).not_to_have_value("")
+    journey.take_example(1)
     answer = journey.ask(ENDLESS)
     expect(answer).to_have_text(re.compile("^Tell me a"))
     journey.page.keyboard.press("Escape")
@@ -46,7 +45,7 @@ def test_answer_comes_word_by_word_and_stops(journey: Journey) -> None:
 
 
 def test_stop_button_stops(journey: Journey) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     answer = journey.ask(ENDLESS)
     expect(answer).to_have_text(re.compile("^Tell me"))
     journey.stop.click()
@@ -57,7 +56,7 @@ def test_error_becomes_a_bubble_and_the_next_question_works(
     journey: Journey, generator: FakeGenerator
 ) -> None:
     generator.answers["Break"] = "!"
-    journey.press("Example 1")
+    journey.take_example(1)
     failed = journey.ask("Break")
     expect(failed).to_have_text(re.compile(r"^No answer \(reference [0-9a-f]{4}\)"))
     expect(journey.ask("Who?")).to_have_text("Who?")
@@ -65,7 +64,7 @@ def test_error_becomes_a_bubble_and_the_next_question_works(
 
 
 def test_turns_without_room_are_shown(journey: Journey) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("What is it that one can see in the middle of it?")).to_contain_text("of it")
     journey.ask("And what else is there to be seen on the other side?")
     expect(journey.page.get_by_text("no longer knows the earliest question")).to_be_visible()
@@ -105,7 +104,7 @@ def test_wrong_files_are_explained(journey: Journey, image: Path, tmp_path: Path
 
 
 def test_new_image_asks_before_it_resets(journey: Journey, image: Path) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Who?")).to_have_text("Who?")
     journey.upload(image)
     expect(journey.page.get_by_text("A new image starts a new conversation")).to_be_visible()
@@ -173,13 +172,13 @@ def test_slash_goes_to_the_question(journey: Journey) -> None:
 def test_visitors_do_not_meet(
     browser: Browser, address: str, journey: Journey, generator: FakeGenerator
 ) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     mine = journey.ask(LONG)
     with visit(browser, address) as other:
         expect(other.answers).to_have_count(0)
         expect(other.shown).to_have_count(0)
         expect(other.caption).to_have_value("")
-        other.press("Example 2")
+        other.take_example(2)
         theirs = other.ask("Who?")
         expect(theirs).to_have_text("Who?")
         assert other.read_prompt() == "Question: Who? Answer:"
@@ -192,11 +191,9 @@ def test_visitors_do_not_meet(
 def test_who_waits_is_told_how_many_are_ahead(
     browser: Browser, address: str, journey: Journey
 ) -> None:
-    journey.press("Example 1")
-    expect(journey.caption).not_to_have_value("")
+    journey.take_example(1)
     with visit(browser, address) as other:
-        other.press("Example 2")
-        expect(other.caption).not_to_have_value("")
+        other.take_example(2)
         expect(journey.ask(ENDLESS)).to_have_text(re.compile(r"\w"))  # it is being answered
         theirs = other.ask("Who?")
         expect(other.page.locator("#question")).to_contain_text("queue: 1/1")
@@ -209,7 +206,7 @@ def test_a_question_being_typed_survives_a_reload(journey: Journey) -> None:
     journey.question.fill('Is "this" kept?')
     journey.page.reload()
     expect(journey.question).to_have_value('Is "this" kept?')
-    journey.press("Example 1")
+    journey.take_example(1)
     journey.question.press("Enter")
     expect(journey.answers.last).to_have_text('Is "this" kept?')
     journey.page.on("dialog", lambda dialog: dialog.accept())  # leave a talk
@@ -225,8 +222,7 @@ def test_page_asks_nobody_else_and_fits_a_phone(browser: Browser, address: str) 
         journey.page.reload()
         expect(journey.page.get_by_role("heading", level=1)).to_have_text("Ask an image")
         expect(journey.page.locator("#model b")).to_have_text("stickers-opt")
-        journey.press("Example 1")
-        expect(journey.caption).not_to_have_value("")
+        journey.take_example(1)
         width = journey.page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []

@@ -18,7 +18,7 @@ def talking(browser: Browser, address: str, generator: FakeGenerator) -> Iterato
     generator.answers |= {"Who?": "a dog", "Where?": "on the beach"}
     permissions = ["clipboard-read", "clipboard-write"]
     with visit(browser, address, permissions=permissions) as journey:
-        journey.press("Example 1")
+        journey.take_example(1)
         expect(journey.ask("Who?")).to_have_text("a dog")
         expect(journey.ask("Where?")).to_have_text("on the beach")
         expect(journey.stop).to_be_hidden()

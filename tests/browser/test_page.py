@@ -121,7 +121,7 @@ def test_page_with_questions_is_not_left_by_accident(journey: Journey) -> None:
     journey.page.on("dialog", stay)
     journey.page.reload()
     assert asked == []
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Who?")).not_to_have_text("…")
     journey.page.reload()
     assert asked == ["beforeunload"]

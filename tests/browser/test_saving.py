@@ -75,7 +75,7 @@ def test_there_and_back_and_asked_again(
 
 
 def test_import_asks_before_it_replaces(journey: Journey, tmp_path: Path) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Who?")).to_be_visible()
     expect(journey.stop).to_be_hidden()
     file = save(journey, "Export", tmp_path)
@@ -88,7 +88,7 @@ def test_import_asks_before_it_replaces(journey: Journey, tmp_path: Path) -> Non
 
 
 def test_markdown_is_downloaded(journey: Journey, tmp_path: Path) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Is <b>it</b> *red*?")).to_be_visible()
     expect(journey.stop).to_be_hidden()
     text = save(journey, "Export as Markdown", tmp_path).read_text("utf-8")
@@ -103,7 +103,7 @@ def test_nothing_to_export_and_wrong_files_are_told(journey: Journey, tmp_path: 
     wrong.write_text("Dear diary")
     load(journey, wrong)
     expect(journey.notice).to_contain_text("wrong.zip: The file is no ZIP archive")
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Who?")).to_be_visible()
 
 

@@ -18,8 +18,7 @@ SOMETIMES = ("Temperature", "Top-p", "Seed", "Beams", "Length penalty")
 @pytest.fixture
 def open_settings(journey: Journey) -> Journey:
     """A visitor with an image who looks at the settings."""
-    journey.press("Example 1")
-    expect(journey.caption).not_to_have_value("")
+    journey.take_example(1)
     journey.press("Settings")
     return journey
 
@@ -124,7 +123,7 @@ def test_meter_warns_names_turns_and_offers_a_new_start(journey: Journey) -> Non
 
 @pytest.mark.parametrize("opened", ["Settings", "What the model reads", "Save and load"])
 def test_no_serious_obstacle_where_it_is_unfolded(journey: Journey, opened: str) -> None:
-    journey.press("Example 1")
+    journey.take_example(1)
     expect(journey.ask("Who?")).to_have_text(re.compile(r"\w"))
     journey.press(opened)
     journey.page.wait_for_timeout(300)  # unfolding takes its time
