@@ -6,7 +6,6 @@ import logging
 import queue
 import shutil
 import threading
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from app.incoming import Incoming
 from app.inference.engine import Engine
 from app.inference.pool import import_model_code
 from app.settings import AppSettings
@@ -76,6 +76,7 @@ class Jobs:
     def __init__(self, database: Database, engine: Engine, settings: AppSettings) -> None:
         self._database, self._engine, self._settings = database, engine, settings
         self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
+        self._incoming = Incoming(database.images.root.parent / "incoming")
         self._end = threading.Event()
         self._stops: set[threading.Event] = set()
         """One event for each job under way; pausing or cancelling a job sets its own alone."""
@@ -86,8 +87,7 @@ class Jobs:
 
         Where other processes may write too, runs with a recent heartbeat are left to them.
         """
-        incoming = self._incoming()
-        shutil.rmtree(incoming, ignore_errors=True)  # copies of imports that were killed
+        self._incoming.open()  # removes the copies of imports that were killed
         at_once = {"stale_after": 0.0} if self._database.is_alone else {}
         self._close_killed_imports(at_once)
         with self._database.write() as session:
@@ -102,6 +102,7 @@ class Jobs:
         for stop in tuple(self._stops):
             stop.set()
         self._thread.join()
+        self._incoming.close()
 
     def add(self, job: Import | ExportJob) -> None:
         """Put a job into the queue."""
@@ -109,12 +110,7 @@ class Jobs:
 
     def new_folder(self) -> Path:
         """Return an empty folder for uploaded files, beside the images and served to nobody."""
-        folder = self._incoming() / uuid.uuid4().hex
-        folder.mkdir(parents=True, mode=0o700)
-        return folder
-
-    def _incoming(self) -> Path:
-        return self._database.images.root.parent / "incoming"
+        return self._incoming.new_folder()
 
     def _work(self) -> None:
         while not self._end.is_set():
