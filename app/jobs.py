@@ -232,7 +232,7 @@ class Jobs:
     def _work_on(self, run: Run, models: CapFilt, stop: threading.Event) -> None:
         from blip2core.curation import work  # after the models, whose code it imports
 
-        with closing(work(self._database, run.id, models, stop=stop)) as steps:
+        with closing(work(self._database, run.id, models, stop=stop, claimed=True)) as steps:
             while True:
                 # The engine is free after each batch: a visitor's question comes in between.
                 with self._engine.turn():

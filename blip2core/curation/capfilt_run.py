@@ -93,9 +93,16 @@ def start_rescore(
 
 
 def work(
-    database: Database, run_id: int, models: CapFilt, *, stop: Event | None = None
+    database: Database,
+    run_id: int,
+    models: CapFilt,
+    *,
+    stop: Event | None = None,
+    claimed: bool = False,
 ) -> Yielding[CapFiltStep, None, None]:
     """Do what a run has still to do; each step is on disk when it is handed over.
+
+    Raises StorageError where another process does it, unless the caller `claimed` the run.
 
     Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image
     encoder is not run for items that are done.
@@ -103,7 +110,7 @@ def work(
     stop = stop or Event()
     identity = scorer_identity(models.matcher)
     pending: dict[int, PendingItem] = {}
-    with running(database, run_id, stop) as pulse:
+    with running(database, run_id, stop, claimed=claimed) as pulse:
         captions = _prepare(database, run_id)
         tasks = _tasks(database, run_id, identity, captions, pending)
         with closing(judge(tasks, models, stop=stop)) as results:

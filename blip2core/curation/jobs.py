@@ -8,7 +8,7 @@ from typing import Literal
 
 from blip2core.errors import Blip2Error
 from blip2core.storage import Database
-from blip2core.storage.runs import finish_run, heartbeat, start_run
+from blip2core.storage.runs import finish_run, heartbeat, refuse_alive, start_run
 
 BEAT_SECONDS = 10.0
 """Seconds between two heartbeats; also the longest delay of a request to pause or cancel."""
@@ -50,15 +50,24 @@ class Pulse:
 
 @contextmanager
 def running(
-    database: Database, run_id: int, stop: Event, *, seconds: float = BEAT_SECONDS
+    database: Database,
+    run_id: int,
+    stop: Event,
+    *,
+    seconds: float = BEAT_SECONDS,
+    claimed: bool = False,
 ) -> Iterator[Pulse]:
     """Mark a run as running during the block, and with its outcome after it.
 
     done; cancelled or paused where somebody asked for it; paused where `stop` was set or the block
     was left early; failed, with the error, where it raised. A run that is killed stays "running",
     without signs of life.
+
+    Raises StorageError where another process does this run, unless the caller `claimed` it.
     """
     with database.write() as session:
+        if not claimed and not database.is_alone:
+            refuse_alive(session, run_id=run_id)
         start_run(session, run_id=run_id)
     status: Status = "failed"
     told: str | None = None

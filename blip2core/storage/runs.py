@@ -91,6 +91,17 @@ def claim_run(
     return None if run is None else _start(session, run)
 
 
+def refuse_alive(session: Session, *, run_id: int) -> None:
+    """Raise StorageError where another worker does this run and has shown signs of life."""
+    run = _locked(session, run_id)
+    if run.status == "running" and not was_interrupted(run) and run.heartbeat_at is not None:
+        seconds = (utc_now() - run.heartbeat_at).total_seconds()
+        raise StorageError(
+            f"Run {run_id} is being worked on elsewhere, its last sign of life was {seconds:.0f} s "
+            "ago: wait for it, or pause it there."
+        )
+
+
 def start_run(session: Session, *, run_id: int) -> Run:
     """Mark this very run as running, for a worker that made it, claimed it or resumes it.
 

@@ -73,8 +73,8 @@ def jobs(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     from blip2core import curation
     from blip2core.curation.jobs import running
 
-    def work(database: Database, run_id: int, models: object, *, stop) -> Iterator[str]:
-        with running(database, run_id, stop, seconds=0.02):
+    def work(database: Database, run_id: int, models: object, *, stop, claimed) -> Iterator[str]:
+        with running(database, run_id, stop, seconds=0.02, claimed=claimed):
             while not stop.is_set():
                 time.sleep(0.01)
                 yield "step"

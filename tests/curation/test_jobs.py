@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import nullcontext
 from threading import Event
 from typing import Any
 
@@ -10,7 +11,15 @@ import pytest
 from blip2core.curation import jobs as module
 from blip2core.curation.jobs import BEAT_SECONDS, code_version, running
 from blip2core.errors import StorageError
-from blip2core.storage.runs import RUN_STALE_SECONDS, NewRun, create_run, get_run, request_cancel
+from blip2core.storage.database import Database
+from blip2core.storage.runs import (
+    RUN_STALE_SECONDS,
+    NewRun,
+    create_run,
+    get_run,
+    request_cancel,
+    start_run,
+)
 from blip2core.storage.schema import Run
 
 
@@ -85,3 +94,26 @@ def test_a_heartbeat_that_fails_is_not_the_last(database, run_id, monkeypatch):
 
 def test_the_version_is_known():
     assert code_version().startswith("blip2-studio")
+
+
+@pytest.mark.parametrize(
+    ("alone", "claimed", "refused"),
+    [(False, False, True), (False, True, False), (True, False, False)],
+)
+def test_nobody_takes_over_a_run_that_is_alive_elsewhere(
+    database: Database,
+    run_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+    alone: bool,
+    claimed: bool,
+    refused: bool,
+) -> None:
+    """On an SQLite file there is no elsewhere: a killed process goes on at once."""
+    monkeypatch.setattr(Database, "is_alone", alone)
+    with database.write() as session:
+        start_run(session, run_id=run_id)
+    told = pytest.raises(StorageError, match="being worked on elsewhere")
+    with told if refused else nullcontext(), running(database, run_id, Event(), claimed=claimed):
+        assert not refused
+    with database.read() as session:
+        assert get_run(session, run_id=run_id).status == ("running" if refused else "done")

@@ -23,6 +23,7 @@ from blip2core.storage.runs import (
     heartbeat,
     list_problems,
     list_runs,
+    refuse_alive,
     request_cancel,
     request_pause,
     resume_run,
@@ -191,3 +192,21 @@ def test_a_run_there_is_not(database: Database) -> None:
             with pytest.raises(StorageError, match="no run number 9"):
                 function(session, run_id=9)
         assert session.scalar(text("SELECT count(*) FROM runs")) == 0
+
+
+def test_a_run_that_is_alive_is_refused(database: Database) -> None:
+    run_id = new_run(database)
+    with database.write() as session:
+        refuse_alive(session, run_id=run_id)  # it waits
+        start_run(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(seconds=7)
+    with (
+        pytest.raises(StorageError, match=r"its last sign of life was 7 s ago"),
+        database.write() as session,
+    ):
+        refuse_alive(session, run_id=run_id)
+    with database.write() as session:
+        get_run(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(seconds=61)
+    with database.write() as session:
+        refuse_alive(session, run_id=run_id)
+        finish_run(session, run_id=run_id, status="paused")
+        refuse_alive(session, run_id=run_id)
