@@ -158,6 +158,9 @@ export class FakeElement {
   click() {
     return this.send("click");
   }
+  contains(other) {
+    return other === this || (!!other.parentElement && this.contains(other.parentElement));
+  }
   focus() {
     document.activeElement = this;
   }

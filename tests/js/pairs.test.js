@@ -124,6 +124,20 @@ test("an edit survives a new drawing, with its cursor", async () => {
   assert.equal(element.querySelectorAll("[data-act=save]").length, 1);
 });
 
+test("a new drawing takes the focus back to the editor, and from no other control", async () => {
+  await press(3, 1, "[data-act=edit]");
+  redrawn();
+  assert.equal(document.activeElement, editors()[0]);
+  document.activeElement = null; // as where the browser removed what had the focus
+  redrawn();
+  assert.equal(document.activeElement, editors()[0]);
+  const threshold = { parentElement: null };
+  document.activeElement = threshold;
+  redrawn();
+  assert.equal(document.activeElement, threshold);
+  assert.equal(editors().length, 1);
+});
+
 test("an editor without its text is removed", async () => {
   await press(3, 1, "[data-act=edit]");
   element.querySelector('[data-card="3"] [data-text="1"]').setAttribute("data-text", "9");

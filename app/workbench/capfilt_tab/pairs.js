@@ -10,7 +10,7 @@ export function listenToPairs(element, trigger, watch) {
     return element.querySelector(`[data-card="${card}"] [data-text="${text}"]`);
   }
 
-  function openEditor() {
+  function openEditor({ focus = true } = {}) {
     const row = draft && find(draft.card, draft.text);
     if (!row || row.querySelector("textarea")) return;
     const box = document.createElement("textarea");
@@ -31,7 +31,7 @@ export function listenToPairs(element, trigger, watch) {
       bar.append(button);
     }
     row.append(box, bar);
-    box.focus();
+    if (focus) box.focus();
     box.setSelectionRange(draft.start ?? box.value.length, draft.start ?? box.value.length);
   }
 
@@ -81,9 +81,12 @@ export function listenToPairs(element, trigger, watch) {
   });
 
   watch("value", () => {
+    // Whoever is at another control, such as the threshold that draws all this anew, stays there.
+    const at = document.activeElement;
+    const focus = !at || at === document.body || element.contains(at);
     // Gradio changes the rows place by place, so what an editor left behind goes first.
     for (const box of element.querySelectorAll("textarea")) box.remove();
     for (const button of element.querySelectorAll("[data-act=save]")) button.parentElement.remove();
-    openEditor();
+    openEditor({ focus });
   });
 }
