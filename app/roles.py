@@ -13,15 +13,15 @@ from urllib.parse import quote, unquote
 
 Role = Literal["visitor", "curator", "owner"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Action = Literal["ask", "keep", "import", "judge", "train", "switch model", "push", "take down"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
+Permission = Literal["ask", "keep", "import", "judge", "train", "switch model", "push", "take down"]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
-_VISITOR: frozenset[Action] = frozenset({"ask"})
-_CURATOR: frozenset[Action] = _VISITOR | {"keep", "import", "judge"}
-MAY: dict[Role, frozenset[Action]] = {
+_VISITOR: frozenset[Permission] = frozenset({"ask"})
+_CURATOR: frozenset[Permission] = _VISITOR | {"keep", "import", "judge"}
+MAY: dict[Role, frozenset[Permission]] = {
     "visitor": _VISITOR,
     "curator": _CURATOR,
-    "owner": frozenset(ACTIONS),
+    "owner": frozenset(PERMISSIONS),
 }
 """Role -> what it may do.
 
@@ -29,7 +29,7 @@ ask: everything in the workbench that changes nothing for others. keep: store pa
 in a dataset. import, judge: the curator's pages, exports included. switch model: have a model
 loaded that is not loaded yet, or fetched, as that is felt by everyone.
 """
-HEADER = "x-blip2-visitor"
+VISITOR_HEADER = "x-blip2-visitor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Visitor:
     name: str = ""
     """As they logged in; empty where nobody logs in."""
 
-    def may(self, action: Action) -> bool:
+    def may(self, action: Permission) -> bool:
         """Return whether the visitor's role may do something."""
         return action in MAY[self.role]
 
@@ -56,6 +56,6 @@ def visitor_of(headers: Mapping[str, str]) -> Visitor:
     An app that is served without the program in front of it, as with `streamlit run`, has one user:
     who started it, the owner.
     """
-    role, _, name = headers.get(HEADER, "owner ").partition(" ")
+    role, _, name = headers.get(VISITOR_HEADER, "owner ").partition(" ")
     found: Role = next((one for one in ROLES if one == role), "visitor")
     return Visitor(role=found, name=unquote(name))

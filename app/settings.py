@@ -131,10 +131,21 @@ def serves_this_machine(settings: AppSettings) -> bool:
     return host_of(settings.host) in LOCAL
 
 
+def is_space() -> bool:
+    """Return whether this runs as a Space of Hugging Face."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def signs_in_at_hugging_face(settings: AppSettings) -> bool:
+    """Return whether people sign in with their Hugging Face account, as on a Space that asks it."""
+    is_asked = is_space() and bool(os.environ.get("OAUTH_CLIENT_ID"))
+    return is_asked and settings.oidc_issuer is None
+
+
 def has_login(settings: AppSettings) -> bool:
     """Return whether anybody can log in."""
-    on_space = bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
-    return settings.users is not None or settings.oidc_issuer is not None or on_space
+    has_provider = settings.oidc_issuer is not None or signs_in_at_hugging_face(settings)
+    return settings.users is not None or has_provider
 
 
 def anonymous_role(settings: AppSettings) -> Role | None:
@@ -142,9 +153,7 @@ def anonymous_role(settings: AppSettings) -> Role | None:
 
     Who serves the studio to this machine alone, without a login, is its owner.
     """
-    is_open = settings.open
-    if is_open is None:
-        is_open = bool(os.environ.get("SPACE_ID"))
+    is_open = is_space() if settings.open is None else settings.open
     if not has_login(settings) and serves_this_machine(settings) and not is_open:
         return "owner"
     return "visitor" if is_open else None

@@ -81,7 +81,8 @@ class ModelPool:
     def has(self, name: str) -> bool:
         """Return whether a model is loaded, or being loaded."""
         with self._lock:
-            return name in self._pairs
+            pair = self._pairs.get(name)
+            return pair is not None and pair.loading.failed_at is None
 
     def get(self, name: str) -> ModelPair:
         """Return the pair of a generator; start to load it where it is not there, or where that

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 
 from app.login.passwords import Passwords
-from app.login.sessions import Session, Sessions
+from app.login.sessions import LoginSession, Sessions
 from app.login.sign_in import SignIn, provider_of
-from app.login.users import Person, Users, make_owner
+from app.login.users import User, Users, make_owner
 from app.roles import Visitor
 from app.settings import AppSettings, anonymous_role
 from blip2core.errors import ConfigError, os_problem
@@ -32,16 +31,22 @@ class Access:
         """Whether anybody can log in."""
         return self.passwords is not None or self.sign_in is not None
 
-    def still_holds(self, session: Session) -> bool:
+    def still_holds(self, session: LoginSession) -> bool:
         """Return whether what a session rests on is still so; a person may be taken out of the file
         or get another role.
         """
-        if session.credential == SignIn.CREDENTIAL:
-            return self.sign_in is not None
-        person = self.passwords.users.find(session.visitor.name) if self.passwords else None
-        return person is not None and person.line == session.credential
+        return session.credential == SignIn.CREDENTIAL or self.person_of(session) is not None
 
-    def begin_for(self, person: Person) -> str:
+    def person_of(self, session: LoginSession) -> User | None:
+        """Return the person of the file whose session it is; None where it is of somebody else, as
+        of who signed in elsewhere under the same name.
+        """
+        if self.passwords is None:
+            return None
+        person = self.passwords.users.find(session.visitor.name)
+        return person if person is not None and person.line == session.credential else None
+
+    def begin_for(self, person: User) -> str:
         """Begin a session of a person of the file and return its token."""
         return self.sessions.begin(Visitor(role=person.role, name=person.name), person.line)
 
@@ -80,8 +85,3 @@ def _make_owner(settings: AppSettings) -> None:
         f"  Name: owner\n  Password for the first login: {password}",
         flush=True,
     )
-
-
-def is_space() -> bool:
-    """Return whether this runs as a Space of Hugging Face."""
-    return bool(os.environ.get("SPACE_ID"))

@@ -17,12 +17,12 @@ from app.login.access import Access
 from app.login.basic_auth import credentials
 from app.login.pages import LOGIN, PASSWORD, forbidden_page
 from app.login.passwords import LoginRefusedError
-from app.login.requests import POLICY_VIOLATION, inner_path, is_below, refuse
+from app.login.requests import POLICY_VIOLATION, is_below, refuse, route_path
 from app.login.routes import LoginRoutes, set_cookie
-from app.login.sessions import Session
-from app.roles import HEADER, Action, Visitor, header_of
+from app.login.sessions import LoginSession
+from app.roles import VISITOR_HEADER, Permission, Visitor, header_of
 
-PATHS: dict[str, Action] = {"/curator": "judge"}
+PATHS: dict[str, Permission] = {"/curator": "judge"}
 """Where a path begins -> what somebody must be allowed to do to come in; what is done there is
 looked at where it is done.
 """
@@ -40,9 +40,9 @@ class Login:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = [pair for pair in scope["headers"] if pair[0].lower() != HEADER.encode()]
+        headers = [pair for pair in scope["headers"] if pair[0].lower() != VISITOR_HEADER.encode()]
         scope = dict(scope, headers=headers)
-        connection, path = HTTPConnection(scope), inner_path(scope)
+        connection, path = HTTPConnection(scope), route_path(scope)
         session = self._session(connection)
         if self._routes.has(scope, path):
             await self._routes.answer(scope, receive, send, session)
@@ -50,20 +50,20 @@ class Login:
         try:
             visitor = await self._visitor(connection, session)
         except LoginRefusedError as error:
-            await refuse(refused(error, scope), scope, receive, send)
+            await refuse(refusal_of(error, scope), scope, receive, send)
             return
-        if refusal := self._refusal(visitor, connection, path):
+        if refusal := self._refusal(visitor, session, connection, path):
             await refuse(refusal, scope, receive, send)
             return
         assert visitor is not None  # else it was refused
-        scope["headers"] = [*headers, (HEADER.encode(), header_of(visitor))]
+        scope["headers"] = [*headers, (VISITOR_HEADER.encode(), header_of(visitor))]
         if session is not None and scope["type"] == "websocket":
             receive = self._until_over(session, receive, send)
         elif session is not None and wants_page(scope):
             send = self._with_new_cookie(session, connection, send)
         await self.app(scope, receive, send)
 
-    def _session(self, connection: HTTPConnection) -> Session | None:
+    def _session(self, connection: HTTPConnection) -> LoginSession | None:
         token = connection.cookies.get(self.access.cookie, "")
         session = self.access.sessions.find(token) if token else None
         if session is not None and not self.access.still_holds(session):
@@ -71,7 +71,9 @@ class Login:
             return None
         return session
 
-    async def _visitor(self, connection: HTTPConnection, session: Session | None) -> Visitor | None:
+    async def _visitor(
+        self, connection: HTTPConnection, session: LoginSession | None
+    ) -> Visitor | None:
         """Return who asks, None where they have to log in. Raises LoginRefusedError."""
         if session is not None:
             return session.visitor
@@ -85,15 +87,19 @@ class Login:
         return self.access.anonymous
 
     def _refusal(
-        self, visitor: Visitor | None, connection: HTTPConnection, path: str
+        self,
+        visitor: Visitor | None,
+        session: LoginSession | None,
+        connection: HTTPConnection,
+        path: str,
     ) -> Response | None:
         """Return why somebody may not come in, None where they may."""
         root = connection.scope.get("root_path", "")
-        needed = next((PATHS[start] for start in PATHS if is_below(path, start)), None)
-        is_known = visitor is not None and (needed is None or visitor.may(needed))
-        if visitor is not None and self._must_choose(visitor):
+        person = self.access.person_of(session) if session is not None else None
+        if person is not None and person.once:
             return self._elsewhere(connection, f"{root}{PASSWORD}", "Choose a password first.")
-        if is_known:
+        needed = next((PATHS[start] for start in PATHS if is_below(path, start)), None)
+        if visitor is not None and (needed is None or visitor.may(needed)):
             return None
         if visitor is None or (not visitor.name and self.access.asks):
             query = connection.url.query
@@ -103,17 +109,12 @@ class Login:
             return forbidden_page(root, visitor.name, visitor.role)
         return PlainTextResponse(f"A {visitor.role} may not do this.", 403)
 
-    def _must_choose(self, visitor: Visitor) -> bool:
-        passwords = self.access.passwords
-        person = passwords.users.find(visitor.name) if passwords and visitor.name else None
-        return person is not None and person.once
-
     def _elsewhere(self, connection: HTTPConnection, address: str, words: str) -> Response:
         if wants_page(connection.scope):
             return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
-        return refused(LoginRefusedError(words), connection.scope)
+        return refusal_of(LoginRefusedError(words), connection.scope)
 
-    def _until_over(self, session: Session, receive: Receive, send: Send) -> Receive:
+    def _until_over(self, session: LoginSession, receive: Receive, send: Send) -> Receive:
         """Return a `receive` that closes the websocket at the first message after the session ended
         and tells the app that the browser has gone.
         """
@@ -130,7 +131,9 @@ class Login:
 
         return checked
 
-    def _with_new_cookie(self, session: Session, connection: HTTPConnection, send: Send) -> Send:
+    def _with_new_cookie(
+        self, session: LoginSession, connection: HTTPConnection, send: Send
+    ) -> Send:
         """Return a `send` that gives the browser a new token where the present one is old."""
         token = self.access.sessions.rotate(session)
         if token is None:
@@ -144,7 +147,7 @@ class Login:
         return rotating
 
 
-def refused(error: LoginRefusedError, scope: Scope) -> Response:
+def refusal_of(error: LoginRefusedError, scope: Scope) -> Response:
     """Return the answer to a program that is not let in; browsers are asked on a page instead."""
     headers = {"retry-after": str(error.retry_after)} if error.retry_after else {}
     if error.status == 401 and "sec-fetch-mode" not in Headers(scope=scope):

@@ -18,7 +18,7 @@ SIGN_IN, SIGNED_IN = "/login/provider", "/login/callback"
 """Where who signs in elsewhere is sent from, and comes back to."""
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """A line to type in."""
 
     name: str
@@ -28,7 +28,7 @@ class Field(NamedTuple):
     value: str = ""
 
 
-def page(title: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def html_page(title: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page; `values` are those of page.html, each of them escaped."""
     text = _TEMPLATES.get_template("page.html").render(title=title, style=_STYLE, **values)
     return HTMLResponse(text, status, headers={"cache-control": "no-store"})
@@ -45,13 +45,13 @@ def login_page(
     status: int = 200,
 ) -> HTMLResponse:
     """Return the page to log in. `onward` is where it leads, `provider` who else knows people."""
-    fields: Sequence[Field] = ()
+    fields: Sequence[FormField] = ()
     if has_passwords:
         fields = (
-            Field("username", "Name", "text", "username", name),
-            Field("password", "Password"),
+            FormField("username", "Name", "text", "username", name),
+            FormField("password", "Password"),
         )
-    return page(
+    return html_page(
         "Log in",
         status=status,
         problem=problem,
@@ -66,16 +66,16 @@ def login_page(
 
 def password_page(root: str, name: str, *, problem: str = "", status: int = 200) -> HTMLResponse:
     """Return the page on which somebody chooses a password."""
-    return page(
+    return html_page(
         "Choose a password",
         status=status,
         note=f"You are {name}.",
         problem=problem,
         action=f"{root}{PASSWORD}",
         fields=(
-            Field("password", "Your password so far"),
-            Field("new", "A new one, of 8 characters or more", "password", "new-password"),
-            Field("again", "The same again", "password", "new-password"),
+            FormField("password", "Your password so far"),
+            FormField("new", "A new one, of 8 characters or more", "password", "new-password"),
+            FormField("again", "The same again", "password", "new-password"),
         ),
         button="Take it",
     )
@@ -83,7 +83,7 @@ def password_page(root: str, name: str, *, problem: str = "", status: int = 200)
 
 def logout_page(root: str, name: str, role: str, *, has_password: bool) -> HTMLResponse:
     """Return the page to log out."""
-    return page(
+    return html_page(
         "Log out",
         note=f"You are {name}, {role} here.",
         action=f"{root}{LOGOUT}",
@@ -96,7 +96,7 @@ def logout_page(root: str, name: str, role: str, *, has_password: bool) -> HTMLR
 def forbidden_page(root: str, name: str, role: str) -> HTMLResponse:
     """Return the page for what somebody's role does not include."""
     who = f"You are {name}, {role} here" if name else f"You are a {role} here"
-    return page(
+    return html_page(
         "Not for you",
         status=403,
         note=f"{who}; this is for curators and owners.",

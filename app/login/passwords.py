@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from app.login.throttle import Throttle
-from app.login.users import LONGEST, Person, Users
+from app.login.users import LONGEST, User, Users
 from blip2core.errors import Blip2Error
 
 AT_ONCE, MOST_WAITING = 2, 30
@@ -59,7 +59,7 @@ class Passwords:
         self._at_home: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Name and address of who logged in: failures of others do not hold them up."""
 
-    async def check(self, name: str, password: str, address: str) -> Person:
+    async def check(self, name: str, password: str, address: str) -> User:
         """Return who it is.
 
         Raises LoginRefusedError where the password is wrong, or there were too many attempts.
@@ -68,14 +68,14 @@ class Passwords:
             return person
         if not name or not 0 < len(password) <= LONGEST:
             raise LoginRefusedError("Name or password is wrong.")
-        network = network_of(address)
-        self._count(name, network)
         if self._waiting >= AT_ONCE + MOST_WAITING:
             raise LoginRefusedError(
                 "Many are logging in at this moment. Try again in some seconds.",
                 status=503,
                 retry_after=5,
             )
+        network = network_of(address)
+        self._count(name, network)
         self._waiting += 1
         try:
             found = await anyio.to_thread.run_sync(
@@ -108,7 +108,7 @@ class Passwords:
                 retry_after=seconds,
             )
 
-    def _remembered(self, name: str, password: str) -> Person | None:
+    def _remembered(self, name: str, password: str) -> User | None:
         person = self.users.find(name)
         if person is None:
             return None
@@ -116,14 +116,14 @@ class Passwords:
         seen = self._right.get(digest)
         return person if seen is not None and self._clock() - seen < REMEMBERED_SECONDS else None
 
-    def _remember(self, person: Person, password: str, network: str) -> None:
+    def _remember(self, person: User, password: str, network: str) -> None:
         self._right[self._digest(person, password)] = self._clock()
         self._at_home[person.name, network] = None
         for known in (self._right, self._at_home):
             while len(known) > MOST_REMEMBERED:
                 known.popitem(last=False)
 
-    def _digest(self, person: Person, password: str) -> bytes:
+    def _digest(self, person: User, password: str) -> bytes:
         return hmac.digest(self._key, f"{person.line}\0{password}".encode(), sha256)
 
 

@@ -18,7 +18,7 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
         await response(scope, receive, send)
 
 
-def inner_path(scope: Scope) -> str:
+def route_path(scope: Scope) -> str:
     """Return the path of a request without that under which the studio is mounted."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", "")) or "/"

@@ -8,27 +8,30 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.login.access import Access, is_space
+from app.login.access import Access
 from app.login.pages import (
     LOGIN,
     LOGOUT,
     PASSWORD,
     SIGN_IN,
     SIGNED_IN,
+    html_page,
     login_page,
     logout_page,
-    page,
     password_page,
 )
 from app.login.passwords import LoginRefusedError
-from app.login.sessions import LONGEST_SECONDS, Session
-from app.login.users import Person
+from app.login.sessions import LONGEST_SECONDS, LoginSession
+from app.login.users import User
+from app.settings import is_space
 from blip2core.errors import ConfigError, os_problem
 
 _SIGN_IN_SECONDS = 600
@@ -65,19 +68,19 @@ class LoginRoutes:
         return scope["type"] == "http" and path.rstrip("/") in self._paths
 
     async def answer(
-        self, scope: Scope, receive: Receive, send: Send, session: Session | None
+        self, scope: Scope, receive: Receive, send: Send, session: LoginSession | None
     ) -> None:
         """Answer a request for one of these addresses."""
         path = scope["path"].rstrip("/")
         await self._app(dict(scope, path=path, blip2_session=session), receive, send)
 
     async def _login(self, request: Request) -> Response:
-        onward = within(request.query_params.get("next", "/"))
+        onward = safe_onward(request.query_params.get("next", "/"))
         if request.method == "GET":
             return self._login_page(request, onward=onward)
         form = await _form(request)
         name, password = _text(form, "username"), _text(form, "password")
-        onward = within(_text(form, "next") or "/")
+        onward = safe_onward(_text(form, "next") or "/")
         program = "text/html" not in request.headers.get("accept", "")
         try:
             if self.access.passwords is None:
@@ -108,7 +111,7 @@ class LoginRoutes:
         )
 
     async def _logout(self, request: Request) -> Response:
-        session: Session | None = request.scope["blip2_session"]
+        session: LoginSession | None = request.scope["blip2_session"]
         if request.method == "POST" or session is None:
             if session is not None:
                 self.access.sessions.end(session)
@@ -117,13 +120,13 @@ class LoginRoutes:
             _root(request),
             session.visitor.name,
             session.visitor.role,
-            has_password=self._person(session) is not None,
+            has_password=self.access.person_of(session) is not None,
         )
 
     async def _password(self, request: Request) -> Response:
-        session: Session | None = request.scope["blip2_session"]
-        person = self._person(session)
-        if session is None or person is None or self.access.passwords is None:
+        session: LoginSession | None = request.scope["blip2_session"]
+        person = self.access.person_of(session) if session is not None else None
+        if person is None or self.access.passwords is None:
             return _to(request, LOGIN)
         if request.method == "GET":
             return password_page(_root(request), person.name)
@@ -151,12 +154,12 @@ class LoginRoutes:
             return _to(request, LOGIN)
         return self._with_cookie(request, _to(request, "/"), self.access.begin_for(changed))
 
-    def _not_taken(self, request: Request, person: Person, told: str, status: int) -> Response:
+    def _not_taken(self, request: Request, person: User, told: str, status: int) -> Response:
         return password_page(_root(request), person.name, problem=told, status=status)
 
     async def _sign_in(self, request: Request) -> Response:
         assert self.access.sign_in is not None  # else there is no such route
-        onward = within(request.session.get("next", "/"))
+        onward = safe_onward(request.session.get("next", "/"))
         request.session.clear()  # of an attempt that was not ended
         request.session["next"] = onward
         try:
@@ -166,7 +169,7 @@ class LoginRoutes:
 
     async def _signed_in(self, request: Request) -> Response:
         assert self.access.sign_in is not None  # else there is no such route
-        onward = within(request.session.get("next", "/"))
+        onward = safe_onward(request.session.get("next", "/"))
         try:
             visitor = await self.access.sign_in.receive(request)
         except LoginRefusedError as error:
@@ -177,17 +180,10 @@ class LoginRoutes:
 
     def _told(self, request: Request, error: LoginRefusedError) -> Response:
         back = f"{_root(request)}{LOGIN}"
-        shown = page(
+        shown = html_page(
             "Not signed in", status=error.status, problem=str(error), back=back, back_label="Back"
         )
         return _hurry_not(shown, error)
-
-    def _person(self, session: Session | None) -> Person | None:
-        """Return the person of the file whose session it is; None for others."""
-        if session is None or self.access.passwords is None:
-            return None
-        person = self.access.passwords.users.find(session.visitor.name)
-        return person if person is not None and person.line == session.credential else None
 
     def _with_cookie(self, request: Request, response: Response, token: str) -> Response:
         set_cookie(response.headers, self.access, request, token)
@@ -213,7 +209,7 @@ def set_cookie(
     headers["cache-control"] = "no-store"
 
 
-def within(address: str) -> str:
+def safe_onward(address: str) -> str:
     """Return where to go on inside the studio; its first page for anything else.
 
     Browsers read a backslash as a slash, and leave out tabs and line breaks.
@@ -234,9 +230,13 @@ def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
 
 async def _form(request: Request) -> FormData:
     """Return the form of a request; an empty one where it is too large or none."""
-    if int(request.headers.get("content-length") or _LARGEST_FORM + 1) > _LARGEST_FORM:
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > _LARGEST_FORM:
         return FormData()
-    return await request.form(max_files=0, max_fields=10)
+    try:
+        return await request.form(max_files=0, max_fields=10)
+    except (HTTPException, MultiPartException):
+        return FormData()
 
 
 def _text(form: FormData, name: str) -> str:

@@ -25,7 +25,7 @@ MOST_SESSIONS = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
+class LoginSession:
     """Somebody is logged in at one browser."""
 
     visitor: Visitor
@@ -47,17 +47,19 @@ class Sessions:
         self.idle_seconds = idle_seconds
         """A session that is not used for so long has ended."""
         self._clock, self._lock = clock, threading.Lock()
-        self._by_token: dict[bytes, Session] = {}
+        self._by_token: dict[bytes, LoginSession] = {}
 
     def begin(self, visitor: Visitor, credential: str) -> str:
         """Begin a session and return its token."""
         now = self._clock()
-        session = Session(visitor=visitor, credential=credential, began=now, used=now, issued=now)
+        session = LoginSession(
+            visitor=visitor, credential=credential, began=now, used=now, issued=now
+        )
         with self._lock:
             self._drop_old(now)
             return self._issue(session, now)
 
-    def find(self, token: str) -> Session | None:
+    def find(self, token: str) -> LoginSession | None:
         """Return the session of a token, and count it as used; None where it has ended."""
         now = self._clock()
         with self._lock:
@@ -70,17 +72,17 @@ class Sessions:
             session.used = now
             return session
 
-    def is_over(self, session: Session, now: float | None = None) -> bool:
+    def is_over(self, session: LoginSession, now: float | None = None) -> bool:
         """Return whether a session has ended."""
         now = self._clock() if now is None else now
         unused, age = now - session.used, now - session.began
         return session.ended or unused > self.idle_seconds or age > LONGEST_SECONDS
 
-    def touch(self, session: Session) -> None:
+    def touch(self, session: LoginSession) -> None:
         """Count a session as used."""
         session.used = self._clock()
 
-    def rotate(self, session: Session) -> str | None:
+    def rotate(self, session: LoginSession) -> str | None:
         """Return a new token where the present one is old, else None."""
         now = self._clock()
         with self._lock:
@@ -90,7 +92,7 @@ class Sessions:
                 session.tokens[digest] = min(session.tokens[digest], now + GRACE_SECONDS)
             return self._issue(session, now)
 
-    def end(self, session: Session) -> None:
+    def end(self, session: LoginSession) -> None:
         """End a session: none of its tokens counts any more."""
         with self._lock:
             session.ended = True
@@ -104,7 +106,7 @@ class Sessions:
         for session in theirs.values():
             self.end(session)
 
-    def _issue(self, session: Session, now: float) -> str:
+    def _issue(self, session: LoginSession, now: float) -> str:
         token = secrets.token_urlsafe(32)
         session.tokens[_digest(token)] = now + LONGEST_SECONDS
         session.issued = now

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from app.login.passwords import LoginRefusedError
 from app.roles import Role, Visitor
-from app.settings import AppSettings
+from app.settings import AppSettings, signs_in_at_hugging_face
 
 _CANNOT_BE_ASKED = "The sign-in service cannot be asked at this moment. Try again later."
 
@@ -58,7 +58,7 @@ def provider_of(settings: AppSettings) -> Provider | None:
     client = settings.oidc_client_id or ""
     secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else ""
     scopes = "openid profile email"
-    if issuer is None and os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"):
+    if signs_in_at_hugging_face(settings):
         issuer = os.environ.get("OPENID_PROVIDER_URL", "https://huggingface.co")
         client = os.environ["OAUTH_CLIENT_ID"]
         secret = os.environ.get("OAUTH_CLIENT_SECRET", "")

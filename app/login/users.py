@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class User:
     """A line of the file."""
 
     name: str
@@ -63,11 +63,11 @@ class Users:
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_hex())
 
-    def find(self, name: str) -> Person | None:
+    def find(self, name: str) -> User | None:
         """Return the person of this name, None where there is none (any more)."""
         return self._current().get(name)
 
-    def verify(self, name: str, password: str) -> Person | None:
+    def verify(self, name: str, password: str) -> User | None:
         """Return the person whose password this is, None where it is wrong.
 
         Takes some 50 milliseconds of a core and 64 MB, and as long for names that nobody has.
@@ -86,7 +86,7 @@ class Users:
             raise ConfigError(f"There is nobody called {name} any more.")
         add_user(self.file, name, password, role=person.role)
 
-    def _current(self) -> Mapping[str, Person]:
+    def _current(self) -> Mapping[str, User]:
         with self._lock:
             state = _state(self.file)
             if state != self._seen:
@@ -98,9 +98,9 @@ class Users:
             return self._people
 
 
-def read_people(file: Path) -> dict[str, Person]:
+def read_people(file: Path) -> dict[str, User]:
     """Return the people of a file by name. Raises ConfigError with the line that is wrong."""
-    people: dict[str, Person] = {}
+    people: dict[str, User] = {}
     for number, line in enumerate(_lines(file), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -116,7 +116,7 @@ def read_people(file: Path) -> dict[str, Person]:
     return people
 
 
-def _person(line: str) -> Person | None:
+def _person(line: str) -> User | None:
     name, *described, hashed = line.split(":") if ":" in line else (line, "")
     role, _, mark = (described or ["owner"])[0].partition(",")
     found = next((one for one in ROLES if one == role), None)
@@ -128,12 +128,12 @@ def _person(line: str) -> Person | None:
     )
     if found is None or wrong:
         return None
-    return Person(name=name, role=found, hash=hashed, once=mark == ONCE)
+    return User(name=name, role=found, hash=hashed, once=mark == ONCE)
 
 
 def add_user(
     file: Path, name: str, password: str, *, role: Role | None = None, once: bool = False
-) -> Person:
+) -> User:
     """Write a person's line; one who is there already gets the new password.
 
     Without a role they keep theirs; the first in a new file is its owner, others are curators.
@@ -146,7 +146,7 @@ def add_user(
     lines = _lines(file) if file.exists() else []
     people = read_people(file) if any(_is_person(line) for line in lines) else {}
     usual: Role = people[name].role if name in people else "curator" if people else "owner"
-    person = Person(name=name, role=role or usual, hash=PasswordHasher().hash(password), once=once)
+    person = User(name=name, role=role or usual, hash=PasswordHasher().hash(password), once=once)
     kept = [line for line in lines if line.partition(":")[0].strip() != name]
     text = "\n".join([*kept, person.line, ""])
     partial = file.with_name(f".{file.name}.partial")

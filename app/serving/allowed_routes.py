@@ -11,7 +11,7 @@ import re
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.login.requests import inner_path, is_below, refuse
+from app.login.requests import is_below, refuse, route_path
 
 READ = (
     r"/",
@@ -58,7 +58,7 @@ class AllowedRoutes:
 
     def allows(self, scope: Scope) -> bool:
         """Return whether a request is for one of these addresses."""
-        path = inner_path(scope)
+        path = route_path(scope)
         if is_below(path, CURATOR):
             return True
         if scope["type"] == "websocket":  # Gradio's server has none

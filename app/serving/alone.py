@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.gradio_internals import is_port_taken
+from app.gradio_internals import allow_fetching, is_port_taken
 from app.services import Services, build_services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -21,6 +21,7 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     """
     address: str
     settings = services.settings
+    allow_fetching(settings.downloads)
     try:
         _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
             server_name=settings.host,

@@ -9,7 +9,7 @@ from app.login.middleware import Login
 from app.services import Services
 from app.serving.allowed_routes import AllowedRoutes
 from app.serving.headers import SecurityHeaders
-from app.serving.health import Health
+from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
 from app.serving.quotas import Quotas
 
@@ -19,7 +19,7 @@ def build_front(services: Services) -> list[Middleware]:
     settings = services.settings
     return [
         Middleware(SecurityHeaders),
-        Middleware(Health, services=services),
+        Middleware(HealthChecks, services=services),
         Middleware(HostGuard, settings=settings),
         Middleware(Login, access=build_access(settings)),
         Middleware(AllowedRoutes, tools=settings.mcp),

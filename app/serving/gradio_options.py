@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from app.gradio_internals import allow_fetching
 from app.settings import AppSettings
 from app.workbench.theme import STYLE_SHEETS, calm_theme, head_script
 from blip2core.errors import ConfigError
@@ -17,12 +16,10 @@ SESSIONS = 100
 def page_options(settings: AppSettings) -> dict[str, Any]:
     """Return the options with which Gradio serves the page, alone or beside the curator.
 
-    Addresses in place of files are fetched from then on only where the settings allow downloads.
     Raises ConfigError where a package is missing for what the settings ask.
     """
     if settings.mcp and importlib.util.find_spec("mcp") is None:
         raise ConfigError("BLIP2_MCP needs one more package: pip install 'blip2-studio[mcp]'.")
-    allow_fetching(settings.downloads)
     return {
         "max_file_size": f"{settings.max_upload}mb",
         "theme": calm_theme(),

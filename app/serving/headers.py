@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import is_space
 
 HUGGING_FACE = "https://huggingface.co https://*.hf.space"
 """Where a Space stands in a frame."""
@@ -29,8 +29,7 @@ _SOURCES = {
 
 def security_headers() -> dict[str, str]:
     """Return the headers, by lower-case name."""
-    on_space = bool(os.environ.get("SPACE_ID"))
-    ancestors = f"'self' {HUGGING_FACE}" if on_space else "'self'"
+    ancestors = f"'self' {HUGGING_FACE}" if is_space() else "'self'"
     sources = {**_SOURCES, "frame-ancestors": ancestors}
     headers = {
         "content-security-policy": "; ".join(f"{key} {value}" for key, value in sources.items()),
@@ -40,7 +39,7 @@ def security_headers() -> dict[str, str]:
         "cross-origin-opener-policy": "same-origin",
     }
     # For browsers that know no frame-ancestors; it cannot name a site.
-    return headers if on_space else headers | {"x-frame-options": "SAMEORIGIN"}
+    return headers if is_space() else headers | {"x-frame-options": "SAMEORIGIN"}
 
 
 class SecurityHeaders:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.login.requests import inner_path
+from app.login.requests import route_path
 from app.services import Services
 from blip2core.errors import Blip2Error
 
@@ -21,7 +21,7 @@ ALIVE, READY = "/healthz", "/readyz"
 _log = logging.getLogger(__name__)
 
 
-class Health:
+class HealthChecks:
     """ASGI middleware that answers these two addresses, whatever name they are asked under."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
@@ -29,7 +29,7 @@ class Health:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for these addresses, else as the app does."""
-        path = inner_path(scope) if scope["type"] == "http" else ""
+        path = route_path(scope) if scope["type"] == "http" else ""
         reads = path in (ALIVE, READY) and scope["method"] in ("GET", "HEAD")
         if not reads:
             await self.app(scope, receive, send)

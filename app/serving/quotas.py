@@ -10,9 +10,9 @@ import os
 import time
 from pathlib import Path
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -20,19 +20,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.gradio_internals import upload_folder
 from app.login.passwords import network_of
-from app.login.requests import inner_path
+from app.login.requests import route_path
 from app.roles import visitor_of
 from app.settings import AppSettings
 
 MEGABYTE = 1_000_000
-WORK = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/")
-"""Where a request asks for something to be done."""
 UPLOAD = "/gradio_api/upload"
-DAY_SECONDS = 24 * 3_600
-"""Uploads are deleted after a day; so long they count."""
+WORK = (
+    "/gradio_api/queue/join",
+    "/gradio_api/run/",
+    "/gradio_api/api/",
+    "/gradio_api/call/",
+    "/gradio_api/mcp",
+    UPLOAD,
+)
+"""Where a request asks for something to be done."""
 MEASURED_SECONDS = 10.0
 """How long the size of the folder of uploads is believed."""
-MOST_VISITORS = 20_000
 
 
 class Quotas:
@@ -40,12 +44,12 @@ class Quotas:
 
     def __init__(self, app: ASGIApp, settings: AppSettings) -> None:
         self.app = app
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._asked = MovingWindowRateLimiter(MemoryStorage())
+        self._uploaded = FixedWindowRateLimiter(MemoryStorage())
         self._rate = RateLimitItemPerMinute(settings.visitor_requests)
-        self._each = settings.visitor_uploads * MEGABYTE
+        # Uploads are deleted after a day; so long they count.
+        self._each = RateLimitItemPerDay(settings.visitor_uploads * MEGABYTE)
         self._all = settings.max_uploads * MEGABYTE
-        self._uploads: dict[str, list[tuple[float, int]]] = {}
-        """Visitor -> when they uploaded how many bytes."""
         self._folder = _FolderSize()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,15 +63,15 @@ class Quotas:
             await refusal(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> JSONResponse | None:
-        path, headers = inner_path(scope), Headers(scope=scope)
+        path, headers = route_path(scope), Headers(scope=scope)
         visitor = visitor_of(headers)
         address = scope["client"][0] if scope.get("client") else ""
         who = visitor.name or network_of(address)
         is_stranger = visitor.role == "visitor"
-        if is_stranger and path.startswith(WORK) and not self._limiter.hit(self._rate, who):
-            reset = self._limiter.get_window_stats(self._rate, who).reset_time
+        if is_stranger and path.startswith(WORK) and not self._asked.hit(self._rate, who):
+            reset = self._asked.get_window_stats(self._rate, who).reset_time
             wait = max(1, math.ceil(reset - time.time()))
-            return refused(429, f"That was a lot in one minute: go on in {wait} s.", wait)
+            return over(429, f"That was a lot in one minute: go on in {wait} s.", wait)
         if path.rstrip("/") == UPLOAD:
             return await self._refuse_upload(who, headers.get("content-length"), is_stranger)
         return None
@@ -76,24 +80,18 @@ class Quotas:
         self, who: str, length: str | None, is_stranger: bool
     ) -> JSONResponse | None:
         if length is None or not length.isdecimal():
-            return refused(411, "An upload has to say how long it is (Content-Length).")
+            return over(411, "An upload has to say how long it is (Content-Length).")
         size = int(length)
         if await run_in_threadpool(self._folder.size) + size > self._all:
-            return refused(507, "There is no room for uploads now. Try again in an hour.", 3_600)
+            return over(507, "There is no room for uploads now. Try again in an hour.", 3_600)
         if is_stranger:
-            now = time.monotonic()
-            latest = self._uploads.pop(who, [])
-            recent = [one for one in latest if now - one[0] < DAY_SECONDS]
-            if sum(bytes for _, bytes in recent) + size > self._each:
-                self._uploads[who] = recent
-                return refused(
+            if not self._uploaded.test(self._each, who, cost=size):
+                return over(
                     413,
-                    f"A visitor uploads {self._each // MEGABYTE:,} MB a day at most. Log in for "
-                    "more, or come back tomorrow.",
+                    f"A visitor uploads {self._each.amount // MEGABYTE:,} MB a day at most. Log in "
+                    "for more, or come back tomorrow.",
                 )
-            self._uploads[who] = [*recent, (now, size)]
-            while len(self._uploads) > MOST_VISITORS:
-                del self._uploads[next(iter(self._uploads))]
+            self._uploaded.hit(self._each, who, cost=size)
         self._folder.add(size)
         return None
 
@@ -125,7 +123,7 @@ def size_of_folder(folder: Path) -> int:
     return total
 
 
-def refused(status: int, sentence: str, wait: int = 0) -> JSONResponse:
+def over(status: int, sentence: str, wait: int = 0) -> JSONResponse:
     """Return the answer in the form in which Gradio's page shows it."""
     headers = {"retry-after": str(wait)} if wait else {}
     return JSONResponse({"detail": sentence, "error": sentence}, status, headers=headers)

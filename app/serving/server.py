@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from app.gradio_internals import check_requested_files, limit_sessions
+from app.gradio_internals import allow_fetching, check_requested_files, limit_sessions
 from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -49,6 +49,7 @@ def build_app(services: Services) -> FastAPI:
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
     check_requested_files(page)
+    allow_fetching(services.settings.downloads)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))

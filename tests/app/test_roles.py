@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.roles import ACTIONS, HEADER, MAY, ROLES, Visitor, header_of, visitor_of
+from app.roles import MAY, PERMISSIONS, ROLES, VISITOR_HEADER, Visitor, header_of, visitor_of
 
 
 def test_the_table() -> None:
     assert MAY["visitor"] == {"ask"}
     assert MAY["curator"] == {"ask", "keep", "import", "judge"}
-    assert MAY["owner"] == set(ACTIONS) > MAY["curator"]
+    assert MAY["owner"] == set(PERMISSIONS) > MAY["curator"]
     assert not Visitor(role="curator").may("take down") and Visitor(role="owner").may("take down")
 
 
@@ -18,9 +18,9 @@ def test_the_header_brings_over_any_name(role: str, name: str) -> None:
     visitor = Visitor(role=role, name=name)
     value = header_of(visitor).decode("ascii")
     assert value.isprintable()
-    assert visitor_of({HEADER: value}) == visitor
+    assert visitor_of({VISITOR_HEADER: value}) == visitor
 
 
 def test_without_a_program_in_front_there_is_one_user() -> None:
     assert visitor_of({}) == Visitor(role="owner")
-    assert visitor_of({HEADER: "king eve"}).role == "visitor"
+    assert visitor_of({VISITOR_HEADER: "king eve"}).role == "visitor"

@@ -33,7 +33,7 @@ def test_work_that_is_asked_for_while_the_model_loads_breaks_neither() -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def fail() -> Any:
+def fail(*_: object) -> Any:
     raise ModelError("The network is down.")
 
 
@@ -75,3 +75,6 @@ def test_what_is_loaded_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not models.has("stickers-opt")
     models.get("stickers-opt")
     assert models.has("stickers-opt") and not models.has("stickers-t5")
+    monkeypatch.setattr(pool.ModelPool, "_load_generator", fail)
+    assert isinstance(models.get("stickers-t5").loading.exception(), ModelError)
+    assert not models.has("stickers-t5"), "it could not be loaded"

@@ -17,7 +17,7 @@ from app.login.access import Access, build_access
 from app.login.basic_auth import credentials
 from app.login.middleware import Login
 from app.login.users import add_user
-from app.roles import HEADER, ROLES, visitor_of
+from app.roles import ROLES, VISITOR_HEADER, visitor_of
 from app.settings import AppSettings
 from tests.app.login.clock import Clock
 
@@ -127,6 +127,26 @@ def test_a_form_that_is_none_is_a_wrong_password(users: Path, body: bytes) -> No
 
 
 @pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=x", b"nonsense"),
+        ("multipart/form-data", b"--x--"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="username"; filename="f"\r\n'
+            b"\r\na\r\n--x--",
+        ),
+        ("application/x-www-form-urlencoded", b"a=b&" * 20),
+        ("application/json", b"{}"),
+    ],
+)
+def test_a_broken_form_is_a_wrong_password(users: Path, kind: str, body: bytes) -> None:
+    client = studio(access_of(users=users))
+    answer = client.post("/login", content=body, headers={"content-type": kind})
+    assert answer.status_code == 401 and "wrong" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
     "onward",
     ["//evil.com", "https://evil.com", "/\\evil.com", "/\t/evil.com", "evil", "", "/a\nb: c"],
 )
@@ -139,9 +159,9 @@ def test_the_way_on_stays_inside(users: Path, onward: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_who_asks_is_told_to_the_apps_and_cannot_be_forged(users: Path, role: str) -> None:
     client = logged_in(access_of(users=users), f"a-{role}")
-    for forged in ({}, {HEADER: "owner eve"}, {HEADER.title(): "owner eve"}):
+    for forged in ({}, {VISITOR_HEADER: "owner eve"}, {VISITOR_HEADER.title(): "owner eve"}):
         assert client.get("/", headers=forged).json() == [role, f"a-{role}"]
-    with client.websocket_connect("/talk", headers={HEADER: "owner eve"}) as talk:
+    with client.websocket_connect("/talk", headers={VISITOR_HEADER: "owner eve"}) as talk:
         assert talk.receive_text() == role
 
 
@@ -270,7 +290,7 @@ def test_without_a_login_this_machine_is_the_owners() -> None:
     client = studio(access_of())
     assert client.get("/").json() == ["owner", ""]
     assert client.get("/curator/").json() == ["owner", ""]
-    assert client.get("/", headers={HEADER: "visitor eve"}).json() == ["owner", ""]
+    assert client.get("/", headers={VISITOR_HEADER: "visitor eve"}).json() == ["owner", ""]
     assert client.get("/login").status_code == 404, "nobody can log in"
 
 

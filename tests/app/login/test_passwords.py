@@ -11,7 +11,7 @@ import pytest
 
 from app.login import passwords as module
 from app.login.passwords import LoginRefusedError, Passwords, network_of
-from app.login.users import Person, Users, add_user
+from app.login.users import User, Users, add_user
 from tests.app.login.clock import Clock
 
 
@@ -22,7 +22,7 @@ class CountedUsers(Users):
     names: tuple[str, ...] = ()
     seconds = 0.0
 
-    def verify(self, name: str, password: str) -> Person | None:
+    def verify(self, name: str, password: str) -> User | None:
         with self._counting:
             self.runs, self.at_once = self.runs + 1, self.at_once + 1
             self.names = (*self.names, name)
@@ -44,7 +44,7 @@ def users(tmp_path: Path) -> CountedUsers:
     return CountedUsers(tmp_path / "users")
 
 
-async def outcome(check: Coroutine[Any, Any, Person]) -> int:
+async def outcome(check: Coroutine[Any, Any, User]) -> int:
     """200, or the status of the refusal."""
     try:
         await check
@@ -127,6 +127,20 @@ def test_failures_of_others_hold_up_no_one_at_home(users: CountedUsers) -> None:
         assert await outcome(passwords.check("ada", "correct horse", "10.5.0.1")) == 429
         assert await outcome(passwords.check("ada", "correct horse", "10.0.0.1")) == 200
         assert await outcome(passwords.check("ada", "wrong horse", "10.6.0.1")) == 401, "all clear"
+
+    asyncio.run(run())
+
+
+def test_who_could_not_even_wait_has_not_failed(users: CountedUsers) -> None:
+    async def run() -> None:
+        passwords = Passwords(users, Clock())
+        passwords._waiting = module.AT_ONCE + module.MOST_WAITING
+        statuses = {
+            await outcome(passwords.check("ada", "correct horse", "10.0.0.1")) for _ in range(50)
+        }
+        assert statuses == {503}
+        passwords._waiting = 0
+        assert await outcome(passwords.check("ada", "correct horse", "10.0.0.1")) == 200
 
     asyncio.run(run())
 

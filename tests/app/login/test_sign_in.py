@@ -1,6 +1,7 @@
 """Signing in at a provider: only with its word, meant for this browser and this studio."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 from app.login.access import Access, build_access
 from app.login.middleware import Login
 from app.login.sign_in import SignIn, provider_of
+from app.login.users import add_user
 from app.roles import Role
 from app.settings import AppSettings
 from tests.app.login.provider import ISSUER, FakeProvider, parameters
@@ -180,6 +182,17 @@ def test_on_a_space_hugging_face_says_who_it_is(
     assert client.get("/curator/", headers=PAGE).status_code == 303
     assert come_back(client, provider, "/curator/").headers["location"] == "/curator/"
     assert client.get("/curator/").json() == ["owner", "ada"], "whose Space it is"
+
+
+def test_a_name_of_the_file_of_users_is_another_account(
+    provider: FakeProvider, tmp_path: Path
+) -> None:
+    """Neither its role, nor that it must choose a password, is theirs who sign in elsewhere."""
+    add_user(tmp_path / "users", "ada", "correct horse", role="owner", once=True)
+    client = studio(provider, users=tmp_path / "users")
+    come_back(client, provider)
+    assert client.get("/", headers=PAGE).json() == ["visitor", "ada"]
+    assert client.get("/login/password").headers["location"] == "/login"
 
 
 def test_no_provider_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from app.login.users import add_user
-from app.roles import HEADER, ROLES, Role, Visitor, header_of
+from app.roles import ROLES, VISITOR_HEADER, Role, Visitor, header_of
 from tests.app.serving.served import served
 from tests.app.serving.test_open_doors import ENDPOINTS, forged, send
 
@@ -37,7 +37,7 @@ def visit(request: Any, studio: tuple[str, str]) -> Iterator[tuple[Role | str, h
     """Somebody who has logged in, or has not, and claims to be an owner."""
     forged_header = header_of(Visitor(role="owner", name="eve")).decode()
     with httpx.Client(
-        base_url=studio[1], timeout=30, trust_env=False, headers={HEADER: forged_header}
+        base_url=studio[1], timeout=30, trust_env=False, headers={VISITOR_HEADER: forged_header}
     ) as http:
         if request.param != ANONYMOUS:
             form = {"username": f"a-{request.param}", "password": PASSWORD}
@@ -66,7 +66,7 @@ def test_the_websocket_of_the_curator(studio: tuple[str, str], visit: Any) -> No
     role, http = visit
     cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
     stream = address.replace("http", "ws") + "/curator/_stcore/stream"
-    headers = {"cookie": cookies, HEADER: http.headers[HEADER]}
+    headers = {"cookie": cookies, VISITOR_HEADER: http.headers[VISITOR_HEADER]}
     if role in ("curator", "owner"):
         with connect(stream, additional_headers=headers, subprotocols=["streamlit"]):
             pass

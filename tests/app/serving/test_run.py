@@ -33,6 +33,15 @@ def test_each_error_is_called_what_it_is(
     assert capsys.readouterr().err == f"{said}\n"
 
 
+def test_open_to_everybody_unsaid_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.setenv("BLIP2_HOST", "0.0.0.0")
+    assert run(lambda settings: ("", lambda: pytest.fail("it was served"))) == 2
+    assert "BLIP2_OPEN=1" in capsys.readouterr().err
+
+
 def test_a_wrong_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,6 +133,22 @@ def test_a_missing_file_of_users_is_made_with_an_owner(
     assert capsys.readouterr().out == "", "only where there is none"
 
 
+@pytest.mark.parametrize("downloads", [False, True])
+def test_addresses_are_fetched_as_the_setting_says(
+    downloads: bool,
+    largest: list[int],
+    page: gr.Blocks,
+    launched: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[bool] = []
+    for module in (server, alone):
+        monkeypatch.setattr(module, "allow_fetching", told.append)
+    mounted(downloads=downloads)
+    alone.serve_page(page, fake_services(FakeGenerator(), downloads=downloads))
+    assert told == [downloads, downloads]
+
+
 def test_queue_is_as_long_as_the_setting_says(
     largest: list[int], page: gr.Blocks, launched: dict[str, Any]
 ) -> None:
