@@ -15,7 +15,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.gradio_internals import upload_folder
@@ -62,7 +62,7 @@ class Quotas:
         else:
             await refusal(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> JSONResponse | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         path, headers = route_path(scope), Headers(scope=scope)
         visitor = visitor_of(headers)
         address = scope["client"][0] if scope.get("client") else ""
@@ -71,25 +71,33 @@ class Quotas:
         if is_stranger and path.startswith(WORK) and not self._asked.hit(self._rate, who):
             reset = self._asked.get_window_stats(self._rate, who).reset_time
             wait = max(1, math.ceil(reset - time.time()))
-            return over(429, f"That was a lot in one minute: go on in {wait} s.", wait)
+            sentence = f"That was a lot in one minute: go on in {wait} s."
+            # The page shows the detail of what it asks for, and all of the answer to an upload.
+            told = {"detail": sentence, "error": sentence}
+            return JSONResponse(told, 429, headers={"retry-after": str(wait)})
         if path.rstrip("/") == UPLOAD:
             return await self._refuse_upload(who, headers.get("content-length"), is_stranger)
         return None
 
     async def _refuse_upload(
         self, who: str, length: str | None, is_stranger: bool
-    ) -> JSONResponse | None:
+    ) -> Response | None:
+        """Return why a file is not taken, as the text that the page shows; None where it is."""
         if length is None or not length.isdecimal():
-            return over(411, "An upload has to say how long it is (Content-Length).")
+            return PlainTextResponse("An upload has to say how long it is (Content-Length).", 411)
         size = int(length)
         if await run_in_threadpool(self._folder.size) + size > self._all:
-            return over(507, "There is no room for uploads now. Try again in an hour.", 3_600)
+            return PlainTextResponse(
+                "There is no room for uploads now. Try again in an hour.",
+                507,
+                headers={"retry-after": "3600"},
+            )
         if is_stranger:
             if not self._uploaded.test(self._each, who, cost=size):
-                return over(
-                    413,
+                return PlainTextResponse(
                     f"A visitor uploads {self._each.amount // MEGABYTE:,} MB a day at most. Log in "
                     "for more, or come back tomorrow.",
+                    413,
                 )
             self._uploaded.hit(self._each, who, cost=size)
         self._folder.add(size)
@@ -121,9 +129,3 @@ def size_of_folder(folder: Path) -> int:
             except OSError:  # deleted meanwhile
                 continue
     return total
-
-
-def over(status: int, sentence: str, wait: int = 0) -> JSONResponse:
-    """Return the answer in the form in which Gradio's page shows it."""
-    headers = {"retry-after": str(wait)} if wait else {}
-    return JSONResponse({"detail": sentence, "error": sentence}, status, headers=headers)
