@@ -79,6 +79,12 @@ def share(services: Services) -> None:
         _shared[:] = [services]
 
 
+def is_shared() -> bool:
+    """Return whether services were shared; they are not yet where the curator runs alone."""
+    with _lock:
+        return bool(_shared)
+
+
 def shared() -> Services:
     """Return the shared services; built from the environment where the curator runs alone."""
     with _lock:

@@ -1,8 +1,9 @@
 """The Streamlit script of the curator: navigation, sidebar, and the page that is open.
 
 Served beside the workbench by `python -m app`; alone with
-`streamlit run app/curator/main.py --runner.magicEnabled false`: else the strings under constants,
-which describe them, are drawn on the page.
+`streamlit run app/curator/main.py --runner.magicEnabled false --server.address localhost`. Without
+the first option the strings under constants, which describe them, are drawn on the page; without
+the second it does not work, as nobody logs in there.
 """
 
 import sys
@@ -16,7 +17,8 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
 import streamlit
 
 from app.curator.context import build_context
-from app.services import shared
+from app.services import is_shared, shared
+from app.settings import LOCAL
 
 PAGE_TITLES = {
     "inbox": "Inbox",
@@ -36,6 +38,12 @@ def main() -> None:
     streamlit.set_page_config(
         page_title="BLIP-2 Studio: curator", page_icon=str(_STATIC / "icon.png"), layout="wide"
     )
+    if not is_shared() and streamlit.get_option("server.address") not in LOCAL:
+        streamlit.error(
+            "Alone, the curator asks nobody who they are: serve it to this machine only, with "
+            "`--server.address localhost`, or start the studio with `python -m app`."
+        )
+        streamlit.stop()
     first = next(iter(PAGE_TITLES))
     # Streamlit serves the default page at the root alone, so the first page is there twice.
     pages = [

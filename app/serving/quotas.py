@@ -94,10 +94,9 @@ class Quotas:
             )
         if is_stranger:
             if not self._uploaded.test(self._each, who, cost=size):
+                most = self._each.amount // MEGABYTE
                 return PlainTextResponse(
-                    f"A visitor uploads {self._each.amount // MEGABYTE:,} MB a day at most. Log in "
-                    "for more, or come back tomorrow.",
-                    413,
+                    f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
                 )
             self._uploaded.hit(self._each, who, cost=size)
         self._folder.add(size)

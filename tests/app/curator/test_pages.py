@@ -5,12 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import streamlit
 from sqlalchemy import func, select
+from streamlit import config
+from streamlit.testing.v1 import AppTest
 
 from app import services as shared
 from app.curator.main import PAGE_TITLES
 from app.jobs import ExportJob, Import
 from app.services import Services
+from app.space import ROOT
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
 from blip2core.exports import FORMATS
@@ -292,3 +296,31 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
         text.value for text in page.text
     ]
     assert "1 problem" in [part.label for part in page.expander]
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"), [(None, True), ("0.0.0.0", True), ("localhost", False)]
+)
+def test_alone_it_serves_this_machine_only(
+    services: Services, monkeypatch: pytest.MonkeyPatch, address: str | None, refused: bool
+) -> None:
+    built: list[bool] = []
+
+    def build(*_: object) -> Services:
+        built.append(True)
+        return services
+
+    monkeypatch.setattr("app.services._shared", [])
+    monkeypatch.setattr("app.services.build_services", build)
+    monkeypatch.setattr("blip2core.storage.database.open_database", lambda: None)
+    before = streamlit.get_option("server.address")
+    config.set_option("server.address", address)
+    try:
+        page = AppTest.from_file(
+            str(ROOT / "app" / "curator" / "main.py"), default_timeout=60
+        ).run()
+    finally:
+        config.set_option("server.address", before)
+    assert not page.exception
+    assert ["asks nobody" in one.value for one in page.error] == ([True] if refused else [])
+    assert bool(built) != refused
