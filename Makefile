@@ -12,7 +12,7 @@ FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-ch
 	command -v "$$name" && break; done
 
 .PHONY: help run test test-browser-code lint-browser-code test-slow test-newest test-oldest lint lock docs \
-	mutants pretrain clean chromium postgresql
+	mutants pretrain clean chromium postgresql nginx
 
 help:
 	@echo "make run          set up .venv on the first call, then serve the app"
@@ -48,7 +48,7 @@ lint-browser-code:
 	@if test -x $(BIOME); then $(BIOME) $(or $(BIOME_COMMAND),ci); \
 	else echo "NOT RUN: Biome, which checks the browser code; npm ci installs it." >&2; fi
 
-test-slow: $(VENV)/.installed-dev
+test-slow: $(VENV)/.installed-dev chromium postgresql nginx
 	@$(BIN)/python -m pytest -m slow
 
 # ARGUMENTS="tests/models -x" goes to pytest.
@@ -107,29 +107,13 @@ $(VENV)/.installed-docs: requirements-docs.txt $(VENV)/.installed
 # The browser tests drive a Chromium that the system has; the emoji font paints new sticker scenes.
 chromium:
 	@if test -n "$$($(FIND_CHROMIUM))" && test -e $(EMOJI_FONT); then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-		echo "Chromium or the Noto Color Emoji font is missing: install both by your system's" \
-			"means, or name a browser in BROWSER_PATH. Tests that need them are skipped." >&2; \
-		exit 0; \
-	fi; \
-	sudo=; if test "$$(id -u)" != 0; then sudo="sudo -n"; fi; \
-	echo "Installing chromium and fonts-noto-color-emoji with apt-get ..."; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends \
-		chromium fonts-noto-color-emoji >/dev/null \
-		|| echo "That did not work; as root: apt-get install chromium fonts-noto-color-emoji." \
-			"Tests that need them are skipped." >&2
+	.ci/install-packages chromium fonts-noto-color-emoji
 
 # The storage tests start a PostgreSQL of their own, beside SQLite; no service is needed.
 postgresql:
-	@if test -n "$$($(FIND_POSTGRESQL))"; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-		echo "PostgreSQL is missing: install it by your system's means, with initdb on the PATH." \
-			"Tests that need it are skipped." >&2; \
-		exit 0; \
-	fi; \
-	sudo=; if test "$$(id -u)" != 0; then sudo="sudo -n"; fi; \
-	echo "Installing postgresql with apt-get ..."; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends \
-		postgresql >/dev/null \
-		|| echo "That did not work; as root: apt-get install postgresql. Tests that need it are" \
-			"skipped." >&2
+	@if test -n "$$($(FIND_POSTGRESQL))"; then exit 0; fi; .ci/install-packages postgresql
+
+# The slow tests start an nginx of their own in front of the studio.
+nginx:
+	@if PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then exit 0; fi; \
+	.ci/install-packages nginx-light

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from app.serving.run import Wait, run
-from app.settings import AppSettings, serves_curator
+from app.settings import AppSettings, proxies_of, serves_curator
 
 ABOUT = """\
 Serve BLIP-2 Studio until it is interrupted: the workbench at / and the curator at /curator/.
@@ -76,7 +76,10 @@ def serve_both(settings: AppSettings) -> tuple[str, Wait]:
 
     database = open_database()
     served = server.start_server(
-        server.build_app(build_services(settings, database)), settings.host, settings.port
+        server.build_app(build_services(settings, database)),
+        settings.host,
+        settings.port,
+        proxies=proxies_of(settings),
     )
     if database.note:
         print(database.note)

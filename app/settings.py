@@ -1,6 +1,8 @@
 """What can be set from outside, read from BLIP2_* environment variables."""
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +14,9 @@ from blip2core.errors import ConfigError
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where the proxies of a Space are."""
+ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
 USUAL_NEW_TOKENS = 40
 """Longest caption or answer where nobody chose a length, unless a setting allows only less."""
 
@@ -36,6 +41,11 @@ class AppSettings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Names, besides its own, under which browsers reach the studio, as behind a proxy; separated
     by commas."""
+    root_path: str = "/"
+    """Path under which a proxy shows the studio, such as /studio."""
+    proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
+    """Addresses or networks, such as 10.0.0.0/8, of the proxies in front, whose X-Forwarded-For and
+    X-Forwarded-Proto are believed; separated by commas. On a Space private networks too."""
     open_browser: bool = True
     """Show the page in a browser at start, where there is a screen."""
     max_upload: Annotated[int, Field(ge=1)] = 20
@@ -112,7 +122,26 @@ class AppSettings(BaseSettings):
             raise ValueError("must be an address that begins with https://")
         return value
 
-    @field_validator("allowed_hosts", "owners", "curators", mode="before")
+    @field_validator("root_path")
+    @classmethod
+    def _is_root_path(cls, value: str) -> str:
+        """Return the path without the slash at its end, so that it can stand before another."""
+        path = value.rstrip("/")
+        if path and not ROOT_PATH.fullmatch(path):
+            raise ValueError("must be a path such as /studio, of letters, digits and -_.~")
+        return path
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{one} is neither an IP address nor a network") from error
+        return value
+
+    @field_validator("allowed_hosts", "proxies", "owners", "curators", mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         """Return the names in a text such as `a.example, b.example`, and all else unchanged."""
@@ -127,8 +156,14 @@ def host_of(host: str | None) -> str:
 
 
 def serves_this_machine(settings: AppSettings) -> bool:
-    """Return whether the studio is served to this machine alone."""
-    return host_of(settings.host) in LOCAL
+    """Return whether the studio is served to this machine alone, with no proxy in front of it."""
+    is_proxied = bool(settings.allowed_hosts or settings.root_path)
+    return host_of(settings.host) in LOCAL and not is_proxied
+
+
+def proxies_of(settings: AppSettings) -> list[str]:
+    """Return the addresses and networks of the proxies that are believed."""
+    return [*settings.proxies, *(PRIVATE_NETWORKS if is_space() else ())]
 
 
 def is_space() -> bool:
@@ -167,8 +202,10 @@ def serves_curator(settings: AppSettings) -> bool:
 def check_is_closed(settings: AppSettings) -> None:
     """Raise ConfigError where anybody who reaches the machine could do everything."""
     if anonymous_role(settings) is None and not has_login(settings):
+        where = host_of(settings.host)
+        way = "through a proxy" if where in LOCAL else f"on {where}"
         raise ConfigError(
-            f"Served on {host_of(settings.host)}, anyone who reaches this machine could come in. "
+            f"Served {way}, anyone who reaches this machine could come in. "
             "Set BLIP2_USERS to a file of people who log in, or BLIP2_OPEN=1 to let anyone ask "
             "about images; nobody then imports or judges."
         )

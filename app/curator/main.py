@@ -35,9 +35,8 @@ PAGE_TITLES = {
 
 def main() -> None:
     """Draw the page that the address names."""
-    streamlit.set_page_config(
-        page_title="BLIP-2 Studio: curator", page_icon=str(_STATIC / "icon.png"), layout="wide"
-    )
+    icon = str(_ROOT / "app" / "icon.png")
+    streamlit.set_page_config(page_title="BLIP-2 Studio: curator", page_icon=icon, layout="wide")
     if not is_shared() and streamlit.get_option("server.address") not in LOCAL:
         streamlit.error(
             "Alone, the curator asks nobody who they are: serve it to this machine only, with "

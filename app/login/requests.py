@@ -21,7 +21,8 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
 def route_path(scope: Scope) -> str:
     """Return the path of a request without that under which the studio is mounted."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) or "/"
+    root = scope.get("root_path", "")
+    return path.removeprefix(root) or "/" if is_below(path, root) else path
 
 
 def is_below(path: str, start: str) -> bool:

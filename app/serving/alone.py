@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import gradio as gr
 
 from app.gradio_internals import allow_fetching, is_port_taken
@@ -10,7 +12,7 @@ from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import taken
 from app.serving.run import Wait
-from app.settings import AppSettings
+from app.settings import AppSettings, proxies_of
 from app.workbench.page import build_workbench
 
 
@@ -22,6 +24,7 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     address: str
     settings = services.settings
     allow_fetching(settings.downloads)
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies_of(settings))  # read by uvicorn
     try:
         _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
             server_name=settings.host,

@@ -11,6 +11,7 @@ from app.serving.allowed_routes import AllowedRoutes
 from app.serving.headers import SecurityHeaders
 from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
+from app.serving.proxied import Proxied
 from app.serving.quotas import Quotas
 
 
@@ -18,6 +19,7 @@ def build_front(services: Services) -> list[Middleware]:
     """Return the middleware. Raises ConfigError where the file of users is wrong."""
     settings = services.settings
     return [
+        Middleware(Proxied, root_path=settings.root_path),
         Middleware(SecurityHeaders),
         Middleware(HealthChecks, services=services),
         Middleware(HostGuard, settings=settings),

@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 from app.settings import AppSettings
-from app.workbench.theme import STYLE_SHEETS, calm_theme, head_script
+from app.workbench.theme import STYLE_SHEETS, calm_theme, page_head
 from blip2core.errors import ConfigError
 
 SESSIONS = 100
@@ -24,11 +24,12 @@ def page_options(settings: AppSettings) -> dict[str, Any]:
         "max_file_size": f"{settings.max_upload}mb",
         "theme": calm_theme(),
         "css_paths": list(STYLE_SHEETS),
-        "head": head_script(),
+        "head": page_head(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
         "mcp_server": settings.mcp,
         "show_error": False,
         "ssr_mode": False,
+        "root_path": settings.root_path or None,
     }

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import refuse
-from app.settings import LOCAL, AppSettings, host_of
+from app.settings import LOCAL, AppSettings, anonymous_role, host_of
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing; a websocket's handshake is a GET too, but may do anything."""
@@ -32,6 +32,7 @@ class HostGuard:
         """Names that whoever runs the studio gave it, without port."""
         host = host_of(settings.host)
         self.local = host in LOCAL
+        self.anyone_is_owner = anonymous_role(settings) == "owner"
         self.names = {*LOCAL, host, *self.allowed}
         if not self.local:
             own = (socket.gethostname(), f"{socket.gethostname()}.local")
@@ -46,6 +47,12 @@ class HostGuard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
+        if self.anyone_is_owner and is_elsewhere(scope):
+            return PlainTextResponse(
+                "This studio is for its own machine alone. Whoever runs it behind a proxy names "
+                "its site in BLIP2_ALLOWED_HOSTS, and says who may come in.",
+                status_code=403,
+            )
         host = headers.get("host", "")
         if not self.is_ours(host):
             return PlainTextResponse(
@@ -83,6 +90,16 @@ def host_name(host: str) -> str:
     """Return a host without its port, in small letters: [::1]:7860 -> ::1; empty for nonsense."""
     found = HOST.fullmatch(host)
     return (found["address"] or found["name"]).lower() if found else ""
+
+
+def is_elsewhere(scope: Scope) -> bool:
+    """Return whether a request comes from another machine, as a proxy tells of it."""
+    address = scope["client"][0] if scope.get("client") else ""
+    if not is_address(address):
+        return False
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return not (mapped or found).is_loopback
 
 
 def is_address(name: str) -> bool:

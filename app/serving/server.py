@@ -6,12 +6,12 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
 from app.gradio_internals import allow_fetching, check_requested_files, limit_sessions
@@ -45,7 +45,7 @@ def build_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-    app.add_api_route("/curator", lambda: RedirectResponse("/curator/"))
+    app.add_api_route("/curator", to_curator)
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
     check_requested_files(page)
@@ -54,6 +54,11 @@ def build_app(services: Services) -> FastAPI:
     page.queue(api_open=False, max_size=services.settings.queue_size)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     return app
+
+
+def to_curator(request: Request) -> RedirectResponse:
+    """Lead to the curator's first page, whose addresses are relative to the slash at its end."""
+    return RedirectResponse(f"{request.scope['root_path']}/curator/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +83,14 @@ class Served:
         self.thread.join()
 
 
-def start_server(app: FastAPI, host: str | None = None, port: int | None = None) -> Served:
-    """Serve from a background thread, and return once it answers.
+def start_server(
+    app: FastAPI,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    proxies: Sequence[str] = (),
+) -> Served:
+    """Serve from a background thread, and return once it answers. `proxies`: see `proxies_of`.
 
     Raises PortTakenError or OSError, see `listen`.
     """
@@ -87,7 +98,11 @@ def start_server(app: FastAPI, host: str | None = None, port: int | None = None)
     given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
     listener = listen(host, given)
     config = uvicorn.Config(
-        app, log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
+        app,
+        log_level="warning",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
+        forwarded_allow_ips=list(proxies),
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="serve", daemon=True)

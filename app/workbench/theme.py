@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import gradio as gr
@@ -10,11 +11,17 @@ from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
 STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css")
+ICON = _HERE.parent / "icon.png"
 
 
-def head_script() -> str:
-    """Return the script in the head of the page: keys, and images that are pasted or dropped."""
-    return f'<script type="module">{bundle([_HERE / "keys.js"], "listenToPage();")}</script>'
+def page_head() -> str:
+    """Return what stands in the head of the page: the icon, and the script for keys and for images
+    that are pasted or dropped.
+    """
+    # As data: without a link browsers ask for /favicon.ico, which below a root path is not ours.
+    icon = f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
+    script = bundle([_HERE / "keys.js"], "listenToPage();")
+    return f'<link rel="icon" href="{icon}"><script type="module">{script}</script>'
 
 
 def calm_theme() -> gr.themes.Base:

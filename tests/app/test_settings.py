@@ -14,6 +14,7 @@ from app.settings import (
     has_login,
     is_allowed,
     may_read_folders,
+    proxies_of,
     serves_curator,
 )
 from blip2core.errors import ConfigError
@@ -37,6 +38,14 @@ def test_environment_sets_fields(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MODEL", ""),
         ("USERS", " "),
         ("IMPORT_ROOT", ""),
+        ("ROOT_PATH", "studio"),
+        ("ROOT_PATH", "/a//b"),
+        ("ROOT_PATH", "/a/../b"),
+        ("ROOT_PATH", "/a b"),
+        ("ROOT_PATH", "https://example.com/studio"),
+        ("PROXIES", "proxy.example"),
+        ("PROXIES", "*"),
+        ("PROXIES", "10.0.0.0/99"),
     ],
 )
 def test_value_out_of_range_is_refused(
@@ -54,6 +63,8 @@ def test_value_out_of_range_is_refused(
         ({}, "0.0.0.0", False),  # as in the Dockerfile
         ({"host": "192.0.2.1"}, None, False),
         ({"users": Path("users.json")}, None, False),  # a proxy may stand in front
+        ({"allowed_hosts": ("studio.example",), "open": True}, None, False),
+        ({"root_path": "/studio", "open": True}, None, False),
         ({"import_root": Path("/srv")}, "0.0.0.0", True),
     ],
 )
@@ -108,6 +119,33 @@ def test_who_has_not_logged_in_is(
     assert has_login(settings) == bool(given.keys() & {"users", "oidc_issuer"} or len(space) == 2)
     assert may_read_folders(settings) == (role == "owner")
     check_is_closed(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [("/studio", "/studio"), ("/a/b.c/", "/a/b.c"), ("/", ""), (None, "")]
+)
+def test_a_root_path_has_no_slash_at_its_end(
+    given: str | None, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if given is not None:
+        monkeypatch.setenv("BLIP2_ROOT_PATH", given)
+    assert AppSettings().root_path == path
+
+
+def test_proxies_are_those_of_the_settings_and_of_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert proxies_of(AppSettings()) == ["127.0.0.1", "::1"]
+    monkeypatch.setenv("BLIP2_PROXIES", "192.0.2.1, 10.0.0.0/8")
+    assert proxies_of(AppSettings()) == ["192.0.2.1", "10.0.0.0/8"]
+    monkeypatch.setenv("SPACE_ID", "a/b")
+    assert "172.16.0.0/12" in proxies_of(AppSettings())
+
+
+@pytest.mark.parametrize("proxied", [{"allowed_hosts": ("studio.example",)}, {"root_path": "/a"}])
+def test_behind_a_proxy_without_a_login_it_does_not_start(proxied: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"through a proxy.* BLIP2_USERS .* BLIP2_OPEN=1"):
+        check_is_closed(AppSettings(**proxied))
+    check_is_closed(AppSettings(open=True, **proxied))
 
 
 @pytest.mark.parametrize("given", [{}, {"open": False}])

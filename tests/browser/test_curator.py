@@ -34,9 +34,9 @@ Studio = Callable[[], str]
 
 
 @contextmanager
-def studio(data: Path) -> Iterator[str]:
+def studio(data: Path, **more: str) -> Iterator[str]:
     """Both apps, served from a new process with its database in `data`; their address."""
-    settings = {
+    settings = more | {
         "BLIP2_DATA": str(data),
         "BLIP2_OPEN_BROWSER": "0",
         "HF_HUB_OFFLINE": "1",

@@ -46,6 +46,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
 
 def main(way: str) -> None:
     from app.serving import alone, server
+    from app.settings import proxies_of
     from app.workbench.page import build_workbench
     from blip2core.storage.database import open_database
     from tests.fakes import FakeGenerator, FakeMatcher, fake_services
@@ -57,7 +58,8 @@ def main(way: str) -> None:
         page.block_thread()
     else:
         kept = replace(services, database=open_database())
-        at = server.start_server(server.build_app(kept))
+        proxies = proxies_of(services.settings)
+        at = server.start_server(server.build_app(kept), proxies=proxies)
         print(at.address, flush=True)
         at.wait()
 

@@ -113,3 +113,22 @@ def test_a_websocket_for_a_foreign_host_is_refused() -> None:
     with pytest.raises(WebSocketDisconnect) as refused:
         client().websocket_connect("/talk", headers={"host": "evil.com"}).__enter__()
     assert refused.value.code == 1008  # RFC 6455: it violates the policy of this server
+
+
+def from_machine(address: str, **settings: Any) -> int:
+    app = HostGuard(
+        Starlette(routes=[Route("/", lambda _: PlainTextResponse("inside"))]),
+        AppSettings(**settings),
+    )
+    return TestClient(app, client=(address, 1)).get("/", headers={"host": LOCAL}).status_code
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "203.0.113.9", "2001:db8::1", "::ffff:10.0.0.7"])
+def test_where_anyone_is_owner_nobody_comes_through_a_proxy(address: str) -> None:
+    assert from_machine(address) == 403
+    assert from_machine(address, open=True) == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_does(address: str) -> None:
+    assert from_machine(address) == 200

@@ -10,7 +10,7 @@ import pytest
 
 from app.workbench.capfilt_tab import cards
 from app.workbench.scripts import bundle
-from app.workbench.theme import head_script
+from app.workbench.theme import page_head
 from app.workbench.widgets import tables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +35,7 @@ def test_components_start_what_their_module_exports() -> None:
     scripts = {
         "listenToPairs": cards.build_cards().js_on_load,
         "listenToTable": tables.build_table(elem_id="table").js_on_load,
-        "listenToPage": head_script(),
+        "listenToPage": page_head(),
     }
     for name, script in scripts.items():
         assert script.count(f"function {name}(") == 1
