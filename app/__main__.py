@@ -6,10 +6,11 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NoReturn
 
-from app.serving.run import Wait, run
-from app.settings import AppSettings, proxies_of, serves_curator
+from app.serving.run import Served, run
+from app.settings import AppSettings, proxies_of, serves_curator, space_note
 
 ABOUT = """\
 Serve BLIP-2 Studio until it is interrupted: the workbench at / and the curator at /curator/.
@@ -56,11 +57,8 @@ def describe_settings() -> str:
     return "\n".join(lines)
 
 
-def serve(settings: AppSettings) -> tuple[str, Wait]:
-    """Start both apps, or the workbench alone where BLIP2_CURATOR is 0, or nobody could log in.
-
-    Return the address, and a function that returns when it is over.
-    """
+def serve(settings: AppSettings) -> Served:
+    """Start both apps, or the workbench alone where BLIP2_CURATOR is 0, or nobody could log in."""
     if serves_curator(settings):
         return serve_both(settings)
     from app.serving.alone import serve_alone  # loads Gradio and torch, which --help does not need
@@ -68,13 +66,15 @@ def serve(settings: AppSettings) -> tuple[str, Wait]:
     return serve_alone(settings)
 
 
-def serve_both(settings: AppSettings) -> tuple[str, Wait]:
-    """Start workbench and curator with their database; return the address and how to wait."""
+def serve_both(settings: AppSettings) -> Served:
+    """Start workbench and curator with their database."""
     from app.services import build_services
     from app.serving import server  # Streamlit and the database: the workbench alone needs neither
     from blip2core.storage.database import open_database
 
     database = open_database()
+    if note := space_note(database.images.root):
+        database = replace(database, note=f"{database.note} {note}".strip())
     served = server.start_server(
         server.build_app(build_services(settings, database)),
         settings.host,
@@ -83,7 +83,7 @@ def serve_both(settings: AppSettings) -> tuple[str, Wait]:
     )
     if database.note:
         print(database.note)
-    return served.address, served.wait
+    return served
 
 
 if __name__ == "__main__":

@@ -37,6 +37,13 @@ class Services:
     feedback: StoreFeedback | None = None
     """Stores likes and dislikes; None where there is no database."""
 
+    def close(self) -> None:
+        """Return when the job under way has done its batch; the database is closed then."""
+        if self.jobs is not None:
+            self.jobs.close()
+        if self.database is not None:
+            self.database.close()
+
 
 def build_services(settings: AppSettings, database: Database | None = None) -> Services:
     """Return the services; the model is loaded in the background.

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -17,6 +18,8 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Where the proxies of a Space are."""
 ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
+SPACE_STORAGE = Path("/data")
+"""Where a Space has its persistent storage, if it has any."""
 USUAL_NEW_TOKENS = 40
 """Longest caption or answer where nobody chose a length, unless a setting allows only less."""
 
@@ -171,6 +174,26 @@ def is_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
+def is_zero_gpu() -> bool:
+    """Return whether this Space lends its GPU by the call, to functions of its first process."""
+    return is_space() and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+def data_folder_of_space() -> Path:
+    """Return where a Space keeps what is decided: its persistent storage, if it has one."""
+    return SPACE_STORAGE if os.access(SPACE_STORAGE, os.W_OK) else Path(gettempdir()) / "data"
+
+
+def space_note(data: Path) -> str:
+    """Return what curators should know of a data folder on a Space; empty where all is well."""
+    if not is_space() or (data.is_relative_to(SPACE_STORAGE) and os.path.ismount(SPACE_STORAGE)):
+        return ""
+    return (
+        "This Space has no persistent storage: what is decided here is lost when it restarts. "
+        "Export before, or add storage in the settings of the Space."
+    )
+
+
 def signs_in_at_hugging_face(settings: AppSettings) -> bool:
     """Return whether people sign in with their Hugging Face account, as on a Space that asks it."""
     is_asked = is_space() and bool(os.environ.get("OAUTH_CLIENT_ID"))
@@ -195,8 +218,12 @@ def anonymous_role(settings: AppSettings) -> Role | None:
 
 
 def serves_curator(settings: AppSettings) -> bool:
-    """Return whether the curator is served: nobody could come in without a login elsewhere."""
-    return settings.curator and (has_login(settings) or anonymous_role(settings) == "owner")
+    """Return whether the curator is served: nobody could come in without a login elsewhere.
+
+    Its jobs hold their models, which cannot be where the GPU is lent by the call.
+    """
+    somebody_comes = has_login(settings) or anonymous_role(settings) == "owner"
+    return settings.curator and somebody_comes and not is_zero_gpu()
 
 
 def check_is_closed(settings: AppSettings) -> None:

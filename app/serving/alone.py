@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import gradio as gr
 
@@ -11,7 +12,6 @@ from app.services import Services, build_services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import taken
-from app.serving.run import Wait
 from app.settings import AppSettings, proxies_of
 from app.workbench.page import build_workbench
 
@@ -42,8 +42,24 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     return address
 
 
-def serve_alone(settings: AppSettings) -> tuple[str, Wait]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedPage:
+    """A page that Gradio serves."""
+
+    address: str
+    page: gr.Blocks
+
+    def is_served(self) -> bool:
+        """Return whether Gradio's server is at work."""
+        return self.page.is_running
+
+    def close(self) -> None:
+        """Stop serving; open connections are cut."""
+        self.page.close(verbose=False)
+
+
+def serve_alone(settings: AppSettings) -> ServedPage:
     """Serve the workbench without curator and database, as a Space does."""
     services = build_services(settings)
     page = build_workbench(services)
-    return serve_page(page, services), page.block_thread
+    return ServedPage(address=serve_page(page, services), page=page)

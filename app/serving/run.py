@@ -1,30 +1,54 @@
-"""From the settings in the environment to a page that is served until somebody interrupts."""
+"""From the settings in the environment to a page that is served until a signal ends it."""
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from app.settings import AppSettings, check_is_closed
 from blip2core.errors import Blip2Error, os_problem
 
-Wait = Callable[[], None]
-Serve = Callable[[AppSettings], tuple[str, Wait]]
-"""Serves in the background; returns the address, and a function that waits for the end."""
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C at a terminal; systemd, Docker and Spaces."""
+
+
+LOOK_SECONDS = 1.0
+"""Seconds after which a server that has ended by itself is noticed."""
+
+
+class Served(Protocol):
+    """What is served in the background."""
+
+    @property
+    def address(self) -> str:
+        """The address for browsers on this machine."""
+
+    def is_served(self) -> bool:
+        """Return whether it still is; a server may end by itself."""
+
+    def close(self) -> None:
+        """Answer nobody any more, and return when work in the background has been put down."""
+
+
+Serve = Callable[[AppSettings], Served]
 
 
 def run(serve: Serve) -> int:
-    """Serve until interrupted; 2 where the settings do not allow it."""
+    """Serve until a signal comes; 2 where the settings do not allow it."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = AppSettings()
         check_is_closed(settings)
-        address, wait = serve(settings)
+        served = serve(settings)
     except ValidationError as error:
         problem = error.errors()[0]
         print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
@@ -35,11 +59,38 @@ def run(serve: Serve) -> int:
     except OSError as error:
         print(f"The studio cannot start: {os_problem(error)}.", file=sys.stderr)
         return 2
-    print(f"BLIP-2 Studio: {address}", flush=True)
-    if settings.open_browser and has_screen():
-        webbrowser.open(address)
-    wait()
+    with first_signal() as ended:
+        print(f"BLIP-2 Studio: {served.address}", flush=True)
+        if settings.open_browser and has_screen():
+            webbrowser.open(served.address)
+        while served.is_served() and not ended.wait(LOOK_SECONDS):
+            pass
+    print("Stopping: the batch that is under way is finished first.", flush=True)
+    served.close()
+    print("Stopped.", flush=True)
     return 0
+
+
+@contextmanager
+def first_signal() -> Iterator[threading.Event]:
+    """Yield an event that is set by the first signal to end; a second one ends at once."""
+    ended = threading.Event()
+    usual = {number: signal.getsignal(number) for number in END_SIGNALS}
+
+    def end(_number: int, _frame: object) -> None:
+        ended.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    for number in END_SIGNALS:
+        signal.signal(number, end)
+    try:
+        yield ended
+    finally:
+        restore()
 
 
 def has_screen() -> bool:

@@ -13,6 +13,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from app.gradio_internals import allow_fetching, check_requested_files, limit_sessions
 from app.services import Services, share
@@ -26,7 +27,9 @@ from app.workbench.page import build_workbench
 
 
 def build_app(services: Services) -> FastAPI:
-    """Return both apps as one ASGI application. Streamlit allows one in a process.
+    """Return both apps as one ASGI application, with which the services are closed.
+
+    Streamlit allows one in a process.
 
     Raises ConfigError where the file of users is wrong.
     """
@@ -37,6 +40,7 @@ def build_app(services: Services) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with streamlit_lifespan(curator, app):
             yield
+        await run_in_threadpool(services.close)
 
     app = FastAPI(
         lifespan=lifespan,
@@ -62,23 +66,19 @@ def to_curator(request: Request) -> RedirectResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedApp:
     """A server at work in a thread of its own."""
 
     address: str
     server: uvicorn.Server
     thread: threading.Thread
 
-    def wait(self) -> None:
-        """Return when the server is closed, or the process is interrupted."""
-        try:
-            while self.thread.is_alive():
-                self.thread.join(1)
-        except KeyboardInterrupt:
-            self.close()
+    def is_served(self) -> bool:
+        """Return whether the server is at work."""
+        return self.thread.is_alive()
 
     def close(self) -> None:
-        """Stop serving; open connections are cut."""
+        """Stop serving: open connections are cut, then the app's lifespan ends."""
         self.server.should_exit = True
         self.thread.join()
 
@@ -89,7 +89,7 @@ def start_server(
     port: int | None = None,
     *,
     proxies: Sequence[str] = (),
-) -> Served:
+) -> ServedApp:
     """Serve from a background thread, and return once it answers. `proxies`: see `proxies_of`.
 
     Raises PortTakenError or OSError, see `listen`.
@@ -111,6 +111,6 @@ def start_server(
         time.sleep(0.02)
     everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound
     shown = "localhost" if host in everywhere else host
-    return Served(
+    return ServedApp(
         address=f"http://{shown}:{listener.getsockname()[1]}/", server=server, thread=thread
     )

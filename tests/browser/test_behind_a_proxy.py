@@ -146,9 +146,12 @@ def test_both_apps_below_a_path(browser: Browser, tmp_path: Path, strips: bool) 
         with page.expect_response(lambda answer: "/gradio_api/queue/join" in answer.url):
             page.goto(f"{site}{ROOT_PATH}/")
         journey = Journey(page)
+        expect(journey.shown).to_be_visible()
+        example = journey.shown.get_attribute("src")
+        assert example is not None
         journey.upload(draw(tmp_path / "mine.png", "mine"))
-        expect(journey.caption).not_to_have_value("")
-        page.wait_for_function("document.querySelector('#image img').naturalWidth > 0")
+        expect(journey.shown).not_to_have_attribute("src", example)
+        page.wait_for_function("document.querySelector('#image img')?.naturalWidth > 0")
         expect(journey.ask("What animal is there?")).not_to_be_empty()
         expect(journey.stop).to_have_count(0)
 

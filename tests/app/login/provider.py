@@ -17,12 +17,13 @@ ISSUER = "https://login.example.com"
 
 
 class FakeProvider:
-    """Answers at ISSUER; the attributes are what a test changes."""
+    """Answers at `address`, and browsers at `shown`; the attributes are what a test changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = ISSUER, shown: str = "") -> None:
+        self.address, self.shown = address, shown or address
         self.claims: dict[str, Any] = {"sub": "1", "preferred_username": "ada"}
         self.signed_by = self.key = RSAKey.generate_key(2048, {"kid": "one"})
-        self.issuer, self.audience, self.lifetime = ISSUER, "studio", 300
+        self.issuer, self.audience, self.lifetime = address, "studio", 300
         self.nonce: str | None = None
         """Instead of the one that was asked for."""
         self.is_down = False
@@ -41,10 +42,10 @@ class FakeProvider:
             return Response(status_code=503)
         return JSONResponse(
             {
-                "issuer": ISSUER,
-                "authorization_endpoint": f"{ISSUER}/authorize",
-                "token_endpoint": f"{ISSUER}/token",
-                "jwks_uri": f"{ISSUER}/keys",
+                "issuer": self.address,
+                "authorization_endpoint": f"{self.shown}/authorize",
+                "token_endpoint": f"{self.address}/token",
+                "jwks_uri": f"{self.address}/keys",
                 "id_token_signing_alg_values_supported": ["RS256"],
             }
         )

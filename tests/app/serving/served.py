@@ -61,7 +61,7 @@ def main(way: str) -> None:
         proxies = proxies_of(services.settings)
         at = server.start_server(server.build_app(kept), proxies=proxies)
         print(at.address, flush=True)
-        at.wait()
+        at.thread.join()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import errno
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -60,11 +59,7 @@ def test_the_server_listens_on_the_port_that_was_chosen(
     served = start_server(FastAPI(), HOST, port if chosen == "setting" else None)
     try:
         assert served.address == f"http://{HOST}:{port}/"
-        waiting = threading.Thread(target=served.wait)
-        waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()  # until it is closed
+        assert served.is_served()
     finally:
         served.close()
-    waiting.join(20)
-    assert not waiting.is_alive()
+    assert not served.is_served()

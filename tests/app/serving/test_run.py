@@ -1,4 +1,8 @@
-"""What is said where the studio cannot start."""
+"""From start to end: what is said where the studio cannot start, and how a signal ends it."""
+
+import os
+import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -6,6 +10,33 @@ from app.serving import run as module
 from app.serving.ports import taken
 from app.serving.run import run
 from app.settings import AppSettings
+
+
+class FakeServed:
+    """Ends by itself after so many looks, or is ended; does something when it is looked at."""
+
+    address = "http://here/"
+
+    def __init__(
+        self,
+        *,
+        looks: int = 1_000,
+        at_look: Callable[[], object] = lambda: None,
+        at_close: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.looks, self.at_look, self.at_close, self.closed = looks, at_look, at_close, 0
+
+    def is_served(self) -> bool:
+        if not self.looks:
+            return False
+        self.looks -= 1
+        self.at_look()
+        self.at_look = lambda: None
+        return True
+
+    def close(self) -> None:
+        self.closed += 1
+        self.at_close()
 
 
 @pytest.mark.parametrize(
@@ -26,7 +57,7 @@ from app.settings import AppSettings
 def test_each_error_is_called_what_it_is(
     error: Exception, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def serve(settings: AppSettings) -> tuple[str, object]:
+    def serve(settings: AppSettings) -> FakeServed:
         raise error
 
     assert run(serve) == 2
@@ -38,7 +69,7 @@ def test_open_to_everybody_unsaid_it_does_not_start(
 ) -> None:
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.setenv("BLIP2_HOST", "0.0.0.0")
-    assert run(lambda settings: ("", lambda: pytest.fail("it was served"))) == 2
+    assert run(lambda settings: pytest.fail("it was served")) == 2
     assert "BLIP2_OPEN=1" in capsys.readouterr().err
 
 
@@ -46,7 +77,7 @@ def test_a_wrong_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BLIP2_PORT", "none")
-    assert run(lambda settings: ("", lambda: None)) == 2
+    assert run(lambda settings: pytest.fail("it was served")) == 2
     assert capsys.readouterr().err.startswith("BLIP2_PORT: ")
 
 
@@ -59,13 +90,44 @@ def test_a_browser_opens_where_it_is_wanted_and_there_is_a_screen(
     monkeypatch.setenv("BLIP2_OPEN_BROWSER", str(int(asked)))
     monkeypatch.setattr(module, "has_screen", lambda: screen)
     monkeypatch.setattr(module.webbrowser, "open", opened.append)
-    assert run(lambda settings: ("http://here/", lambda: None)) == 0
+    assert run(lambda settings: FakeServed(looks=0)) == 0
     assert opened == (["http://here/"] if asked and screen else [])
 
 
-def test_it_waits_for_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    waited: list[bool] = []
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setenv("BLIP2_OPEN_BROWSER", "0")
-        assert run(lambda settings: ("http://here/", lambda: waited.append(True))) == 0
-    assert waited and capsys.readouterr().out == "BLIP-2 Studio: http://here/\n"
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLIP2_OPEN_BROWSER", "0")
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_ends_with_its_server(capsys: pytest.CaptureFixture[str]) -> None:
+    served = FakeServed(looks=3)
+    assert run(lambda settings: served) == 0
+    assert served.looks == 0 and served.closed == 1
+    assert capsys.readouterr().out == (
+        "BLIP-2 Studio: http://here/\n"
+        "Stopping: the batch that is under way is finished first.\nStopped.\n"
+    )
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_a_second_one_at_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    ended: list[bool] = []
+
+    def at_once(*_: object) -> None:
+        ended.append(True)
+
+    signal.signal(number, at_once)
+    try:
+        served = FakeServed(
+            at_look=lambda: os.kill(os.getpid(), number),
+            at_close=lambda: os.kill(os.getpid(), number),
+        )
+        assert run(lambda settings: served) == 0
+        assert served.closed == 1 and ended == [True]
+        assert signal.getsignal(number) == at_once
+    finally:
+        signal.signal(number, before)

@@ -222,8 +222,8 @@ def test_curator_and_database_are_there_as_the_setting_says(
     monkeypatch.setattr(alone, "build_workbench", lambda services: page)
     monkeypatch.setattr(alone, "serve_page", lambda *given: "alone")
     monkeypatch.setattr(server, "build_app", lambda services: "app")
-    both = SimpleNamespace(address="both", wait=lambda: None)
-    monkeypatch.setattr(server, "start_server", lambda *given: both)
-    address, _ = main.serve(AppSettings(curator=curator))
+    both = SimpleNamespace(address="both")
+    monkeypatch.setattr(server, "start_server", lambda *given, **named: both)
+    address = main.serve(AppSettings(curator=curator)).address
     assert (address, bool(opened)) == (("both", True) if curator else ("alone", False))
     assert [len(kept) for kept in built] == [int(curator)]
