@@ -87,6 +87,18 @@ class AppSettings(BaseSettings):
     are left out. Whole folders are the curator's."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
+    log: Literal["text", "json"] = "text"
+    """Form of the log on standard error: lines for people, or a JSON object a line."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged; files of the page and health checks are at debug."""
+    log_texts: bool = False
+    """Log the messages of unexpected errors too, which may quote what visitors wrote."""
+    metrics: bool = False
+    """Serve metrics for Prometheus on a port of their own."""
+    metrics_host: str = "127.0.0.1"
+    """Address for the metrics, which nobody logs in for; without one this machine only."""
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9464
+    """Port for the metrics."""
     mcp: bool = False
     """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""
 

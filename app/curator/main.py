@@ -17,6 +17,7 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
 import streamlit
 
 from app.curator.context import build_context
+from app.request_info import ID_HEADER, RequestInfo, harmless_id, new_id, set_request
 from app.services import is_shared, shared
 from app.settings import LOCAL
 
@@ -35,6 +36,9 @@ PAGE_TITLES = {
 
 def main() -> None:
     """Draw the page that the address names."""
+    # The request is that of the websocket, which stays open; a script has a thread of its own.
+    given = harmless_id(streamlit.context.headers.get(ID_HEADER))
+    set_request(RequestInfo(id=given or new_id()))
     streamlit.set_page_config(
         page_title="BLIP-2 Studio: curator", page_icon=str(_STATIC / "icon.png"), layout="wide"
     )

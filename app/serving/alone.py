@@ -10,6 +10,7 @@ from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import taken
 from app.serving.run import Wait
+from app.serving.watching import watch
 from app.settings import AppSettings
 from app.workbench.page import build_workbench
 
@@ -22,8 +23,10 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     address: str
     settings = services.settings
     allow_fetching(settings.downloads)
+    page.queue(api_open=False, max_size=settings.queue_size)
+    watch(page, services)
     try:
-        _, address, _ = page.queue(api_open=False, max_size=settings.queue_size).launch(
+        _, address, _ = page.launch(
             server_name=settings.host,
             server_port=settings.port,
             state_session_capacity=SESSIONS,

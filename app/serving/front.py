@@ -12,12 +12,14 @@ from app.serving.headers import SecurityHeaders
 from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
 from app.serving.quotas import Quotas
+from app.serving.request_log import RequestLog
 
 
 def build_front(services: Services) -> list[Middleware]:
     """Return the middleware. Raises ConfigError where the file of users is wrong."""
     settings = services.settings
     return [
+        Middleware(RequestLog),
         Middleware(SecurityHeaders),
         Middleware(HealthChecks, services=services),
         Middleware(HostGuard, settings=settings),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import webbrowser
@@ -10,6 +9,7 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
+from app.serving.logs import set_up_logging
 from app.settings import AppSettings, check_is_closed
 from blip2core.errors import Blip2Error, os_problem
 
@@ -20,9 +20,9 @@ Serve = Callable[[AppSettings], tuple[str, Wait]]
 
 def run(serve: Serve) -> int:
     """Serve until interrupted; 2 where the settings do not allow it."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = AppSettings()
+        set_up_logging(settings)
         check_is_closed(settings)
         address, wait = serve(settings)
     except ValidationError as error:

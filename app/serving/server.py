@@ -21,6 +21,7 @@ from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
+from app.serving.watching import watch
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
@@ -52,6 +53,7 @@ def build_app(services: Services) -> FastAPI:
     allow_fetching(services.settings.downloads)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
+    watch(page, services)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     return app
 

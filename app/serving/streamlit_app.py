@@ -6,6 +6,7 @@ tests/app/serving/test_streamlit_app.py says which of them a new version has cha
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,21 @@ LARGEST_UPLOAD = "server.maxUploadSize"
 """Option for the largest file that is taken, in megabytes."""
 
 
+def log_as_others() -> None:
+    """Let Streamlit's loggers hand on what they log: each would print it, in a form of its own."""
+    import streamlit.logger
+
+    def hand_on(logger: logging.Logger) -> None:
+        own = getattr(logger, "streamlit_console_handler", None)
+        if own is not None:
+            logger.removeHandler(own)
+        logger.propagate = True
+
+    streamlit.logger.setup_formatter = hand_on
+    streamlit.logger.update_formatter()
+    streamlit.logger.set_log_level("warning")
+
+
 def set_options(largest_upload: int) -> None:
     """Set Streamlit's options for this process; `largest_upload` in megabytes."""
     from streamlit import config  # half a second that tests of the workbench need not wait
@@ -44,6 +60,7 @@ def build_curator(largest_upload: int) -> streamlit.App:
     import streamlit
 
     set_options(largest_upload)
+    log_as_others()
     return streamlit.App(SCRIPT)
 
 
