@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.roles import Role
@@ -131,6 +131,18 @@ class AppSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+
+def settings_problems(error: ValidationError) -> list[str]:
+    """Return what is wrong with each setting, in a sentence; values are not told: one is secret."""
+    told = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0])
+        field = AppSettings.model_fields.get(name)
+        about = " ".join((field.description or "").split()) if field else ""
+        said = problem["msg"].removeprefix("Value error, ").rstrip(".")
+        told.append(f"BLIP2_{name.upper()}: {said}. {about}".rstrip())
+    return told
 
 
 def host_of(host: str | None) -> str:

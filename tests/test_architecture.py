@@ -39,6 +39,7 @@ APP_MAY_IMPORT = {
     "metrics": {"request_info"},
     "login": APP_BASE,
     "gradio_internals": set(),
+    "doctor": APP_BASE | {"serving"},
     "inference": APP_BASE,
     "chat": APP_BASE | {"inference"},
     "incoming": set(),

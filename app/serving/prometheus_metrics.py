@@ -37,7 +37,7 @@ from app.metrics import Metrics, use_metrics
 from app.services import Services
 from app.serving.headers import SecurityHeaders
 from app.serving.hosts import HostGuard
-from app.serving.ports import PortTakenError, listen
+from app.serving.ports import listen
 from app.settings import LOCAL
 from blip2core.curation.jobs import code_version
 from blip2core.errors import Blip2Error
@@ -195,7 +195,8 @@ def _gauge(
 
 def build_registry(page: gr.Blocks, services: Services) -> CollectorRegistry:
     """Return all metrics of this process, which is measured from now on."""
-    disable_created_metrics()  # a second series for each, which nobody asks for
+    # They would be a second series for each, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
@@ -216,13 +217,7 @@ def serve_metrics(page: gr.Blocks, services: Services) -> None:
     listened on for another reason.
     """
     host, port = services.settings.metrics_host, services.settings.metrics_port
-    try:
-        listener = listen(host, port)
-    except PortTakenError as error:
-        raise PortTakenError(
-            f"Port {port} of {host}, for the metrics, is taken: choose another with "
-            "BLIP2_METRICS_PORT."
-        ) from error
+    listener = listen(host, port, setting="BLIP2_METRICS_PORT")
     # Only where this machine alone is served can a page of another site have something to gain.
     guard = Middleware(HostGuard, settings=services.settings.model_copy(update={"host": host}))
     app = Starlette(

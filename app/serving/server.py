@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
+from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.serving.watching import watch
@@ -86,7 +86,7 @@ def start_server(app: FastAPI, host: str | None = None, port: int | None = None)
     Raises PortTakenError or OSError, see `listen`.
     """
     host = host_of(host)
-    given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
+    given = port or given_port()
     listener = listen(host, given)
     config = uvicorn.Config(
         app, log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=1
