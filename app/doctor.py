@@ -33,8 +33,11 @@ def check_settings() -> Iterator[Finding]:
     known = [f"{PREFIX}{name.upper()}" for name in AppSettings.model_fields]
     for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
         if name.upper() not in (*known, *STORAGE):
-            close = get_close_matches(name.upper(), [*known, *STORAGE], 1)
-            hint = f"Did you mean {close[0]}?" if close else "blip2-studio --help names them."
+            words = [one.removeprefix(PREFIX) for one in (*known, *STORAGE)]
+            close = get_close_matches(name.upper().removeprefix(PREFIX), words, 1)
+            hint = (
+                f"Did you mean {PREFIX}{close[0]}?" if close else "blip2-studio --help names all."
+            )
             yield _problem("settings", name, "is not a setting", hint)
         elif name != name.upper():
             told = "is in small letters, which not everything reads"

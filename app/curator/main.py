@@ -17,7 +17,7 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
 import streamlit
 
 from app.curator.context import build_context
-from app.request_info import ID_HEADER, RequestInfo, harmless_id, new_id, set_request
+from app.request_info import ID_HEADER, RequestInfo, harmless_id, new_id, reference, set_request
 from app.services import is_shared, shared
 from app.settings import LOCAL
 
@@ -65,7 +65,11 @@ def main() -> None:
     page = streamlit.navigation(pages, position="top")
     streamlit.html(_STATIC / "curator.css")
     streamlit.session_state["context"] = build_context(shared())
-    page.run()
+    try:
+        page.run()
+    except Exception:  # Streamlit tells of it, without details; what steers a page is no Exception
+        streamlit.error(f"The page stopped here (reference {reference()}).")
+        raise
 
 
 if __name__ == "__main__":

@@ -153,6 +153,11 @@ def import_model_code() -> None:
     """
     with _importing:
         import_module("blip2core.models.loading")  # not at the top: pages need not wait for it
+        for name in ("transformers", "huggingface_hub"):
+            # Both print what they log by themselves; here it goes the way of all that is logged.
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
 
 
 def in_background(work: Callable[[], Result]) -> Loading[Result]:

@@ -22,6 +22,7 @@ KINDS = {
     "answer_without_patches": "explain",
     "map_attention": "explain",
     "caption_and_filter": "capfilt",
+    "caption_and_score_image": "capfilt",
     "score_edited": "capfilt",
 }
 """Name of a function that the engine runs -> its kind."""

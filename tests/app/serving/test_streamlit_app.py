@@ -40,3 +40,22 @@ def test_options_are_set_for_the_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, f"Options of Streamlit can no longer be set: {done.stderr}"
+
+
+def test_its_loggers_hand_on_what_they_log() -> None:
+    """In a process of its own, for they are set up once for all."""
+    code = (
+        "import io, logging\n"
+        "from streamlit.logger import get_logger\n"
+        "early = get_logger('streamlit.early')\n"
+        "from app.serving.streamlit_app import log_as_others\n"
+        "written = io.StringIO()\n"
+        "logging.basicConfig(stream=written, format='%(name)s %(message)s')\n"
+        "log_as_others()\n"
+        "for one in (early, get_logger('streamlit.late')):\n"
+        "    one.warning('told')\n"
+        "    one.info('not told')\n"
+        "assert written.getvalue() == 'streamlit.early told\\nstreamlit.late told\\n', written.getvalue()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
