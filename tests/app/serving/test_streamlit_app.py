@@ -55,7 +55,8 @@ def test_its_loggers_hand_on_what_they_log() -> None:
         "for one in (early, get_logger('streamlit.late')):\n"
         "    one.warning('told')\n"
         "    one.info('not told')\n"
-        "assert written.getvalue() == 'streamlit.early told\\nstreamlit.late told\\n', written.getvalue()\n"
+        "told = 'streamlit.early told\\nstreamlit.late told\\n'\n"
+        "assert written.getvalue() == told, written.getvalue()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
