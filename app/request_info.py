@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class RequestInfo:
 
 
 _current: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
+_finders: list[Callable[[], RequestInfo | None]] = []
 
 
 def new_id() -> str:
@@ -48,7 +50,15 @@ def set_request(request: RequestInfo | None) -> None:
 
 def current_request() -> RequestInfo | None:
     """Return the request that the present task or thread works for; None: for no request."""
-    return _current.get()
+    found = _current.get()
+    return found or next((found for finder in _finders if (found := finder())), None)
+
+
+def find_requests_by(finder: Callable[[], RequestInfo | None]) -> None:
+    """Ask `finder`, too, which request a thread works for; for threads of a framework that come
+    without a context.
+    """
+    _finders[:] = [finder]
 
 
 def note_role(role: str) -> None:

@@ -17,7 +17,7 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
 import streamlit
 
 from app.curator.context import build_context
-from app.request_info import ID_HEADER, RequestInfo, harmless_id, new_id, reference, set_request
+from app.request_info import current_request
 from app.services import is_shared, shared
 from app.settings import LOCAL
 
@@ -36,9 +36,6 @@ PAGE_TITLES = {
 
 def main() -> None:
     """Draw the page that the address names."""
-    # The request is that of the websocket, which stays open; a script has a thread of its own.
-    given = harmless_id(streamlit.context.headers.get(ID_HEADER))
-    set_request(RequestInfo(id=given or new_id()))
     streamlit.set_page_config(
         page_title="BLIP-2 Studio: curator", page_icon=str(_STATIC / "icon.png"), layout="wide"
     )
@@ -68,7 +65,9 @@ def main() -> None:
     try:
         page.run()
     except Exception:  # Streamlit tells of it, without details; what steers a page is no Exception
-        streamlit.error(f"The page stopped here (reference {reference()}).")
+        request = current_request()
+        if request is not None:
+            streamlit.error(f"The page stopped here (reference {request.id}).")
         raise
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
+from app.request_info import ID_HEADER, RequestInfo, find_requests_by, harmless_id
+
 if TYPE_CHECKING:
     import streamlit
 
@@ -47,6 +49,19 @@ def log_as_others() -> None:
     streamlit.logger.set_log_level("warning")
 
 
+def request_of_script() -> RequestInfo | None:
+    """Return the request of the page whose script, or callback, runs in this thread: that of its
+    websocket, which stays open. None in any other thread.
+    """
+    import streamlit
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    found = harmless_id(streamlit.context.headers.get(ID_HEADER))
+    return None if found is None else RequestInfo(id=found)
+
+
 def set_options(largest_upload: int) -> None:
     """Set Streamlit's options for this process; `largest_upload` in megabytes."""
     from streamlit import config  # half a second that tests of the workbench need not wait
@@ -61,6 +76,7 @@ def build_curator(largest_upload: int) -> streamlit.App:
 
     set_options(largest_upload)
     log_as_others()
+    find_requests_by(request_of_script)
     return streamlit.App(SCRIPT)
 
 

@@ -1,8 +1,10 @@
 """The request follows the work that is done for it."""
 
 import threading
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from app.inference.pool import in_background
 from app.request_info import (
@@ -15,6 +17,8 @@ from app.request_info import (
     set_request,
 )
 from blip2core.capfilt.prefetch import prefetch
+from blip2core.config import DecodeConfig
+from tests.capfilt.conftest import tiny_pair
 
 
 def test_a_thread_of_ours_works_for_who_started_it() -> None:
@@ -26,6 +30,24 @@ def test_a_thread_of_ours_works_for_who_started_it() -> None:
     finally:
         set_request(None)
     assert in_background(current_request).result(20) is None
+
+
+def test_the_thread_that_writes_works_for_who_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _ = tiny_pair()
+    seen: list[object] = []
+    write = generator._write
+
+    def noted(*given: Any) -> Any:
+        seen.append((threading.current_thread() is threading.main_thread(), current_request()))
+        return write(*given)
+
+    monkeypatch.setattr(generator, "_write", noted)
+    mine = RequestInfo(id="mine")
+    set_request(mine)
+    features = generator.encode([Image.new("RGB", (20, 20))])
+    list(generator.stream(features, "a", decode=DecodeConfig(max_new_tokens=2)))
+    set_request(None)
+    assert seen == [(False, mine)]
 
 
 def test_other_threads_work_for_nobody() -> None:

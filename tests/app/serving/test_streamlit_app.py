@@ -7,8 +7,10 @@ import sys
 import pytest
 import streamlit
 from streamlit import config
+from streamlit.testing.v1 import AppTest
 
-from app.serving.streamlit_app import LARGEST_UPLOAD, OPTIONS, SCRIPT
+from app.request_info import ID_HEADER
+from app.serving.streamlit_app import LARGEST_UPLOAD, OPTIONS, SCRIPT, request_of_script
 
 
 @pytest.mark.parametrize("name", [*OPTIONS, LARGEST_UPLOAD])
@@ -60,3 +62,32 @@ def test_its_loggers_hand_on_what_they_log() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_script_works_for_the_request_of_its_websocket() -> None:
+    """Streamlit runs scripts, and callbacks before them, in threads without a context."""
+
+    def script() -> None:
+        import streamlit
+
+        from app.serving.streamlit_app import request_of_script
+
+        def told() -> None:
+            found = request_of_script()
+            streamlit.session_state["told"] = found and found.id
+
+        streamlit.button("Tell", on_click=told)
+        streamlit.text(str(request_of_script()))
+
+    page = AppTest.from_function(script)
+    page.run()
+    assert page.text[0].value == "None", "a page that is served by no front has no id"
+    with pytest.MonkeyPatch.context() as changed:
+        headers = {ID_HEADER: "of-the-websocket"}
+        changed.setattr(type(streamlit.context), "headers", property(lambda self: headers))
+        page.button[0].click().run()
+        assert page.session_state["told"] == "of-the-websocket"
+        headers[ID_HEADER] = "harm\nful"
+        page.run()
+        assert page.text[0].value == "None"
+    assert request_of_script() is None
