@@ -25,6 +25,8 @@ def _a_bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
             monkeypatch.delenv(name)
     monkeypatch.setenv("BLIP2_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BLIP2_OPEN_BROWSER", "0")
+    # Not what models say that an earlier test began to load.
+    monkeypatch.setenv("BLIP2_LOG_LEVEL", "error")
 
 
 @pytest.fixture
