@@ -5,12 +5,16 @@ tests/app/test_gradio_internals.py says which one a new version of Gradio has ch
 
 from __future__ import annotations
 
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import httpx
-from gradio import processing_utils
+from gradio import processing_utils, queueing, route_utils, routes, utils
 from gradio.exceptions import InvalidPathError
 from gradio.utils import get_upload_folder
 
@@ -56,6 +60,45 @@ def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     `launch` has a parameter for it, `mount_gradio_app` has none.
     """
     page.state_session_capacity = sessions
+
+
+def watch_queue(page: gr.Blocks, began: Callable[[Mapping[str, Any], float], None]) -> None:
+    """Call `began` before each event of the page, in the task that works on it, with the scope of
+    the request that asked for it and the seconds that it has waited.
+
+    The queue works on events in tasks of its own, so nothing else leads from one to its request.
+    Call it after `page.queue`, which makes the queue anew.
+    """
+    process = page._queue.process_events
+
+    async def watched(events: list[queueing.Event], *rest: Any) -> None:
+        began(events[0].request.scope, time.monotonic() - events[0].enqueue_time)
+        await process(events, *rest)
+
+    page._queue.process_events = watched  # type: ignore[method-assign,assignment]
+
+
+def waiting_seconds(page: gr.Blocks) -> list[float]:
+    """Return how long each event that waits in the queue of the page has waited so far."""
+    queues = list(page._queue.event_queue_per_concurrency_id.values())
+    now = time.monotonic()
+    return [now - event.enqueue_time for queue in queues for event in list(queue.queue)]
+
+
+def log_tracebacks() -> None:
+    """Let Gradio log errors of events instead of printing them, which it has no switch for."""
+    for module in (queueing, route_utils, routes, utils):
+        module.traceback = _LoggedTracebacks()  # type: ignore[attr-defined]
+
+
+class _LoggedTracebacks:
+    """The module `traceback` but for one function."""
+
+    def print_exc(self) -> None:
+        logging.getLogger("gradio").error("An event of the page failed.", exc_info=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(traceback, name)
 
 
 def is_port_taken(error: OSError) -> bool:

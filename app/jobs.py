@@ -106,6 +106,7 @@ class Jobs:
 
     def add(self, job: Import | ExportJob) -> None:
         """Put a job into the queue."""
+        log.info("An import waits" if isinstance(job, Import) else "An export waits")
         self._waiting.put(job)
 
     def new_folder(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.roles import Role
@@ -100,6 +100,18 @@ class AppSettings(BaseSettings):
     are left out. Whole folders are the curator's."""
     queue_size: Annotated[int, Field(ge=1)] = 50
     """Most questions that wait for the model at the same time; more are turned away."""
+    log: Literal["text", "json"] = "text"
+    """Form of the log on standard error: lines for people, or a JSON object a line."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged; files of the page and health checks are at debug."""
+    log_texts: bool = False
+    """Log the messages of unexpected errors too, which may quote what visitors wrote."""
+    metrics: bool = False
+    """Serve metrics for Prometheus on a port of their own."""
+    metrics_host: str = "127.0.0.1"
+    """Address for the metrics, which nobody logs in for; without one this machine only."""
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9464
+    """Port for the metrics."""
     mcp: bool = False
     """Offer the endpoints as tools of the Model Context Protocol too; needs the extra `mcp`."""
 
@@ -151,6 +163,18 @@ class AppSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+
+def settings_problems(error: ValidationError) -> list[str]:
+    """Return what is wrong with each setting, in a sentence; values are not told: one is secret."""
+    told = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0])
+        field = AppSettings.model_fields.get(name)
+        about = " ".join((field.description or "").split()) if field else ""
+        said = problem["msg"].removeprefix("Value error, ").rstrip(".")
+        told.append(f"BLIP2_{name.upper()}: {said}. {about}".rstrip())
+    return told
 
 
 def host_of(host: str | None) -> str:

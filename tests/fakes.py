@@ -228,6 +228,8 @@ class FakeModels:
             loading_matcher=lambda: future_of(matcher),
         )
 
+        self.loaded: list[Any] = []
+
     def has(self, name: str) -> bool:
         return True
 

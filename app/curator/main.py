@@ -17,6 +17,7 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
 import streamlit
 
 from app.curator.context import build_context
+from app.request_info import current_request
 from app.services import is_shared, shared
 from app.settings import LOCAL
 
@@ -60,7 +61,13 @@ def main() -> None:
     page = streamlit.navigation(pages, position="top")
     streamlit.html(_STATIC / "curator.css")
     streamlit.session_state["context"] = build_context(shared())
-    page.run()
+    try:
+        page.run()
+    except Exception:  # Streamlit tells of it, without details; what steers a page is no Exception
+        request = current_request()
+        if request is not None:
+            streamlit.error(f"The page stopped here (reference {request.id}).")
+        raise
 
 
 if __name__ == "__main__":

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 from app.inference.pool import ModelPair, ModelPool, Result, import_model_code
+from app.inference.work_kinds import JOB, kind_of
+from app.metrics import metrics
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 
+log = logging.getLogger(__name__)
 Yielded = Generator[Result, None, None]
 
 GPU_SECONDS = 60
@@ -41,7 +46,7 @@ class Engine:
         Raises ConfigError where an argument asks for too many new tokens.
         """
         self._check_length(args)
-        with self._lock:
+        with self._alone(kind_of(work)):
             result: Result = self._call_on_gpu(work, model, *args)
             return result
 
@@ -58,7 +63,7 @@ class Engine:
         ConfigError where an argument asks for too many new tokens.
         """
         self._check_length(args)
-        with self._lock, closing(self._results(work, model, args, stop)) as results:
+        with self._alone(kind_of(work)), closing(self._results(work, model, args, stop)) as results:
             for result in results:
                 yield result
                 if self.lends and stop is not None and stop.is_set():
@@ -67,8 +72,24 @@ class Engine:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Keep other work waiting during a block; for jobs that hold their own models."""
-        with self._lock:
+        with self._alone(JOB):
             yield
+
+    @contextmanager
+    def _alone(self, kind: str) -> Iterator[None]:
+        """Keep other work waiting during a block, and measure it; `kind` is for the metrics."""
+        asked = time.monotonic()
+        with self._lock:
+            began, failed = time.monotonic(), False
+            try:
+                yield
+            except Exception:  # not GeneratorExit: a visitor has left
+                failed = True
+                raise
+            finally:
+                seconds = time.monotonic() - began
+                log.debug("%s: waited %.3f s, took %.3f s", kind, began - asked, seconds)
+                metrics().worked(kind, began - asked, seconds, failed=failed)
 
     def _check_length(self, args: tuple[Any, ...]) -> None:
         """Look at each DecodeConfig among the arguments, or in their attribute `decode`."""

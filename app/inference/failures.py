@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import secrets
 
+from app.metrics import note_refused_input
+from app.request_info import reference
 from blip2core.errors import Blip2Error
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,14 @@ NOT_LENT = (
 def error_message(error: Exception, what: str) -> str:
     """Return the message about an error for a visitor; `what` says what did not happen.
 
-    Our own errors are written for the reader; others go to the log under a reference.
+    Our own errors are written for the reader; others go to the log under a reference: the id of the
+    request, which every line about it has.
     """
     if isinstance(error, Blip2Error):
+        note_refused_input(error)
         return f"{what}: {error}"
     if str(getattr(error, "title", "")).startswith(LENT):
         return f"{what}: {NOT_LENT}"
-    reference = secrets.token_hex(2)
-    log.error("%s, reference %s", what, reference, exc_info=error)
-    return f"{what} (reference {reference}). Try again, or ask something else."
+    found = reference()
+    log.error("%s, reference %s", what, found, exc_info=error)
+    return f"{what} (reference {found}). Try again, or ask something else."

@@ -8,9 +8,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import ModelSpec, find_spec
@@ -77,6 +79,13 @@ class ModelPool:
         self._device, self._matcher_name = device, matcher
         self._pairs: OrderedDict[str, ModelPair] = OrderedDict()
         self._lock = threading.Lock()
+        self._loaded: WeakSet[Generator | Matcher] = WeakSet()
+        """Models in memory: one that nothing refers to any more is gone by itself."""
+
+    @property
+    def loaded(self) -> list[Generator | Matcher]:
+        """The models in memory."""
+        return sorted(self._loaded.copy(), key=lambda model: model.spec.name)
 
     def has(self, name: str) -> bool:
         """Return whether a model is loaded, or being loaded."""
@@ -111,13 +120,17 @@ class ModelPool:
 
         generator = load_generator(spec, device=self._device)
         log.info("Loaded %s, revision %s", spec.name, generator.revision)  # hashed here, once
+        self._loaded.add(generator)
         return generator
 
     def _load_matcher(self, spec: ModelSpec, generator: Future[Generator]) -> Matcher:
         import_model_code()
         from blip2core.models.loading import load_matcher
 
-        return load_matcher(spec, share_with=generator.result())
+        matcher = load_matcher(spec, share_with=generator.result())
+        log.info("Loaded %s", spec.name)
+        self._loaded.add(matcher)
+        return matcher
 
 
 def matcher_name(spec: ModelSpec) -> str:
@@ -140,6 +153,11 @@ def import_model_code() -> None:
     """
     with _importing:
         import_module("blip2core.models.loading")  # not at the top: pages need not wait for it
+        for name in ("transformers", "huggingface_hub"):
+            # Both print what they log by themselves; here it goes the way of all that is logged.
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
 
 
 def in_background(work: Callable[[], Result]) -> Loading[Result]:
@@ -155,7 +173,9 @@ def in_background(work: Callable[[], Result]) -> Loading[Result]:
             future.failed_at = time.monotonic()
             future.set_exception(error)
 
-    threading.Thread(target=run, name="load-model", daemon=True).start()
+    # The log names the request for which it is loaded.
+    context = copy_context()
+    threading.Thread(target=context.run, args=(run,), name="load-model", daemon=True).start()
     return future
 
 

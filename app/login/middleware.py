@@ -20,6 +20,8 @@ from app.login.passwords import LoginRefusedError
 from app.login.requests import POLICY_VIOLATION, is_below, refuse, route_path
 from app.login.routes import LoginRoutes, set_cookie
 from app.login.sessions import LoginSession
+from app.metrics import note_refusal
+from app.request_info import note_role
 from app.roles import VISITOR_HEADER, Permission, Visitor, header_of
 
 PATHS: dict[str, Permission] = {"/curator": "judge"}
@@ -50,12 +52,15 @@ class Login:
         try:
             visitor = await self._visitor(connection, session)
         except LoginRefusedError as error:
+            note_refusal("login")
             await refuse(refusal_of(error, scope), scope, receive, send)
             return
         if refusal := self._refusal(visitor, session, connection, path):
+            note_refusal("login" if visitor is None else "role")
             await refuse(refusal, scope, receive, send)
             return
         assert visitor is not None  # else it was refused
+        note_role(visitor.role)
         scope["headers"] = [*headers, (VISITOR_HEADER.encode(), header_of(visitor))]
         if session is not None and scope["type"] == "websocket":
             receive = self._until_over(session, receive, send)

@@ -31,6 +31,7 @@ from app.login.pages import (
 from app.login.passwords import LoginRefusedError
 from app.login.sessions import LONGEST_SECONDS, LoginSession
 from app.login.users import User
+from app.metrics import note_refusal
 from app.settings import is_space
 from blip2core.errors import ConfigError, os_problem
 
@@ -87,6 +88,7 @@ class LoginRoutes:
                 raise LoginRefusedError("Nobody has a password here.")
             person = await self.access.passwords.check(name, password, _address(request))
         except LoginRefusedError as error:
+            note_refusal("login")
             if program:
                 response: Response = JSONResponse({"detail": str(error)}, error.status)
             else:

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import is_below, refuse, route_path
+from app.metrics import note_refusal
 
 READ = (
     r"/",
@@ -54,6 +55,7 @@ class AllowedRoutes:
         if scope["type"] not in ("http", "websocket") or self.allows(scope):
             await self.app(scope, receive, send)
         else:
+            note_refusal("route")
             await refuse(PlainTextResponse("Not found", 404), scope, receive, send)
 
     def allows(self, scope: Scope) -> bool:

@@ -13,6 +13,7 @@ from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
 from app.serving.proxied import Proxied
 from app.serving.quotas import Quotas
+from app.serving.request_log import RequestLog
 
 
 def build_front(services: Services) -> list[Middleware]:
@@ -20,6 +21,7 @@ def build_front(services: Services) -> list[Middleware]:
     settings = services.settings
     return [
         Middleware(Proxied, root_path=settings.root_path),
+        Middleware(RequestLog),
         Middleware(SecurityHeaders),
         Middleware(HealthChecks, services=services),
         Middleware(HostGuard, settings=settings),

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import refuse
+from app.metrics import note_refusal
 from app.settings import LOCAL, AppSettings, anonymous_role, host_of
 
 READS = ("GET", "HEAD", "OPTIONS")
@@ -43,6 +44,7 @@ class HostGuard:
         if refusal is None:
             await self.app(scope, receive, send)
         else:
+            note_refusal("host")
             await refuse(refusal, scope, receive, send)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:

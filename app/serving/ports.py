@@ -14,13 +14,15 @@ class PortTakenError(Blip2Error):
     """No port is free among those that may be used."""
 
 
-def taken(ports: str) -> PortTakenError:
+def taken(ports: str, setting: str = "BLIP2_PORT") -> PortTakenError:
     """Return the error for ports that other programs listen on."""
-    return PortTakenError(f"{ports} taken: choose another port with BLIP2_PORT.")
+    return PortTakenError(f"{ports} taken: choose another port with {setting}.")
 
 
-def listen(host: str, port: int | None) -> socket.socket:
+def listen(host: str, port: int | None, *, setting: str = "BLIP2_PORT") -> socket.socket:
     """Return a socket that listens on `port`; without one, on the first free port from 7860.
+
+    `setting` is the name of that which chooses the port.
 
     Raises PortTakenError where another program listens there, and OSError where it cannot be
     listened on for another reason: an unknown host, or a port that needs other rights.
@@ -38,5 +40,5 @@ def listen(host: str, port: int | None) -> socket.socket:
             raise OSError(error.errno, error.strerror, f"{host}:{candidate}") from error
         return listener
     if port:
-        raise taken(f"Port {port} of {host} is")
-    raise taken(f"All ports of {host} from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are")
+        raise taken(f"Port {port} of {host} is", setting)
+    raise taken(f"All ports of {host} from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are", setting)

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.gradio_internals import upload_folder
 from app.login.passwords import network_of
 from app.login.requests import route_path
+from app.metrics import note_refusal
 from app.roles import visitor_of
 from app.settings import AppSettings
 
@@ -35,6 +36,8 @@ WORK = (
     UPLOAD,
 )
 """Where a request asks for something to be done."""
+REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads"}
+"""Status of a refusal -> what metrics and log call it."""
 MEASURED_SECONDS = 10.0
 """How long the size of the folder of uploads is believed."""
 
@@ -60,6 +63,7 @@ class Quotas:
         if refusal is None:
             await self.app(scope, receive, send)
         else:
+            note_refusal(REASONS[refusal.status_code])
             await refusal(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> Response | None:

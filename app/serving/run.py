@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -14,7 +13,9 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from app.settings import AppSettings, check_is_closed
+from app.serving.logs import set_up_logging
+from app.serving.start_checks import check_start
+from app.settings import AppSettings, check_is_closed, settings_problems
 from blip2core.errors import Blip2Error, os_problem
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -43,15 +44,17 @@ Serve = Callable[[AppSettings], Served]
 
 
 def run(serve: Serve) -> int:
-    """Serve until a signal comes; 2 where the settings do not allow it."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    """Serve until a signal comes; 2 where it cannot be served, and why in a sentence."""
+    if not sys.stderr.isatty():  # nobody watches progress bars in a log
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         settings = AppSettings()
+        set_up_logging(settings)
         check_is_closed(settings)
+        check_start(settings)
         served = serve(settings)
     except ValidationError as error:
-        problem = error.errors()[0]
-        print(f"BLIP2_{str(problem['loc'][0]).upper()}: {problem['msg']}", file=sys.stderr)
+        print(settings_problems(error)[0], file=sys.stderr)
         return 2
     except Blip2Error as error:
         print(error, file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -20,8 +19,10 @@ from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
+from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
+from app.serving.watching import watch
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
@@ -56,6 +57,7 @@ def build_app(services: Services) -> FastAPI:
     allow_fetching(services.settings.downloads)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
+    watch(page, services)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     return app
 
@@ -95,7 +97,7 @@ def start_server(
     Raises PortTakenError or OSError, see `listen`.
     """
     host = host_of(host)
-    given = port or int(os.environ.get("GRADIO_SERVER_PORT", 0)) or None
+    given = port or given_port()
     listener = listen(host, given)
     config = uvicorn.Config(
         app,

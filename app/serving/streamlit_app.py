@@ -6,11 +6,14 @@ tests/app/serving/test_streamlit_app.py says which of them a new version has cha
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+
+from app.request_info import ID_HEADER, RequestInfo, find_requests_by, harmless_id
 
 if TYPE_CHECKING:
     import streamlit
@@ -31,6 +34,34 @@ LARGEST_UPLOAD = "server.maxUploadSize"
 """Option for the largest file that is taken, in megabytes."""
 
 
+def log_as_others() -> None:
+    """Let Streamlit's loggers hand on what they log: each would print it, in a form of its own."""
+    import streamlit.logger
+
+    def hand_on(logger: logging.Logger) -> None:
+        own = getattr(logger, "streamlit_console_handler", None)
+        if own is not None:
+            logger.removeHandler(own)
+        logger.propagate = True
+
+    streamlit.logger.setup_formatter = hand_on
+    streamlit.logger.update_formatter()
+    streamlit.logger.set_log_level("warning")
+
+
+def request_of_script() -> RequestInfo | None:
+    """Return the request of the page whose script, or callback, runs in this thread: that of its
+    websocket, which stays open. None in any other thread.
+    """
+    import streamlit
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    found = harmless_id(streamlit.context.headers.get(ID_HEADER))
+    return None if found is None else RequestInfo(id=found)
+
+
 def set_options(largest_upload: int) -> None:
     """Set Streamlit's options for this process; `largest_upload` in megabytes."""
     from streamlit import config  # half a second that tests of the workbench need not wait
@@ -44,6 +75,8 @@ def build_curator(largest_upload: int) -> streamlit.App:
     import streamlit
 
     set_options(largest_upload)
+    log_as_others()
+    find_requests_by(request_of_script)
     return streamlit.App(SCRIPT)
 
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from collections.abc import Generator as Yielding
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 Given = TypeVar("Given")
@@ -19,7 +20,8 @@ def prefetch(
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         try:
             for item in source:
-                pending.append(pool.submit(make, item))
+                # In the caller's context, so that a log names the request that it works for.
+                pending.append(pool.submit(copy_context().run, make, item))
                 if len(pending) >= number:
                     yield pending.popleft().result()
             while pending:

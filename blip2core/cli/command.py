@@ -19,6 +19,7 @@ from blip2core.cli import (
     stickers,
     train,
 )
+from blip2core.cli.doctor.command import doctor_commands
 from blip2core.cli.output import BAD_CALL
 from blip2core.errors import Blip2Error, os_problem
 
@@ -42,6 +43,7 @@ app.add_typer(feedback.feedback_commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")
 app.add_typer(database.db, name="db")
+app.add_typer(doctor_commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

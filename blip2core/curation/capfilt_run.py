@@ -125,6 +125,7 @@ def work(
                     failed = sum(step.problem is not None for step in steps)
                     done = len(steps) - failed
                     request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+                pulse.count(done, failed)
                 pulse.hear(request)
                 yield from steps
 

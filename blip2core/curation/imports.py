@@ -76,6 +76,7 @@ def import_images(
                     failed = sum(one.problem is not None for one in results)
                     done = len(results) - failed
                     request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+                pulse.count(done, failed)
                 for safe in refused:  # stored above, before the tables could say so
                     database.images.delete(safe.sha256, format=safe.format)
                 pulse.hear(request)

@@ -1,5 +1,6 @@
 """A run with its heartbeat, and how it ends when it is stopped, fails or is done."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -7,11 +8,13 @@ from threading import Event, Thread
 from typing import Literal
 
 from blip2core.errors import Blip2Error
+from blip2core.progress import Progress
 from blip2core.storage import Database
 from blip2core.storage.runs import finish_run, heartbeat, refuse_alive, start_run
 
 BEAT_SECONDS = 10.0
 """Seconds between two heartbeats; also the longest delay of a request to pause or cancel."""
+_log = logging.getLogger(__name__)
 Request = Literal["", "pause", "cancel"]
 Status = Literal["done", "failed", "cancelled", "paused"]
 
@@ -19,8 +22,17 @@ Status = Literal["done", "failed", "cancelled", "paused"]
 class Pulse:
     """Writes the heartbeat of a run, and reads requests to pause or cancel it."""
 
-    def __init__(self, database: Database, run_id: int, stop: Event, seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        run_id: int,
+        stop: Event,
+        seconds: float,
+        progress: Progress | None = None,
+    ) -> None:
         self.database, self.run_id, self.stop = database, run_id, stop
+        self.progress = progress
+        """What the log is told; None: nothing."""
         self.asked: Request = ""
         self._end = Event()
         self._thread = Thread(target=self._beat, args=(seconds,), daemon=True, name="pulse")
@@ -31,8 +43,15 @@ class Pulse:
             self.asked = request
             self.stop.set()
 
+    def count(self, done: int, failed: int) -> None:
+        """Count items for the log."""
+        if self.progress is not None:
+            self.progress.add(done, failed)
+
     def _beat(self, seconds: float) -> None:
         while not self._end.wait(seconds):
+            if self.progress is not None:
+                self.progress.tell_if_due()
             try:
                 with self.database.write() as session:
                     self.hear(heartbeat(session, run_id=self.run_id))
@@ -68,11 +87,12 @@ def running(
     with database.write() as session:
         if not claimed and not database.is_alone:
             refuse_alive(session, run_id=run_id)
-        start_run(session, run_id=run_id)
+        kind = start_run(session, run_id=run_id).kind
+    progress = Progress(_log, f"Run {run_id} ({kind})", "item")
     status: Status = "failed"
     told: str | None = None
     try:
-        with Pulse(database, run_id, stop, seconds) as pulse:
+        with Pulse(database, run_id, stop, seconds, progress) as pulse:
             yield pulse
         status = "done"
         if stop.is_set():
@@ -86,6 +106,7 @@ def running(
     finally:
         with database.write() as session:
             finish_run(session, run_id=run_id, status=status, error=told)
+        progress.end(status)
 
 
 def describe_error(error: Exception) -> str:

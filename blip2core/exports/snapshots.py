@@ -1,19 +1,26 @@
 """From a stored snapshot to a folder of files, and the record of it in the database."""
 
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from blip2core.agreement import agreement
 from blip2core.config import ExportConfig
 from blip2core.exports import Manifest, Subject, export_pairs, find_format
+from blip2core.progress import Progress
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.export_records import fail_export, finish_export, record_export
 from blip2core.storage.history import applied_rules, double_verdicts, rejections
 from blip2core.storage.schema import Snapshot
 from blip2core.storage.snapshots import snapshot_pairs
+
+Pair = TypeVar("Pair")
+_log = logging.getLogger(__name__)
 
 
 def export_snapshot(
@@ -59,12 +66,14 @@ def write_snapshot(
         export_id = record_export(
             session, snapshot_id=snapshot_id, format=format, options=asdict(config)
         ).id
+    progress = Progress(_log, f"Export {export_id} ({format}) of snapshot {snapshot_id}", "pair")
     try:
-        pairs = snapshot_pairs(database, snapshot_id=snapshot_id)
+        pairs = _counted(snapshot_pairs(database, snapshot_id=snapshot_id), progress)
         manifest = export_pairs(pairs, out, format=format, subject=subject, config=config)
     except BaseException:
         with database.write() as session:
             fail_export(session, export_id=export_id)
+        progress.end("failed")
         raise
     with database.write() as session:
         finish_export(
@@ -74,7 +83,14 @@ def write_snapshot(
             pairs=manifest.pairs,
             location=str(out.resolve()),
         )
+    progress.end("done")
     return manifest
+
+
+def _counted(pairs: Iterable[Pair], progress: Progress) -> Iterator[Pair]:
+    for pair in pairs:
+        yield pair
+        progress.add(done=1)
 
 
 def snapshot_subject(session: Session, *, snapshot_id: int) -> Subject:

@@ -3,6 +3,7 @@
 from collections.abc import Generator as Yielding
 from collections.abc import Sequence
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import replace
 from functools import cached_property
 from queue import SimpleQueue
@@ -185,7 +186,8 @@ class Generator:
             except BaseException as error:  # raised again below, in the reader's thread
                 updates.put(error)
 
-        worker = Thread(target=work, daemon=True)
+        # In the reader's context, so that a log names the request that is worked for.
+        worker = Thread(target=copy_context().run, args=(work,), daemon=True)
         worker.start()
         try:
             while True:

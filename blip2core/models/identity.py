@@ -11,6 +11,7 @@ import torch
 from blip2core.models.specs import ModelSpec
 from blip2core.models.transformers_internals import commit_of
 from blip2core.models.vision import VisionEncoder
+from blip2core.models.weight_files import weight_files
 
 
 class LoadedModel(Protocol):
@@ -33,7 +34,7 @@ def revision_of(model: LoadedModel) -> str:
     """
     checkpoint = model.spec.checkpoint
     if isinstance(checkpoint, Path):
-        return _weights_hash(*(_version(file) for file in _weight_files(checkpoint)))
+        return _weights_hash(*(_version(file) for file in weight_files(checkpoint)))
     return commit_of(model.model) or model.spec.revision
 
 
@@ -46,15 +47,6 @@ def preprocessing_hash(model: LoadedModel) -> str:
     """Return the SHA-256 of the settings that turn an image into the encoder's input."""
     settings = model.vision.image_processor.to_dict()
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the files that transformers reads: one, or the parts that an index names."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return [folder / part for part in sorted(set(parts))]
-    return [folder / "model.safetensors"]
 
 
 def _version(file: Path) -> tuple[Path, int, int]:

@@ -1,12 +1,16 @@
 """What the app needs of Gradio beyond its public interface is still there."""
 
+import asyncio
 import inspect
 import socket
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import pytest
-from gradio import processing_utils
+from gradio import processing_utils, queueing, route_utils, routes, utils
 from gradio.state_holder import StateHolder
 
 from app.gradio_internals import (
@@ -15,7 +19,10 @@ from app.gradio_internals import (
     event_values,
     is_port_taken,
     limit_sessions,
+    log_tracebacks,
     upload_folder,
+    waiting_seconds,
+    watch_queue,
 )
 
 
@@ -98,3 +105,54 @@ def test_addresses_in_place_of_files_are_fetched_where_it_is_allowed(
         assert page is not None and asked == (["http://example.com/x.png"] if allowed else [])
     finally:
         allow_fetching(False)
+
+
+def test_the_queue_tells_of_an_event_before_its_work_begins() -> None:
+    with gr.Blocks() as page:
+        gr.Markdown()
+    page.queue()
+    event = SimpleNamespace(
+        request=SimpleNamespace(scope={"one": 1}), enqueue_time=time.monotonic() - 3
+    )
+    begun: list[Any] = []
+    order: list[str] = []
+
+    async def process(events: list[Any], *rest: Any) -> None:
+        order.append(f"worked {rest}")
+
+    assert hasattr(page._queue, "process_events"), "Gradio's queue has no process_events any more."
+    page._queue.process_events = process  # type: ignore[method-assign,assignment]
+    watch_queue(page, lambda scope, waited: (begun.append((scope, waited)), order.append("begun")))
+    asyncio.run(page._queue.process_events([event], False, 0.0, None))  # type: ignore[arg-type]
+    assert order == ["begun", "worked (False, 0.0, None)"]
+    assert begun[0][0] == {"one": 1} and 3 <= begun[0][1] < 60
+
+
+def test_what_waits_in_the_queue() -> None:
+    page = gr.Blocks()
+    assert waiting_seconds(page) == []
+    waiting = queueing.EventQueue("model", 1)
+    page._queue.event_queue_per_concurrency_id["model"] = waiting
+    assert hasattr(queueing.Event, "streaming"), "Gradio no longer has queueing.Event."
+    waiting.queue = [SimpleNamespace(enqueue_time=time.monotonic() - 5)]  # type: ignore[list-item]
+    (seconds,) = waiting_seconds(page)
+    assert 5 <= seconds < 60
+
+
+def test_tracebacks_are_logged_and_not_printed(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    modules = (queueing, route_utils, routes, utils)
+    for module in modules:
+        assert "traceback.print_exc()" in inspect.getsource(module), (
+            "Gradio prints no errors there."
+        )
+    log_tracebacks()
+    for module in modules:
+        try:
+            raise ValueError("no")
+        except ValueError:
+            module.traceback.print_exc()  # type: ignore[attr-defined]
+            assert "ValueError: no" in module.traceback.format_exc()  # type: ignore[attr-defined]
+    assert len([one for one in caplog.records if one.exc_info]) == len(modules)
+    assert capsys.readouterr().err == ""

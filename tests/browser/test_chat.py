@@ -58,7 +58,7 @@ def test_error_becomes_a_bubble_and_the_next_question_works(
     generator.answers["Break"] = "!"
     journey.take_example(1)
     failed = journey.ask("Break")
-    expect(failed).to_have_text(re.compile(r"^No answer \(reference [0-9a-f]{4}\)"))
+    expect(failed).to_have_text(re.compile(r"^No answer \(reference [0-9a-f]{12}\)"))
     expect(journey.ask("Who?")).to_have_text("Who?")
     assert "Break" not in journey.read_prompt()
 

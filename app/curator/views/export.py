@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from blip2core.storage.snapshots import (
 )
 from blip2core.texts import count_of
 
+log = logging.getLogger("app.curator.export")
 _REFRESH_SECONDS = 2.0
 """How often the exports are drawn again."""
 _LARGEST_DOWNLOAD = 500_000_000
@@ -77,6 +79,7 @@ def draw_new(context: DatasetContext) -> None:
 
 def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> None:
     """Make a snapshot, which is on disk when this returns."""
+    log.info("Snapshot of dataset %d begins", context.dataset_id)
     try:
         snapshot = context.database.run_write(
             lambda session: create_snapshot(
@@ -88,8 +91,10 @@ def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> Non
             )
         )
         message = f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, frozen."
+        log.info("Snapshot %d is done: %s", snapshot.id, count_of(snapshot.pairs, "pair"))
     except StorageError as error:
         message = str(error)
+        log.warning("Snapshot of dataset %d failed: %s", context.dataset_id, error)
     st.session_state["export-message"] = message
 
 

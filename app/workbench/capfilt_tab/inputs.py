@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from app.inference.capfilt_tasks import InputImage
+from app.metrics import note_refusal
 from app.workbench.image.uploaded_files import uploaded_path
 from app.workbench.image.uploads import Upload
 from blip2core.bundled import SAMPLES
@@ -49,6 +50,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
         files = [NamedFile(upload.name, uploaded_path(upload.path)) for upload in uploads]
         for one in read(files, limits=_LIMITS):
             if isinstance(one, Problem):
+                note_refusal("image")
                 problems.append((one.name, one.reason))
                 continue
             size += len(one.data)
@@ -57,6 +59,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
                 break
             given.append(_given(one))
     except (ImageError, IntakeError) as error:
+        note_refusal("image")
         problems.append((uploads[0].name, str(error)))
     placed = place_texts(given, typed)
     return replace(placed, problems=problems + placed.problems)

@@ -18,6 +18,7 @@ from app.chat.session import ChatSession
 from app.inference.failures import error_message
 from app.inference.features import write_caption
 from app.inference.pool import wait_until_loaded
+from app.metrics import note_refused_input
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.notes import image_notes
@@ -187,6 +188,7 @@ def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdat
     try:
         return _receive(session, read_upload(upload["path"]), name)
     except ImageError as error:
+        note_refused_input(error)
         return show_panel(session, f"{name}: {error}")
 
 
@@ -199,6 +201,7 @@ def _receive(session: ChatSession, data: bytes, name: str) -> PanelUpdate:
     try:
         image = image_from(data, name)
     except ImageError as error:
+        note_refused_input(error)
         return show_panel(session, f"{name}: {error}")
     session.receive(image)
     return show_panel(session, image_notes(image.data))

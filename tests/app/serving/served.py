@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
-    """The address of a studio: `mounted` beside the curator, or `launched` alone."""
+    """The address of a studio: `mounted` beside the curator, or `launched` alone.
+
+    What it logs is in the file `log` of the folder.
+    """
     known = {
         "BLIP2_DATA": str(folder / "data"),
         "BLIP2_PORT": "",
@@ -25,14 +28,15 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
         "PYTHONPATH": str(ROOT),
     }
     environment = {k: v for k, v in (os.environ | known | settings).items() if v}
-    process = subprocess.Popen(
-        [sys.executable, __file__, way],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, __file__, way],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -46,11 +50,13 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
 
 def main(way: str) -> None:
     from app.serving import alone, server
-    from app.settings import proxies_of
+    from app.serving.logs import set_up_logging
+    from app.settings import AppSettings, proxies_of
     from app.workbench.page import build_workbench
     from blip2core.storage.database import open_database
     from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
+    set_up_logging(AppSettings())
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":
         page = build_workbench(services)

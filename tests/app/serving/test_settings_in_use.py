@@ -210,7 +210,7 @@ def test_curator_and_database_are_there_as_the_setting_says(
 
     def open_database() -> SimpleNamespace:
         opened.append(True)
-        return SimpleNamespace(note="")
+        return SimpleNamespace(note="", images=SimpleNamespace(root=Path("/srv/images")))
 
     def build(settings: AppSettings, *kept: Any) -> str:
         built.append(kept)

@@ -128,7 +128,7 @@ def test_failure_keeps_secrets_and_the_queue_goes_on(
     client: Client, image: Any, generator: FakeGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator, "captions", ("!",))
-    with pytest.raises(AppError, match=r"No captions \(reference [0-9a-f]{4}\)") as error:
+    with pytest.raises(AppError, match=r"No captions \(reference [0-9a-f]{12}\)") as error:
         client.predict(image, api_name="/caption")
     assert "secret" not in str(error.value)
     assert client.predict(image, "Who?", api_name="/ask")["answer"] == "a dog"
