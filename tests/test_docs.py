@@ -22,6 +22,7 @@ GUIDE = (ROOT / "docs/curating.md").read_text("utf-8")
 PAGES = [
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     *("docs/index.md", "docs/curating.md", "docs/capfilt.md", "docs/explaining.md"),
+    *("docs/hosting.md", "docs/deploying.md"),
 ]
 EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
 EXAMPLE_FILES |= {"ltsv_table.py"}

@@ -1,5 +1,6 @@
 """Both apps below a path of a site, through a real nginx with the lines of docs/deploying.md."""
 
+import os
 import re
 import shutil
 import socket
@@ -63,10 +64,10 @@ def nginx(folder: Path, upstream: str, *, strips: bool) -> Iterator[str]:
     temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in names)
     config = folder / "nginx.conf"
     config.write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\n"
+        f"{'user root;' if os.getuid() == 0 else ''} daemon off;\n"
+        f"pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\n"
         f"http {{ access_log {folder}/access.log; {temporary}\n{site}}}\n"
     )
-    folder.chmod(0o755)
     assert NGINX is not None
     process = subprocess.Popen([NGINX, "-e", str(folder / "start.log"), "-c", str(config)])
     address = f"http://localhost:{port}"

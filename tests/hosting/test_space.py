@@ -2,6 +2,7 @@
 read only, the Space's variables, and a proxy with TLS that shows it in a frame of another site.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 import yaml
+from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Page, expect
 
 from app.space import ROOT
@@ -88,10 +91,7 @@ def proxy(folder: Path, space: int, provider: int) -> Iterator[int]:
     names = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     subprocess.run([*openssl, *subject, *names], check=True, capture_output=True)
-    (folder / "page").mkdir()
-    (folder / "page" / "index.html").write_text(
-        f'<!doctype html><iframe src="https://{SPACE}" width="1280" height="1000"></iframe>'
-    )
+    page = f'<!doctype html><iframe src="https://{SPACE}" width="1280" height="1000"></iframe>'
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -107,16 +107,17 @@ def proxy(folder: Path, space: int, provider: int) -> Iterator[int]:
         "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;"
     )
     (folder / "nginx.conf").write_text(f"""
+{"user root;" if os.getuid() == 0 else ""}
 daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
 http {{
   access_log {folder}/access.log; {temporary}
   map $http_upgrade $upgrade {{ default upgrade; '' close; }}
   server {{ {tls} server_name {SPACE};
     location / {{ proxy_pass http://127.0.0.1:{space}; {onward} }} }}
-  server {{ {tls} server_name {FRAME}; root {folder}/page; default_type text/html;
+  server {{ {tls} server_name {FRAME}; default_type text/html;
+    location / {{ return 200 '{page}'; }}
     location /authorize {{ proxy_pass http://127.0.0.1:{provider}; }} }}
 }}""")
-    folder.chmod(0o755)
     assert NGINX is not None
     process = subprocess.Popen([NGINX, "-e", f"{folder}/start.log", "-c", f"{folder}/nginx.conf"])
     try:
@@ -183,9 +184,12 @@ def space(image: Built, port: int, **more: str) -> Iterator[list[str]]:
         reader = threading.Thread(target=lambda: printed.extend(process.stdout), daemon=True)
         reader.start()
         yield printed
+        process.kill()
+        reader.join()
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
 @contextmanager
@@ -251,3 +255,24 @@ def test_a_simulated_space(image: Built, browser: Browser, tmp_path: Path) -> No
         page.goto(f"https://{SPACE}/")
         expect(page.get_by_text("ada, owner")).to_be_visible()
         assert elsewhere == []
+
+
+@pytest.mark.slow
+def test_a_space_that_lends_its_gpu(image: Built) -> None:
+    at = free_port()
+    stand_in = image.root / "zero_gpu"
+    shutil.copytree(ROOT / "tests" / "hosting" / "zero_gpu", stand_in, dirs_exist_ok=True)
+    settings = {"SPACES_ZERO_GPU": "true", "PYTHONPATH": str(stand_in), "OAUTH_CLIENT_ID": "studio"}
+    with space(image, at, **settings) as printed:
+        client = Client(f"http://127.0.0.1:{at}", headers={"Host": SPACE}, verbose=False)
+        sample = handle_file(str(ROOT / "data" / "samples" / "beach-1.png"))
+        assert client.predict(sample, "What animal is there?", api_name="/ask")
+        assert client.predict(sample, api_name="/caption")
+        assert client.predict(sample, ["a dog", "a beach"], api_name="/match")
+        assert client.predict(sample, "a beach", api_name="/attention")
+        page = httpx.get(f"http://127.0.0.1:{at}/curator/", headers={"Host": SPACE})
+        assert page.status_code == 404  # its jobs could not use the GPU
+        told = "".join(printed)
+    lent = re.findall(r"lent to _(\w+) in (\d+)", told)
+    assert {name for name, _ in lent} == {"call", "each"}
+    assert len({number for _, number in lent}) == len(lent) >= 4
