@@ -54,6 +54,14 @@ async def _refuse_to_fetch(url: str) -> httpx.Response:
     raise InvalidPathError("Addresses are not fetched here (BLIP2_DOWNLOADS).")
 
 
+def leave_out_space_header(page: gr.Blocks) -> None:
+    """Let the page not know that it is on a Space of Hugging Face.
+
+    It would ask that site for who made the Space, and Google for fonts, to draw a header.
+    """
+    page.space_id = None
+
+
 def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     """Keep the state of so many visitors; the longest absent is forgotten first.
 

@@ -8,8 +8,9 @@ import gradio as gr
 
 from app.chat.example import shipped_example
 from app.chat.session import ChatSession
+from app.gradio_internals import leave_out_space_header
 from app.services import Services
-from app.settings import has_login
+from app.settings import has_login, is_zero_gpu
 from app.workbench.account import build_account
 from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
@@ -39,6 +40,8 @@ CACHE_SECONDS = (3600, 24 * 3600)
 def build_workbench(services: Services) -> gr.Blocks:
     """Build the whole page; it is not yet served."""
     page = gr.Blocks(title="BLIP-2 Studio", analytics_enabled=False, delete_cache=CACHE_SECONDS)
+    if not is_zero_gpu():  # there the page says who asks for the GPU
+        leave_out_space_header(page)
     with page:
         session = gr.State(ChatSession(services.settings.model, shipped_example()))
         with gr.Row():

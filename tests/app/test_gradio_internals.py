@@ -18,6 +18,7 @@ from app.gradio_internals import (
     check_requested_files,
     event_values,
     is_port_taken,
+    leave_out_space_header,
     limit_sessions,
     log_tracebacks,
     upload_folder,
@@ -156,3 +157,13 @@ def test_tracebacks_are_logged_and_not_printed(
             assert "ValueError: no" in module.traceback.format_exc()  # type: ignore[attr-defined]
     assert len([one for one in caplog.records if one.exc_info]) == len(modules)
     assert capsys.readouterr().err == ""
+
+
+def test_a_page_that_does_not_know_its_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "ada/studio")
+    monkeypatch.setenv("SYSTEM", "spaces")
+    with gr.Blocks() as page:
+        pass
+    assert page.get_config_file()["space_id"] == "ada/studio"
+    leave_out_space_header(page)
+    assert page.get_config_file()["space_id"] is None

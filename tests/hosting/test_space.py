@@ -206,11 +206,15 @@ def visitor(browser: Browser, port: int) -> Iterator[tuple[Page, list[str]]]:
         with another.new_context(ignore_https_errors=True) as session:
             session.set_default_timeout(PATIENCE)
             page = session.new_page()
-            ours = (f"https://{SPACE}/", f"wss://{SPACE}/", f"https://{FRAME}/", "data:", "blob:")
-            page.on(
-                "request",
-                lambda it: None if it.url.startswith(ours) else elsewhere.append(it.url),
-            )
+            ours = (f"https://{SPACE}/", f"wss://{SPACE}/", f"https://{FRAME}/authorize?", "data:")
+            known = (*ours, "blob:")
+
+            def look(address: str) -> None:
+                if not address.startswith(known) and address != f"https://{FRAME}/":
+                    elsewhere.append(address)
+
+            page.on("request", lambda it: look(it.url))
+            page.on("websocket", lambda it: look(it.url))
             yield page, elsewhere
     finally:
         another.close()
