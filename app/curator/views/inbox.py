@@ -21,6 +21,7 @@ from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
+    done_again,
     list_problems,
     list_runs,
     request_cancel,
@@ -192,6 +193,7 @@ def draw_jobs(context: PageContext) -> None:
     with context.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in _JOB_TITLES]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        again = done_again(session, runs)
         names = dataset_names(session)
     finished = sum(run.finished_at is not None for run in runs)
     if st.session_state.setdefault("finished", finished) != finished:
@@ -199,7 +201,7 @@ def draw_jobs(context: PageContext) -> None:
         st.rerun()  # the sidebar counts again
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
-    for run in runs[:8]:
+    for run in [one for one in runs if one.id not in again][:8]:
         name = names.get(run.dataset_id, "no dataset") if run.dataset_id else "no dataset"
         draw_job(context, run, name, problems[run.id])
     if context.dataset_id is not None:
