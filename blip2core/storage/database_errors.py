@@ -32,17 +32,15 @@ NOT_OPENED = (
     "The database {where} cannot be opened ({said}): let this user read and write the file and its "
     "folder, or name another place (BLIP2_DATA, BLIP2_DATABASE_URL)."
 )
-SENTENCES = {
-    "database or disk is full": FULL,
-    "disk image is malformed": DAMAGED,
-    "file is not a database": DAMAGED,
-    "malformed database schema": DAMAGED,
-    "unsupported file format": DAMAGED,
-    "disk i/o error": DISK_FAILS,
-    "readonly database": CLOSED,
-    "unable to open database file": NOT_OPENED,
+SENTENCES_BY_CODE = {
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_IOERR: DISK_FAILS,
+    sqlite3.SQLITE_READONLY: CLOSED,
+    sqlite3.SQLITE_CANTOPEN: NOT_OPENED,
 }
-"""What SQLite says -> what we say."""
+"""Result code of SQLite -> what we say."""
 SENTENCES_BY_STATE = {
     "53100": FULL,
     "58030": DISK_FAILS,
@@ -88,9 +86,9 @@ def _translated(error: SQLAlchemyError | sqlite3.Error, url: URL) -> Blip2Error:
         return StorageError(f"The database refused a change: {said}.")
     if "database is locked" in said or may_succeed_again(error):
         return StorageError(BUSY)
-    sentence = SENTENCES_BY_STATE.get(getattr(cause, "sqlstate", None) or "")
-    found = (one for words, one in SENTENCES.items() if words in said.lower())
-    sentence = sentence or next(found, None)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more, as which I/O it was
+    state = getattr(cause, "sqlstate", None) or ""
+    sentence = SENTENCES_BY_CODE.get(code) or SENTENCES_BY_STATE.get(state)
     if sentence is not None:
         return StorageError(sentence.format(where=place_of(url), said=said))
     return StorageError(f"The database failed: {said}.")

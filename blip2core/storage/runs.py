@@ -205,6 +205,7 @@ def done_again(session: Session, runs: Sequence[Run], *, has_owner: bool = True)
         .order_by(Run.id.desc())
     )
     later = list(session.scalars(query))
+    # The last one in a dict stays, which is the first that did it.
     return {
         one.id: other.id for one in open_runs for other in later if _did_the_work_of(one, other)
     }
