@@ -44,11 +44,11 @@ def backup(
         made = back_up(database, target)
     manifest = made.manifest
     write_problems(made.problems, as_json)
-    row = asdict(made) | {"folder": str(made.folder), "manifest": asdict(manifest)}
+    row = asdict(made) | {"backup": str(made.backup)}
     images = count_of(manifest.images, "image")
     words = f"{count_of(sum(manifest.rows.values()), 'row')}, {images}"
     new = f"{made.copied:,} copied ({count_of(made.copied_bytes, 'byte')})"
-    write_row(row, as_json, f"{made.folder}: {words}, {new}.")
+    write_row(row, as_json, f"{made.backup}: {words}, {new}.")
     end_with(made.problems)
 
 
@@ -60,8 +60,8 @@ def verify(backup: Backup, as_json: AsJson = False) -> None:
     write_problems(found.problems, as_json)
     words = f"{count_of(found.rows, 'row')}, {count_of(found.images, 'image')}"
     problems = count_of(len(found.problems), "problem")
-    row = {"backup": str(found.folder), "rows": found.rows, "images": found.images}
-    write_row(row | {"problems": found.problems}, as_json, f"{found.folder}: {words}, {problems}.")
+    row = asdict(found) | {"backup": str(found.backup)}
+    write_row(row, as_json, f"{found.backup}: {words}, {problems}.")
     end_with(found.problems)
 
 

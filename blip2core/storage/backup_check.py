@@ -23,7 +23,7 @@ from blip2core.storage.maintenance import check
 class BackupHealth:
     """What reading all of a backup found."""
 
-    folder: Path
+    backup: Path
     rows: int
     images: int
     problems: tuple[str, ...]
@@ -43,7 +43,7 @@ def verify_backup(folder: Path) -> BackupHealth:
             rows, images, problems = _read(backup, manifest)
         except StorageError as error:
             problems = [str(error)]
-    return BackupHealth(folder=backup, rows=rows, images=images, problems=tuple(problems))
+    return BackupHealth(backup=backup, rows=rows, images=images, problems=tuple(problems))
 
 
 def _read(backup: Path, manifest: Manifest) -> tuple[int, int, list[str]]:

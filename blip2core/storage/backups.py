@@ -42,7 +42,7 @@ TRIES = 5
 class MadeBackup:
     """A backup that was just made."""
 
-    folder: Path
+    backup: Path
     manifest: Manifest
     copied: int
     """Images that were not in the backup folder before."""
@@ -119,7 +119,7 @@ def _write(database: Database, store: ImageStore, partial: Path, target: Path) -
         sync_folder(partial)
         partial.rename(target)
         return MadeBackup(
-            folder=target,
+            backup=target,
             manifest=manifest,
             copied=copied.new,
             copied_bytes=copied.new_bytes,

@@ -89,6 +89,24 @@ def test_a_run_that_was_killed_is_not_called_running(shell: Shell, folder: Path)
 
 
 @pytest.mark.usefixtures("loaded")
+def test_an_import_that_was_done_again_is_not_called_interrupted(
+    shell: Shell, folder: Path
+) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        start_run(session, run_id=1)  # the import, as if it had been killed
+    database.close()
+    killed = shell.rows("capfilt", "status")[-1]
+    assert (killed["status"], killed["done_by"]) == ("interrupted", None)
+    shell.rows(*RUN, folder)
+    again, _, redone = shell.rows("capfilt", "status")[1:]
+    assert (again["kind"], again["status"]) == ("import", "done")
+    assert (redone["status"], redone["done_by"], redone["hint"]) == ("done again", again["run"], "")
+    assert f"done again by run {again['run']}" in shell.lines("capfilt", "status")[-1]
+
+
+@pytest.mark.usefixtures("loaded")
 def test_rules_change_without_a_model(
     shell: Shell, folder: Path, loaded: list[str], tmp_path: Path
 ) -> None:

@@ -53,19 +53,19 @@ def test_a_second_backup_copies_only_what_is_new(database: Database, folder: Pat
     add_image(database, 7)
     third = back_up(database, folder)
     assert (third.copied, third.copied_bytes) == (1, len(image_bytes(7)))
-    assert list_backups(folder) == [first.folder, again.folder, third.folder]
+    assert list_backups(folder) == [first.backup, again.backup, third.backup]
     assert len(image_files(folder)) == 4
     for one, images in ((first, 3), (again, 3), (third, 4)):
-        found_in = verify_backup(one.folder)
+        found_in = verify_backup(one.backup)
         assert (found_in.images, found_in.problems) == (images, ())
-    assert find_backup(folder) == third.folder
+    assert find_backup(folder) == third.backup
     assert third.manifest.source == database.engine.dialect.name
 
 
 def test_a_backup_holds_every_table(database: Database, folder: Path) -> None:
     fill_every_table(database)
     made = back_up(database, folder)
-    assert read_manifest(made.folder) == made.manifest
+    assert read_manifest(made.backup) == made.manifest
     assert min(made.manifest.rows.values()) > 0
     assert verify_backup(folder).problems == ()
 
@@ -97,14 +97,14 @@ def test_a_backup_killed_at_any_step_costs_nothing(database: Database, folder: P
     first = back_up(database, folder)
     sha256 = add_image(database, 7)
     url, data = database.url.render_as_string(hide_password=False), database.images.root.parent
-    kept, killed = {first.folder}, 0
+    kept, killed = {first.backup}, 0
     for step in range(1, 60):
         shutil.rmtree(folder / "images" / sha256[:2], ignore_errors=True)  # it is new each time
         call = (url, str(data), str(folder), step)
         process = PROCESSES.Process(target=killed_backup, args=call)
         process.start()
         process.join(60)
-        assert verify_backup(first.folder).problems == ()
+        assert verify_backup(first.backup).problems == ()
         assert kept <= set(list_backups(folder))
         kept = set(list_backups(folder))
         if process.exitcode == 0:
@@ -145,7 +145,7 @@ def test_a_backup_that_fails_leaves_the_others(
         patched.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match=f"{folder} .*No space left.*free some space"):
             back_up(database, folder)
-    assert list_backups(folder) == [first.folder]
+    assert list_backups(folder) == [first.backup]
     assert [path.name for path in folder.iterdir() if path.suffix == ".partial"] == []
     assert verify_backup(folder).problems == ()
 
@@ -192,7 +192,7 @@ def test_verify_tells_what_is_wrong(database: Database, folder: Path) -> None:
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[::-1])
     files[2].write_bytes(b"short")
-    problems = verify_backup(made.folder).problems
+    problems = verify_backup(made.backup).problems
     said = sorted(one.split(str(folder))[1].split(" ", 1)[1] for one in problems)
     assert said == [
         "has 5 bytes instead of 7",
@@ -200,23 +200,23 @@ def test_verify_tells_what_is_wrong(database: Database, folder: Path) -> None:
         "was altered: its bytes have another hash",
     ]
     shutil.rmtree(folder / "images")
-    (problem,) = verify_backup(made.folder).problems
+    (problem,) = verify_backup(made.backup).problems
     assert problem == f"the folder of the images, {folder / 'images'}, is not there: 3 are missing"
-    file = made.folder / DATABASE_NAME
+    file = made.backup / DATABASE_NAME
     data = bytearray(file.read_bytes())
     data[-100] ^= 1
     file.write_bytes(data)
-    (problem,) = verify_backup(made.folder).problems
+    (problem,) = verify_backup(made.backup).problems
     assert problem.startswith(f"{file} was altered")
     file.unlink()
-    (problem,) = verify_backup(made.folder).problems
+    (problem,) = verify_backup(made.backup).problems
     assert "cannot be read (No such file" in problem
 
 
 def test_a_manifest_that_does_not_fit_is_told(sqlite_database: Database, folder: Path) -> None:
     fill(sqlite_database, items=1)
     made = back_up(sqlite_database, folder)
-    manifest = made.folder / "backup.json"
+    manifest = made.backup / "backup.json"
     whole = manifest.read_text()
     manifest.write_text(whole.replace('"images": 1', '"images": 2'))
     (problem,) = verify_backup(folder).problems

@@ -130,7 +130,7 @@ def test_damaged_images_of_a_backup_are_told_and_not_restored(
     database: Database, folder: Path, empty_place: str, tmp_path: Path
 ) -> None:
     fill(database, items=3)
-    backup = back_up(database, folder).folder
+    backup = back_up(database, folder).backup
     saved = ImageStore(folder / "images")
     image_path(saved, 0).unlink()
     image_path(saved, 1).write_bytes(b"image X")
@@ -144,7 +144,7 @@ def test_an_altered_database_is_not_restored(
     sqlite_database: Database, folder: Path, tmp_path: Path
 ) -> None:
     fill(sqlite_database, items=1)
-    file = back_up(sqlite_database, folder).folder / "studio.db"
+    file = back_up(sqlite_database, folder).backup / "studio.db"
     data = bytearray(file.read_bytes())
     data[-100] ^= 1
     file.write_bytes(data)
