@@ -128,11 +128,10 @@ def open_database(
         raise StorageError(f"There is no database {file}; `blip2 db upgrade` makes one.")
     lock = own_file(file) if file and owner else None
     try:
-        with storage_errors(parsed):
-            if owner:
-                upgrade(parsed)
-            else:
-                check_revision(parsed)
+        if owner:
+            upgrade(parsed)
+        else:
+            check_revision(parsed)
     except BaseException:
         if lock is not None:
             lock.release()

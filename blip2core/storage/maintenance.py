@@ -46,7 +46,8 @@ def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> st
     # A migration may build a table anew, which foreign keys would take for deleting its rows.
     engine = connect(url, foreign_keys=False)
     try:
-        with engine.execution_options(**{WRITE: True}).begin() as connection:
+        writing = engine.execution_options(**{WRITE: True})
+        with storage_errors(url), writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             if _current(connection) != _head(scripts) or target != "head":
@@ -67,7 +68,7 @@ def check_revision(url: URL) -> str:
     """
     engine = connect(url)
     try:
-        with engine.connect() as connection:
+        with storage_errors(url), engine.connect() as connection:
             found = _current(connection)
     finally:
         engine.dispose()

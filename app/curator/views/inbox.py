@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
-from blip2core.errors import StorageError
+from blip2core.errors import StorageError, way_out
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
@@ -142,7 +143,13 @@ def start_import(
         then=captions,
     )
     if files:
-        context.jobs.add(import_of_uploads(context, files, new_import))
+        try:
+            context.jobs.add(import_of_uploads(context, files, new_import))
+        except OSError as error:
+            said = f"{error.strerror or error}: {context.database.images.root.parent}"
+            said = f"The uploads cannot be stored: {said}{way_out(error)}."
+            st.session_state["inbox-message"] = said
+            return
         st.session_state["uploads"] += 1  # an empty uploader
     if folder is not None:
         context.jobs.add(new_import(sources=[folder], label=folder.name))
@@ -153,9 +160,15 @@ def start_import(
 def import_of_uploads(
     context: PageContext, files: Sequence[UploadedFile], new_import: Callable[..., Import]
 ) -> Import:
-    """Return the import of uploaded files, which are on disk when this returns."""
+    """Return the import of uploaded files, which are on disk when this returns. Raises OSError, and
+    then none of them is.
+    """
     folder = context.jobs.new_folder()
-    sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
+    try:
+        sources = [keep_upload(folder, number, one.name, one) for number, one in enumerate(files)]
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     label = ", ".join(source.name for source in sources[:3])
     label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
     return new_import(sources=sources, label=label, clean_up=folder)

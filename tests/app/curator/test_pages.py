@@ -327,6 +327,25 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
 
 
+def test_uploads_that_do_not_fit_on_the_disk_are_told(
+    open_page: Open, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    page = open_page("inbox")
+    page.text_input("into").set_value("mine").run()
+    page.file_uploader[0].upload("a.csv", b"file,text\n", "text/csv").run()
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    next(b for b in page.button if b.label == "Import").click().run()
+    place = services.database.images.root.parent
+    assert f"No space left on device: {place}; free some space" in page.info[0].value.replace(
+        "\\", ""
+    )
+    assert services.jobs.added == []
+    assert not (place / "incoming").exists()
+
+
 def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
     open_page: Open, database: Database
 ) -> None:
