@@ -83,6 +83,7 @@ def back_up(database: Database, folder: Path) -> MadeBackup:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
             sync_folder(folder)
+            sync_folder(folder.parent)  # where the folder itself may be new
     except OSError as error:
         said = f"{error.strerror or error}{way_out(error)}"
         raise StorageError(f"The backup in {folder} could not be written: {said}.") from error
@@ -115,6 +116,8 @@ def _write(database: Database, store: ImageStore, partial: Path, target: Path) -
             image_bytes=copied.image_bytes,
             missing=copied.missing,
         )
+        if store.root.is_dir():
+            sync_folder(store.root)
         _write_manifest(partial / MANIFEST_NAME, manifest)
         sync_folder(partial)
         partial.rename(target)

@@ -48,9 +48,8 @@ def restore_backup(
     """Bring the tables and images of a backup back into an empty place.
 
     `folder` is a backup, or a backup folder, of which the newest is taken; `url` and `data` name
-    the place as for `open_database`. Each image is checked against its hash; the database gets its
-    rows when all images are there. Raises StorageError where there are rows already, or a file
-    that would be overwritten.
+    the place as for `open_database`. Each image is checked against its hash, and the tables come
+    last. Raises StorageError where there are rows already, or a file that would be overwritten.
     """
     backup = find_backup(folder)
     manifest = read_manifest(backup)
@@ -123,6 +122,8 @@ def _restore_images(backup: Path, store: ImageStore) -> tuple[int, list[str]]:
                 restored += 1
     finally:
         engine.dispose()
+    if store.root.is_dir():
+        sync_folder(store.root)
     return restored, problems
 
 
