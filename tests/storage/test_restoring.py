@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from blip2core.errors import StorageError
 from blip2core.storage import Database, ImageStore, open_database
@@ -151,6 +152,19 @@ def test_an_altered_database_is_not_restored(
     with pytest.raises(StorageError, match="altered since it was made"):
         restore_backup(folder, str(tmp_path / "new" / "studio.db"))
     assert not (tmp_path / "new").exists()
+
+
+def test_what_postgresql_cannot_hold_is_told_before_an_image_is_restored(
+    sqlite_database: Database, folder: Path, postgres_cluster: str, tmp_path: Path
+) -> None:
+    fill(sqlite_database, items=1)
+    with sqlite_database.write() as session:
+        session.execute(text("UPDATE sources SET name = char(0)"))
+    back_up(sqlite_database, folder)
+    with pytest.raises(StorageError, match="Row 1 of the table sources does not fit into Postgre"):
+        restore_backup(folder, new_postgres_url(postgres_cluster), data=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert restore_backup(folder, str(tmp_path / "new" / "studio.db")).problems == ()
 
 
 def test_only_the_images_that_were_lost_come_back(database: Database, folder: Path) -> None:
