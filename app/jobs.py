@@ -22,7 +22,7 @@ from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.curation.pairs import BY_HAND
-from blip2core.errors import Blip2Error, IntakeError, StorageError
+from blip2core.errors import Blip2Error, ExportError, IntakeError, StorageError, way_out
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.records import Problem, WebImage
@@ -150,10 +150,17 @@ class Jobs:
         )
         # Zip of what is compressed already: stored, not squeezed again.
         unfinished = out.with_suffix(".zip.partial")
-        with zipfile.ZipFile(unfinished, "w") as archive:
-            for file in sorted(out.rglob("*")):
-                archive.write(file, file.relative_to(out.parent))
-        unfinished.rename(out.with_suffix(".zip"))
+        try:
+            with zipfile.ZipFile(unfinished, "w") as archive:
+                for file in sorted(out.rglob("*")):
+                    archive.write(file, file.relative_to(out.parent))
+            unfinished.rename(out.with_suffix(".zip"))
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            said = f"{error.strerror or error}{way_out(error)}"
+            raise ExportError(
+                f"The export is in {out}, but not as a file to download: {said}."
+            ) from error
 
     def _import(self, job: Import) -> None:
         download = Downloads() if job.downloads and self._settings.downloads else None

@@ -16,6 +16,8 @@ Blip2Error
 └── ExportError             a snapshot cannot be written
 """
 
+import errno
+
 
 class Blip2Error(Exception):
     """Base of all errors below: the message is one sentence for the user."""
@@ -74,6 +76,17 @@ class ExportError(Blip2Error):
 
 
 def os_problem(error: OSError) -> str:
-    """Return what the operating system refused, and for which file or address."""
+    """Return what the operating system refused, for which file or address, and what helps a full
+    disk.
+    """
     what = error.strerror or str(error)
-    return f"{what}: {error.filename}" if error.filename is not None else what
+    return f"{what}: {error.filename}{way_out(error)}" if error.filename is not None else what
+
+
+def way_out(error: OSError) -> str:
+    """Return what to do about a full disk, to end a sentence that names a path; else nothing."""
+    return "; free some space there and do it again" if error.errno in _FULL_DISK else ""
+
+
+_FULL_DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""No space is left, or this user's share of it is used up."""

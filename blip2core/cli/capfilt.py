@@ -153,7 +153,7 @@ def capfilt_status(
 ) -> None:
     """Show the datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import find_dataset, list_datasets
-    from blip2core.storage.runs import list_runs, was_interrupted
+    from blip2core.storage.runs import done_again, list_runs, was_interrupted
 
     with opened(database, owner=False) as studio, studio.read() as session:
         has_owner = studio.has_owner()
@@ -165,10 +165,13 @@ def capfilt_status(
             counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
             write_row(row, as_json, one.dataset.name, count_of(one.items, "item"), counts)
         numbers = {one.dataset.id: one.dataset.name for one in found}
-        for each in list_runs(session, limit=limit):
+        runs = list_runs(session, limit=limit)
+        again = done_again(session, runs, has_owner=has_owner)
+        for each in runs:
             if each.dataset_id in numbers:
                 killed = was_interrupted(each, has_owner=has_owner)
-                _write_run(each, numbers[each.dataset_id], killed, as_json)
+                name = numbers[each.dataset_id]
+                _write_run(each, name, killed, again.get(each.id), as_json)
 
 
 def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
@@ -202,13 +205,14 @@ def _import(
 
 
 def _unfinished(database: "Database", dataset: str) -> "Run":
-    from blip2core.storage.runs import list_runs
+    from blip2core.storage.runs import done_again, list_runs
 
     open_runs = ("queued", "running", "paused", "failed", "cancelled")
     number = dataset_number(database, dataset)
     with database.read() as session:
         runs = list_runs(session, dataset_id=number, statuses=open_runs)
-    found = next((one for one in runs if one.kind == "capfilt"), None)
+        again = done_again(session, runs)
+    found = next((one for one in runs if one.kind == "capfilt" and one.id not in again), None)
     if found is None:
         raise StorageError(f"No run over {dataset} waits to be resumed; leave out --resume.")
     return found
@@ -306,17 +310,21 @@ def _write_end(
     write_row(row, as_json, f"{words}; of {texts} the rules would keep {seen.accept}")
 
 
-def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
-    status = "interrupted" if killed else run.status
+def _write_run(run: "Run", dataset: str, killed: bool, done_by: int | None, as_json: bool) -> None:
+    """Print a run; `done_by` is the later run that did the work of one that was killed."""
+    killed = killed and done_by is None
+    status = "interrupted" if killed else "done again" if done_by else run.status
     row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": status}
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
     failed = count_of(run.failed, "problem") if run.failed else ""
-    words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
+    told = f"{status} by run {done_by}" if done_by else status
+    words = (f"run {run.id}", run.kind, dataset, told, counts, failed, run.model or "", beat)
     hint = _way_on(run, dataset) if killed else ""
-    row |= {"heartbeat": beat, "error": run.error, "hint": hint}
-    write_row(row, as_json, *words, hint or run.error or "")
+    row |= {"heartbeat": beat, "error": run.error, "hint": hint, "done_by": done_by}
+    error = "" if done_by else run.error
+    write_row(row, as_json, *words, hint or error or "")
 
 
 def _way_on(run: "Run", dataset: str) -> str:

@@ -22,7 +22,8 @@ Each takes the session first and never commits. By subject:
     thresholds  score_histogram, kept_counts, verdict_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
-                list_problems, count_problems, compare_runs, run_scores, was_interrupted
+                list_problems, count_problems, compare_runs, run_scores, was_interrupted,
+                done_again
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
     snapshots   create_snapshot, freeze_snapshot, snapshot_pairs (takes the database),
                 find_snapshot, named_snapshot, list_snapshots, snapshots_with
@@ -31,7 +32,8 @@ Each takes the session first and never commits. By subject:
     people      get_or_create_annotator, list_annotators, set_active, annotator_progress,
                 verdict_pairs
     feedback    add_feedback, list_feedback
-    upkeep      upgrade, backup, check
+    upkeep      upgrade, backup, check; check_images, refuse_missing_images, with_images;
+                back_up, verify_backup, restore_backup, restore_images; copy_studio
 """
 
 from blip2core.storage.database import Database, default_data_folder, open_database

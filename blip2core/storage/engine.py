@@ -107,6 +107,20 @@ def connect(url: URL, *, journal: Journal | None = None, foreign_keys: bool = Tr
     return engine
 
 
+def connect_read_only(file: Path) -> Engine:
+    """Return an engine on an SQLite file that nobody changes: nothing is written, not even beside
+    it, so it may lie on a disk that is read-only.
+    """
+    address = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+
+    def open_file() -> sqlite3.Connection:
+        found = sqlite3.connect(address, uri=True, check_same_thread=False)
+        found.execute("PRAGMA trusted_schema = 0")
+        return found
+
+    return create_engine(URL.create("sqlite", database=str(file)), creator=open_file)
+
+
 def _apply(connection: sqlite3.Connection, pragma: str, value: str | int) -> None:
     """Set a pragma and read it back: file systems and builds may refuse it without an error."""
     found = connection.execute(f"PRAGMA {pragma} = {value}").fetchone()

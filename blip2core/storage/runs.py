@@ -184,6 +184,33 @@ def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
     return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
 
 
+def done_again(session: Session, runs: Sequence[Run], *, has_owner: bool = True) -> dict[int, int]:
+    """Return run -> the later run that did its work, for runs that did not come to their end: they
+    were interrupted (see `was_interrupted`), failed, or paused.
+
+    That one is done, of the same kind over the same dataset with the same parameters, and went
+    through at least as many inputs. What somebody cancelled stays cancelled.
+    """
+    open_runs = [
+        one
+        for one in runs
+        if one.status in ("paused", "failed") or was_interrupted(one, has_owner=has_owner)
+    ]
+    if not open_runs:
+        return {}
+    query = (
+        select(Run)
+        .where(Run.status == "done", Run.id > min(one.id for one in open_runs))
+        .where(Run.kind.in_({one.kind for one in open_runs}))
+        .order_by(Run.id.desc())
+    )
+    later = list(session.scalars(query))
+    # The last one in a dict stays, which is the first that did it.
+    return {
+        one.id: other.id for one in open_runs for other in later if _did_the_work_of(one, other)
+    }
+
+
 def unfinished_run(
     session: Session, *, dataset_id: int, kind: str, parameters: dict[str, Any]
 ) -> Run | None:
@@ -318,6 +345,15 @@ def _texts_of_runs(
     for key, text, value in newest.values():
         found.setdefault(key, []).append((text, value))
     return found
+
+
+def _did_the_work_of(one: Run, other: Run) -> bool:
+    same = (one.kind, one.dataset_id, one.parameters) == (
+        other.kind,
+        other.dataset_id,
+        other.parameters,
+    )
+    return same and other.id > one.id and other.done + other.failed >= one.done + one.failed
 
 
 def _locked(session: Session, run_id: int) -> Run:

@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -305,3 +306,29 @@ def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
     until(lambda: bool(given))
     jobs.close()
     assert [download is not None for download in given] == [fetches]
+
+
+def test_an_archive_that_does_not_fit_on_the_disk_is_told(
+    jobs: Jobs,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The export itself is there, and no half of an archive beside it."""
+    accept_first(database)
+    with database.write() as session:
+        person = get_or_create_annotator(session, handle="ada").id
+        policy = SnapshotPolicy()
+        snapshot = create_snapshot(
+            session, dataset_id=1, name="v1", policy=policy, created_by=person
+        ).id
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    jobs.add(ExportJob(snapshot_id=snapshot, format="csv", annotator_id=person))
+    until(lambda: "not as a file to download" in caplog.text)
+    assert "No space left on device; free some space there" in caplog.text
+    (folder,) = (database.images.root.parent / "exports").iterdir()
+    assert folder.is_dir() and str(folder) in caplog.text

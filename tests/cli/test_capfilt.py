@@ -10,7 +10,14 @@ from blip2core.curation import capfilt_run
 from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
 from blip2core.storage import open_database
-from blip2core.storage.runs import start_run
+from blip2core.storage.runs import (
+    NewRun,
+    create_run,
+    finish_run,
+    get_run,
+    heartbeat,
+    start_run,
+)
 from tests.cli.conftest import Shell
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
@@ -86,6 +93,48 @@ def test_a_run_that_was_killed_is_not_called_running(shell: Shell, folder: Path)
     line = shell.lines("capfilt", "status")[1]
     way_on = "blip2 capfilt run --dataset web --resume --captioner PATH_OF/tiny-blip2"
     assert line.endswith(f"resume with `{way_on}`")  # a model of no name in the table
+
+
+@pytest.mark.usefixtures("loaded")
+def test_an_import_that_was_done_again_is_not_called_interrupted(
+    shell: Shell, folder: Path
+) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        start_run(session, run_id=1)  # the import, as if it had been killed
+    database.close()
+    killed = shell.rows("capfilt", "status")[-1]
+    assert (killed["status"], killed["done_by"]) == ("interrupted", None)
+    shell.rows(*RUN, folder)
+    again, _, redone = shell.rows("capfilt", "status")[1:]
+    assert (again["kind"], again["status"]) == ("import", "done")
+    assert (redone["status"], redone["done_by"], redone["hint"]) == ("done again", again["run"], "")
+    assert f"done again by run {again['run']}" in shell.lines("capfilt", "status")[-1]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_another_did_is_not_resumed(shell: Shell, folder: Path) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        done = get_run(session, run_id=2)
+        new = NewRun(
+            kind="capfilt",
+            code_version="1",
+            dataset_id=done.dataset_id,
+            model=done.model,
+            revision=done.revision,
+            parameters=done.parameters,
+        )
+        later = create_run(session, new).id
+        start_run(session, run_id=later)
+        heartbeat(session, run_id=later, done=3)
+        finish_run(session, run_id=later, status="done")
+        finish_run(session, run_id=2, status="failed", error="killed")
+    database.close()
+    resume = ("capfilt", "run", "--dataset", "web", "--resume")
+    assert "No run over web waits to be resumed" in shell.error(*resume)
 
 
 @pytest.mark.usefixtures("loaded")

@@ -17,6 +17,7 @@ from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
     count_problems,
+    done_again,
     list_problems,
     list_runs,
     run_scores,
@@ -36,10 +37,12 @@ def render(context: DatasetContext) -> None:
     with context.database.read() as session:
         runs = list_runs(session, dataset_id=context.dataset_id, limit=200)
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        again = done_again(session, runs)
     if not runs:
         st.info("Nothing has run over this dataset yet.")
         return
-    st.dataframe([as_row(run, problems[run.id]) for run in runs], hide_index=True)
+    rows = [as_row(run, problems[run.id], again.get(run.id)) for run in runs]
+    st.dataframe(rows, hide_index=True)
     troubled = [run for run in runs if problems[run.id]]
     if troubled:
         run = st.selectbox("Problems of", troubled, format_func=run_name)
@@ -63,12 +66,13 @@ def run_name(run: Run) -> str:
     return f"{run.id}: {run.kind} {run.model or ''} {run.created_at:%d %b %H:%M}"
 
 
-def as_row(run: Run, problems: int) -> dict[str, object]:
-    """Return a run as a row of the table."""
+def as_row(run: Run, problems: int, done_by: int | None = None) -> dict[str, object]:
+    """Return a run as a row of the table; `done_by` is the later run that did its work."""
+    status = "interrupted" if was_interrupted(run) else run.status
     return {
         "run": run.id,
         "kind": run.kind,
-        "status": "interrupted" if was_interrupted(run) else run.status,
+        "status": f"done again by run {done_by}" if done_by else status,
         "model": run.model or "",
         "done": run.done,
         "failed": run.failed,

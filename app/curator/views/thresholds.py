@@ -31,6 +31,7 @@ from blip2core.storage.batches import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
+from blip2core.storage.image_check import with_images
 from blip2core.storage.thresholds import Head, Histogram
 from blip2core.texts import count_of
 
@@ -181,7 +182,8 @@ def apply_threshold(context: DatasetContext, threshold: float, expected: int, au
 
     def unit(session: Session) -> int:
         choices = threshold_choices(session, dataset_id=context.dataset_id, threshold=threshold)
-        batch = decide_many(session, new, choices=choices, expected=expected)
+        checked = with_images(session, context.database.images, choices)
+        batch = decide_many(session, new, choices=checked, expected=expected)
         return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
 
     try:
