@@ -1,12 +1,12 @@
 """A run with its heartbeat, and how it ends when it is stopped, fails or is done."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from threading import Event, Thread
 from typing import Literal
 
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, UnavailableError
 from blip2core.storage import Database
 from blip2core.storage.runs import finish_run, heartbeat, refuse_alive, start_run
 
@@ -61,7 +61,8 @@ def running(
 
     done; cancelled or paused where somebody asked for it; paused where `stop` was set or the block
     was left early; failed, with the error, where it raised. A run that is killed stays "running",
-    without signs of life.
+    without signs of life. So does one that the caller `claimed` when the database does not answer:
+    nothing is wrong with it, and the caller lets it go on. Others are then paused, if they can be.
 
     Raises StorageError where another process does this run, unless the caller `claimed` it.
     """
@@ -69,7 +70,7 @@ def running(
         if not claimed and not database.is_alone:
             refuse_alive(session, run_id=run_id)
         start_run(session, run_id=run_id)
-    status: Status = "failed"
+    status: Status | None = "failed"
     told: str | None = None
     try:
         with Pulse(database, run_id, stop, seconds) as pulse:
@@ -80,12 +81,23 @@ def running(
     except (GeneratorExit, KeyboardInterrupt):
         status = "paused"
         raise
+    except UnavailableError:
+        status = None
+        with suppress(UnavailableError):
+            if not claimed:
+                _finish(database, run_id, "paused")
+        raise
     except Exception as error:
         told = describe_error(error)
         raise
     finally:
-        with database.write() as session:
-            finish_run(session, run_id=run_id, status=status, error=told)
+        if status is not None:
+            _finish(database, run_id, status, told)
+
+
+def _finish(database: Database, run_id: int, status: Status, error: str | None = None) -> None:
+    with database.write() as session:
+        finish_run(session, run_id=run_id, status=status, error=error)
 
 
 def describe_error(error: Exception) -> str:

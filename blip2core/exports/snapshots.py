@@ -1,5 +1,6 @@
 """From a stored snapshot to a folder of files, and the record of it in the database."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from blip2core.agreement import agreement
 from blip2core.config import ExportConfig
+from blip2core.errors import UnavailableError
 from blip2core.exports import Manifest, Subject, export_pairs, find_format
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_dataset
@@ -63,7 +65,7 @@ def write_snapshot(
         pairs = snapshot_pairs(database, snapshot_id=snapshot_id)
         manifest = export_pairs(pairs, out, format=format, subject=subject, config=config)
     except BaseException:
-        with database.write() as session:
+        with suppress(UnavailableError), database.write() as session:
             fail_export(session, export_id=export_id)
         raise
     with database.write() as session:

@@ -14,10 +14,11 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
-from blip2core.errors import Blip2Error, StorageError
+from blip2core.errors import Blip2Error, StorageError, UnavailableError
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import check_revision, upgrade
+from blip2core.storage.outages import LOCK_TIMEOUT, unavailable
 from blip2core.storage.text_search import index_new_texts
 
 UnitResult = TypeVar("UnitResult")
@@ -57,7 +58,8 @@ class Database:
         """Open a session that is committed, on disk, when the block ends, and rolled back where it
         raises.
 
-        ConflictError and StorageError say why. No model work inside: others wait meanwhile.
+        ConflictError and StorageError say why, UnavailableError where the same may succeed later.
+        No model work inside: others wait meanwhile.
         """
         if not self.owner:
             raise StorageError("This process only reads the database; open it as its owner.")
@@ -85,7 +87,7 @@ class Database:
             yield
             return
         if not self.turn.acquire(timeout=BUSY_SECONDS):
-            raise StorageError(BUSY)
+            raise UnavailableError(BUSY)
         try:
             yield
         finally:
@@ -220,13 +222,18 @@ def _translated(error: SQLAlchemyError) -> Blip2Error:
     said = " ".join(str(cause or error).split())
     if isinstance(error, IntegrityError):
         return StorageError(f"The database refused a change: {said}.")
-    if "database is locked" in said or _may_succeed_again(error):
-        return StorageError(BUSY)
+    if _may_succeed_again(error) or _sqlstate(error) == LOCK_TIMEOUT:
+        return UnavailableError(BUSY)
+    if (told := unavailable(error)) is not None:
+        return told
     return StorageError(f"The database failed: {said}.")
 
 
 def _may_succeed_again(error: BaseException | None) -> bool:
     if not isinstance(error, DBAPIError):
         return False
-    locked = "database is locked" in str(error.orig)
-    return locked or getattr(error.orig, "sqlstate", None) in SERIALIZATION
+    return "database is locked" in str(error.orig) or _sqlstate(error) in SERIALIZATION
+
+
+def _sqlstate(error: SQLAlchemyError) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)

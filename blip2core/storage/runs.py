@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
@@ -164,6 +164,28 @@ def resume_run(session: Session, *, run_id: int) -> Run:
     run.request = ""
     session.flush()
     return run
+
+
+def requeue_run(session: Session, *, run_id: int, ended_at: datetime) -> None:
+    """Let a run wait to be claimed again whose worker had to leave it at `ended_at`, because the
+    database did not answer. What somebody asked of it is done; one that another worker has taken
+    since is left to that one.
+    """
+    run = _locked(session, run_id)
+    if run.status != "running" or (run.heartbeat_at is not None and run.heartbeat_at > ended_at):
+        return
+    run.status = {"pause": "paused", "cancel": "cancelled"}.get(run.request, "queued")
+    run.finished_at = utc_now() if run.status == "cancelled" else None
+    run.request = ""
+    session.flush()
+
+
+def restart_run(session: Session, *, run_id: int) -> None:
+    """Begin a run anew that the database left in the middle: its counts and problems are gone."""
+    run = _locked(session, run_id)
+    session.execute(delete(RunProblem).where(RunProblem.run_id == run_id))
+    run.done = run.failed = 0
+    session.flush()
 
 
 def get_run(session: Session, *, run_id: int) -> Run:

@@ -18,6 +18,7 @@ from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import (
@@ -31,7 +32,6 @@ from blip2core.storage.runs import (
 )
 from blip2core.storage.schema import Export, Run
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.app.sample_dataset import accept_first
 from tests.fakes import FakeGenerator, fake_services
 
@@ -107,10 +107,10 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
-        )
-        number = snapshot.id
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+    )
+    number = snapshot.id
     jobs.add(ExportJob(snapshot_id=number, format="csv", annotator_id=person))
 
     def export() -> Export | None:
@@ -232,9 +232,10 @@ def begin_import_and_export(database: Database) -> tuple[int, int]:
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
-        )
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+    )
+    with database.write() as session:
         export = record_export(session, snapshot_id=snapshot.id, format="csv")
         run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
         start_run(session, run_id=run.id)
