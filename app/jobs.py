@@ -35,6 +35,7 @@ from blip2core.storage.export_records import EXPORT_STALE_SECONDS, fail_unfinish
 from blip2core.storage.freezing import UNFINISHED_STALE_SECONDS, drop_unfinished_snapshots
 from blip2core.storage.runs import RUN_STALE_SECONDS, claim_run, finish_run, requeue_run
 from blip2core.storage.schema import Run
+from blip2core.storage.store_id import check_store
 from blip2core.storage.takedown import finish_takedowns
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class _Begun:
     job: Import | ExportJob
     run_id: int | None = None
     """The run of an import, which it keeps when it is begun again."""
-    before: bool = False
-    """Whether an export was begun before."""
+    left_at: datetime | None = None
+    """When the database did not answer; None where that has not happened."""
 
 
 class Jobs:
@@ -155,10 +156,14 @@ class Jobs:
             except queue.Empty:
                 return False
         begun = self._begun
-        if isinstance(begun.job, ExportJob):
-            _safely(partial(self._export, begun.job, begun))
-        else:
-            _safely(partial(self._import, begun.job, begun))
+        try:
+            if isinstance(begun.job, ExportJob):
+                _safely(partial(self._export, begun.job, begun))
+            else:
+                _safely(partial(self._import, begun.job, begun))
+        except UnavailableError:
+            begun.left_at = utc_now()
+            raise
         self._begun = None
         return True
 
@@ -175,10 +180,9 @@ class Jobs:
             self._stops.discard(stop)
 
     def _export(self, job: ExportJob, begun: _Begun) -> None:
-        if begun.before:  # what it wrote then has no end
+        if begun.left_at is not None:  # its record says that it is being written
             with self._database.write() as session:
                 fail_unfinished_exports(session, stale_after=0, snapshot_id=job.snapshot_id)
-        begun.before = True
         folder = self._database.images.root.parent / "exports"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         out = export_snapshot(
@@ -208,6 +212,9 @@ class Jobs:
         begun.run_id = begun.run_id or start_import(
             self._database, dataset=job.dataset, label=job.label, started_by=job.annotator_id
         )
+        if begun.left_at is not None:
+            with self._database.write() as session:
+                requeue_run(session, run_id=begun.run_id, ended_at=begun.left_at)
         with self._stoppable() as stop:
             steps = import_images(
                 self._database,
@@ -265,6 +272,7 @@ class Jobs:
 
     def _run_next(self) -> None:
         self._let_go_on()
+        self._wait_for_images()
         with self._database.write() as session:
             run = claim_run(session, kinds=MODEL_KINDS)
         if run is None:
@@ -278,6 +286,18 @@ class Jobs:
         except UnavailableError:
             self._left = run.id, utc_now()
             raise
+
+    def _wait_for_images(self) -> None:
+        """Raise UnavailableError where the image store is not there: another studio may have it, so
+        no run is claimed.
+        """
+        with self._database.read() as session:
+            try:
+                check_store(session, self._database.images)
+            except UnavailableError:
+                raise
+            except StorageError as error:
+                raise UnavailableError(str(error)) from error
 
     def _let_go_on(self) -> None:
         """Put the run back into the queue that the database made this thread leave."""

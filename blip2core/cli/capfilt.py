@@ -1,4 +1,4 @@
-"""Commands that caption and filter: capfilt run, rescore, status."""
+"""Commands that caption and filter: capfilt run, rescore, retry, status."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +17,7 @@ from blip2core.cli.options import (
     Threshold,
 )
 from blip2core.cli.output import write_row
+from blip2core.cli.retry import retry
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
 from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
@@ -33,6 +34,7 @@ FILTER = "stickers-itm"
 capfilt = typer.Typer(
     help="Caption web images and filter their texts (BLIP, section 3.3).", no_args_is_help=True
 )
+capfilt.command()(retry)
 Captioner = Annotated[str, typer.Option(help="Writes; a name of `blip2 models`.")]
 Filter = Annotated[
     str | None,
@@ -92,18 +94,18 @@ def run_capfilt(
     captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
     with opened(database) as studio:
         if resume:
-            captioner, captions = _settings_of(_unfinished(studio, dataset), captioner)
-            matcher = matcher or _filter_of(studio, dataset)
+            captioner, captions = settings_of_run(_unfinished(studio, dataset), captioner)
+            matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         found = _read(inputs or [], download)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
-        models = _load(captioner, matcher or FILTER, captions, batch, device)
+        models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
             _import(studio, dataset, inputs, found, as_json)
         number = dataset_number(studio, dataset)
         set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
         _work(studio, run_id, models, chosen, as_json)
-        _write_end(studio, number, run_id, chosen, as_json)
+        write_end(studio, number, run_id, chosen, as_json)
 
 
 @capfilt.command()
@@ -214,7 +216,7 @@ def _unfinished(database: "Database", dataset: str) -> "Run":
     return found
 
 
-def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
+def settings_of_run(run: "Run", captioner: str | None) -> tuple[str, CaptionConfig]:
     """Return the captioner of a run and how it wrote; a folder is kept by its name alone, and found
     again where `captioner` is its path.
     """
@@ -223,29 +225,34 @@ def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
     captions = dict(run.parameters["captions"])
     decode = DecodeConfig(**captions.pop("decode"))
     name = run.parameters["captioner"]
-    found = captioner if find_spec(captioner).name == name else name
+    found = captioner if captioner and find_spec(captioner).name == name else name
     return found, CaptionConfig(decode=decode, **captions)
 
 
-def _filter_of(database: "Database", dataset: str) -> str | None:
+def filter_of_dataset(database: "Database", dataset_id: int) -> str | None:
+    """Return the matcher that scored a dataset last; None where none has."""
     from blip2core.storage.datasets import filter_of
 
-    number = dataset_number(database, dataset)
     with database.read() as session:
-        return filter_of(session, dataset_id=number)
+        return filter_of(session, dataset_id=dataset_id)
 
 
-def _load(
-    captioner: str, matcher: str, captions: CaptionConfig, batch: int, device: str
+def load_models(
+    captioner: str | None,
+    matcher: str | None,
+    captions: CaptionConfig | None,
+    batch: int,
+    device: str,
 ) -> "CapFilt":
+    """Load the models of a run; without a captioner it only scores."""
     from blip2core.capfilt import CapFilt
     from blip2core.models.loading import load_generator, load_matcher
 
-    generator = load_generator(captioner, device=device)
+    generator = None if captioner is None else load_generator(captioner, device=device)
     return CapFilt(
         generator=generator,
-        matcher=load_matcher(matcher, device=device, share_with=generator),
-        captions=captions,
+        matcher=load_matcher(matcher or FILTER, device=device, share_with=generator),
+        captions=captions or CaptionConfig(),
         batch=batch,
     )
 
@@ -258,10 +265,10 @@ def _work(
 
     with closing(work(database, run_id, models)) as steps:
         for step in steps:
-            _write_step(step, rules, as_json)
+            write_step(step, rules, as_json)
 
 
-def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
+def write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
     """Print the texts of an image that were just scored, each with the decision of the rules."""
     from blip2core.capfilt import decide
 
@@ -289,9 +296,10 @@ def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None
         write_row(row, as_json, f"{step.item_id}", *scores, kept, scored.candidate.source, text)
 
 
-def _write_end(
+def write_end(
     database: "Database", dataset_id: int, run_id: int, rules: FilterConfig, as_json: bool
 ) -> None:
+    """Print how a run ended, and what the rules would keep now."""
     from blip2core.curation import preview
     from blip2core.storage.runs import get_run
 

@@ -1,4 +1,4 @@
-"""Commands of the curator's database: db upgrade, backup, check, takedown, sweep."""
+"""Commands of the curator's database: db upgrade, backup, check, adopt, takedown, sweep."""
 
 import sys
 from dataclasses import asdict
@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from blip2core.cli.adopt import adopt
 from blip2core.cli.options import AsJson, Url
 from blip2core.cli.output import BAD_CALL, write_row
 from blip2core.cli.takedown import sweep, takedown
 from blip2core.texts import count_of
 
 db = typer.Typer(help="The curator's database.", no_args_is_help=True)
+db.command()(adopt)
 db.command()(takedown)
 db.command()(sweep)
 

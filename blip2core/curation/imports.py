@@ -18,6 +18,7 @@ from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
 from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat, restart_run
+from blip2core.storage.store_id import check_store
 
 UNIT = 32
 """Images committed together."""
@@ -70,6 +71,8 @@ def import_images(
             for unit in chunks(checked, UNIT):
                 if stop.is_set():
                     return
+                with database.read() as session:  # a disk that is gone would be begun anew
+                    check_store(session, database.images)
                 for one in unit:
                     if one.safe is not None:
                         database.images.put(one.safe.data, format=one.safe.format)

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
+from blip2core.records import ExportPair
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
@@ -29,6 +30,7 @@ from blip2core.texts import clean_text
 
 PAIRS_PER_UNIT = 500
 """Pairs stored together: so long a decision may wait."""
+_TOLD = tuple(field.name for field in fields(ExportPair))
 UNFINISHED_STALE_SECONDS = 3600.0
 """Nobody waits so long for a snapshot; it gives no sign of life meanwhile."""
 
@@ -137,7 +139,8 @@ def _compute(
         with database.read() as session:
             described = describe_pairs(session, rows)
         for _, pair in described:
-            digest.update(json.dumps(asdict(pair), sort_keys=True).encode() + b"\n")
+            told = {name: getattr(pair, name) for name in _TOLD}
+            digest.update(json.dumps(told, sort_keys=True).encode() + b"\n")
         kept = [(row["position"], json.dumps(row)) for row in rows]
         state.file.executemany("INSERT INTO pairs VALUES (?, ?)", kept)
         count += len(rows)

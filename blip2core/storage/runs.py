@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import Problem
+from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
 from blip2core.texts import clean_text
@@ -18,6 +19,10 @@ from blip2core.texts import clean_text
 RUN_STALE_SECONDS = 60.0
 """A run whose last sign of life is older than this has been killed."""
 OPEN = ("queued", "running", "paused")
+MODEL_KINDS = ("caption", "score", "capfilt")
+"""Kinds of runs that work through the items of a dataset."""
+NOTHING_WRITTEN = "The captioner wrote nothing about this image."
+"""Reason of a problem that would be the same another time, as the item was worked on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +169,39 @@ def resume_run(session: Session, *, run_id: int) -> Run:
     run.request = ""
     session.flush()
     return run
+
+
+def retry_run(session: Session, *, run_id: int, claim: bool = False) -> int:
+    """Let a run do again what failed in it, and nothing else -> how many items.
+
+    It waits to be claimed, or with `claim` is the caller's to work on. StorageError where nothing
+    failed that could be tried again, or somebody works on it.
+    """
+    run = _locked(session, run_id)
+    if run.status == "running" and not was_interrupted(run):
+        raise StorageError(f"Run {run_id} is being worked on: wait for its end.")
+    items = retryable_items(session, run_id=run_id) if run.kind in MODEL_KINDS else []
+    if not items:
+        raise StorageError(f"Nothing failed in run {run_id} that could be tried again.")
+    for chunk in chunks(items):
+        failed = delete(RunProblem).where(RunProblem.run_id == run_id, _FAILED)
+        session.execute(failed.where(RunProblem.item_id.in_(chunk)))
+    run.failed = max(run.failed - len(items), 0)
+    if claim:
+        _start(session, run)
+    else:
+        run.status, run.request, run.error, run.finished_at = "queued", "", None, None
+    session.flush()
+    return len(items)
+
+
+def retryable_items(session: Session, *, run_id: int) -> list[int]:
+    """Return the items that failed in a run, by number."""
+    query = select(RunProblem.item_id).where(RunProblem.run_id == run_id, _FAILED).distinct()
+    return sorted(number for number in session.scalars(query) if number is not None)
+
+
+_FAILED = RunProblem.item_id.is_not(None) & (RunProblem.reason != NOTHING_WRITTEN)
 
 
 def requeue_run(session: Session, *, run_id: int, ended_at: datetime) -> None:
