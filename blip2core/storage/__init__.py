@@ -21,16 +21,19 @@ Each takes the session first and never commits. By subject:
                 draw_audit, audit_result
     thresholds  score_histogram, kept_counts, verdict_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
-                request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
-                list_problems, count_problems, compare_runs, run_scores, was_interrupted
+                request_cancel, resume_run, retry_run, requeue_run, restart_run, get_run,
+                unfinished_run, list_runs, add_problem, list_problems, count_problems,
+                retryable_items, compare_runs, run_scores, was_interrupted
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
-    snapshots   create_snapshot, freeze_snapshot, snapshot_pairs (takes the database),
-                find_snapshot, named_snapshot, list_snapshots, snapshots_with
+    freezing    create_snapshot, freeze_snapshot, drop_unfinished_snapshots (take the database)
+    snapshots   snapshot_pairs (takes the database), find_snapshot, named_snapshot,
+                list_snapshots, snapshots_with
     history     rejections, applied_rules, double_verdicts (until a snapshot was taken)
     exporting   record_export, finish_export, fail_export, fail_unfinished_exports
     people      get_or_create_annotator, list_annotators, set_active, annotator_progress,
                 verdict_pairs
     feedback    add_feedback, list_feedback
+    store_id    read_store_id, write_store_id, check_store, adopt_store (which folder of images)
     upkeep      upgrade, backup, check
 """
 

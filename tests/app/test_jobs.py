@@ -30,7 +30,7 @@ from blip2core.storage.runs import (
     resume_run,
     start_run,
 )
-from blip2core.storage.schema import Export, Run
+from blip2core.storage.schema import Export, Run, Snapshot
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from tests.app.sample_dataset import accept_first
 from tests.fakes import FakeGenerator, fake_services
@@ -179,6 +179,38 @@ def test_a_run_can_be_stopped_while_its_models_are_loaded(
     until(lambda: heartbeat_of(database, run_id) > heard)
     loaded.set()
     until(lambda: status(database, run_id) == becomes)
+
+
+def test_no_run_is_claimed_where_the_images_are_away(
+    jobs: Jobs,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another studio may have them. Once they are there again, this one goes on."""
+    monkeypatch.setattr("app.outages.LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr("app.outages.FIRST_SECONDS", 0.05)
+    root, away = database.images.root, database.images.root.with_name("away")
+    root.rename(away)
+    until(lambda: "Work in the background waits" in caplog.text)
+    run_id = long_run(database)
+    time.sleep(0.3)
+    assert status(database, run_id) == "queued"
+    assert caplog.text.count("is not the image store") == 1
+    away.rename(root)
+    until(lambda: status(database, run_id) == "running")
+
+
+def test_snapshots_that_were_killed_are_removed_at_the_next_start(database: Database) -> None:
+    accept_first(database)
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
+    )
+    with database.write() as session:
+        session.get_one(Snapshot, snapshot.id).status = "writing"
+    start_and_close(database)
+    with database.read() as session:
+        assert session.get(Snapshot, snapshot.id) is None
 
 
 def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:

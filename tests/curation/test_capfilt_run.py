@@ -227,6 +227,8 @@ def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
         (problem,) = list_problems(session, run_id=run_id)
     assert "wrote nothing" in problem.reason
     assert list(work(database, run_id, models)) == []
+    with pytest.raises(StorageError, match="Nothing failed"):  # the same again would be the same
+        database.run_write(lambda session: retry_run(session, run_id=run_id))
 
 
 def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch):
