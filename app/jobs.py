@@ -33,7 +33,8 @@ from blip2core.storage.database import Database
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.export_records import EXPORT_STALE_SECONDS, fail_unfinished_exports
 from blip2core.storage.freezing import UNFINISHED_STALE_SECONDS, drop_unfinished_snapshots
-from blip2core.storage.runs import RUN_STALE_SECONDS, claim_run, finish_run, requeue_run
+from blip2core.storage.retries import requeue_run
+from blip2core.storage.runs import RUN_STALE_SECONDS, claim_run, finish_run
 from blip2core.storage.schema import Run
 from blip2core.storage.store_id import check_store
 from blip2core.storage.takedown import finish_takedowns
@@ -214,7 +215,9 @@ class Jobs:
         )
         if begun.left_at is not None:
             with self._database.write() as session:
-                requeue_run(session, run_id=begun.run_id, ended_at=begun.left_at)
+                run = requeue_run(session, run_id=begun.run_id, ended_at=begun.left_at)
+            if run.status == "cancelled":
+                return
         with self._stoppable() as stop:
             steps = import_images(
                 self._database,

@@ -21,8 +21,8 @@ from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.captions import PendingItem, add_captions, add_scores, pending_items
 from blip2core.storage.datasets import status_counts
+from blip2core.storage.retries import NOTHING_WRITTEN
 from blip2core.storage.runs import (
-    NOTHING_WRITTEN,
     NewRun,
     add_problem,
     create_run,
@@ -120,10 +120,10 @@ def work(
         tasks = _tasks(database, run_id, identity, captions, pending)
         with closing(judge(tasks, models, stop=stop)) as results:
             for batch in chunks(results, models.batch):
-                with database.write() as session:
-                    if any(judged.problem is not None for judged in batch):
-                        # One image may be damaged; where no image is there, the run has failed.
+                if any(judged.problem is not None for judged in batch):
+                    with database.read() as session:  # is it these images, or are all of them away?
                         check_store(session, database.images)
+                with database.write() as session:
                     steps = [
                         _store(session, run_id, judged, pending.pop(judged.task.key))
                         for judged in batch

@@ -17,7 +17,8 @@ from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
-from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat, restart_run
+from blip2core.storage.retries import restart_run
+from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
 from blip2core.storage.store_id import check_store
 
 UNIT = 32

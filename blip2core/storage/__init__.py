@@ -21,9 +21,9 @@ Each takes the session first and never commits. By subject:
                 draw_audit, audit_result
     thresholds  score_histogram, kept_counts, verdict_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
-                request_cancel, resume_run, retry_run, requeue_run, restart_run, get_run,
-                unfinished_run, list_runs, add_problem, list_problems, count_problems,
-                retryable_items, compare_runs, run_scores, was_interrupted
+                request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
+                list_problems, count_problems, compare_runs, run_scores, was_interrupted
+    retries     retry_run, retryable_items, requeue_run, restart_run
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
     freezing    create_snapshot, freeze_snapshot, drop_unfinished_snapshots (take the database)
     snapshots   snapshot_pairs (takes the database), find_snapshot, named_snapshot,

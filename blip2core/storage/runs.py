@@ -3,15 +3,14 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import Problem
-from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import utc_now
 from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
 from blip2core.texts import clean_text
@@ -19,10 +18,6 @@ from blip2core.texts import clean_text
 RUN_STALE_SECONDS = 60.0
 """A run whose last sign of life is older than this has been killed."""
 OPEN = ("queued", "running", "paused")
-MODEL_KINDS = ("caption", "score", "capfilt")
-"""Kinds of runs that work through the items of a dataset."""
-NOTHING_WRITTEN = "The captioner wrote nothing about this image."
-"""Reason of a problem that would be the same another time, as the item was worked on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +88,12 @@ def claim_run(
         .with_for_update(skip_locked=True)
     )
     run = session.scalar(query)
-    return None if run is None else _start(session, run)
+    return None if run is None else mark_running(session, run)
 
 
 def refuse_alive(session: Session, *, run_id: int) -> None:
     """Raise StorageError where another worker does this run and has shown signs of life."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "running" and not was_interrupted(run) and run.heartbeat_at is not None:
         seconds = (utc_now() - run.heartbeat_at).total_seconds()
         raise StorageError(
@@ -112,9 +107,9 @@ def start_run(session: Session, *, run_id: int) -> Run:
 
     What somebody asked of it since it was claimed is kept.
     """
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     request = run.request if run.status == "running" and not was_interrupted(run) else ""
-    _start(session, run).request = request
+    mark_running(session, run).request = request
     session.flush()
     return run
 
@@ -123,7 +118,7 @@ def heartbeat(
     session: Session, *, run_id: int, done: int = 0, failed: int = 0, total: int | None = None
 ) -> Literal["", "pause", "cancel"]:
     """Note that a run is alive, add to its counts, and return what it is asked to do."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     run.done += done
     run.failed += failed
     run.total = run.total if total is None else total
@@ -141,7 +136,7 @@ def finish_run(
     error: str | None = None,
 ) -> Run:
     """Note how a run ended, and its error."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     run.status, run.request = status, ""
     run.error = clean_text(error) if error else None
     run.finished_at = None if status == "paused" else utc_now()
@@ -161,7 +156,7 @@ def request_cancel(session: Session, *, run_id: int) -> Run:
 
 def resume_run(session: Session, *, run_id: int) -> Run:
     """Let a paused, failed or cancelled run wait to be claimed again; it goes on, not anew."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "done":
         raise StorageError("This run is done; start a new one.")
     if run.status != "running":
@@ -169,61 +164,6 @@ def resume_run(session: Session, *, run_id: int) -> Run:
     run.request = ""
     session.flush()
     return run
-
-
-def retry_run(session: Session, *, run_id: int, claim: bool = False) -> int:
-    """Let a run do again what failed in it, and nothing else -> how many items.
-
-    It waits to be claimed, or with `claim` is the caller's to work on. StorageError where nothing
-    failed that could be tried again, or somebody works on it.
-    """
-    run = _locked(session, run_id)
-    if run.status == "running" and not was_interrupted(run):
-        raise StorageError(f"Run {run_id} is being worked on: wait for its end.")
-    items = retryable_items(session, run_id=run_id) if run.kind in MODEL_KINDS else []
-    if not items:
-        raise StorageError(f"Nothing failed in run {run_id} that could be tried again.")
-    for chunk in chunks(items):
-        failed = delete(RunProblem).where(RunProblem.run_id == run_id, _FAILED)
-        session.execute(failed.where(RunProblem.item_id.in_(chunk)))
-    run.failed = max(run.failed - len(items), 0)
-    if claim:
-        _start(session, run)
-    else:
-        run.status, run.request, run.error, run.finished_at = "queued", "", None, None
-    session.flush()
-    return len(items)
-
-
-def retryable_items(session: Session, *, run_id: int) -> list[int]:
-    """Return the items that failed in a run, by number."""
-    query = select(RunProblem.item_id).where(RunProblem.run_id == run_id, _FAILED).distinct()
-    return sorted(number for number in session.scalars(query) if number is not None)
-
-
-_FAILED = RunProblem.item_id.is_not(None) & (RunProblem.reason != NOTHING_WRITTEN)
-
-
-def requeue_run(session: Session, *, run_id: int, ended_at: datetime) -> None:
-    """Let a run wait to be claimed again whose worker had to leave it at `ended_at`, because the
-    database did not answer. What somebody asked of it is done; one that another worker has taken
-    since is left to that one.
-    """
-    run = _locked(session, run_id)
-    if run.status != "running" or (run.heartbeat_at is not None and run.heartbeat_at > ended_at):
-        return
-    run.status = {"pause": "paused", "cancel": "cancelled"}.get(run.request, "queued")
-    run.finished_at = utc_now() if run.status == "cancelled" else None
-    run.request = ""
-    session.flush()
-
-
-def restart_run(session: Session, *, run_id: int) -> None:
-    """Begin a run anew that the database left in the middle: its counts and problems are gone."""
-    run = _locked(session, run_id)
-    session.execute(delete(RunProblem).where(RunProblem.run_id == run_id))
-    run.done = run.failed = 0
-    session.flush()
 
 
 def get_run(session: Session, *, run_id: int) -> Run:
@@ -380,7 +320,8 @@ def _texts_of_runs(
     return found
 
 
-def _locked(session: Session, run_id: int) -> Run:
+def locked_run(session: Session, run_id: int) -> Run:
+    """Lock a run until the commit and return it as it is now."""
     query = select(Run).where(Run.id == run_id).with_for_update()
     run = session.scalar(query.execution_options(populate_existing=True))
     if run is None:
@@ -388,7 +329,8 @@ def _locked(session: Session, run_id: int) -> Run:
     return run
 
 
-def _start(session: Session, run: Run) -> Run:
+def mark_running(session: Session, run: Run) -> Run:
+    """Mark a locked run as running, with a sign of life; nothing is asked of it any more."""
     run.status, run.request, run.error = "running", "", None
     run.heartbeat_at, run.finished_at = utc_now(), None
     session.flush()
@@ -396,7 +338,7 @@ def _start(session: Session, run: Run) -> Run:
 
 
 def _ask(session: Session, run_id: int, request: str, at_once: str) -> Run:
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "running":
         run.request = request
     elif run.status in OPEN:

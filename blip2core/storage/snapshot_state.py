@@ -17,7 +17,7 @@ from sqlalchemy import Select, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.storage.database import Database
+from blip2core.storage.database import BUSY, Database
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.schema import DecisionEvent, Image, Item, Score, Verdict
 
@@ -135,8 +135,8 @@ def _settled(database: Database) -> Iterator[Session]:
             try:
                 if database.engine.dialect.name == "postgresql":
                     _choose_state(database, session)
-            except StorageError:
-                if not left:
+            except StorageError as error:
+                if not left or str(error) != BUSY:
                     raise
             else:
                 yield session

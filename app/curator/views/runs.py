@@ -15,14 +15,13 @@ from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
 from blip2core.errors import StorageError
 from blip2core.storage.items import image_of_item
+from blip2core.storage.retries import retry_run, retryable_items
 from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
     count_problems,
     list_problems,
     list_runs,
-    retry_run,
-    retryable_items,
     run_scores,
     was_interrupted,
 )
