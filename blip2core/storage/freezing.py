@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
@@ -30,9 +30,11 @@ from blip2core.texts import clean_text
 
 PAIRS_PER_UNIT = 500
 """Pairs stored together: so long a decision may wait."""
-_TOLD = tuple(field.name for field in fields(ExportPair))
 UNFINISHED_STALE_SECONDS = 3600.0
 """Nobody waits so long for a snapshot; it gives no sign of life meanwhile."""
+TAKEN_FOR_DEAD = "Another process took this snapshot for that of a dead one; freeze it again."
+_TOLD = tuple(field.name for field in fields(ExportPair))
+"""What the hash covers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +188,10 @@ def _complete(session: Session, number: int, computed: _Computed, name: str | No
             return known
     else:
         _refuse_taken(session, computed.dataset_id, name)
-    snapshot = session.get(Snapshot, number)
-    if snapshot is None:
-        raise StorageError("Another process took this snapshot for a dead one; freeze it again.")
+    snapshot = session.get(Snapshot, number, with_for_update=True)
+    pairs = select(func.count()).where(SnapshotPair.snapshot_id == number)
+    if snapshot is None or session.scalar(pairs) != computed.pairs:
+        raise StorageError(TAKEN_FOR_DEAD)
     snapshot.name = name or _free_name(session, computed.dataset_id)
     snapshot.status = "complete"
     session.flush()
@@ -219,14 +222,16 @@ def _free_name(session: Session, dataset_id: int) -> str:
 
 def _drop(database: Database, number: int) -> None:
     """Remove a snapshot that is not complete, a unit at a time."""
-    first = select(SnapshotPair.position).where(SnapshotPair.snapshot_id == number).limit(1)
+    unfinished = (Snapshot.id == number, Snapshot.status == "writing")
     of_snapshot = SnapshotPair.snapshot_id == number
+    first = select(func.min(SnapshotPair.position)).where(of_snapshot)
 
     def drop_some(session: Session) -> bool:
-        position = session.scalar(first.order_by(SnapshotPair.position))
+        if session.scalar(select(Snapshot.id).where(*unfinished).with_for_update()) is None:
+            return False
+        position = session.scalar(first)
         if position is None:
-            unfinished = delete(Snapshot).where(Snapshot.id == number)
-            session.execute(unfinished.where(Snapshot.status == "writing"))
+            session.execute(delete(Snapshot).where(*unfinished))
             return False
         some = SnapshotPair.position < position + PAIRS_PER_UNIT
         session.execute(delete(SnapshotPair).where(of_snapshot, some))

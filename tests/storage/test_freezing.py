@@ -165,6 +165,21 @@ def test_what_a_dead_process_left_is_removed_and_keeps_no_name(
         session.execute(text("DELETE FROM snapshot_pairs"))
 
 
+def test_a_snapshot_that_was_taken_for_that_of_a_dead_process_is_not_completed(
+    database: Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first pairs are gone already: half of it must not get a name."""
+
+    def lose() -> None:
+        with database.write() as session:
+            session.execute(text("DELETE FROM snapshot_pairs"))
+
+    once_before(monkeypatch, freezing, "_store", lose)
+    with pytest.raises(StorageError, match="dead one; freeze it again"):
+        freeze(database)
+    assert rows(database) == (0, 0)
+
+
 def test_a_snapshot_that_fails_leaves_nothing(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
