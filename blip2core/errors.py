@@ -12,7 +12,8 @@ Blip2Error
 ├── DataError               training data cannot be used
 ├── IntakeError             an import cannot be read, or is not allowed
 ├── StorageError            the database cannot be opened, or refuses a change
-│   └── ConflictError           somebody else changed it first
+│   ├── ConflictError           somebody else changed it first
+│   └── UnavailableError        not now: it does not answer, or is busy; the same may succeed later
 └── ExportError             a snapshot cannot be written
 """
 
@@ -69,6 +70,12 @@ class StorageError(Blip2Error):
 
 class ConflictError(StorageError):
     """Somebody else changed the same thing first; nothing was overwritten."""
+
+
+class UnavailableError(StorageError):
+    """The database does not answer, or is busy: nothing is wrong with what was asked of it, and the
+    same may succeed later.
+    """
 
 
 class ExportError(Blip2Error):

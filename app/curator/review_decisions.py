@@ -166,11 +166,14 @@ def keep_draft(context: DatasetContext, shown: Card, draft: dict[str, Any] | Non
 def drop_edit(context: DatasetContext, review: ReviewSession, shown: Card) -> None:
     """Close the editor and delete the draft."""
     review.editing = None
-    context.database.run_write(
-        lambda session: drop_draft(
-            session, item_id=shown.item_id, annotator_id=context.annotator_id
+    try:
+        context.database.run_write(
+            lambda session: drop_draft(
+                session, item_id=shown.item_id, annotator_id=context.annotator_id
+            )
         )
-    )
+    except StorageError as error:
+        review.message = str(error)
 
 
 def _seen(context: DatasetContext, shown: Card) -> dict[str, Any]:

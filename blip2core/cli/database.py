@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from blip2core.cli.adopt import adopt
 from blip2core.cli.backups import backup, copy, end_with, restore, verify, write_problems
 from blip2core.cli.options import AsJson, Url
 from blip2core.cli.output import write_row
@@ -52,5 +53,5 @@ def check_database(
     end_with(problems)
 
 
-for command in (backup, verify, restore, copy, takedown, sweep):
+for command in (backup, verify, restore, copy, adopt, takedown, sweep):
     db.command()(command)

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +13,12 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from blip2core.errors import StorageError
+from blip2core.errors import StorageError, UnavailableError
 from blip2core.storage.database_errors import BUSY, may_succeed_again, storage_errors
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import check_revision, upgrade
+from blip2core.storage.store_id import adopt_store, check_store, settle_store
 from blip2core.storage.text_search import index_new_texts
 
 UnitResult = TypeVar("UnitResult")
@@ -54,7 +55,8 @@ class Database:
         """Open a session that is committed, on disk, when the block ends, and rolled back where it
         raises.
 
-        ConflictError and StorageError say why. No model work inside: others wait meanwhile.
+        ConflictError and StorageError say why, UnavailableError where the same may succeed later.
+        No model work inside: others wait meanwhile.
         """
         if not self.owner:
             raise StorageError("This process only reads the database; open it as its owner.")
@@ -82,7 +84,7 @@ class Database:
             yield
             return
         if not self.turn.acquire(timeout=BUSY_SECONDS):
-            raise StorageError(BUSY)
+            raise UnavailableError(BUSY)
         try:
             yield
         finally:
@@ -113,14 +115,19 @@ class Database:
 
 
 def open_database(
-    url: str | None = None, *, data: str | Path | None = None, owner: bool = True
+    url: str | None = None,
+    *,
+    data: str | Path | None = None,
+    owner: bool = True,
+    adopt: bool = False,
 ) -> Database:
     """Open a database: make it where there is none, and bring its tables up to date.
 
     `url` is a database URL or the path of an SQLite file; without one BLIP2_DATABASE_URL, else
     studio.db in the data folder. Images go to `data`; without it BLIP2_DATA, else beside the
     SQLite file, else the user's data folder. Without `owner` it is only read, also while another
-    process owns it. StorageError says what to do where it cannot be opened.
+    process owns it. StorageError says what to do where it cannot be opened, also because the
+    images in `data` are not those of this database, unless the owner is to `adopt` that folder.
     """
     parsed, folder = locate(url, data=data)
     file = Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
@@ -136,7 +143,7 @@ def open_database(
         if lock is not None:
             lock.release()
         raise
-    return Database(
+    database = Database(
         url=parsed,
         images=ImageStore(folder / "images"),
         owner=owner,
@@ -144,6 +151,29 @@ def open_database(
         engine=connect(parsed),
         lock=lock,
     )
+    try:
+        return _with_its_images(database, adopt)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _with_its_images(database: Database, adopt: bool) -> Database:
+    """Return the database if the folder of images is the one that belongs to it; one that is only
+    read has a note where it is not.
+    """
+    if database.owner:
+        with database.write() as session:
+            if adopt:
+                adopt_store(session, database.images)
+            settle_store(session, database.images, alone=database.is_alone)
+        return database
+    with database.read() as session:
+        try:
+            check_store(session, database.images)
+        except StorageError as error:
+            return replace(database, note=f"{database.note} {error}".strip())
+    return database
 
 
 def locate(url: str | None = None, *, data: str | Path | None = None) -> tuple[URL, Path]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from blip2core.errors import Blip2Error, StorageError
+from blip2core.errors import Blip2Error, StorageError, UnavailableError
+from blip2core.storage.outages import LOCK_TIMEOUT, unavailable
 
 BUSY = "The database is busy with another change; try again."
 SERIALIZATION = {"40001", "40P01"}
@@ -84,11 +85,13 @@ def _translated(error: SQLAlchemyError | sqlite3.Error, url: URL) -> Blip2Error:
     said = " ".join(str(cause or error).split())
     if isinstance(error, IntegrityError):
         return StorageError(f"The database refused a change: {said}.")
-    if "database is locked" in said or may_succeed_again(error):
-        return StorageError(BUSY)
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more, as which I/O it was
     state = getattr(cause, "sqlstate", None) or ""
+    if "database is locked" in said or may_succeed_again(error) or state == LOCK_TIMEOUT:
+        return UnavailableError(BUSY)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more, as which I/O it was
     sentence = SENTENCES_BY_CODE.get(code) or SENTENCES_BY_STATE.get(state)
     if sentence is not None:
         return StorageError(sentence.format(where=place_of(url), said=said))
+    if isinstance(error, SQLAlchemyError) and (told := unavailable(error)) is not None:
+        return told
     return StorageError(f"The database failed: {said}.")

@@ -13,6 +13,14 @@ from blip2core.storage.text_search import has_words
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before it gives up."""
+CONNECTIONS = {
+    "connect_timeout": BUSY_SECONDS,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+}
+"""How libpq finds out that a server is gone that can no longer say so: within 40 seconds."""
 WRITE = "blip2_write"
 """Execution option of the transactions that may write."""
 
@@ -133,7 +141,7 @@ def _apply(connection: sqlite3.Connection, pragma: str, value: str | int) -> Non
 
 
 def _postgresql(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_pre_ping=True, connect_args=CONNECTIONS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -141,6 +149,7 @@ def _postgresql(url: URL) -> Engine:
         if options.get(WRITE):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
         else:
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            # One state however many queries: by default each of them would see another.
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     return engine

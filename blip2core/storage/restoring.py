@@ -18,7 +18,7 @@ from blip2core.storage.backup_folder import (
     images_of,
     read_manifest,
 )
-from blip2core.storage.database import Database, locate, own_file
+from blip2core.storage.database import Database, locate, open_database, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
 from blip2core.storage.engine import connect, connect_read_only
 from blip2core.storage.image_check import WantedImage, is_wanted, shown_progress
@@ -67,6 +67,8 @@ def restore_backup(
     except OSError as error:
         said = f"{error.strerror or error}{way_out(error)}"
         raise StorageError(f"{backup} could not be restored to {target}: {said}.") from error
+    # Also where the backup had not all of them, this is where the images of this database are now.
+    open_database(url, data=data, adopt=True).close()
     return Restored(
         backup=backup,
         database=place_of(parsed),

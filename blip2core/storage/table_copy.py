@@ -25,6 +25,9 @@ ROWS_AT_ONCE = 1_000
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What a text of SQLite or of JSON may hold and one of PostgreSQL may not."""
 
+TABLES = [table for table in Base.metadata.sorted_tables if table.name != "image_store"]
+"""What is copied: all but where the images of a database lie, which is another place afterwards."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSum:
@@ -51,7 +54,7 @@ def copy_tables(source: Engine, target: Engine) -> dict[str, TableSum]:
         with storage_errors(target.url), writing.begin() as writer:
             _lock(writer)
             refuse_rows(writer)
-            for table in Base.metadata.sorted_tables:
+            for table in TABLES:
                 _copy(table, reader, writer, sums[table.name].rows)
             _set_numbers(writer, _last_numbers(reader))
             index_texts(writer)
@@ -61,7 +64,7 @@ def copy_tables(source: Engine, target: Engine) -> dict[str, TableSum]:
 
 def table_sums(connection: Connection, what: str = "read") -> dict[str, TableSum]:
     """Return count and hash of every table."""
-    return {table.name: _sum(table, connection, what) for table in Base.metadata.sorted_tables}
+    return {table.name: _sum(table, connection, what) for table in TABLES}
 
 
 def refuse_unstorable(source: Engine, target: Engine) -> None:
@@ -71,14 +74,14 @@ def refuse_unstorable(source: Engine, target: Engine) -> None:
     if target.dialect.name != "postgresql" or source.dialect.name == "postgresql":
         return
     with _one_state(source) as connection:
-        for table in Base.metadata.sorted_tables:
+        for table in TABLES:
             for row in _rows(table, connection, f"check {table.name}", _count(table, connection)):
                 _refuse_row(table, row)
 
 
 def refuse_rows(connection: Connection) -> None:
     """Raise StorageError where a table has a row."""
-    for table in Base.metadata.sorted_tables:
+    for table in TABLES:
         if connection.execute(select(table).limit(1)).first() is not None:
             raise StorageError(
                 f"There are rows in the table {table.name} of that database already, and nothing is"
@@ -100,7 +103,7 @@ def _one_state(engine: Engine) -> Iterator[Connection]:
 def _lock(connection: Connection) -> None:
     """Keep other writers away until the commit; SQLite's transaction did so when it began."""
     if connection.dialect.name == "postgresql":
-        names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        names = ", ".join(table.name for table in TABLES)
         connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
 
 
@@ -200,7 +203,7 @@ def _unstorable_json(value: Any) -> str:
 
 def _numbered() -> list[str]:
     """Return the tables whose numbers are given by the database, and never twice."""
-    tables = Base.metadata.sorted_tables
+    tables = TABLES
     return [table.name for table in tables if table.dialect_options["sqlite"]["autoincrement"]]
 
 

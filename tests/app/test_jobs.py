@@ -19,6 +19,7 @@ from blip2core.intake import NamedFile
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import (
@@ -30,9 +31,8 @@ from blip2core.storage.runs import (
     resume_run,
     start_run,
 )
-from blip2core.storage.schema import Export, Run
+from blip2core.storage.schema import Export, Run, Snapshot
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.app.sample_dataset import accept_first
 from tests.fakes import FakeGenerator, fake_services
 
@@ -108,10 +108,10 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
-        )
-        number = snapshot.id
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+    )
+    number = snapshot.id
     jobs.add(ExportJob(snapshot_id=number, format="csv", annotator_id=person))
 
     def export() -> Export | None:
@@ -182,6 +182,38 @@ def test_a_run_can_be_stopped_while_its_models_are_loaded(
     until(lambda: status(database, run_id) == becomes)
 
 
+def test_no_run_is_claimed_where_the_images_are_away(
+    jobs: Jobs,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another studio may have them. Once they are there again, this one goes on."""
+    monkeypatch.setattr("app.outages.LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr("app.outages.FIRST_SECONDS", 0.05)
+    root, away = database.images.root, database.images.root.with_name("away")
+    root.rename(away)
+    until(lambda: "Work in the background waits" in caplog.text)
+    run_id = long_run(database)
+    time.sleep(0.3)
+    assert status(database, run_id) == "queued"
+    assert caplog.text.count("is not the image store") == 1
+    away.rename(root)
+    until(lambda: status(database, run_id) == "running")
+
+
+def test_snapshots_that_were_killed_are_removed_at_the_next_start(database: Database) -> None:
+    accept_first(database)
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
+    )
+    with database.write() as session:
+        session.get_one(Snapshot, snapshot.id).status = "writing"
+    start_and_close(database)
+    with database.read() as session:
+        assert session.get(Snapshot, snapshot.id) is None
+
+
 def test_what_was_killed_is_told_as_failed_after_the_next_start(database: Database) -> None:
     imported, export = begin_import_and_export(database)
     start_and_close(database)
@@ -233,9 +265,10 @@ def begin_import_and_export(database: Database) -> tuple[int, int]:
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
-        )
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
+    )
+    with database.write() as session:
         export = record_export(session, snapshot_id=snapshot.id, format="csv")
         run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
         start_run(session, run_id=run.id)

@@ -9,9 +9,11 @@ import pytest
 from blip2core.curation import capfilt_run
 from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
+from blip2core.records import Problem
 from blip2core.storage import open_database
 from blip2core.storage.runs import (
     NewRun,
+    add_problem,
     create_run,
     finish_run,
     get_run,
@@ -217,3 +219,40 @@ def test_a_model_that_cannot_be_had_imports_nothing(
 def test_mistakes_are_one_line(shell: Shell) -> None:
     assert "there are: none yet" in shell.error("capfilt", "run", "--dataset", "web")
     assert "num (9)" in shell.error(*RUN, "--mode", "beam", "--num", "9")
+
+
+@pytest.mark.parametrize("kind", ["capfilt", "score"])
+def test_what_failed_is_tried_again(
+    shell: Shell, folder: Path, loaded: list[str], kind: str
+) -> None:
+    end = shell.rows(*RUN, folder)[-1]
+    number = end["run"]
+    if kind == "score":
+        shell.rows("capfilt", "rescore", "--dataset", "web", "--filter", "stickers-itm")
+        number += 1
+    assert f"Nothing failed in run {number}" in shell.error("capfilt", "retry", str(number))
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        problem = Problem(name="item 1", reason="The image was away.")
+        add_problem(session, run_id=number, problem=problem, item_id=1)
+        get_run(session, run_id=number).failed += 1
+    database.close()
+    (queued,) = shell.rows("capfilt", "retry", str(number), "--queue")
+    assert queued == {"run": number, "queued": 1}
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        add_problem(session, run_id=number, problem=problem, item_id=1)
+        get_run(session, run_id=number).failed += 1
+    database.close()
+    loaded.clear()
+    if kind == "score":  # a model that came from a folder has no name in the table
+        last = shell.rows("capfilt", "retry", str(number), "--filter", "stickers-itm")[-1]
+        assert loaded == ["stickers-itm"]
+    else:
+        last = shell.rows("capfilt", "retry", str(number), *PATHS)[-1]
+        assert len(loaded) == 2
+    assert (last["run"], last["status"], last["failed"]) == (number, "done", 0)
+    assert "There is no run number 99" in shell.error("capfilt", "retry", "99")
+
+
+PATHS = ("--captioner", "stickers-opt", "--filter", "stickers-itm")

@@ -108,3 +108,20 @@ def test_reading_makes_no_database(
     assert code == 2
     assert "blip2 db upgrade" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_adopted_as_the_image_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(tmp_path / "studio.db")
+    monkeypatch.setenv("BLIP2_DATA", str(tmp_path / "lost"))
+    database = open_database(url)
+    fill(database, items=1)
+    database.close()
+    monkeypatch.setenv("BLIP2_DATA", str(tmp_path / "new"))
+    code, _, errors = call(capsys, "upgrade", "--url", url)
+    assert code == 2
+    assert f"{tmp_path / 'lost' / 'images'} on " in errors and "blip2 db adopt" in errors
+    code, output, _ = call(capsys, "adopt", "--url", url)
+    assert (code, output.split(" is ")[0]) == (0, str(tmp_path / "new" / "images"))
+    assert call(capsys, "upgrade", "--url", url)[0] == 0

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.curator.context import PageContext, page_context
+from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
@@ -188,9 +189,14 @@ def choose_dataset(context: PageContext, name: str) -> str:
 
 def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     """Import the web images that come with the project."""
+    try:
+        dataset = choose_dataset(context, "samples")
+    except StorageError as error:
+        st.session_state["inbox-message"] = str(error)
+        return
     context.jobs.add(
         Import(
-            dataset=choose_dataset(context, "samples"),
+            dataset=dataset,
             sources=[_SAMPLE_SET / "web.csv"],
             label="sample web set",
             annotator_id=context.annotator_id,
@@ -200,6 +206,7 @@ def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
+@tells_outages
 def draw_jobs(context: PageContext) -> None:
     """Draw the newest jobs, again and again."""
     st.subheader("Jobs")

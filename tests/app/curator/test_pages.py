@@ -1,5 +1,7 @@
 """Every other page of the curator, drawn and used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from app.services import Services
 from app.space import ROOT
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
+from blip2core.errors import UnavailableError
 from blip2core.exports import FORMATS
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.records import Problem
@@ -32,6 +35,8 @@ from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapsh
 from tests.app.curator.conftest import Open
 from tests.app.curator.test_review_page import press
 from tests.app.sample_dataset import HOSTILE, accept_first
+
+AWAY = "The database does not answer; try again in a moment."
 
 
 def count(database: Database, table: type, **where: object) -> int:
@@ -267,6 +272,70 @@ def test_two_runs_are_compared_on_the_same_images(open_page: Open, database: Dat
 def test_runs_are_listed(open_page: Open) -> None:
     table = open_page("runs").dataframe[0].value
     assert table.iloc[0]["kind"] == "capfilt" and table.iloc[0]["model"] == "stickers-opt"
+
+
+def test_what_failed_in_a_run_is_tried_again(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        finish_run(session, run_id=1, status="done")
+        for item_id in (1, 2):
+            problem = Problem(name=f"item {item_id}", reason="The image was away.")
+            add_problem(session, run_id=1, problem=problem, item_id=item_id)
+    page = open_page("runs")
+    next(one for one in page.button if one.label == "Try 2 failed images again").click().run()
+    assert not page.exception
+    assert [one.value for one in page.info][:1] == ["2 images of run 1 will be tried again."]
+    assert not [one for one in page.button if "failed image" in one.label]
+    with database.read() as session:
+        assert get_run(session, run_id=1).status == "queued"
+
+
+def test_a_failed_import_is_imported_again(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
+        finish_run(session, run_id=run.id, status="done")
+        add_problem(session, run_id=run.id, problem=Problem(name="a.svg", reason="No image."))
+    page = open_page("runs")
+    assert any("Import the same again" in one.value for one in page.caption)
+    assert not [one for one in page.button if "again" in one.label]
+
+
+@pytest.mark.parametrize("name", PAGE_TITLES)
+def test_a_page_says_in_one_sentence_that_the_database_is_away(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    page = open_page(name)
+
+    @contextmanager
+    def away(self: Database) -> Iterator[None]:
+        raise UnavailableError(AWAY)
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "read", away)
+        patched.setattr(Database, "write", away)
+        page.run()
+        assert not page.exception
+        assert [one.value for one in page.error] == [AWAY]
+    page.run()
+    assert not page.exception and not page.error
+
+
+def test_a_decision_that_cannot_be_stored_now_is_told(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is acknowledged, and the same image is on screen."""
+    page = open_page("review")
+
+    def away(*_: object, **__: object) -> None:
+        raise UnavailableError(AWAY)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "run_write", away)
+        next(one for one in page.button if one.label.startswith("Accept")).click().run()
+    assert not page.exception
+    assert any("does not answer" in one.value for one in page.info)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(DecisionEvent)) == 0
 
 
 def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
