@@ -8,7 +8,8 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from app.incoming import Incoming
 from app.inference.engine import Engine
-from app.inference.pool import import_model_code
+from app.inference.pool import import_model_code, wait_until_loaded
 from app.outages import Outage
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig, DecodeConfig
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 """Seconds until a run that somebody resumed is noticed, at most."""
 MODEL_KINDS = ("capfilt", "score")
+STOPPED = "The studio is being stopped."
+IMPORT_STOPPED = "The studio was stopped meanwhile: import it again."
 _CHUNK = 1 << 20
 """Bytes of an upload copied at once."""
 
@@ -102,8 +105,6 @@ class Jobs:
         self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
         self._incoming = Incoming(database.images.root.parent / "incoming")
         self._end = threading.Event()
-        self._stops: set[threading.Event] = set()
-        """One event for each job under way; pausing or cancelling a job sets its own alone."""
         self._begun: _Begun | None = None
         """The import or export to begin again, since the database did not answer in the middle."""
         self._left: tuple[int, datetime] | None = None
@@ -129,10 +130,10 @@ class Jobs:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after the batch that is under way; its run goes on after the next start."""
+        """Return when the batch under way is done: its run goes on after the next start, an import
+        has failed, as its files are removed.
+        """
         self._end.set()
-        for stop in tuple(self._stops):
-            stop.set()
         self._thread.join()
         self._incoming.close()
 
@@ -152,7 +153,10 @@ class Jobs:
                     _safely(self._run_next)
                 self._outage.over()
             except UnavailableError as error:
-                self._outage.wait(error)
+                if not self._end.is_set():
+                    self._outage.wait(error)
+        with suppress(StorageError):  # else it goes on like one that was killed
+            self._let_go_on()
 
     def _do_waiting(self, seconds: float = 0) -> bool:
         """Do the next import or export, if one comes within `seconds`; return whether one did.
@@ -175,18 +179,6 @@ class Jobs:
             raise
         self._begun = None
         return True
-
-    @contextmanager
-    def _stoppable(self) -> Iterator[threading.Event]:
-        """Yield the event that ends this job, and no other; `close` sets it, too."""
-        stop = threading.Event()
-        self._stops.add(stop)
-        if self._end.is_set():
-            stop.set()
-        try:
-            yield stop
-        finally:
-            self._stops.discard(stop)
 
     def _export(self, job: ExportJob, begun: _Begun) -> None:
         if begun.left_at is not None:  # its record says that it is being written
@@ -233,19 +225,19 @@ class Jobs:
                 run = requeue_run(session, run_id=begun.run_id, ended_at=begun.left_at)
             if run.status == "cancelled":
                 return
-        with self._stoppable() as stop:
-            steps = import_images(
-                self._database,
-                dataset=job.dataset,
-                inputs=_found(source, job.label, download),
-                stop=stop,
-                run_id=begun.run_id,
-            )
-            with closing(steps):
-                for _ in steps:
-                    pass
-            ended = not stop.is_set()
-        if job.then is not None and ended:
+        stop = threading.Event()
+        steps = import_images(
+            self._database,
+            dataset=job.dataset,
+            inputs=_found(source, job.label, download),
+            stop=stop,
+            run_id=begun.run_id,
+        )
+        with closing(steps):
+            for _ in steps:
+                if self._end.is_set():
+                    steps.throw(StorageError(IMPORT_STOPPED))
+        if job.then is not None and not stop.is_set():
             self._start_capfilt(job.dataset, job.then, job.annotator_id)
 
     def capfilt(self, dataset: str, captions: CaptionConfig | None, annotator_id: int) -> None:
@@ -299,8 +291,7 @@ class Jobs:
             if BY_HAND.items() <= run.parameters.items():
                 self._refuse(run)
                 return
-            with self._stoppable() as stop:
-                self._work_on(run, self._models_for(run), stop)
+            self._work_on(run, self._models_for(run))
         except UnavailableError:
             self._left = run.id, utc_now()
             raise
@@ -333,15 +324,21 @@ class Jobs:
         try:
             with Pulse(self._database, run.id, threading.Event(), BEAT_SECONDS):
                 return self._models_of(run)
+        except UnavailableError:
+            raise
         except Exception as error:
             self._fail(run, describe_error(error))
             raise
 
-    def _work_on(self, run: Run, models: CapFilt, stop: threading.Event) -> None:
+    def _work_on(self, run: Run, models: CapFilt) -> None:
+        """Work on a run until it ends. Raises UnavailableError at the end of this process."""
         from blip2core.curation import work  # after the models, whose code it imports
 
+        stop = threading.Event()
         with closing(work(self._database, run.id, models, stop=stop, claimed=True)) as steps:
             while True:
+                if self._end.is_set():
+                    steps.throw(UnavailableError(STOPPED))
                 # The engine is free after each batch: a visitor's question comes in between.
                 with self._engine.turn():
                     if next(steps, None) is None:
@@ -373,6 +370,12 @@ class Jobs:
         from blip2core.capfilt import CapFilt
 
         pair = self._engine.pair(name)
+        needed: list[Future[Any]] = [pair.loading_matcher()]
+        if captions is not None:
+            needed.append(pair.loading)
+        for _ in wait_until_loaded(*needed):
+            if self._end.is_set():
+                raise UnavailableError(STOPPED)
         if captions is None:
             return CapFilt(matcher=pair.matcher)
         return CapFilt(matcher=pair.matcher, generator=pair.generator, captions=captions)
@@ -391,7 +394,7 @@ class Jobs:
                     session,
                     run_id=run.id,
                     status="failed",
-                    error="The studio was stopped meanwhile: import it again.",
+                    error=IMPORT_STOPPED,
                 )
 
 

@@ -22,6 +22,8 @@ from blip2core.storage.table_copy import copy_tables
 from blip2core.storage.text_search import index_texts
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NOT_CONTENT = ("alembic_version", "image_store")
+"""Tables that say what and where the database is, not what is in it."""
 MIGRATION_LOCK = 7_302_251
 """Number of the PostgreSQL lock that lets one process migrate at a time."""
 
@@ -100,7 +102,7 @@ def check(engine: Engine) -> Health:
         rows = {
             name: connection.execute(_count(name)).scalar_one()
             for name in ours
-            if name != "alembic_version"
+            if name not in NOT_CONTENT
         }
         return Health(revision=_current(connection), rows=rows, problems=tuple(problems))
 

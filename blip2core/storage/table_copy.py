@@ -18,6 +18,7 @@ from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import Base
 from blip2core.storage.database_errors import storage_errors
 from blip2core.storage.engine import WRITE
+from blip2core.storage.schema import ImageStoreRecord
 from blip2core.storage.text_search import index_texts
 
 ROWS_AT_ONCE = 1_000
@@ -25,7 +26,8 @@ ROWS_AT_ONCE = 1_000
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What a text of SQLite or of JSON may hold and one of PostgreSQL may not."""
 
-TABLES = [table for table in Base.metadata.sorted_tables if table.name != "image_store"]
+_OF_THE_PLACE = ImageStoreRecord.__tablename__
+TABLES = [table for table in Base.metadata.sorted_tables if table.name != _OF_THE_PLACE]
 """What is copied: all but where the images of a database lie, which is another place afterwards."""
 
 

@@ -5,17 +5,23 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from app import jobs as module
+from app.inference.pool import Loading
 from app.jobs import ExportJob, Import, Jobs
+from app.settings import AppSettings
 from blip2core.curation.pairs import BY_HAND
 from blip2core.errors import ModelError, StorageError
 from blip2core.intake import NamedFile
+from blip2core.records import WebImage
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import record_export
@@ -49,6 +55,13 @@ def until(is_so: Callable[[], bool]) -> None:
 def status(database: Database, run_id: int) -> str:
     with database.read() as session:
         return get_run(session, run_id=run_id).status
+
+
+def run_of(database: Database, label: str) -> Run | None:
+    """The import that has this label."""
+    with database.read() as session:
+        found = session.scalars(select(Run).where(Run.kind == "import").order_by(Run.id.desc()))
+        return next((run for run in found if run.parameters.get("input") == label), None)
 
 
 def heartbeat_of(database: Database, run_id: int) -> datetime:
@@ -260,6 +273,70 @@ def refuse(database: Database) -> None:
     raise StorageError("The image file cannot be deleted.")
 
 
+def test_at_the_end_a_run_is_put_back_and_goes_on_after_the_next_start(
+    jobs: Jobs, database: Database
+) -> None:
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "running")
+    jobs.close()
+    assert status(database, run_id) == "queued"
+    again = Jobs(database, fake_services(FakeGenerator()).engine, AppSettings())
+    again.start()
+    until(lambda: status(database, run_id) == "running")
+    again.close()
+
+
+def test_at_the_end_what_somebody_asked_is_done(jobs: Jobs, database: Database) -> None:
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "running")
+    jobs._end.set()
+    with database.write() as session:
+        request_pause(session, run_id=run_id)
+    jobs.close()
+    assert status(database, run_id) == "paused"
+
+
+def test_at_the_end_an_import_has_failed_as_its_files_are_removed(
+    jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, on = threading.Event(), threading.Event()
+
+    def read(source: object, *, download: object) -> Iterator[WebImage]:
+        for number in range(100):
+            content = image(number).content
+            assert isinstance(content, bytes)
+            yield WebImage(name=f"{number}.png", data=content)
+            if number == 70:  # more than a unit is on its way
+                going.set()
+                assert on.wait(PATIENCE)
+
+    monkeypatch.setattr(module, "read", read)
+    jobs.add(Import(dataset="second", sources=[image(1)], label="many"))
+    assert going.wait(PATIENCE)
+    jobs._end.set()
+    on.set()
+    jobs.close()
+    run = run_of(database, "many")
+    assert run is not None and run.status == "failed" and 0 < run.done < 100
+    assert run.error == "The studio was stopped meanwhile: import it again."
+
+
+def test_at_the_end_nobody_waits_for_a_model_that_loads(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.02)
+    plain = fake_services(FakeGenerator())
+    never: Loading[Any] = Loading()
+    pair = replace(plain.engine.pair("any"), loading_matcher=lambda: never)
+    monkeypatch.setattr(plain.engine, "pair", lambda name: pair)
+    jobs = Jobs(database, plain.engine, plain.settings)
+    jobs.start()
+    run_id = long_run(database)
+    until(lambda: status(database, run_id) == "running")
+    jobs.close()
+    assert status(database, run_id) == "queued"
+
+
 def begin_import_and_export(database: Database) -> tuple[int, int]:
     """Both under way; numbers of the run and of the export."""
     accept_first(database)
@@ -351,10 +428,10 @@ def test_an_archive_that_does_not_fit_on_the_disk_is_told(
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        policy = SnapshotPolicy()
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=policy, created_by=person
-        ).id
+    policy = SnapshotPolicy()
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=policy, created_by=person
+    ).id
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -92,4 +92,4 @@ def test_nothing_is_accepted_about_a_missing_image(
     (rejected,) = shell.rows("curate", "reject", second)
     assert rejected["action"] == "reject"
     path.parent.parent.rename(shell.file.parent / "elsewhere")
-    assert "folder of the images" in shell.error("curate", "accept", other)
+    assert "is not the image store" in shell.error("curate", "accept", other)

@@ -83,7 +83,7 @@ def test_check_finds_missing_and_altered_images(
     fill(sqlite_database, items=3)
     file, root = str(sqlite_database.url.database), sqlite_database.images.root
     assert call(capsys, "check", "--url", file)[:2] == (0, "33 rows, 3 images, 0 problems.\n")
-    gone, altered, _ = sorted(path for path in root.rglob("*") if path.is_file())
+    gone, altered, _ = sorted(root.glob("??/*"))
     gone.unlink()
     altered.write_bytes(altered.read_bytes()[::-1])
     code, output, errors = call(capsys, "check", "--url", file)

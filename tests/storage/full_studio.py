@@ -11,11 +11,11 @@ from blip2core.storage.cards import save_draft, take_lease
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.export_records import finish_export, record_export
 from blip2core.storage.feedback import NewRating, add_feedback
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import add_problem, heartbeat
 from blip2core.storage.schema import DuplicatePair, Feedback, Item, Run
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.storage.world import captioning, fill
 
 HOSTILE = "'); DROP TABLE items; -- \\u0000 %s :name \U0001f40b e\u0301 \u202e\t\n\x7f"
@@ -54,10 +54,11 @@ def fill_every_table(database: Database) -> None:
         add_problem(session, run_id=world.run_id, problem=Problem(name=HOSTILE, reason="no"))
         heartbeat(session, run_id=world.run_id, done=6, total=6)
         session.execute(insert(DuplicatePair).values(first_id=1, second_id=2, distance=3))
-        policy = SnapshotPolicy(validation=0.1)
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=policy, created_by=world.ann
-        )
+    policy = SnapshotPolicy(validation=0.1)
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=policy, created_by=world.ann
+    )
+    with database.write() as session:
         export = record_export(session, snapshot_id=snapshot.id, format="jsonl", options=JSON)
         finish_export(
             session, export_id=export.id, manifest_sha256="a" * 64, pairs=3, location="/out"

@@ -93,7 +93,7 @@ class ServerError(Exception):
         ("XX001", f"is damaged .*{RESTORE}"),
         ("25006", "cannot be written"),
         ("40001", "busy"),
-        ("57014", "The database failed: could not extend file"),
+        ("57014", "statement_timeout"),
     ],
 )
 def test_errors_of_a_server(state: str, said: str) -> None:

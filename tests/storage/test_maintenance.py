@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, text
 
 from blip2core.errors import StorageError
-from blip2core.storage import Database, maintenance, open_database
+from blip2core.storage import Database, ImageStore, maintenance, open_database
 from blip2core.storage.engine import connect, parse_url
 from blip2core.storage.migrations.__main__ import write_migration
 from blip2core.storage.review import QueueFilter, review_queue
@@ -162,6 +162,9 @@ def test_words_are_found_directly_after_an_upgrade(tmp_path: Path) -> None:
     maintenance.upgrade(parse_url(str(file)), target="0001")
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(FIRST_ROWS)
+    image = ImageStore(tmp_path / "images").path("a" * 64, format="PNG")
+    image.parent.mkdir(parents=True)
+    image.touch()
     opened = open_database(str(file), data=tmp_path)
     with opened.read() as session:
         where = QueueFilter(statuses=(), search="blue whale")

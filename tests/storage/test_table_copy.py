@@ -10,14 +10,13 @@ from sqlalchemy import URL, Engine, insert, text
 
 from blip2core.errors import StorageError
 from blip2core.storage import Database, open_database, table_copy
-from blip2core.storage.columns import Base
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.engine import WRITE, connect, parse_url
 from blip2core.storage.feedback import add_feedback
 from blip2core.storage.maintenance import check, upgrade
 from blip2core.storage.review import QueueFilter, review_queue
 from blip2core.storage.schema import Annotator, Dataset
-from blip2core.storage.table_copy import copy_tables, refuse_unstorable, table_sums
+from blip2core.storage.table_copy import TABLES, copy_tables, refuse_unstorable, table_sums
 from tests.storage.conftest import new_postgres_url
 from tests.storage.full_studio import fill_every_table, rating
 from tests.storage.world import fill
@@ -193,4 +192,4 @@ def test_a_hash_tells_every_value(database: Database) -> None:
     with database.engine.connect() as connection:
         after = table_sums(connection)
     assert {name for name in before if before[name] != after[name]} == {"datasets"}
-    assert set(before) == {table.name for table in Base.metadata.sorted_tables}
+    assert set(before) == {table.name for table in TABLES}
