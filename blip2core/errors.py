@@ -12,9 +12,12 @@ Blip2Error
 ├── DataError               training data cannot be used
 ├── IntakeError             an import cannot be read, or is not allowed
 ├── StorageError            the database cannot be opened, or refuses a change
-│   └── ConflictError           somebody else changed it first
+│   ├── ConflictError           somebody else changed it first
+│   └── UnavailableError        not now: it does not answer, or is busy; the same may succeed later
 └── ExportError             a snapshot cannot be written
 """
+
+import errno
 
 
 class Blip2Error(Exception):
@@ -69,11 +72,28 @@ class ConflictError(StorageError):
     """Somebody else changed the same thing first; nothing was overwritten."""
 
 
+class UnavailableError(StorageError):
+    """The database does not answer, or is busy: nothing is wrong with what was asked of it, and the
+    same may succeed later.
+    """
+
+
 class ExportError(Blip2Error):
     """A snapshot cannot be written where it should go."""
 
 
 def os_problem(error: OSError) -> str:
-    """Return what the operating system refused, and for which file or address."""
+    """Return what the operating system refused, for which file or address, and what helps a full
+    disk.
+    """
     what = error.strerror or str(error)
-    return f"{what}: {error.filename}" if error.filename is not None else what
+    return f"{what}: {error.filename}{way_out(error)}" if error.filename is not None else what
+
+
+def way_out(error: OSError) -> str:
+    """Return what to do about a full disk, to end a sentence that names a path; else nothing."""
+    return "; free some space there and do it again" if error.errno in _FULL_DISK else ""
+
+
+_FULL_DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""No space is left, or this user's share of it is used up."""

@@ -19,10 +19,12 @@ from tests.fakes import FakeGenerator
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/curating.md").read_text("utf-8")
+BACKUPS = (ROOT / "docs/backups.md").read_text("utf-8")
 PAGES = [
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     *("docs/index.md", "docs/curating.md", "docs/capfilt.md", "docs/explaining.md"),
     *("docs/hosting.md", "docs/deploying.md"),
+    "docs/backups.md",
 ]
 EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
 EXAMPLE_FILES |= {"ltsv_table.py"}
@@ -49,8 +51,9 @@ HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language, of the README and then of the curator's guide."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README + GUIDE, re.DOTALL | re.MULTILINE)
+    """The fenced blocks of a language, of the README and then of two guides."""
+    text = README + GUIDE + BACKUPS
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def console_lines(program: str) -> list[str]:

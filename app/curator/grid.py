@@ -30,6 +30,7 @@ from blip2core.storage.batches import (
     list_batches,
 )
 from blip2core.storage.cards import Card, card
+from blip2core.storage.image_check import with_images
 from blip2core.storage.review import QueueEntry, review_queue
 from blip2core.texts import count_of
 
@@ -163,7 +164,8 @@ def decide_chosen(
 
     def unit(session: Session) -> None:
         ensure_unchanged(session, versions={one.item_id: one.row_version for one in chosen})
-        decide_many(session, new, choices=choices, expected=len(choices))
+        checked = with_images(session, context.database.images, choices)
+        decide_many(session, new, choices=checked, expected=len(choices))
 
     try:
         context.database.run_write(unit)

@@ -15,8 +15,10 @@ if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there,
     sys.path.insert(0, str(_ROOT))
 
 import streamlit
+from streamlit.navigation.page import Page
 
 from app.curator.context import build_context
+from app.curator.outages import tells_outages
 from app.request_info import current_request
 from app.services import is_shared, shared
 from app.settings import LOCAL
@@ -60,6 +62,12 @@ def main() -> None:
     ]
     page = streamlit.navigation(pages, position="top")
     streamlit.html(_STATIC / "curator.css")
+    draw(page)
+
+
+@tells_outages
+def draw(page: Page) -> None:
+    """Draw the sidebar and the page."""
     streamlit.session_state["context"] = build_context(shared())
     try:
         page.run()

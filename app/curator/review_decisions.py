@@ -19,7 +19,14 @@ from app.curator.review_session import (
 )
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.cards import Card, drop_draft, save_draft, take_lease
-from blip2core.storage.decisions import Action, NewDecision, record_decision, undo_last
+from blip2core.storage.decisions import (
+    Action,
+    NewDecision,
+    Recorded,
+    record_decision,
+    undo_last,
+)
+from blip2core.storage.image_check import refuse_missing_images
 
 FLAG_REASONS = (
     "not safe",
@@ -48,8 +55,9 @@ def decide_item(
 ) -> None:
     """Store a decision about `shown`, then go to the next text or item (A, X, S, F, Ctrl+Enter).
 
-    It is on disk when this returns. Where somebody else was first, nothing is stored, and a message
-    says so. Where `shown` is no longer on screen the key came too late, and nothing happens.
+    It is on disk when this returns. Where somebody else was first, or a text would be accepted
+    whose image is missing, nothing is stored, and a message says so. Where `shown` is no longer on
+    screen the key came too late, and nothing happens.
     """
     if shown.item_id != review.item_id:
         return
@@ -69,8 +77,15 @@ def decide_item(
         reason=reason,
         seen=_seen(context, shown),
     )
+
+    def unit(session: Session) -> Recorded:
+        if action in ("accept", "edit"):
+            images = context.database.images
+            refuse_missing_images(session, images, item_ids=[new.item_id])
+        return record_decision(session, new)
+
     try:
-        stored = context.database.run_write(lambda session: record_decision(session, new))
+        stored = context.database.run_write(unit)
     except (ConflictError, StorageError) as error:
         review.message, review.event = str(error), new_event()
         return
@@ -151,11 +166,14 @@ def keep_draft(context: DatasetContext, shown: Card, draft: dict[str, Any] | Non
 def drop_edit(context: DatasetContext, review: ReviewSession, shown: Card) -> None:
     """Close the editor and delete the draft."""
     review.editing = None
-    context.database.run_write(
-        lambda session: drop_draft(
-            session, item_id=shown.item_id, annotator_id=context.annotator_id
+    try:
+        context.database.run_write(
+            lambda session: drop_draft(
+                session, item_id=shown.item_id, annotator_id=context.annotator_id
+            )
         )
-    )
+    except StorageError as error:
+        review.message = str(error)
 
 
 def _seen(context: DatasetContext, shown: Card) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import streamlit
 from sqlalchemy.orm import Session
 
 from app.curator.context import DatasetContext
-from blip2core.errors import ConflictError, StorageError
+from blip2core.errors import ConflictError, StorageError, UnavailableError
 from blip2core.storage.cards import Card, ShownText, card, release_lease, take_lease
 from blip2core.storage.review import (
     Page,
@@ -130,13 +130,15 @@ def current(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
 
 
 def advance(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> None:
-    """Put the next item of the queue on screen, or none at its end."""
-    read_page = _second_queue_page if rules.second else _queue_page
-    page = read_page(context, rules, review.cursor)
-    if not page.entries and review.cursor is not None:  # what was left out may have come back
-        page = read_page(context, rules, None)
-    if page.next and [entry.item_id for entry in page.entries] == [review.item_id]:
-        page = read_page(context, rules, page.next)
+    """Put the next item of the queue on screen, or none at its end.
+
+    Where the database does not answer, the same item stays there with a message.
+    """
+    try:
+        page = _following_page(context, rules, review)
+    except UnavailableError as error:
+        review.message = str(error)
+        return
     following = [entry for entry in page.entries if entry.item_id != review.item_id]
     left = review.item_id
     if left is not None:
@@ -144,6 +146,16 @@ def advance(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
     show_item(review, following[0].item_id if following else None)
     review.cursor = page.next
     _lease(context, review, left)
+
+
+def _following_page(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> Page:
+    read_page = _second_queue_page if rules.second else _queue_page
+    page = read_page(context, rules, review.cursor)
+    if not page.entries and review.cursor is not None:  # what was left out may have come back
+        page = read_page(context, rules, None)
+    if page.next and [entry.item_id for entry in page.entries] == [review.item_id]:
+        page = read_page(context, rules, page.next)
+    return page
 
 
 def go_back(review: ReviewSession) -> None:
@@ -231,7 +243,7 @@ def _lease(context: DatasetContext, review: ReviewSession, left: int | None) -> 
 
     try:
         context.database.run_write(unit)
-    except ConflictError as error:
+    except (ConflictError, UnavailableError) as error:
         review.message = str(error)
 
 

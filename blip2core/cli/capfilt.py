@@ -1,4 +1,4 @@
-"""Commands that caption and filter: capfilt run, rescore, status."""
+"""Commands that caption and filter: capfilt run, rescore, retry, status."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blip2core.cli.capfilt_work import (
+    FILTER,
+    filter_of_dataset,
+    load_models,
+    settings_of_run,
+    write_end,
+    write_step,
+)
 from blip2core.cli.options import (
     AsJson,
     DatabaseUrl,
@@ -17,6 +25,7 @@ from blip2core.cli.options import (
     Threshold,
 )
 from blip2core.cli.output import write_row
+from blip2core.cli.retry import retry
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
 from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
@@ -24,15 +33,14 @@ from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
-    from blip2core.curation import CapFiltStep
     from blip2core.records import Problem, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
-FILTER = "stickers-itm"
 capfilt = typer.Typer(
     help="Caption web images and filter their texts (BLIP, section 3.3).", no_args_is_help=True
 )
+capfilt.command()(retry)
 Captioner = Annotated[str, typer.Option(help="Writes; a name of `blip2 models`.")]
 Filter = Annotated[
     str | None,
@@ -92,18 +100,18 @@ def run_capfilt(
     captions = CaptionConfig(num=1 if mode == "greedy" else num, decode=decode, prompt=prompt)
     with opened(database) as studio:
         if resume:
-            captioner, captions = _settings_of(_unfinished(studio, dataset), captioner)
-            matcher = matcher or _filter_of(studio, dataset)
+            captioner, captions = settings_of_run(_unfinished(studio, dataset), captioner)
+            matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         found = _read(inputs or [], download)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
-        models = _load(captioner, matcher or FILTER, captions, batch, device)
+        models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
             _import(studio, dataset, inputs, found, as_json)
         number = dataset_number(studio, dataset)
         set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
         _work(studio, run_id, models, chosen, as_json)
-        _write_end(studio, number, run_id, chosen, as_json)
+        write_end(studio, number, run_id, chosen, as_json)
 
 
 @capfilt.command()
@@ -153,7 +161,7 @@ def capfilt_status(
 ) -> None:
     """Show the datasets with their items by status, and the newest runs."""
     from blip2core.storage.datasets import find_dataset, list_datasets
-    from blip2core.storage.runs import list_runs, was_interrupted
+    from blip2core.storage.runs import done_again, list_runs, was_interrupted
 
     with opened(database, owner=False) as studio, studio.read() as session:
         has_owner = studio.has_owner()
@@ -165,10 +173,13 @@ def capfilt_status(
             counts = ", ".join(f"{name} {count}" for name, count in one.statuses.items())
             write_row(row, as_json, one.dataset.name, count_of(one.items, "item"), counts)
         numbers = {one.dataset.id: one.dataset.name for one in found}
-        for each in list_runs(session, limit=limit):
+        runs = list_runs(session, limit=limit)
+        again = done_again(session, runs, has_owner=has_owner)
+        for each in runs:
             if each.dataset_id in numbers:
                 killed = was_interrupted(each, has_owner=has_owner)
-                _write_run(each, numbers[each.dataset_id], killed, as_json)
+                name = numbers[each.dataset_id]
+                _write_run(each, name, killed, again.get(each.id), as_json)
 
 
 def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
@@ -202,52 +213,17 @@ def _import(
 
 
 def _unfinished(database: "Database", dataset: str) -> "Run":
-    from blip2core.storage.runs import list_runs
+    from blip2core.storage.runs import done_again, list_runs
 
     open_runs = ("queued", "running", "paused", "failed", "cancelled")
     number = dataset_number(database, dataset)
     with database.read() as session:
         runs = list_runs(session, dataset_id=number, statuses=open_runs)
-    found = next((one for one in runs if one.kind == "capfilt"), None)
+        again = done_again(session, runs)
+    found = next((one for one in runs if one.kind == "capfilt" and one.id not in again), None)
     if found is None:
         raise StorageError(f"No run over {dataset} waits to be resumed; leave out --resume.")
     return found
-
-
-def _settings_of(run: "Run", captioner: str) -> tuple[str, CaptionConfig]:
-    """Return the captioner of a run and how it wrote; a folder is kept by its name alone, and found
-    again where `captioner` is its path.
-    """
-    from blip2core.models.specs import find_spec
-
-    captions = dict(run.parameters["captions"])
-    decode = DecodeConfig(**captions.pop("decode"))
-    name = run.parameters["captioner"]
-    found = captioner if find_spec(captioner).name == name else name
-    return found, CaptionConfig(decode=decode, **captions)
-
-
-def _filter_of(database: "Database", dataset: str) -> str | None:
-    from blip2core.storage.datasets import filter_of
-
-    number = dataset_number(database, dataset)
-    with database.read() as session:
-        return filter_of(session, dataset_id=number)
-
-
-def _load(
-    captioner: str, matcher: str, captions: CaptionConfig, batch: int, device: str
-) -> "CapFilt":
-    from blip2core.capfilt import CapFilt
-    from blip2core.models.loading import load_generator, load_matcher
-
-    generator = load_generator(captioner, device=device)
-    return CapFilt(
-        generator=generator,
-        matcher=load_matcher(matcher, device=device, share_with=generator),
-        captions=captions,
-        batch=batch,
-    )
 
 
 def _work(
@@ -258,65 +234,24 @@ def _work(
 
     with closing(work(database, run_id, models)) as steps:
         for step in steps:
-            _write_step(step, rules, as_json)
+            write_step(step, rules, as_json)
 
 
-def _write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
-    """Print the texts of an image that were just scored, each with the decision of the rules."""
-    from blip2core.capfilt import decide
-
-    if step.problem is not None:
-        row: dict[str, object] = {"item": step.item_id, "problem": step.problem.reason}
-        write_row(row, as_json, f"item {step.item_id}", f"problem: {step.problem.reason}")
-        return
-    decisions = decide([scored for _, scored in step.scored], rules)
-    for (number, scored), decision in zip(step.scored, decisions, strict=True):
-        row = {
-            "item": step.item_id,
-            "caption": number,
-            "source": scored.candidate.source,
-            "text": scored.candidate.text,
-            "itm": scored.itm,
-            "itc": scored.itc,
-            "tokens": scored.tokens,
-            "truncated": scored.truncated,
-            "kept": decision.kept,
-            "reason": decision.reason,
-        }
-        scores = (f"{scored.itm:.3f}", f"{scored.itc:+.3f}")
-        kept = "kept" if decision.kept else "dropped"
-        text = shown(scored.candidate.text)
-        write_row(row, as_json, f"{step.item_id}", *scores, kept, scored.candidate.source, text)
-
-
-def _write_end(
-    database: "Database", dataset_id: int, run_id: int, rules: FilterConfig, as_json: bool
-) -> None:
-    from blip2core.curation import preview
-    from blip2core.storage.runs import get_run
-
-    with database.read() as session:
-        seen = preview(session, dataset_id=dataset_id, rules=rules)
-        ended = get_run(session, run_id=run_id)
-    row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
-    row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
-    done, failed = count_of(ended.done, "image"), count_of(ended.failed, "problem")
-    texts = count_of(seen.decisions, "text")
-    words = f"run {run_id} is {ended.status}: {done}, {failed}"
-    write_row(row, as_json, f"{words}; of {texts} the rules would keep {seen.accept}")
-
-
-def _write_run(run: "Run", dataset: str, killed: bool, as_json: bool) -> None:
-    status = "interrupted" if killed else run.status
+def _write_run(run: "Run", dataset: str, killed: bool, done_by: int | None, as_json: bool) -> None:
+    """Print a run; `done_by` is the later run that did the work of one that was killed."""
+    killed = killed and done_by is None
+    status = "interrupted" if killed else "done again" if done_by else run.status
     row = {"run": run.id, "kind": run.kind, "dataset": dataset, "status": status}
     row |= {"done": run.done, "failed": run.failed, "total": run.total, "model": run.model}
     beat = run.heartbeat_at.isoformat(timespec="seconds") if run.heartbeat_at else ""
     counts = f"{run.done}/{run.total}" if run.total else str(run.done)
     failed = count_of(run.failed, "problem") if run.failed else ""
-    words = (f"run {run.id}", run.kind, dataset, status, counts, failed, run.model or "", beat)
+    told = f"{status} by run {done_by}" if done_by else status
+    words = (f"run {run.id}", run.kind, dataset, told, counts, failed, run.model or "", beat)
     hint = _way_on(run, dataset) if killed else ""
-    row |= {"heartbeat": beat, "error": run.error, "hint": hint}
-    write_row(row, as_json, *words, hint or run.error or "")
+    row |= {"heartbeat": beat, "error": run.error, "hint": hint, "done_by": done_by}
+    error = "" if done_by else run.error
+    write_row(row, as_json, *words, hint or error or "")
 
 
 def _way_on(run: "Run", dataset: str) -> str:

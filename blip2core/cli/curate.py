@@ -154,6 +154,7 @@ def _decide(
 ) -> None:
     """Decide about these captions: all of them, or none where one number is wrong."""
     from blip2core.storage.decisions import NewDecision, record_decision
+    from blip2core.storage.image_check import refuse_missing_images
     from blip2core.storage.schema import Caption
 
     with opened(url) as studio:
@@ -164,6 +165,8 @@ def _decide(
                 caption = session.get(Caption, number)
                 if caption is None:
                     raise StorageError(f"There is no text number {number}.")
+                if action == "accept":
+                    refuse_missing_images(session, studio.images, item_ids=[caption.item_id])
                 decision = NewDecision(
                     client_event_id=str(uuid.uuid4()),
                     item_id=caption.item_id,

@@ -91,8 +91,9 @@ def _snapshot(
     """
     from blip2core.errors import ConfigError, StorageError
     from blip2core.storage.datasets import find_dataset
+    from blip2core.storage.freezing import freeze_snapshot
     from blip2core.storage.snapshot_selection import SnapshotPolicy
-    from blip2core.storage.snapshots import freeze_snapshot, named_snapshot
+    from blip2core.storage.snapshots import named_snapshot
 
     with database.read() as session:
         try:
@@ -108,11 +109,10 @@ def _snapshot(
                 ) from None
             return found.id, found.name
     by = annotator_number(database, person)
-    with database.write() as session:
-        made = freeze_snapshot(
-            session, dataset_id=dataset, policy=policy, created_by=by, name=new_name
-        )
-        return made.id, made.name
+    made = freeze_snapshot(
+        database, dataset_id=dataset, policy=policy, created_by=by, name=new_name
+    )
+    return made.id, made.name
 
 
 def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool) -> None:

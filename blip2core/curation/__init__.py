@@ -1,7 +1,7 @@
 """The hub of curation: intake, captioner, scorer, filter and storage in a row. The one unit that
 sees them all; each of them knows none of the others.
 
-    imports     import_images: what intake reads becomes items with sources and web texts
+    imports     start_import, import_images: what intake reads becomes items with sources and texts
     capfilt_run start_capfilt, start_rescore, work: captions and scores, resumed where they ended
     filter_rules rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
     pairs       store_pairs: pairs that were decided on the workbench
@@ -30,7 +30,7 @@ from blip2core.curation.filter_rules import (
     rules_of,
     set_rules,
 )
-from blip2core.curation.imports import Imported, import_images
+from blip2core.curation.imports import Imported, import_images, start_import
 
 if TYPE_CHECKING:
     from blip2core.curation.capfilt_run import CapFiltStep, start_capfilt, start_rescore, work
@@ -47,6 +47,7 @@ __all__ = [
     "rules_of",
     "set_rules",
     "start_capfilt",
+    "start_import",
     "start_rescore",
     "work",
 ]

@@ -21,6 +21,7 @@ from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.captions import PendingItem, add_captions, add_scores, pending_items
 from blip2core.storage.datasets import status_counts
+from blip2core.storage.retries import NOTHING_WRITTEN
 from blip2core.storage.runs import (
     NewRun,
     add_problem,
@@ -31,6 +32,7 @@ from blip2core.storage.runs import (
     unfinished_run,
 )
 from blip2core.storage.schema import Run
+from blip2core.storage.store_id import check_store
 
 ITEMS_AT_ONCE = 256
 """Items asked of the database together."""
@@ -102,7 +104,8 @@ def work(
 ) -> Yielding[CapFiltStep, None, None]:
     """Do what a run has still to do; each step is on disk when it is handed over.
 
-    Raises StorageError where another process does it, unless the caller `claimed` the run.
+    Raises StorageError where another process does it, unless the caller `claimed` the run, and
+    where the image store is not there: then the run has failed, and no item of it.
 
     Ends early where `stop` is set, or somebody asks the run to pause or to be cancelled. The image
     encoder is not run for items that are done.
@@ -111,10 +114,15 @@ def work(
     identity = scorer_identity(models.matcher)
     pending: dict[int, PendingItem] = {}
     with running(database, run_id, stop, claimed=claimed) as pulse:
+        with database.read() as session:
+            check_store(session, database.images)
         captions = _prepare(database, run_id)
         tasks = _tasks(database, run_id, identity, captions, pending)
         with closing(judge(tasks, models, stop=stop)) as results:
             for batch in chunks(results, models.batch):
+                if any(judged.problem is not None for judged in batch):
+                    with database.read() as session:  # is it these images, or are all of them away?
+                        check_store(session, database.images)
                 with database.write() as session:
                     steps = [
                         _store(session, run_id, judged, pending.pop(judged.task.key))
@@ -201,12 +209,11 @@ def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> 
     if item.needs_captions:
         stored = _stored_numbers(session, run_id, item.item_id, new)
         if not stored:
-            reason = "The captioner wrote nothing about this image."
             add_problem(
                 session,
                 run_id=run_id,
                 item_id=item.item_id,
-                problem=Problem(name=judged.task.name, reason=reason),
+                problem=Problem(name=judged.task.name, reason=NOTHING_WRITTEN),
             )
         numbers += stored
     return CapFiltStep(scored=tuple(zip(numbers, (*old, *new), strict=True)), **step)

@@ -13,6 +13,7 @@ from blip2core.records import Decision
 from blip2core.storage import Database
 from blip2core.storage.batches import Choice, NewBatch, decide_many, draw_audit
 from blip2core.storage.datasets import get_dataset, update_dataset
+from blip2core.storage.image_check import with_images
 from blip2core.storage.schema import AuditItem, Batch, Dataset
 from blip2core.storage.scored_items import scored_items
 
@@ -103,17 +104,19 @@ def apply_rules(
     """Accept and reject what the rules say, as one batch, with a random sample put in review.
 
     `expected` is `Preview.decisions` of what was confirmed: ConflictError where somebody decided
-    or scored since, and then nothing has changed. The same `new.uid` again changes nothing.
+    or scored since, and StorageError where an image of an accepted text is missing; then nothing
+    has changed. The same `new.uid` again changes nothing.
     """
     batch = replace(new, kind="threshold", settings={"rules": asdict(rules), "seed": seed})
 
     def unit(session: Session) -> AppliedRules:
         get_dataset(session, dataset_id=new.dataset_id)
         is_new = session.scalar(select(Batch.id).where(Batch.uid == batch.uid)) is None
+        choices = _choices(session, dataset_id=new.dataset_id, rules=rules)
         stored = decide_many(
             session,
             batch,
-            choices=_choices(session, dataset_id=new.dataset_id, rules=rules),
+            choices=with_images(session, database.images, choices),
             expected=expected,
         )
         if is_new and audit:

@@ -17,7 +17,9 @@ from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
+from blip2core.storage.retries import restart_run
 from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
+from blip2core.storage.store_id import check_store
 
 UNIT = 32
 """Images committed together."""
@@ -53,20 +55,25 @@ def import_images(
     limits: Limits | None = None,
     started_by: int | None = None,
     stop: Event | None = None,
+    run_id: int | None = None,
 ) -> Yielding[Imported, None, None]:
     """Check, store and list images with their sources and texts; a result for each input.
 
     Each image is on disk before its row is. What is in the dataset already stays as it is, so an
-    import that was killed is simply run again. `label` says in the list of runs what was imported.
+    import that was killed is simply run again. `label` says in the list of runs what was imported;
+    `run_id` is a run of `start_import`, new without one.
     """
     stop = stop or Event()
-    run_id, dataset_id = _create(database, dataset, label, started_by)
+    run_id = run_id or start_import(database, dataset=dataset, label=label, started_by=started_by)
+    dataset_id = _begin(database, dataset, run_id)
     with running(database, run_id, stop) as pulse:
         checked = prefetch(inputs, lambda one: _check(one, limits), CHECKING_THREADS, UNIT)
         with closing(checked):
             for unit in chunks(checked, UNIT):
                 if stop.is_set():
                     return
+                with database.read() as session:  # a disk that is gone would be begun anew
+                    check_store(session, database.images)
                 for one in unit:
                     if one.safe is not None:
                         database.images.put(one.safe.data, format=one.safe.format)
@@ -83,9 +90,12 @@ def import_images(
                 yield from results
 
 
-def _create(
-    database: Database, dataset: str, label: str, started_by: int | None
-) -> tuple[int, int]:
+def start_import(
+    database: Database, *, dataset: str, label: str = "", started_by: int | None = None
+) -> int:
+    """Create the run of an import into a dataset, new where there is none of this name -> its
+    number.
+    """
     with database.write() as session:
         dataset_id = get_or_create_dataset(session, name=dataset).id
         new = NewRun(
@@ -95,7 +105,14 @@ def _create(
             parameters={"input": label},
             started_by=started_by,
         )
-        return create_run(session, new).id, dataset_id
+        return create_run(session, new).id
+
+
+def _begin(database: Database, dataset: str, run_id: int) -> int:
+    """Begin a run, also one that was begun before; return the number of the dataset."""
+    with database.write() as session:
+        restart_run(session, run_id=run_id)
+        return get_or_create_dataset(session, name=dataset).id
 
 
 def _check(one: WebImage | Problem, limits: Limits | None) -> _Checked:

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from threading import Event, Thread
 from typing import Literal
 
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, UnavailableError
 from blip2core.progress import Progress
 from blip2core.storage import Database
 from blip2core.storage.runs import finish_run, heartbeat, refuse_alive, start_run
@@ -80,7 +80,8 @@ def running(
 
     done; cancelled or paused where somebody asked for it; paused where `stop` was set or the block
     was left early; failed, with the error, where it raised. A run that is killed stays "running",
-    without signs of life.
+    without signs of life. So does one that the caller `claimed` when the database does not answer:
+    nothing is wrong with it, and the caller lets it go on. Others are then paused, if they can be.
 
     Raises StorageError where another process does this run, unless the caller `claimed` it.
     """
@@ -89,7 +90,7 @@ def running(
             refuse_alive(session, run_id=run_id)
         kind = start_run(session, run_id=run_id).kind
     progress = Progress(_log, f"Run {run_id} ({kind})", "item")
-    status: Status = "failed"
+    status: Status | None = "failed"
     told: str | None = None
     try:
         with Pulse(database, run_id, stop, seconds, progress) as pulse:
@@ -100,13 +101,24 @@ def running(
     except (GeneratorExit, KeyboardInterrupt):
         status = "paused"
         raise
+    except UnavailableError:
+        status = None
+        with suppress(UnavailableError):
+            if not claimed:
+                _finish(database, run_id, "paused")
+        raise
     except Exception as error:
         told = describe_error(error)
         raise
     finally:
-        with database.write() as session:
-            finish_run(session, run_id=run_id, status=status, error=told)
-        progress.end(status)
+        if status is not None:
+            _finish(database, run_id, status, told)
+        progress.end(status or "left")
+
+
+def _finish(database: Database, run_id: int, status: Status, error: str | None = None) -> None:
+    with database.write() as session:
+        finish_run(session, run_id=run_id, status=status, error=error)
 
 
 def describe_error(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 from torch import Tensor
 
-from blip2core.errors import ExportError
+from blip2core.errors import ExportError, way_out
 from blip2core.explain.trace import Trace
 
 LONGEST_NAME = 60
@@ -82,7 +82,8 @@ def write_file(path: Path, data: bytes) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror}.") from error
+        said = f"{error.strerror or error}{way_out(error)}"
+        raise ExportError(f"{path} cannot be written: {said}.") from error
 
 
 def file_name(text: str | None, kind: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from blip2core.errors import ExportError
+from blip2core.errors import ExportError, way_out
 from blip2core.records import ExportPair
 from blip2core.storage.images import SUFFIX_OF_FORMAT
 
@@ -102,7 +102,8 @@ def new_folder(out: Path) -> Iterator[Output]:
         partial.rename(out)
         _sync_folder(out.parent)
     except OSError as error:
-        raise ExportError(f"{out} cannot be written: {error.strerror or error}.") from error
+        said = f"{error.strerror or error}{way_out(error)}"
+        raise ExportError(f"{out} cannot be written: {said}.") from error
 
 
 def read_image(pair: ExportPair) -> bytes:
@@ -113,13 +114,14 @@ def read_image(pair: ExportPair) -> bytes:
         data = Path(pair.image_path).read_bytes()
     except OSError as error:
         raise ExportError(
-            f"The image of item {pair.item_id} is no longer stored; it may have been taken "
-            "down. Make a new snapshot and export that."
+            f"The image of item {pair.item_id} is no longer stored: bring it back with `blip2 db "
+            "restore BACKUP --images`; if it was taken down, make a new snapshot and export that."
         ) from error
     if hashlib.sha256(data).hexdigest() != pair.image_sha256:
         raise ExportError(
             f"The stored image of item {pair.item_id} is damaged: its bytes do not have the "
-            f"hash {pair.image_sha256[:12]}. Bring it back from a backup, or import it again."
+            f"hash {pair.image_sha256[:12]}. Bring it back with `blip2 db restore BACKUP "
+            "--images`, or import it again."
         )
     return data
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from blip2core.agreement import agreement
 from blip2core.config import ExportConfig
+from blip2core.errors import UnavailableError
 from blip2core.exports import Manifest, Subject, export_pairs, find_format
 from blip2core.progress import Progress
 from blip2core.storage import Database
@@ -71,7 +73,7 @@ def write_snapshot(
         pairs = _counted(snapshot_pairs(database, snapshot_id=snapshot_id), progress)
         manifest = export_pairs(pairs, out, format=format, subject=subject, config=config)
     except BaseException:
-        with database.write() as session:
+        with suppress(UnavailableError), database.write() as session:
             fail_export(session, export_id=export_id)
         progress.end("failed")
         raise

@@ -22,16 +22,21 @@ Each takes the session first and never commits. By subject:
     thresholds  score_histogram, kept_counts, verdict_scores
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
-                list_problems, count_problems, compare_runs, run_scores, was_interrupted
+                list_problems, count_problems, compare_runs, run_scores, was_interrupted,
+                done_again
+    retries     retry_run, retryable_items, requeue_run, restart_run
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
-    snapshots   create_snapshot, freeze_snapshot, snapshot_pairs (takes the database),
-                find_snapshot, named_snapshot, list_snapshots, snapshots_with
+    freezing    create_snapshot, freeze_snapshot, drop_unfinished_snapshots (take the database)
+    snapshots   snapshot_pairs (takes the database), find_snapshot, named_snapshot,
+                list_snapshots, snapshots_with
     history     rejections, applied_rules, double_verdicts (until a snapshot was taken)
     exporting   record_export, finish_export, fail_export, fail_unfinished_exports
     people      get_or_create_annotator, list_annotators, set_active, annotator_progress,
                 verdict_pairs
     feedback    add_feedback, list_feedback
-    upkeep      upgrade, backup, check
+    upkeep      upgrade, backup, check; check_images, refuse_missing_images, with_images;
+                back_up, verify_backup, restore_backup, restore_images; copy_studio
+    store_id    read_store_id, write_store_id, check_store, adopt_store (which folder of images)
 """
 
 from blip2core.storage.database import Database, default_data_folder, open_database

@@ -125,7 +125,10 @@ def ensure_unchanged(session: Session, *, versions: Mapping[int, int]) -> None:
     rows: list[tuple[int, int]] = []
     for chunk in chunks(sorted(versions)):
         query = select(Item.id, Item.row_version).where(Item.id.in_(chunk)).order_by(Item.id)
-        rows += [(item, version) for item, version in session.execute(query.with_for_update())]
+        rows += [
+            (item, version)
+            for item, version in session.execute(query.with_for_update(key_share=True))
+        ]
     changed = [item for item, version in rows if version != versions[item]]
     if changed:
         named = ", ".join(f"#{item}" for item in changed[:5])
@@ -303,7 +306,7 @@ def _row(batch: Batch, choice: Choice) -> dict[str, object]:
 def _bump(session: Session, item_ids: Sequence[int]) -> None:
     """Give each item a new version, which also keeps single decisions out until the commit."""
     # In one order, whoever does it: two batches would else wait for each other on PostgreSQL.
-    locked = select(Item.id).where(Item.id.in_(item_ids)).order_by(Item.id).with_for_update()
-    session.execute(locked).all()
+    locked = select(Item.id).where(Item.id.in_(item_ids)).order_by(Item.id)
+    session.execute(locked.with_for_update(key_share=True)).all()
     query = update(Item).where(Item.id.in_(item_ids))
     session.execute(query.values(row_version=Item.row_version + literal(1)))

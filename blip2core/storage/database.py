@@ -5,29 +5,27 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
-from blip2core.errors import Blip2Error, StorageError
+from blip2core.errors import StorageError, UnavailableError
+from blip2core.storage.database_errors import BUSY, may_succeed_again, storage_errors
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import check_revision, upgrade
+from blip2core.storage.store_id import adopt_store, check_store, settle_store
 from blip2core.storage.text_search import index_new_texts
 
 UnitResult = TypeVar("UnitResult")
-BUSY = "The database is busy with another change; try again."
 LOOK_SECONDS = 0.2
 """How long `has_owner` of another process may at most be in the way of one that opens."""
 RETRIES = 3
 """How often `run_write` runs a unit that another one got in the way of."""
-SERIALIZATION = {"40001", "40P01"}
-"""What PostgreSQL calls a unit that may succeed when it is run again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one state and can change nothing. Keep it short."""
-        with _as_storage_errors(), _sessions(self.engine)() as session:
+        with storage_errors(self.url), _sessions(self.engine)() as session:
             yield session
 
     @contextmanager
@@ -57,12 +55,13 @@ class Database:
         """Open a session that is committed, on disk, when the block ends, and rolled back where it
         raises.
 
-        ConflictError and StorageError say why. No model work inside: others wait meanwhile.
+        ConflictError and StorageError say why, UnavailableError where the same may succeed later.
+        No model work inside: others wait meanwhile.
         """
         if not self.owner:
             raise StorageError("This process only reads the database; open it as its owner.")
         engine = self.engine.execution_options(**{WRITE: True})
-        with self._turn(), _as_storage_errors(), _sessions(engine).begin() as session:
+        with self._turn(), storage_errors(self.url), _sessions(engine).begin() as session:
             yield session
             index_new_texts(session)
 
@@ -75,7 +74,7 @@ class Database:
                 with self.write() as session:
                     return unit(session)
             except StorageError as error:
-                if not left or not _may_succeed_again(error.__cause__):
+                if not left or not may_succeed_again(error.__cause__):
                     raise
         raise AssertionError("the last try returns or raises")
 
@@ -85,7 +84,7 @@ class Database:
             yield
             return
         if not self.turn.acquire(timeout=BUSY_SECONDS):
-            raise StorageError(BUSY)
+            raise UnavailableError(BUSY)
         try:
             yield
         finally:
@@ -116,36 +115,35 @@ class Database:
 
 
 def open_database(
-    url: str | None = None, *, data: str | Path | None = None, owner: bool = True
+    url: str | None = None,
+    *,
+    data: str | Path | None = None,
+    owner: bool = True,
+    adopt: bool = False,
 ) -> Database:
     """Open a database: make it where there is none, and bring its tables up to date.
 
     `url` is a database URL or the path of an SQLite file; without one BLIP2_DATABASE_URL, else
     studio.db in the data folder. Images go to `data`; without it BLIP2_DATA, else beside the
     SQLite file, else the user's data folder. Without `owner` it is only read, also while another
-    process owns it. StorageError says what to do where it cannot be opened.
+    process owns it. StorageError says what to do where it cannot be opened, also because the
+    images in `data` are not those of this database, unless the owner is to `adopt` that folder.
     """
-    url = url or os.environ.get("BLIP2_DATABASE_URL")
-    given = data or os.environ.get("BLIP2_DATA")
-    folder = Path(given).expanduser().resolve() if given else default_data_folder()
-    parsed = parse_url(url or str(folder / "studio.db"))
+    parsed, folder = locate(url, data=data)
     file = Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
-    if file and not given:
-        folder = file.parent
     if file and not owner and not file.is_file():
         raise StorageError(f"There is no database {file}; `blip2 db upgrade` makes one.")
-    lock = _own(file) if file and owner else None
+    lock = own_file(file) if file and owner else None
     try:
-        with _as_storage_errors():
-            if owner:
-                upgrade(parsed)
-            else:
-                check_revision(parsed)
+        if owner:
+            upgrade(parsed)
+        else:
+            check_revision(parsed)
     except BaseException:
         if lock is not None:
             lock.release()
         raise
-    return Database(
+    database = Database(
         url=parsed,
         images=ImageStore(folder / "images"),
         owner=owner,
@@ -153,6 +151,61 @@ def open_database(
         engine=connect(parsed),
         lock=lock,
     )
+    try:
+        return _with_its_images(database, adopt)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _with_its_images(database: Database, adopt: bool) -> Database:
+    """Return the database if the folder of images is the one that belongs to it; one that is only
+    read has a note where it is not.
+    """
+    if database.owner:
+        with database.write() as session:
+            if adopt:
+                adopt_store(session, database.images)
+            settle_store(session, database.images, alone=database.is_alone)
+        return database
+    with database.read() as session:
+        try:
+            check_store(session, database.images)
+        except StorageError as error:
+            return replace(database, note=f"{database.note} {error}".strip())
+    return database
+
+
+def locate(url: str | None = None, *, data: str | Path | None = None) -> tuple[URL, Path]:
+    """Return the database that `open_database` opens, and the data folder of its images."""
+    url = url or os.environ.get("BLIP2_DATABASE_URL")
+    given = data or os.environ.get("BLIP2_DATA")
+    folder = Path(given).expanduser().resolve() if given else default_data_folder()
+    parsed = parse_url(url or str(folder / "studio.db"))
+    if parsed.get_backend_name() == "sqlite" and not given:
+        folder = Path(str(parsed.database)).parent
+    return parsed, folder
+
+
+def own_file(file: Path) -> FileLock:
+    """Take the lock that allows writing to an SQLite file, held until it is released or the end of
+    the process. Raises StorageError where another process has it.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _lock(file)
+        lock.acquire(timeout=LOOK_SECONDS, poll_interval=LOOK_SECONDS / 4)
+    except Timeout as error:
+        raise StorageError(
+            f"Another process owns the database {file}: stop it first (a running studio, or "
+            "another blip2 command), or use its pages."
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"The folder of the database {file} cannot be written ({error.strerror}); set "
+            "BLIP2_DATA or BLIP2_DATABASE_URL to a place that can."
+        ) from error
+    return lock
 
 
 def default_data_folder() -> Path:
@@ -179,54 +232,6 @@ def _lock(file: Path) -> FileLock:
     return FileLock(f"{file}.lock", thread_local=False)
 
 
-def _own(file: Path) -> FileLock:
-    """Take the lock that allows writing, held until `close` or the end of the process."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _lock(file)
-        lock.acquire(timeout=LOOK_SECONDS, poll_interval=LOOK_SECONDS / 4)
-    except Timeout as error:
-        raise StorageError(
-            f"Another process owns the database {file}: stop it first (a running studio, or "
-            "another blip2 command), or use its pages."
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"The folder of the database {file} cannot be written ({error.strerror}); set "
-            "BLIP2_DATA or BLIP2_DATABASE_URL to a place that can."
-        ) from error
-    return lock
-
-
 def _sessions(engine: Engine) -> sessionmaker[Session]:
     # What a unit returns is still to be read after its end.
     return sessionmaker(engine, expire_on_commit=False)
-
-
-@contextmanager
-def _as_storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise _translated(error) from error
-    except OverflowError as error:  # of sqlite3, for a number that was typed or stood in an address
-        raise StorageError("There is no such number: it is too large for a database.") from error
-
-
-def _translated(error: SQLAlchemyError) -> Blip2Error:
-    cause = error.orig if isinstance(error, StatementError) else None
-    if isinstance(cause, Blip2Error):  # raised by a column type
-        return cause
-    said = " ".join(str(cause or error).split())
-    if isinstance(error, IntegrityError):
-        return StorageError(f"The database refused a change: {said}.")
-    if "database is locked" in said or _may_succeed_again(error):
-        return StorageError(BUSY)
-    return StorageError(f"The database failed: {said}.")
-
-
-def _may_succeed_again(error: BaseException | None) -> bool:
-    if not isinstance(error, DBAPIError):
-        return False
-    locked = "database is locked" in str(error.orig)
-    return locked or getattr(error.orig, "sqlstate", None) in SERIALIZATION

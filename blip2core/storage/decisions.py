@@ -158,8 +158,11 @@ def _newest_that_counts(
 
 
 def _lock(session: Session, item_id: int) -> Item:
-    """Lock an item and return it as it is now: decisions on it happen one after the other."""
-    query = select(Item).where(Item.id == item_id).with_for_update()
+    """Lock an item and return it as it is now: decisions on it happen one after the other.
+
+    Rows that only refer to the item, as pairs of a snapshot do, may be added meanwhile.
+    """
+    query = select(Item).where(Item.id == item_id).with_for_update(key_share=True)
     item = session.scalar(query.execution_options(populate_existing=True))
     if item is None:
         raise StorageError(f"There is no item number {item_id}.")

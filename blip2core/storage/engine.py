@@ -13,6 +13,14 @@ from blip2core.storage.text_search import has_words
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one before it gives up."""
+CONNECTIONS = {
+    "connect_timeout": BUSY_SECONDS,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+}
+"""How libpq finds out that a server is gone that can no longer say so: within 40 seconds."""
 WRITE = "blip2_write"
 """Execution option of the transactions that may write."""
 
@@ -107,6 +115,20 @@ def connect(url: URL, *, journal: Journal | None = None, foreign_keys: bool = Tr
     return engine
 
 
+def connect_read_only(file: Path) -> Engine:
+    """Return an engine on an SQLite file that nobody changes: nothing is written, not even beside
+    it, so it may lie on a disk that is read-only.
+    """
+    address = f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+
+    def open_file() -> sqlite3.Connection:
+        found = sqlite3.connect(address, uri=True, check_same_thread=False)
+        found.execute("PRAGMA trusted_schema = 0")
+        return found
+
+    return create_engine(URL.create("sqlite", database=str(file)), creator=open_file)
+
+
 def _apply(connection: sqlite3.Connection, pragma: str, value: str | int) -> None:
     """Set a pragma and read it back: file systems and builds may refuse it without an error."""
     found = connection.execute(f"PRAGMA {pragma} = {value}").fetchone()
@@ -119,7 +141,7 @@ def _apply(connection: sqlite3.Connection, pragma: str, value: str | int) -> Non
 
 
 def _postgresql(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_SECONDS})
+    engine = create_engine(url, pool_pre_ping=True, connect_args=CONNECTIONS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -127,6 +149,7 @@ def _postgresql(url: URL) -> Engine:
         if options.get(WRITE):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
         else:
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            # One state however many queries: by default each of them would see another.
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     return engine

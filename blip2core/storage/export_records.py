@@ -53,11 +53,18 @@ def fail_export(session: Session, *, export_id: int) -> None:
     session.flush()
 
 
-def fail_unfinished_exports(session: Session, *, stale_after: float = EXPORT_STALE_SECONDS) -> int:
+def fail_unfinished_exports(
+    session: Session,
+    *,
+    stale_after: float = EXPORT_STALE_SECONDS,
+    snapshot_id: int | None = None,
+) -> int:
     """Mark exports as failed that were begun so many seconds ago and never ended -> how many.
 
-    For a studio that starts: whoever wrote them was killed.
+    For a studio that starts: whoever wrote them was killed. `snapshot_id`: only those of it.
     """
     begun = utc_now() - timedelta(seconds=stale_after)
     unfinished = update(Export).where(Export.status == "writing", Export.created_at <= begun)
+    if snapshot_id is not None:
+        unfinished = unfinished.where(Export.snapshot_id == snapshot_id)
     return session.execute(unfinished.values(status="failed")).rowcount  # type: ignore[attr-defined, no-any-return]

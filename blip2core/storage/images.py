@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from blip2core.errors import StorageError
+from blip2core.errors import StorageError, way_out
 
 SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
 """Formats that are stored, and the ends of their file names."""
@@ -27,19 +28,23 @@ class ImageStore:
     root: Path
 
     def put(self, data: bytes, *, format: str) -> str:
-        """Store the bytes of an image file -> their SHA-256. They are on disk when it returns."""
+        """Store the bytes of an image file -> their SHA-256. They are on disk when it returns.
+
+        A damaged file of this name is replaced.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, format=format)
         try:
-            if target.is_file() and target.stat().st_size == len(data):
+            if self.has(sha256, format=format, bytes=len(data)) and target.read_bytes() == data:
                 os.utime(target)  # young again, so that a sweep leaves it to the row to come
                 return sha256
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_synced(target, data)
+            write_synced(target, data)
         except OSError as error:
+            said = error.strerror or str(error)
+            help = way_out(error) or "; name a folder that can be written (BLIP2_DATA)"
             raise StorageError(
-                f"The image cannot be stored in {self.root} ({error.strerror}); free some space "
-                "or set BLIP2_DATA to another folder."
+                f"The image cannot be stored in {self.root}: {said}{help}."
             ) from error
         return sha256
 
@@ -51,14 +56,25 @@ class ImageStore:
             raise StorageError("This is not the name of a stored image.")
         return self.root / sha256[:2] / f"{sha256}.{SUFFIX_OF_FORMAT[format]}"
 
-    def read(self, sha256: str, *, format: str) -> bytes:
-        """Return the bytes, checked against their hash. Raises StorageError where they are gone or
-        damaged.
-        """
+    def has(self, sha256: str, *, format: str, bytes: int) -> bool:
+        """Return whether a file of this name and size is there; nothing of it is read."""
         try:
-            data = self.path(sha256, format=format).read_bytes()
+            found = self.path(sha256, format=format).stat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == bytes
+
+    def read(self, sha256: str, *, format: str) -> bytes:
+        """Return the bytes, checked against their hash. Raises StorageError where they are gone,
+        damaged, or cannot be read.
+        """
+        path = self.path(sha256, format=format)
+        try:
+            data = path.read_bytes()
         except FileNotFoundError as error:
             raise StorageError(f"The image {sha256[:12]} is not in the store any more.") from error
+        except OSError as error:
+            raise StorageError(f"The image {path} cannot be read ({error.strerror}).") from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StorageError(f"The stored image {sha256[:12]} is damaged; import it again.")
         return data
@@ -71,7 +87,7 @@ class ImageStore:
         target = self.path(sha256, format=format)
         try:
             target.unlink()
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -109,7 +125,7 @@ class ImageStore:
             yield from (file for file in self.root.glob("??/*") if file.is_file())
 
 
-def _write_synced(target: Path, data: bytes) -> None:
+def write_synced(target: Path, data: bytes) -> None:
     """Write under another name, sync, rename and sync the folder: all of it, or nothing."""
     handle, partial = tempfile.mkstemp(dir=target.parent, suffix=PARTIAL)
     try:
@@ -121,10 +137,10 @@ def _write_synced(target: Path, data: bytes) -> None:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Sync the names in a folder to disk, where the system can do that."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,16 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, TextClause, inspect, text
 
-from blip2core.errors import StorageError
+from blip2core.errors import StorageError, way_out
+from blip2core.storage.database_errors import storage_errors
 from blip2core.storage.engine import WRITE, connect
+from blip2core.storage.images import sync_folder
+from blip2core.storage.table_copy import copy_tables
+from blip2core.storage.text_search import index_texts
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NOT_CONTENT = ("alembic_version", "image_store")
+"""Tables that say what and where the database is, not what is in it."""
 MIGRATION_LOCK = 7_302_251
 """Number of the PostgreSQL lock that lets one process migrate at a time."""
 
@@ -41,12 +48,15 @@ def upgrade(url: URL, *, target: str = "head", scripts: Path = MIGRATIONS) -> st
     # A migration may build a table anew, which foreign keys would take for deleting its rows.
     engine = connect(url, foreign_keys=False)
     try:
-        with engine.execution_options(**{WRITE: True}).begin() as connection:
+        writing = engine.execution_options(**{WRITE: True})
+        with storage_errors(url), writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             if _current(connection) != _head(scripts) or target != "head":
                 command.upgrade(alembic_config(scripts, connection), target)
                 _refuse_orphans(connection)
+            if target == "head":
+                index_texts(connection)  # those that are older than the index
             return _current(connection)
     except CommandError as error:
         raise _newer(str(error)) from error
@@ -60,7 +70,7 @@ def check_revision(url: URL) -> str:
     """
     engine = connect(url)
     try:
-        with engine.connect() as connection:
+        with storage_errors(url), engine.connect() as connection:
             found = _current(connection)
     finally:
         engine.dispose()
@@ -83,7 +93,7 @@ def check(engine: Engine) -> Health:
     """Read everything: pages and indexes (SQLite), references, constraints, verdicts."""
     from blip2core.storage.verdicts import verdict_differences
 
-    with engine.connect() as connection:
+    with storage_errors(engine.url), engine.connect() as connection:
         problems = list(_file_problems(connection))
         if not problems:
             problems += verdict_differences(connection)
@@ -92,7 +102,7 @@ def check(engine: Engine) -> Health:
         rows = {
             name: connection.execute(_count(name)).scalar_one()
             for name in ours
-            if name != "alembic_version"
+            if name not in NOT_CONTENT
         }
         return Health(revision=_current(connection), rows=rows, problems=tuple(problems))
 
@@ -102,39 +112,57 @@ def _count(table: str) -> TextClause:
 
 
 def backup(url: URL, target: Path) -> Health:
-    """Copy an SQLite database, also while it is being written; the copy is checked, then named.
+    """Copy a database into a new SQLite file, also while it is being written.
 
-    StorageError for PostgreSQL, which brings its own tool, where `target` exists, and where the
-    copy does not pass its check; then nothing is left at `target`.
+    The copy is checked, then named. StorageError where `target` exists, and where the copy does not
+    pass its check; then nothing is left at `target`. What a killed copy left is removed.
     """
-    if url.get_backend_name() != "sqlite":
-        raise StorageError(
-            "A PostgreSQL database is copied by its own tool: pg_dump --format=custom --file "
-            f"{target.name} (with the connection of BLIP2_DATABASE_URL)."
-        )
     if target.exists():
         raise StorageError(f"{target} exists already; name a new file.")
     partial = target.with_name(f"{target.name}.partial")
-    partial.unlink(missing_ok=True)
     try:
-        _copy(Path(str(url.database)), partial)
-        health = _check_copy(url.set(database=str(partial)))
-        _sync(partial)
-        os.rename(partial, target)
-        _sync(target.parent)
-    except (OSError, sqlite3.Error) as error:
-        raise StorageError(f"The copy {target} could not be written: {error}.") from error
-    finally:
         partial.unlink(missing_ok=True)
+        health = copy_database(url, partial)
+        os.rename(partial, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        said = f"{error.strerror or error}{way_out(error)}"
+        raise StorageError(f"The copy {target} could not be written: {said}.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return health
 
 
-def _copy(source: Path, target: Path) -> None:
-    connection = sqlite3.connect(source, timeout=60)
-    try:
-        connection.execute("VACUUM INTO ?", (str(target),))
-    finally:
-        connection.close()
+def copy_database(url: URL, target: Path) -> Health:
+    """Write the rows of a database into a new SQLite file, check it, and sync it to disk."""
+    copy = URL.create("sqlite", database=str(target))
+    if url.get_backend_name() == "sqlite":
+        _vacuum(url, target)
+    else:
+        upgrade(copy)
+        source, written = connect(url), connect(copy, foreign_keys=False)
+        try:
+            copy_tables(source, written)
+        finally:
+            source.dispose()
+            written.dispose()
+    health = _check_copy(copy)
+    _sync(target)
+    return health
+
+
+def _vacuum(url: URL, target: Path) -> None:
+    with storage_errors(url), closing(sqlite3.connect(str(url.database), timeout=60)) as connection:
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.OperationalError as error:  # damage of the source is another one
+            if "locked" in str(error):
+                raise
+            raise StorageError(
+                f"The copy {target} could not be written ({error}): free some space there, or name "
+                "another place."
+            ) from error
 
 
 def _check_copy(url: URL) -> Health:

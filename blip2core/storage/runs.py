@@ -88,12 +88,12 @@ def claim_run(
         .with_for_update(skip_locked=True)
     )
     run = session.scalar(query)
-    return None if run is None else _start(session, run)
+    return None if run is None else mark_running(session, run)
 
 
 def refuse_alive(session: Session, *, run_id: int) -> None:
     """Raise StorageError where another worker does this run and has shown signs of life."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "running" and not was_interrupted(run) and run.heartbeat_at is not None:
         seconds = (utc_now() - run.heartbeat_at).total_seconds()
         raise StorageError(
@@ -107,9 +107,9 @@ def start_run(session: Session, *, run_id: int) -> Run:
 
     What somebody asked of it since it was claimed is kept.
     """
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     request = run.request if run.status == "running" and not was_interrupted(run) else ""
-    _start(session, run).request = request
+    mark_running(session, run).request = request
     session.flush()
     return run
 
@@ -118,7 +118,7 @@ def heartbeat(
     session: Session, *, run_id: int, done: int = 0, failed: int = 0, total: int | None = None
 ) -> Literal["", "pause", "cancel"]:
     """Note that a run is alive, add to its counts, and return what it is asked to do."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     run.done += done
     run.failed += failed
     run.total = run.total if total is None else total
@@ -136,7 +136,7 @@ def finish_run(
     error: str | None = None,
 ) -> Run:
     """Note how a run ended, and its error."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     run.status, run.request = status, ""
     run.error = clean_text(error) if error else None
     run.finished_at = None if status == "paused" else utc_now()
@@ -156,7 +156,7 @@ def request_cancel(session: Session, *, run_id: int) -> Run:
 
 def resume_run(session: Session, *, run_id: int) -> Run:
     """Let a paused, failed or cancelled run wait to be claimed again; it goes on, not anew."""
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "done":
         raise StorageError("This run is done; start a new one.")
     if run.status != "running":
@@ -182,6 +182,33 @@ def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
         return False
     oldest = utc_now() - timedelta(seconds=RUN_STALE_SECONDS)
     return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
+
+
+def done_again(session: Session, runs: Sequence[Run], *, has_owner: bool = True) -> dict[int, int]:
+    """Return run -> the later run that did its work, for runs that did not come to their end: they
+    were interrupted (see `was_interrupted`), failed, or paused.
+
+    That one is done, of the same kind over the same dataset with the same parameters, and went
+    through at least as many inputs. What somebody cancelled stays cancelled.
+    """
+    open_runs = [
+        one
+        for one in runs
+        if one.status in ("paused", "failed") or was_interrupted(one, has_owner=has_owner)
+    ]
+    if not open_runs:
+        return {}
+    query = (
+        select(Run)
+        .where(Run.status == "done", Run.id > min(one.id for one in open_runs))
+        .where(Run.kind.in_({one.kind for one in open_runs}))
+        .order_by(Run.id.desc())
+    )
+    later = list(session.scalars(query))
+    # The last one in a dict stays, which is the first that did it.
+    return {
+        one.id: other.id for one in open_runs for other in later if _did_the_work_of(one, other)
+    }
 
 
 def unfinished_run(
@@ -320,7 +347,17 @@ def _texts_of_runs(
     return found
 
 
-def _locked(session: Session, run_id: int) -> Run:
+def _did_the_work_of(one: Run, other: Run) -> bool:
+    same = (one.kind, one.dataset_id, one.parameters) == (
+        other.kind,
+        other.dataset_id,
+        other.parameters,
+    )
+    return same and other.id > one.id and other.done + other.failed >= one.done + one.failed
+
+
+def locked_run(session: Session, run_id: int) -> Run:
+    """Lock a run until the commit and return it as it is now."""
     query = select(Run).where(Run.id == run_id).with_for_update()
     run = session.scalar(query.execution_options(populate_existing=True))
     if run is None:
@@ -328,7 +365,8 @@ def _locked(session: Session, run_id: int) -> Run:
     return run
 
 
-def _start(session: Session, run: Run) -> Run:
+def mark_running(session: Session, run: Run) -> Run:
+    """Mark a locked run as running, with a sign of life; nothing is asked of it any more."""
     run.status, run.request, run.error = "running", "", None
     run.heartbeat_at, run.finished_at = utc_now(), None
     session.flush()
@@ -336,7 +374,7 @@ def _start(session: Session, run: Run) -> Run:
 
 
 def _ask(session: Session, run_id: int, request: str, at_once: str) -> Run:
-    run = _locked(session, run_id)
+    run = locked_run(session, run_id)
     if run.status == "running":
         run.request = request
     elif run.status in OPEN:

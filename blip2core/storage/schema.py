@@ -6,6 +6,7 @@ images ─────┘       ├── captions ──── scores ───
                     └── verdicts                  what the log amounts to; can be rebuilt
 runs ── run_problems                              jobs, and what went wrong in them
 snapshots ── snapshot_pairs, exports              frozen sets of accepted pairs
+image_store                                       which folder of images belongs to these tables
 """
 
 from datetime import datetime
@@ -36,6 +37,7 @@ ITEM_STATUS = (
     "decided",
     "excluded",
 )
+SNAPSHOT_STATUS = ("writing", "complete")
 RUN_KINDS = ("import", "caption", "score", "capfilt", "threshold", "snapshot", "export", "train")
 RUN_STATUS = ("queued", "running", "paused", "done", "failed", "cancelled")
 ACTIONS = ("accept", "reject", "edit", "skip", "flag", "undo")
@@ -452,6 +454,7 @@ class Snapshot(Base):
     __tablename__ = "snapshots"
     __table_args__ = (
         UniqueConstraint("dataset_id", "name"),
+        one_of("status", SNAPSHOT_STATUS),
         CheckConstraint("length(content_sha256) = 64", name="content_sha256_length"),
         NUMBERED,
     )
@@ -460,10 +463,13 @@ class Snapshot(Base):
     name: Mapped[str] = mapped_column(String(120))
     policy: Mapped[dict[str, Any]]
     last_decision_id: Mapped[int]
+    """Names the state: every decision up to this number was looked at, and none after it."""
     content_sha256: Mapped[Sha256]
     pairs: Mapped[int]
     created_by: Mapped[int] = refers_to("annotators.id")
     created_at: Mapped[Moment]
+    status: Mapped[str] = mapped_column(String(10), default="complete", server_default="complete")
+    """writing: its pairs are being stored; until it is complete nothing lists or exports it."""
 
 
 class SnapshotPair(Base):
@@ -534,3 +540,15 @@ class Feedback(Base):
     revision: Mapped[str | None] = mapped_column(String(64))
     image_sha256: Mapped[Sha256 | None]
     created_at: Mapped[Moment]
+
+
+class ImageStoreRecord(Base):
+    """The image store that belongs to these tables: one row, once an owner has opened them."""
+
+    __tablename__ = "image_store"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    uid: Mapped[str] = mapped_column(String(36))
+    """The id that the folder of images carries in a file."""
+    location: Mapped[str] = mapped_column(Text)
+    """Where the folder was when it was last opened: for whoever looks for it."""

@@ -5,22 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.storage.schema import (
-    CAPTION_SOURCES,
-    Batch,
-    Caption,
-    Dataset,
-    DecisionEvent,
-    Image,
-    Item,
-    Score,
-    Source,
-    Verdict,
-)
+from blip2core.storage.bulk_insert import chunks
+from blip2core.storage.database import Database
+from blip2core.storage.schema import CAPTION_SOURCES, Batch, Caption, DecisionEvent, Source
+from blip2core.storage.snapshot_state import DatasetState, StateVerdict
 from blip2core.texts import normalised
 
 IMAGES_PER_PAGE = 1_000
@@ -59,13 +51,19 @@ class SnapshotPolicy:
 
 
 def chosen_rows(
-    session: Session, dataset_id: int, policy: SnapshotPolicy
+    database: Database, state: DatasetState, policy: SnapshotPolicy
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows for `snapshot_pairs` without their snapshot, ordered by image and text."""
+    """Yield rows for `snapshot_pairs` without their snapshot, ordered by image and text.
+
+    All that may change comes from `state`. Texts and sources only grow, so they are read from the
+    database in pages, and nobody who writes waits for it.
+    """
     position, after = 0, ""
     while True:
-        page = _accepted_images(session, dataset_id, after)
-        for sha256, rows in _accepted(session, dataset_id, policy, page).items():
+        page = state.accepted_images(after, limit=IMAGES_PER_PAGE)
+        with database.read() as session:
+            found = _accepted(session, state, policy, page)
+        for sha256, rows in found.items():
             for row in rows:
                 yield row | {"position": position, "split": split_of(sha256, policy)}
                 position += 1
@@ -74,39 +72,38 @@ def chosen_rows(
         after = page[-1]
 
 
-def _accepted_images(session: Session, dataset_id: int, after: str) -> list[str]:
-    accepted = select(Verdict.caption_id).where(
-        Verdict.item_id == Item.id, Verdict.verdict == "accept"
-    )
-    query = (
-        select(Image.sha256)
-        .join(Item, Item.image_id == Image.id)
-        .where(
-            Item.dataset_id == dataset_id,
-            Item.status != "excluded",
-            Image.state == "ok",
-            Image.sha256 > after,
-            accepted.exists(),
-        )
-        .order_by(Image.sha256)
-        .limit(IMAGES_PER_PAGE)
-    )
-    return list(session.scalars(query))
-
-
 def _accepted(
-    session: Session, dataset_id: int, policy: SnapshotPolicy, images: Sequence[str]
+    session: Session, state: DatasetState, policy: SnapshotPolicy, images: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return image -> its rows, oldest text first; of texts that say the same, only the oldest."""
-    dataset = session.get_one(Dataset, dataset_id)
-    refused = _refused_words(session, dataset_id, images)
-    names = ("caption_id", "item_id", "decision_id", "source_id", "scorer_id", "itm", "itc")
+    verdicts = state.verdicts_of(images)
+    captions = _captions(session, sorted({one.caption_id for one in verdicts}))
+    words = {number: normalised(caption.text) for number, caption in captions.items()}
+    refused = _refused_words(verdicts, words)
+    accepting = _accepting_decisions(session, policy, verdicts)
+    scores = state.scores_of(accepting)
+    sources = _first_sources(session, sorted({one.item_id for one in verdicts}))
+    wanted = set(images)
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    query = _accepted_texts(dataset, policy, images)
-    for sha256, pixels, text, *values in session.execute(query):
-        if (pixels, normalised(text)) not in refused:
-            row = dict(zip(names, values, strict=True))
-            found.setdefault(sha256, {}).setdefault(normalised(text), row)
+    for one in sorted(verdicts, key=lambda one: (one.sha256, one.caption_id)):
+        caption, said = captions[one.caption_id], words[one.caption_id]
+        if one.sha256 not in wanted or one.caption_id not in accepting:
+            continue
+        if caption.source not in policy.sources or (one.pixels, said) in refused:
+            continue
+        itm, itc = scores.get(one.caption_id, (None, None))
+        if policy.lowest_itm is not None and (itm is None or itm < policy.lowest_itm):
+            continue
+        row = {
+            "caption_id": one.caption_id,
+            "item_id": one.item_id,
+            "decision_id": accepting[one.caption_id],
+            "source_id": caption.source_id or sources.get(one.item_id),
+            "scorer_id": None if itm is None else state.itm_scorer_id,
+            "itm": itm,
+            "itc": itc,
+        }
+        found.setdefault(one.sha256, {}).setdefault(said, row)
     most = policy.per_item
     return {
         sha256: list(rows.values()) if most is None else _best(list(rows.values()), most)
@@ -114,76 +111,68 @@ def _accepted(
     }
 
 
-def _refused_words(
-    session: Session, dataset_id: int, images: Sequence[str]
-) -> set[tuple[str, str]]:
+def _captions(session: Session, caption_ids: Sequence[int]) -> dict[int, Any]:
+    """Return number -> (text, source, source_id) of texts."""
+    found: dict[int, Any] = {}
+    for chunk in chunks(caption_ids):
+        query = select(Caption.id, Caption.text, Caption.source, Caption.source_id)
+        found |= {row.id: row for row in session.execute(query.where(Caption.id.in_(chunk)))}
+    return found
+
+
+def _first_sources(session: Session, item_ids: Sequence[int]) -> dict[int, int]:
+    """Return item -> where its image was found first."""
+    found: dict[int, int] = {}
+    for chunk in chunks(item_ids):
+        query = select(Source.item_id, func.min(Source.id)).where(Source.item_id.in_(chunk))
+        rows = session.execute(query.group_by(Source.item_id))
+        found |= {item_id: number for item_id, number in rows}
+    return found
+
+
+def _refused_words(verdicts: Sequence[StateVerdict], words: dict[int, str]) -> set[tuple[str, str]]:
     """Return (pixels, words) that somebody did not accept of these images, in any copy of them.
 
     Who accepted the same words of the same item only put a second text aside.
     """
-    shown = select(Image.pixel_sha256).where(Image.sha256.in_(images))
-    query = (
-        select(
-            Image.pixel_sha256,
-            Caption.text,
-            Verdict.verdict,
-            Verdict.item_id,
-            Verdict.annotator_id,
-        )
-        .join(Caption, Caption.id == Verdict.caption_id)
-        .join(Item, Item.id == Verdict.item_id)
-        .join(Image, Image.id == Item.image_id)
-        .where(Item.dataset_id == dataset_id, Image.pixel_sha256.in_(shown))
-    )
     accepted: set[tuple[str, str, int, int]] = set()
     refused: set[tuple[str, str, int, int]] = set()
-    for pixels, text, verdict, item_id, annotator_id in session.execute(query):
-        said = (pixels, normalised(text), item_id, annotator_id)
-        (accepted if verdict == "accept" else refused).add(said)
-    return {(pixels, words) for pixels, words, *_ in refused - accepted}
+    for one in verdicts:
+        said = (one.pixels, words[one.caption_id], one.item_id, one.annotator_id)
+        (accepted if one.verdict == "accept" else refused).add(said)
+    return {(pixels, said) for pixels, said, *_ in refused - accepted}
 
 
-def _accepted_texts(
-    dataset: Dataset, policy: SnapshotPolicy, images: Sequence[str]
-) -> Select[*tuple[Any, ...]]:
-    """Select (image, its pixels, text, the columns of `_accepted`), oldest text first."""
-    against = aliased(Verdict)
-    refused = select(against.caption_id).where(
-        against.caption_id == Verdict.caption_id, against.verdict != "accept"
-    )
-    itm, itc = aliased(Score), aliased(Score)
-    text = (Image.sha256, Image.pixel_sha256, Caption.text, Caption.id, Caption.item_id)
-    scores = (itm.scorer_id, itm.value, itc.value)
-    first_source = select(func.min(Source.id)).where(Source.item_id == Caption.item_id)
-    source = func.coalesce(Caption.source_id, first_source.scalar_subquery())
-    query = (
-        select(*text, func.min(Verdict.decision_id), source, *scores)
-        .join(Caption, Caption.id == Verdict.caption_id)
-        .join(Item, Item.id == Caption.item_id)
-        .join(Image, Image.id == Item.image_id)
-        .outerjoin(itm, (itm.caption_id == Caption.id) & (itm.scorer_id == dataset.itm_scorer_id))
-        .outerjoin(itc, (itc.caption_id == Caption.id) & (itc.scorer_id == dataset.itc_scorer_id))
-        .where(
-            Item.dataset_id == dataset.id,
-            Image.sha256.in_(images),
-            Verdict.verdict == "accept",
-            Caption.source.in_(policy.sources),
-            ~refused.exists(),
-        )
-        .group_by(*text, Caption.source_id, *scores)
-        .order_by(Image.sha256, Caption.id)
-    )
+def _accepting_decisions(
+    session: Session, policy: SnapshotPolicy, verdicts: Sequence[StateVerdict]
+) -> dict[int, int]:
+    """Return text -> the oldest decision that accepts it and counts for this policy; only of texts
+    that nobody refused.
+    """
+    accepts = [one for one in verdicts if one.verdict == "accept"]
     if policy.decided != "both":
-        by_threshold = (
-            select(Batch.id)
-            .join(DecisionEvent, DecisionEvent.batch_id == Batch.id)
-            .where(DecisionEvent.id == Verdict.decision_id, Batch.kind == "threshold")
-            .exists()
+        thresholds = _by_threshold(session, [one.decision_id for one in accepts])
+        wanted = policy.decided == "threshold"
+        accepts = [one for one in accepts if (one.decision_id in thresholds) == wanted]
+    refused = {one.caption_id for one in verdicts if one.verdict != "accept"}
+    found: dict[int, int] = {}
+    for one in accepts:
+        if one.caption_id not in refused:
+            found[one.caption_id] = min(one.decision_id, found.get(one.caption_id, one.decision_id))
+    return found
+
+
+def _by_threshold(session: Session, decision_ids: Sequence[int]) -> set[int]:
+    """Return those of the decisions that a threshold made."""
+    found: set[int] = set()
+    for chunk in chunks(decision_ids):
+        query = (
+            select(DecisionEvent.id)
+            .join(Batch, Batch.id == DecisionEvent.batch_id)
+            .where(DecisionEvent.id.in_(chunk), Batch.kind == "threshold")
         )
-        query = query.where(by_threshold if policy.decided == "threshold" else ~by_threshold)
-    if policy.lowest_itm is not None:
-        query = query.where(itm.value >= policy.lowest_itm)
-    return query
+        found |= set(session.scalars(query))
+    return found
 
 
 def _best(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement, Connection, text
 from sqlalchemy.orm import Session
 
 from blip2core.texts import clean_text
@@ -66,7 +66,13 @@ def index_new_texts(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         session.flush()
-        session.execute(
+        index_texts(session.connection())
+
+
+def index_texts(connection: Connection) -> None:
+    """Add the texts to SQLite's index that are not in it yet; PostgreSQL does so itself."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(
             text(
                 "INSERT INTO caption_search (rowid, text) SELECT id, text FROM captions WHERE id >"
                 " (SELECT coalesce(max(id), 0) FROM caption_search_docsize)"

@@ -15,10 +15,10 @@ from app.serving.logs import LogHandler, TextFormatter
 from app.settings import AppSettings
 from blip2core.config import CaptionConfig
 from blip2core.storage.database import Database, open_database
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import list_runs
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.app.sample_dataset import accept_first
 from tests.capfilt.conftest import tiny_pair
 from tests.fakes import FakeModels
@@ -95,7 +95,7 @@ def snapshot(database: Database) -> int:
     accept_first(database)
     with database.write() as session:
         person = get_or_create_annotator(session, handle="ada").id
-        made = create_snapshot(
-            session, dataset_id=1, name=MARK, policy=SnapshotPolicy(), created_by=person
-        )
-        return made.id
+    made = create_snapshot(
+        database, dataset_id=1, name=MARK, policy=SnapshotPolicy(), created_by=person
+    )
+    return made.id

@@ -99,6 +99,8 @@ USERS, ISSUER = {"users": Path("users")}, {"oidc_issuer": "https://login.example
         ({"open": False, **USERS}, "0.0.0.0", {"SPACE_ID": "a/b"}, None, True),
         ({}, "0.0.0.0", {"SPACE_ID": "a/b", "OAUTH_CLIENT_ID": "c"}, "visitor", True),
         ({}, None, {"OAUTH_CLIENT_ID": "of something else"}, "owner", True),
+        ({}, None, {"SPACES_ZERO_GPU": "1"}, "owner", True),  # no Space
+        (USERS, None, {"SPACE_ID": "a/b", "SPACES_ZERO_GPU": "true"}, "visitor", False),
     ],
 )
 def test_who_has_not_logged_in_is(
@@ -109,14 +111,15 @@ def test_who_has_not_logged_in_is(
     curator: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("GRADIO_SERVER_NAME", "SPACE_ID", "OAUTH_CLIENT_ID"):
+    for name in ("GRADIO_SERVER_NAME", "SPACE_ID", "OAUTH_CLIENT_ID", "SPACES_ZERO_GPU"):
         monkeypatch.delenv(name, raising=False)
     for name, value in space.items():
         monkeypatch.setenv(name, value)
     settings = AppSettings(host=host, **given)
     assert anonymous_role(settings) == role
     assert serves_curator(settings) == curator
-    assert has_login(settings) == bool(given.keys() & {"users", "oidc_issuer"} or len(space) == 2)
+    signs_in = space.keys() >= {"SPACE_ID", "OAUTH_CLIENT_ID"}
+    assert has_login(settings) == bool(given.keys() & {"users", "oidc_issuer"} or signs_in)
     assert may_read_folders(settings) == (role == "owner")
     check_is_closed(settings)
 

@@ -9,8 +9,17 @@ import pytest
 from blip2core.curation import capfilt_run
 from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
+from blip2core.records import Problem
 from blip2core.storage import open_database
-from blip2core.storage.runs import start_run
+from blip2core.storage.runs import (
+    NewRun,
+    add_problem,
+    create_run,
+    finish_run,
+    get_run,
+    heartbeat,
+    start_run,
+)
 from tests.cli.conftest import Shell
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
@@ -86,6 +95,48 @@ def test_a_run_that_was_killed_is_not_called_running(shell: Shell, folder: Path)
     line = shell.lines("capfilt", "status")[1]
     way_on = "blip2 capfilt run --dataset web --resume --captioner PATH_OF/tiny-blip2"
     assert line.endswith(f"resume with `{way_on}`")  # a model of no name in the table
+
+
+@pytest.mark.usefixtures("loaded")
+def test_an_import_that_was_done_again_is_not_called_interrupted(
+    shell: Shell, folder: Path
+) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        start_run(session, run_id=1)  # the import, as if it had been killed
+    database.close()
+    killed = shell.rows("capfilt", "status")[-1]
+    assert (killed["status"], killed["done_by"]) == ("interrupted", None)
+    shell.rows(*RUN, folder)
+    again, _, redone = shell.rows("capfilt", "status")[1:]
+    assert (again["kind"], again["status"]) == ("import", "done")
+    assert (redone["status"], redone["done_by"], redone["hint"]) == ("done again", again["run"], "")
+    assert f"done again by run {again['run']}" in shell.lines("capfilt", "status")[-1]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_another_did_is_not_resumed(shell: Shell, folder: Path) -> None:
+    shell.rows(*RUN, folder)
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        done = get_run(session, run_id=2)
+        new = NewRun(
+            kind="capfilt",
+            code_version="1",
+            dataset_id=done.dataset_id,
+            model=done.model,
+            revision=done.revision,
+            parameters=done.parameters,
+        )
+        later = create_run(session, new).id
+        start_run(session, run_id=later)
+        heartbeat(session, run_id=later, done=3)
+        finish_run(session, run_id=later, status="done")
+        finish_run(session, run_id=2, status="failed", error="killed")
+    database.close()
+    resume = ("capfilt", "run", "--dataset", "web", "--resume")
+    assert "No run over web waits to be resumed" in shell.error(*resume)
 
 
 @pytest.mark.usefixtures("loaded")
@@ -168,3 +219,40 @@ def test_a_model_that_cannot_be_had_imports_nothing(
 def test_mistakes_are_one_line(shell: Shell) -> None:
     assert "there are: none yet" in shell.error("capfilt", "run", "--dataset", "web")
     assert "num (9)" in shell.error(*RUN, "--mode", "beam", "--num", "9")
+
+
+@pytest.mark.parametrize("kind", ["capfilt", "score"])
+def test_what_failed_is_tried_again(
+    shell: Shell, folder: Path, loaded: list[str], kind: str
+) -> None:
+    end = shell.rows(*RUN, folder)[-1]
+    number = end["run"]
+    if kind == "score":
+        shell.rows("capfilt", "rescore", "--dataset", "web", "--filter", "stickers-itm")
+        number += 1
+    assert f"Nothing failed in run {number}" in shell.error("capfilt", "retry", str(number))
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        problem = Problem(name="item 1", reason="The image was away.")
+        add_problem(session, run_id=number, problem=problem, item_id=1)
+        get_run(session, run_id=number).failed += 1
+    database.close()
+    (queued,) = shell.rows("capfilt", "retry", str(number), "--queue")
+    assert queued == {"run": number, "queued": 1}
+    database = open_database(str(shell.file))
+    with database.write() as session:
+        add_problem(session, run_id=number, problem=problem, item_id=1)
+        get_run(session, run_id=number).failed += 1
+    database.close()
+    loaded.clear()
+    if kind == "score":  # a model that came from a folder has no name in the table
+        last = shell.rows("capfilt", "retry", str(number), "--filter", "stickers-itm")[-1]
+        assert loaded == ["stickers-itm"]
+    else:
+        last = shell.rows("capfilt", "retry", str(number), *PATHS)[-1]
+        assert len(loaded) == 2
+    assert (last["run"], last["status"], last["failed"]) == (number, "done", 0)
+    assert "There is no run number 99" in shell.error("capfilt", "retry", "99")
+
+
+PATHS = ("--captioner", "stickers-opt", "--filter", "stickers-itm")

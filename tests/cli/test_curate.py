@@ -73,3 +73,23 @@ def test_a_batch_is_asked_for(
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert shell.code("curate", "apply", "--dataset", "web") == 130
     assert len(shell.rows("curate", "list", "--dataset", "web")) == 3
+
+
+def test_nothing_is_accepted_about_a_missing_image(
+    shell: Shell, filled: list[dict[str, Any]]
+) -> None:
+    item = filled[0]
+    first, second = (text["caption"] for text in item["texts"][:2])
+    other = filled[1]["texts"][0]["caption"]
+    path = shell.file.parent / "images" / item["image"][:2] / f"{item['image']}.png"
+    path.write_bytes(b"")
+    told = shell.error("curate", "accept", other, first)
+    assert f"image of item {item['item']} is missing or damaged ({path})" in told
+    assert "blip2 db restore BACKUP --images" in told
+    apply = ("curate", "apply", "--dataset", "web", "--threshold", "0", "--yes")
+    assert f"image of item {item['item']} is missing" in shell.error(*apply)
+    assert shell.rows("curate", "list", "--dataset", "web", "--status", "decided") == []
+    (rejected,) = shell.rows("curate", "reject", second)
+    assert rejected["action"] == "reject"
+    path.parent.parent.rename(shell.file.parent / "elsewhere")
+    assert "is not the image store" in shell.error("curate", "accept", other)

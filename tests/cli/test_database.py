@@ -1,4 +1,4 @@
-"""blip2 db: upgrade, backup, check."""
+"""blip2 db: upgrade, backup to one file, check."""
 
 import json
 import sqlite3
@@ -77,7 +77,30 @@ def test_check_finds_verdicts_that_are_not_in_the_log(
     assert "1 problem." in output
 
 
-@pytest.mark.parametrize("command", [["check"], ["backup", "copy.db"]])
+def test_check_finds_missing_and_altered_images(
+    sqlite_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sqlite_database, items=3)
+    file, root = str(sqlite_database.url.database), sqlite_database.images.root
+    assert call(capsys, "check", "--url", file)[:2] == (0, "33 rows, 3 images, 0 problems.\n")
+    gone, altered, _ = sorted(root.glob("??/*"))
+    gone.unlink()
+    altered.write_bytes(altered.read_bytes()[::-1])
+    code, output, errors = call(capsys, "check", "--url", file)
+    assert (code, output) == (2, "33 rows, 3 images, 2 problems.\n")
+    assert f"blip2: the image {gone} is missing\n" in errors
+    assert f"blip2: the image {altered} was altered" in errors
+    code, output, errors = call(capsys, "check", "--quick", "--url", file)
+    assert (code, output) == (2, "33 rows, 3 images, 1 problem.\n") and str(altered) not in errors
+    code, output, errors = call(capsys, "check", "--json", "--url", file)
+    row = json.loads(output)
+    assert (code, errors, row["images"], len(row["problems"])) == (2, "", 3, 2)
+    root.rename(root.with_name("elsewhere"))
+    code, output, errors = call(capsys, "check", "--url", file)
+    assert code == 2 and f"the folder of the images, {root}, is not there: 3 are missing" in errors
+
+
+@pytest.mark.parametrize("command", [["check"], ["backup", "copy.db"], ["backup", "backups"]])
 def test_reading_makes_no_database(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
@@ -85,3 +108,20 @@ def test_reading_makes_no_database(
     assert code == 2
     assert "blip2 db upgrade" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_adopted_as_the_image_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(tmp_path / "studio.db")
+    monkeypatch.setenv("BLIP2_DATA", str(tmp_path / "lost"))
+    database = open_database(url)
+    fill(database, items=1)
+    database.close()
+    monkeypatch.setenv("BLIP2_DATA", str(tmp_path / "new"))
+    code, _, errors = call(capsys, "upgrade", "--url", url)
+    assert code == 2
+    assert f"{tmp_path / 'lost' / 'images'} on " in errors and "blip2 db adopt" in errors
+    code, output, _ = call(capsys, "adopt", "--url", url)
+    assert (code, output.split(" is ")[0]) == (0, str(tmp_path / "new" / "images"))
+    assert call(capsys, "upgrade", "--url", url)[0] == 0

@@ -13,10 +13,18 @@ from sqlalchemy import func, select
 
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import start_capfilt, start_rescore, work
+from blip2core.errors import StorageError
 from blip2core.storage import open_database
 from blip2core.storage.captions import texts_of
-from blip2core.storage.runs import get_run, list_problems, list_runs, request_cancel, request_pause
-from blip2core.storage.schema import Caption, Image, Run, Score, Scorer
+from blip2core.storage.retries import retry_run
+from blip2core.storage.runs import (
+    get_run,
+    list_problems,
+    list_runs,
+    request_cancel,
+    request_pause,
+)
+from blip2core.storage.schema import Caption, Image, Run, RunProblem, Score, Scorer
 from tests import tiny
 from tests.curation.conftest import filled, web_image
 
@@ -147,6 +155,66 @@ def test_a_lost_image_is_a_problem_and_not_tried_again(database, models):
     assert list(work(database, run_id, models)) == []
 
 
+def test_a_run_fails_whole_where_its_images_are_away(database, models, seen):
+    """In the middle of it: no item has a problem, and all of them are done when it goes on."""
+    dataset = filled(database, [web_image(n, "a") for n in range(12)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    root, away = database.images.root, database.images.root.with_name("away")
+    steps = work(database, run_id, models)
+    first = next(steps)
+    root.rename(away)
+    with pytest.raises(StorageError, match="is not the image store of this database"):
+        list(steps)
+    run = run_of(database, run_id)
+    assert (run.status, run.failed) == ("failed", 0) and str(root) in run.error
+    assert first.problem is None and 1 <= run.done < 12
+    with pytest.raises(StorageError, match="is not the image store"):
+        list(work(database, run_id, models))
+    away.rename(root)
+    list(work(database, run_id, models))
+    run = run_of(database, run_id)
+    assert (run.status, run.done, run.failed, run.error) == ("done", 12, 0, None)
+    assert count(database, RunProblem) == 0
+
+
+def test_an_import_begins_no_store_where_its_own_is_away(database):
+    filled(database, [web_image(1)])
+    root, away = database.images.root, database.images.root.with_name("away")
+    root.rename(away)
+    with pytest.raises(StorageError, match="is not the image store"):
+        filled(database, [web_image(2)])
+    assert not root.exists()
+    assert run_of(database, 2).status == "failed"
+
+
+def test_what_failed_is_tried_again_and_nothing_else(database, models, seen):
+    dataset = filled(database, [web_image(n, "a") for n in range(4)])
+    with database.read() as session:
+        lost = session.scalars(select(Image).order_by(Image.id)).all()[1]
+    path = database.images.path(lost.sha256, format=lost.format)
+    data = path.read_bytes()
+    path.unlink()
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    list(work(database, run_id, models))
+    before, texts = run_of(database, run_id), everything(database)
+    assert (before.status, before.done, before.failed) == ("done", 3, 1)
+    seen.images = 0
+    assert database.run_write(lambda session: retry_run(session, run_id=run_id)) == 1
+    again = run_of(database, run_id)
+    assert (again.status, again.done, again.failed) == ("queued", 3, 0)
+    list(work(database, run_id, models))  # it is still away
+    assert (run_of(database, run_id).failed, everything(database)) == (1, texts)
+    path.write_bytes(data)
+    assert database.run_write(lambda session: retry_run(session, run_id=run_id, claim=True)) == 1
+    assert run_of(database, run_id).status == "running"
+    list(work(database, run_id, models, claimed=True))
+    after = run_of(database, run_id)
+    assert (after.status, after.done, after.failed) == ("done", 4, 0)
+    assert seen.images == 1 and set(texts) < set(everything(database))
+    with pytest.raises(StorageError, match="Nothing failed in run"):
+        database.run_write(lambda session: retry_run(session, run_id=run_id))
+
+
 def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
     dataset = filled(database, [web_image(1, "a")])
     monkeypatch.setattr(
@@ -159,6 +227,8 @@ def test_a_captioner_without_words_is_told_once(database, models, monkeypatch):
         (problem,) = list_problems(session, run_id=run_id)
     assert "wrote nothing" in problem.reason
     assert list(work(database, run_id, models)) == []
+    with pytest.raises(StorageError, match="Nothing failed"):  # the same again would be the same
+        database.run_write(lambda session: retry_run(session, run_id=run_id))
 
 
 def test_an_error_is_the_end_of_a_run_and_is_kept(database, models, monkeypatch):

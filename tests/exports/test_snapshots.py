@@ -28,12 +28,13 @@ from blip2core.storage.batches import (
 from blip2core.storage.captions import add_captions, add_scores, texts_of
 from blip2core.storage.datasets import get_or_create_dataset, update_dataset
 from blip2core.storage.decisions import NewDecision, record_decision
+from blip2core.storage.freezing import freeze_snapshot
 from blip2core.storage.items import ImageFacts, add_item
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import Export
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import freeze_snapshot, named_snapshot
+from blip2core.storage.snapshots import named_snapshot
 from tests.exports.reading import json_lines
 
 SCORER = ScorerIdentity(
@@ -126,10 +127,9 @@ def apply_threshold(database: Database) -> None:
 
 
 def frozen(database: Database, name: str | None = None, **policy: Any) -> int:
-    with database.write() as session:
-        return freeze_snapshot(
-            session, dataset_id=1, policy=SnapshotPolicy(**policy), created_by=1, name=name
-        ).id
+    return freeze_snapshot(
+        database, dataset_id=1, policy=SnapshotPolicy(**policy), created_by=1, name=name
+    ).id
 
 
 def texts(out: Path) -> set[str]:

@@ -24,10 +24,10 @@ def postgres_cluster() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_cluster: str) -> str:
+def postgres_url(postgres_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with all tables, for all tests that empty it first."""
     url = new_postgres_url(postgres_cluster)
-    open_database(url, data="/nowhere").close()
+    open_database(url, data=tmp_path_factory.mktemp("data")).close()
     return url
 
 

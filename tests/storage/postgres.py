@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,50 @@ def find_binaries() -> Path | None:
     return next((folder for folder in found if (folder / "initdb").exists()), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL of its own, which can be stopped and started."""
+
+    folder: Path
+    binaries: Path
+
+    @property
+    def end(self) -> str:
+        """How a URL ends after the name of the database."""
+        return f"?host={self.folder}"
+
+    def create(self) -> None:
+        self._call("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+
+    def start(self, *options: str) -> None:
+        settings = ("listen_addresses=''", "fsync=off", "max_connections=50", *options)
+        words = " ".join(f"-c {one}" for one in settings)
+        options_of_server = f"-k {self.folder} {words}"
+        self._call("pg_ctl", "-w", "-o", options_of_server, "-l", str(self.folder / "log"), "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._call("pg_ctl", "-m", mode, "stop")
+
+    def _call(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if _is_root() else {}
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, timeout=120, **user
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
-    """-> how a URL ends after the name of the database. Skips where there is no PostgreSQL, but
-    fails where CI is set: there it has to be.
+    """-> how a URL ends after the name of the database. Skips as `server` does."""
+    with server() as started:
+        yield started.end
+
+
+@contextmanager
+def server(*options: str) -> Iterator[Server]:
+    """A server that runs. Skips where there is no PostgreSQL, but fails where CI is set: there it
+    has to be.
     """
     binaries = find_binaries()
     if binaries is None:
@@ -31,25 +72,19 @@ def cluster() -> Iterator[str]:
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     # Not pytest's own folder: PostgreSQL, which refuses to run as root, could not enter it.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    user = {"user": "postgres", "group": "postgres", "extra_groups": []} if is_root else {}
-    if is_root:
+    if _is_root():
         shutil.chown(folder, "postgres", "postgres")
-
-    def call(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), "-D", str(folder / "data"), *arguments]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=120, **user
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
+    made = Server(folder, binaries)
     try:
-        call("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=50"
-        call("pg_ctl", "-w", "-o", options, "-l", str(folder / "log"), "start")
+        made.create()
+        made.start(*options)
         try:
-            yield f"?host={folder}"
+            yield made
         finally:
-            call("pg_ctl", "-m", "immediate", "stop")
+            made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0

@@ -171,3 +171,21 @@ def test_statements_of_a_unit_see_each_other(database: Database) -> None:
     with database.write() as session:
         get_or_create_dataset(session, name="new")
         assert session.scalar(text("SELECT count(*) FROM datasets")) == 1
+
+
+def test_a_reader_sees_one_state_however_many_queries(database: Database) -> None:
+    with database.write() as session:
+        get_or_create_dataset(session, name="before")
+    if database.is_alone and "wal" not in journal_mode(database):
+        return  # a rollback journal keeps the writer waiting instead
+    with database.read() as session:
+        assert session.scalar(text("SELECT count(*) FROM datasets")) == 1
+        with database.write() as other:
+            get_or_create_dataset(other, name="meanwhile")
+        assert session.scalar(text("SELECT count(*) FROM datasets")) == 1
+    assert names(database) == ["before", "meanwhile"]
+
+
+def journal_mode(opened: Database) -> str:
+    with opened.read() as session:
+        return session.scalar(text("PRAGMA journal_mode"))

@@ -10,9 +10,9 @@ from blip2core.storage.batches import (
     threshold_choices,
 )
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.history import double_verdicts, rejections
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.storage.world import World, fill
 
 
@@ -35,10 +35,9 @@ def decide(database: Database, caption: int, person: int = 1, **changes: object)
 
 
 def freeze(database: Database, name: str = "v1") -> int:
-    with database.write() as session:
-        return create_snapshot(
-            session, dataset_id=1, name=name, policy=SnapshotPolicy(), created_by=1
-        ).id
+    return create_snapshot(
+        database, dataset_id=1, name=name, policy=SnapshotPolicy(), created_by=1
+    ).id
 
 
 def reasons(database: Database, snapshot: int) -> dict[str, int]:

@@ -54,6 +54,25 @@ def test_damaged_bytes_are_not_given_out(store: ImageStore) -> None:
         store.read(sha256, format="PNG")
 
 
+def test_a_damaged_image_is_mended_by_importing_it_again(store: ImageStore) -> None:
+    sha256 = store.put(DATA, format="PNG")
+    path = store.path(sha256, format="PNG")
+    path.write_bytes(DATA[::-1])  # of the same size
+    assert store.has(sha256, format="PNG", bytes=len(DATA))  # nothing is read
+    assert not store.has(sha256, format="PNG", bytes=len(DATA) + 1)
+    store.put(DATA, format="PNG")
+    assert store.read(sha256, format="PNG") == DATA
+
+
+def test_what_is_no_file_is_no_image(store: ImageStore) -> None:
+    path = store.path("a" * 64, format="PNG")
+    assert not store.has("a" * 64, format="PNG", bytes=4096)
+    path.mkdir(parents=True)
+    assert not store.has("a" * 64, format="PNG", bytes=path.stat().st_size)
+    with pytest.raises(StorageError, match=f"{path} cannot be read .Is a directory"):
+        store.read("a" * 64, format="PNG")
+
+
 def test_a_crash_leaves_no_half_of_an_image(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +80,8 @@ def test_a_crash_leaves_no_half_of_an_image(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(StorageError, match="No space left"):
+    told = f"stored in {store.root}: No space left on device; free some space there"
+    with pytest.raises(StorageError, match=told):
         store.put(DATA, format="PNG")
     assert files(store) == []
 

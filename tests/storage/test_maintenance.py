@@ -1,6 +1,8 @@
 """Migrations go forward or leave all as it was; copies are checked; checks find what is wrong."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, text
 
 from blip2core.errors import StorageError
-from blip2core.storage import Database, maintenance, open_database
+from blip2core.storage import Database, ImageStore, maintenance, open_database
 from blip2core.storage.engine import connect, parse_url
 from blip2core.storage.migrations.__main__ import write_migration
+from blip2core.storage.review import QueueFilter, review_queue
+from blip2core.storage.table_copy import table_sums
 from tests.storage.conftest import new_postgres_url
 from tests.storage.world import fill
 
@@ -29,6 +33,21 @@ def upgrade() -> None:
     op.create_table("extra", sa.Column("id", sa.Integer(), primary_key=True))
     op.execute("UPDATE items SET status = 'nonsense'")
 '''
+
+FIRST_ROWS = f"""
+INSERT INTO datasets (name, guidelines, threshold, policy, overlap, created_at)
+    VALUES ('web', '', 0.5, '{{}}', 1, '2026-01-01');
+INSERT INTO images (sha256, pixel_sha256, phash, band0, band1, band2, band3, width, height, format,
+    bytes, state, created_at)
+    VALUES ('{"a" * 64}', '{"b" * 64}', 1, 0, 0, 0, 1, 4, 3, 'PNG', 9, 'ok', '2026-01-01');
+INSERT INTO items (dataset_id, image_id, status, doubt, disagreement, best, shuffle, row_version,
+    created_at) VALUES (1, 1, 'pending', 2.0, 0.0, -1.0, 0.5, 0, '2026-01-01');
+INSERT INTO annotators (handle, display_name, active, created_at)
+    VALUES ('ann', '', 1, '2026-01-01');
+INSERT INTO captions (item_id, source, origin_key, text, author_id, created_at)
+    VALUES (1, 'human', 'edit:0:1', 'a blue whale', 1, '2026-01-01');
+"""
+"""One item with one text, in the tables of the first migration."""
 
 
 @pytest.fixture
@@ -126,9 +145,49 @@ def test_backup_where_it_cannot_be_written(sqlite_database: Database, tmp_path: 
         maintenance.backup(sqlite_database.url, tmp_path / "none" / "copy.db")
 
 
-def test_backup_of_postgresql_names_its_tool(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="pg_dump"):
-        maintenance.backup(parse_url("postgresql://host/name"), tmp_path / "copy")
+def test_one_file_holds_all_tables_of_either_database(database: Database, tmp_path: Path) -> None:
+    fill(database, items=2)
+    target = tmp_path / "copy.db"
+    health = maintenance.backup(database.url, target)
+    assert (health.rows["items"], health.problems) == (2, ())
+    copy = open_database(str(target), owner=False)
+    with copy.engine.connect() as copied, database.engine.connect() as original:
+        assert table_sums(copied) == table_sums(original)
+    copy.close()
+
+
+def test_words_are_found_directly_after_an_upgrade(tmp_path: Path) -> None:
+    """The first tables had no index of words, and what is older than it has to come into it."""
+    file = tmp_path / "studio.db"
+    maintenance.upgrade(parse_url(str(file)), target="0001")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(FIRST_ROWS)
+    image = ImageStore(tmp_path / "images").path("a" * 64, format="PNG")
+    image.parent.mkdir(parents=True)
+    image.touch()
+    opened = open_database(str(file), data=tmp_path)
+    with opened.read() as session:
+        where = QueueFilter(statuses=(), search="blue whale")
+        page = review_queue(session, dataset_id=1, where=where)
+    assert [entry.item_id for entry in page.entries] == [1]
+    opened.close()
+
+
+def test_words_that_an_earlier_version_left_out_come_into_the_index(
+    sqlite_database: Database,
+) -> None:
+    """Version 0.1 upgraded without them: the next opening brings them in."""
+    fill(sqlite_database, items=2)
+    file = str(sqlite_database.url.database)
+    sqlite_database.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO caption_search (caption_search) VALUES ('delete-all')")
+    opened = open_database(file)
+    with opened.read() as session:
+        where = QueueFilter(statuses=(), search="drawn bird 1")
+        page = review_queue(session, dataset_id=1, where=where)
+    assert [entry.item_id for entry in page.entries] == [2]
+    opened.close()
 
 
 def test_check_counts_rows_and_finds_wrong_verdicts(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Jobs: claimed once, paused, cancelled, resumed, and their problems page by page."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from blip2core.storage.runs import (
     compare_runs,
     count_problems,
     create_run,
+    done_again,
     finish_run,
     get_run,
     heartbeat,
@@ -95,6 +97,46 @@ def test_a_run_without_signs_of_life_was_interrupted(database: Database) -> None
         assert was_interrupted(run)
         finish_run(session, run_id=run_id, status="done")
         assert not was_interrupted(run, has_owner=False)
+
+
+def ended(database: Database, status: str | None, done: int, **changes: Any) -> int:
+    """A run with this end, or that was killed where `status` is None -> its number."""
+    number = new_run(database, **changes)
+    with database.write() as session:
+        start_run(session, run_id=number)
+        heartbeat(session, run_id=number, done=done)
+        if status is None:
+            session.get_one(Run, number).heartbeat_at = utc_now() - timedelta(hours=1)
+        else:
+            finish_run(session, run_id=number, status=status)
+    return number
+
+
+def test_a_run_that_was_done_again_is_not_left_over(database: Database) -> None:
+    parameters = {"input": "birds.zip"}
+    killed = ended(database, None, 3, parameters=parameters)
+    failed = ended(database, "failed", 2, parameters=parameters)
+    paused = ended(database, "paused", 5, parameters=parameters)
+    cancelled = ended(database, "cancelled", 1, parameters=parameters)
+    other = ended(database, None, 1, parameters={"input": "cats.zip"})
+    longer = ended(database, None, 9, parameters=parameters)
+    done = ended(database, "done", 5, parameters=parameters)
+    alive = new_run(database, parameters=parameters)
+    ended(database, "done", 9, parameters={"input": "else.zip"})
+    later = ended(database, None, 1, parameters=parameters)
+    with database.write() as session:
+        start_run(session, run_id=alive)
+    with database.read() as session:
+        runs = list_runs(session)
+        again = done_again(session, runs)
+        assert again == {killed: done, failed: done, paused: done}
+        assert not again.keys() & {cancelled, other, longer, alive, later, done}
+        assert done_again(session, [get_run(session, run_id=done)]) == {}
+    assert ended(database, "done", 5, parameters=parameters) > alive
+    with database.read() as session:
+        runs = list_runs(session)
+        assert alive not in done_again(session, runs)
+        assert alive in done_again(session, runs, has_owner=False)
 
 
 def test_counts_and_requests(database: Database) -> None:

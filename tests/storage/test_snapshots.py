@@ -11,11 +11,11 @@ from blip2core.storage import Database, snapshot_selection, snapshots
 from blip2core.storage.captions import add_captions, texts_of
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.export_records import fail_export, finish_export, record_export
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import add_item, exclude_items, purge_image
 from blip2core.storage.schema import Image, Snapshot
 from blip2core.storage.snapshot_selection import SnapshotPolicy, split_of
 from blip2core.storage.snapshots import (
-    create_snapshot,
     find_snapshot,
     list_snapshots,
     snapshot_pairs,
@@ -70,10 +70,9 @@ def add_copy(database: Database, world: World, *texts: str) -> int:
 
 
 def freeze(database: Database, name: str, **policy: object) -> Snapshot:
-    with database.write() as session:
-        return create_snapshot(
-            session, dataset_id=1, name=name, policy=SnapshotPolicy(**policy), created_by=1
-        )
+    return create_snapshot(
+        database, dataset_id=1, name=name, policy=SnapshotPolicy(**policy), created_by=1
+    )
 
 
 def pairs(database: Database, snapshot: Snapshot) -> list[ExportPair]:

@@ -13,11 +13,12 @@ from blip2core.errors import ConflictError, StorageError
 from blip2core.storage import Database, open_database
 from blip2core.storage.decisions import NewDecision, record_decision
 from blip2core.storage.export_records import finish_export, record_export
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import AddedItem, add_item, is_taken_down, stored_images
 from blip2core.storage.review import review_queue
 from blip2core.storage.schema import Caption, DecisionEvent, Image, Item
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot, snapshot_pairs
+from blip2core.storage.snapshots import snapshot_pairs
 from blip2core.storage.takedown import (
     TakedownItem,
     finish_takedowns,
@@ -63,13 +64,14 @@ def world(database: Database) -> World:
         put(database, session, fish, 0, **looks)
         for number in (1, 2, 3):
             accept(session, world, number)
-        snapshot = create_snapshot(
-            session,
-            dataset_id=world.dataset_id,
-            name="v1",
-            policy=SnapshotPolicy(),
-            created_by=world.ann,
-        )
+    snapshot = create_snapshot(
+        database,
+        dataset_id=world.dataset_id,
+        name="v1",
+        policy=SnapshotPolicy(),
+        created_by=world.ann,
+    )
+    with database.write() as session:
         export = record_export(session, snapshot_id=snapshot.id, format="coco")
         finish_export(
             session, export_id=export.id, manifest_sha256="f" * 64, pairs=3, location="/out"

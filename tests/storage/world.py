@@ -56,9 +56,14 @@ def captioning(dataset_id: int, **changes: object) -> NewRun:
     return NewRun(**settings | changes)
 
 
+def image_bytes(number: int) -> bytes:
+    """What lies in the store as image `number`."""
+    return f"image {number}".encode()
+
+
 def facts(number: int, **changes: object) -> ImageFacts:
     """An image that looks like no other below number 65,536."""
-    sha256 = hashlib.sha256(f"image {number}".encode()).hexdigest()
+    sha256 = hashlib.sha256(image_bytes(number)).hexdigest()
     phash = int.from_bytes(hashlib.sha256(f"looks {number}".encode()).digest()[:8], "big")
     settings: dict[str, object] = {
         "sha256": sha256,
@@ -67,7 +72,7 @@ def facts(number: int, **changes: object) -> ImageFacts:
         "width": 40,
         "height": 30,
         "format": "PNG",
-        "bytes": 9,
+        "bytes": len(image_bytes(number)),
     }
     return ImageFacts(**settings | changes)
 
@@ -103,6 +108,8 @@ def fill(
     database: Database, *, items: int, itm: Sequence[float] = (0.3, 0.8), name: str = "birds"
 ) -> World:
     """`items` items with one web and one synthetic text, scored so everywhere."""
+    for number in range(items):
+        database.images.put(image_bytes(number), format="PNG")
     with database.write() as session:
         world = new_world(session, name)
         for number in range(items):

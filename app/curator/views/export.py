@@ -10,17 +10,15 @@ import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.formatting import size_of
+from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from app.jobs import ExportJob
 from blip2core.errors import StorageError
 from blip2core.exports import FORMATS
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.schema import CAPTION_SOURCES
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import (
-    SnapshotSummary,
-    create_snapshot,
-    list_snapshots,
-)
+from blip2core.storage.snapshots import SnapshotSummary, list_snapshots
 from blip2core.texts import count_of
 
 log = logging.getLogger("app.curator.export")
@@ -81,14 +79,12 @@ def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> Non
     """Make a snapshot, which is on disk when this returns."""
     log.info("Snapshot of dataset %d begins", context.dataset_id)
     try:
-        snapshot = context.database.run_write(
-            lambda session: create_snapshot(
-                session,
-                dataset_id=context.dataset_id,
-                name=name,
-                policy=policy,
-                created_by=context.annotator_id,
-            )
+        snapshot = create_snapshot(
+            context.database,
+            dataset_id=context.dataset_id,
+            name=name,
+            policy=policy,
+            created_by=context.annotator_id,
         )
         message = f"{snapshot.name}: {count_of(snapshot.pairs, 'pair')}, frozen."
         log.info("Snapshot %d is done: %s", snapshot.id, count_of(snapshot.pairs, "pair"))
@@ -99,6 +95,7 @@ def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> Non
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
+@tells_outages
 def draw_snapshots(context: DatasetContext) -> None:
     """Draw the snapshots with their exports, again and again."""
     draw_message()  # a button of a fragment draws only the fragment again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,16 +12,18 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.curator.context import PageContext, page_context
+from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
 from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
-from blip2core.errors import StorageError
+from blip2core.errors import StorageError, way_out
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
+    done_again,
     list_problems,
     list_runs,
     request_cancel,
@@ -141,7 +144,13 @@ def start_import(
         then=captions,
     )
     if files:
-        context.jobs.add(import_of_uploads(context, files, new_import))
+        try:
+            context.jobs.add(import_of_uploads(context, files, new_import))
+        except OSError as error:
+            said = f"{error.strerror or error}: {context.database.images.root.parent}"
+            said = f"The uploads cannot be stored: {said}{way_out(error)}."
+            st.session_state["inbox-message"] = said
+            return
         st.session_state["uploads"] += 1  # an empty uploader
     if folder is not None:
         context.jobs.add(new_import(sources=[folder], label=folder.name))
@@ -152,9 +161,15 @@ def start_import(
 def import_of_uploads(
     context: PageContext, files: Sequence[UploadedFile], new_import: Callable[..., Import]
 ) -> Import:
-    """Return the import of uploaded files, which are on disk when this returns."""
+    """Return the import of uploaded files, which are on disk when this returns. Raises OSError, and
+    then none of them is.
+    """
     folder = context.jobs.new_folder()
-    sources = [keep_upload(folder, number, file.name, file) for number, file in enumerate(files)]
+    try:
+        sources = [keep_upload(folder, number, one.name, one) for number, one in enumerate(files)]
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     label = ", ".join(source.name for source in sources[:3])
     label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
     return new_import(sources=sources, label=label, clean_up=folder)
@@ -174,9 +189,14 @@ def choose_dataset(context: PageContext, name: str) -> str:
 
 def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     """Import the web images that come with the project."""
+    try:
+        dataset = choose_dataset(context, "samples")
+    except StorageError as error:
+        st.session_state["inbox-message"] = str(error)
+        return
     context.jobs.add(
         Import(
-            dataset=choose_dataset(context, "samples"),
+            dataset=dataset,
             sources=[_SAMPLE_SET / "web.csv"],
             label="sample web set",
             annotator_id=context.annotator_id,
@@ -186,12 +206,14 @@ def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
+@tells_outages
 def draw_jobs(context: PageContext) -> None:
     """Draw the newest jobs, again and again."""
     st.subheader("Jobs")
     with context.database.read() as session:
         runs = [run for run in list_runs(session, limit=20) if run.kind in _JOB_TITLES]
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        again = done_again(session, runs)
         names = dataset_names(session)
     finished = sum(run.finished_at is not None for run in runs)
     if st.session_state.setdefault("finished", finished) != finished:
@@ -199,7 +221,7 @@ def draw_jobs(context: PageContext) -> None:
         st.rerun()  # the sidebar counts again
     if not runs:
         st.info("Nothing has been imported yet. The sample set is a good start.")
-    for run in runs[:8]:
+    for run in [one for one in runs if one.id not in again][:8]:
         name = names.get(run.dataset_id, "no dataset") if run.dataset_id else "no dataset"
         draw_job(context, run, name, problems[run.id])
     if context.dataset_id is not None:

@@ -8,6 +8,7 @@ from itertools import combinations
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
+from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from blip2core.agreement import Agreement, agreement
 from blip2core.storage.datasets import get_dataset, update_dataset
@@ -79,6 +80,7 @@ def agreement_in_words(found: Agreement) -> str:
     return f"{found.same:.0%} the same, κ {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
+@tells_outages
 def save_rules(context: DatasetContext, overlap: int, guidelines: str) -> None:
     """Store the rules of the dataset."""
     context.database.run_write(

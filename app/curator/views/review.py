@@ -11,6 +11,7 @@ from app.curator.candidate_html import text_html
 from app.curator.context import DatasetContext, context_with_dataset, draw_progress
 from app.curator.grid import draw_grid
 from app.curator.keys import listen_to_keys
+from app.curator.outages import tells_outages
 from app.curator.review_buttons import draw_controls
 from app.curator.review_decisions import undo_latest
 from app.curator.review_filters import draw_filters, draw_guidelines
@@ -45,6 +46,7 @@ def render(context: DatasetContext) -> None:
 
 
 @st.fragment
+@tells_outages
 def draw_one(context: DatasetContext, rules: ReviewRules) -> None:
     """Draw one item. As this is a fragment, a key draws only it again, not the whole page."""
     review = review_session_of(context, rules)

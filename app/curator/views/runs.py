@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas
@@ -12,11 +13,14 @@ from app.curator.context import DatasetContext, context_with_dataset
 from app.curator.pager import draw_pager
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
+from blip2core.errors import StorageError
 from blip2core.storage.items import image_of_item
+from blip2core.storage.retries import retry_run, retryable_items
 from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
     count_problems,
+    done_again,
     list_problems,
     list_runs,
     run_scores,
@@ -36,11 +40,15 @@ def render(context: DatasetContext) -> None:
     with context.database.read() as session:
         runs = list_runs(session, dataset_id=context.dataset_id, limit=200)
         problems = {run.id: count_problems(session, run_id=run.id) for run in runs}
+        again = done_again(session, runs)
     if not runs:
         st.info("Nothing has run over this dataset yet.")
         return
-    st.dataframe([as_row(run, problems[run.id]) for run in runs], hide_index=True)
+    rows = [as_row(run, problems[run.id], again.get(run.id)) for run in runs]
+    st.dataframe(rows, hide_index=True)
     troubled = [run for run in runs if problems[run.id]]
+    if not troubled and (message := st.session_state.pop("retry-message", "")):
+        st.info(escape_markdown(message))
     if troubled:
         run = st.selectbox("Problems of", troubled, format_func=run_name)
         draw_problems(context, run)
@@ -63,12 +71,13 @@ def run_name(run: Run) -> str:
     return f"{run.id}: {run.kind} {run.model or ''} {run.created_at:%d %b %H:%M}"
 
 
-def as_row(run: Run, problems: int) -> dict[str, object]:
-    """Return a run as a row of the table."""
+def as_row(run: Run, problems: int, done_by: int | None = None) -> dict[str, object]:
+    """Return a run as a row of the table; `done_by` is the later run that did its work."""
+    status = "interrupted" if was_interrupted(run) else run.status
     return {
         "run": run.id,
         "kind": run.kind,
-        "status": "interrupted" if was_interrupted(run) else run.status,
+        "status": f"done again by run {done_by}" if done_by else status,
         "model": run.model or "",
         "done": run.done,
         "failed": run.failed,
@@ -104,6 +113,35 @@ def draw_problems(context: DatasetContext, run: Run) -> None:
         f"problems-of-run-{run.id}.csv",
         "text/csv",
     )
+    draw_retry(context, run)
+
+
+def draw_retry(context: DatasetContext, run: Run) -> None:
+    """Draw the button that does again what failed in a run."""
+    if message := st.session_state.pop("retry-message", ""):
+        st.info(escape_markdown(message))
+    if run.kind == "import":
+        st.caption("Import the same again: what is there stays, and what failed is tried again.")
+        return
+    with context.database.read() as session:
+        failed = len(retryable_items(session, run_id=run.id))
+    if failed:
+        st.button(
+            f"Try {count_of(failed, 'failed image')} again",
+            disabled=run.status == "running" and not was_interrupted(run),
+            on_click=partial(try_again, context, run.id),
+            help="For causes that pass, such as a disk that was away. What succeeded stays.",
+        )
+
+
+def try_again(context: DatasetContext, run_id: int) -> None:
+    """Put what failed in a run back into the queue of the background jobs."""
+    try:
+        failed = context.database.run_write(lambda session: retry_run(session, run_id=run_id))
+        message = f"{count_of(failed, 'image')} of run {run_id} will be tried again."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["retry-message"] = message
 
 
 def draw_comparison(context: DatasetContext, first: Run, second: Run) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.curator.batches import batch_line, take_back
 from app.curator.charts import BINS, histogram_chart
 from app.curator.context import DatasetContext, context_with_dataset
+from app.curator.outages import tells_outages
 from app.curator.review_session import new_event
 from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
@@ -31,6 +32,7 @@ from blip2core.storage.batches import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
+from blip2core.storage.image_check import with_images
 from blip2core.storage.thresholds import Head, Histogram
 from blip2core.texts import count_of
 
@@ -159,6 +161,7 @@ def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]
         )
 
 
+@tells_outages
 def make_default(context: DatasetContext, threshold: float) -> None:
     """Store the threshold of the dataset, by which the review queue is ordered."""
     context.database.run_write(
@@ -181,7 +184,8 @@ def apply_threshold(context: DatasetContext, threshold: float, expected: int, au
 
     def unit(session: Session) -> int:
         choices = threshold_choices(session, dataset_id=context.dataset_id, threshold=threshold)
-        batch = decide_many(session, new, choices=choices, expected=expected)
+        checked = with_images(session, context.database.images, choices)
+        batch = decide_many(session, new, choices=checked, expected=expected)
         return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
 
     try:

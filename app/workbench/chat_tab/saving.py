@@ -23,7 +23,7 @@ from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, compo
 from app.workbench.image.panel import ImagePanel, caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
-from blip2core.errors import Blip2Error
+from blip2core.errors import Blip2Error, way_out
 
 PRESS_DOWNLOAD = "() => document.querySelector('#download')?.click()"
 """A download button gives what it holds when pressed, so it is filled first, then pressed."""
@@ -128,7 +128,12 @@ def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpda
     name = f"{stem or 'image'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            said = f"{error.strerror or error}: {tempfile.gettempdir()}{way_out(error)}"
+            yield ExportUpdate(None, alert_html(f"The file cannot be written: {said}."))
+            return
         yield ExportUpdate(str(path), "")
 
 

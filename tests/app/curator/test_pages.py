@@ -1,5 +1,7 @@
 """Every other page of the curator, drawn and used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from app.services import Services
 from app.space import ROOT
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
+from blip2core.errors import UnavailableError
 from blip2core.exports import FORMATS
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.records import Problem
@@ -25,12 +28,15 @@ from blip2core.storage.captions import add_captions
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database, open_database
 from blip2core.storage.datasets import get_or_create_dataset
+from blip2core.storage.items import image_of_item
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
 from tests.app.curator.test_review_page import press
 from tests.app.sample_dataset import HOSTILE, accept_first
+
+AWAY = "The database does not answer; try again in a moment."
 
 
 def count(database: Database, table: type, **where: object) -> int:
@@ -86,6 +92,39 @@ def test_threshold_is_applied_only_when_confirmed_and_undone_as_one(
     next(button for button in page.button if button.label == "Undo").click().run()
     assert count(database, Batch) == 2
     assert count(database, Item, status="pending") == 12
+
+
+def test_no_threshold_is_applied_where_the_images_are_gone(
+    open_page: Open, database: Database
+) -> None:
+    page = open_page("thresholds")
+    page.checkbox[-1].check().run()
+    database.images.root.rename(database.images.root.with_name("elsewhere"))
+    next(button for button in page.button if button.label == "Apply").click().run()
+    assert "The folder of the images" in page.info[0].value
+    assert "is not there, so nothing can be accepted" in page.info[0].value
+    assert count(database, DecisionEvent) == count(database, Batch) == 0
+
+
+def test_grid_accepts_nothing_about_a_missing_image(open_page: Open, database: Database) -> None:
+    page = open_page("review", view="grid")
+    for item in (1, 2):
+        page.checkbox(f"tile-{item}").check()
+    page.run()
+    with database.read() as session:
+        image = image_of_item(session, item_id=2)
+    path = database.images.path(image.sha256, format=image.format)
+    data = path.read_bytes()
+    path.unlink()
+    next(b for b in page.button if b.label == "Accept the best text of 2").click().run()
+    assert "image of item 2 is missing or damaged" in page.info[0].value
+    assert count(database, DecisionEvent) == 0
+    for item in (1, 2):
+        page.checkbox(f"tile-{item}").check()
+    page.run()
+    next(b for b in page.button if b.label == "Reject every text of 2").click().run()
+    assert count(database, DecisionEvent, action="reject") == 6
+    path.write_bytes(data)
 
 
 def test_batch_of_the_command_line_is_told_with_its_threshold(
@@ -235,6 +274,70 @@ def test_runs_are_listed(open_page: Open) -> None:
     assert table.iloc[0]["kind"] == "capfilt" and table.iloc[0]["model"] == "stickers-opt"
 
 
+def test_what_failed_in_a_run_is_tried_again(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        finish_run(session, run_id=1, status="done")
+        for item_id in (1, 2):
+            problem = Problem(name=f"item {item_id}", reason="The image was away.")
+            add_problem(session, run_id=1, problem=problem, item_id=item_id)
+    page = open_page("runs")
+    next(one for one in page.button if one.label == "Try 2 failed images again").click().run()
+    assert not page.exception
+    assert [one.value for one in page.info][:1] == ["2 images of run 1 will be tried again."]
+    assert not [one for one in page.button if "failed image" in one.label]
+    with database.read() as session:
+        assert get_run(session, run_id=1).status == "queued"
+
+
+def test_a_failed_import_is_imported_again(open_page: Open, database: Database) -> None:
+    with database.write() as session:
+        run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
+        finish_run(session, run_id=run.id, status="done")
+        add_problem(session, run_id=run.id, problem=Problem(name="a.svg", reason="No image."))
+    page = open_page("runs")
+    assert any("Import the same again" in one.value for one in page.caption)
+    assert not [one for one in page.button if "again" in one.label]
+
+
+@pytest.mark.parametrize("name", PAGE_TITLES)
+def test_a_page_says_in_one_sentence_that_the_database_is_away(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    page = open_page(name)
+
+    @contextmanager
+    def away(self: Database) -> Iterator[None]:
+        raise UnavailableError(AWAY)
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "read", away)
+        patched.setattr(Database, "write", away)
+        page.run()
+        assert not page.exception
+        assert [one.value for one in page.error] == [AWAY]
+    page.run()
+    assert not page.exception and not page.error
+
+
+def test_a_decision_that_cannot_be_stored_now_is_told(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is acknowledged, and the same image is on screen."""
+    page = open_page("review")
+
+    def away(*_: object, **__: object) -> None:
+        raise UnavailableError(AWAY)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "run_write", away)
+        next(one for one in page.button if one.label.startswith("Accept")).click().run()
+    assert not page.exception
+    assert any("does not answer" in one.value for one in page.info)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(DecisionEvent)) == 0
+
+
 def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
     open_page: Open, database: Database
 ) -> None:
@@ -246,6 +349,25 @@ def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
     with database.write() as session:
         get_run(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(hours=1)
     assert open_page("runs").dataframe[0].value.iloc[0]["status"] == "interrupted"
+
+
+def test_a_run_that_was_done_again_is_not_called_interrupted(
+    open_page: Open, database: Database
+) -> None:
+    new = NewRun(kind="import", code_version="test", dataset_id=1, parameters={"input": "a.zip"})
+    with database.write() as session:
+        killed, again = (create_run(session, new).id for _ in range(2))
+        start_run(session, run_id=killed).heartbeat_at = utc_now() - timedelta(hours=1)
+    titles = [one.value for one in open_page("inbox").text]
+    assert titles.count("Import a.zip into samples: running") == 1
+    with database.write() as session:
+        start_run(session, run_id=again)
+        finish_run(session, run_id=again, status="done")
+    statuses = list(open_page("runs").dataframe[0].value["status"])
+    assert statuses[:2] == ["done", f"done again by run {again}"]
+    titles = [one.value for one in open_page("inbox").text]
+    assert "Import a.zip into samples: done" in titles
+    assert "Import a.zip into samples: running" not in titles
 
 
 def test_a_path_that_is_not_there_makes_no_dataset(
@@ -272,6 +394,25 @@ def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
     (source,) = job.sources
     assert page.selectbox("dataset").value == "mine"  # what is imported is reviewed next
     assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
+
+
+def test_uploads_that_do_not_fit_on_the_disk_are_told(
+    open_page: Open, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    page = open_page("inbox")
+    page.text_input("into").set_value("mine").run()
+    page.file_uploader[0].upload("a.csv", b"file,text\n", "text/csv").run()
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    next(b for b in page.button if b.label == "Import").click().run()
+    place = services.database.images.root.parent
+    assert f"No space left on device: {place}; free some space" in page.info[0].value.replace(
+        "\\", ""
+    )
+    assert services.jobs.added == []
+    assert not (place / "incoming").exists()
 
 
 def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(

@@ -254,3 +254,26 @@ def test_a_stored_draft_opens_the_editor_without_the_keyboard(
         save_draft(session, item_id=7, annotator_id=context.annotator_id, text="half a")
     review, _ = opened(context)
     assert review.editing == 0 and not review.typing
+
+
+def remove_image(context: DatasetContext, shown: Card) -> None:
+    context.database.images.path(shown.image_sha256, format=shown.format).unlink()
+
+
+def test_nothing_is_accepted_about_an_image_that_is_missing(
+    context: DatasetContext, database: Database
+) -> None:
+    review, shown = opened(context)
+    remove_image(context, shown)
+    decide_item(context, RULES, review, shown, "accept")
+    assert "image of item 7 is missing or damaged" in review.message
+    assert "`blip2 db restore BACKUP --images`" in review.message
+    begin_edit(review, review.chosen)
+    decide_item(context, RULES, review, shown, "edit", text="a better one")
+    assert "only rejected" in review.message and review.editing is not None
+    assert decisions(database) == []
+    review.editing = None
+    decide_item(context, RULES, review, shown, "reject")
+    decide_item(context, RULES, review, shown, "skip")
+    assert review.message == ""
+    assert decisions(database) == [("reject", 7, "ada"), ("skip", 7, "ada")]

@@ -7,10 +7,10 @@ from app.curator.thumbnails import shown_image
 from app.roles import Role, Visitor
 from blip2core.storage.database import Database
 from blip2core.storage.export_records import finish_export, record_export
+from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import image_of_item
 from blip2core.storage.schema import Image, Item
 from blip2core.storage.snapshot_selection import SnapshotPolicy
-from blip2core.storage.snapshots import create_snapshot
 from tests.app.curator.conftest import Open
 from tests.app.sample_dataset import accept_first
 
@@ -52,10 +52,9 @@ def test_it_is_shown_then_confirmed_then_one_sentence(open_page: Open, database:
 
 def test_snapshots_and_exports_that_hold_it_are_named(open_page: Open, database: Database) -> None:
     accept_first(database)
-    with database.write() as session:
-        snapshot = create_snapshot(
-            session, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
-        )
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
+    )
     page = open_page("takedown", image="#1")
     assert "samples@v1: 1 pair" in [told.value for told in page.text]
     assert not page.warning

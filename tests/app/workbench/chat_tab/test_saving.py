@@ -1,6 +1,7 @@
 """Save a conversation to a file: nothing to save is said, and what is saved can be opened."""
 
 import io
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -51,6 +52,22 @@ def test_a_long_name_is_cut(tmp_path: Path, export: Export) -> None:
     (update,) = export(session)
     stem = Path(update.download or "").name.partition("-20")[0]
     assert stem == ("long-" * 30)[:40].strip("-")
+
+
+@both
+def test_a_full_disk_is_told_with_its_place(
+    session: ChatSession, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(session, FakeGenerator(), "Who?")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    (update,) = export(session)
+    assert update.download is None
+    place = tempfile.gettempdir()
+    assert f"No space left on device: {place}; free some space there" in update.saving_message
 
 
 def text_of(path: Path) -> bytes:
