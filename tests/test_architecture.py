@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "texts", "config", "records", "images", "bundled"}
+BASE = {"errors", "texts", "config", "records", "images", "bundled", "disk"}
 MAY_IMPORT = {
     "errors": set(),
     "texts": set(),
     "bundled": set(),
+    "disk": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"texts"},
-    "storage": {"errors", "records", "texts"},
+    "storage": {"errors", "records", "texts", "disk"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},

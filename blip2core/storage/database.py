@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 
+from blip2core.disk import sync_name
 from blip2core.errors import Blip2Error, StorageError
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
 from blip2core.storage.images import ImageStore
@@ -183,6 +184,7 @@ def _own(file: Path) -> FileLock:
     """Take the lock that allows writing, held until `close` or the end of the process."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_name(file)
         lock = _lock(file)
         lock.acquire(timeout=LOOK_SECONDS, poll_interval=LOOK_SECONDS / 4)
     except Timeout as error:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import StorageError
 
 SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
@@ -33,9 +34,10 @@ class ImageStore:
         try:
             if target.is_file() and target.stat().st_size == len(data):
                 os.utime(target)  # young again, so that a sweep leaves it to the row to come
-                return sha256
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_synced(target, data)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _write_synced(target, data)
+            sync_name(target)
         except OSError as error:
             raise StorageError(
                 f"The image cannot be stored in {self.root} ({error.strerror}); free some space "
@@ -71,7 +73,7 @@ class ImageStore:
         target = self.path(sha256, format=format)
         try:
             target.unlink()
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -110,7 +112,7 @@ class ImageStore:
 
 
 def _write_synced(target: Path, data: bytes) -> None:
-    """Write under another name, sync, rename and sync the folder: all of it, or nothing."""
+    """Write under another name, sync and rename: all of it, or nothing."""
     handle, partial = tempfile.mkstemp(dir=target.parent, suffix=PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -121,14 +123,3 @@ def _write_synced(target: Path, data: bytes) -> None:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to disk, where the system can do that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
