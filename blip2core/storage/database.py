@@ -23,6 +23,7 @@ from blip2core.storage.text_search import index_new_texts
 
 UnitResult = TypeVar("UnitResult")
 BUSY = "The database is busy with another change; try again."
+NO_SAVEPOINT = "no such savepoint"
 LOOK_SECONDS = 0.2
 """How long `has_owner` of another process may at most be in the way of one that opens."""
 RETRIES = 3
@@ -219,12 +220,21 @@ def _translated(error: SQLAlchemyError) -> Blip2Error:
     cause = error.orig if isinstance(error, StatementError) else None
     if isinstance(cause, Blip2Error):  # raised by a column type
         return cause
-    said = " ".join(str(cause or error).split())
+    said = " ".join(str(_first_of(cause or error)).split())
     if isinstance(error, IntegrityError):
         return StorageError(f"The database refused a change: {said}.")
     if "database is locked" in said or _may_succeed_again(error):
         return StorageError(BUSY)
     return StorageError(f"The database failed: {said}.")
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return the error that came first. On a full disk SQLite ends the transaction by itself, and
+    then there is no savepoint to go back to, which is the error that comes last.
+    """
+    while NO_SAVEPOINT in str(error) and error.__context__ is not None:
+        error = error.__context__
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error
 
 
 def _may_succeed_again(error: BaseException | None) -> bool:

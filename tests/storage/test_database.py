@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from blip2core.errors import StorageError
 from blip2core.storage import Database, database, default_data_folder, open_database
@@ -171,3 +171,13 @@ def test_statements_of_a_unit_see_each_other(database: Database) -> None:
     with database.write() as session:
         get_or_create_dataset(session, name="new")
         assert session.scalar(text("SELECT count(*) FROM datasets")) == 1
+
+
+def test_a_full_disk_is_told_also_within_a_savepoint(sqlite_database: Database) -> None:
+    """SQLite ends the transaction by itself, and with it the savepoint to go back to."""
+    much = insert(Dataset).values(name="a", guidelines="b" * 3_000_000)
+    with pytest.raises(StorageError, match="database or disk is full"):
+        with sqlite_database.write() as session:
+            session.execute(text("PRAGMA max_page_count = 1"))
+            with session.begin_nested():
+                session.execute(much)
