@@ -13,9 +13,11 @@ from tests.storage.world import new_world
 
 @pytest.mark.parametrize(
     ("hours", "stale_after", "status"),
-    [(2, 3600.0, "failed"), (0, 3600.0, "writing"), (0, 0.0, "failed")]
-    # By a clock that was ahead, and has been set back since.
-    + [(-6, 3600.0, "failed"), (-6, 0.0, "failed"), (-0.5, 3600.0, "writing")],
+    [
+        *[(2, 3600.0, "failed"), (0, 3600.0, "writing"), (0, 0.0, "failed")],
+        # By a clock that was ahead, and has been set back since.
+        *[(-6, 3600.0, "failed"), (-6, 0.0, "failed"), (-0.5, 3600.0, "writing")],
+    ],
 )
 def test_exports_that_were_left_are_failed(
     database: Database, hours: float, stale_after: float, status: str
