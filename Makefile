@@ -23,7 +23,7 @@ help:
 	@echo "make lint         mend what ruff and Biome can mend, then check types"
 	@echo "make lock         renew the locks, requirements*.txt, from pyproject.toml"
 	@echo "make mutants      change lines, one by one, and see whether a test notices (hours)"
-	@echo "make resilience   break the studio on purpose: what was acknowledged stays (half an hour)"
+	@echo "make resilience   break the studio on purpose: what was acknowledged stays (an hour)"
 	@echo "make docs         the documentation as pages, in site/"
 	@echo "make pretrain     the embedded checkpoints again, from nothing"
 	@echo "make clean        remove what these made"

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from blip2core.storage import Database
 from blip2core.storage.schema import Batch, Caption, DecisionEvent, Feedback, Image, Item, Score
-from tests.resilience import faults, syscalls
+from tests.resilience import faults, power_cuts, syscalls
 from tests.resilience.judge import Promises, Told, broken_promises, take_over, unexpected
 from tests.resilience.lost_writes import Disk, Loss, losses
 from tests.resilience.report import ROOT
@@ -229,6 +229,15 @@ def test_writes_are_torn_by_sectors_and_come_in_any_order(tmp_path: Path) -> Non
         assert all(len(set(content[start : start + 512])) == 1 for start in range(0, 2_048, 512))
     assert {"aaaa", "aacc", "bbaa"} <= seen
     assert any(one[:2] in ("ab", "ba") for one in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not syscalls.is_available(), reason="strace is not installed, or may not trace")
+def test_a_disk_that_only_says_it_has_synced_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Disk, "_do_fsync", lambda self, call: False)
+    outcomes = power_cuts.cut(["verdicts-wal", "users"], seed=1, most=30)
+    for outcome in outcomes.values():
+        assert any("lost: " in what for what in outcome.broken)
 
 
 @pytest.mark.skipif(not syscalls.is_available(), reason="strace is not installed, or may not trace")
