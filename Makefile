@@ -12,7 +12,7 @@ FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-ch
 	command -v "$$name" && break; done
 
 .PHONY: help run test test-browser-code lint-browser-code test-slow test-newest test-oldest lint lock docs \
-	mutants pretrain clean chromium postgresql nginx
+	mutants resilience pretrain clean chromium postgresql nginx
 
 help:
 	@echo "make run          set up .venv on the first call, then serve the app"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint         mend what ruff and Biome can mend, then check types"
 	@echo "make lock         renew the locks, requirements*.txt, from pyproject.toml"
 	@echo "make mutants      change lines, one by one, and see whether a test notices (hours)"
+	@echo "make resilience   break the studio on purpose: what was acknowledged stays (an hour)"
 	@echo "make docs         the documentation as pages, in site/"
 	@echo "make pretrain     the embedded checkpoints again, from nothing"
 	@echo "make clean        remove what these made"
@@ -67,6 +68,10 @@ lock: $(VENV)/.installed-dev
 # ARGUMENTS="--changed main" or "blip2core/storage" goes to tests/mutation/run.py.
 mutants: $(VENV)/.installed-mutants postgresql
 	@$(BIN)/python -m tests.mutation.run $(ARGUMENTS)
+
+# ROUNDS=50 and SUBJECTS="kills full_disk" do less; the table of the guide is written, too.
+resilience: $(VENV)/.installed-dev postgresql
+	@$(BIN)/python -m tests.resilience $(SUBJECTS) --rounds $(or $(ROUNDS),1000) --table
 
 docs: $(VENV)/.installed-docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

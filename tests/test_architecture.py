@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "texts", "config", "records", "images", "bundled", "progress"}
+BASE = {"errors", "texts", "config", "records", "images", "bundled", "progress", "disk"}
 MAY_IMPORT = {
     "errors": set(),
     "texts": set(),
     "bundled": set(),
     "progress": {"texts"},
+    "disk": set(),
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},
     "calibration": {"errors"},
     "agreement": {"texts"},
-    "storage": {"errors", "records", "texts"},
+    "storage": {"errors", "records", "texts", "disk"},
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},

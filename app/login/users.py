@@ -24,6 +24,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from app.roles import ROLES, Role
+from blip2core.disk import sync_name
 from blip2core.errors import ConfigError, os_problem
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -155,6 +156,7 @@ def add_user(
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(file)
+    sync_name(file)
     return person
 
 

@@ -188,5 +188,6 @@ def _judged(task: Task, scored: Sequence[Scored]) -> Judged:
 
 def _unexpected(task: Task, error: Exception) -> Problem:
     known = isinstance(error, Blip2Error)
-    reason = str(error) if known else f"The image could not be processed: {error}."
+    said = str(error) or type(error).__name__  # a MemoryError has no words
+    reason = said if known else f"The image could not be processed: {said}."
     return Problem(name=task.name, reason=" ".join(reason.split()))

@@ -19,7 +19,13 @@ from blip2core.models.identity import dtype_of, revision_of
 from blip2core.records import Candidate, Problem, Scored, ScorerIdentity
 from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
-from blip2core.storage.captions import PendingItem, add_captions, add_scores, pending_items
+from blip2core.storage.captions import (
+    PendingItem,
+    add_captions,
+    add_scores,
+    pending_items,
+    texts_of,
+)
 from blip2core.storage.datasets import status_counts
 from blip2core.storage.retries import NOTHING_WRITTEN
 from blip2core.storage.runs import (
@@ -124,6 +130,7 @@ def work(
                     with database.read() as session:  # is it these images, or are all of them away?
                         check_store(session, database.images)
                 with database.write() as session:
+                    heartbeat(session, run_id=run_id)  # keeps others out who do this run, too
                     steps = [
                         _store(session, run_id, judged, pending.pop(judged.task.key))
                         for judged in batch
@@ -206,7 +213,9 @@ def _store(session: Session, run_id: int, judged: Judged, item: PendingItem) -> 
         return _failed(session, judged.problem, **step)
     old, new = judged.scored[: len(item.unscored)], judged.scored[len(item.unscored) :]
     numbers = [text.caption_id for text in item.unscored]
-    if item.needs_captions:
+    if item.needs_captions and texts_of(session, item_id=item.item_id, run_id=run_id):
+        new = ()  # this run was taken over, as after a jump of the clock, and the other was first
+    elif item.needs_captions:
         stored = _stored_numbers(session, run_id, item.item_id, new)
         if not stored:
             add_problem(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import ExportError, way_out
 from blip2core.records import ExportPair
 from blip2core.storage.images import SUFFIX_OF_FORMAT
@@ -98,9 +99,9 @@ def new_folder(out: Path) -> Iterator[Output]:
         with (partial / SUMS).open("x", encoding="utf-8") as sums:
             yield Output(partial, sums)
         for parent, _, _ in os.walk(partial):
-            _sync_folder(Path(parent))
+            sync_folder(Path(parent))
         partial.rename(out)
-        _sync_folder(out.parent)
+        sync_name(out)
     except OSError as error:
         said = f"{error.strerror or error}{way_out(error)}"
         raise ExportError(f"{out} cannot be written: {said}.") from error
@@ -137,11 +138,3 @@ def _make_empty(partial: Path) -> None:
 def _sync(file: BinaryIO | TextIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
+from blip2core.disk import sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.backup_folder import (
     BACKUP_NAME,
@@ -31,7 +32,7 @@ from blip2core.storage.image_check import (
     refuse_missing_folder,
     shown_progress,
 )
-from blip2core.storage.images import PARTIAL, ImageStore, sync_folder
+from blip2core.storage.images import PARTIAL, ImageStore
 from blip2core.storage.maintenance import copy_database
 
 TRIES = 5

@@ -1,12 +1,13 @@
 """Column types and constraints that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
@@ -14,9 +15,15 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    or_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    MappedColumn,
+    mapped_column,
+)
 from sqlalchemy.types import TypeDecorator
 
 from blip2core.errors import StorageError
@@ -48,6 +55,14 @@ class UtcTime(TypeDecorator[datetime]):
 def utc_now() -> datetime:
     """Return the time now, with its zone."""
     return datetime.now(UTC)
+
+
+def is_past(moment: InstrumentedAttribute[Any], *, seconds: float) -> ColumnElement[bool]:
+    """Return the condition that a stored moment is so long ago, or as far in the future: then the
+    clock was set back since, and nothing is to be learned from it.
+    """
+    now, span = utc_now(), timedelta(seconds=seconds)
+    return or_(moment <= now - span, moment >= now + span)
 
 
 class Base(DeclarativeBase):

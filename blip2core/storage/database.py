@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from blip2core.disk import sync_name
 from blip2core.errors import StorageError, UnavailableError
 from blip2core.storage.database_errors import BUSY, may_succeed_again, storage_errors
 from blip2core.storage.engine import BUSY_SECONDS, WRITE, connect, journal_for, parse_url
@@ -193,6 +194,7 @@ def own_file(file: Path) -> FileLock:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_name(file)
         lock = _lock(file)
         lock.acquire(timeout=LOOK_SECONDS, poll_interval=LOOK_SECONDS / 4)
     except Timeout as error:

@@ -11,6 +11,7 @@ from blip2core.errors import Blip2Error, StorageError, UnavailableError
 from blip2core.storage.outages import LOCK_TIMEOUT, unavailable
 
 BUSY = "The database is busy with another change; try again."
+NO_SAVEPOINT = "no such savepoint"
 SERIALIZATION = {"40001", "40P01"}
 """What PostgreSQL calls a unit that may succeed when it is run again."""
 FULL = (
@@ -78,11 +79,21 @@ def place_of(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
+def _first_of(error: BaseException) -> BaseException:
+    """Return the error that came first. On a full disk SQLite ends the transaction by itself, and
+    then there is no savepoint to go back to, which is the error that comes last.
+    """
+    while NO_SAVEPOINT in str(error) and error.__context__ is not None:
+        error = error.__context__
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error
+
+
 def _translated(error: SQLAlchemyError | sqlite3.Error, url: URL) -> Blip2Error:
     cause = error.orig if isinstance(error, StatementError) else error
     if isinstance(cause, Blip2Error):  # raised by a column type
         return cause
-    said = " ".join(str(cause or error).split())
+    cause = _first_of(cause or error)
+    said = " ".join(str(cause).split())
     if isinstance(error, IntegrityError):
         return StorageError(f"The database refused a change: {said}.")
     state = getattr(cause, "sqlstate", None) or ""

@@ -2,13 +2,12 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from blip2core.storage.columns import utc_now
+from blip2core.storage.columns import is_past
 from blip2core.storage.schema import Export
 
 EXPORT_STALE_SECONDS = 3600.0
@@ -63,8 +62,8 @@ def fail_unfinished_exports(
 
     For a studio that starts: whoever wrote them was killed. `snapshot_id`: only those of it.
     """
-    begun = utc_now() - timedelta(seconds=stale_after)
-    unfinished = update(Export).where(Export.status == "writing", Export.created_at <= begun)
+    is_left = is_past(Export.created_at, seconds=stale_after)
+    unfinished = update(Export).where(Export.status == "writing", is_left)
     if snapshot_id is not None:
         unfinished = unfinished.where(Export.snapshot_id == snapshot_id)
     return session.execute(unfinished.values(status="failed")).rowcount  # type: ignore[attr-defined, no-any-return]

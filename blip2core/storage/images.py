@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import StorageError, way_out
 
 SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
@@ -37,9 +38,10 @@ class ImageStore:
         try:
             if self.has(sha256, format=format, bytes=len(data)) and target.read_bytes() == data:
                 os.utime(target)  # young again, so that a sweep leaves it to the row to come
-                return sha256
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_synced(target, data)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_synced(target, data)
+            sync_name(target)
         except OSError as error:
             said = error.strerror or str(error)
             help = way_out(error) or "; name a folder that can be written (BLIP2_DATA)"
@@ -126,7 +128,7 @@ class ImageStore:
 
 
 def write_synced(target: Path, data: bytes) -> None:
-    """Write under another name, sync, rename and sync the folder: all of it, or nothing."""
+    """Write under another name, sync and rename: all of it, or nothing."""
     handle, partial = tempfile.mkstemp(dir=target.parent, suffix=PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -137,14 +139,3 @@ def write_synced(target: Path, data: bytes) -> None:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync the names in a folder to disk, where the system can do that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

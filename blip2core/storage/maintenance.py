@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, TextClause, inspect, text
 
+from blip2core.disk import sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.database_errors import storage_errors
 from blip2core.storage.engine import WRITE, connect
-from blip2core.storage.images import sync_folder
 from blip2core.storage.table_copy import copy_tables
 from blip2core.storage.text_search import index_texts
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from blip2core.disk import sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.backup_folder import (
     DATABASE_NAME,
@@ -22,7 +23,7 @@ from blip2core.storage.database import Database, locate, open_database, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
 from blip2core.storage.engine import connect, connect_read_only
 from blip2core.storage.image_check import WantedImage, is_wanted, shown_progress
-from blip2core.storage.images import PARTIAL, ImageStore, sync_folder
+from blip2core.storage.images import PARTIAL, ImageStore
 from blip2core.storage.maintenance import upgrade
 from blip2core.storage.table_copy import copy_tables, refuse_rows, refuse_unstorable
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
 from blip2core.records import Problem
-from blip2core.storage.columns import utc_now
+from blip2core.storage.columns import is_past, utc_now
 from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
 from blip2core.texts import clean_text
 
@@ -77,8 +77,7 @@ def claim_run(
     Claim in a unit of its own: two workers never get the same run.
     """
     killed = (Run.status == "running") & or_(
-        Run.heartbeat_at.is_(None),
-        Run.heartbeat_at < utc_now() - timedelta(seconds=stale_after),
+        Run.heartbeat_at.is_(None), is_past(Run.heartbeat_at, seconds=stale_after)
     )
     query = (
         select(Run)
@@ -176,12 +175,14 @@ def get_run(session: Session, *, run_id: int) -> Run:
 
 def was_interrupted(run: Run, *, has_owner: bool = True) -> bool:
     """Return whether a run that is "running" in its row was killed: there has been no sign of life
-    for RUN_STALE_SECONDS, or `Database.has_owner` says that no process could give one.
+    for RUN_STALE_SECONDS (or the clock was set back by more since), or `Database.has_owner` says
+    that no process could give one.
     """
     if run.status != "running":
         return False
-    oldest = utc_now() - timedelta(seconds=RUN_STALE_SECONDS)
-    return not has_owner or run.heartbeat_at is None or run.heartbeat_at < oldest
+    if not has_owner or run.heartbeat_at is None:
+        return True
+    return abs(utc_now() - run.heartbeat_at) > timedelta(seconds=RUN_STALE_SECONDS)
 
 
 def done_again(session: Session, runs: Sequence[Run], *, has_owner: bool = True) -> dict[int, int]:

@@ -130,6 +130,15 @@ def test_an_image_on_which_a_model_fails_is_found_in_its_batch(models, monkeypat
     assert "out of memory" in results[2].problem.reason
 
 
+def test_an_error_without_words_is_named(models, monkeypatch):
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(type(models.matcher), "count_tokens", fail)
+    (result,) = judge([task(0, "fine")], models)
+    assert result.problem.reason == "The image could not be processed: MemoryError."
+
+
 def test_texts_are_hostile_too(models):
     texts = ("\ud800", "=cmd()", "<script>", "a\0b", "word " * 5000, "\u202etac")
     results = list(judge([task(0, *texts), task(1, "a cat")], models))

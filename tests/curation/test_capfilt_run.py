@@ -27,6 +27,7 @@ from blip2core.storage.runs import (
 from blip2core.storage.schema import Caption, Image, Run, RunProblem, Score, Scorer
 from tests import tiny
 from tests.curation.conftest import filled, web_image
+from tests.resilience.quick_models import quick_capfilt
 
 ROOT = Path(__file__).parents[2]
 
@@ -285,6 +286,19 @@ def test_killed_anywhere_it_goes_on_and_computes_nothing_twice(tmp_path, models,
     assert len(rest) == seen.images == 12 - done
     assert everything(again) == [(*row[:3], pytest.approx(row[3], abs=1e-6)) for row in expected]
     again.close()
+
+
+def test_a_run_that_was_taken_over_captions_nothing_twice(database):
+    """As after a jump of the clock: the first worker goes on, and knows of no other."""
+    dataset = filled(database, [web_image(n, "a cat") for n in range(6)])
+    models = quick_capfilt()  # whose texts are new each time
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    first = work(database, run_id, models)
+    next(first)
+    assert len(list(work(database, run_id, models, claimed=True))) == 4
+    list(first)
+    assert count(database, Caption) == 6 + 6 * models.captions.num
+    assert count(database, Score) == 2 * count(database, Caption)
 
 
 def _runs(database: Any) -> list[Run]:

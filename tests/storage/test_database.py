@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from blip2core.errors import StorageError
 from blip2core.storage import Database, database, default_data_folder, open_database
@@ -189,3 +189,13 @@ def test_a_reader_sees_one_state_however_many_queries(database: Database) -> Non
 def journal_mode(opened: Database) -> str:
     with opened.read() as session:
         return session.scalar(text("PRAGMA journal_mode"))
+
+
+def test_a_full_disk_is_told_also_within_a_savepoint(sqlite_database: Database) -> None:
+    """SQLite ends the transaction by itself, and with it the savepoint to go back to."""
+    much = insert(Dataset).values(name="a", guidelines="b" * 3_000_000)
+    with pytest.raises(StorageError, match="database or disk is full"):
+        with sqlite_database.write() as session:
+            session.execute(text("PRAGMA max_page_count = 1"))
+            with session.begin_nested():
+                session.execute(much)

@@ -139,6 +139,21 @@ def test_a_run_that_was_done_again_is_not_left_over(database: Database) -> None:
         assert alive in done_again(session, runs, has_owner=False)
 
 
+def test_a_clock_that_was_set_back_keeps_no_killed_run_alive(database: Database) -> None:
+    run_id = new_run(database)
+    assert claim(database) == run_id
+    with database.write() as session:
+        run = get_run(session, run_id=run_id)
+        run.heartbeat_at = utc_now() + timedelta(hours=6)  # by the clock of then
+        assert was_interrupted(run)
+    assert claim(database) == run_id
+    assert claim(database) is None
+    with database.write() as session:  # a studio on another machine may be seconds ahead
+        get_run(session, run_id=run_id).heartbeat_at = utc_now() + timedelta(seconds=20)
+    assert claim(database) is None
+    assert claim(database, stale_after=0.0) == run_id  # of a studio that knows it is alone
+
+
 def test_counts_and_requests(database: Database) -> None:
     number = new_run(database, total=10)
     with database.write() as session:
