@@ -14,7 +14,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 from tests.resilience.report import REPORT, Options, write, write_table
 
-SUBJECTS = ("kills", "power_cuts", "full_disk", "clock_jumps", "failing_models")
+SUBJECTS = ("kills", "power_cuts", "full_disk", "clock_jumps", "failing_models", "visitors")
 """Modules of this folder; each has `run(options) -> list[Row]`."""
 
 
