@@ -36,9 +36,10 @@ def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
     if len(name) > MAX_NAME:
         raise IntakeError(f"The name has {len(name)} characters; at most {MAX_NAME} are read.")
     slashed = name.replace("\\", "/")
-    if slashed.startswith("/") or DRIVE.match(slashed):
-        raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
     path = posixpath.normpath(posixpath.join(folder, slashed))
+    # In the path too: a/../C:/b.jpg
+    if slashed.startswith("/") or DRIVE.match(slashed) or DRIVE.match(path):
+        raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
     if path == ".." or path.startswith("../"):
         raise IntakeError("The name leads outside the folder or archive; nothing there is read.")
     if path.count("/") > depth:
