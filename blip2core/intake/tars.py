@@ -84,8 +84,8 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
         left, last, names = limits.unpacked_bytes(file.size()), "", set[str]()
         try:
             # The stream is only read; the types of tarfile ask for more.
-            opened = tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|", bufsize=BLOCK)
-            archive = stack.enter_context(opened)
+            source = cast(BinaryIO, stream)
+            archive = stack.enter_context(tarfile.open(fileobj=source, mode="r|", bufsize=BLOCK))
             for member in archive:
                 last, left = member.name, left - max(0, member.size)
                 if left < 0:
