@@ -4,7 +4,7 @@ import posixpath
 import re
 
 from blip2core.errors import IntakeError
-from blip2core.texts import visible
+from blip2core.texts import clean_text, visible
 
 MAX_NAME = 1_000
 """Characters of a path inside an archive or folder."""
@@ -42,6 +42,10 @@ def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
         raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
     if path == ".." or path.startswith("../"):
         raise IntakeError("The name leads outside the folder or archive; nothing there is read.")
+    shown = clean_text(path)  # what is kept of the name: " /b.jpg" would become absolute there
+    leads_out = shown == ".." or shown.startswith(("/", "../")) or DRIVE.match(shown)
+    if leads_out or posixpath.normpath(shown) != shown:
+        raise IntakeError("The name hides a path behind what cannot be seen; rename the file.")
     if path.count("/") > depth:
         raise IntakeError(f"The file lies deeper than {depth} folders; move it further up.")
     return path

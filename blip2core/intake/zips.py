@@ -65,7 +65,8 @@ class ZipArchive:
                 reason = f"Only the first {count - 1:,} members were looked at; split the archive."
                 yield Problem(name=safe_name(member.filename), reason=reason)
                 return
-            if member.is_dir() or member.filename.startswith("__MACOSX/"):
+            # Not `is_dir`, which fails at an empty name.
+            if member.filename.endswith("/") or member.filename.startswith("__MACOSX/"):
                 continue
             try:
                 name = inner_path(member.filename, depth=self._limits.depth)

@@ -76,7 +76,7 @@ def check_limits(found: WebImage, limits: Limits) -> None:
 
 
 def is_one_line(text: str) -> bool:
-    return text.isprintable() and 0 < len(text) < 2_000
+    return len(text.splitlines()) == 1 and len(text) < 2_000
 
 
 def leads_elsewhere(name: str) -> bool:

@@ -16,6 +16,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.names import inner_path
 from blip2core.records import Problem, WebImage
+from blip2core.texts import clean_text
 from tests.intake.hostile import (
     DAMAGE,
     LIMITS,
@@ -77,13 +78,17 @@ def tar_of(members: Sequence[tuple[str, bytes, bytes]], mode: str, form: int) ->
 
 @given(NAMES, st.integers(0, 4), st.sampled_from(["", "a", "a/b"]))
 @example("a/../C:/x.png", 4, "")
+@example(" /x.png", 4, "")
+@example(" /a/..", 4, "")
+@example(".\x01./x.png", 4, "a")
 def test_a_name_has_one_form_and_stays_inside(name: str, depth: int, folder: str) -> None:
     try:
         path = inner_path(name, folder=folder, depth=depth)
     except IntakeError as error:
         assert is_one_line(str(error))  # noqa: PT017 - most are no errors
         return
-    assert not leads_elsewhere(path) and path.count("/") <= depth
+    assert not leads_elsewhere(path) and not leads_elsewhere(clean_text(path))
+    assert path.count("/") <= depth
     assert inner_path(path, depth=depth) == path
 
 
@@ -207,6 +212,18 @@ def test_a_damaged_lzma_member_is_a_problem() -> None:
     start = data.index(b"a.png") + 5
     data[start + 9] ^= 0xFF
     assert "damaged" in reasons(read(NamedFile("z.zip", bytes(data))))["a.png"]
+
+
+def test_a_member_without_a_name_is_a_problem() -> None:
+    data = zip_of([("a.png", png(1), 0), ("bcdef", png(2), 0)], zipfile.ZIP_STORED)
+    found = list(read(NamedFile("z.zip", data.replace(b"bcdef", bytes(5)))))
+    assert [one.data for one in found if isinstance(one, WebImage)] == [png(1)]
+    assert "empty" in reasons(found)[""]
+
+
+def test_a_name_that_would_lead_elsewhere_once_it_is_cleaned_is_refused() -> None:
+    data = zip_of([(" /etc/a.png", png(1), 0), (".\x01./a.png", png(2), 0)], zipfile.ZIP_STORED)
+    assert len(reasons(read(NamedFile("z.zip", data)))) == 2
 
 
 def test_a_record_of_zip64_that_is_cut_off_is_refused() -> None:
