@@ -210,6 +210,13 @@ def test_two_columns_of_parquet_with_one_name_are_refused() -> None:
     assert "text" in reasons(found)["t.parquet"]
 
 
+def test_an_image_in_parquet_is_no_larger_than_one_in_a_file() -> None:
+    data = parquet_of(["image"], [pyarrow.array([{"bytes": png(1)}, {"bytes": bytes(2_000)}])])
+    found = read_hostile("t.parquet", data, Limits(image_bytes=1_000)) or []
+    assert [one.data for one in found if isinstance(one, WebImage)] == [png(1)]
+    assert "larger than 1,000 bytes" in reasons(found)["t.parquet, row 2"]
+
+
 def test_a_time_in_a_zone_that_nobody_knows_is_a_bad_row() -> None:
     times = pyarrow.array([1], pyarrow.timestamp("us", "Nowhere/City"))
     found = entries("t.parquet", parquet_of(["path", "text"], [pyarrow.array(["a.png"]), times]))

@@ -160,7 +160,8 @@ def test_what_was_changed_is_a_conversation_within_the_limits_or_refused(
     for (place, name), value in changes:
         part = written
         for step in place:
-            part = part[step] if isinstance(part, dict | list) and part else {}
+            is_list = isinstance(part, list) and isinstance(step, int) and step < len(part)
+            part = part[step] if is_list else part.get(step) if isinstance(part, dict) else None
         if isinstance(part, dict):
             part.pop(name, None) if removes else part.__setitem__(name, value)
     packed = io.BytesIO()
