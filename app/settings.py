@@ -35,7 +35,7 @@ class AppSettings(BaseSettings):
     """Name of the model that answers, as `blip2 models` lists it."""
     matcher: str | None = None
     """Name of the model that scores texts; without one, the one that goes with `model`."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$")] = "auto"
     """auto, cpu, cuda, one of several GPUs as cuda:1, or mps."""
     host: str | None = None
     """Address to listen on; without one GRADIO_SERVER_NAME, else this machine only."""
