@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from typing import Any
 
@@ -39,6 +40,8 @@ _SIGN_IN_SECONDS = 600
 """How long somebody may take at the provider."""
 _LARGEST_FORM = 16_384
 """Bytes of a form."""
+_HALVES = re.compile(r"[\ud800-\udfff]")
+"""What no text in UTF-8 holds, so that it can be neither hashed nor shown."""
 
 
 class LoginRoutes:
@@ -77,7 +80,7 @@ class LoginRoutes:
 
     async def _login(self, request: Request) -> Response:
         onward = safe_onward(request.query_params.get("next", "/"))
-        if request.method == "GET":
+        if request.method != "POST":
             return self._login_page(request, onward=onward)
         form = await _form(request)
         name, password = _text(form, "username"), _text(form, "password")
@@ -130,7 +133,7 @@ class LoginRoutes:
         person = self.access.person_of(session) if session is not None else None
         if person is None or self.access.passwords is None:
             return _to(request, LOGIN)
-        if request.method == "GET":
+        if request.method != "POST":
             return password_page(_root(request), person.name)
         form = await _form(request)
         old, new = _text(form, "password"), _text(form, "new")
@@ -233,17 +236,18 @@ def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
 async def _form(request: Request) -> FormData:
     """Return the form of a request; an empty one where it is too large or none."""
     length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > _LARGEST_FORM:
+    if not length.isdecimal() or len(length) > 9 or int(length) > _LARGEST_FORM:
         return FormData()
     try:
         return await request.form(max_files=0, max_fields=10)
-    except (HTTPException, MultiPartException):
+    except (HTTPException, MultiPartException, UnicodeError):  # of a charset that decodes nothing
         return FormData()
 
 
 def _text(form: FormData, name: str) -> str:
+    """Return a field; empty where it is none, or holds halves of characters, as UTF-7 can."""
     value = form.get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not _HALVES.search(value) else ""
 
 
 def _root(connection: HTTPConnection) -> str:

@@ -26,7 +26,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from app.roles import ROLES, Role
 from blip2core.errors import ConfigError, os_problem
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+LONGEST_NAME = 80
+NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 SHORTEST, LONGEST = 8, 1_000
 """Characters of a password."""
 ONCE = "once"
