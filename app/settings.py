@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.roles import Role
 from blip2core.errors import ConfigError
+from blip2core.texts import visible
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
@@ -153,7 +154,8 @@ class AppSettings(BaseSettings):
             try:
                 ipaddress.ip_network(one, strict=False)
             except ValueError as error:
-                raise ValueError(f"{one} is neither an IP address nor a network") from error
+                told = f"{visible(one)} is neither an IP address nor a network"
+                raise ValueError(told) from error
         return value
 
     @field_validator("allowed_hosts", "proxies", "owners", "curators", mode="before")

@@ -75,6 +75,7 @@ def settings_of(values: dict[str, str]) -> AppSettings | None:
 
 @given(ENVIRONMENTS)
 @example({"device": "cuda:٣"})
+@example({"proxies": "10.0.0.0/8\r\nall is well"})
 @example({"port": "9" * 5_000})
 def test_any_environment_gives_settings_or_names_the_wrong_one(values: dict[str, str]) -> None:
     given = {f"BLIP2_{name.upper()}": value for name, value in values.items()}
