@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -59,7 +60,7 @@ class LoginRoutes:
         self._paths = {route.path for route in routes} if access.asks else set()
         # Only for Authlib, which keeps state, nonce and verifier there until somebody comes back.
         self._app: ASGIApp = SessionMiddleware(
-            Router(routes),
+            ExceptionMiddleware(Router(routes)),  # a method that is not allowed is an answer
             secret_key=secrets.token_hex(),
             session_cookie=f"{access.cookie}_state",
             max_age=_SIGN_IN_SECONDS,
@@ -234,8 +235,11 @@ def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
 
 
 async def _form(request: Request) -> FormData:
-    """Return the form of a request; an empty one where it is too large or none."""
+    """Return the form of a request; an empty one where it is too large, none, or not in UTF-8."""
     length = request.headers.get("content-length", "")
+    kind = request.headers.get("content-type", "").lower()
+    if "charset" in kind and "utf-8" not in kind:
+        return FormData()
     if not length.isdecimal() or len(length) > 9 or int(length) > _LARGEST_FORM:
         return FormData()
     try:

@@ -126,6 +126,9 @@ def multipart(fields: dict[str, bytes], charset: str) -> tuple[bytes, str]:
 @example({"username": b"a-owner", "password": b"+2AA-"}, "utf-7")
 @example({"username": b"+2AA-", "password": b"+2AA-"}, "utf-7")
 @example({"username": b"a-owner", "password": b"x"}, "undefined")
+@example({"username": b"a-owner", "password": b"\\\0"}, "unicode_escape")
+@example({"username": b"a-owner", "password": b"+2AA-"}, "utf-7; not=utf-8")
+@example({"username": b"a-owner", "password": b"x"}, "undefined; not=utf-8")
 @example({"username": b"xn--a\xff", "password": b"x"}, "idna")
 def test_a_form_in_any_charset_is_no_way_in(
     client: TestClient, fields: dict[str, bytes], charset: str

@@ -158,6 +158,13 @@ def test_no_path_leads_into_the_curator_without_a_login(
         assert b"workbench" not in body and b"gradio" not in body.lower()
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "get"])
+def test_a_method_that_a_login_does_not_know_is_an_answer(
+    studios: dict[str, FastAPI], method: str
+) -> None:
+    assert sent_to(studios["closed"], scope_of("/login", method))[0] == 405
+
+
 @given(PATHS, st.sampled_from(METHODS))
 @example("/curator/", "GET")
 @example("/studio/curator/", "GET")
