@@ -55,7 +55,7 @@ def _told(file: NamedFile) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, OSError, MemoryError) as error:
+    except (ArrowException, OSError, MemoryError, ValueError) as error:  # ValueError: no UTF-8
         raise IntakeError("The Parquet file is damaged; write it again.") from error
 
 

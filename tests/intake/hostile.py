@@ -82,4 +82,5 @@ def is_one_line(text: str) -> bool:
 def leads_elsewhere(name: str) -> bool:
     """Whether a name, as a path, would be of no file below the folder that it starts in."""
     parts = name.replace("\\", "/").split("/")
-    return ".." in parts or parts[0] == "" or parts[0][1:2] == ":"
+    drive = parts[0][1:2] == ":" and parts[0][0].isascii() and parts[0][0].isalpha()
+    return ".." in parts or parts[0] == "" or drive

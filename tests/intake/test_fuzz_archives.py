@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
+from blip2core.intake.files import looks_like_image
 from blip2core.intake.names import inner_path
 from blip2core.records import Problem, WebImage
 from blip2core.texts import clean_text
@@ -149,7 +150,9 @@ def test_what_damage_took_from_a_tar_is_told(
 ) -> None:
     members = [(f"{shade}.png", png(shade)) for shade in range(3)]
     spoiled = damaged(tarred(members, mode), damages)
-    found = read_hostile("t.tar", spoiled, WIDE) if spoiled else None
+    if not spoiled or looks_like_image(spoiled):
+        return
+    found = read_hostile("t.tar", spoiled, WIDE)
     if found is not None and sum(isinstance(one, WebImage) for one in found) < len(members):
         assert any(isinstance(one, Problem) for one in found)
 

@@ -149,7 +149,7 @@ def test_any_parquet(names: list[str], arrays: list[Any], limits: Limits, damage
     found = read_hostile("t.parquet", damaged(whole, damages), limits)
     carried = {value for array in arrays for value in bytes_in(array.to_pylist)}
     if not damages:
-        assert found  # a row, or what is wrong
+        assert found, (names, arrays, limits)  # a row, or what is wrong
         assert {one.data for one in found if isinstance(one, WebImage)} <= carried
 
 
@@ -208,6 +208,15 @@ def test_two_columns_of_parquet_with_one_name_are_refused() -> None:
     columns = [pyarrow.array(["a.png"]), pyarrow.array(["one"]), pyarrow.array(["two"])]
     found = entries("t.parquet", parquet_of(["path", "text", "text"], columns))
     assert "text" in reasons(found)["t.parquet"]
+
+
+def test_a_column_whose_name_is_no_utf8_is_refused() -> None:
+    column = pyarrow.array([["a"]], pyarrow.list_(pyarrow.string()))
+    whole = parquet_of(["path"], [column])
+    for place in range(len(whole)):
+        if whole[place : place + 4] == b"list":  # the name of what is inside, in the schema
+            spoiled = whole[:place] + b"\xe5" + whole[place + 1 :]
+            assert read_hostile("t.parquet", spoiled, Limits())
 
 
 def test_an_image_in_parquet_is_no_larger_than_one_in_a_file() -> None:
