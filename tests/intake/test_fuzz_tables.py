@@ -219,6 +219,15 @@ def test_a_column_whose_name_is_no_utf8_is_refused() -> None:
             assert read_hostile("t.parquet", spoiled, Limits())
 
 
+def test_too_many_texts_of_an_image_in_parquet_are_a_problem_of_their_row() -> None:
+    images = [{"bytes": png(shade)} for shade in (1, 1, 2)]
+    columns = [pyarrow.array(images), pyarrow.array(["one", "two", "three"])]
+    data = parquet_of(["image", "text"], columns)
+    found = read_hostile("t.parquet", data, Limits(texts=1)) or []
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("one",), ("three",)]
+    assert "at most 1" in reasons(found)["t.parquet, row 2"]
+
+
 def test_an_image_in_parquet_is_no_larger_than_one_in_a_file() -> None:
     data = parquet_of(["image"], [pyarrow.array([{"bytes": png(1)}, {"bytes": bytes(2_000)}])])
     found = read_hostile("t.parquet", data, Limits(image_bytes=1_000)) or []
