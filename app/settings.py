@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.roles import Role
 from blip2core.errors import ConfigError
+from blip2core.texts import visible
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that serve this machine alone."""
@@ -35,7 +36,7 @@ class AppSettings(BaseSettings):
     """Name of the model that answers, as `blip2 models` lists it."""
     matcher: str | None = None
     """Name of the model that scores texts; without one, the one that goes with `model`."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$")] = "auto"
     """auto, cpu, cuda, one of several GPUs as cuda:1, or mps."""
     host: str | None = None
     """Address to listen on; without one GRADIO_SERVER_NAME, else this machine only."""
@@ -153,7 +154,8 @@ class AppSettings(BaseSettings):
             try:
                 ipaddress.ip_network(one, strict=False)
             except ValueError as error:
-                raise ValueError(f"{one} is neither an IP address nor a network") from error
+                told = f"{visible(one)} is neither an IP address nor a network"
+                raise ValueError(told) from error
         return value
 
     @field_validator("allowed_hosts", "proxies", "owners", "curators", mode="before")

@@ -11,10 +11,29 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from blip2core.models import Generator, Matcher
 from tests import tiny
+
+# Fuzzing: the same few examples each time, or many others with FUZZ_EXAMPLES=2000.
+settings.register_profile(
+    "few",
+    max_examples=40,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.register_profile(
+    "many",
+    settings.get_profile("few"),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "1000")),
+    derandomize=False,
+    print_blob=True,
+)
+settings.load_profile("many" if os.environ.get("FUZZ_EXAMPLES") else "few")
 
 
 @pytest.fixture(scope="session", autouse=True)

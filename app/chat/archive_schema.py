@@ -96,8 +96,11 @@ class SavedConversation(_Part):
 def saved(image: ChatImage, file: str, turns: tuple[ChatTurn, ...]) -> SavedConversation:
     """Return what is saved of a conversation about an image that is stored as `file`.
 
-    Questions without an answer are left out.
+    Questions without an answer are left out, and turns before the latest 200.
     """
+    closed = [turn for turn in turns if not turn.is_open]
+    kept = closed[-MOST_TURNS:]
+    gone = len(conversation_of(closed[: len(closed) - len(kept)]).turns)
     return SavedConversation(
         saved_at=datetime.now().astimezone(),
         image=SavedImage(
@@ -106,11 +109,11 @@ def saved(image: ChatImage, file: str, turns: tuple[ChatTurn, ...]) -> SavedConv
             sha256=hashlib.sha256(image.data).hexdigest(),
             caption=image.caption,
         ),
-        turns=[_turn(turn) for turn in turns if not turn.is_open][-MOST_TURNS:],
+        turns=[_turn(turn, max(0, len(turn.dropped) - gone)) for turn in kept],
     )
 
 
-def _turn(turn: ChatTurn) -> SavedTurn:
+def _turn(turn: ChatTurn, dropped: int) -> SavedTurn:
     decode = {name: getattr(turn.settings.decode, name) for name in SavedDecode.model_fields}
     feedback = None
     if turn.rating is not None:
@@ -125,7 +128,7 @@ def _turn(turn: ChatTurn) -> SavedTurn:
         style=turn.settings.style,
         custom=turn.settings.custom,
         prompt=turn.prompt,
-        dropped=len(turn.dropped),
+        dropped=dropped,
         note=turn.note,
         seconds=turn.seconds,
         feedback=feedback,

@@ -24,6 +24,8 @@ SETTING_LIMITS: dict[str, tuple[float, float]] = {
 WHOLE = ("max_new_tokens", "min_new_tokens", "beams")
 SEED_BITS = 32
 """Size of a drawn seed: short enough to be noted down."""
+LONGEST_SEED = 19
+"""Digits of a seed, which is below 2**63; Python reads no number of thousands of them."""
 DECODING = ("mode", *SETTING_LIMITS, "seed")
 """The order in which `decode_from` takes values."""
 
@@ -44,9 +46,15 @@ def number(name: str, value: Any) -> float:
     """Return a number that was sent. Raises ConfigError where it is none, or not finite."""
     if value is None or value == "":
         raise ConfigError(f"{name} is empty")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{name} must be a number")
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # of a whole number that is larger
+        found = math.inf
+    if not math.isfinite(found):
+        raise ConfigError(f"{name} must be a number")
+    return found
 
 
 def whole_number(name: str, value: Any) -> int:
@@ -61,7 +69,10 @@ def _seed(text: str) -> int | None:
         return None
     if not (text.strip().isascii() and text.strip().isdecimal()):
         raise ConfigError("the seed must be a whole number, or blank to draw one")
-    return int(text)
+    digits = text.strip().lstrip("0")
+    if len(digits) > LONGEST_SEED:
+        raise ConfigError(f"the seed may have at most {LONGEST_SEED} digits")
+    return int(digits or "0")
 
 
 def within_limits(decode: DecodeConfig) -> DecodeConfig:

@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from app.login.throttle import Throttle
-from app.login.users import LONGEST, User, Users
+from app.login.users import LONGEST, LONGEST_NAME, User, Users
 from blip2core.errors import Blip2Error
 
 AT_ONCE, MOST_WAITING = 2, 30
@@ -66,7 +66,7 @@ class Passwords:
         """
         if person := self._remembered(name, password):
             return person
-        if not name or not 0 < len(password) <= LONGEST:
+        if not 0 < len(name) <= LONGEST_NAME or not 0 < len(password) <= LONGEST:
             raise LoginRefusedError("Name or password is wrong.")
         if self._waiting >= AT_ONCE + MOST_WAITING:
             raise LoginRefusedError(

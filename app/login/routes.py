@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -39,6 +41,8 @@ _SIGN_IN_SECONDS = 600
 """How long somebody may take at the provider."""
 _LARGEST_FORM = 16_384
 """Bytes of a form."""
+_HALVES = re.compile(r"[\ud800-\udfff]")
+"""What no text in UTF-8 holds, so that it can be neither hashed nor shown."""
 
 
 class LoginRoutes:
@@ -56,7 +60,7 @@ class LoginRoutes:
         self._paths = {route.path for route in routes} if access.asks else set()
         # Only for Authlib, which keeps state, nonce and verifier there until somebody comes back.
         self._app: ASGIApp = SessionMiddleware(
-            Router(routes),
+            ExceptionMiddleware(Router(routes)),  # a method that is not allowed is an answer
             secret_key=secrets.token_hex(),
             session_cookie=f"{access.cookie}_state",
             max_age=_SIGN_IN_SECONDS,
@@ -77,7 +81,7 @@ class LoginRoutes:
 
     async def _login(self, request: Request) -> Response:
         onward = safe_onward(request.query_params.get("next", "/"))
-        if request.method == "GET":
+        if request.method != "POST":
             return self._login_page(request, onward=onward)
         form = await _form(request)
         name, password = _text(form, "username"), _text(form, "password")
@@ -130,7 +134,7 @@ class LoginRoutes:
         person = self.access.person_of(session) if session is not None else None
         if person is None or self.access.passwords is None:
             return _to(request, LOGIN)
-        if request.method == "GET":
+        if request.method != "POST":
             return password_page(_root(request), person.name)
         form = await _form(request)
         old, new = _text(form, "password"), _text(form, "new")
@@ -231,19 +235,23 @@ def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
 
 
 async def _form(request: Request) -> FormData:
-    """Return the form of a request; an empty one where it is too large or none."""
+    """Return the form of a request; an empty one where it is too large, none, or not in UTF-8."""
     length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > _LARGEST_FORM:
+    kind = request.headers.get("content-type", "").lower()
+    if "charset" in kind and "utf-8" not in kind:
+        return FormData()
+    if not length.isdecimal() or len(length) > 9 or int(length) > _LARGEST_FORM:
         return FormData()
     try:
         return await request.form(max_files=0, max_fields=10)
-    except (HTTPException, MultiPartException):
+    except (HTTPException, MultiPartException, UnicodeError):  # of a charset that decodes nothing
         return FormData()
 
 
 def _text(form: FormData, name: str) -> str:
+    """Return a field; empty where it is none, or holds halves of characters, as UTF-7 can."""
     value = form.get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not _HALVES.search(value) else ""
 
 
 def _root(connection: HTTPConnection) -> str:

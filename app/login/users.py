@@ -27,7 +27,8 @@ from app.roles import ROLES, Role
 from blip2core.disk import sync_name
 from blip2core.errors import ConfigError, os_problem
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+LONGEST_NAME = 80
+NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}")
 SHORTEST, LONGEST = 8, 1_000
 """Characters of a password."""
 ONCE = "once"

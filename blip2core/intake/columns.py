@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from blip2core.errors import IntakeError
 from blip2core.intake.entries import Entry, clean_texts
+from blip2core.intake.files import within
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.texts import clean_text
@@ -79,6 +80,7 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
     Raises IntakeError where its cells cannot be used.
     """
     path, data = _image(row.get(columns.path)) if columns.path else (None, None)
+    within(data or b"", limits.image_bytes)
     url = _word(row.get(columns.url)) if columns.url else None
     if path and URL.match(path):
         path, url = None, url or path

@@ -44,7 +44,10 @@ def _header(lines: Lines) -> tuple[list[str], str]:
         raise IntakeError("The first line is no header of a table in UTF-8; save it as such.")
     delimiter = max(",;\t", key=first.count)
     names: list[str] = []
-    for name in (cell.strip() for cell in next(csv.reader([first], delimiter=delimiter))):
+    cells = _next(csv.reader([first], delimiter=delimiter))
+    if cells is None or isinstance(cells, IntakeError):
+        raise IntakeError("The first line is no header of a table: a cell of it is far too long.")
+    for name in map(str.strip, cells):
         count = sum(known == name or known.startswith(f"{name} ") for known in names)
         names.append(f"{name} {count + 1}" if name in names else name)
     return names, delimiter

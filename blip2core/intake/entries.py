@@ -90,7 +90,10 @@ def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry
         elif entry.data is None:
             yield from _keep(rows, entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
-            carried = _joined(carried, entry, limits)
+            try:
+                carried = _joined(carried, entry, limits)
+            except IntakeError as error:
+                yield Problem(name=entry.where, reason=str(error))
         else:
             if carried is not None:
                 yield carried

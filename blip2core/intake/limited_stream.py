@@ -10,6 +10,8 @@ class LimitedStream:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._left = stream, 0
+        self.latest = b""
+        """What was read last."""
 
     def allow(self, count: int) -> None:
         """Allow `count` bytes from here on."""
@@ -21,4 +23,5 @@ class LimitedStream:
         self._left -= len(data)
         if self._left < 0:
             raise IntakeError("The archive unpacks to far more than it says; it is not read on.")
+        self.latest = data
         return data

@@ -4,7 +4,7 @@ import posixpath
 import re
 
 from blip2core.errors import IntakeError
-from blip2core.texts import visible
+from blip2core.texts import clean_text, visible
 
 MAX_NAME = 1_000
 """Characters of a path inside an archive or folder."""
@@ -36,11 +36,16 @@ def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
     if len(name) > MAX_NAME:
         raise IntakeError(f"The name has {len(name)} characters; at most {MAX_NAME} are read.")
     slashed = name.replace("\\", "/")
-    if slashed.startswith("/") or DRIVE.match(slashed):
-        raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
     path = posixpath.normpath(posixpath.join(folder, slashed))
+    # In the path too: a/../C:/b.jpg
+    if slashed.startswith("/") or DRIVE.match(slashed) or DRIVE.match(path):
+        raise IntakeError("The name is an absolute path; give it relative to its table or archive.")
     if path == ".." or path.startswith("../"):
         raise IntakeError("The name leads outside the folder or archive; nothing there is read.")
+    shown = clean_text(path)  # what is kept of the name: " /b.jpg" would become absolute there
+    leads_out = shown == ".." or shown.startswith(("/", "../")) or DRIVE.match(shown)
+    if leads_out or posixpath.normpath(shown) != shown:
+        raise IntakeError("The name hides a path behind what cannot be seen; rename the file.")
     if path.count("/") > depth:
         raise IntakeError(f"The file lies deeper than {depth} folders; move it further up.")
     return path

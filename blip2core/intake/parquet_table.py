@@ -7,6 +7,7 @@ from typing import Any
 from blip2core.errors import IntakeError
 from blip2core.intake.csv_table import TableRow
 from blip2core.intake.files import NamedFile
+from blip2core.intake.names import safe_name
 
 ROWS_AT_ONCE = 64
 """Rows that are in memory at once, with their images."""
@@ -24,13 +25,16 @@ def parquet_rows(file: NamedFile, columns: tuple[str, ...]) -> Iterator[TableRow
     """Yield the rows, with the named columns only. Raises IntakeError where the file is damaged."""
     number = 0
     with _opened(file) as table, _told(file):
+        _check_names(table, columns)
         _check_sizes(table, columns)
         for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(columns)):
             for index in range(batch.num_rows):
                 number += 1
                 try:
                     row = {name: batch.column(name)[index].as_py() for name in columns}
-                except (ValueError, OverflowError):  # texts that are not UTF-8, dates out of range
+                # Texts that are not UTF-8, dates out of range, time zones that nobody knows: what
+                # Arrow raises is not told.
+                except Exception:
                     yield number, IntakeError("A cell of the row cannot be read.")
                 else:
                     yield number, row
@@ -51,8 +55,15 @@ def _told(file: NamedFile) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, OSError, MemoryError) as error:
+    except (ArrowException, OSError, MemoryError, ValueError) as error:  # ValueError: no UTF-8
         raise IntakeError("The Parquet file is damaged; write it again.") from error
+
+
+def _check_names(table: Any, columns: tuple[str, ...]) -> None:
+    names = list(table.schema_arrow.names)
+    for name in columns:
+        if names.count(name) > 1:
+            raise IntakeError(f"Several columns are called {safe_name(name)}; rename them.")
 
 
 def _check_sizes(table: Any, columns: tuple[str, ...]) -> None:

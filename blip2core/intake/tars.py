@@ -32,7 +32,17 @@ from blip2core.records import Problem, WebImage
 
 MAX_HEADER_BYTES = 4_000_000
 """Bytes that the headers before one member may take; long names make them grow."""
-DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
+BLOCK = 512
+"""Bytes of a header; tarfile reads so many at once, so that the last ones read say why it ended."""
+DAMAGE = (
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    RecursionError,  # tarfile follows a chain of headers with long names by calling itself
+)
 OPENERS: dict[str, Callable[..., object]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
 
@@ -74,7 +84,8 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
         left, last, names = limits.unpacked_bytes(file.size()), "", set[str]()
         try:
             # The stream is only read; the types of tarfile ask for more.
-            archive = stack.enter_context(tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|"))
+            source = cast(BinaryIO, stream)
+            archive = stack.enter_context(tarfile.open(fileobj=source, mode="r|", bufsize=BLOCK))
             for member in archive:
                 last, left = member.name, left - max(0, member.size)
                 if left < 0:
@@ -86,8 +97,7 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
                 if found is not None:
                     yield found
                 archive.members.clear()  # type: ignore[attr-defined]  # else it remembers them all
-            if any(stream.read(1_000_000)):
-                raise IntakeError("A header in the middle is damaged; what follows was not read.")
+            _check_end(stream)
         except DAMAGE as error:
             if not last:
                 raise IntakeError(
@@ -96,6 +106,16 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
             yield Problem(name=file.name, reason=f"It breaks off after {safe_name(last)}.")
         except IntakeError as error:
             yield Problem(name=file.name, reason=str(error))
+
+
+def _check_end(stream: LimitedStream) -> None:
+    """Raise IntakeError where tarfile stopped for another reason than the end of the archive, which
+    is a block of zeros; at a header that it cannot read it ends in silence.
+    """
+    if not stream.latest:
+        raise IntakeError("The archive has no end, so it may have been cut off; pack it again.")
+    if any(stream.latest) or any(stream.read(1_000_000)):
+        raise IntakeError("A header in the middle is damaged; what follows was not read.")
 
 
 def _unpacked(file: BinaryIO, stack: ExitStack) -> BinaryIO:

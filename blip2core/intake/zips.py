@@ -1,5 +1,6 @@
 """Zip archives: members are read one by one into memory; nothing is unpacked to disk."""
 
+import lzma
 import stat
 import struct
 import zipfile
@@ -15,6 +16,15 @@ from blip2core.records import Problem
 
 END_RECORD = struct.Struct("<4s4H2LH")
 """The record at the end of a zip: signature, disks, counts, size and place of the list, comment."""
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+)
 BYTES_OF_MEMBER = 300
 """What one member may take in the list of members, on average."""
 
@@ -31,7 +41,7 @@ class ZipArchive:
         try:
             _check_list(self._opened, limits)
             self._archive = zipfile.ZipFile(self._opened)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (*DAMAGE, NotImplementedError) as error:
             self._opened.close()
             raise IntakeError(
                 f"{safe_name(file.name)} is not a whole zip archive; pack or upload it again."
@@ -55,7 +65,8 @@ class ZipArchive:
                 reason = f"Only the first {count - 1:,} members were looked at; split the archive."
                 yield Problem(name=safe_name(member.filename), reason=reason)
                 return
-            if member.is_dir() or member.filename.startswith("__MACOSX/"):
+            # Not `is_dir`, which fails at an empty name.
+            if member.filename.endswith("/") or member.filename.startswith("__MACOSX/"):
                 continue
             try:
                 name = inner_path(member.filename, depth=self._limits.depth)
@@ -74,7 +85,7 @@ class ZipArchive:
         try:
             with self._archive.open(self._members[name]) as stream:
                 data = stream.read(min(limit, self._left) + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        except DAMAGE as error:
             raise IntakeError("The member is damaged; pack the archive again.") from error
         except (NotImplementedError, RuntimeError) as error:
             raise IntakeError("The member is packed in a way that is not read; use Deflate.") from (

@@ -27,7 +27,8 @@ def uploaded_path(path: Any) -> Path:
         if not found.is_relative_to(upload_folder()):
             raise ImageError("Only a file that was uploaded can be opened.")
         mode = found.stat().st_mode
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+    # RuntimeError: links in a circle; ValueError: characters that no file name has
+    except (OSError, RuntimeError, ValueError) as error:
         raise ImageError(GONE) from error
     if not stat.S_ISREG(mode):
         raise ImageError("Only a file that was uploaded can be opened.")

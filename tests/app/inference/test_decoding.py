@@ -92,3 +92,19 @@ def test_a_seed_is_drawn_where_words_are_drawn_and_none_is_given() -> None:
     assert seeded(sample).seed != seeded(sample).seed
     assert seeded(DecodeConfig(mode="sample", seed=4)).seed == 4
     assert seeded(DecodeConfig()).seed is None
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), float("nan")])
+def test_a_number_that_no_float_holds_is_refused(number: float) -> None:
+    with pytest.raises(ConfigError, match="beams must be a number"):
+        decode_from("beam", 11, 0, 1.0, 1.0, 0.9, number, 1.0, None)
+
+
+def test_a_seed_has_at_most_63_bits() -> None:
+    decoding = ("sample", 11, 0, 1.0, 1.0, 0.9, 4, 1.0)
+    assert decode_from(*decoding, str(2**63 - 1)).seed == 2**63 - 1
+    assert decode_from(*decoding, "0" * 5_000).seed == 0
+    with pytest.raises(ConfigError, match="at most 19 digits"):
+        decode_from(*decoding, "9" * 5_000)
+    with pytest.raises(ConfigError, match="seed"):
+        decode_from(*decoding, str(2**63))

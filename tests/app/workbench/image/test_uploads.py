@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.workbench.image.uploaded_files import read_upload
+from app.workbench.image.uploaded_files import read_upload, uploaded_path
 from app.workbench.image.uploads import MOST_FILES, Upload, open_upload, too_many, uploads_from
 from blip2core.errors import ImageError
 from tests.app.visitor import upload
@@ -50,3 +50,9 @@ def test_too_many_are_refused_in_words() -> None:
     file = Upload(path="a", name="a")
     assert too_many([file] * MOST_FILES) == ""
     assert str(MOST_FILES + 1) in too_many([file] * (MOST_FILES + 1))
+
+
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    for path in ("\ud800", "a\0b", "x" * 5_000):
+        with pytest.raises(ImageError):
+            uploaded_path(path)
