@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import shutil
 import threading
@@ -25,6 +26,7 @@ from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images, start_import
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.curation.pairs import BY_HAND
+from blip2core.disk import sync_name
 from blip2core.errors import (
     Blip2Error,
     ExportError,
@@ -192,10 +194,14 @@ class Jobs:
         # Zip of what is compressed already: stored, not squeezed again.
         unfinished = out.with_suffix(".zip.partial")
         try:
-            with zipfile.ZipFile(unfinished, "w") as archive:
-                for file in sorted(out.rglob("*")):
-                    archive.write(file, file.relative_to(out.parent))
+            with unfinished.open("wb") as written:
+                with zipfile.ZipFile(written, "w") as archive:
+                    for file in sorted(out.rglob("*")):
+                        archive.write(file, file.relative_to(out.parent))
+                written.flush()
+                os.fsync(written.fileno())
             unfinished.rename(out.with_suffix(".zip"))
+            sync_name(out.with_suffix(".zip"))
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             said = f"{error.strerror or error}{way_out(error)}"
