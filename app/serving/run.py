@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from app.serving.logs import set_up_logging
 from app.serving.start_checks import check_start
 from app.settings import AppSettings, check_is_closed, settings_problems
-from blip2core.errors import Blip2Error, os_problem
+from blip2core.errors import Blip2Error, UnavailableError, os_problem
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C at a terminal; systemd, Docker and Spaces."""
@@ -44,7 +44,11 @@ Serve = Callable[[AppSettings], Served]
 
 
 def run(serve: Serve) -> int:
-    """Serve until a signal comes; 2 where it cannot be served, and why in a sentence."""
+    """Serve until a signal comes -> the exit code.
+
+    2 where it cannot be served, and why in a sentence; 1 where that may pass, as when the database
+    does not answer, or the server has ended by itself: whoever started it may start it again.
+    """
     if not sys.stderr.isatty():  # nobody watches progress bars in a log
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
@@ -58,7 +62,7 @@ def run(serve: Serve) -> int:
         return 2
     except Blip2Error as error:
         print(error, file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, UnavailableError) else 2
     except OSError as error:
         print(f"The studio cannot start: {os_problem(error)}.", file=sys.stderr)
         return 2
@@ -71,7 +75,7 @@ def run(serve: Serve) -> int:
     print("Stopping: the batch that is under way is finished first.", flush=True)
     served.close()
     print("Stopped.", flush=True)
-    return 0
+    return 0 if ended.is_set() else 1
 
 
 @contextmanager

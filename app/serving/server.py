@@ -94,7 +94,7 @@ def start_server(
 ) -> ServedApp:
     """Serve from a background thread, and return once it answers. `proxies`: see `proxies_of`.
 
-    Raises PortTakenError or OSError, see `listen`.
+    Raises PortTakenError or OSError, see `listen`, and OSError where the app does not start.
     """
     host = host_of(host)
     given = port or given_port()
@@ -111,6 +111,8 @@ def start_server(
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.02)
+    if not server.started:
+        raise OSError("The server has ended while it started; the log says why")
     everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound
     shown = "localhost" if host in everywhere else host
     return ServedApp(

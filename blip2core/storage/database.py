@@ -148,7 +148,7 @@ def open_database(
         url=parsed,
         images=ImageStore(folder / "images"),
         owner=owner,
-        note=_note(parsed),
+        note=journal_note(parsed),
         engine=connect(parsed),
         lock=lock,
     )
@@ -222,7 +222,8 @@ def default_data_folder() -> Path:
     return base / "blip2-studio"
 
 
-def _note(url: URL) -> str:
+def journal_note(url: URL) -> str:
+    """Return what the owner of a database should know of its journal; empty where all is well."""
     import sqlite3
 
     if url.get_backend_name() != "sqlite":

@@ -45,18 +45,23 @@ def check_database() -> Iterator[Finding]:
 
 
 def _state(database: object) -> Iterator[Finding]:
-    from blip2core.storage.database import Database
+    from blip2core.storage.database import Database, journal_note
     from blip2core.storage.maintenance import check_revision
     from blip2core.storage.run_counts import run_counts
+    from blip2core.storage.store_id import check_store
 
     assert isinstance(database, Database)
     revision = check_revision(database.url)
     used = database.has_owner() and database.url.get_backend_name() == "sqlite"
     owner = ", a studio or a command writes to it" if used else ""
     yield Finding(area=AREA, name="state", detail=f"answers, tables of version {revision}{owner}")
-    if database.note:
-        yield Finding(area=AREA, name="journal", detail=database.note, state="note")
+    if journal := journal_note(database.url):
+        yield Finding(area=AREA, name="journal", detail=journal, state="note")
     with database.read() as session:
+        try:
+            check_store(session, database.images)
+        except Blip2Error as error:
+            yield _problem("images", str(error), "A studio with this setting does not start.")
         counts = run_counts(session)
     failed = sum(one.runs for one in counts if one.status == "failed")
     waiting = sum(one.runs for one in counts if one.status in ("queued", "running"))

@@ -10,6 +10,7 @@ from app.serving import run as module
 from app.serving.ports import taken
 from app.serving.run import run
 from app.settings import AppSettings
+from blip2core.errors import UnavailableError
 
 
 class FakeServed:
@@ -64,6 +65,14 @@ def test_each_error_is_called_what_it_is(
     assert capsys.readouterr().err == f"{said}\n"
 
 
+def test_what_may_pass_has_another_code(capsys: pytest.CaptureFixture[str]) -> None:
+    def serve(settings: AppSettings) -> FakeServed:
+        raise UnavailableError("The database does not answer.")
+
+    assert run(serve) == 1
+    assert capsys.readouterr().err == "The database does not answer.\n"
+
+
 def test_open_to_everybody_unsaid_it_does_not_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,7 +99,7 @@ def test_a_browser_opens_where_it_is_wanted_and_there_is_a_screen(
     monkeypatch.setenv("BLIP2_OPEN_BROWSER", str(int(asked)))
     monkeypatch.setattr(module, "has_screen", lambda: screen)
     monkeypatch.setattr(module.webbrowser, "open", opened.append)
-    assert run(lambda settings: FakeServed(looks=0)) == 0
+    assert run(lambda settings: FakeServed(looks=0)) == 1
     assert opened == (["http://here/"] if asked and screen else [])
 
 
@@ -103,7 +112,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_it_ends_with_its_server(capsys: pytest.CaptureFixture[str]) -> None:
     served = FakeServed(looks=3)
-    assert run(lambda settings: served) == 0
+    assert run(lambda settings: served) == 1  # so that whoever started it starts it again
     assert served.looks == 0 and served.closed == 1
     assert capsys.readouterr().out == (
         "BLIP-2 Studio: http://here/\n"
