@@ -3,7 +3,7 @@
 FROM python:3.12-slim
 
 # The number is the one that Spaces of Hugging Face run as.
-RUN useradd --create-home --uid 1000 studio && install --directory --owner studio /data
+RUN useradd --create-home --uid 1000 studio && install --directory --mode 700 --owner studio /data
 USER studio
 WORKDIR /home/studio/app
 ENV PATH=/home/studio/venv/bin:$PATH \

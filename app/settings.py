@@ -150,13 +150,16 @@ class AppSettings(BaseSettings):
     @field_validator("proxies")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Return them as uvicorn reads them: of an address with a mask it would make nothing."""
+        networks = []
         for one in value:
             try:
-                ipaddress.ip_network(one, strict=False)
+                network = ipaddress.ip_network(one, strict=False)
             except ValueError as error:
                 told = f"{visible(one)} is neither an IP address nor a network"
                 raise ValueError(told) from error
-        return value
+            networks.append(str(network) if "/" in one else one)
+        return tuple(networks)
 
     @field_validator("allowed_hosts", "proxies", "owners", "curators", mode="before")
     @classmethod
@@ -187,6 +190,7 @@ def host_of(host: str | None) -> str:
 def serves_this_machine(settings: AppSettings) -> bool:
     """Return whether the studio is served to this machine alone, with no proxy in front of it."""
     is_proxied = bool(settings.allowed_hosts or settings.root_path)
+    is_proxied = is_proxied or "proxies" in settings.model_fields_set
     return host_of(settings.host) in LOCAL and not is_proxied
 
 

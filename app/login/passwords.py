@@ -64,10 +64,10 @@ class Passwords:
 
         Raises LoginRefusedError where the password is wrong, or there were too many attempts.
         """
-        if person := self._remembered(name, password):
-            return person
         if not 0 < len(name) <= LONGEST_NAME or not 0 < len(password) <= LONGEST:
             raise LoginRefusedError("Name or password is wrong.")
+        if person := self._remembered(name, password):
+            return person
         if self._waiting >= AT_ONCE + MOST_WAITING:
             raise LoginRefusedError(
                 "Many are logging in at this moment. Try again in some seconds.",

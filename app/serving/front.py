@@ -8,6 +8,7 @@ from app.login.access import build_access
 from app.login.middleware import Login
 from app.services import Services
 from app.serving.allowed_routes import AllowedRoutes
+from app.serving.body_limit import BodyLimit
 from app.serving.headers import SecurityHeaders
 from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
@@ -22,6 +23,7 @@ def build_front(services: Services) -> list[Middleware]:
     return [
         Middleware(Proxied, root_path=settings.root_path),
         Middleware(RequestLog),
+        Middleware(BodyLimit, settings=settings),
         Middleware(SecurityHeaders),
         Middleware(HealthChecks, services=services),
         Middleware(HostGuard, settings=settings),

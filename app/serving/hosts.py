@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import refuse
 from app.metrics import note_refusal
+from app.serving.proxied import FORWARDED_KEY
 from app.settings import LOCAL, AppSettings, anonymous_role, host_of
 
 READS = ("GET", "HEAD", "OPTIONS")
@@ -49,7 +50,7 @@ class HostGuard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        if self.anyone_is_owner and is_elsewhere(scope):
+        if self.anyone_is_owner and (is_elsewhere(scope) or scope.get(FORWARDED_KEY)):
             return PlainTextResponse(
                 "This studio is for its own machine alone. Whoever runs it behind a proxy names "
                 "its site in BLIP2_ALLOWED_HOSTS, and says who may come in.",

@@ -16,6 +16,10 @@ FORWARDED = (b"forwarded", b"x-forwarded-", b"x-gradio-server", b"x-real-ip")
 """How the names of headers begin with which proxies tell what a browser asked for."""
 
 
+FORWARDED_KEY = "blip2_forwarded"
+"""Where the scope of a request says whether it had such headers."""
+
+
 class Proxied:
     """ASGI middleware, the outermost: afterwards `path` begins with `root_path`, as ASGI has it.
 
@@ -31,7 +35,8 @@ class Proxied:
             await self.app(scope, receive, send)
             return
         kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(FORWARDED)]
-        scope = dict(scope, headers=kept)
+        is_forwarded = len(kept) < len(scope["headers"])
+        scope = {**scope, "headers": kept, FORWARDED_KEY: is_forwarded}
         root = self.root_path
         if root and scope["path"] == root and scope["type"] == "http":
             # The page's own addresses are relative: without the slash they would lead elsewhere.

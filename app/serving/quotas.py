@@ -33,6 +33,8 @@ WORK = (
     "/gradio_api/api/",
     "/gradio_api/call/",
     "/gradio_api/mcp",
+    "/gradio_api/cancel",
+    "/gradio_api/reset",
     UPLOAD,
 )
 """Where a request asks for something to be done."""

@@ -138,13 +138,20 @@ def test_a_root_path_has_no_slash_at_its_end(
 def test_proxies_are_those_of_the_settings_and_of_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPACE_ID", raising=False)
     assert proxies_of(AppSettings()) == ["127.0.0.1", "::1"]
-    monkeypatch.setenv("BLIP2_PROXIES", "192.0.2.1, 10.0.0.0/8")
+    monkeypatch.setenv("BLIP2_PROXIES", "192.0.2.1, 10.0.0.7/8")  # uvicorn knows no such network
     assert proxies_of(AppSettings()) == ["192.0.2.1", "10.0.0.0/8"]
     monkeypatch.setenv("SPACE_ID", "a/b")
     assert "172.16.0.0/12" in proxies_of(AppSettings())
 
 
-@pytest.mark.parametrize("proxied", [{"allowed_hosts": ("studio.example",)}, {"root_path": "/a"}])
+@pytest.mark.parametrize(
+    "proxied",
+    [
+        {"allowed_hosts": ("studio.example",)},
+        {"root_path": "/a"},
+        {"proxies": ("10.0.0.7",)},
+    ],
+)
 def test_behind_a_proxy_without_a_login_it_does_not_start(proxied: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"through a proxy.* BLIP2_USERS .* BLIP2_OPEN=1"):
         check_is_closed(AppSettings(**proxied))

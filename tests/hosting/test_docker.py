@@ -96,7 +96,8 @@ def started(image: Built, **more: str) -> Iterator[tuple[str, "subprocess.Popen[
 @pytest.mark.slow
 def test_what_it_makes_runs(image: Built) -> None:
     assert image.root_commands == [
-        "useradd --create-home --uid 1000 studio && install --directory --owner studio /data"
+        "useradd --create-home --uid 1000 studio"
+        " && install --directory --mode 700 --owner studio /data"
     ]
     assert image.volumes == ["/data"]
     data = Path(image.inside("/data"))

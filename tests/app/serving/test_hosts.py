@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.serving.hosts import HostGuard
+from app.serving.proxied import Proxied
 from app.settings import AppSettings
 
 LOCAL = "127.0.0.1:7860"
@@ -132,3 +133,13 @@ def test_where_anyone_is_owner_nobody_comes_through_a_proxy(address: str) -> Non
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
 def test_this_machine_does(address: str) -> None:
     assert from_machine(address) == 200
+
+
+def test_where_anyone_is_owner_no_proxy_tells_of_anybody() -> None:
+    inside = Starlette(routes=[Route("/", lambda _: PlainTextResponse("inside"))])
+    for settings, status in ((AppSettings(), 403), (AppSettings(open=True), 200)):
+        app = Proxied(HostGuard(inside, settings), "")
+        client = TestClient(app, client=("127.0.0.1", 1), headers={"host": LOCAL})
+        assert client.get("/").status_code == 200
+        for name in ("X-Forwarded-For", "x-forwarded-host", "Forwarded", "X-Real-IP"):
+            assert client.get("/", headers={name: "unknown"}).status_code == status
