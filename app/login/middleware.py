@@ -83,7 +83,8 @@ class Login:
         if session is not None:
             return session.visitor
         name, password = credentials(connection.scope["headers"])
-        if name and self.access.passwords is not None:
+        # Not for a websocket: it would stay open after the password, or the person, is gone.
+        if name and self.access.passwords is not None and connection.scope["type"] == "http":
             address = connection.client.host if connection.client else ""
             person = await self.access.passwords.check(name, password, address)
             if person.once:

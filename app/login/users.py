@@ -16,12 +16,14 @@ import re
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from filelock import FileLock
 
 from app.roles import ROLES, Role
 from blip2core.disk import sync_name
@@ -33,6 +35,8 @@ SHORTEST, LONGEST = 8, 1_000
 """Characters of a password."""
 ONCE = "once"
 """Stands behind the role of who must choose a password of their own first."""
+LOOK_SECONDS = 1.0
+"""Seconds until a changed file that could not be read is read again."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +64,9 @@ class Users:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._lock = threading.Lock()
-        self._seen = _state(file)
+        self._next_look = 0.0
+        """By `time.monotonic`: when a file that could not be read is read again."""
+        self._seen = self._tried = _state(file)
         self._people = read_people(file)
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_hex())
@@ -86,16 +92,18 @@ class Users:
         person = self.find(name)
         if person is None:
             raise ConfigError(f"There is nobody called {name} any more.")
-        add_user(self.file, name, password, role=person.role)
+        add_user(self.file, name, password, role=person.role, replaces=person)
 
     def _current(self) -> Mapping[str, User]:
         with self._lock:
             state = _state(self.file)
-            if state != self._seen:
-                self._seen = state
+            is_due = state != self._tried or time.monotonic() >= self._next_look
+            if state != self._seen and is_due:
+                self._tried = state
                 try:
-                    self._people = read_people(self.file)
+                    self._people, self._seen = read_people(self.file), state
                 except ConfigError as error:  # being written, perhaps: the people so far stay
+                    self._next_look = time.monotonic() + LOOK_SECONDS
                     _log.warning("The file of users was changed and is not used: %s", error)
             return self._people
 
@@ -134,23 +142,39 @@ def _person(line: str) -> User | None:
 
 
 def add_user(
-    file: Path, name: str, password: str, *, role: Role | None = None, once: bool = False
+    file: Path,
+    name: str,
+    password: str,
+    *,
+    role: Role | None = None,
+    once: bool = False,
+    replaces: User | None = None,
 ) -> User:
     """Write a person's line; one who is there already gets the new password.
 
     Without a role they keep theirs; the first in a new file is its owner, others are curators.
-    Raises ConfigError where the name or the password is not allowed, or the file is wrong.
+    Raises ConfigError where the name or the password is not allowed, the file is wrong, or the
+    person that this `replaces` is not in it any more as they were.
     """
     if not NAME.fullmatch(name):
         raise ConfigError("A name has 1 to 80 letters, digits, dots, dashes or underscores.")
     if not SHORTEST <= len(password) <= LONGEST:
         raise ConfigError(f"A password has {SHORTEST} to {LONGEST:,} characters.")
-    lines = _lines(file) if file.exists() else []
-    people = read_people(file) if any(_is_person(line) for line in lines) else {}
-    usual: Role = people[name].role if name in people else "curator" if people else "owner"
-    person = User(name=name, role=role or usual, hash=PasswordHasher().hash(password), once=once)
-    kept = [line for line in lines if line.partition(":")[0].strip() != name]
-    text = "\n".join([*kept, person.line, ""])
+    hashed = PasswordHasher().hash(password)  # takes long, so nobody waits for it
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        lines = _lines(file) if file.exists() else []
+        people = read_people(file) if any(_is_person(line) for line in lines) else {}
+        if replaces is not None and people.get(name) != replaces:
+            raise ConfigError("The file of users was changed meanwhile: try once more.")
+        usual: Role = people[name].role if name in people else "curator" if people else "owner"
+        person = User(name=name, role=role or usual, hash=hashed, once=once)
+        kept = [line for line in lines if line.partition(":")[0].strip() != name]
+        _write(file, "\n".join([*kept, person.line, ""]))
+    return person
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file whole; it is on disk when this returns."""
     partial = file.with_name(f".{file.name}.partial")
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(text)
@@ -158,7 +182,6 @@ def add_user(
         os.fsync(stream.fileno())
     partial.replace(file)
     sync_name(file)
-    return person
 
 
 def make_owner(file: Path) -> str:
@@ -185,13 +208,13 @@ def _lines(file: Path) -> list[str]:
         raise ConfigError(f"The file of users {file} is not UTF-8 text.") from error
 
 
-def _state(file: Path) -> tuple[int, int, int] | None:
+def _state(file: Path) -> tuple[int, ...] | None:
     """Return what changes whenever the file does; None where there is none."""
     try:
         found = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def main(arguments: Sequence[str]) -> int:

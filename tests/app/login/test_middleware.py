@@ -1,5 +1,6 @@
 """Nothing is reached without a login, and then what the role allows."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -178,6 +179,16 @@ def test_the_curator_is_for_curators(users: Path, role: str, allowed: int) -> No
     else:
         with client.websocket_connect("/curator/stream") as talk:
             assert talk.receive_text() == role
+
+
+def test_no_websocket_opens_by_basic_authentication(users: Path) -> None:
+    """It would stay open after the person has been taken out of the file."""
+    client = studio(access_of(users=users))
+    sent = {"authorization": "Basic " + b64encode(f"a-owner:{PASSWORD}".encode()).decode()}
+    assert client.get("/", headers=sent).status_code == 200
+    for path in ("/talk", "/curator/stream"):
+        with pytest.raises(WebSocketDisconnect):
+            client.websocket_connect(path, headers=sent).__enter__()
 
 
 def test_log_out_ends_it_also_on_open_websockets(users: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.login import users
-from app.login.users import Users, add_user, main, make_owner, read_people
+from app.login.users import User, Users, add_user, main, make_owner, read_people
 from blip2core.errors import ConfigError
 
 
@@ -130,6 +130,46 @@ def test_a_change_of_the_file_counts_at_once(
     assert people.find("ada") is None and people.find("eve")
     with pytest.raises(ConfigError, match="nobody called ada"):
         people.set_password("ada", "a new password")
+
+
+def test_a_file_that_could_not_be_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "users"
+    add_user(file, "ada", "correct horse")
+    people = Users(file)
+    add_user(file, "bob", "battery staple")
+    monkeypatch.setattr(users, "LOOK_SECONDS", 0.0)
+    with monkeypatch.context() as changed:
+
+        def closed(path: Path) -> dict[str, User]:
+            raise ConfigError("Permission denied")
+
+        changed.setattr(users, "read_people", closed)
+        assert people.find("bob") is None
+    assert people.find("bob") is not None, "though the file is the same as then"
+
+
+def test_who_is_taken_out_meanwhile_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "users"
+    for name in ("ada", "eve"):
+        add_user(file, name, "correct horse")
+    people, plain = Users(file), users.PasswordHasher
+
+    class Slow:
+        """While it works somebody edits the file."""
+
+        def hash(self, password: str) -> str:
+            ada, _ = file.read_text().splitlines()
+            file.write_text(f"{ada}\n")
+            return plain().hash(password)
+
+    monkeypatch.setattr(users, "PasswordHasher", Slow)
+    with pytest.raises(ConfigError, match="changed meanwhile"):
+        people.set_password("eve", "another horse")
+    assert list(read_people(file)) == ["ada"]
 
 
 def test_an_owner_is_made_for_one_login(tmp_path: Path) -> None:
