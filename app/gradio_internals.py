@@ -62,6 +62,17 @@ def leave_out_space_header(page: gr.Blocks) -> None:
     page.space_id = None
 
 
+def tell_own_address(page: gr.Blocks, address: str) -> None:
+    """Let the tools of a mounted page ask the server at its own address.
+
+    `launch` does so; a page that is mounted would take the Host of the first request for it, and
+    send there what later ones carry, their logins too (`gradio.mcp._get_or_create_client`).
+    """
+    tools = getattr(page, "mcp_server_obj", None)
+    if tools is not None:
+        tools._local_url = address
+
+
 def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     """Keep the state of so many visitors; the longest absent is forgotten first.
 

@@ -14,7 +14,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.gradio_internals import allow_fetching, check_requested_files, limit_sessions
+from app.gradio_internals import (
+    allow_fetching,
+    check_requested_files,
+    limit_sessions,
+    tell_own_address,
+)
 from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -59,6 +64,7 @@ def build_app(services: Services) -> FastAPI:
     page.queue(api_open=False, max_size=services.settings.queue_size)
     watch(page, services)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
+    app.state.page = page
     return app
 
 
@@ -106,6 +112,11 @@ def start_server(
         timeout_graceful_shutdown=1,
         forwarded_allow_ips=list(proxies),
     )
+    everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound
+    shown = "localhost" if host in everywhere else f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    if page := getattr(app.state, "page", None):
+        tell_own_address(page, address)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="serve", daemon=True)
     thread.start()
@@ -113,8 +124,4 @@ def start_server(
         time.sleep(0.02)
     if not server.started:
         raise OSError("The server has ended while it started; the log says why")
-    everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound
-    shown = "localhost" if host in everywhere else host
-    return ServedApp(
-        address=f"http://{shown}:{listener.getsockname()[1]}/", server=server, thread=thread
-    )
+    return ServedApp(address=address, server=server, thread=thread)

@@ -21,6 +21,7 @@ from app.gradio_internals import (
     leave_out_space_header,
     limit_sessions,
     log_tracebacks,
+    tell_own_address,
     upload_folder,
     waiting_seconds,
     watch_queue,
@@ -167,3 +168,12 @@ def test_a_page_that_does_not_know_its_space(monkeypatch: pytest.MonkeyPatch) ->
     assert page.get_config_file()["space_id"] == "ada/studio"
     leave_out_space_header(page)
     assert page.get_config_file()["space_id"] is None
+
+
+def test_tools_of_a_page_ask_its_own_server() -> None:
+    source = Path(inspect.getfile(gr)).with_name("mcp.py").read_text("utf-8")
+    assert "self.local_url or root_url" in source and "return self._local_url" in source
+    page = SimpleNamespace(mcp_server_obj=SimpleNamespace(_local_url=None))
+    tell_own_address(page, "http://localhost:7860/")
+    assert page.mcp_server_obj._local_url == "http://localhost:7860/"
+    tell_own_address(SimpleNamespace(mcp_server_obj=None), "http://localhost:7860/")
