@@ -1,6 +1,7 @@
 """What tests share: tiny random models of every kind, and images. No network, no GPU."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,14 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("many" if os.environ.get("FUZZ_EXAMPLES") else "few")
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit leaves its script as `__main__`, which processes of multiprocessing would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

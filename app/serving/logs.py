@@ -43,6 +43,10 @@ def set_up_logging(settings: AppSettings) -> None:
     logging.captureWarnings(True)
     # Every server of uvicorn, Gradio's too, would otherwise set up loggers of its own.
     LOGGING_CONFIG.update(formatters={}, handlers={}, loggers={})
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # of a server that began before
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
 
 
 class LogHandler(logging.StreamHandler):  # type: ignore[type-arg] # of any stream

@@ -93,7 +93,7 @@ def test_runs_as_a_file_and_names_what_is_wrong() -> None:
         timeout=300,
     )
     assert run.returncode == 2
-    assert run.stderr.startswith("There is no model 'nonsense'.")
+    assert run.stderr.startswith("BLIP2_MODEL: There is no model 'nonsense'.")
 
 
 def test_wrong_setting_is_one_line(
