@@ -393,7 +393,10 @@ class Jobs:
         """
         while True:
             with self._database.write() as session:
-                run = claim_run(session, kinds=("import",), stale_after=stale_after)
+                # One that another studio has just put down has no sign of life yet.
+                run = claim_run(
+                    session, kinds=("import",), stale_after=stale_after, queued_for=stale_after
+                )
                 if run is None:
                     return
                 finish_run(

@@ -86,7 +86,10 @@ class HostGuard:
         if origin is None:
             return True
         _, _, site = origin.lower().partition("://")
-        return site == host.lower() or host_name(site) in self.allowed
+        if site == host.lower():
+            return True
+        # Another port of an allowed name is another site, where the Host tells the name itself.
+        return host_name(host) not in self.allowed and host_name(site) in self.allowed
 
 
 def host_name(host: str) -> str:

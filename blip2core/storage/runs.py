@@ -68,20 +68,25 @@ def create_run(session: Session, new: NewRun) -> Run:
 
 
 def claim_run(
-    session: Session, *, kinds: Sequence[str], stale_after: float = RUN_STALE_SECONDS
+    session: Session,
+    *,
+    kinds: Sequence[str],
+    stale_after: float = RUN_STALE_SECONDS,
+    queued_for: float = 0.0,
 ) -> Run | None:
     """Mark the oldest run that waits, or was killed while it ran, as running and return it.
 
-    Returns None where there is none.
+    Returns None where there is none. `queued_for`: leave runs alone that wait for fewer seconds.
 
     Claim in a unit of its own: two workers never get the same run.
     """
     killed = (Run.status == "running") & or_(
         Run.heartbeat_at.is_(None), is_past(Run.heartbeat_at, seconds=stale_after)
     )
+    waiting = (Run.status == "queued") & is_past(Run.created_at, seconds=queued_for)
     query = (
         select(Run)
-        .where(Run.kind.in_(kinds), or_(Run.status == "queued", killed))
+        .where(Run.kind.in_(kinds), or_(waiting, killed))
         .order_by(Run.id)
         .limit(1)
         .with_for_update(skip_locked=True)

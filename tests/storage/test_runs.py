@@ -154,6 +154,14 @@ def test_a_clock_that_was_set_back_keeps_no_killed_run_alive(database: Database)
     assert claim(database, stale_after=0.0) == run_id  # of a studio that knows it is alone
 
 
+def test_a_run_that_was_just_put_down_is_left_to_whoever_did(database: Database) -> None:
+    run_id = new_run(database)
+    assert claim(database, queued_for=60.0) is None
+    with database.write() as session:
+        get_run(session, run_id=run_id).created_at = utc_now() - timedelta(seconds=61)
+    assert claim(database, queued_for=60.0) == run_id
+
+
 def test_counts_and_requests(database: Database) -> None:
     number = new_run(database, total=10)
     with database.write() as session:

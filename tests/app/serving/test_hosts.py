@@ -110,6 +110,14 @@ def test_behind_a_proxy_that_changes_the_host_the_allowed_name_is_its_own_page()
     assert status(proxied, LOCAL, "https://evil.example", method="POST") == 403
 
 
+def test_another_port_of_the_allowed_name_is_another_site() -> None:
+    proxied = client(allowed_hosts=("studio.example",))
+    for site, code in (("studio.example", 200), ("studio.example:8443", 403)):
+        assert status(proxied, "studio.example", f"https://{site}", method="POST") == code
+    own = "https://studio.example:8443"
+    assert status(proxied, "studio.example:8443", own, method="POST") == 200
+
+
 def test_a_websocket_for_a_foreign_host_is_refused() -> None:
     with pytest.raises(WebSocketDisconnect) as refused:
         client().websocket_connect("/talk", headers={"host": "evil.com"}).__enter__()
