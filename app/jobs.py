@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import shutil
 import threading
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
@@ -26,15 +24,8 @@ from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.curation import import_images, start_import
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.curation.pairs import BY_HAND
-from blip2core.disk import sync_name
-from blip2core.errors import (
-    Blip2Error,
-    ExportError,
-    IntakeError,
-    StorageError,
-    UnavailableError,
-    way_out,
-)
+from blip2core.errors import Blip2Error, IntakeError, StorageError, UnavailableError
+from blip2core.exports.output import zip_folder
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.records import Problem, WebImage
@@ -44,7 +35,13 @@ from blip2core.storage.datasets import find_dataset
 from blip2core.storage.export_records import EXPORT_STALE_SECONDS, fail_unfinished_exports
 from blip2core.storage.freezing import UNFINISHED_STALE_SECONDS, drop_unfinished_snapshots
 from blip2core.storage.retries import requeue_run
-from blip2core.storage.runs import RUN_STALE_SECONDS, claim_run, finish_run
+from blip2core.storage.runs import (
+    RUN_STALE_SECONDS,
+    claim_run,
+    finish_run,
+    get_run,
+    resume_run,
+)
 from blip2core.storage.schema import Run
 from blip2core.storage.store_id import check_store
 from blip2core.storage.takedown import finish_takedowns
@@ -59,8 +56,6 @@ IDLE_SECONDS = 1.0
 MODEL_KINDS = ("capfilt", "score")
 STOPPED = "The studio is being stopped."
 IMPORT_STOPPED = "The studio was stopped meanwhile: import it again."
-_CHUNK = 1 << 20
-"""Bytes of an upload copied at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,23 +186,7 @@ class Jobs:
         out = export_snapshot(
             self._database, snapshot_id=job.snapshot_id, format=job.format, folder=folder
         )
-        # Zip of what is compressed already: stored, not squeezed again.
-        unfinished = out.with_suffix(".zip.partial")
-        try:
-            with unfinished.open("wb") as written:
-                with zipfile.ZipFile(written, "w") as archive:
-                    for file in sorted(out.rglob("*")):
-                        archive.write(file, file.relative_to(out.parent))
-                written.flush()
-                os.fsync(written.fileno())
-            unfinished.rename(out.with_suffix(".zip"))
-            sync_name(out.with_suffix(".zip"))
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            said = f"{error.strerror or error}{way_out(error)}"
-            raise ExportError(
-                f"The export is in {out}, but not as a file to download: {said}."
-            ) from error
+        zip_folder(out)
 
     def _import(self, job: Import, begun: _Begun) -> None:
         """Import, and remove the copies afterwards, unless the import is to be begun again."""
@@ -277,8 +256,6 @@ class Jobs:
         self._queue(run_id)
 
     def _queue(self, run_id: int) -> None:
-        from blip2core.storage.runs import get_run, resume_run
-
         with self._database.write() as session:
             run = get_run(session, run_id=run_id)
             if run.status == "done":  # items have come in since
@@ -356,8 +333,7 @@ class Jobs:
 
     def _refuse(self, run: Run) -> None:
         """Fail a run of pairs stored by hand: to go on would caption the whole dataset."""
-        error = "It was kept from the workbench and cannot go on here: keep the pairs there again."
-        self._fail(run, error)
+        self._fail(run, "It was kept from the workbench: keep the pairs there again.")
 
     def _fail(self, run: Run, error: str) -> None:
         with self._database.write() as session:
@@ -399,12 +375,7 @@ class Jobs:
                 )
                 if run is None:
                     return
-                finish_run(
-                    session,
-                    run_id=run.id,
-                    status="failed",
-                    error=IMPORT_STOPPED,
-                )
+                finish_run(session, run_id=run.id, status="failed", error=IMPORT_STOPPED)
 
 
 def _safely(job: Callable[[], object]) -> None:
@@ -439,5 +410,5 @@ def keep_upload(folder: Path, number: int, name: str, content: BinaryIO) -> Name
     """Copy an uploaded file to disk, under a name of ours; return where it is."""
     path = folder / f"{number:06}"
     with path.open("xb") as file:
-        shutil.copyfileobj(content, file, _CHUNK)
+        shutil.copyfileobj(content, file)
     return NamedFile(safe_name(name), path)

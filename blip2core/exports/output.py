@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,30 @@ def new_folder(out: Path) -> Iterator[Output]:
     except OSError as error:
         said = f"{error.strerror or error}{way_out(error)}"
         raise ExportError(f"{out} cannot be written: {said}.") from error
+
+
+def zip_folder(folder: Path) -> Path:
+    """Write an export as one file beside it, which is on disk when it gets its name -> the file.
+
+    Raises ExportError where it cannot be written; the folder stays as it is.
+    """
+    target, unfinished = folder.with_suffix(".zip"), folder.with_suffix(".zip.partial")
+    try:
+        with unfinished.open("wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:  # of what is compressed already: stored
+                for one in sorted(folder.rglob("*")):
+                    archive.write(one, one.relative_to(folder.parent))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+        sync_name(target)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        said = f"{error.strerror or error}{way_out(error)}"
+        raise ExportError(
+            f"The export is in {folder}, but not as a file to download: {said}."
+        ) from error
+    return target
 
 
 def read_image(pair: ExportPair) -> bytes:

@@ -2,8 +2,6 @@
 
 import os
 import re
-import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,8 +19,8 @@ from blip2core.models.specs import find_spec
 from tests.browser.conftest import draw
 from tests.browser.journey import PATIENCE, Journey, refusals
 from tests.browser.test_curator import studio, wait_for_rest
+from tests.ports import NGINX, free_port
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -43,13 +41,6 @@ def lines_of_the_guide() -> str:
     found = re.search(r"```nginx\n(.*?)```", guide, re.DOTALL)
     assert found is not None
     return found[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from gradio_client import Client, handle_file
 from app.settings import AppSettings
 from app.space import ROOT
 from blip2core.bundled import SAMPLES
-from tests.hosting.conftest import free_port
 from tests.hosting.dockerfile import Built, instructions, own
+from tests.ports import free_port
 
 DOCKERFILE = instructions((ROOT / "Dockerfile").read_text())
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -22,10 +22,9 @@ from app.space import ROOT
 from tests.app.login.provider import FakeProvider
 from tests.browser.conftest import find_browser
 from tests.browser.journey import PATIENCE
-from tests.hosting.conftest import free_port
 from tests.hosting.dockerfile import Built, own
+from tests.ports import NGINX, free_port
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 STAGE = (sys.executable, str(ROOT / ".ci" / "stage-space"))
 SPACE, FRAME = "ada-studio.hf.space", "huggingface.co"
 LARGEST = 10_000_000

@@ -1,7 +1,6 @@
 """A served studio, asked by strangers: each line has its request, and none quotes them."""
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image, PngImagePlugin
 
 from tests.app.serving.served import served
+from tests.ports import free_port
 
 MARK = "Zaubermaus"
 """Stands in all that the visitors write and upload."""
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module", params=["mounted", "launched"])
