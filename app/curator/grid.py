@@ -30,7 +30,7 @@ from blip2core.storage.batches import (
     list_batches,
 )
 from blip2core.storage.cards import Card, card
-from blip2core.storage.image_check import with_images
+from blip2core.storage.missing_images import with_images
 from blip2core.storage.review import QueueEntry, review_queue
 from blip2core.texts import count_of
 

@@ -26,7 +26,7 @@ from blip2core.storage.decisions import (
     record_decision,
     undo_last,
 )
-from blip2core.storage.image_check import refuse_missing_images
+from blip2core.storage.missing_images import refuse_missing_images
 
 FLAG_REASONS = (
     "not safe",

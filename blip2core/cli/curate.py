@@ -154,7 +154,7 @@ def _decide(
 ) -> None:
     """Decide about these captions: all of them, or none where one number is wrong."""
     from blip2core.storage.decisions import NewDecision, record_decision
-    from blip2core.storage.image_check import refuse_missing_images
+    from blip2core.storage.missing_images import refuse_missing_images
     from blip2core.storage.schema import Caption
 
     with opened(url) as studio:

@@ -39,8 +39,8 @@ def check_database(
     """Read all of the database and its images; exit code 2 where they are not sound, and a line
     for each problem.
     """
-    from blip2core.storage.image_check import check_images
     from blip2core.storage.maintenance import check as check_all
+    from blip2core.storage.missing_images import check_images
 
     with opened(url, owner=False) as database:
         health = check_all(database.engine)

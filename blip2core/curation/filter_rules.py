@@ -13,7 +13,7 @@ from blip2core.records import Decision
 from blip2core.storage import Database
 from blip2core.storage.batches import Choice, NewBatch, decide_many, draw_audit
 from blip2core.storage.datasets import get_dataset, update_dataset
-from blip2core.storage.image_check import with_images
+from blip2core.storage.missing_images import with_images
 from blip2core.storage.schema import AuditItem, Batch, Dataset
 from blip2core.storage.scored_items import scored_items
 

@@ -15,8 +15,8 @@ from blip2core.storage.backup_folder import (
     read_manifest,
 )
 from blip2core.storage.engine import connect_read_only
-from blip2core.storage.image_check import check_images
 from blip2core.storage.maintenance import check
+from blip2core.storage.missing_images import check_images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,14 @@ from blip2core.storage.backup_folder import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.engine import connect_read_only
-from blip2core.storage.image_check import (
+from blip2core.storage.images import PARTIAL, ImageStore
+from blip2core.storage.maintenance import copy_database
+from blip2core.storage.missing_images import (
     WantedImage,
     is_wanted,
     refuse_missing_folder,
     shown_progress,
 )
-from blip2core.storage.images import PARTIAL, ImageStore
-from blip2core.storage.maintenance import copy_database
 
 TRIES = 5
 """How often the tables are copied anew because an image was taken down meanwhile."""

@@ -8,7 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from blip2core.errors import Blip2Error, StorageError, UnavailableError
-from blip2core.storage.outages import LOCK_TIMEOUT, unavailable
+from blip2core.storage.server_errors import LOCK_TIMEOUT, unavailable
 
 BUSY = "The database is busy with another change; try again."
 NO_SAVEPOINT = "no such savepoint"

@@ -22,9 +22,9 @@ from blip2core.storage.backup_folder import (
 from blip2core.storage.database import Database, locate, open_database, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
 from blip2core.storage.engine import connect, connect_read_only
-from blip2core.storage.image_check import WantedImage, is_wanted, shown_progress
 from blip2core.storage.images import PARTIAL, ImageStore
 from blip2core.storage.maintenance import upgrade
+from blip2core.storage.missing_images import WantedImage, is_wanted, shown_progress
 from blip2core.storage.table_copy import copy_tables, refuse_rows, refuse_unstorable
 
 

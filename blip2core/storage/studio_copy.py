@@ -11,9 +11,9 @@ from blip2core.errors import StorageError
 from blip2core.storage.database import Database, locate, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
 from blip2core.storage.engine import connect
-from blip2core.storage.image_check import is_wanted, refuse_missing_folder, shown_progress
 from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import upgrade
+from blip2core.storage.missing_images import is_wanted, refuse_missing_folder, shown_progress
 from blip2core.storage.table_copy import TableSum, copy_tables, refuse_rows, refuse_unstorable
 
 

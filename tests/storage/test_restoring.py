@@ -14,8 +14,8 @@ from blip2core.errors import StorageError
 from blip2core.storage import Database, ImageStore, open_database
 from blip2core.storage.backup_folder import MANIFEST_NAME, file_sha256, find_backup
 from blip2core.storage.backups import back_up
-from blip2core.storage.image_check import check_images
 from blip2core.storage.maintenance import check
+from blip2core.storage.missing_images import check_images
 from blip2core.storage.restoring import restore_backup, restore_images
 from blip2core.storage.review import QueueFilter, review_queue
 from blip2core.storage.table_copy import table_sums

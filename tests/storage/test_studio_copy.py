@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from blip2core.errors import StorageError
 from blip2core.storage import Database, open_database
-from blip2core.storage.image_check import check_images
+from blip2core.storage.missing_images import check_images
 from blip2core.storage.studio_copy import copy_studio
 from blip2core.storage.table_copy import table_sums
 from tests.storage.conftest import new_postgres_url

@@ -32,7 +32,7 @@ from blip2core.storage.batches import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import update_dataset
-from blip2core.storage.image_check import with_images
+from blip2core.storage.missing_images import with_images
 from blip2core.storage.thresholds import Head, Histogram
 from blip2core.texts import count_of
 

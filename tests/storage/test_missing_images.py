@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from blip2core.errors import StorageError
-from blip2core.storage import Database, image_check
+from blip2core.storage import Database, missing_images
 from blip2core.storage.batches import Choice
-from blip2core.storage.image_check import (
+from blip2core.storage.missing_images import (
     check_images,
     refuse_missing_images,
     wanted_images,
@@ -23,7 +23,7 @@ def path_of(database: Database, number: int) -> Path:
 
 
 def test_each_problem_is_named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_check, "IMAGES_PER_PAGE", 2)
+    monkeypatch.setattr(missing_images, "IMAGES_PER_PAGE", 2)
     fill(database, items=5)
     assert len(list(wanted_images(database.engine))) == 5
     assert check_images(database.engine, database.images).problems == ()

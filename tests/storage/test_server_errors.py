@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from blip2core.errors import StorageError, UnavailableError
 from blip2core.storage import Database, engine, open_database
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
-from blip2core.storage.outages import unavailable
+from blip2core.storage.server_errors import unavailable
 from tests.storage import postgres
 from tests.storage.conftest import new_postgres_url
 from tests.storage.postgres import Server
