@@ -92,10 +92,12 @@ def test_model_work_names_the_request_that_asked_for_it(
         handle_file(marked(tmp_path)), ["a cat"], api_name="/match"
     )
     found = lines(log)[before:]
-    (asked,) = [one["request"] for one in found if one.get("kind") == "ask"]
-    work = [one for one in found if one["logger"] == "app.inference.engine"]
-    assert [one["message"].partition(":")[0] for one in work] == ["encode", "match"]
-    assert {one["request"] for one in work} == {asked}
+    asks = [one["request"] for one in found if one.get("kind") == "ask"]
+    works = [one for one in found if one["logger"] == "app.inference.engine"]
+    # What others asked for may still be under way, or wait: it has numbers of its own.
+    assert all(one["request"] for one in works)
+    mine = [one["message"].partition(":")[0] for one in works if one["request"] in asks]
+    assert mine == ["encode", "match"]
 
 
 def test_metrics_are_on_a_port_of_their_own(studio: tuple[str, str, Path]) -> None:
