@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import jobs as module
 from app import outages
-from app.jobs import ExportJob, Import, Jobs
+from app.jobs import ExportJob, Import, Jobs, imports, thread
+from app.jobs.model_runs import ModelRuns
 from app.outages import Outage
 from blip2core import curation
 from blip2core.curation.jobs import running
@@ -22,8 +22,8 @@ from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.runs import get_run, heartbeat, list_runs, start_run
 from blip2core.storage.schema import Export
 from blip2core.storage.snapshot_selection import SnapshotPolicy
+from tests.app.jobs.steps import image, long_run, status, until
 from tests.app.sample_dataset import accept_first, fill
-from tests.app.test_jobs import image, long_run, status, until
 from tests.fakes import FakeGenerator, fake_services
 from tests.storage import postgres
 from tests.storage.conftest import new_postgres_url
@@ -60,10 +60,10 @@ def database(server: Server, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def jobs(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """Jobs that wait .05 to .2 seconds instead of 1 to 60."""
-    monkeypatch.setattr(module, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(thread, "IDLE_SECONDS", 0.02)
     monkeypatch.setattr(outages, "FIRST_SECONDS", 0.05)
     monkeypatch.setattr(outages, "LONGEST_SECONDS", 0.2)
-    monkeypatch.setattr(Jobs, "_models_of", lambda *_: object())
+    monkeypatch.setattr(ModelRuns, "_models_of", lambda *_: object())
     plain = fake_services(FakeGenerator())
     jobs = Jobs(database, plain.engine, plain.settings)
     jobs.start()
@@ -73,7 +73,9 @@ def jobs(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
 
 def waits(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the background thread said."""
-    return [one.getMessage() for one in caplog.records if one.name in ("app.outages", "app.jobs")]
+    return [
+        one.getMessage() for one in caplog.records if one.name in ("app.outages", "app.jobs.thread")
+    ]
 
 
 def away(server: Server, caplog: pytest.LogCaptureFixture) -> None:
@@ -157,9 +159,9 @@ def test_a_run_that_another_worker_has_taken_is_left_to_it(
                 get_run(session, run_id=run_id)
             raise UnavailableError("away")
 
-    real = Jobs._let_go_on
+    real = ModelRuns.put_back
 
-    def let_go_on(self: Jobs) -> None:
+    def put_back(self: ModelRuns) -> None:
         if self._left is not None and not taken.is_set():
             server.start()
             with database.write() as session:
@@ -168,10 +170,10 @@ def test_a_run_that_another_worker_has_taken_is_left_to_it(
         real(self)
 
     monkeypatch.setattr(curation, "work", work)
-    monkeypatch.setattr(Jobs, "_let_go_on", let_go_on)
+    monkeypatch.setattr(ModelRuns, "put_back", put_back)
     run_id = long_run(database)
     assert taken.wait(PATIENCE)
-    until(lambda: jobs._left is None)
+    until(lambda: jobs.model_runs._left is None)
     time.sleep(0.3)
     assert begun == [run_id] and status(database, run_id) == "running"
 
@@ -184,7 +186,7 @@ def test_an_import_is_begun_again_from_its_files_in_the_same_run(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    real, calls = module._found, []
+    real, calls = imports._found, []
 
     def found(*given: object) -> Iterator[object]:
         calls.append(1)
@@ -193,7 +195,7 @@ def test_an_import_is_begun_again_from_its_files_in_the_same_run(
                 server.stop()
             yield one
 
-    monkeypatch.setattr(module, "_found", found)
+    monkeypatch.setattr(imports, "_found", found)
     copies = tmp_path / "copies"
     copies.mkdir()
     images = [image(number) for number in range(100)]

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,19 @@ def find_browser() -> str | None:
     """The system's Chromium; nothing is downloaded."""
     names = (os.environ.get("BROWSER_PATH", ""), *BROWSERS)
     return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put into the report of a failed test what its visitors saw in the end."""
+    report = yield
+    if call.when == "call" and report.failed:
+        for visitor in getattr(item, "funcargs", {}).values():
+            if isinstance(visitor, Journey):
+                report.sections.append(("page", visitor.describe()))
+    return report
 
 
 @pytest.fixture(scope="session")

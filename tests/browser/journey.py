@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, expect
 
 SECONDS = 1000
 PATIENCE = 60 * SECONDS
@@ -24,6 +24,22 @@ class Journey:
         self.shown = page.locator("#image img")
         self.answers = page.get_by_test_id("bot")
         self.stop = page.get_by_role("button", name="Stop")
+        self.asked: list[str] = []
+        """What the page asked the server for, and how that ended."""
+        page.on("response", lambda answer: self._note(answer.status, answer.url))
+        page.on("requestfailed", lambda asked: self._note(asked.failure, asked.url))
+
+    def _note(self, outcome: object, url: str) -> None:
+        if "/gradio_api/" in url:
+            self.asked.append(f"{outcome} {url}")
+
+    def describe(self) -> str:
+        """What is on the page, and what it has asked for lately."""
+        try:
+            seen = self.page.locator("body").inner_text(timeout=5 * SECONDS)
+        except Error as error:  # the page is gone
+            seen = str(error)
+        return "\n".join([seen, *self.asked[-20:]])
 
     def upload(self, file: Path) -> None:
         self.page.locator("#image input[type=file]").set_input_files(file)

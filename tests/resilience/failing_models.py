@@ -112,7 +112,7 @@ def hangs(studio: Studio) -> Iterator[str]:
     services = fake_services(FakeGenerator())
     with closing(studio.open()) as database:
         jobs = Jobs(database, services.engine, services.settings)
-        jobs._models_of = lambda run: quick_capfilt(fault)  # type: ignore[method-assign]
+        jobs.model_runs._models_of = lambda run: quick_capfilt(fault)  # type: ignore[method-assign]
         with database.read() as session:
             dataset = find_dataset(session, name=DATASET).id
         run_id = start_capfilt(database, dataset_id=dataset, models=quick_capfilt())
