@@ -1,9 +1,6 @@
-"""A port for a server of a test, and whether nginx is here."""
+"""A port for a server of a test."""
 
-import shutil
 import socket
-
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
 def free_port() -> int:

@@ -1,8 +1,6 @@
 """Both apps below a path of a site, through a real nginx with the lines of docs/deploying.md."""
 
-import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,8 @@ from blip2core.models.specs import find_spec
 from tests.browser.conftest import draw
 from tests.browser.journey import PATIENCE, Journey, refusals
 from tests.browser.test_curator import studio, wait_for_rest
-from tests.ports import NGINX, free_port
+from tests.nginx import NGINX, nginx
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.browser,
@@ -44,30 +43,16 @@ def lines_of_the_guide() -> str:
 
 
 @contextmanager
-def nginx(folder: Path, upstream: str, *, strips: bool) -> Iterator[str]:
+def proxy(folder: Path, upstream: str, *, strips: bool) -> Iterator[str]:
     """A site with the studio at /studio/; nginx leaves that in what it asks for, or `strips` it."""
     port = free_port()
     site = lines_of_the_guide().replace("listen 80;", f"listen 127.0.0.1:{port};")
     assert "127.0.0.1:7860;" in site
     site = site.replace("127.0.0.1:7860;", f"{upstream}/;" if strips else f"{upstream};")
-    site = site.replace("example.com", "localhost")
-    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{name}_temp_path {folder}/{name};" for name in names)
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"{'user root;' if os.getuid() == 0 else ''} daemon off;\n"
-        f"pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\n"
-        f"http {{ access_log {folder}/access.log; {temporary}\n{site}}}\n"
-    )
-    assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-e", str(folder / "start.log"), "-c", str(config)])
-    address = f"http://localhost:{port}"
-    try:
+    with nginx(folder, site.replace("example.com", "localhost")):
+        address = f"http://localhost:{port}"
         wait_for(f"{address}{ROOT_PATH}/healthz")
         yield address
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def wait_for(address: str) -> None:
@@ -113,7 +98,7 @@ def test_both_apps_below_a_path(browser: Browser, tmp_path: Path, strips: bool) 
     expect.set_options(timeout=PATIENCE)
     with (
         studio(tmp_path / "data", **settings) as upstream,
-        nginx(tmp_path / "nginx", upstream.split("/")[2], strips=strips) as site,
+        proxy(tmp_path / "nginx", upstream.split("/")[2], strips=strips) as site,
         browser.new_context() as visitor,
     ):
         visitor.set_default_timeout(PATIENCE)

@@ -2,7 +2,6 @@
 read only, the Space's variables, and a proxy with TLS that shows it in a frame of another site.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -23,7 +22,8 @@ from tests.app.login.provider import FakeProvider
 from tests.browser.conftest import find_browser
 from tests.browser.journey import PATIENCE
 from tests.hosting.dockerfile import Built, own
-from tests.ports import NGINX, free_port
+from tests.nginx import NGINX, nginx
+from tests.ports import free_port
 
 STAGE = (sys.executable, str(ROOT / ".ci" / "stage-space"))
 SPACE, FRAME = "ada-studio.hf.space", "huggingface.co"
@@ -90,10 +90,6 @@ def proxy(folder: Path, space: int, provider: int) -> Iterator[int]:
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     subprocess.run([*openssl, *subject, *names], check=True, capture_output=True)
     page = f'<!doctype html><iframe src="https://{SPACE}" width="1280" height="1000"></iframe>'
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
     tls = (
         f"listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/certificate.pem; "
         f"ssl_certificate_key {folder}/key.pem;"
@@ -104,25 +100,16 @@ def proxy(folder: Path, space: int, provider: int) -> Iterator[int]:
         "proxy_set_header X-Forwarded-Host $host; "
         "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;"
     )
-    (folder / "nginx.conf").write_text(f"""
-{"user root;" if os.getuid() == 0 else ""}
-daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
-http {{
-  access_log {folder}/access.log; {temporary}
+    sites = f"""
   map $http_upgrade $upgrade {{ default upgrade; '' close; }}
   server {{ {tls} server_name {SPACE};
     location / {{ proxy_pass http://127.0.0.1:{space}; {onward} }} }}
   server {{ {tls} server_name {FRAME}; default_type text/html;
     location / {{ return 200 '{page}'; }}
     location /authorize {{ proxy_pass http://127.0.0.1:{provider}; }} }}
-}}""")
-    assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-e", f"{folder}/start.log", "-c", f"{folder}/nginx.conf"])
-    try:
+"""
+    with nginx(folder, sites):
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager

@@ -1,52 +1,31 @@
 """A PostgreSQL of our own that may be killed and started again, with its commits synced to disk."""
 
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from tests.storage.postgres import find_binaries
+from tests.storage.postgres import Server, find_binaries, server
+
+OPTIONS = ("fsync=on", "max_connections=40")
 
 
 class PostgresServer:
-    """A cluster in a temporary folder, reached by a socket in it."""
+    """Databases on a server that runs."""
 
-    def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
-        # PostgreSQL refuses to run as root: the folder belongs to its own user then.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-        self._user = (
-            {"user": "postgres", "group": "postgres", "extra_groups": []} if is_root else {}
-        )
-        if is_root:
-            shutil.chown(self.folder, "postgres", "postgres")
-        self._call("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        self.start()
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def start(self) -> None:
-        """Start it, also after it was killed: it mends its files first."""
-        options = f"-k {self.folder} -c listen_addresses='' -c max_connections=40"
-        deadline = time.monotonic() + 60
-        while not self._try("pg_ctl", "-w", "-o", options, "-l", f"{self.folder}/log", "start"):
-            # The processes of the killed one may still be on their way out.
-            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
-            time.sleep(0.1)
+        """Start it after it was killed."""
+        self._server.start_after_kill(*OPTIONS)
 
     def kill(self, how: str) -> None:
         """Stop it at once: its own "immediate", or "kill" for SIGKILL to its first process."""
         if how == "immediate":
-            self._call("pg_ctl", "-m", "immediate", "stop")
-            return
-        pid = int((self.folder / "data/postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
+            self._server.stop()
+        else:
+            self._server.kill()
 
     def new_url(self, name: str, *, template: str = "template0") -> str:
         """Make a database and return its URL."""
@@ -54,20 +33,15 @@ class PostgresServer:
         # Sequences of the copy may else count the same numbers again after a crash: PostgreSQL 15
         # copies pages that are ahead of what their record in its log says.
         self._execute("CHECKPOINT")
-        return f"postgresql://postgres@/{name}?host={self.folder}"
+        return f"postgresql://postgres@/{name}{self._server.end}"
 
     def drop(self, url: str) -> None:
         """Delete the database of a URL."""
         name = url.split("@/")[1].partition("?")[0]
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        self._try("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _execute(self, statement: str) -> None:
-        url = f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
+        url = f"postgresql+psycopg://postgres@/postgres{self._server.end}"
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -75,32 +49,12 @@ class PostgresServer:
         finally:
             engine.dispose()
 
-    def _try(self, program: str, *arguments: str) -> bool:
-        command = [str(self._binaries / program), "-D", str(self.folder / "data"), *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,  # a pipe would be held open by the server
-            stderr=subprocess.DEVNULL,
-            timeout=120,
-            check=False,
-            **self._user,
-        )
-        return done.returncode == 0
-
-    def _call(self, program: str, *arguments: str) -> None:
-        assert self._try(program, *arguments), f"{program} failed"
-
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer | None]:
     """Yield a server that runs; None where PostgreSQL is not installed."""
-    binaries = find_binaries()
-    if binaries is None:
+    if find_binaries() is None:
         yield None
         return
-    server = PostgresServer(binaries)
-    try:
-        yield server
-    finally:
-        server.close()
+    with server(*OPTIONS) as started:
+        yield PostgresServer(started)

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,21 +39,41 @@ class Server:
         self._call("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
 
     def start(self, *options: str) -> None:
-        settings = ("listen_addresses=''", "fsync=off", "max_connections=50", *options)
-        words = " ".join(f"-c {one}" for one in settings)
-        options_of_server = f"-k {self.folder} {words}"
-        self._call("pg_ctl", "-w", "-o", options_of_server, "-l", str(self.folder / "log"), "start")
+        """Start it; options as `fsync=on` replace what all tests have."""
+        done = self._run_start(*options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start_after_kill(self, *options: str) -> None:
+        """Start it, once the processes of the killed one are gone: it mends its files first."""
+        deadline = time.monotonic() + 60
+        while self._run_start(*options).returncode != 0:
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.1)
 
     def stop(self, mode: str = "immediate") -> None:
         self._call("pg_ctl", "-m", mode, "stop")
 
+    def kill(self) -> None:
+        """Send SIGKILL to its first process."""
+        pid = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def _run_start(self, *options: str) -> subprocess.CompletedProcess[str]:
+        settings = ("listen_addresses=''", "fsync=off", "max_connections=50", *options)
+        words = " ".join(f"-c {one}" for one in settings)
+        log = str(self.folder / "log")
+        return self._run("pg_ctl", "-w", "-o", f"-k {self.folder} {words}", "-l", log, "start")
+
     def _call(self, program: str, *arguments: str) -> None:
+        done = self._run(program, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if _is_root() else {}
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, timeout=120, **user
         )
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager
@@ -81,7 +103,8 @@ def server(*options: str) -> Iterator[Server]:
         try:
             yield made
         finally:
-            made.stop()
+            with suppress(AssertionError):  # a test may have left it stopped
+                made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
