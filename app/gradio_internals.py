@@ -17,6 +17,7 @@ import httpx
 from gradio import processing_utils, queueing, route_utils, routes, utils
 from gradio.exceptions import InvalidPathError
 from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def event_values(event: gr.EventData) -> dict[str, Any]:
@@ -52,6 +53,26 @@ _fetch = processing_utils.async_ssrf_protected_get
 
 async def _refuse_to_fetch(url: str) -> httpx.Response:
     raise InvalidPathError("Addresses are not fetched here (BLIP2_DOWNLOADS).")
+
+
+def leave_out_cors() -> None:
+    """Let Gradio's server allow no page of another origin to read its answers.
+
+    It would allow any origin with credentials, on this machine any other port, and answer their
+    preflight requests in front of everything else where it launches the page. There is no switch:
+    `gradio.routes.App.create_app` adds the class by its name in that module (Gradio 6.31).
+    """
+    routes.CustomCORSMiddleware = _NoCors  # type: ignore[attr-defined,assignment]
+
+
+class _NoCors:
+    """ASGI middleware that does nothing, with the parameters of Gradio's."""
+
+    def __init__(self, app: ASGIApp, **_: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 def leave_out_space_header(page: gr.Blocks) -> None:
@@ -107,7 +128,7 @@ def waiting_seconds(page: gr.Blocks) -> list[float]:
 def log_tracebacks() -> None:
     """Let Gradio log errors of events instead of printing them, which it has no switch for."""
     for module in (queueing, route_utils, routes, utils):
-        module.traceback = _LoggedTracebacks()  # type: ignore[attr-defined]
+        module.traceback = _LoggedTracebacks()  # type: ignore[attr-defined,assignment]
 
 
 class _LoggedTracebacks:

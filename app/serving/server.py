@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from app.gradio_internals import (
     allow_fetching,
     check_requested_files,
+    leave_out_cors,
     limit_sessions,
     tell_own_address,
 )
@@ -60,6 +61,7 @@ def build_app(services: Services) -> FastAPI:
     page = build_workbench(services)
     check_requested_files(page)
     allow_fetching(services.settings.downloads)
+    leave_out_cors()
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     watch(page, services)

@@ -18,6 +18,7 @@ from app.gradio_internals import (
     check_requested_files,
     event_values,
     is_port_taken,
+    leave_out_cors,
     leave_out_space_header,
     limit_sessions,
     log_tracebacks,
@@ -168,6 +169,18 @@ def test_a_page_that_does_not_know_its_space(monkeypatch: pytest.MonkeyPatch) ->
     assert page.get_config_file()["space_id"] == "ada/studio"
     leave_out_space_header(page)
     assert page.get_config_file()["space_id"] is None
+
+
+def test_a_page_without_cors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "CustomCORSMiddleware", routes.CustomCORSMiddleware)
+    leave_out_cors()
+    with gr.Blocks() as page:
+        pass
+    used = [middleware.cls for middleware in routes.App.create_app(page).user_middleware]
+    assert routes.CustomCORSMiddleware in used, "Gradio adds its middleware by another name now."
+    assert not [
+        kind for kind in used if kind.__module__ == route_utils.__name__ and "CORS" in kind.__name__
+    ]
 
 
 def test_tools_of_a_page_ask_its_own_server() -> None:

@@ -1,0 +1,47 @@
+"""What strangers may take, tried on a studio that anyone may use, served both ways."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app.serving.served import served
+
+PATIENCE = 20.0
+"""Seconds for one answer."""
+NAME = "studio.example.com"
+
+
+@pytest.fixture(scope="module", params=["mounted", "launched"])
+def studio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp(request.param)
+    with (
+        served(request.param, folder, BLIP2_OPEN="1", BLIP2_ALLOWED_HOSTS=NAME) as address,
+        httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False) as http,
+    ):
+        http.folder = folder  # type: ignore[attr-defined]
+        yield http
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", NAME])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/config",
+        "/healthz",
+        "/gradio_api/info",
+        "/gradio_api/queue/join",
+        "/curator/_stcore/health",
+        "/curator/_stcore/upload_file/a/b",
+    ],
+)
+def test_no_page_of_another_site_may_read_an_answer(studio: Any, path: str, host: str) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "x-own"}
+    for origin in ("https://evil.com", "http://localhost:3000", "http://localhost:8501", "null"):
+        foreign = {"host": host, "origin": origin}
+        preflight = studio.options(path, headers=foreign | asked)
+        for answer in (studio.get(path, headers=foreign), preflight):
+            told = [name for name in answer.headers if name.startswith("access-control-")]
+            assert not told, (answer.request.method, origin, told)
+        assert not preflight.is_success, "it is a request like any other"
