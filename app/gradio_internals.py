@@ -128,7 +128,7 @@ def waiting_seconds(page: gr.Blocks) -> list[float]:
 def log_tracebacks() -> None:
     """Let Gradio log errors of events instead of printing them, which it has no switch for."""
     for module in (queueing, route_utils, routes, utils):
-        module.traceback = _LoggedTracebacks()  # type: ignore[attr-defined,assignment]
+        module.traceback = _LoggedTracebacks()  # type: ignore[attr-defined]
 
 
 class _LoggedTracebacks:
