@@ -19,10 +19,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.gradio_internals import upload_folder
-from app.login.passwords import network_of
+from app.login.networks import WIDER
 from app.login.requests import route_path
 from app.metrics import note_refusal
 from app.roles import visitor_of
+from app.serving.visitor_keys import keys_of
 from app.settings import AppSettings
 
 MEGABYTE = 1_000_000
@@ -51,9 +52,11 @@ class Quotas:
         self.app = app
         self._asked = MovingWindowRateLimiter(MemoryStorage())
         self._uploaded = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerMinute(settings.visitor_requests)
+        asked, uploaded = settings.visitor_requests, settings.visitor_uploads * MEGABYTE
+        # Of one visitor, and of the wider network of their address.
+        self._rates = [RateLimitItemPerMinute(times * asked) for times in (1, WIDER)]
         # Uploads are deleted after a day; so long they count.
-        self._each = RateLimitItemPerDay(settings.visitor_uploads * MEGABYTE)
+        self._each = [RateLimitItemPerDay(times * uploaded) for times in (1, WIDER)]
         self._all = settings.max_uploads * MEGABYTE
         self._folder = _FolderSize()
 
@@ -70,24 +73,25 @@ class Quotas:
 
     async def _refusal(self, scope: Scope) -> Response | None:
         path, headers = route_path(scope), Headers(scope=scope)
-        visitor = visitor_of(headers)
-        address = scope["client"][0] if scope.get("client") else ""
-        who = visitor.name or network_of(address)
-        is_stranger = visitor.role == "visitor"
-        if is_stranger and path.startswith(WORK) and not self._asked.hit(self._rate, who):
-            reset = self._asked.get_window_stats(self._rate, who).reset_time
-            wait = max(1, math.ceil(reset - time.time()))
-            sentence = f"That was a lot in one minute: go on in {wait} s."
-            # The page shows the detail of what it asks for, and all of the answer to an upload.
-            told = {"detail": sentence, "error": sentence}
-            return JSONResponse(told, 429, headers={"retry-after": str(wait)})
+        keys = keys_of(scope) if visitor_of(headers).role == "visitor" else ()
+        if path.startswith(WORK) and (refusal := self._refuse_request(keys)):
+            return refusal
         if path.rstrip("/") == UPLOAD:
-            return await self._refuse_upload(who, headers.get("content-length"), is_stranger)
+            return await self._refuse_upload(keys, headers.get("content-length"))
         return None
 
-    async def _refuse_upload(
-        self, who: str, length: str | None, is_stranger: bool
-    ) -> Response | None:
+    def _refuse_request(self, keys: tuple[str, ...]) -> Response | None:
+        for rate, key in zip(self._rates, keys, strict=False):
+            if not self._asked.hit(rate, key):
+                reset = self._asked.get_window_stats(rate, key).reset_time
+                wait = max(1, math.ceil(reset - time.time()))
+                sentence = f"That was a lot in one minute: go on in {wait} s."
+                # The page shows the detail of what it asks for, and all of the answer to an upload.
+                told = {"detail": sentence, "error": sentence}
+                return JSONResponse(told, 429, headers={"retry-after": str(wait)})
+        return None
+
+    async def _refuse_upload(self, keys: tuple[str, ...], length: str | None) -> Response | None:
         """Return why a file is not taken, as the text that the page shows; None where it is."""
         if length is None or not length.isdecimal():
             return PlainTextResponse("An upload has to say how long it is (Content-Length).", 411)
@@ -98,13 +102,14 @@ class Quotas:
                 507,
                 headers={"retry-after": "3600"},
             )
-        if is_stranger:
-            if not self._uploaded.test(self._each, who, cost=size):
-                most = self._each.amount // MEGABYTE
-                return PlainTextResponse(
-                    f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
-                )
-            self._uploaded.hit(self._each, who, cost=size)
+        shares = list(zip(self._each, keys, strict=False))
+        if not all(self._uploaded.test(each, key, cost=size) for each, key in shares):
+            most = self._each[0].amount // MEGABYTE
+            return PlainTextResponse(
+                f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
+            )
+        for each, key in shares:
+            self._uploaded.hit(each, key, cost=size)
         self._folder.add(size)
         return None
 

@@ -75,6 +75,19 @@ def test_a_visitor_uploads_so_much_in_a_day(monkeypatch: pytest.MonkeyPatch) -> 
     assert upload() == 200
 
 
+def test_a_large_network_gets_a_few_shares_and_not_one_for_each_address() -> None:
+    app = studio(visitor_requests=2, visitor_uploads=1)
+
+    def told(path: str, content: bytes = b"") -> list[int]:
+        visitors = [visit(app, address=f"2001:db8:1:{number:x}::1") for number in range(20)]
+        return [visitor.post(path, content=content).status_code for visitor in visitors]
+
+    assert told(UPLOAD, b"x" * 900_000).count(200) == 5, "MB"
+    assert told(JOIN).count(429) == 20, "ten in a minute, which the uploads were"
+    assert visit(app, address="2001:db8:2::1").post(JOIN).status_code == 200
+    assert visit(app, name="eve", address="2001:db8:1::1").post(JOIN).status_code == 200
+
+
 def test_all_uploads_have_room_together(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "upload_folder", lambda: uploads / "of this test")
     (uploads / "of this test" / "a").mkdir(parents=True)
