@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +149,14 @@ def is_port_taken(error: OSError) -> bool:
 def upload_folder() -> Path:
     """Return the folder in which Gradio keeps uploaded files, all links followed."""
     return Path(get_upload_folder()).resolve()
+
+
+def page_files(page: gr.Blocks) -> frozenset[str]:
+    """Return the files in the folder of uploads that the page itself shows, as its first image."""
+    return frozenset(str(path) for block in page.blocks.values() for path in block.keep_in_cache)
+
+
+def forget_files(page: gr.Blocks, paths: Iterable[str]) -> None:
+    """Let Gradio forget files that were deleted; it would remember their paths for good."""
+    for remembered in page.temp_file_sets:
+        remembered.difference_update(paths)

@@ -28,6 +28,7 @@ from app.serving.ports import listen
 from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
+from app.serving.sweeping import sweep_regularly
 from app.serving.watching import watch
 from app.settings import host_of
 from app.workbench.page import build_workbench
@@ -65,6 +66,7 @@ def build_app(services: Services) -> FastAPI:
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     watch(page, services)
+    sweep_regularly(page)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     app.state.page = page
     return app
