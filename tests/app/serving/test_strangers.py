@@ -1,10 +1,13 @@
 """What strangers may take, tried on a studio that anyone may use, served both ways."""
 
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
+from app.serving.open_requests import AT_ONCE
 from tests.app.serving.served import served
 
 PATIENCE = 20.0
@@ -45,3 +48,24 @@ def test_no_page_of_another_site_may_read_an_answer(studio: Any, path: str, host
             told = [name for name in answer.headers if name.startswith("access-control-")]
             assert not told, (answer.request.method, origin, told)
         assert not preflight.is_success, "it is a request like any other"
+
+
+def test_a_stranger_holds_so_many_answers_open(studio: Any) -> None:
+    most = AT_ONCE["visitor"]
+    heartbeats = [f"/gradio_api/heartbeat/s{number}" for number in range(most + 1)]
+    someone, other = ({"x-forwarded-for": address} for address in ("10.0.0.1", "10.0.0.2"))
+    limits = httpx.Limits(max_connections=None)
+    address = studio.base_url
+    with httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False, limits=limits) as http:
+        with ExitStack() as held:
+            answers = [
+                held.enter_context(http.stream("GET", path, headers=someone)).status_code
+                for path in heartbeats
+            ]
+            assert answers == [200] * most + [429]
+            assert http.get("/config", headers=someone).status_code == 429
+            assert http.get("/config", headers=other).status_code == 200
+        end = time.monotonic() + 60  # the server notices that they are closed
+        while http.get("/config", headers=someone).status_code == 429 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert http.get("/config", headers=someone).status_code == 200
