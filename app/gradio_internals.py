@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import gradio as gr
 import httpx
 from gradio import processing_utils, queueing, route_utils, routes, utils
 from gradio.exceptions import InvalidPathError
+from gradio.state_holder import StateHolder
 from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -100,6 +103,41 @@ def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     `launch` has a parameter for it, `mount_gradio_app` has none.
     """
     page.state_session_capacity = sessions
+
+
+def share_sessions(visitor: Callable[[], str]) -> None:
+    """Let no visitor push out the sessions of others: where there are too many, one is forgotten of
+    the visitor who has most. `visitor` returns whom the present request counts for.
+
+    Sessions have names that who asks has chosen, as many as they like. Call it before the page is
+    served: `gradio.routes.App` makes its holder by its name in that module (Gradio 6.31).
+    """
+    routes.StateHolder = partial(_SharedSessions, visitor)  # type: ignore[attr-defined,assignment]
+
+
+class _SharedSessions(StateHolder):
+    """Sessions, the longest unused first, and whose each is."""
+
+    def __init__(self, visitor: Callable[[], str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._visitor = visitor
+        self._owners: dict[str, str] = {}
+
+    def update(self, session_id: str) -> None:
+        """Note that a session is used; forget others, where there are more than there may be."""
+        with self.lock:
+            if session_id in self.session_data:
+                self.session_data.move_to_end(session_id)
+                self._owners.setdefault(session_id, self._visitor())
+            while len(self.session_data) > self.capacity:
+                sessions = Counter(self._owners.get(one, "") for one in self.session_data)
+                most = max(sessions.values())
+                evicted = next(
+                    one for one in self.session_data if sessions[self._owners.get(one, "")] == most
+                )
+                del self.session_data[evicted]
+                self.time_last_used.pop(evicted, None)
+                self._owners.pop(evicted, None)
 
 
 def watch_queue(page: gr.Blocks, began: Callable[[Mapping[str, Any], float], None]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.gradio_internals import allow_fetching, is_port_taken, leave_out_cors
+from app.gradio_internals import allow_fetching, is_port_taken, leave_out_cors, share_sessions
+from app.request_info import current_visitor
 from app.services import Services, build_services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -27,6 +28,7 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     settings = services.settings
     allow_fetching(settings.downloads)
     leave_out_cors()
+    share_sessions(current_visitor)
     os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies_of(settings))  # read by uvicorn
     page.queue(api_open=False, max_size=settings.queue_size)
     watch(page, services)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.login.networks import WIDER
 from app.login.requests import refuse
 from app.metrics import note_refusal
+from app.request_info import note_visitor
 from app.roles import Role, visitor_of
 from app.serving.visitor_keys import keys_of
 
@@ -45,6 +46,9 @@ class OpenRequests:
             refusal = PlainTextResponse(told, 429, headers={"retry-after": "5"})
             await refuse(refusal, scope, receive, send)
             return
+        note_visitor(
+            keys[-1]
+        )  # the wider network: else 65,536 sessions would be of as many visitors
         self.open.update(keys)
         try:
             await self.app(scope, receive, send)

@@ -19,8 +19,10 @@ from app.gradio_internals import (
     check_requested_files,
     leave_out_cors,
     limit_sessions,
+    share_sessions,
     tell_own_address,
 )
+from app.request_info import current_visitor
 from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -63,6 +65,7 @@ def build_app(services: Services) -> FastAPI:
     check_requested_files(page)
     allow_fetching(services.settings.downloads)
     leave_out_cors()
+    share_sessions(current_visitor)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     watch(page, services)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.serving.gradio_options import SESSIONS
 from app.serving.open_requests import AT_ONCE
 from tests.app.serving.served import served
 
@@ -69,3 +70,30 @@ def test_a_stranger_holds_so_many_answers_open(studio: Any) -> None:
         while http.get("/config", headers=someone).status_code == 429 and time.monotonic() < end:
             time.sleep(0.1)
         assert http.get("/config", headers=someone).status_code == 200
+
+
+def test_a_stranger_with_many_sessions_pushes_out_nobody_elses(studio: Any) -> None:
+    page = studio.get("/config").json()
+    shown = {one["id"]: one["props"].get("value") for one in page["components"]}
+    ask, show, decide = (
+        next(event for event in page["dependencies"] if event["api_name"].startswith(name))
+        for name in ("on_ask", "show_chat", "on_decide")
+    )
+    ada, eve = ({"x-forwarded-for": address} for address in ("10.0.0.3", "10.0.0.4"))
+    about = {"event_data": None, "trigger_id": None}
+
+    def answer(event: Any, question: str = "") -> str:
+        """What an event of the session "ada" shows."""
+        values = [shown[number] for number in event["inputs"]]
+        values[1:2] = [question] * len(values[1:2])
+        asked = about | {"fn_index": event["id"], "data": values, "session_hash": "ada"}
+        joined = studio.post("/gradio_api/queue/join", json=asked, headers=ada)
+        assert joined.status_code == 200, joined.text
+        path = "/gradio_api/queue/data?session_hash=ada"
+        return str(studio.get(path, headers=ada).text)
+
+    assert "Whose hat is it?" in answer(ask, "Whose hat is it?")
+    for number in range(SESSIONS + 20):
+        asked = about | {"fn_index": decide["id"], "data": [None], "session_hash": f"eve {number}"}
+        studio.post("/gradio_api/run/predict", json=asked, headers=eve)
+    assert "Whose hat is it?" in answer(show)
