@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import gradio as gr
 import httpx
 from gradio import processing_utils, queueing, route_utils, routes, utils
 from gradio.exceptions import InvalidPathError
+from gradio.state_holder import StateHolder
 from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def event_values(event: gr.EventData) -> dict[str, Any]:
@@ -54,6 +58,26 @@ async def _refuse_to_fetch(url: str) -> httpx.Response:
     raise InvalidPathError("Addresses are not fetched here (BLIP2_DOWNLOADS).")
 
 
+def leave_out_cors() -> None:
+    """Let Gradio's server allow no page of another origin to read its answers.
+
+    It would allow any origin with credentials, on this machine any other port, and answer their
+    preflight requests in front of everything else where it launches the page. There is no switch:
+    `gradio.routes.App.create_app` adds the class by its name in that module (Gradio 6.31).
+    """
+    routes.CustomCORSMiddleware = _NoCors  # type: ignore[attr-defined,assignment]
+
+
+class _NoCors:
+    """ASGI middleware that does nothing, with the parameters of Gradio's."""
+
+    def __init__(self, app: ASGIApp, **_: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
 def leave_out_space_header(page: gr.Blocks) -> None:
     """Let the page not know that it is on a Space of Hugging Face.
 
@@ -79,6 +103,41 @@ def limit_sessions(page: gr.Blocks, sessions: int) -> None:
     `launch` has a parameter for it, `mount_gradio_app` has none.
     """
     page.state_session_capacity = sessions
+
+
+def share_sessions(visitor: Callable[[], str]) -> None:
+    """Let no visitor push out the sessions of others: where there are too many, one is forgotten of
+    the visitor who has most. `visitor` returns whom the present request counts for.
+
+    Sessions have names that who asks has chosen, as many as they like. Call it before the page is
+    served: `gradio.routes.App` makes its holder by its name in that module (Gradio 6.31).
+    """
+    routes.StateHolder = partial(_SharedSessions, visitor)  # type: ignore[attr-defined,assignment]
+
+
+class _SharedSessions(StateHolder):
+    """Sessions, the longest unused first, and whose each is."""
+
+    def __init__(self, visitor: Callable[[], str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._visitor = visitor
+        self._owners: dict[str, str] = {}
+
+    def update(self, session_id: str) -> None:
+        """Note that a session is used; forget others, where there are more than there may be."""
+        with self.lock:
+            if session_id in self.session_data:
+                self.session_data.move_to_end(session_id)
+                self._owners.setdefault(session_id, self._visitor())
+            while len(self.session_data) > self.capacity:
+                sessions = Counter(self._owners.get(one, "") for one in self.session_data)
+                most = max(sessions.values())
+                evicted = next(
+                    one for one in self.session_data if sessions[self._owners.get(one, "")] == most
+                )
+                del self.session_data[evicted]
+                self.time_last_used.pop(evicted, None)
+                self._owners.pop(evicted, None)
 
 
 def watch_queue(page: gr.Blocks, began: Callable[[Mapping[str, Any], float], None]) -> None:
@@ -128,3 +187,14 @@ def is_port_taken(error: OSError) -> bool:
 def upload_folder() -> Path:
     """Return the folder in which Gradio keeps uploaded files, all links followed."""
     return Path(get_upload_folder()).resolve()
+
+
+def page_files(page: gr.Blocks) -> frozenset[str]:
+    """Return the files in the folder of uploads that the page itself shows, as its first image."""
+    return frozenset(str(path) for block in page.blocks.values() for path in block.keep_in_cache)
+
+
+def forget_files(page: gr.Blocks, paths: Iterable[str]) -> None:
+    """Let Gradio forget files that were deleted; it would remember their paths for good."""
+    for remembered in page.temp_file_sets:
+        remembered.difference_update(paths)

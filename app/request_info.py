@@ -25,6 +25,8 @@ class RequestInfo:
     id: str
     role: str = ""
     """What who asks is here, see `app.roles`; empty where the request was not let in."""
+    visitor: str = ""
+    """Whom it counts for: a name, or the network of an address. It is never logged."""
     refused: str = ""
     """Why what it brought was refused, in a word; empty where it was not."""
 
@@ -66,6 +68,19 @@ def note_role(role: str) -> None:
     request = current_request()
     if request is not None:
         request.role = role
+
+
+def note_visitor(visitor: str) -> None:
+    """Note whom what is asked counts for."""
+    request = current_request()
+    if request is not None:
+        request.visitor = visitor
+
+
+def current_visitor() -> str:
+    """Return whom the present work counts for; empty where that is not known."""
+    request = current_request()
+    return "" if request is None else request.visitor
 
 
 def reference() -> str:

@@ -7,18 +7,18 @@ fails waits longer each time, and a right password that was seen before costs no
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 
 import anyio
 import anyio.to_thread
 
+from app.login.networks import WIDER, networks_of
 from app.login.throttle import Throttle
 from app.login.users import LONGEST, LONGEST_NAME, User, Users
 from blip2core.errors import Blip2Error
@@ -51,13 +51,14 @@ class Passwords:
         self._clock = clock
         self._by_name = Throttle(FREE_BY_NAME, clock)
         self._by_address = Throttle(FREE_BY_ADDRESS, clock)
+        self._by_wider_network = Throttle(WIDER * FREE_BY_ADDRESS, clock)
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._waiting = 0
         self._key = secrets.token_bytes()
         self._right: OrderedDict[bytes, float] = OrderedDict()
         """Digest of name, hash and password -> when it was right."""
         self._at_home: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Name and address of who logged in: failures of others do not hold them up."""
+        """Name and network of who logged in: failures of others do not hold them up."""
 
     async def check(self, name: str, password: str, address: str) -> User:
         """Return who it is.
@@ -74,8 +75,10 @@ class Passwords:
                 status=503,
                 retry_after=5,
             )
-        network = network_of(address)
-        self._count(name, network)
+        network, *wider = networks_of(address)
+        if (name, network) in self._at_home:
+            wider = []
+        self._count(name, network, wider)
         self._waiting += 1
         try:
             found = await anyio.to_thread.run_sync(
@@ -87,6 +90,8 @@ class Passwords:
             raise LoginRefusedError("Name or password is wrong.")
         self._by_name.succeeded(name, forget=True)
         self._by_address.succeeded(network, forget=False)
+        for around in wider:
+            self._by_wider_network.succeeded(around, forget=False)
         self._remember(found, password, network)
         return found
 
@@ -95,11 +100,12 @@ class Passwords:
         for known in [known for known in self._at_home if known[0] == name]:
             del self._at_home[known]
 
-    def _count(self, name: str, network: str) -> None:
+    def _count(self, name: str, network: str, wider: Sequence[str]) -> None:
         """Count an attempt. Raises LoginRefusedError where there were too many."""
         wait = self._by_address.attempt(network)
         if not wait and (name, network) not in self._at_home:
-            wait = self._by_name.attempt(name)
+            waits = [self._by_wider_network.attempt(around) for around in wider]
+            wait = max(waits, default=0.0) or self._by_name.attempt(name)
         if wait:
             seconds = math.ceil(wait)
             raise LoginRefusedError(
@@ -125,16 +131,3 @@ class Passwords:
 
     def _digest(self, person: User, password: str) -> bytes:
         return hmac.digest(self._key, f"{person.line}\0{password}".encode(), sha256)
-
-
-def network_of(address: str) -> str:
-    """Return what a customer of a provider has: an IPv4 address, or an IPv6 network of 64 bits."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)

@@ -12,6 +12,7 @@ from app.serving.body_limit import BodyLimit
 from app.serving.headers import SecurityHeaders
 from app.serving.health import HealthChecks
 from app.serving.hosts import HostGuard
+from app.serving.open_requests import OpenRequests
 from app.serving.proxied import Proxied
 from app.serving.quotas import Quotas
 from app.serving.request_log import RequestLog
@@ -29,5 +30,6 @@ def build_front(services: Services) -> list[Middleware]:
         Middleware(HostGuard, settings=settings),
         Middleware(Login, access=build_access(settings)),
         Middleware(AllowedRoutes, tools=settings.mcp),
+        Middleware(OpenRequests),
         Middleware(Quotas, settings=settings),
     ]

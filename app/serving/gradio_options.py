@@ -10,7 +10,8 @@ from app.workbench.theme import STYLE_SHEETS, calm_theme, page_head
 from blip2core.errors import ConfigError
 
 SESSIONS = 100
-"""Visitors whose images are kept in memory; the longest absent is forgotten first."""
+"""Sessions whose images are kept in memory; where there are more, the longest unused one of the
+visitor who has most is forgotten."""
 
 
 def page_options(settings: AppSettings) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from app.settings import is_space
 
 HUGGING_FACE = "https://huggingface.co https://*.hf.space"
 """Where a Space stands in a frame."""
+CORS = "access-control-"
+"""Where the names of headers begin that let pages of other sites read an answer."""
 _SOURCES = {
     "default-src": "'self'",
     # Both frameworks write scripts and styles into their pages; Gradio compiles templates of ours,
@@ -43,7 +45,11 @@ def security_headers() -> dict[str, str]:
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds them; an answer that sets one itself keeps its own."""
+    """ASGI middleware that adds them; an answer that sets one itself keeps its own.
+
+    What would let pages of other sites read an answer (CORS) is taken out: Gradio and Streamlit
+    send it for other ports of this machine, where other programs have their pages.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -57,6 +63,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
+                for name in [name for name in headers if name.startswith(CORS)]:
+                    del headers[name]
             await send(message)
 
         await self.app(scope, receive, adding)

@@ -1,11 +1,16 @@
 """/healthz and /readyz: is the process alive, and can it work; for who watches it, without a login.
 
-They tell nothing else: one word for the models, and one for the database.
+They tell nothing else: one word for the models, and one for the database. Anybody may ask as often
+as they like, so the database is asked once a second at most.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
+import time
+from collections.abc import Callable
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,14 +23,20 @@ from app.services import Services
 from blip2core.errors import Blip2Error
 
 ALIVE, READY = "/healthz", "/readyz"
+FRESH_SECONDS = 1.0
+"""How long an answer of the database is told again."""
 _log = logging.getLogger(__name__)
 
 
 class HealthChecks:
     """ASGI middleware that answers these two addresses, whatever name they are asked under."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
-        self.app, self.services = app, services
+    def __init__(
+        self, app: ASGIApp, services: Services, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.app, self.services, self._clock = app, services, clock
+        self._looking = asyncio.Lock()
+        self._database, self._when = "", -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for these addresses, else as the app does."""
@@ -38,12 +49,20 @@ class HealthChecks:
         if path == READY:
             state = {
                 "models": model_state(self.services),
-                "database": await run_in_threadpool(database_state, self.services),
+                "database": await self._database_state(),
             }
             is_ready = set(state.values()) <= {"ready", "none"}
             answer = JSONResponse(state, 200 if is_ready else 503)
         answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
+
+    async def _database_state(self) -> str:
+        """Return `database_state`; whoever asks while it is looked at waits for that answer."""
+        async with self._looking:
+            if self._clock() - self._when > FRESH_SECONDS:
+                self._database = await run_in_threadpool(database_state, self.services)
+                self._when = self._clock()
+            return self._database
 
 
 def model_state(services: Services) -> str:

@@ -5,10 +5,9 @@ What is over gets one sentence, and the time after which it makes sense to try a
 
 from __future__ import annotations
 
+import asyncio
 import math
-import os
 import time
-from pathlib import Path
 
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -16,13 +15,15 @@ from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.gradio_internals import upload_folder
-from app.login.passwords import network_of
+from app.login.networks import WIDER
 from app.login.requests import route_path
 from app.metrics import note_refusal
 from app.roles import visitor_of
+from app.serving.upload_folder import BLOCK, size_of_folder
+from app.serving.visitor_keys import keys_of
 from app.settings import AppSettings
 
 MEGABYTE = 1_000_000
@@ -40,6 +41,8 @@ WORK = (
 """Where a request asks for something to be done."""
 REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads"}
 """Status of a refusal -> what metrics and log call it."""
+LEAST_FILE = 2 * BLOCK
+"""Bytes that an uploaded file takes at least: Gradio gives each a folder."""
 MEASURED_SECONDS = 10.0
 """How long the size of the folder of uploads is believed."""
 
@@ -51,86 +54,130 @@ class Quotas:
         self.app = app
         self._asked = MovingWindowRateLimiter(MemoryStorage())
         self._uploaded = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerMinute(settings.visitor_requests)
+        asked, uploaded = settings.visitor_requests, settings.visitor_uploads * MEGABYTE
+        # Of one visitor, and of the wider network of their address.
+        self._rates = [RateLimitItemPerMinute(times * asked) for times in (1, WIDER)]
         # Uploads are deleted after a day; so long they count.
-        self._each = RateLimitItemPerDay(settings.visitor_uploads * MEGABYTE)
+        self._each = [RateLimitItemPerDay(times * uploaded) for times in (1, WIDER)]
         self._all = settings.max_uploads * MEGABYTE
         self._folder = _FolderSize()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does, or say what is over."""
-        refusal = None
-        if scope["type"] == "http" and scope["method"] == "POST":
-            refusal = await self._refusal(scope)
-        if refusal is None:
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
-        else:
+            return
+        path, headers = route_path(scope), Headers(scope=scope)
+        keys = keys_of(scope) if visitor_of(headers).role == "visitor" else ()
+        is_upload = path.rstrip("/") == UPLOAD
+        refusal = self._refuse_request(keys) if path.startswith(WORK) else None
+        if refusal is None and is_upload:
+            refusal = await self._refuse_upload(keys, headers.get("content-length"))
+        if refusal is not None:
             note_refusal(REASONS[refusal.status_code])
             await refusal(scope, receive, send)
+        elif is_upload:
+            await self._take_upload(keys, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
-    async def _refusal(self, scope: Scope) -> Response | None:
-        path, headers = route_path(scope), Headers(scope=scope)
-        visitor = visitor_of(headers)
-        address = scope["client"][0] if scope.get("client") else ""
-        who = visitor.name or network_of(address)
-        is_stranger = visitor.role == "visitor"
-        if is_stranger and path.startswith(WORK) and not self._asked.hit(self._rate, who):
-            reset = self._asked.get_window_stats(self._rate, who).reset_time
-            wait = max(1, math.ceil(reset - time.time()))
-            sentence = f"That was a lot in one minute: go on in {wait} s."
-            # The page shows the detail of what it asks for, and all of the answer to an upload.
-            told = {"detail": sentence, "error": sentence}
-            return JSONResponse(told, 429, headers={"retry-after": str(wait)})
-        if path.rstrip("/") == UPLOAD:
-            return await self._refuse_upload(who, headers.get("content-length"), is_stranger)
+    def _refuse_request(self, keys: tuple[str, ...]) -> Response | None:
+        for rate, key in zip(self._rates, keys, strict=False):
+            if not self._asked.hit(rate, key):
+                reset = self._asked.get_window_stats(rate, key).reset_time
+                wait = max(1, math.ceil(reset - time.time()))
+                sentence = f"That was a lot in one minute: go on in {wait} s."
+                # The page shows the detail of what it asks for, and all of the answer to an upload.
+                told = {"detail": sentence, "error": sentence}
+                return JSONResponse(told, 429, headers={"retry-after": str(wait)})
         return None
 
-    async def _refuse_upload(
-        self, who: str, length: str | None, is_stranger: bool
-    ) -> Response | None:
+    async def _refuse_upload(self, keys: tuple[str, ...], length: str | None) -> Response | None:
         """Return why a file is not taken, as the text that the page shows; None where it is."""
         if length is None or not length.isdecimal():
             return PlainTextResponse("An upload has to say how long it is (Content-Length).", 411)
         size = int(length)
-        if await run_in_threadpool(self._folder.size) + size > self._all:
+        if await self._folder.size() + size > self._all:
             return PlainTextResponse(
                 "There is no room for uploads now. Try again in an hour.",
                 507,
                 headers={"retry-after": "3600"},
             )
-        if is_stranger:
-            if not self._uploaded.test(self._each, who, cost=size):
-                most = self._each.amount // MEGABYTE
-                return PlainTextResponse(
-                    f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
-                )
-            self._uploaded.hit(self._each, who, cost=size)
-        self._folder.add(size)
+        shares = list(zip(self._each, keys, strict=False))
+        if not all(self._uploaded.test(each, key, cost=size) for each, key in shares):
+            most = self._each[0].amount // MEGABYTE
+            return PlainTextResponse(
+                f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
+            )
+        self._charge(keys, size)
+        self._folder.expect(size)
         return None
+
+    async def _take_upload(
+        self, keys: tuple[str, ...], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer as the app does; each file of an upload is charged the room that it takes at
+        least, so that many tiny ones are not free.
+        """
+        size, files = int(Headers(scope=scope)["content-length"]), _FileCount()
+
+        async def counted() -> Message:
+            message = await receive()
+            if found := files.count(message.get("body", b"")):
+                self._charge(keys, found * LEAST_FILE)
+                self._folder.add(found * LEAST_FILE)
+            return message
+
+        try:
+            await self.app(scope, counted, send)
+        finally:
+            self._folder.came(size)
+
+    def _charge(self, keys: tuple[str, ...], size: int) -> None:
+        for each, key in zip(self._each, keys, strict=False):
+            self._uploaded.hit(each, key, cost=size)
+
+
+class _FileCount:
+    """Counts the files of a form in the pieces of its body: each has a header with this word."""
+
+    WORD = b"filename"
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def count(self, piece: bytes) -> int:
+        """Return how many more there are; a word may begin in one piece and end in the next."""
+        text = (self._end + piece).lower()
+        self._end = text[1 - len(self.WORD) :]
+        return text.count(self.WORD)
 
 
 class _FolderSize:
-    """The bytes of all uploads, measured now and then, with what has come since."""
+    """The bytes of all uploads: measured now and then, what has come since, and what is coming."""
 
     def __init__(self) -> None:
         self._measured, self._when = 0, -math.inf
+        self._since, self._coming = 0, 0
+        self._measuring = asyncio.Lock()
 
-    def size(self) -> int:
-        if time.monotonic() - self._when > MEASURED_SECONDS:
-            self._measured, self._when = size_of_folder(upload_folder()), time.monotonic()
-        return self._measured
+    async def size(self) -> int:
+        async with self._measuring:
+            if time.monotonic() - self._when > MEASURED_SECONDS:
+                before = self._since
+                self._measured = await run_in_threadpool(size_of_folder, upload_folder())
+                self._when = time.monotonic()
+                self._since -= before
+        return self._measured + self._since + self._coming
+
+    def expect(self, size: int) -> None:
+        """Count an upload that begins."""
+        self._coming += size
+
+    def came(self, size: int) -> None:
+        """Count an upload that has ended as one of the files."""
+        self._coming -= size
+        self.add(size)
 
     def add(self, size: int) -> None:
-        self._measured += size
-
-
-def size_of_folder(folder: Path) -> int:
-    """Return the bytes of all files below a folder; 0 where it is not there."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(parent, name)).st_size
-            except OSError:  # deleted meanwhile
-                continue
-    return total
+        self._since += size

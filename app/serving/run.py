@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.serving.logs import set_up_logging
 from app.serving.start_checks import check_start
+from app.serving.upload_folder import make_upload_folder
 from app.settings import AppSettings, check_is_closed, settings_problems
 from blip2core.errors import Blip2Error, UnavailableError, os_problem
 
@@ -56,6 +57,7 @@ def run(serve: Serve) -> int:
         set_up_logging(settings)
         check_is_closed(settings)
         check_start(settings)
+        make_upload_folder()
         served = serve(settings)
     except ValidationError as error:
         print(settings_problems(error)[0], file=sys.stderr)

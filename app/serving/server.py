@@ -17,9 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from app.gradio_internals import (
     allow_fetching,
     check_requested_files,
+    leave_out_cors,
     limit_sessions,
+    share_sessions,
     tell_own_address,
 )
+from app.request_info import current_visitor
 from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
@@ -27,6 +30,7 @@ from app.serving.ports import listen
 from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
+from app.serving.sweeping import sweep_regularly
 from app.serving.watching import watch
 from app.settings import host_of
 from app.workbench.page import build_workbench
@@ -60,9 +64,12 @@ def build_app(services: Services) -> FastAPI:
     page = build_workbench(services)
     check_requested_files(page)
     allow_fetching(services.settings.downloads)
+    leave_out_cors()
+    share_sessions(current_visitor)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
     watch(page, services)
+    sweep_regularly(page)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     app.state.page = page
     return app

@@ -13,6 +13,12 @@ from tests.app.sample_dataset import fill
 from tests.app.visitor import upload
 
 
+@pytest.fixture(autouse=True)
+def _folder_of_uploads_is_left_alone(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`app.serving.run` lets Gradio use another one, by the environment of the process."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+
+
 @pytest.fixture
 def session(tmp_path: Path) -> ChatSession:
     """A visitor with a red image."""

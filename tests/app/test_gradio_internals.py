@@ -18,9 +18,11 @@ from app.gradio_internals import (
     check_requested_files,
     event_values,
     is_port_taken,
+    leave_out_cors,
     leave_out_space_header,
     limit_sessions,
     log_tracebacks,
+    share_sessions,
     tell_own_address,
     upload_folder,
     waiting_seconds,
@@ -61,6 +63,49 @@ def test_sessions_are_limited() -> None:
     holder = StateHolder()
     holder.set_blocks(page)
     assert holder.capacity == 3, "Gradio no longer reads state_session_capacity of a page."
+
+
+@pytest.fixture
+def holder(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The sessions of a page that keeps ten; `visitor` is who asks."""
+    assert "self.state_holder = StateHolder()" in inspect.getsource(routes.App.__init__), (
+        "Gradio makes the holder of its sessions in another way now."
+    )
+    monkeypatch.setattr(routes, "StateHolder", StateHolder)
+    visitor = [""]
+    share_sessions(lambda: visitor[0])
+    with gr.Blocks() as page:
+        pass
+    limit_sessions(page, 10)
+    holder = routes.App.create_app(page).state_holder
+    holder.visitor = visitor
+    return holder
+
+
+def use(holder: Any, visitor: str, *sessions: str) -> None:
+    holder.visitor[0] = visitor
+    for session in sessions:
+        holder[session]
+
+
+def test_one_visitor_with_a_thousand_sessions_pushes_out_their_own(holder: Any) -> None:
+    use(holder, "ada", "ada 1", "ada 2")
+    use(holder, "bob", "bob 1")
+    use(holder, "eve", *(f"eve {number}" for number in range(1_000)))
+    kept = [f"eve {number}" for number in range(993, 1_000)]
+    assert list(holder.session_data) == ["ada 1", "ada 2", "bob 1", *kept]
+    use(holder, "eve", "ada 1")  # a name that she has found out is not hers by that
+    use(holder, "eve", "more")
+    assert {"ada 1", "ada 2", "bob 1"} <= set(holder.session_data)
+    assert len(holder.session_data) == len(holder.time_last_used) == len(holder._owners) == 10
+
+
+def test_of_many_visitors_the_longest_absent_is_forgotten(holder: Any) -> None:
+    for number in range(10):
+        use(holder, f"visitor {number}", f"session {number}")
+    use(holder, "visitor 0", "session 0")
+    use(holder, "visitor 10", "session 10")
+    assert "session 1" not in holder and "session 0" in holder and "session 10" in holder
 
 
 def test_folder_of_uploads(uploads: Path) -> None:
@@ -168,6 +213,18 @@ def test_a_page_that_does_not_know_its_space(monkeypatch: pytest.MonkeyPatch) ->
     assert page.get_config_file()["space_id"] == "ada/studio"
     leave_out_space_header(page)
     assert page.get_config_file()["space_id"] is None
+
+
+def test_a_page_without_cors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "CustomCORSMiddleware", routes.CustomCORSMiddleware)
+    leave_out_cors()
+    with gr.Blocks() as page:
+        pass
+    used = [middleware.cls for middleware in routes.App.create_app(page).user_middleware]
+    assert routes.CustomCORSMiddleware in used, "Gradio adds its middleware by another name now."
+    assert not [
+        kind for kind in used if kind.__module__ == route_utils.__name__ and "CORS" in kind.__name__
+    ]
 
 
 def test_tools_of_a_page_ask_its_own_server() -> None:

@@ -30,7 +30,7 @@ def folders() -> Iterator[tuple[str, Path, str]]:
     temporary = Path(tempfile.gettempdir())
     uploads = os.environ.get("GRADIO_TEMP_DIR")
     yield "data", data, "BLIP2_DATA"
-    yield "uploads", Path(uploads) if uploads else temporary / "gradio", "GRADIO_TEMP_DIR"
+    yield "uploads", Path(uploads) if uploads else temporary, "GRADIO_TEMP_DIR"
     yield "temporary", temporary, "TMPDIR"
     yield "model cache", model_cache(), "HF_HOME"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.login import passwords as module
-from app.login.passwords import LoginRefusedError, Passwords, network_of
+from app.login.passwords import LoginRefusedError, Passwords
 from app.login.users import User, Users, add_user
 from tests.app.login.clock import Clock
 
@@ -170,15 +170,21 @@ def test_a_new_password_ends_the_old_one_also_where_it_is_remembered(users: Coun
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("", ""),
-        ("testclient", "testclient"),
-    ],
-)
-def test_one_customer_is_one_network(address: str, network: str) -> None:
-    assert network_of(address) == network
+def test_who_has_a_large_network_is_slowed_down_in_all_of_it(users: CountedUsers) -> None:
+    async def run() -> None:
+        passwords = Passwords(users, lambda: 0.0)
+        assert await outcome(passwords.check("bob", "battery staple", "2001:db8:1:ffff::1")) == 200
+        told = [
+            await outcome(passwords.check(f"name{number}", "wrong", f"2001:db8:1:{number:x}::1"))
+            for number in range(130)
+        ]
+        assert told == [401] * 101 + [429] * 29
+        assert await outcome(passwords.check("ada", "correct horse", "2001:db8:1:fff::1")) == 429
+        assert await outcome(passwords.check("ada", "correct horse", "2001:db8:2::1")) == 200
+        # Where somebody has logged in before, strangers around do not hold them up, and their
+        # right password takes back no failure of the strangers.
+        passwords._right.clear()
+        assert await outcome(passwords.check("bob", "battery staple", "2001:db8:1:ffff::1")) == 200
+        assert await outcome(passwords.check("ada", "correct horse", "2001:db8:1:fff::1")) == 429
+
+    asyncio.run(run())

@@ -49,13 +49,18 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
 
 
 def main(way: str) -> None:
-    from app.serving import alone, server
+    from app.serving.upload_folder import make_upload_folder
+
+    make_upload_folder()  # as `run` does, before Gradio is imported
+    from app.serving import alone, server, sweeping
     from app.serving.logs import set_up_logging
     from app.settings import AppSettings, proxies_of
     from app.workbench.page import build_workbench
     from blip2core.storage.database import open_database
     from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
+    sweeping.LIFE_SECONDS = float(os.environ.get("UPLOADS_LIVE", sweeping.LIFE_SECONDS))
+    sweeping.EVERY_SECONDS = float(os.environ.get("UPLOADS_SWEPT", sweeping.EVERY_SECONDS))
     set_up_logging(AppSettings())
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":

@@ -53,3 +53,10 @@ def test_a_space_stands_in_a_frame_of_hugging_face(monkeypatch: pytest.MonkeyPat
 def test_an_answer_keeps_its_own() -> None:
     answer = client(**{"referrer-policy": "no-referrer"}).get("/", headers={"host": "localhost"})
     assert answer.headers.get_list("referrer-policy") == ["no-referrer"]
+
+
+def test_no_page_of_another_site_is_let_read_an_answer() -> None:
+    allowed = {"Access-Control-Allow-Origin": "*", "access-control-allow-credentials": "true"}
+    answer = client(**allowed, vary="Origin").get("/", headers={"host": "localhost"})
+    assert answer.headers["vary"] == "Origin" and answer.text == "inside"
+    assert not [name for name in answer.headers if name.startswith("access-control-")]

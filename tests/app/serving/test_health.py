@@ -1,9 +1,12 @@
 """Who watches the process learns whether it lives and can work, and nothing else."""
 
+import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -11,7 +14,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app.login.users import add_user
+from app.serving import health
 from app.serving.front import build_front
+from app.serving.health import HealthChecks
 from blip2core.errors import ModelUnavailableError
 from blip2core.storage.database import open_database
 from tests.fakes import FakeGenerator, fake_services
@@ -51,6 +56,40 @@ def test_ready_when_the_database_answers(tmp_path: Path, monkeypatch: pytest.Mon
     answer = client(services).get("/readyz")
     assert answer.status_code == 503 and answer.json()["database"] == "failed"
     assert "secret" not in answer.text
+
+
+def test_a_flood_of_questions_asks_the_database_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looks = [100.0], list[float]()
+
+    def clock() -> float:
+        return now[0]
+
+    def look(_: Any) -> str:
+        looks.append(now[0])
+        time.sleep(0.2)  # the others come meanwhile
+        return "ready" if len(looks) < 3 else "failed"
+
+    monkeypatch.setattr(health, "database_state", look)
+    watched = HealthChecks(PlainTextResponse("inside"), fake_services(FakeGenerator()), clock)
+
+    async def flood() -> list[Any]:
+        transport = httpx.ASGITransport(watched)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            return await asyncio.gather(*(http.get("/readyz") for _ in range(50)))
+
+    async def floods() -> None:
+        assert {answer.json()["database"] for answer in await flood()} == {"ready"}
+        now[0] += 0.75
+        await flood()
+        assert looks == [100.0]
+        now[0] += 0.5
+        await flood()
+        assert looks == [100.0, 101.25]
+        now[0] += 1.25
+        assert {answer.status_code for answer in await flood()} == {503}
+        assert len(looks) == 3
+
+    asyncio.run(floods())
 
 
 def test_nobody_logs_in_for_it_and_any_name_will_do(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Strangers get so much and no more, each for themselves; curators and owners do not notice."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.testclient import TestClient
 
 from app.roles import VISITOR_HEADER, Role, Visitor, header_of
 from app.serving import quotas as module
-from app.serving.quotas import Quotas, size_of_folder
+from app.serving.quotas import Quotas
 from app.settings import AppSettings
 
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
@@ -75,6 +76,19 @@ def test_a_visitor_uploads_so_much_in_a_day(monkeypatch: pytest.MonkeyPatch) -> 
     assert upload() == 200
 
 
+def test_a_large_network_gets_a_few_shares_and_not_one_for_each_address() -> None:
+    app = studio(visitor_requests=2, visitor_uploads=1)
+
+    def told(path: str, content: bytes = b"") -> list[int]:
+        visitors = [visit(app, address=f"2001:db8:1:{number:x}::1") for number in range(20)]
+        return [visitor.post(path, content=content).status_code for visitor in visitors]
+
+    assert told(UPLOAD, b"x" * 900_000).count(200) == 5, "MB"
+    assert told(JOIN).count(429) == 20, "ten in a minute, which the uploads were"
+    assert visit(app, address="2001:db8:2::1").post(JOIN).status_code == 200
+    assert visit(app, name="eve", address="2001:db8:1::1").post(JOIN).status_code == 200
+
+
 def test_all_uploads_have_room_together(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "upload_folder", lambda: uploads / "of this test")
     (uploads / "of this test" / "a").mkdir(parents=True)
@@ -96,5 +110,59 @@ def test_an_upload_says_how_long_it_is() -> None:
     assert visit(studio()).post(UPLOAD, headers={"content-length": "x"}).status_code == 411
 
 
-def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert size_of_folder(tmp_path / "none") == 0
+def test_many_tiny_files_are_not_free(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "upload_folder", lambda: uploads / "nothing here")
+    files = [("files", (f"{number}.png", b"x")) for number in range(130)]
+
+    def upload(app: Quotas, role: Role = "visitor", **who: str) -> int:
+        return visit(app, role, **who).post(UPLOAD, files=files).status_code
+
+    app = studio(visitor_uploads=1)
+    assert [upload(app), upload(app), upload(app, address="10.0.0.2")] == [200, 413, 200]
+    app = studio(max_uploads=1)
+    assert [upload(app, "owner"), upload(app, "owner")] == [200, 507]
+
+
+def test_a_file_is_counted_where_its_header_comes_in_pieces() -> None:
+    form = b'--x\r\nContent-Disposition: form-data; name="files"; FileName="filename"\r\n\r\n' * 3
+    for size in (1, 2, 7, 8, 9, 1_000):
+        files = module._FileCount()
+        pieces = [form[start : start + size] for start in range(0, len(form), size)]
+        assert sum(files.count(piece) for piece in pieces) == 6, "at least one each"
+
+
+def test_uploads_that_are_on_their_way_count(
+    uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "upload_folder", lambda: uploads / "nothing here")
+    monkeypatch.setattr(module, "MEASURED_SECONDS", -1.0)
+    app = studio(max_uploads=1)
+    header = (VISITOR_HEADER.encode(), header_of(Visitor(role="owner")))
+
+    async def upload(body: asyncio.Event | None) -> int:
+        statuses: list[int] = []
+
+        async def receive() -> Any:
+            if body is not None:
+                await body.wait()
+            return {"type": "http.request", "body": b"x" * 600_000}
+
+        async def send(message: Any) -> None:
+            statuses.append(message.get("status", 0))
+
+        headers = [header, (b"content-length", b"600000")]
+        scope = {"type": "http", "method": "POST", "path": UPLOAD, "query_string": b""}
+        await app(scope | {"headers": headers}, receive, send)
+        return statuses[0]
+
+    async def uploading() -> None:
+        rest_comes = asyncio.Event()
+        slow = asyncio.create_task(upload(rest_comes))
+        await asyncio.sleep(0.05)
+        assert await upload(None) == 507, "the slow one is not in the folder yet"
+        rest_comes.set()
+        assert await slow == 200
+        assert await upload(None) == 200
+        assert app._folder._coming == 0
+
+    asyncio.run(uploading())
