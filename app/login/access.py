@@ -33,15 +33,17 @@ class Access:
 
     def still_holds(self, session: LoginSession) -> bool:
         """Return whether what a session rests on is still so; a person may be taken out of the file
-        or get another role.
+        or get another role. Raises LoginRefusedError, see `person_of`.
         """
         return session.credential == SignIn.CREDENTIAL or self.person_of(session) is not None
 
     def person_of(self, session: LoginSession) -> User | None:
         """Return the person of the file whose session it is; None where it is of somebody else, as
-        of who signed in elsewhere under the same name.
+        of who signed in elsewhere.
+
+        Raises LoginRefusedError where the file of users cannot be read, see `Users.find`.
         """
-        if self.passwords is None:
+        if self.passwords is None or session.credential == SignIn.CREDENTIAL:
             return None
         person = self.passwords.users.find(session.visitor.name)
         return person if person is not None and person.line == session.credential else None

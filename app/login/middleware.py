@@ -6,6 +6,7 @@ Browsers log in on a page and carry a cookie; programs may send name and passwor
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.login.access import Access
 from app.login.basic_auth import credentials
-from app.login.pages import LOGIN, PASSWORD, forbidden_page
-from app.login.passwords import LoginRefusedError
+from app.login.errors import LoginRefusedError
+from app.login.pages import LOGIN, PASSWORD, forbidden_page, html_page
 from app.login.requests import POLICY_VIOLATION, is_below, refuse, route_path
 from app.login.routes import LoginRoutes, set_cookie
 from app.login.sessions import LoginSession
@@ -47,15 +48,19 @@ class Login:
         connection, path = HTTPConnection(scope), route_path(scope)
         session = self._session(connection)
         if self._routes.has(scope, path):
+            with suppress(LoginRefusedError):  # also who cannot be known now may log out
+                session = self._held(session)
             await self._routes.answer(scope, receive, send, session)
             return
         try:
+            session = self._held(session)
             visitor = await self._visitor(connection, session)
+            refusal = self._refusal(visitor, session, connection, path)
         except LoginRefusedError as error:
             note_refusal("login")
             await refuse(refusal_of(error, scope), scope, receive, send)
             return
-        if refusal := self._refusal(visitor, session, connection, path):
+        if refusal is not None:
             note_refusal("login" if visitor is None else "role")
             await refuse(refusal, scope, receive, send)
             return
@@ -70,7 +75,10 @@ class Login:
 
     def _session(self, connection: HTTPConnection) -> LoginSession | None:
         token = connection.cookies.get(self.access.cookie, "")
-        session = self.access.sessions.find(token) if token else None
+        return self.access.sessions.find(token) if token else None
+
+    def _held(self, session: LoginSession | None) -> LoginSession | None:
+        """Return a session, None where what it rests on has changed. Raises LoginRefusedError."""
         if session is not None and not self.access.still_holds(session):
             self.access.sessions.end(session)
             return None
@@ -154,8 +162,14 @@ class Login:
 
 
 def refusal_of(error: LoginRefusedError, scope: Scope) -> Response:
-    """Return the answer to a program that is not let in; browsers are asked on a page instead."""
+    """Return the answer to who is not let in. Browsers are asked on a page instead, but where
+    nobody can be let in they are told on one.
+    """
     headers = {"retry-after": str(error.retry_after)} if error.retry_after else {}
+    if error.status == 503 and wants_page(scope):
+        shown = html_page("Not at this moment", status=error.status, problem=str(error))
+        shown.headers.update(headers)
+        return shown
     if error.status == 401 and "sec-fetch-mode" not in Headers(scope=scope):
         headers["www-authenticate"] = 'Basic realm="BLIP-2 Studio", charset="UTF-8"'
     return PlainTextResponse(str(error), error.status, headers=headers)

@@ -19,6 +19,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.access import Access
+from app.login.errors import LoginRefusedError
 from app.login.pages import (
     LOGIN,
     LOGOUT,
@@ -30,8 +31,8 @@ from app.login.pages import (
     logout_page,
     password_page,
 )
-from app.login.passwords import LoginRefusedError
 from app.login.sessions import LONGEST_SECONDS, LoginSession
+from app.login.sign_in import SignIn
 from app.login.users import User
 from app.metrics import note_refusal
 from app.settings import is_space
@@ -60,7 +61,8 @@ class LoginRoutes:
         self._paths = {route.path for route in routes} if access.asks else set()
         # Only for Authlib, which keeps state, nonce and verifier there until somebody comes back.
         self._app: ASGIApp = SessionMiddleware(
-            ExceptionMiddleware(Router(routes)),  # a method that is not allowed is an answer
+            # A method that is not allowed is an answer, and so is a file that cannot be read.
+            ExceptionMiddleware(Router(routes), handlers={LoginRefusedError: self._on_refusal}),
             secret_key=secrets.token_hex(),
             session_cookie=f"{access.cookie}_state",
             max_age=_SIGN_IN_SECONDS,
@@ -82,7 +84,7 @@ class LoginRoutes:
     async def _login(self, request: Request) -> Response:
         onward = safe_onward(request.query_params.get("next", "/"))
         if request.method != "POST":
-            return self._login_page(request, onward=onward)
+            return self._login_page(request, onward=onward, **self._outage())
         form = await _form(request)
         name, password = _text(form, "username"), _text(form, "password")
         onward = safe_onward(_text(form, "next") or "/")
@@ -116,6 +118,15 @@ class LoginRoutes:
             **values,
         )
 
+    def _outage(self) -> dict[str, Any]:
+        """Return problem and status of the page where nobody can log in with a password now."""
+        if self.access.passwords is not None:
+            try:
+                self.access.passwords.users.find("")
+            except LoginRefusedError as error:
+                return {"problem": str(error), "status": error.status}
+        return {}
+
     async def _logout(self, request: Request) -> Response:
         session: LoginSession | None = request.scope["blip2_session"]
         if request.method == "POST" or session is None:
@@ -126,7 +137,7 @@ class LoginRoutes:
             _root(request),
             session.visitor.name,
             session.visitor.role,
-            has_password=self.access.person_of(session) is not None,
+            has_password=session.credential != SignIn.CREDENTIAL,
         )
 
     async def _password(self, request: Request) -> Response:
@@ -183,6 +194,10 @@ class LoginRoutes:
         request.session.clear()
         token = self.access.sessions.begin(visitor, self.access.sign_in.CREDENTIAL)
         return self._with_cookie(request, _to(request, onward), token)
+
+    def _on_refusal(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, LoginRefusedError)  # the handler is for no other
+        return self._told(request, error)
 
     def _told(self, request: Request, error: LoginRefusedError) -> Response:
         back = f"{_root(request)}{LOGIN}"

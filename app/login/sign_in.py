@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.login.passwords import LoginRefusedError
+from app.login.errors import LoginRefusedError
 from app.roles import Role, Visitor
 from app.settings import AppSettings, signs_in_at_hugging_face
 

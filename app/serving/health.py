@@ -1,6 +1,7 @@
 """/healthz and /readyz: is the process alive, and can it work; for who watches it, without a login.
 
-They tell nothing else: one word for the models, and one for the database.
+They tell nothing else: one word for the models, one for the database, and one for the file of
+users where there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import route_path
+from app.login.users import Users
 from app.services import Services
 from blip2core.errors import Blip2Error
 
@@ -24,8 +26,10 @@ _log = logging.getLogger(__name__)
 class HealthChecks:
     """ASGI middleware that answers these two addresses, whatever name they are asked under."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, services: Services, users: Users | None = None) -> None:
         self.app, self.services = app, services
+        self.users = users
+        """The people of the file of users; None where there is no file."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for these addresses, else as the app does."""
@@ -40,6 +44,8 @@ class HealthChecks:
                 "models": model_state(self.services),
                 "database": await run_in_threadpool(database_state, self.services),
             }
+            if self.users is not None:
+                state["users"] = "ready" if self.users.are_known() else "failed"
             is_ready = set(state.values()) <= {"ready", "none"}
             answer = JSONResponse(state, 200 if is_ready else 503)
         answer.headers["cache-control"] = "no-store"

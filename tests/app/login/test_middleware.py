@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.login.access import Access, build_access
 from app.login.basic_auth import credentials
 from app.login.middleware import Login
-from app.login.users import add_user
+from app.login.users import KEPT_SECONDS, add_user
 from app.roles import ROLES, VISITOR_HEADER, visitor_of
 from app.settings import AppSettings
 from tests.app.login.clock import Clock
@@ -220,6 +220,60 @@ def test_who_is_taken_out_of_the_file_or_gets_another_role_is_out(users: Path) -
     assert owner.get("/").status_code == 200
     users.write_text(users.read_text().replace("a-owner:owner", "a-owner:visitor"))
     assert owner.get("/").status_code == 401
+
+
+def test_no_session_of_a_password_holds_while_the_file_cannot_be_read(users: Path) -> None:
+    """Restoring the file brings everything back without a restart."""
+    access, clock = access_of(users=users), Clock()
+    assert access.passwords is not None
+    access.passwords.users._clock = clock
+    client, kept = logged_in(access, "a-curator"), users.read_bytes()
+    users.unlink()
+    assert client.get("/").status_code == 200, "for some seconds"
+    clock.now += KEPT_SECONDS
+    form = {"username": "a-curator", "password": PASSWORD}
+    with_password = {"auth": ("a-curator", PASSWORD)}
+    stranger = studio(access)
+    for asked in (
+        client.get("/"),
+        client.get("/", headers=PAGE),
+        client.get("/curator/", headers=PAGE),
+        client.get("/login/password", headers=PAGE),
+        client.post("/login/password", data={"password": PASSWORD}, headers=PAGE),
+        stranger.get("/", **with_password),
+        stranger.get("/login", headers=PAGE),
+        stranger.post("/login", data=form),
+        stranger.post("/login", data=form, headers=PAGE),
+    ):
+        assert asked.status_code == 503, asked.request.url
+        assert asked.text.count("The file of users cannot be read") == 1
+    assert client.get("/", headers=PAGE).headers["retry-after"]
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/talk"):
+        pass
+    assert stranger.get("/", headers=PAGE).headers["location"].startswith("/login")
+    users.write_bytes(kept)
+    assert client.get("/").json() == ["curator", "a-curator"], "without a new login"
+    assert stranger.get("/", **with_password).status_code == 200
+    assert stranger.get("/login", headers=PAGE).status_code == 200
+
+
+def test_who_cannot_be_known_logs_out_and_strangers_go_on_asking(users: Path) -> None:
+    access, clock = access_of(users=users, open=True), Clock()
+    assert access.passwords is not None
+    access.passwords.users._clock = clock
+    client, kept = logged_in(access, "a-curator"), users.read_bytes()
+    users.unlink()
+    client.get("/")
+    clock.now += KEPT_SECONDS
+    assert client.get("/").status_code == 503
+    assert studio(access).get("/").json() == ["visitor", ""]
+    assert client.get("/logout", headers=PAGE).status_code == 200
+    copied = client.cookies[access.cookie]
+    assert client.post("/logout", headers=PAGE).status_code == 303
+    users.write_bytes(kept)
+    stolen = studio(access)
+    stolen.cookies.set(access.cookie, copied)
+    assert stolen.get("/").json() == ["visitor", ""]
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(users: Path) -> None:
