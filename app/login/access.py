@@ -48,9 +48,10 @@ class Access:
         person = self.passwords.users.find(session.visitor.name)
         return person if person is not None and person.line == session.credential else None
 
-    def begin_for(self, person: User) -> str:
-        """Begin a session of a person of the file and return its token."""
-        return self.sessions.begin(Visitor(role=person.role, name=person.name), person.line)
+    def begin_for(self, person: User, replaces: LoginSession | None) -> str:
+        """Begin a session of a person of the file and return its token; see `Sessions.begin`."""
+        visitor = Visitor(role=person.role, name=person.name)
+        return self.sessions.begin(visitor, person.line, replaces=replaces)
 
 
 def build_access(settings: AppSettings) -> Access:

@@ -31,7 +31,7 @@ from app.login.pages import (
     logout_page,
     password_page,
 )
-from app.login.sessions import LONGEST_SECONDS, LoginSession
+from app.login.sessions import LONGEST_SECONDS, SIGNED_IN_SECONDS, LoginSession
 from app.login.sign_in import SignIn
 from app.login.users import User
 from app.metrics import note_refusal
@@ -102,7 +102,7 @@ class LoginRoutes:
                     request, onward=onward, name=name, problem=str(error), status=error.status
                 )
             return _hurry_not(response, error)
-        token = self.access.begin_for(person)
+        token = self.access.begin_for(person, request.scope["blip2_session"])
         if program:  # as Gradio's own login, which its clients know
             return self._with_cookie(request, JSONResponse({"success": True}), token)
         return self._with_cookie(request, _to(request, onward), token)
@@ -169,7 +169,8 @@ class LoginRoutes:
         changed = self.access.passwords.users.find(person.name)
         if changed is None:
             return _to(request, LOGIN)
-        return self._with_cookie(request, _to(request, "/"), self.access.begin_for(changed))
+        token = self.access.begin_for(changed, session)
+        return self._with_cookie(request, _to(request, "/"), token)
 
     def _not_taken(self, request: Request, person: User, told: str, status: int) -> Response:
         return password_page(_root(request), person.name, problem=told, status=status)
@@ -192,7 +193,12 @@ class LoginRoutes:
         except LoginRefusedError as error:
             return self._told(request, error)
         request.session.clear()
-        token = self.access.sessions.begin(visitor, self.access.sign_in.CREDENTIAL)
+        token = self.access.sessions.begin(
+            visitor,
+            self.access.sign_in.CREDENTIAL,
+            replaces=request.scope["blip2_session"],
+            longest=SIGNED_IN_SECONDS,
+        )
         return self._with_cookie(request, _to(request, onward), token)
 
     def _on_refusal(self, request: Request, error: Exception) -> Response:

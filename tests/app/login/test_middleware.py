@@ -211,6 +211,19 @@ def test_log_out_ends_it_also_on_open_websockets(users: Path) -> None:
         pass
 
 
+def test_a_new_login_ends_the_session_of_the_same_browser(users: Path) -> None:
+    access = access_of(users=users)
+    client, stale = logged_in(access, "a-curator"), studio(access)
+    stale.cookies.set(access.cookie, client.cookies[access.cookie])
+    assert stale.get("/").status_code == 200
+    form = {"username": "a-owner", "password": "wrong horse"}
+    assert client.post("/login", data=form).status_code == 401
+    assert stale.get("/").status_code == 200, "only who knows the password ends it"
+    client.post("/login", data={"username": "a-owner", "password": PASSWORD})
+    assert client.get("/").json() == ["owner", "a-owner"]
+    assert stale.get("/").status_code == 401
+
+
 def test_who_is_taken_out_of_the_file_or_gets_another_role_is_out(users: Path) -> None:
     access = access_of(users=users)
     curator, owner = logged_in(access, "a-curator"), logged_in(access, "a-owner")

@@ -16,6 +16,7 @@ from app.login.sign_in import SignIn, provider_of
 from app.login.users import add_user
 from app.roles import Role
 from app.settings import AppSettings
+from tests.app.login.clock import Clock
 from tests.app.login.provider import ISSUER, FakeProvider, parameters
 from tests.app.login.test_middleware import INSIDE, PAGE
 
@@ -90,6 +91,31 @@ def test_who_signs_in_has_the_role_of_their_name(
     assert client.get("/").json() == [role, "1" if "oidc_name" in settings else "ada"]
     assert client.post("/logout").status_code == 303
     assert client.get("/").status_code == 401
+
+
+def test_signing_in_again_after_twelve_hours_is_one_click(provider: FakeProvider) -> None:
+    """Whom the provider has removed is out then."""
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    access.sessions._clock = clock = Clock()
+    access.sessions.idle_seconds = 100 * 3_600.0
+    client = served(access, provider)
+    come_back(client, provider)
+    clock.now += 12 * 3_600
+    assert client.get("/").status_code == 200
+    clock.now += 1
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=PAGE).headers["location"] == "/login?next=/"
+    assert come_back(client, provider).headers["location"] == "/"
+    assert client.get("/").status_code == 200
+
+
+def test_signing_in_ends_the_session_of_the_same_browser(provider: FakeProvider) -> None:
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    client = served(access, provider)
+    come_back(client, provider)
+    (before,) = access.sessions._all()
+    come_back(client, provider)
+    assert access.sessions.is_over(before) and len(access.sessions._all()) == 1
 
 
 def test_the_names_are_read_from_the_environment(
