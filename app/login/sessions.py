@@ -21,8 +21,8 @@ GRACE_SECONDS = 60.0
 LONGEST_SECONDS = 30 * 24 * 3_600.0
 """A session ends then, however much it is used."""
 SIGNED_IN_SECONDS = 12 * 3_600.0
-"""The same for who signed in at a provider: it does not tell when it removes a person, so it is asked
-again after a working day, which is one click for who is still signed in there.
+"""The same for who signed in at a provider: it does not tell when it removes a person, so it is
+asked again after a working day, which is one click for who is still signed in there.
 """
 MOST_SESSIONS, MOST_OF_ONE = 10_000, 20
 """Sessions in all, and of one person: more than anybody has browsers, and few enough that programs

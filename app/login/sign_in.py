@@ -20,8 +20,11 @@ from starlette.responses import Response
 
 from app.login.errors import LoginRefusedError
 from app.roles import Role, Visitor
-from app.settings import AppSettings, signs_in_at_hugging_face
+from app.settings import AppSettings, is_private_way, signs_in_at_hugging_face
+from blip2core.errors import ConfigError
 
+_ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+"""What a provider says about itself that is used here, OpenID Connect Discovery 1.0 section 3."""
 _CANNOT_BE_ASKED = "The sign-in service cannot be asked at this moment. Try again later."
 
 
@@ -53,7 +56,10 @@ class Provider:
 
 
 def provider_of(settings: AppSettings) -> Provider | None:
-    """Return the provider of the settings, or on a Space with sign-in Hugging Face; None: none."""
+    """Return the provider of the settings, or on a Space with sign-in Hugging Face; None: none.
+
+    Raises ConfigError where others could read what is sent to it.
+    """
     issuer, owners = settings.oidc_issuer, set(settings.owners)
     client = settings.oidc_client_id or ""
     secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else ""
@@ -66,6 +72,8 @@ def provider_of(settings: AppSettings) -> Provider | None:
         owners |= {os.environ.get("SPACE_AUTHOR_NAME", "")} - {""}
     if issuer is None:
         return None
+    if not is_private_way(issuer):  # of the settings it is known
+        raise ConfigError("OPENID_PROVIDER_URL must be an address that begins with https://.")
     return Provider(
         issuer=issuer.rstrip("/"),
         client_id=client,
@@ -105,6 +113,7 @@ class SignIn:
         Raises LoginRefusedError where the provider cannot be asked.
         """
         try:
+            await self._check_ways()
             response: Response = await self._client.authorize_redirect(request, back)
         except (httpx2.HTTPError, AuthlibBaseError, ValueError, RuntimeError) as error:
             raise LoginRefusedError(_CANNOT_BE_ASKED, status=503, retry_after=10) from error
@@ -116,6 +125,7 @@ class SignIn:
         Raises LoginRefusedError where that cannot be said, or they are not let in.
         """
         try:
+            await self._check_ways()
             token = await self._client.authorize_access_token(request)
         except httpx2.HTTPError as error:
             raise LoginRefusedError(_CANNOT_BE_ASKED, status=503, retry_after=10) from error
@@ -132,3 +142,12 @@ class SignIn:
         if role is None:
             raise LoginRefusedError(f"{name} is not let in here.", status=403)
         return Visitor(role=role, name=name)
+
+    async def _check_ways(self) -> None:
+        """Raise ValueError where the provider names an address on whose way others could read a
+        token or give keys of their own.
+        """
+        known = await self._client.load_server_metadata()
+        for name in _ADDRESSES:
+            if not is_private_way(str(known.get(name, ""))):
+                raise ValueError(f"The provider names no {name} that begins with https://.")

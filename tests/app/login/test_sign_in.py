@@ -16,6 +16,7 @@ from app.login.sign_in import SignIn, provider_of
 from app.login.users import add_user
 from app.roles import Role
 from app.settings import AppSettings
+from blip2core.errors import ConfigError
 from tests.app.login.clock import Clock
 from tests.app.login.provider import ISSUER, FakeProvider, parameters
 from tests.app.login.test_middleware import INSIDE, PAGE
@@ -196,6 +197,24 @@ def test_a_provider_that_does_not_answer_is_told(provider: FakeProvider) -> None
     answer = studio(provider).get("/login/provider", headers=PAGE)
     assert answer.status_code == 503 and "cannot be asked" in answer.text
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("address", ["http://login.example.com/x", "", None])
+def test_a_provider_is_not_asked_where_others_listen(
+    provider: FakeProvider, name: str, address: str | None
+) -> None:
+    """Its keys could be those of somebody on the way."""
+    provider.configured[name] = address
+    answer = studio(provider).get("/login/provider", headers=PAGE)
+    assert answer.status_code == 503 and "cannot be asked" in answer.text
+
+
+def test_a_provider_of_a_space_is_asked_by_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in {**SPACE, "OPENID_PROVIDER_URL": "http://hub.example.com"}.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(ConfigError, match="OPENID_PROVIDER_URL must be .* https://"):
+        build_access(AppSettings())
 
 
 def test_on_a_space_hugging_face_says_who_it_is(
