@@ -1,4 +1,5 @@
-"""Serves the studio with a fake model in a process of its own: `served.py mounted|launched`.
+"""Serves the studio with a fake model in a process of its own: `served.py mounted|launched`, with
+`bare` behind it where nothing stands in front of the apps.
 
 In a process of its own, for Streamlit allows one app in each, and a server that opens a device
 must not hang the tests.
@@ -30,7 +31,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
     environment = {k: v for k, v in (os.environ | known | settings).items() if v}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, __file__, way],
+            [sys.executable, __file__, *way.split()],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -48,7 +49,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def main(way: str) -> None:
+def main(way: str, front: str = "") -> None:
     from app.serving import alone, server
     from app.serving.logs import set_up_logging
     from app.settings import AppSettings, proxies_of
@@ -57,6 +58,8 @@ def main(way: str) -> None:
     from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
     set_up_logging(AppSettings())
+    if front == "bare":
+        server.build_front = alone.build_front = lambda services: []  # type: ignore[assignment]
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":
         page = build_workbench(services)
@@ -71,4 +74,4 @@ def main(way: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -89,11 +92,19 @@ def test_everybody_asks(visit: Any, tmp_path: Path) -> None:
 
 def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     role, http = visit
-    config = http.get("/config").json()
-    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+    may = role in ("curator", "owner")
     if studio[0] == "launched":
+        config = http.get("/config").json()
+        ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
         assert "keep-pairs" not in ids, "there is no database"
         return
+    assert_pairs_are_kept(http, may)
+
+
+def assert_pairs_are_kept(http: httpx.Client, may: bool) -> None:
+    """Press the button, and see whether it is shown."""
+    config = http.get("/config").json()
+    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
     keeps = [
         event
         for event in config["dependencies"]
@@ -101,7 +112,7 @@ def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     ]
     assert len(keeps) == 1
     answer = send(http, keeps[0], [None, "mine"], None)
-    told = "Accept or reject a text first" if role in ("curator", "owner") else "keeps nothing here"
+    told = "Accept or reject a text first" if may else "keeps nothing here"
     assert told in answer, answer
     shown = [
         event
@@ -110,14 +121,52 @@ def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     ]
     assert len(shown) == 1
     updates = json.loads(send(http, shown[0], [], None))["data"]
-    assert [one["visible"] for one in updates] == [role in ("curator", "owner")] * 2
+    assert [one["visible"] for one in updates] == [may] * 2
+
+
+def page_of_curator(address: str, **headers: str) -> str:
+    """What the curator's first page draws, as its messages say it."""
+    stream = address.replace("http", "ws") + "/curator/_stcore/stream"
+    asked = BackMsg(rerun_script=ClientState())
+    drawn = ""
+    with connect(stream, additional_headers=headers, subprotocols=["streamlit"]) as websocket:
+        websocket.send(asked.SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(websocket.recv(timeout=60))
+            drawn += str(message.delta)
+            if message.WhichOneof("type") == "script_finished":
+                return drawn
+
+
+@pytest.mark.parametrize("way", ["mounted bare", "launched bare"])
+def test_without_the_program_in_front_nobody_is_a_curator(way: str, tmp_path: Path) -> None:
+    """No header says who asks: that is no owner."""
+    add_user(tmp_path / "users", "ada", PASSWORD)
+    with served(way, tmp_path, BLIP2_USERS=str(tmp_path / "users")) as address:
+        with httpx.Client(base_url=address, timeout=30, trust_env=False) as http:
+            assert "Log in" in account_line(http), "nobody by name"
+            if way == "launched bare":
+                return
+            assert_pairs_are_kept(http, may=False)
+        drawn = page_of_curator(address)
+        assert "Only curators and owners may see this" in drawn
+        assert "There is no database" not in drawn
+        header = header_of(Visitor(role="owner", name="ada")).decode()
+        drawn = page_of_curator(address, **{VISITOR_HEADER: header})
+        assert "There is no database" in drawn, "this studio's page has no more to show"
 
 
 def test_who_is_logged_in_is_shown(visit: Any) -> None:
     role, http = visit
+    html = account_line(http)
+    assert ("Log in" if role == ANONYMOUS else f"<b>a-{role}</b>, {role}") in html
+    assert "eve" not in html
+
+
+def account_line(http: httpx.Client) -> str:
+    """The line that says who is logged in."""
     config = http.get("/config").json()
     account = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "account")
     (arrival,) = [event for event in config["dependencies"] if event["outputs"] == [account]]
-    (html,) = json.loads(send(http, arrival, [], None))["data"]
-    assert ("Log in" if role == ANONYMOUS else f"<b>a-{role}</b>, {role}") in html
-    assert "eve" not in html
+    html: str = json.loads(send(http, arrival, [], None))["data"][0]
+    return html
