@@ -20,7 +20,9 @@ class Access:
 
     sessions: Sessions
     cookie: str
-    """Name of the cookie; two studios under one name have two, as browsers do not look at ports."""
+    """Name of the cookie, without the prefix of `app.login.cookies`; two studios under one name
+    have two, as browsers do not look at ports.
+    """
     anonymous: Visitor | None
     """Who somebody is that has not logged in; None where they have to."""
     passwords: Passwords | None = None

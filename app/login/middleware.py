@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.login.access import Access
 from app.login.basic_auth import credentials
+from app.login.cookies import set_cookie, token_in
 from app.login.errors import LoginRefusedError
 from app.login.pages import LOGIN, PASSWORD, forbidden_page, html_page
 from app.login.requests import POLICY_VIOLATION, is_below, refuse, route_path
-from app.login.routes import LoginRoutes, set_cookie
+from app.login.routes import LoginRoutes
 from app.login.sessions import LoginSession
 from app.metrics import note_refusal
 from app.request_info import note_role
@@ -74,7 +75,7 @@ class Login:
         await self.app(scope, receive, send)
 
     def _session(self, connection: HTTPConnection) -> LoginSession | None:
-        token = connection.cookies.get(self.access.cookie, "")
+        token = token_in(connection, self.access.cookie)
         return self.access.sessions.find(token) if token else None
 
     def _held(self, session: LoginSession | None) -> LoginSession | None:
@@ -155,7 +156,7 @@ class Login:
 
         async def rotating(message: Message) -> None:
             if message["type"] == "http.response.start":
-                set_cookie(MutableHeaders(scope=message), self.access, connection, token)
+                set_cookie(MutableHeaders(scope=message), self.access.cookie, connection, token)
             await send(message)
 
         return rotating

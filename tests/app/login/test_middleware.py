@@ -297,7 +297,40 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(users: Path) -> None:
     assert cookie.startswith(f"{access.cookie}=") and "Path=/;" in cookie
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
     secure = TestClient(client.app, base_url="https://studio.example.com")
-    assert "; Secure" in secure.post("/login", data=form).headers["set-cookie"]
+    cookie = secure.post("/login", data=form).headers["set-cookie"]
+    assert "; Secure" in cookie
+    assert cookie.startswith(f"__Host-{access.cookie}=") and "Path=/;" in cookie
+    assert "Domain" not in cookie, "else browsers would not take this name"
+
+
+def test_by_https_a_cookie_of_a_plain_name_is_nobodys(users: Path) -> None:
+    """Another site of the domain, or somebody on the way of http, could have set it."""
+    access = access_of(users=users)
+    form = {"username": "a-owner", "password": PASSWORD}
+    secure = TestClient(studio(access).app, base_url="https://studio.example.com")
+    below = TestClient(
+        Starlette(routes=[Mount("/studio", secure.app)]), base_url="https://studio.example.com"
+    )
+    for client, root, prefix in ((secure, "", "__Host-"), (below, "/studio", "__Secure-")):
+        answer = client.post(f"{root}/login", data=form)
+        assert f"Path={root or '/'};" in answer.headers["set-cookie"]
+        token = client.cookies[f"{prefix}{access.cookie}"]
+        assert client.get(f"{root}/").json() == ["owner", "a-owner"]
+        with client.websocket_connect(f"wss://studio.example.com{root}/talk") as talk:
+            assert talk.receive_text() == "owner"
+        client.cookies.clear()
+        for other in {"", "__Host-", "__Secure-"} - {prefix}:
+            sent = {"cookie": f"{other}{access.cookie}={token}"}
+            assert client.get(f"{root}/", headers=sent).status_code == 401
+            with pytest.raises(WebSocketDisconnect):
+                path = f"wss://studio.example.com{root}/talk"
+                client.websocket_connect(path, headers=sent).__enter__()
+        sent = {"cookie": f"{prefix}{access.cookie}={token}"}
+        assert client.get(f"{root}/", headers=sent).status_code == 200
+        ended = client.post(f"{root}/logout", headers=sent, follow_redirects=False)
+        assert ended.headers["set-cookie"].startswith(f"{prefix}{access.cookie}=; ")
+        assert "Max-Age=0" in ended.headers["set-cookie"]
+        assert "Secure" in ended.headers["set-cookie"]
 
 
 def test_the_cookie_works_in_the_frame_of_a_space(
@@ -309,6 +342,7 @@ def test_the_cookie_works_in_the_frame_of_a_space(
         "set-cookie"
     ]
     assert cookie.endswith("Secure; SameSite=None; Partitioned")
+    assert cookie.startswith("__Host-")
 
 
 def test_a_page_renews_an_old_token(users: Path) -> None:

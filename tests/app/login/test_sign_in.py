@@ -192,6 +192,20 @@ def test_the_way_back_is_for_the_browser_that_left(provider: FakeProvider) -> No
         assert who.get("/").status_code == 401
 
 
+def test_the_way_back_is_kept_in_a_cookie_of_this_host(provider: FakeProvider) -> None:
+    """Who could set it would sign others in as themselves."""
+    client = studio(provider)
+    sent = client.get("/login/provider", headers=PAGE)
+    cookie = sent.headers["set-cookie"]
+    assert cookie.startswith("__Host-") and "path=/;" in cookie and "secure" in cookie
+    with TestClient(provider.app, base_url=ISSUER, follow_redirects=False) as there:
+        back = parameters(there.get(sent.headers["location"]).headers["location"])
+    name, _, value = cookie.partition(";")[0].partition("=")
+    client.cookies.clear()
+    client.cookies.set(name.removeprefix("__Host-"), value)
+    assert client.get("/login/callback", params=back, headers=PAGE).status_code == 401
+
+
 def test_a_provider_that_does_not_answer_is_told(provider: FakeProvider) -> None:
     provider.is_down = True
     answer = studio(provider).get("/login/provider", headers=PAGE)
