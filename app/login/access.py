@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from app.login.errors import LoginRefusedError
 from app.login.passwords import Passwords
 from app.login.sessions import LoginSession, Sessions
 from app.login.sign_in import SignIn, provider_of
@@ -38,6 +39,22 @@ class Access:
         or get another role. Raises LoginRefusedError, see `person_of`.
         """
         return session.credential == SignIn.CREDENTIAL or self.person_of(session) is not None
+
+    def is_valid(self, session: LoginSession) -> bool:
+        """Return whether a session has neither ended nor lost what it rests on."""
+        if self.sessions.is_over(session):
+            return False
+        try:
+            return self.still_holds(session)
+        except LoginRefusedError:
+            return False
+
+    def is_unchanged(self, person: User) -> bool:
+        """Return whether a person of the file is still in it, with this role and password."""
+        try:
+            return self.passwords is not None and self.passwords.users.find(person.name) == person
+        except LoginRefusedError:
+            return False
 
     def person_of(self, session: LoginSession) -> User | None:
         """Return the person of the file whose session it is; None where it is of somebody else, as

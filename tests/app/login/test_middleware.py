@@ -44,6 +44,7 @@ INSIDE = [
     Route("/work", who, methods=["POST"]),
     Route("/curator/{page:path}", who),
     Route("/curators", who),
+    Route("/gradio_api/startup-events", who),
     WebSocketRoute("/talk", greet),
     WebSocketRoute("/curator/stream", greet),
 ]
@@ -396,6 +397,15 @@ def test_another_password_ends_the_other_sessions(users: Path) -> None:
     assert here.get("/").json() == ["curator", "a-curator"]
     assert elsewhere.get("/").status_code == 401
     assert studio(access).post("/login/password", data=form).headers["location"] == "/login"
+
+
+def test_gradio_starts_its_queue_without_a_login(users: Path) -> None:
+    client = studio(access_of(users=users))
+    assert client.get("/gradio_api/startup-events").json() == ["visitor", ""]
+    for path in ("/gradio_api/startup-events/", "/gradio_api/startup-events/x", "/gradio_api"):
+        assert client.get(path).status_code == 401
+    with pytest.raises(WebSocketDisconnect):
+        client.websocket_connect("/gradio_api/startup-events").__enter__()
 
 
 def test_without_a_login_this_machine_is_the_owners() -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from app.login.users import add_user
@@ -170,3 +172,43 @@ def account_line(http: httpx.Client) -> str:
     (arrival,) = [event for event in config["dependencies"] if event["outputs"] == [account]]
     html: str = json.loads(send(http, arrival, [], None))["data"][0]
     return html
+
+
+def came_to_an_end(lines: Iterator[str]) -> bool:
+    """Whether a stream ends that would send a line every 15 seconds for ever."""
+    try:
+        return len(list(islice(lines, 6))) < 6
+    except httpx.RemoteProtocolError:  # the connection is cut
+        return True
+
+
+@pytest.mark.parametrize("way", ["mounted", "launched"])
+def test_what_is_open_ends_with_the_login(way: str, tmp_path: Path) -> None:
+    """Seconds after somebody is taken out of the file, though nothing is said."""
+    users = tmp_path / "users"
+    add_user(users, "ada", PASSWORD)
+    only_ada = users.read_text()
+    add_user(users, "bob", PASSWORD)
+    with served(way, tmp_path, BLIP2_USERS=str(users)) as address, ExitStack() as open_ones:
+        http = open_ones.enter_context(httpx.Client(base_url=address, timeout=30, trust_env=False))
+        form = {"username": "bob", "password": PASSWORD}
+        assert http.post("/login", data=form).status_code == 200
+        beat = open_ones.enter_context(http.stream("GET", "/gradio_api/heartbeat/a-session"))
+        lines = beat.iter_lines()
+        next(lines)
+        curator = None
+        if way == "mounted":
+            cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+            stream = address.replace("http", "ws") + "/curator/_stcore/stream"
+            curator = open_ones.enter_context(
+                connect(stream, additional_headers={"cookie": cookie}, subprotocols=["streamlit"])
+            )
+        users.write_text(only_ada)
+        assert came_to_an_end(lines)
+        if curator is not None:
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    curator.recv(timeout=30)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+        assert http.get("/config").status_code == 401
+    assert "Traceback" not in (tmp_path / "log").read_text()
