@@ -38,7 +38,11 @@ class Access:
         """Return whether what a session rests on is still so; a person may be taken out of the file
         or get another role. Raises LoginRefusedError, see `person_of`.
         """
-        return session.credential == SignIn.CREDENTIAL or self.person_of(session) is not None
+        return self.has_signed_in(session) or self.person_of(session) is not None
+
+    def has_signed_in(self, session: LoginSession) -> bool:
+        """Return whether a session began at the provider, and not with a password."""
+        return session.credential.startswith(SignIn.CREDENTIAL)
 
     def is_valid(self, session: LoginSession) -> bool:
         """Return whether a session has neither ended nor lost what it rests on."""
@@ -62,7 +66,7 @@ class Access:
 
         Raises LoginRefusedError where the file of users cannot be read, see `Users.find`.
         """
-        if self.passwords is None or session.credential == SignIn.CREDENTIAL:
+        if self.passwords is None or self.has_signed_in(session):
             return None
         person = self.passwords.users.find(session.visitor.name)
         return person if person is not None and person.line == session.credential else None

@@ -33,7 +33,7 @@ from app.login.pages import (
     password_page,
 )
 from app.login.sessions import SIGNED_IN_SECONDS, LoginSession
-from app.login.sign_in import SignIn
+from app.login.sign_in import SignedIn
 from app.login.users import User
 from app.metrics import note_refusal
 from app.settings import is_space
@@ -143,7 +143,7 @@ class LoginRoutes:
             root_of(request),
             session.visitor.name,
             session.visitor.role,
-            has_password=session.credential != SignIn.CREDENTIAL,
+            has_password=not self.access.has_signed_in(session),
         )
 
     async def _password(self, request: Request) -> Response:
@@ -195,17 +195,26 @@ class LoginRoutes:
         assert self.access.sign_in is not None  # else there is no such route
         onward = safe_onward(request.session.get("next", "/"))
         try:
-            visitor = await self.access.sign_in.receive(request)
+            person = await self.access.sign_in.receive(request)
+            self._refuse_second(person)
         except LoginRefusedError as error:
             return self._told(request, error)
         request.session.clear()
         token = self.access.sessions.begin(
-            visitor,
-            self.access.sign_in.CREDENTIAL,
+            person.visitor,
+            person.credential,
             replaces=request.scope["blip2_session"],
             longest=SIGNED_IN_SECONDS,
         )
         return self._with_cookie(request, _to(request, onward), token)
+
+    def _refuse_second(self, person: SignedIn) -> None:
+        """Raise LoginRefusedError where somebody else is signed in under a person's name: what they
+        do could not be told apart.
+        """
+        name = person.visitor.name
+        if self.access.sessions.is_taken(name, person.credential):
+            raise LoginRefusedError(f"Somebody else is signed in as {name}.", status=403)
 
     def _on_refusal(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, LoginRefusedError)  # the handler is for no other

@@ -126,6 +126,14 @@ class Sessions:
         with self._lock:
             self._end(session)
 
+    def is_taken(self, name: str, credential: str) -> bool:
+        """Return whether there is a session of this name that rests on another credential."""
+        with self._lock:
+            return any(
+                one.visitor.name == name and one.credential != credential and not self.is_over(one)
+                for one in self._all()
+            )
+
     def end_all_of(self, name: str) -> None:
         """End every session of a person, as after a change of the password."""
         with self._lock:

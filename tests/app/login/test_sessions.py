@@ -126,6 +126,17 @@ def test_a_person_has_so_many_at_once() -> None:
     assert sessions.find(others)
 
 
+def test_a_name_is_taken_while_another_has_it() -> None:
+    clock = Clock()
+    sessions = Sessions(HOUR, clock)
+    sessions.begin(ADA, "oidc issuer 1")
+    assert sessions.is_taken("ada", "oidc issuer 2")
+    assert not sessions.is_taken("ada", "oidc issuer 1")
+    assert not sessions.is_taken("bob", "oidc issuer 2")
+    clock.now += HOUR + 1
+    assert not sessions.is_taken("ada", "oidc issuer 2")
+
+
 def test_a_session_with_two_tokens_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_OF_ONE", 2)
     clock = Clock()

@@ -137,10 +137,13 @@ def test_some_are_not_let_in(provider: FakeProvider) -> None:
     assert come_back(client, provider).status_code == 303
 
 
-@pytest.mark.parametrize("claim", [None, "", 7, "x" * 300])
+@pytest.mark.parametrize(
+    "claim",
+    [None, "", 7, "x" * 300, "ada ", "ada\n", "ada\u200b", "\u202eada", "e\u0301va"],
+)
 def test_a_name_is_needed(provider: FakeProvider, claim: Any) -> None:
     provider.claims["preferred_username"] = claim
-    refused = come_back(studio(provider), provider)
+    refused = come_back(studio(provider, owners=("ada",)), provider)
     assert refused.status_code == 401 and "does not say who you are" in refused.text
 
 
@@ -250,8 +253,53 @@ def test_a_name_of_the_file_of_users_is_another_account(
     add_user(tmp_path / "users", "ada", "correct horse", role="owner", once=True)
     client = studio(provider, users=tmp_path / "users")
     come_back(client, provider)
-    assert client.get("/", headers=PAGE).json() == ["visitor", "ada"]
+    assert client.get("/", headers=PAGE).json() == ["visitor", "ada (login.example.com)"]
     assert client.get("/login/password").headers["location"] == "/login"
+
+
+def test_no_two_people_have_one_name(provider: FakeProvider, tmp_path: Path) -> None:
+    """Names decide whose quota and whose decisions it is, also of who comes into the file later."""
+    add_user(tmp_path / "users", "ada", "correct horse", role="owner")
+    known: dict[str, Any] = {"oidc_issuer": ISSUER, "oidc_client_id": "studio"}
+    access = build_access(AppSettings(users=tmp_path / "users", curators=("bob",), **known))
+    client, names = served(access, provider), set()
+    form = {"username": "ada", "password": "correct horse"}
+    assert client.post("/login", data=form).status_code == 200
+    names.add(tuple(client.get("/").json()))
+    for number, name in enumerate(("ada", "ada (login.example.com)", "bob")):
+        provider.claims |= {"sub": f"{number}", "preferred_username": name}
+        assert come_back(client, provider).status_code == 303
+        names.add(tuple(client.get("/").json()))
+    add_user(tmp_path / "users", "bob", "battery staple", role="owner")
+    assert client.get("/").json() == ["curator", "bob (login.example.com)"]
+    assert client.post("/login", data={"username": "bob", "password": "battery staple"})
+    names.add(tuple(client.get("/").json()))
+    assert names == {
+        ("owner", "ada"),
+        ("visitor", "ada (login.example.com)"),
+        ("visitor", "ada (login.example.com) (login.example.com)"),
+        ("curator", "bob (login.example.com)"),
+        ("owner", "bob"),
+    }
+    with pytest.raises(ConfigError):
+        add_user(tmp_path / "users", "ada (login.example.com)", "correct horse")
+
+
+def test_a_name_that_two_people_have_at_the_provider_is_the_firsts(provider: FakeProvider) -> None:
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    first, second = served(access, provider), served(access, provider)
+    come_back(first, provider)
+    provider.claims["sub"] = "2"
+    refused = come_back(second, provider)
+    assert refused.status_code == 403 and "Somebody else is signed in as ada" in refused.text
+    assert second.get("/").status_code == 401
+    first.post("/logout")
+    assert come_back(second, provider).status_code == 303
+    provider.claims["sub"] = "1"
+    assert come_back(first, provider).status_code == 403
+    provider.claims["sub"] = "2"
+    assert come_back(first, provider).status_code == 303, "at another browser"
+    assert second.get("/").status_code == 200
 
 
 def test_no_provider_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
