@@ -45,6 +45,19 @@ class Visitor:
         return action in MAY[self.role]
 
 
+_without_header = [Visitor(role="visitor")]
+"""Who asks where a request has no such header."""
+
+
+def treat_everyone_as_owner() -> None:
+    """Count who asks without the header as the owner, in this process from now on.
+
+    For who serves an app with no program in front of it and to this machine alone, as with
+    `streamlit run`: it has one user, who started it.
+    """
+    _without_header[0] = Visitor(role="owner")
+
+
 def header_of(visitor: Visitor) -> bytes:
     """Return the value of the header that tells the apps who asks."""
     return f"{visitor.role} {quote(visitor.name)}".encode("ascii")
@@ -53,9 +66,12 @@ def header_of(visitor: Visitor) -> bytes:
 def visitor_of(headers: Mapping[str, str]) -> Visitor:
     """Return who asks, by the headers of a request.
 
-    An app that is served without the program in front of it, as with `streamlit run`, has one user:
-    who started it, the owner.
+    Without the header it is a visitor, for the program in front of the apps always sends it; see
+    `treat_everyone_as_owner`.
     """
-    role, _, name = headers.get(VISITOR_HEADER, "owner ").partition(" ")
+    told = headers.get(VISITOR_HEADER)
+    if told is None:
+        return _without_header[0]
+    role, _, name = told.partition(" ")
     found: Role = next((one for one in ROLES if one == role), "visitor")
     return Visitor(role=found, name=unquote(name))

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -134,8 +135,10 @@ class AppSettings(BaseSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://")):
-            raise ValueError("must be an address that begins with https://")
+        if value is not None and not is_private_way(value):
+            raise ValueError(
+                "must be an address that begins with https://; http:// is for this machine alone"
+            )
         return value
 
     @field_validator("root_path")
@@ -195,8 +198,22 @@ def serves_this_machine(settings: AppSettings) -> bool:
 
 
 def proxies_of(settings: AppSettings) -> list[str]:
-    """Return the addresses and networks of the proxies that are believed."""
-    return [*settings.proxies, *(PRIVATE_NETWORKS if is_space() else ())]
+    """Return the addresses and networks of the proxies that are believed, each in both forms: where
+    one socket is for IPv4 and IPv6, 10.0.0.1 shows as ::ffff:10.0.0.1.
+    """
+    named = [*settings.proxies, *(PRIVATE_NETWORKS if is_space() else ())]
+    return [*named, *filter(None, map(other_form, named))]
+
+
+def other_form(address: str) -> str | None:
+    """Return an IPv4 address or network as IPv6 has it (RFC 4291 section 2.5.5.2), or the other
+    way round; None where there is no other form.
+    """
+    network = ipaddress.ip_network(address, strict=False)
+    if isinstance(network, ipaddress.IPv4Network):
+        return f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+    plain = network.network_address.ipv4_mapped
+    return f"{plain}/{network.prefixlen - 96}" if plain and network.prefixlen >= 96 else None
 
 
 def is_space() -> bool:
@@ -222,6 +239,18 @@ def space_note(data: Path) -> str:
         "This Space has no persistent storage: what is decided here is lost when it restarts. "
         "Export before, or add storage in the settings of the Space."
     )
+
+
+def is_private_way(address: str) -> bool:
+    """Return whether nobody on the way can read or change what is sent to an address: by https, or
+    to this machine itself.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in LOCAL))
 
 
 def signs_in_at_hugging_face(settings: AppSettings) -> bool:

@@ -54,13 +54,16 @@ class DatasetContext(PageContext):
 def build_context(services: Services) -> PageContext:
     """Draw the sidebar (name, dataset, progress) and return the context of the page.
 
-    Stops the page with a message where there is no database.
+    Stops the page with a message where there is no database, or the visitor is no curator.
     """
+    visitor = visitor_of(streamlit.context.headers)
+    if not visitor.may("judge"):
+        streamlit.error("Only curators and owners may see this. Log in as one.")
+        streamlit.stop()
     database, jobs = services.database, services.jobs
     if database is None or jobs is None:
         streamlit.error("There is no database: start the studio with `python -m app`.")
         streamlit.stop()
-    visitor = visitor_of(streamlit.context.headers)
     with streamlit.sidebar:
         handle = _draw_name(visitor)
         summary = _draw_dataset_choice(database)

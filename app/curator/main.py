@@ -20,6 +20,7 @@ from streamlit.navigation.page import Page
 from app.curator.context import build_context
 from app.curator.outages import tells_outages
 from app.request_info import current_request
+from app.roles import treat_everyone_as_owner
 from app.services import is_shared, shared
 from app.settings import LOCAL
 
@@ -46,6 +47,8 @@ def main() -> None:
             "`--server.address localhost`, or start the studio with `python -m app`."
         )
         streamlit.stop()
+    if not is_shared():  # nobody shared services, so nothing is in front that knows who asks
+        treat_everyone_as_owner()
     first = next(iter(PAGE_TITLES))
     # Streamlit serves the default page at the root alone, so the first page is there twice.
     pages = [

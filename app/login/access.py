@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from app.login.errors import LoginRefusedError
 from app.login.passwords import Passwords
 from app.login.sessions import LoginSession, Sessions
 from app.login.sign_in import SignIn, provider_of
@@ -20,7 +21,9 @@ class Access:
 
     sessions: Sessions
     cookie: str
-    """Name of the cookie; two studios under one name have two, as browsers do not look at ports."""
+    """Name of the cookie, without the prefix of `app.login.cookies`; two studios under one name
+    have two, as browsers do not look at ports.
+    """
     anonymous: Visitor | None
     """Who somebody is that has not logged in; None where they have to."""
     passwords: Passwords | None = None
@@ -33,22 +36,45 @@ class Access:
 
     def still_holds(self, session: LoginSession) -> bool:
         """Return whether what a session rests on is still so; a person may be taken out of the file
-        or get another role.
+        or get another role. Raises LoginRefusedError, see `person_of`.
         """
-        return session.credential == SignIn.CREDENTIAL or self.person_of(session) is not None
+        return self.has_signed_in(session) or self.person_of(session) is not None
+
+    def has_signed_in(self, session: LoginSession) -> bool:
+        """Return whether a session began at the provider, and not with a password."""
+        return session.credential.startswith(SignIn.CREDENTIAL)
+
+    def is_valid(self, session: LoginSession) -> bool:
+        """Return whether a session has neither ended nor lost what it rests on."""
+        if self.sessions.is_over(session):
+            return False
+        try:
+            return self.still_holds(session)
+        except LoginRefusedError:
+            return False
+
+    def is_unchanged(self, person: User) -> bool:
+        """Return whether a person of the file is still in it, with this role and password."""
+        try:
+            return self.passwords is not None and self.passwords.users.find(person.name) == person
+        except LoginRefusedError:
+            return False
 
     def person_of(self, session: LoginSession) -> User | None:
         """Return the person of the file whose session it is; None where it is of somebody else, as
-        of who signed in elsewhere under the same name.
+        of who signed in elsewhere.
+
+        Raises LoginRefusedError where the file of users cannot be read, see `Users.find`.
         """
-        if self.passwords is None:
+        if self.passwords is None or self.has_signed_in(session):
             return None
         person = self.passwords.users.find(session.visitor.name)
         return person if person is not None and person.line == session.credential else None
 
-    def begin_for(self, person: User) -> str:
-        """Begin a session of a person of the file and return its token."""
-        return self.sessions.begin(Visitor(role=person.role, name=person.name), person.line)
+    def begin_for(self, person: User, replaces: LoginSession | None) -> str:
+        """Begin a session of a person of the file and return its token; see `Sessions.begin`."""
+        visitor = Visitor(role=person.role, name=person.name)
+        return self.sessions.begin(visitor, person.line, replaces=replaces)
 
 
 def build_access(settings: AppSettings) -> Access:

@@ -6,6 +6,9 @@ Browsers log in on a page and carry a cookie; programs may send name and passwor
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,15 +18,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.login.access import Access
 from app.login.basic_auth import credentials
-from app.login.pages import LOGIN, PASSWORD, forbidden_page
-from app.login.passwords import LoginRefusedError
-from app.login.requests import POLICY_VIOLATION, is_below, refuse, route_path
-from app.login.routes import LoginRoutes, set_cookie
+from app.login.cookies import set_cookie, token_in
+from app.login.errors import LoginRefusedError
+from app.login.open_answers import OpenAnswer
+from app.login.pages import LOGIN, PASSWORD, forbidden_page, html_page
+from app.login.requests import is_below, refuse, route_path
+from app.login.routes import LoginRoutes
 from app.login.sessions import LoginSession
 from app.metrics import note_refusal
 from app.request_info import note_role
 from app.roles import VISITOR_HEADER, Permission, Visitor, header_of
 
+STARTUP = "/gradio_api/startup-events"
+"""What Gradio asks of its own server when it launches a page, without a login: the queue begins to
+work, once, and nothing is told.
+"""
+Holds = Callable[[], bool]
 PATHS: dict[str, Permission] = {"/curator": "judge"}
 """Where a path begins -> what somebody must be allowed to do to come in; what is done there is
 looked at where it is done.
@@ -47,30 +57,40 @@ class Login:
         connection, path = HTTPConnection(scope), route_path(scope)
         session = self._session(connection)
         if self._routes.has(scope, path):
+            with suppress(LoginRefusedError):  # also who cannot be known now may log out
+                session = self._held(session)
             await self._routes.answer(scope, receive, send, session)
             return
         try:
-            visitor = await self._visitor(connection, session)
+            session = self._held(session)
+            visitor, holds = await self._visitor(connection, session)
+            refusal = self._refusal(visitor, session, connection, path)
         except LoginRefusedError as error:
             note_refusal("login")
             await refuse(refusal_of(error, scope), scope, receive, send)
             return
-        if refusal := self._refusal(visitor, session, connection, path):
+        if refusal is not None:
             note_refusal("login" if visitor is None else "role")
             await refuse(refusal, scope, receive, send)
             return
         assert visitor is not None  # else it was refused
         note_role(visitor.role)
         scope["headers"] = [*headers, (VISITOR_HEADER.encode(), header_of(visitor))]
-        if session is not None and scope["type"] == "websocket":
-            receive = self._until_over(session, receive, send)
-        elif session is not None and wants_page(scope):
+        if session is not None and wants_page(scope):
             send = self._with_new_cookie(session, connection, send)
-        await self.app(scope, receive, send)
+        if holds is None:
+            await self.app(scope, receive, send)
+            return
+        touch = self.access.sessions.touch
+        use = partial(touch, session) if session is not None else _do_nothing
+        await OpenAnswer(receive, send, holds=holds, use=use).serve(self.app, scope)
 
     def _session(self, connection: HTTPConnection) -> LoginSession | None:
-        token = connection.cookies.get(self.access.cookie, "")
-        session = self.access.sessions.find(token) if token else None
+        token = token_in(connection, self.access.cookie)
+        return self.access.sessions.find(token) if token else None
+
+    def _held(self, session: LoginSession | None) -> LoginSession | None:
+        """Return a session, None where what it rests on has changed. Raises LoginRefusedError."""
         if session is not None and not self.access.still_holds(session):
             self.access.sessions.end(session)
             return None
@@ -78,10 +98,12 @@ class Login:
 
     async def _visitor(
         self, connection: HTTPConnection, session: LoginSession | None
-    ) -> Visitor | None:
-        """Return who asks, None where they have to log in. Raises LoginRefusedError."""
+    ) -> tuple[Visitor | None, Holds | None]:
+        """Return who asks, None where they have to log in, and how to see later whether their login
+        still holds. Raises LoginRefusedError.
+        """
         if session is not None:
-            return session.visitor
+            return session.visitor, partial(self.access.is_valid, session)
         name, password = credentials(connection.scope["headers"])
         # Not for a websocket: it would stay open after the password, or the person, is gone.
         if name and self.access.passwords is not None and connection.scope["type"] == "http":
@@ -89,8 +111,11 @@ class Login:
             person = await self.access.passwords.check(name, password, address)
             if person.once:
                 raise LoginRefusedError(f"Log in at {LOGIN} and choose a password first.")
-            return Visitor(role=person.role, name=person.name)
-        return self.access.anonymous
+            visitor = Visitor(role=person.role, name=person.name)
+            return visitor, partial(self.access.is_unchanged, person)
+        if route_path(connection.scope) == STARTUP and connection.scope["type"] == "http":
+            return self.access.anonymous or Visitor(role="visitor"), None
+        return self.access.anonymous, None
 
     def _refusal(
         self,
@@ -120,23 +145,6 @@ class Login:
             return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
         return refusal_of(LoginRefusedError(words), connection.scope)
 
-    def _until_over(self, session: LoginSession, receive: Receive, send: Send) -> Receive:
-        """Return a `receive` that closes the websocket at the first message after the session ended
-        and tells the app that the browser has gone.
-        """
-
-        async def checked() -> Message:
-            message = await receive()
-            sessions = self.access.sessions
-            if message["type"] == "websocket.receive":
-                if sessions.is_over(session) or not self.access.still_holds(session):
-                    await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-                    return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
-                sessions.touch(session)
-            return message
-
-        return checked
-
     def _with_new_cookie(
         self, session: LoginSession, connection: HTTPConnection, send: Send
     ) -> Send:
@@ -147,15 +155,25 @@ class Login:
 
         async def rotating(message: Message) -> None:
             if message["type"] == "http.response.start":
-                set_cookie(MutableHeaders(scope=message), self.access, connection, token)
+                set_cookie(MutableHeaders(scope=message), self.access.cookie, connection, token)
             await send(message)
 
         return rotating
 
 
+def _do_nothing() -> None:
+    """Note no use: a password that comes with each request does not end unused."""
+
+
 def refusal_of(error: LoginRefusedError, scope: Scope) -> Response:
-    """Return the answer to a program that is not let in; browsers are asked on a page instead."""
+    """Return the answer to who is not let in. Browsers are asked on a page instead, but where
+    nobody can be let in they are told on one.
+    """
     headers = {"retry-after": str(error.retry_after)} if error.retry_after else {}
+    if error.status == 503 and wants_page(scope):
+        shown = html_page("Not at this moment", status=error.status, problem=str(error))
+        shown.headers.update(headers)
+        return shown
     if error.status == 401 and "sec-fetch-mode" not in Headers(scope=scope):
         headers["www-authenticate"] = 'Basic realm="BLIP-2 Studio", charset="UTF-8"'
     return PlainTextResponse(str(error), error.status, headers=headers)

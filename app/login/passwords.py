@@ -18,10 +18,10 @@ from hashlib import sha256
 import anyio
 import anyio.to_thread
 
+from app.login.errors import LoginRefusedError
 from app.login.networks import WIDER, networks_of
 from app.login.throttle import Throttle
 from app.login.users import LONGEST, LONGEST_NAME, User, Users
-from blip2core.errors import Blip2Error
 
 AT_ONCE, MOST_WAITING = 2, 30
 """Checks that run at the same time, and those that may wait for them."""
@@ -30,17 +30,6 @@ FREE_BY_NAME, FREE_BY_ADDRESS = 5, 20
 REMEMBERED_SECONDS = 12 * 3_600.0
 MOST_REMEMBERED = 1_000
 """Right passwords that are remembered, as keyed digests, and for how long."""
-
-
-class LoginRefusedError(Blip2Error):
-    """Nobody is let in; the message is for them to read."""
-
-    def __init__(self, message: str, *, status: int = 401, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.status = status
-        """Of HTTP: 401, 429 too many attempts, 503 too many at the same time."""
-        self.retry_after = math.ceil(retry_after)
-        """Seconds until it makes sense to try again."""
 
 
 class Passwords:
@@ -63,7 +52,8 @@ class Passwords:
     async def check(self, name: str, password: str, address: str) -> User:
         """Return who it is.
 
-        Raises LoginRefusedError where the password is wrong, or there were too many attempts.
+        Raises LoginRefusedError where the password is wrong, there were too many attempts, or the
+        file of users cannot be read.
         """
         if not 0 < len(name) <= LONGEST_NAME or not 0 < len(password) <= LONGEST:
             raise LoginRefusedError("Name or password is wrong.")

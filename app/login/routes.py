@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, MutableHeaders
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -16,9 +16,11 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.login.access import Access
+from app.login.cookies import PREFIXES, prefix_of, root_of, set_cookie
+from app.login.errors import LoginRefusedError
 from app.login.pages import (
     LOGIN,
     LOGOUT,
@@ -30,8 +32,8 @@ from app.login.pages import (
     logout_page,
     password_page,
 )
-from app.login.passwords import LoginRefusedError
-from app.login.sessions import LONGEST_SECONDS, LoginSession
+from app.login.sessions import SIGNED_IN_SECONDS, LoginSession
+from app.login.sign_in import SignedIn
 from app.login.users import User
 from app.metrics import note_refusal
 from app.settings import is_space
@@ -58,15 +60,20 @@ class LoginRoutes:
         if access.sign_in is not None:
             routes += [Route(SIGN_IN, self._sign_in), Route(SIGNED_IN, self._signed_in)]
         self._paths = {route.path for route in routes} if access.asks else set()
+        # A method that is not allowed is an answer, and so is a file that cannot be read.
+        inside = ExceptionMiddleware(Router(routes), handlers={LoginRefusedError: self._on_refusal})
         # Only for Authlib, which keeps state, nonce and verifier there until somebody comes back.
-        self._app: ASGIApp = SessionMiddleware(
-            ExceptionMiddleware(Router(routes)),  # a method that is not allowed is an answer
-            secret_key=secrets.token_hex(),
-            session_cookie=f"{access.cookie}_state",
-            max_age=_SIGN_IN_SECONDS,
-            same_site="none" if is_space() else "lax",
-            https_only=is_space(),
-        )
+        self._apps = {
+            prefix: SessionMiddleware(
+                inside,
+                secret_key=secrets.token_hex(),
+                session_cookie=f"{prefix}{access.cookie}_state",
+                max_age=_SIGN_IN_SECONDS,
+                same_site="none" if is_space() else "lax",
+                https_only=bool(prefix),
+            )
+            for prefix in PREFIXES
+        }
 
     def has(self, scope: Scope, path: str) -> bool:
         """Return whether a request is for one of these addresses."""
@@ -77,12 +84,13 @@ class LoginRoutes:
     ) -> None:
         """Answer a request for one of these addresses."""
         path = scope["path"].rstrip("/")
-        await self._app(dict(scope, path=path, blip2_session=session), receive, send)
+        app = self._apps[prefix_of(HTTPConnection(scope))]
+        await app(dict(scope, path=path, blip2_session=session), receive, send)
 
     async def _login(self, request: Request) -> Response:
         onward = safe_onward(request.query_params.get("next", "/"))
         if request.method != "POST":
-            return self._login_page(request, onward=onward)
+            return self._login_page(request, onward=onward, **self._outage())
         form = await _form(request)
         name, password = _text(form, "username"), _text(form, "password")
         onward = safe_onward(_text(form, "next") or "/")
@@ -100,7 +108,7 @@ class LoginRoutes:
                     request, onward=onward, name=name, problem=str(error), status=error.status
                 )
             return _hurry_not(response, error)
-        token = self.access.begin_for(person)
+        token = self.access.begin_for(person, request.scope["blip2_session"])
         if program:  # as Gradio's own login, which its clients know
             return self._with_cookie(request, JSONResponse({"success": True}), token)
         return self._with_cookie(request, _to(request, onward), token)
@@ -110,11 +118,20 @@ class LoginRoutes:
         if sign_in is not None:
             request.session["next"] = values.get("onward", "/")
         return login_page(
-            _root(request),
+            root_of(request),
             has_passwords=self.access.passwords is not None,
             provider=sign_in.provider.host if sign_in else "",
             **values,
         )
+
+    def _outage(self) -> dict[str, Any]:
+        """Return problem and status of the page where nobody can log in with a password now."""
+        if self.access.passwords is not None:
+            try:
+                self.access.passwords.users.find("")
+            except LoginRefusedError as error:
+                return {"problem": str(error), "status": error.status}
+        return {}
 
     async def _logout(self, request: Request) -> Response:
         session: LoginSession | None = request.scope["blip2_session"]
@@ -123,10 +140,10 @@ class LoginRoutes:
                 self.access.sessions.end(session)
             return self._with_cookie(request, _to(request, LOGIN), "")
         return logout_page(
-            _root(request),
+            root_of(request),
             session.visitor.name,
             session.visitor.role,
-            has_password=self.access.person_of(session) is not None,
+            has_password=not self.access.has_signed_in(session),
         )
 
     async def _password(self, request: Request) -> Response:
@@ -135,7 +152,7 @@ class LoginRoutes:
         if person is None or self.access.passwords is None:
             return _to(request, LOGIN)
         if request.method != "POST":
-            return password_page(_root(request), person.name)
+            return password_page(root_of(request), person.name)
         form = await _form(request)
         old, new = _text(form, "password"), _text(form, "new")
         try:
@@ -158,10 +175,11 @@ class LoginRoutes:
         changed = self.access.passwords.users.find(person.name)
         if changed is None:
             return _to(request, LOGIN)
-        return self._with_cookie(request, _to(request, "/"), self.access.begin_for(changed))
+        token = self.access.begin_for(changed, session)
+        return self._with_cookie(request, _to(request, "/"), token)
 
     def _not_taken(self, request: Request, person: User, told: str, status: int) -> Response:
-        return password_page(_root(request), person.name, problem=told, status=status)
+        return password_page(root_of(request), person.name, problem=told, status=status)
 
     async def _sign_in(self, request: Request) -> Response:
         assert self.access.sign_in is not None  # else there is no such route
@@ -177,42 +195,41 @@ class LoginRoutes:
         assert self.access.sign_in is not None  # else there is no such route
         onward = safe_onward(request.session.get("next", "/"))
         try:
-            visitor = await self.access.sign_in.receive(request)
+            person = await self.access.sign_in.receive(request)
+            self._refuse_second(person)
         except LoginRefusedError as error:
             return self._told(request, error)
         request.session.clear()
-        token = self.access.sessions.begin(visitor, self.access.sign_in.CREDENTIAL)
+        token = self.access.sessions.begin(
+            person.visitor,
+            person.credential,
+            replaces=request.scope["blip2_session"],
+            longest=SIGNED_IN_SECONDS,
+        )
         return self._with_cookie(request, _to(request, onward), token)
 
+    def _refuse_second(self, person: SignedIn) -> None:
+        """Raise LoginRefusedError where somebody else is signed in under a person's name: what they
+        do could not be told apart.
+        """
+        name = person.visitor.name
+        if self.access.sessions.is_taken(name, person.credential):
+            raise LoginRefusedError(f"Somebody else is signed in as {name}.", status=403)
+
+    def _on_refusal(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, LoginRefusedError)  # the handler is for no other
+        return self._told(request, error)
+
     def _told(self, request: Request, error: LoginRefusedError) -> Response:
-        back = f"{_root(request)}{LOGIN}"
+        back = f"{root_of(request)}{LOGIN}"
         shown = html_page(
             "Not signed in", status=error.status, problem=str(error), back=back, back_label="Back"
         )
         return _hurry_not(shown, error)
 
     def _with_cookie(self, request: Request, response: Response, token: str) -> Response:
-        set_cookie(response.headers, self.access, request, token)
+        set_cookie(response.headers, self.access.cookie, request, token)
         return response
-
-
-def set_cookie(
-    headers: MutableHeaders, access: Access, connection: HTTPConnection, token: str
-) -> None:
-    """Add the cookie of a session to an answer; an empty token takes it away."""
-    parts = [
-        f"{access.cookie}={token}",
-        f"Path={_root(connection) or '/'}",
-        f"Max-Age={int(LONGEST_SECONDS) if token else 0}",
-        "HttpOnly",
-    ]
-    if is_space():  # its page stands in a frame of another site
-        parts += ["Secure", "SameSite=None", "Partitioned"]
-    else:
-        parts += ["Secure"] if connection.url.scheme in ("https", "wss") else []
-        parts += ["SameSite=Lax"]
-    headers.append("set-cookie", "; ".join(parts))
-    headers["cache-control"] = "no-store"
 
 
 def safe_onward(address: str) -> str:
@@ -225,7 +242,7 @@ def safe_onward(address: str) -> str:
 
 
 def _to(request: Request, path: str) -> Response:
-    return RedirectResponse(f"{_root(request)}{path}", 303, headers={"cache-control": "no-store"})
+    return RedirectResponse(f"{root_of(request)}{path}", 303, headers={"cache-control": "no-store"})
 
 
 def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
@@ -252,11 +269,6 @@ def _text(form: FormData, name: str) -> str:
     """Return a field; empty where it is none, or holds halves of characters, as UTF-7 can."""
     value = form.get(name)
     return value if isinstance(value, str) and not _HALVES.search(value) else ""
-
-
-def _root(connection: HTTPConnection) -> str:
-    root: str = connection.scope.get("root_path", "")
-    return root
 
 
 def _public(request: Request) -> str:

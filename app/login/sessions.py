@@ -20,8 +20,14 @@ GRACE_SECONDS = 60.0
 """How long a replaced token still counts, for requests that are on their way."""
 LONGEST_SECONDS = 30 * 24 * 3_600.0
 """A session ends then, however much it is used."""
-MOST_SESSIONS = 10_000
-"""The longest unused ones end first."""
+SIGNED_IN_SECONDS = 12 * 3_600.0
+"""The same for who signed in at a provider: it does not tell when it removes a person, so it is
+asked again after a working day, which is one click for who is still signed in there.
+"""
+MOST_SESSIONS, MOST_OF_ONE = 10_000, 20
+"""Sessions in all, and of one person: more than anybody has browsers, and few enough that programs
+that log in and never out keep no others from it. The longest unused ones end first.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +41,8 @@ class LoginSession:
     used: float
     issued: float
     """When its present token was made."""
+    longest: float = LONGEST_SECONDS
+    """Seconds after which it ends, however much it is used."""
     ended: bool = False
     tokens: dict[bytes, float] = field(default_factory=dict)
     """Digest of a token -> when it ends."""
@@ -49,14 +57,35 @@ class Sessions:
         self._clock, self._lock = clock, threading.Lock()
         self._by_token: dict[bytes, LoginSession] = {}
 
-    def begin(self, visitor: Visitor, credential: str) -> str:
-        """Begin a session and return its token."""
+    def begin(
+        self,
+        visitor: Visitor,
+        credential: str,
+        *,
+        replaces: LoginSession | None = None,
+        longest: float = LONGEST_SECONDS,
+    ) -> str:
+        """Begin a session of at most `longest` seconds and return its token.
+
+        Ends the session that it `replaces`, that of the same browser, and the longest unused ones
+        where there are too many.
+        """
         now = self._clock()
         session = LoginSession(
-            visitor=visitor, credential=credential, began=now, used=now, issued=now
+            visitor=visitor,
+            credential=credential,
+            began=now,
+            used=now,
+            issued=now,
+            longest=longest,
         )
         with self._lock:
+            if replaces is not None:
+                self._end(replaces)
             self._drop_old(now)
+            theirs = [one for one in self._all() if one.visitor.name == visitor.name]
+            self._make_room(theirs, MOST_OF_ONE)
+            self._make_room(self._all(), MOST_SESSIONS)
             return self._issue(session, now)
 
     def find(self, token: str) -> LoginSession | None:
@@ -76,7 +105,7 @@ class Sessions:
         """Return whether a session has ended."""
         now = self._clock() if now is None else now
         unused, age = now - session.used, now - session.began
-        return session.ended or unused > self.idle_seconds or age > LONGEST_SECONDS
+        return session.ended or unused > self.idle_seconds or age > session.longest
 
     def touch(self, session: LoginSession) -> None:
         """Count a session as used."""
@@ -95,32 +124,49 @@ class Sessions:
     def end(self, session: LoginSession) -> None:
         """End a session: none of its tokens counts any more."""
         with self._lock:
-            session.ended = True
-            for digest in session.tokens:
-                self._by_token.pop(digest, None)
+            self._end(session)
+
+    def is_taken(self, name: str, credential: str) -> bool:
+        """Return whether there is a session of this name that rests on another credential."""
+        with self._lock:
+            return any(
+                one.visitor.name == name and one.credential != credential and not self.is_over(one)
+                for one in self._all()
+            )
 
     def end_all_of(self, name: str) -> None:
         """End every session of a person, as after a change of the password."""
         with self._lock:
-            theirs = {id(one): one for one in self._by_token.values() if one.visitor.name == name}
-        for session in theirs.values():
-            self.end(session)
+            for session in self._all():
+                if session.visitor.name == name:
+                    self._end(session)
+
+    def _end(self, session: LoginSession) -> None:
+        session.ended = True
+        for digest in session.tokens:
+            self._by_token.pop(digest, None)
+
+    def _all(self) -> list[LoginSession]:
+        """Return each session once; one has two tokens while a replaced one still counts."""
+        return list({id(session): session for session in self._by_token.values()}.values())
+
+    def _make_room(self, sessions: list[LoginSession], most: int) -> None:
+        """End the longest unused of some sessions, so that there are fewer than `most`."""
+        oldest = sorted(sessions, key=lambda session: session.used)
+        for session in oldest[: max(0, len(oldest) - most + 1)]:
+            self._end(session)
 
     def _issue(self, session: LoginSession, now: float) -> str:
         token = secrets.token_urlsafe(32)
-        session.tokens[_digest(token)] = now + LONGEST_SECONDS
+        session.tokens[_digest(token)] = now + session.longest
         session.issued = now
         self._by_token[_digest(token)] = session
         return token
 
     def _drop_old(self, now: float) -> None:
-        """Forget what has ended, and where there are too many the longest unused ones."""
+        """Forget the tokens that have ended."""
         for digest, session in list(self._by_token.items()):
             if self.is_over(session, now) or now > session.tokens[digest]:
-                del self._by_token[digest]
-        if len(self._by_token) >= MOST_SESSIONS:
-            oldest = sorted(self._by_token, key=lambda digest: self._by_token[digest].used)
-            for digest in oldest[: len(oldest) - MOST_SESSIONS + 1]:
                 del self._by_token[digest]
 
 

@@ -7,8 +7,9 @@ verified with the keys that the provider publishes.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,10 +19,16 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.login.passwords import LoginRefusedError
+from app.login.errors import LoginRefusedError
 from app.roles import Role, Visitor
-from app.settings import AppSettings, signs_in_at_hugging_face
+from app.settings import AppSettings, is_private_way, signs_in_at_hugging_face
+from blip2core.errors import ConfigError
+from blip2core.texts import clean_text
 
+_ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+"""What a provider says about itself that is used here, OpenID Connect Discovery 1.0 section 3."""
+LONGEST_NAME = 200
+"""Characters of a name, and of a subject."""
 _CANNOT_BE_ASKED = "The sign-in service cannot be asked at this moment. Try again later."
 
 
@@ -39,6 +46,10 @@ class Provider:
     curators: frozenset[str]
     others: Role | None
     """Role of everybody else; None: they are not let in."""
+    marks_names: bool
+    """Whether the names of its people say where they signed in, as others may have the same name in
+    the file of users.
+    """
 
     @property
     def host(self) -> str:
@@ -51,9 +62,29 @@ class Provider:
             return "owner"
         return "curator" if name in self.curators else self.others
 
+    def name_here(self, name: str) -> str:
+        """Return a person's name in the studio: ada, or `ada (login.example.com)`, which nobody in
+        a file of users can be called.
+        """
+        return f"{name} ({self.host})" if self.marks_names else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Somebody of whom the provider has said who they are."""
+
+    visitor: Visitor
+    credential: str
+    """What a session of theirs rests on: issuer and subject, which no two people share, as they may
+    a name (OpenID Connect Core 1.0 section 5.7).
+    """
+
 
 def provider_of(settings: AppSettings) -> Provider | None:
-    """Return the provider of the settings, or on a Space with sign-in Hugging Face; None: none."""
+    """Return the provider of the settings, or on a Space with sign-in Hugging Face; None: none.
+
+    Raises ConfigError where others could read what is sent to it.
+    """
     issuer, owners = settings.oidc_issuer, set(settings.owners)
     client = settings.oidc_client_id or ""
     secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else ""
@@ -66,6 +97,8 @@ def provider_of(settings: AppSettings) -> Provider | None:
         owners |= {os.environ.get("SPACE_AUTHOR_NAME", "")} - {""}
     if issuer is None:
         return None
+    if not is_private_way(issuer):  # of the settings it is known
+        raise ConfigError("OPENID_PROVIDER_URL must be an address that begins with https://.")
     return Provider(
         issuer=issuer.rstrip("/"),
         client_id=client,
@@ -75,14 +108,24 @@ def provider_of(settings: AppSettings) -> Provider | None:
         owners=frozenset(owners),
         curators=frozenset(settings.curators),
         others=None if settings.oidc_role == "nobody" else settings.oidc_role,
+        marks_names=settings.users is not None,
     )
+
+
+def is_name(claim: object) -> TypeGuard[str]:
+    """Return whether a claim can be a name: a text that looks like no other one, with nothing in it
+    that cannot be seen.
+    """
+    if not isinstance(claim, str) or not 0 < len(claim) <= LONGEST_NAME:
+        return False
+    return claim.isprintable() and claim == clean_text(claim)
 
 
 class SignIn:
     """The two steps of signing in at a provider."""
 
-    CREDENTIAL: ClassVar[str] = "oidc"
-    """What a session rests on that began so."""
+    CREDENTIAL: ClassVar[str] = "oidc "
+    """How the credential of a session begins that began so; no line of a file of users does."""
 
     def __init__(self, provider: Provider, **client: Any) -> None:
         self.provider = provider
@@ -105,30 +148,46 @@ class SignIn:
         Raises LoginRefusedError where the provider cannot be asked.
         """
         try:
+            await self._check_ways()
             response: Response = await self._client.authorize_redirect(request, back)
         except (httpx2.HTTPError, AuthlibBaseError, ValueError, RuntimeError) as error:
             raise LoginRefusedError(_CANNOT_BE_ASKED, status=503, retry_after=10) from error
         return response
 
-    async def receive(self, request: Request) -> Visitor:
+    async def receive(self, request: Request) -> SignedIn:
         """Return who came back from the provider.
 
         Raises LoginRefusedError where that cannot be said, or they are not let in.
         """
         try:
+            await self._check_ways()
             token = await self._client.authorize_access_token(request)
         except httpx2.HTTPError as error:
             raise LoginRefusedError(_CANNOT_BE_ASKED, status=503, retry_after=10) from error
         except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
             raise LoginRefusedError("Signing in did not succeed. Try once more.") from error
-        claims = token.get("userinfo") or {}
-        name = claims.get(self.provider.name_claim)
-        unsure = self.provider.name_claim == "email" and claims.get("email_verified") is not True
-        if not isinstance(name, str) or not 0 < len(name) <= 200 or unsure:
-            raise LoginRefusedError(
-                f"The sign-in service does not say who you are ({self.provider.name_claim})."
-            )
+        return self._person(token.get("userinfo") or {})
+
+    def _person(self, claims: Mapping[str, Any]) -> SignedIn:
+        """Return whom the claims of a token are about. Raises LoginRefusedError, see `receive`."""
+        claim = self.provider.name_claim
+        name, subject = claims.get(claim), claims.get("sub")
+        unsure = claim == "email" and claims.get("email_verified") is not True
+        if not is_name(name) or not is_name(subject) or unsure:
+            raise LoginRefusedError(f"The sign-in service does not say who you are ({claim}).")
         role = self.provider.role_of(name)
         if role is None:
             raise LoginRefusedError(f"{name} is not let in here.", status=403)
-        return Visitor(role=role, name=name)
+        return SignedIn(
+            visitor=Visitor(role=role, name=self.provider.name_here(name)),
+            credential=f"{self.CREDENTIAL}{self.provider.issuer} {subject}",
+        )
+
+    async def _check_ways(self) -> None:
+        """Raise ValueError where the provider names an address on whose way others could read a
+        token or give keys of their own.
+        """
+        known = await self._client.load_server_metadata()
+        for name in _ADDRESSES:
+            if not is_private_way(str(known.get(name, ""))):
+                raise ValueError(f"The provider names no {name} that begins with https://.")

@@ -17,7 +17,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from filelock import FileLock
 
+from app.login.errors import LoginRefusedError
 from app.roles import ROLES, Role
 from blip2core.disk import sync_name
 from blip2core.errors import ConfigError, os_problem
@@ -37,6 +38,10 @@ ONCE = "once"
 """Stands behind the role of who must choose a password of their own first."""
 LOOK_SECONDS = 1.0
 """Seconds until a changed file that could not be read is read again."""
+KEPT_SECONDS = 10.0
+"""How long the people who were read last stay while the file cannot be read: editors replace a file
+in steps. Afterwards nobody of it is let in, as it may have been changed to keep somebody out.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -61,24 +66,38 @@ class Users:
     at once. Raises ConfigError where it cannot be read at first.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.file = file
-        self._lock = threading.Lock()
+        self._clock, self._lock = clock, threading.Lock()
         self._next_look = 0.0
-        """By `time.monotonic`: when a file that could not be read is read again."""
+        """When a file that could not be read is read again."""
+        self._failing_since: float | None = None
+        """When it was first seen that the file cannot be read; None where it can."""
         self._seen = self._tried = _state(file)
         self._people = read_people(file)
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_hex())
 
     def find(self, name: str) -> User | None:
-        """Return the person of this name, None where there is none (any more)."""
+        """Return the person of this name, None where there is none (any more).
+
+        Raises LoginRefusedError where the file has not been readable for `KEPT_SECONDS`.
+        """
         return self._current().get(name)
+
+    def are_known(self) -> bool:
+        """Return whether it is known who the people are; see `find`."""
+        try:
+            self._current()
+        except LoginRefusedError:
+            return False
+        return True
 
     def verify(self, name: str, password: str) -> User | None:
         """Return the person whose password this is, None where it is wrong.
 
         Takes some 50 milliseconds of a core and 64 MB, and as long for names that nobody has.
+        Raises LoginRefusedError, see `find`.
         """
         person = self.find(name)
         try:
@@ -88,7 +107,10 @@ class Users:
         return person
 
     def set_password(self, name: str, password: str) -> None:
-        """Give a person another password. Raises ConfigError, see `add_user`, and OSError."""
+        """Give a person another password.
+
+        Raises ConfigError, see `add_user`, LoginRefusedError, see `find`, and OSError.
+        """
         person = self.find(name)
         if person is None:
             raise ConfigError(f"There is nobody called {name} any more.")
@@ -96,16 +118,31 @@ class Users:
 
     def _current(self) -> Mapping[str, User]:
         with self._lock:
-            state = _state(self.file)
-            is_due = state != self._tried or time.monotonic() >= self._next_look
-            if state != self._seen and is_due:
-                self._tried = state
-                try:
-                    self._people, self._seen = read_people(self.file), state
-                except ConfigError as error:  # being written, perhaps: the people so far stay
-                    self._next_look = time.monotonic() + LOOK_SECONDS
-                    _log.warning("The file of users was changed and is not used: %s", error)
+            now, state = self._clock(), _state(self.file)
+            if state == self._seen:
+                self._failing_since = None
+            elif state != self._tried or now >= self._next_look:
+                self._read(state, now)
+            if self._failing_since is not None and now - self._failing_since >= KEPT_SECONDS:
+                raise LoginRefusedError(
+                    "The file of users cannot be read, so nobody with a password is let in; whoever"
+                    " runs the studio finds the cause in its log.",
+                    status=503,
+                    retry_after=KEPT_SECONDS,
+                )
             return self._people
+
+    def _read(self, state: tuple[int, ...] | None, now: float) -> None:
+        self._tried = state
+        try:
+            self._people, self._seen = read_people(self.file), state
+        except ConfigError as error:  # being written, perhaps
+            self._next_look = now + LOOK_SECONDS
+            if self._failing_since is None:
+                self._failing_since = now
+                _log.warning("The file of users was changed and is not used: %s", error)
+        else:
+            self._failing_since = None
 
 
 def read_people(file: Path) -> dict[str, User]:

@@ -21,14 +21,16 @@ from app.serving.request_log import RequestLog
 def build_front(services: Services) -> list[Middleware]:
     """Return the middleware. Raises ConfigError where the file of users is wrong."""
     settings = services.settings
+    access = build_access(settings)
+    users = None if access.passwords is None else access.passwords.users
     return [
         Middleware(Proxied, root_path=settings.root_path),
         Middleware(RequestLog),
         Middleware(BodyLimit, settings=settings),
         Middleware(SecurityHeaders),
-        Middleware(HealthChecks, services=services),
+        Middleware(HealthChecks, services=services, users=users),
         Middleware(HostGuard, settings=settings),
-        Middleware(Login, access=build_access(settings)),
+        Middleware(Login, access=access),
         Middleware(AllowedRoutes, tools=settings.mcp),
         Middleware(OpenRequests),
         Middleware(Quotas, settings=settings),

@@ -1,7 +1,8 @@
 """/healthz and /readyz: is the process alive, and can it work; for who watches it, without a login.
 
-They tell nothing else: one word for the models, and one for the database. Anybody may ask as often
-as they like, so the database is asked once a second at most.
+They tell nothing else: one word for the models, one for the database, and one for the file of
+users where there is one. Anybody may ask as often as they like, so the database is asked once a
+second at most.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import route_path
+from app.login.users import Users
 from app.services import Services
 from blip2core.errors import Blip2Error
 
@@ -32,9 +34,15 @@ class HealthChecks:
     """ASGI middleware that answers these two addresses, whatever name they are asked under."""
 
     def __init__(
-        self, app: ASGIApp, services: Services, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        services: Services,
+        users: Users | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app, self.services, self._clock = app, services, clock
+        self.users = users
+        """The people of the file of users; None where there is no file."""
         self._looking = asyncio.Lock()
         self._database, self._when = "", -math.inf
 
@@ -51,6 +59,8 @@ class HealthChecks:
                 "models": model_state(self.services),
                 "database": await self._database_state(),
             }
+            if self.users is not None:
+                state["users"] = "ready" if self.users.are_known() else "failed"
             is_ready = set(state.values()) <= {"ready", "none"}
             answer = JSONResponse(state, 200 if is_ready else 503)
         answer.headers["cache-control"] = "no-store"

@@ -2,7 +2,17 @@
 
 import pytest
 
-from app.roles import MAY, PERMISSIONS, ROLES, VISITOR_HEADER, Visitor, header_of, visitor_of
+from app import roles
+from app.roles import (
+    MAY,
+    PERMISSIONS,
+    ROLES,
+    VISITOR_HEADER,
+    Visitor,
+    header_of,
+    treat_everyone_as_owner,
+    visitor_of,
+)
 
 
 def test_the_table() -> None:
@@ -21,6 +31,14 @@ def test_the_header_brings_over_any_name(role: str, name: str) -> None:
     assert visitor_of({VISITOR_HEADER: value}) == visitor
 
 
-def test_without_a_program_in_front_there_is_one_user() -> None:
+def test_without_the_header_there_is_no_owner_unless_it_was_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roles, "_without_header", list(roles._without_header))
+    assert visitor_of({}) == Visitor(role="visitor")
+    for sent in ("king eve", "", " ", "owner2 eve", "Owner eve"):
+        assert visitor_of({VISITOR_HEADER: sent}).role == "visitor"
+    treat_everyone_as_owner()
     assert visitor_of({}) == Visitor(role="owner")
-    assert visitor_of({VISITOR_HEADER: "king eve"}).role == "visitor"
+    for sent in ("king eve", ""):
+        assert visitor_of({VISITOR_HEADER: sent}).role == "visitor"

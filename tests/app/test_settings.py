@@ -14,6 +14,7 @@ from app.settings import (
     has_login,
     is_allowed,
     may_read_folders,
+    other_form,
     proxies_of,
     serves_curator,
 )
@@ -137,11 +138,68 @@ def test_a_root_path_has_no_slash_at_its_end(
 
 def test_proxies_are_those_of_the_settings_and_of_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPACE_ID", raising=False)
-    assert proxies_of(AppSettings()) == ["127.0.0.1", "::1"]
+    assert proxies_of(AppSettings()) == ["127.0.0.1", "::1", "::ffff:127.0.0.1/128"]
     monkeypatch.setenv("BLIP2_PROXIES", "192.0.2.1, 10.0.0.7/8")  # uvicorn knows no such network
-    assert proxies_of(AppSettings()) == ["192.0.2.1", "10.0.0.0/8"]
+    assert proxies_of(AppSettings()) == [
+        "192.0.2.1",
+        "10.0.0.0/8",
+        "::ffff:192.0.2.1/128",
+        "::ffff:10.0.0.0/104",
+    ]
     monkeypatch.setenv("SPACE_ID", "a/b")
-    assert "172.16.0.0/12" in proxies_of(AppSettings())
+    assert {"172.16.0.0/12", "::ffff:172.16.0.0/108"} <= set(proxies_of(AppSettings()))
+
+
+@pytest.mark.parametrize(
+    ("address", "other"),
+    [
+        ("10.0.0.1", "::ffff:10.0.0.1/128"),
+        ("10.0.0.0/24", "::ffff:10.0.0.0/120"),
+        ("::ffff:10.0.0.1", "10.0.0.1/32"),
+        ("::ffff:a00:1", "10.0.0.1/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/95", None),
+        ("::1", None),
+        ("fc00::/7", None),
+    ],
+)
+def test_an_address_of_a_proxy_has_both_forms(address: str, other: str | None) -> None:
+    assert other_form(address) == other
+    assert proxies_of(AppSettings(proxies=(address,)))[1:] == ([other] if other else [])
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://login.example.com",
+        "http://localhost.example.com",
+        "http://localhost@login.example.com",
+        "http://10.0.0.1:8080/realms/team",
+        "http://127.0.0.1.nip.io",
+        "http://[::1",
+        "http:/localhost",
+        "HTTP://login.example.com",
+        "https://",
+        "ftp://localhost",
+        "login.example.com",
+    ],
+)
+def test_an_issuer_is_asked_where_nobody_listens(issuer: str) -> None:
+    with pytest.raises(ValidationError, match=r"begins with https://; http:// is for this machine"):
+        AppSettings(oidc_issuer=issuer)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://login.example.com/realms/team",
+        "http://localhost:8080",
+        "http://127.0.0.1:8080/realms/team",
+        "http://[::1]:8080",
+    ],
+)
+def test_an_issuer_may_be_on_this_machine(issuer: str) -> None:
+    assert AppSettings(oidc_issuer=issuer).oidc_issuer == issuer
 
 
 @pytest.mark.parametrize(

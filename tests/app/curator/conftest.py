@@ -8,6 +8,7 @@ import pytest
 from streamlit import empty
 from streamlit.testing.v1 import AppTest
 
+from app import roles
 from app import services as shared
 from app.curator.context import DatasetContext
 from app.roles import Visitor
@@ -22,7 +23,8 @@ Open = Callable[..., AppTest]
 
 @pytest.fixture
 def services(database: Database, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """What the pages find, with a fake model."""
+    """What the pages find, with a fake model; who opens them is their owner, as by hand."""
+    monkeypatch.setattr(roles, "_without_header", [Visitor(role="owner")])
     plain = fake_services(FakeGenerator())
     services = Services(
         settings=plain.settings, engine=plain.engine, database=database, jobs=RecordedJobs(database)

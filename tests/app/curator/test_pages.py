@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from app import roles
 from app import services as shared
 from app.curator.main import PAGE_TITLES
 from app.jobs import ExportJob, Import
+from app.roles import Visitor
 from app.services import Services
 from app.space import ROOT
 from blip2core.config import FilterConfig
@@ -439,6 +441,17 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
     assert "1 problem" in [part.label for part in page.expander]
 
 
+@pytest.mark.parametrize("name", PAGE_TITLES)
+def test_whom_nobody_named_sees_nothing(
+    name: str, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served by the studio, every request has a header that says who asks."""
+    monkeypatch.setattr("app.roles._without_header", [Visitor(role="visitor")])
+    page = open_page(name)
+    assert [one.value[:24] for one in page.error] == ["Only curators and owners"]
+    assert not (page.button or page.selectbox or page.text_input or page.main.get("imgs"))
+
+
 @pytest.mark.parametrize(
     ("address", "refused"), [(None, True), ("0.0.0.0", True), ("localhost", False)]
 )
@@ -452,6 +465,7 @@ def test_alone_it_serves_this_machine_only(
         return services
 
     monkeypatch.setattr("app.services._shared", [])
+    monkeypatch.setattr("app.roles._without_header", [Visitor(role="visitor")])
     monkeypatch.setattr("app.services.build_services", build)
     monkeypatch.setattr("blip2core.storage.database.open_database", lambda: None)
     before = streamlit.get_option("server.address")
@@ -465,3 +479,5 @@ def test_alone_it_serves_this_machine_only(
     assert not page.exception
     assert ["asks nobody" in one.value for one in page.error] == ([True] if refused else [])
     assert bool(built) != refused
+    owners = [one.role for one in roles._without_header] == ["owner"]
+    assert owners != refused, "it is told once, by who serves it so"

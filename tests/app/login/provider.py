@@ -26,6 +26,8 @@ class FakeProvider:
         self.issuer, self.audience, self.lifetime = address, "studio", 300
         self.nonce: str | None = None
         """Instead of the one that was asked for."""
+        self.configured: dict[str, Any] = {}
+        """What it says about itself, in place of the truth."""
         self.is_down = False
         self._asked: dict[str, dict[str, str]] = {}
         self.app = Starlette(
@@ -47,6 +49,7 @@ class FakeProvider:
                 "token_endpoint": f"{self.address}/token",
                 "jwks_uri": f"{self.address}/keys",
                 "id_token_signing_alg_values_supported": ["RS256"],
+                **self.configured,
             }
         )
 

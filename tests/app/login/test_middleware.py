@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.login.access import Access, build_access
 from app.login.basic_auth import credentials
 from app.login.middleware import Login
-from app.login.users import add_user
+from app.login.users import KEPT_SECONDS, add_user
 from app.roles import ROLES, VISITOR_HEADER, visitor_of
 from app.settings import AppSettings
 from tests.app.login.clock import Clock
@@ -44,6 +44,7 @@ INSIDE = [
     Route("/work", who, methods=["POST"]),
     Route("/curator/{page:path}", who),
     Route("/curators", who),
+    Route("/gradio_api/startup-events", who),
     WebSocketRoute("/talk", greet),
     WebSocketRoute("/curator/stream", greet),
 ]
@@ -211,6 +212,19 @@ def test_log_out_ends_it_also_on_open_websockets(users: Path) -> None:
         pass
 
 
+def test_a_new_login_ends_the_session_of_the_same_browser(users: Path) -> None:
+    access = access_of(users=users)
+    client, stale = logged_in(access, "a-curator"), studio(access)
+    stale.cookies.set(access.cookie, client.cookies[access.cookie])
+    assert stale.get("/").status_code == 200
+    form = {"username": "a-owner", "password": "wrong horse"}
+    assert client.post("/login", data=form).status_code == 401
+    assert stale.get("/").status_code == 200, "only who knows the password ends it"
+    client.post("/login", data={"username": "a-owner", "password": PASSWORD})
+    assert client.get("/").json() == ["owner", "a-owner"]
+    assert stale.get("/").status_code == 401
+
+
 def test_who_is_taken_out_of_the_file_or_gets_another_role_is_out(users: Path) -> None:
     access = access_of(users=users)
     curator, owner = logged_in(access, "a-curator"), logged_in(access, "a-owner")
@@ -222,6 +236,60 @@ def test_who_is_taken_out_of_the_file_or_gets_another_role_is_out(users: Path) -
     assert owner.get("/").status_code == 401
 
 
+def test_no_session_of_a_password_holds_while_the_file_cannot_be_read(users: Path) -> None:
+    """Restoring the file brings everything back without a restart."""
+    access, clock = access_of(users=users), Clock()
+    assert access.passwords is not None
+    access.passwords.users._clock = clock
+    client, kept = logged_in(access, "a-curator"), users.read_bytes()
+    users.unlink()
+    assert client.get("/").status_code == 200, "for some seconds"
+    clock.now += KEPT_SECONDS
+    form = {"username": "a-curator", "password": PASSWORD}
+    with_password = {"auth": ("a-curator", PASSWORD)}
+    stranger = studio(access)
+    for asked in (
+        client.get("/"),
+        client.get("/", headers=PAGE),
+        client.get("/curator/", headers=PAGE),
+        client.get("/login/password", headers=PAGE),
+        client.post("/login/password", data={"password": PASSWORD}, headers=PAGE),
+        stranger.get("/", **with_password),
+        stranger.get("/login", headers=PAGE),
+        stranger.post("/login", data=form),
+        stranger.post("/login", data=form, headers=PAGE),
+    ):
+        assert asked.status_code == 503, asked.request.url
+        assert asked.text.count("The file of users cannot be read") == 1
+    assert client.get("/", headers=PAGE).headers["retry-after"]
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/talk"):
+        pass
+    assert stranger.get("/", headers=PAGE).headers["location"].startswith("/login")
+    users.write_bytes(kept)
+    assert client.get("/").json() == ["curator", "a-curator"], "without a new login"
+    assert stranger.get("/", **with_password).status_code == 200
+    assert stranger.get("/login", headers=PAGE).status_code == 200
+
+
+def test_who_cannot_be_known_logs_out_and_strangers_go_on_asking(users: Path) -> None:
+    access, clock = access_of(users=users, open=True), Clock()
+    assert access.passwords is not None
+    access.passwords.users._clock = clock
+    client, kept = logged_in(access, "a-curator"), users.read_bytes()
+    users.unlink()
+    client.get("/")
+    clock.now += KEPT_SECONDS
+    assert client.get("/").status_code == 503
+    assert studio(access).get("/").json() == ["visitor", ""]
+    assert client.get("/logout", headers=PAGE).status_code == 200
+    copied = client.cookies[access.cookie]
+    assert client.post("/logout", headers=PAGE).status_code == 303
+    users.write_bytes(kept)
+    stolen = studio(access)
+    stolen.cookies.set(access.cookie, copied)
+    assert stolen.get("/").json() == ["visitor", ""]
+
+
 def test_the_cookie_is_kept_from_scripts_and_other_sites(users: Path) -> None:
     access = access_of(users=users)
     client = studio(access)
@@ -230,7 +298,40 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(users: Path) -> None:
     assert cookie.startswith(f"{access.cookie}=") and "Path=/;" in cookie
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
     secure = TestClient(client.app, base_url="https://studio.example.com")
-    assert "; Secure" in secure.post("/login", data=form).headers["set-cookie"]
+    cookie = secure.post("/login", data=form).headers["set-cookie"]
+    assert "; Secure" in cookie
+    assert cookie.startswith(f"__Host-{access.cookie}=") and "Path=/;" in cookie
+    assert "Domain" not in cookie, "else browsers would not take this name"
+
+
+def test_by_https_a_cookie_of_a_plain_name_is_nobodys(users: Path) -> None:
+    """Another site of the domain, or somebody on the way of http, could have set it."""
+    access = access_of(users=users)
+    form = {"username": "a-owner", "password": PASSWORD}
+    secure = TestClient(studio(access).app, base_url="https://studio.example.com")
+    below = TestClient(
+        Starlette(routes=[Mount("/studio", secure.app)]), base_url="https://studio.example.com"
+    )
+    for client, root, prefix in ((secure, "", "__Host-"), (below, "/studio", "__Secure-")):
+        answer = client.post(f"{root}/login", data=form)
+        assert f"Path={root or '/'};" in answer.headers["set-cookie"]
+        token = client.cookies[f"{prefix}{access.cookie}"]
+        assert client.get(f"{root}/").json() == ["owner", "a-owner"]
+        with client.websocket_connect(f"wss://studio.example.com{root}/talk") as talk:
+            assert talk.receive_text() == "owner"
+        client.cookies.clear()
+        for other in {"", "__Host-", "__Secure-"} - {prefix}:
+            sent = {"cookie": f"{other}{access.cookie}={token}"}
+            assert client.get(f"{root}/", headers=sent).status_code == 401
+            with pytest.raises(WebSocketDisconnect):
+                path = f"wss://studio.example.com{root}/talk"
+                client.websocket_connect(path, headers=sent).__enter__()
+        sent = {"cookie": f"{prefix}{access.cookie}={token}"}
+        assert client.get(f"{root}/", headers=sent).status_code == 200
+        ended = client.post(f"{root}/logout", headers=sent, follow_redirects=False)
+        assert ended.headers["set-cookie"].startswith(f"{prefix}{access.cookie}=; ")
+        assert "Max-Age=0" in ended.headers["set-cookie"]
+        assert "Secure" in ended.headers["set-cookie"]
 
 
 def test_the_cookie_works_in_the_frame_of_a_space(
@@ -242,6 +343,7 @@ def test_the_cookie_works_in_the_frame_of_a_space(
         "set-cookie"
     ]
     assert cookie.endswith("Secure; SameSite=None; Partitioned")
+    assert cookie.startswith("__Host-")
 
 
 def test_a_page_renews_an_old_token(users: Path) -> None:
@@ -295,6 +397,15 @@ def test_another_password_ends_the_other_sessions(users: Path) -> None:
     assert here.get("/").json() == ["curator", "a-curator"]
     assert elsewhere.get("/").status_code == 401
     assert studio(access).post("/login/password", data=form).headers["location"] == "/login"
+
+
+def test_gradio_starts_its_queue_without_a_login(users: Path) -> None:
+    client = studio(access_of(users=users))
+    assert client.get("/gradio_api/startup-events").json() == ["visitor", ""]
+    for path in ("/gradio_api/startup-events/", "/gradio_api/startup-events/x", "/gradio_api"):
+        assert client.get(path).status_code == 401
+    with pytest.raises(WebSocketDisconnect):
+        client.websocket_connect("/gradio_api/startup-events").__enter__()
 
 
 def test_without_a_login_this_machine_is_the_owners() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from app.login import passwords as module
-from app.login.passwords import LoginRefusedError, Passwords
+from app.login.errors import LoginRefusedError
+from app.login.passwords import Passwords
 from app.login.users import User, Users, add_user
 from tests.app.login.clock import Clock
 

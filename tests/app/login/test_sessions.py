@@ -1,4 +1,4 @@
-"""A session ends by log-out, unused, with age; its token is replaced."""
+"""A session ends by log-out, unused, with age, and for new ones; its token is replaced."""
 
 import pytest
 
@@ -86,3 +86,73 @@ def test_the_longest_unused_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
         True,
         True,
     ]
+
+
+def living(sessions: Sessions, tokens: list[str]) -> list[bool]:
+    return [bool(sessions.find(token)) for token in tokens]
+
+
+def test_a_shorter_age_is_kept_through_new_tokens() -> None:
+    clock = Clock()
+    sessions = Sessions(100 * HOUR, clock)
+    session = sessions.find(sessions.begin(ADA, "oidc", longest=module.SIGNED_IN_SECONDS))
+    assert session is not None and module.SIGNED_IN_SECONDS == 12 * HOUR
+    for _ in range(11):
+        clock.now += HOUR + 1
+        token = sessions.rotate(session)
+        assert token and sessions.find(token)
+    clock.now += HOUR
+    assert sessions.find(token) is None and sessions.is_over(session)
+
+
+def test_a_person_has_so_many_at_once() -> None:
+    clock = Clock()
+    sessions = Sessions(HOUR, clock)
+    others = sessions.begin(BOB, "")
+    tokens = []
+    for _ in range(module.MOST_OF_ONE):
+        clock.now += 1
+        tokens.append(sessions.begin(ADA, ""))
+    assert all(living(sessions, tokens))
+    first = sessions.find(tokens[0])
+    assert first is not None
+    clock.now += 1
+    for token in tokens:
+        sessions.find(token)
+        clock.now += 1
+    tokens.append(sessions.begin(ADA, ""))
+    assert living(sessions, tokens) == [False] + [True] * module.MOST_OF_ONE
+    assert sessions.is_over(first), "also for its websockets"
+    assert sessions.find(others)
+
+
+def test_a_name_is_taken_while_another_has_it() -> None:
+    clock = Clock()
+    sessions = Sessions(HOUR, clock)
+    sessions.begin(ADA, "oidc issuer 1")
+    assert sessions.is_taken("ada", "oidc issuer 2")
+    assert not sessions.is_taken("ada", "oidc issuer 1")
+    assert not sessions.is_taken("bob", "oidc issuer 2")
+    clock.now += HOUR + 1
+    assert not sessions.is_taken("ada", "oidc issuer 2")
+
+
+def test_a_session_with_two_tokens_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_ONE", 2)
+    clock = Clock()
+    sessions = Sessions(100 * HOUR, clock)
+    session = sessions.find(sessions.begin(ADA, ""))
+    assert session is not None
+    clock.now += module.ROTATE_SECONDS
+    token = sessions.rotate(session)
+    assert token is not None
+    assert living(sessions, [sessions.begin(ADA, ""), token]) == [True, True]
+
+
+def test_a_new_one_ends_the_one_that_it_replaces() -> None:
+    sessions = Sessions(HOUR, Clock())
+    token = sessions.begin(ADA, "")
+    session = sessions.find(token)
+    new = sessions.begin(BOB, "", replaces=session)
+    assert living(sessions, [token, new]) == [False, True]
+    assert session is not None and sessions.is_over(session)

@@ -16,6 +16,8 @@ from app.login.sign_in import SignIn, provider_of
 from app.login.users import add_user
 from app.roles import Role
 from app.settings import AppSettings
+from blip2core.errors import ConfigError
+from tests.app.login.clock import Clock
 from tests.app.login.provider import ISSUER, FakeProvider, parameters
 from tests.app.login.test_middleware import INSIDE, PAGE
 
@@ -92,6 +94,31 @@ def test_who_signs_in_has_the_role_of_their_name(
     assert client.get("/").status_code == 401
 
 
+def test_signing_in_again_after_twelve_hours_is_one_click(provider: FakeProvider) -> None:
+    """Whom the provider has removed is out then."""
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    access.sessions._clock = clock = Clock()
+    access.sessions.idle_seconds = 100 * 3_600.0
+    client = served(access, provider)
+    come_back(client, provider)
+    clock.now += 12 * 3_600
+    assert client.get("/").status_code == 200
+    clock.now += 1
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=PAGE).headers["location"] == "/login?next=/"
+    assert come_back(client, provider).headers["location"] == "/"
+    assert client.get("/").status_code == 200
+
+
+def test_signing_in_ends_the_session_of_the_same_browser(provider: FakeProvider) -> None:
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    client = served(access, provider)
+    come_back(client, provider)
+    (before,) = access.sessions._all()
+    come_back(client, provider)
+    assert access.sessions.is_over(before) and len(access.sessions._all()) == 1
+
+
 def test_the_names_are_read_from_the_environment(
     provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,10 +137,13 @@ def test_some_are_not_let_in(provider: FakeProvider) -> None:
     assert come_back(client, provider).status_code == 303
 
 
-@pytest.mark.parametrize("claim", [None, "", 7, "x" * 300])
+@pytest.mark.parametrize(
+    "claim",
+    [None, "", 7, "x" * 300, "ada ", "ada\n", "ada\u200b", "\u202eada", "e\u0301va"],
+)
 def test_a_name_is_needed(provider: FakeProvider, claim: Any) -> None:
     provider.claims["preferred_username"] = claim
-    refused = come_back(studio(provider), provider)
+    refused = come_back(studio(provider, owners=("ada",)), provider)
     assert refused.status_code == 401 and "does not say who you are" in refused.text
 
 
@@ -165,11 +195,43 @@ def test_the_way_back_is_for_the_browser_that_left(provider: FakeProvider) -> No
         assert who.get("/").status_code == 401
 
 
+def test_the_way_back_is_kept_in_a_cookie_of_this_host(provider: FakeProvider) -> None:
+    """Who could set it would sign others in as themselves."""
+    client = studio(provider)
+    sent = client.get("/login/provider", headers=PAGE)
+    cookie = sent.headers["set-cookie"]
+    assert cookie.startswith("__Host-") and "path=/;" in cookie and "secure" in cookie
+    with TestClient(provider.app, base_url=ISSUER, follow_redirects=False) as there:
+        back = parameters(there.get(sent.headers["location"]).headers["location"])
+    name, _, value = cookie.partition(";")[0].partition("=")
+    client.cookies.clear()
+    client.cookies.set(name.removeprefix("__Host-"), value)
+    assert client.get("/login/callback", params=back, headers=PAGE).status_code == 401
+
+
 def test_a_provider_that_does_not_answer_is_told(provider: FakeProvider) -> None:
     provider.is_down = True
     answer = studio(provider).get("/login/provider", headers=PAGE)
     assert answer.status_code == 503 and "cannot be asked" in answer.text
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("address", ["http://login.example.com/x", "", None])
+def test_a_provider_is_not_asked_where_others_listen(
+    provider: FakeProvider, name: str, address: str | None
+) -> None:
+    """Its keys could be those of somebody on the way."""
+    provider.configured[name] = address
+    answer = studio(provider).get("/login/provider", headers=PAGE)
+    assert answer.status_code == 503 and "cannot be asked" in answer.text
+
+
+def test_a_provider_of_a_space_is_asked_by_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in {**SPACE, "OPENID_PROVIDER_URL": "http://hub.example.com"}.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(ConfigError, match="OPENID_PROVIDER_URL must be .* https://"):
+        build_access(AppSettings())
 
 
 def test_on_a_space_hugging_face_says_who_it_is(
@@ -191,8 +253,53 @@ def test_a_name_of_the_file_of_users_is_another_account(
     add_user(tmp_path / "users", "ada", "correct horse", role="owner", once=True)
     client = studio(provider, users=tmp_path / "users")
     come_back(client, provider)
-    assert client.get("/", headers=PAGE).json() == ["visitor", "ada"]
+    assert client.get("/", headers=PAGE).json() == ["visitor", "ada (login.example.com)"]
     assert client.get("/login/password").headers["location"] == "/login"
+
+
+def test_no_two_people_have_one_name(provider: FakeProvider, tmp_path: Path) -> None:
+    """Names decide whose quota and whose decisions it is, also of who comes into the file later."""
+    add_user(tmp_path / "users", "ada", "correct horse", role="owner")
+    known: dict[str, Any] = {"oidc_issuer": ISSUER, "oidc_client_id": "studio"}
+    access = build_access(AppSettings(users=tmp_path / "users", curators=("bob",), **known))
+    client, names = served(access, provider), set()
+    form = {"username": "ada", "password": "correct horse"}
+    assert client.post("/login", data=form).status_code == 200
+    names.add(tuple(client.get("/").json()))
+    for number, name in enumerate(("ada", "ada (login.example.com)", "bob")):
+        provider.claims |= {"sub": f"{number}", "preferred_username": name}
+        assert come_back(client, provider).status_code == 303
+        names.add(tuple(client.get("/").json()))
+    add_user(tmp_path / "users", "bob", "battery staple", role="owner")
+    assert client.get("/").json() == ["curator", "bob (login.example.com)"]
+    assert client.post("/login", data={"username": "bob", "password": "battery staple"})
+    names.add(tuple(client.get("/").json()))
+    assert names == {
+        ("owner", "ada"),
+        ("visitor", "ada (login.example.com)"),
+        ("visitor", "ada (login.example.com) (login.example.com)"),
+        ("curator", "bob (login.example.com)"),
+        ("owner", "bob"),
+    }
+    with pytest.raises(ConfigError):
+        add_user(tmp_path / "users", "ada (login.example.com)", "correct horse")
+
+
+def test_a_name_that_two_people_have_at_the_provider_is_the_firsts(provider: FakeProvider) -> None:
+    access = build_access(AppSettings(oidc_issuer=ISSUER, oidc_client_id="studio"))
+    first, second = served(access, provider), served(access, provider)
+    come_back(first, provider)
+    provider.claims["sub"] = "2"
+    refused = come_back(second, provider)
+    assert refused.status_code == 403 and "Somebody else is signed in as ada" in refused.text
+    assert second.get("/").status_code == 401
+    first.post("/logout")
+    assert come_back(second, provider).status_code == 303
+    provider.claims["sub"] = "1"
+    assert come_back(first, provider).status_code == 403
+    provider.claims["sub"] = "2"
+    assert come_back(first, provider).status_code == 303, "at another browser"
+    assert second.get("/").status_code == 200
 
 
 def test_no_provider_without_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """The file of people and hashed passwords."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.login import users
+from app.login.errors import LoginRefusedError
 from app.login.users import User, Users, add_user, main, make_owner, read_people
 from blip2core.errors import ConfigError
+from tests.app.login.clock import Clock
 
 
 def test_only_the_right_password_of_a_known_name(tmp_path: Path) -> None:
@@ -178,3 +181,71 @@ def test_an_owner_is_made_for_one_login(tmp_path: Path) -> None:
     owner = Users(file).verify("owner", password)
     assert owner is not None and owner.once and owner.role == "owner"
     assert add_user(file, "owner", "of my own choice").once is False
+
+
+def deleted(file: Path) -> None:
+    file.unlink()
+
+
+def damaged(file: Path) -> None:
+    file.write_bytes(b"ada:\xff\n")
+
+
+def emptied(file: Path) -> None:
+    file.write_text("# nobody\n")
+
+
+def replaced_by_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize("harm", [deleted, damaged, emptied, replaced_by_a_folder])
+def test_nobody_is_known_while_the_file_cannot_be_read(
+    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, clock = tmp_path / "users", Clock()
+    add_user(file, "ada", "correct horse")
+    kept = file.read_bytes()
+    people = Users(file, clock)
+    harm(file)
+    assert people.find("ada") and people.are_known(), "an editor replaces a file in steps"
+    clock.now += users.KEPT_SECONDS - 0.1
+    assert people.verify("ada", "correct horse")
+    clock.now += 0.2
+    assert not people.are_known()
+    for ask in (
+        lambda: people.find("ada"),
+        lambda: people.find("eve"),
+        lambda: people.verify("ada", "correct horse"),
+        lambda: people.set_password("ada", "another horse"),
+    ):
+        with pytest.raises(LoginRefusedError, match="cannot be read") as refused:
+            ask()
+        assert refused.value.status == 503 and refused.value.retry_after == users.KEPT_SECONDS
+    assert caplog.text.count("is not used") == 1, "not one line for each request"
+    if file.is_dir():
+        file.rmdir()
+    file.write_bytes(kept)
+    assert people.find("ada") and people.are_known()
+    harm(file)
+    assert people.find("ada"), "the time begins anew"
+
+
+def test_a_disk_that_comes_back_with_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, clock = tmp_path / "users", Clock()
+    add_user(file, "ada", "correct horse")
+    people = Users(file, clock)
+    with monkeypatch.context() as away:
+
+        def closed(path: Path) -> dict[str, User]:
+            raise ConfigError("Input/output error")
+
+        away.setattr(users, "read_people", closed)
+        away.setattr(users, "_state", lambda path: None)
+        assert people.are_known()
+        clock.now += users.KEPT_SECONDS
+        assert not people.are_known()
+    assert people.are_known() and people.find("ada")

@@ -1,4 +1,5 @@
-"""Serves the studio with a fake model in a process of its own: `served.py mounted|launched`.
+"""Serves the studio with a fake model in a process of its own: `served.py mounted|launched`, with
+`bare` behind it where nothing stands in front of the apps.
 
 In a process of its own, for Streamlit allows one app in each, and a server that opens a device
 must not hang the tests.
@@ -30,7 +31,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
     environment = {k: v for k, v in (os.environ | known | settings).items() if v}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, __file__, way],
+            [sys.executable, __file__, *way.split()],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -48,7 +49,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def main(way: str) -> None:
+def main(way: str, front: str = "") -> None:
     from app.serving.upload_folder import make_upload_folder
 
     make_upload_folder()  # as `run` does, before Gradio is imported
@@ -62,6 +63,8 @@ def main(way: str) -> None:
     sweeping.LIFE_SECONDS = float(os.environ.get("UPLOADS_LIVE", sweeping.LIFE_SECONDS))
     sweeping.EVERY_SECONDS = float(os.environ.get("UPLOADS_SWEPT", sweeping.EVERY_SECONDS))
     set_up_logging(AppSettings())
+    if front == "bare":
+        server.build_front = alone.build_front = lambda services: []  # type: ignore[assignment]
     services = fake_services(FakeGenerator(), FakeMatcher())
     if way == "launched":
         page = build_workbench(services)
@@ -76,4 +79,4 @@ def main(way: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

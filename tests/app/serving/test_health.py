@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from app.login import users
 from app.login.users import add_user
 from app.serving import health
 from app.serving.front import build_front
@@ -70,7 +71,7 @@ def test_a_flood_of_questions_asks_the_database_once(monkeypatch: pytest.MonkeyP
         return "ready" if len(looks) < 3 else "failed"
 
     monkeypatch.setattr(health, "database_state", look)
-    watched = HealthChecks(PlainTextResponse("inside"), fake_services(FakeGenerator()), clock)
+    watched = HealthChecks(PlainTextResponse("inside"), fake_services(FakeGenerator()), clock=clock)
 
     async def flood() -> list[Any]:
         transport = httpx.ASGITransport(watched)
@@ -103,3 +104,21 @@ def test_nobody_logs_in_for_it_and_any_name_will_do(tmp_path: Path) -> None:
     assert watched.get("/", headers=pod).status_code == 400
     assert watched.get("/healthz/").status_code == 400
     assert watched.post("/readyz", headers={"host": "localhost"}).status_code == 401
+
+
+def test_a_file_of_users_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "users"
+    add_user(file, "ada", "correct horse")
+    kept = file.read_bytes()
+    watched = client(fake_services(FakeGenerator(), users=file))
+    ready = {"models": "ready", "database": "none", "users": "ready"}
+    assert watched.get("/readyz").json() == ready
+    file.unlink()
+    assert watched.get("/readyz").json() == ready, "an editor replaces a file in steps"
+    monkeypatch.setattr(users, "KEPT_SECONDS", 0.0)
+    answer = watched.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {**ready, "users": "failed"})
+    file.write_bytes(kept)
+    assert watched.get("/readyz").status_code == 200

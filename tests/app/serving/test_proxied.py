@@ -9,9 +9,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.login.requests import route_path
 from app.serving.proxied import Proxied
+from app.settings import AppSettings, proxies_of
 
 
 def tell(request: Request) -> JSONResponse:
@@ -97,3 +99,31 @@ def test_the_apps_see_no_header_that_they_would_believe(name: str) -> None:
     assert name.lower() not in told["headers"]
     assert "x-kept" in told["headers"]
     assert told["base"] == "http://studio.example/studio/"
+
+
+@pytest.mark.parametrize("named", ["10.0.0.1", "10.0.0.0/24", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    ("peer", "shown"),
+    [
+        ("10.0.0.1", "203.0.113.9"),
+        ("::ffff:10.0.0.1", "203.0.113.9"),
+        ("::ffff:a00:1", "203.0.113.9"),
+        ("::ffff:10.0.1.1", "::ffff:10.0.1.1"),
+        ("10.0.1.1", "10.0.1.1"),
+        ("::10.0.0.1", "::10.0.0.1"),
+    ],
+)
+def test_a_proxy_is_known_in_both_forms_of_its_address(named: str, peer: str, shown: str) -> None:
+    """As uvicorn does it, both ways of serving; where IPv4 comes in at a socket of IPv6."""
+
+    def client_of(request: Request) -> JSONResponse:
+        return JSONResponse([request.client.host if request.client else "", request.url.scheme])
+
+    inside = Starlette(routes=[Route("/", client_of)])
+    proxies = proxies_of(AppSettings(proxies=(named,)))
+    for trusted in (proxies, ",".join(proxies)):
+        app: Any = ProxyHeadersMiddleware(inside, trusted_hosts=trusted)  # type: ignore[arg-type]
+        told = TestClient(app, client=(peer, 1)).get(
+            "/", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+        )
+        assert told.json() == [shown, "https" if shown == "203.0.113.9" else "http"]

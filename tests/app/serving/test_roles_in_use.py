@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
-from websockets.exceptions import InvalidStatus
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from app.login.users import add_user
@@ -89,11 +94,19 @@ def test_everybody_asks(visit: Any, tmp_path: Path) -> None:
 
 def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     role, http = visit
-    config = http.get("/config").json()
-    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+    may = role in ("curator", "owner")
     if studio[0] == "launched":
+        config = http.get("/config").json()
+        ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
         assert "keep-pairs" not in ids, "there is no database"
         return
+    assert_pairs_are_kept(http, may)
+
+
+def assert_pairs_are_kept(http: httpx.Client, may: bool) -> None:
+    """Press the button, and see whether it is shown."""
+    config = http.get("/config").json()
+    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
     keeps = [
         event
         for event in config["dependencies"]
@@ -101,7 +114,7 @@ def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     ]
     assert len(keeps) == 1
     answer = send(http, keeps[0], [None, "mine"], None)
-    told = "Accept or reject a text first" if role in ("curator", "owner") else "keeps nothing here"
+    told = "Accept or reject a text first" if may else "keeps nothing here"
     assert told in answer, answer
     shown = [
         event
@@ -110,14 +123,92 @@ def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
     ]
     assert len(shown) == 1
     updates = json.loads(send(http, shown[0], [], None))["data"]
-    assert [one["visible"] for one in updates] == [role in ("curator", "owner")] * 2
+    assert [one["visible"] for one in updates] == [may] * 2
+
+
+def page_of_curator(address: str, **headers: str) -> str:
+    """What the curator's first page draws, as its messages say it."""
+    stream = address.replace("http", "ws") + "/curator/_stcore/stream"
+    asked = BackMsg(rerun_script=ClientState())
+    drawn = ""
+    with connect(stream, additional_headers=headers, subprotocols=["streamlit"]) as websocket:
+        websocket.send(asked.SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(websocket.recv(timeout=60))
+            drawn += str(message.delta)
+            if message.WhichOneof("type") == "script_finished":
+                return drawn
+
+
+@pytest.mark.parametrize("way", ["mounted bare", "launched bare"])
+def test_without_the_program_in_front_nobody_is_a_curator(way: str, tmp_path: Path) -> None:
+    """No header says who asks: that is no owner."""
+    add_user(tmp_path / "users", "ada", PASSWORD)
+    with served(way, tmp_path, BLIP2_USERS=str(tmp_path / "users")) as address:
+        with httpx.Client(base_url=address, timeout=30, trust_env=False) as http:
+            assert "Log in" in account_line(http), "nobody by name"
+            if way == "launched bare":
+                return
+            assert_pairs_are_kept(http, may=False)
+        drawn = page_of_curator(address)
+        assert "Only curators and owners may see this" in drawn
+        assert "There is no database" not in drawn
+        header = header_of(Visitor(role="owner", name="ada")).decode()
+        drawn = page_of_curator(address, **{VISITOR_HEADER: header})
+        assert "There is no database" in drawn, "this studio's page has no more to show"
 
 
 def test_who_is_logged_in_is_shown(visit: Any) -> None:
     role, http = visit
+    html = account_line(http)
+    assert ("Log in" if role == ANONYMOUS else f"<b>a-{role}</b>, {role}") in html
+    assert "eve" not in html
+
+
+def account_line(http: httpx.Client) -> str:
+    """The line that says who is logged in."""
     config = http.get("/config").json()
     account = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "account")
     (arrival,) = [event for event in config["dependencies"] if event["outputs"] == [account]]
-    (html,) = json.loads(send(http, arrival, [], None))["data"]
-    assert ("Log in" if role == ANONYMOUS else f"<b>a-{role}</b>, {role}") in html
-    assert "eve" not in html
+    html: str = json.loads(send(http, arrival, [], None))["data"][0]
+    return html
+
+
+def came_to_an_end(lines: Iterator[str]) -> bool:
+    """Whether a stream ends that would send a line every 15 seconds for ever."""
+    try:
+        return len(list(islice(lines, 6))) < 6
+    except httpx.RemoteProtocolError:  # the connection is cut
+        return True
+
+
+@pytest.mark.parametrize("way", ["mounted", "launched"])
+def test_what_is_open_ends_with_the_login(way: str, tmp_path: Path) -> None:
+    """Seconds after somebody is taken out of the file, though nothing is said."""
+    users = tmp_path / "users"
+    add_user(users, "ada", PASSWORD)
+    only_ada = users.read_text()
+    add_user(users, "bob", PASSWORD)
+    with served(way, tmp_path, BLIP2_USERS=str(users)) as address, ExitStack() as open_ones:
+        http = open_ones.enter_context(httpx.Client(base_url=address, timeout=30, trust_env=False))
+        form = {"username": "bob", "password": PASSWORD}
+        assert http.post("/login", data=form).status_code == 200
+        beat = open_ones.enter_context(http.stream("GET", "/gradio_api/heartbeat/a-session"))
+        lines = beat.iter_lines()
+        next(lines)
+        curator = None
+        if way == "mounted":
+            cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+            stream = address.replace("http", "ws") + "/curator/_stcore/stream"
+            curator = open_ones.enter_context(
+                connect(stream, additional_headers={"cookie": cookie}, subprotocols=["streamlit"])
+            )
+        users.write_text(only_ada)
+        assert came_to_an_end(lines)
+        if curator is not None:
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    curator.recv(timeout=30)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+        assert http.get("/config").status_code == 401
+    assert "Traceback" not in (tmp_path / "log").read_text()

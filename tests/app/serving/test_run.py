@@ -73,6 +73,22 @@ def test_what_may_pass_has_another_code(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "The database does not answer.\n"
 
 
+def test_an_issuer_that_others_could_play_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BLIP2_OIDC_ISSUER", "http://login.example.com")
+    served: list[AppSettings] = []
+
+    def serve(settings: AppSettings) -> FakeServed:
+        served.append(settings)
+        return FakeServed(looks=0)
+
+    assert run(serve) == 2 and not served
+    said = capsys.readouterr().err
+    assert said.startswith("BLIP2_OIDC_ISSUER: must be an address that begins with https://;")
+    assert len(said.splitlines()) == 1
+
+
 def test_open_to_everybody_unsaid_it_does_not_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
