@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.networks import WIDER
@@ -43,7 +43,8 @@ class OpenRequests:
         if any(self.open[key] >= bound for key, bound in bounds):
             note_refusal("open")
             told = "Too many requests are open at once: close some pages, or wait for the answers."
-            refusal = PlainTextResponse(told, 429, headers={"retry-after": "5"})
+            # The page shows the detail of what it asks for, and all of the answer to an upload.
+            refusal = JSONResponse({"detail": told, "error": told}, 429, {"retry-after": "5"})
             await refuse(refusal, scope, receive, send)
             return
         note_visitor(
