@@ -500,6 +500,23 @@ def test_uploads_that_do_not_fit_on_the_disk_are_told(
     assert not (place / "incoming").exists()
 
 
+def test_uploads_that_cannot_be_recorded_are_told_and_stay_in_the_uploader(
+    open_page: Open, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: object) -> None:
+        raise StorageError(FULL)
+
+    monkeypatch.setattr(services.jobs, "add", refuse)
+    page = open_page("inbox")
+    page.file_uploader[0].upload("cats.zip", b"PK", "application/zip").run()
+    next(one for one in page.button if one.label == "Import").click().run()
+    assert not page.exception and page.info[0].value == FULL
+    assert page.session_state["uploads"] == 0
+    assert not (database.images.root.parent / "incoming").exists()
+    next(one for one in page.button if one.label == "Load the sample set").click().run()
+    assert not page.exception and page.info[0].value == FULL
+
+
 def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
     open_page: Open, database: Database
 ) -> None:
