@@ -63,6 +63,9 @@ def render(context: PageContext) -> None:
 def draw_import(context: PageContext) -> None:
     """Draw what to import, into which dataset, and what to do then."""
     st.subheader("Import images and their texts")
+    if not context.visitor.may("import"):
+        st.info(f"You are a {context.visitor.role} here: curators of the studio import images.")
+        return
     name = st.text_input(
         "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
