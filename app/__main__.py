@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
-from app.serving.run import Served, run
+from app.serving.run import Served, run, say
 from app.settings import AppSettings, proxies_of, serves_curator, space_note
 
 ABOUT = """\
@@ -82,7 +83,7 @@ def serve_both(settings: AppSettings) -> Served:
         proxies=proxies_of(settings),
     )
     if database.note:
-        print(database.note)
+        say(settings, database.note, logging.WARNING)
     return served
 
 

@@ -1,4 +1,4 @@
-"""Names that outlive a power cut: a file that is synced is lost where its folder is not."""
+"""Files and names that outlive a power cut: a synced file is lost where its folder is not."""
 
 import errno
 import os
@@ -6,6 +6,15 @@ from pathlib import Path
 
 LEVELS = 3
 """Folders above a file that may be as new as the file, such as ab/ and images/ of an image."""
+
+
+def sync_file(path: Path) -> None:
+    """Sync what is in a file to disk, whoever wrote it. Its name is another matter: `sync_name`."""
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)  # as Windows asks
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sync_name(path: Path) -> None:

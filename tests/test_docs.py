@@ -1,6 +1,7 @@
 """What the documentation says works: commands, the five lines of Python, names, files."""
 
 import contextlib
+import importlib.util
 import io
 import re
 import runpy
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from app.__main__ import STORAGE_SETTINGS
 from app.settings import AppSettings
 from blip2core import cli, models
 from blip2core.explain import METHODS
@@ -18,6 +20,10 @@ from tests.fakes import FakeGenerator
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+}
 GUIDE = (ROOT / "docs/curating.md").read_text("utf-8")
 BACKUPS = (ROOT / "docs/backups.md").read_text("utf-8")
 PAGES = [
@@ -56,17 +62,37 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def console_lines(program: str) -> list[str]:
-    lines = "\n".join(blocks("console")).splitlines()
-    return [line for line in lines if program in line.partition("#")[0].split()]
+def shell_lines(text: str) -> list[str]:
+    """The lines of all fenced blocks, each whole, without comments."""
+    found = "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    lines = found.replace("\\\n", " ").splitlines()
+    return [line.partition(" #")[0].strip() for line in lines]
+
+
+def inline_code(text: str) -> list[str]:
+    """What stands between backticks in the text around the fenced blocks, on one line or two."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [" ".join(found.split()) for found in re.findall(r"`([^`]+)`", prose)]
+
+
+def blip2_calls(lines: list[str]) -> list[str]:
+    """What follows `blip2`, or `python -m blip2core`, where that is called."""
+    before = r"(?:docker exec (?:-\S+ )*\S+ )?(?:\w+=\S* )*(?:\S*/)?"
+    call = re.compile(rf"{before}(?:blip2|python -m blip2core) (.+)")
+    return [found[1] for line in lines if (found := call.match(line))]
 
 
 def find_command(words: list[str]) -> tuple[object, list[str]]:
     """The command that `blip2 words...` runs, and its arguments."""
     command = get_command(cli.app)
-    while hasattr(command, "commands"):
+    while words and hasattr(command, "commands"):
         command, words = command.commands[words[0]], words[1:]
     return command, words
+
+
+def find_path(words: list[str]) -> list[str]:
+    """The words of `blip2 words...` that name its command."""
+    return words[: len(words) - len(find_command(words)[1])]
 
 
 def all_commands() -> list[list[str]]:
@@ -79,16 +105,51 @@ def all_commands() -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("line", console_lines("blip2"))
-def test_readme_commands_parse(line: str) -> None:
-    command, words = find_command(shlex.split(line, comments=True)[1:])
+@pytest.mark.parametrize(
+    ("guide", "call"),
+    [(name, call) for name, text in GUIDES.items() for call in blip2_calls(shell_lines(text))],
+)
+def test_commands_of_the_guides_parse(guide: str, call: str) -> None:
+    command, words = find_command(shlex.split(call))
     command.make_context("blip2", words)
 
 
-@pytest.mark.parametrize("line", console_lines("make"))
-def test_readme_targets_exist(line: str) -> None:
-    target = line.partition("make ")[2].split()[0]
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+@pytest.mark.parametrize(
+    ("guide", "call"),
+    [(name, call) for name, text in GUIDES.items() for call in blip2_calls(inline_code(text))],
+)
+def test_commands_named_in_the_text_are_there_with_their_options(guide: str, call: str) -> None:
+    command, words = find_command(shlex.split(call))
+    known = {name for one in command.params for name in one.opts} | {"--help"}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = {" ".join(find_path(shlex.split(call))) for call in blip2_calls(shell_lines(README))}
+    paths = [" ".join(path) for path in all_commands()]
+    leaves = {path for path in paths if not any(one.startswith(f"{path} ") for one in paths)}
+    assert leaves - {""} - listed == set()
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_targets_of_make_are_there(guide: str) -> None:
+    code = shell_lines(GUIDES[guide]) + inline_code(GUIDES[guide])
+    calls = [found[1] for line in code if (found := re.search(r"(?:^|\s)make ([a-z-]+)", line))]
+    rules = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(calls) <= set(" ".join(rules).split())
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_settings_of_the_guides_are_there(guide: str) -> None:
+    known = {f"BLIP2_{name.upper()}" for name in AppSettings.model_fields} | set(STORAGE_SETTINGS)
+    assert set(re.findall(r"\bBLIP2_[A-Z0-9_]+", GUIDES[guide])) <= known
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_modules_that_are_run_are_there(guide: str) -> None:
+    code = shell_lines(GUIDES[guide]) + inline_code(GUIDES[guide])
+    called = [found[1] for line in code if (found := re.search(r"python -m ([\w.]+)", line))]
+    assert [name for name in called if importlib.util.find_spec(name) is None] == []
 
 
 def test_images_of_the_guide_are_there_and_small() -> None:
@@ -125,13 +186,13 @@ def test_every_way_to_explain_is_described(name: str) -> None:
     assert re.search(rf"^\| `{name}`.* \| {METHODS[name].needs} \| ", guide, re.MULTILINE)
 
 
-def test_commands_about_maps_parse() -> None:
-    text = (ROOT / "docs/explaining.md").read_text("utf-8")
-    lines = re.findall(r"^blip2 (.*)$", text, re.MULTILINE)
-    assert len(lines) > 5
-    for line in lines:
-        command, words = find_command(shlex.split(line))
-        command.make_context("blip2", words)
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("README.md", 25), ("docs/explaining.md", 6), ("docs/backups.md", 9), ("docs/hosting.md", 1)],
+)
+def test_the_commands_of_a_guide_are_found(name: str, least: int) -> None:
+    assert len(blip2_calls(shell_lines(GUIDES[name]))) >= least
+    assert "docs/deploying.md" in GUIDES and blip2_calls(shell_lines(GUIDES["docs/deploying.md"]))
 
 
 @pytest.mark.parametrize("name", AppSettings.model_fields)

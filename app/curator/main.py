@@ -23,6 +23,7 @@ from app.request_info import current_request
 from app.roles import treat_everyone_as_owner
 from app.services import is_shared, shared
 from app.settings import LOCAL
+from blip2core.errors import StorageError
 
 PAGE_TITLES = {
     "inbox": "Inbox",
@@ -74,6 +75,8 @@ def draw(page: Page) -> None:
     streamlit.session_state["context"] = build_context(shared())
     try:
         page.run()
+    except StorageError:  # a sentence, which `tells_outages` draws
+        raise
     except Exception:  # Streamlit tells of it, without details; what steers a page is no Exception
         request = current_request()
         if request is not None:

@@ -1,4 +1,4 @@
-"""A page says in one sentence that the database does not answer, instead of failing."""
+"""A page says in one sentence what the database refuses, instead of failing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ParamSpec
 import streamlit
 
 from app.escaping import escape_markdown
-from blip2core.errors import UnavailableError
+from blip2core.errors import StorageError
 
 Given = ParamSpec("Given")
 
@@ -21,7 +21,7 @@ def tells_outages(draw: Callable[Given, None]) -> Callable[Given, None]:
     def drawn(*given: Given.args, **named: Given.kwargs) -> None:
         try:
             draw(*given, **named)
-        except UnavailableError as error:
+        except StorageError as error:
             streamlit.error(escape_markdown(str(error)))
 
     return drawn

@@ -61,7 +61,7 @@ def draw_editor(
         text = next((one.text for one in shown.texts if one.caption_id == place[1]), "")
 
     def on_draft() -> None:
-        keep_draft(context, shown, st.session_state["editor"].get("draft"))
+        keep_draft(context, review, shown, st.session_state["editor"].get("draft"))
 
     def on_save() -> None:
         saved = st.session_state["editor"].get("save")

@@ -40,6 +40,7 @@ FLAG_REASONS = (
     "other",
 )
 """Why an item is flagged: the keys 1 to 9 after F."""
+DRAFT_NOT_STORED = "Your text is not stored yet; it stays in the editor."
 
 
 def decide_item(
@@ -86,7 +87,7 @@ def decide_item(
 
     try:
         stored = context.database.run_write(unit)
-    except (ConflictError, StorageError) as error:
+    except StorageError as error:
         review.message, review.event = str(error), new_event()
         return
     review.message, review.event, review.editing = "", new_event(), None
@@ -141,10 +142,13 @@ def undo_latest(context: DatasetContext, review: ReviewSession) -> None:
     review.message = f"Undone: {many}."
 
 
-def keep_draft(context: DatasetContext, shown: Card, draft: dict[str, Any] | None) -> None:
+def keep_draft(
+    context: DatasetContext, review: ReviewSession, shown: Card, draft: dict[str, Any] | None
+) -> None:
     """Store what was typed so far for `shown`, and keep the item from others.
 
-    A draft that names another item, or none, is dropped.
+    A draft that names another item, or none, is dropped. Where it cannot be stored, a message says
+    so; the editor keeps the text, and sends it again with the next word.
     """
     if not draft or draft.get("item") != shown.item_id or not isinstance(draft.get("text"), str):
         return
@@ -160,7 +164,13 @@ def keep_draft(context: DatasetContext, shown: Card, draft: dict[str, Any] | Non
         with suppress(ConflictError):
             take_lease(session, item_id=item_id, annotator_id=annotator_id)
 
-    context.database.run_write(unit)
+    try:
+        context.database.run_write(unit)
+    except StorageError as error:
+        review.message = f"{error} {DRAFT_NOT_STORED}"
+        return
+    if review.message.endswith(DRAFT_NOT_STORED):
+        review.message = ""
 
 
 def drop_edit(context: DatasetContext, review: ReviewSession, shown: Card) -> None:

@@ -10,7 +10,7 @@ import streamlit
 from sqlalchemy.orm import Session
 
 from app.curator.context import DatasetContext
-from blip2core.errors import ConflictError, StorageError, UnavailableError
+from blip2core.errors import StorageError, UnavailableError
 from blip2core.storage.cards import Card, ShownText, card, release_lease, take_lease
 from blip2core.storage.review import (
     Page,
@@ -49,6 +49,8 @@ class ReviewSession:
     """Id of the next decision: sent twice, as by a double click, it is one decision."""
     message: str = ""
     """What became of the latest key."""
+    shown: Card | None = None
+    """What was drawn last: it stays, with what is typed, while the database does not answer."""
     queue: tuple[int, int, ReviewRules] | None = None
     """Dataset, annotator and rules that the cursor belongs to."""
 
@@ -102,7 +104,8 @@ def show_item(review: ReviewSession, item_id: int | None) -> None:
 def current(context: DatasetContext, rules: ReviewRules, review: ReviewSession) -> Card | None:
     """Return the item on screen, or else the next one; None where the queue is empty.
 
-    A draft of this person opens the editor again, also after a reload.
+    A draft of this person opens the editor again, also after a reload. Where the database does not
+    answer, what was on screen stays, with a message. Raises UnavailableError where nothing was.
     """
     if review.item_id is None:
         advance(context, rules, review)
@@ -116,6 +119,11 @@ def current(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
                 annotator_id=context.annotator_id,
                 blind=rules.second,
             )
+    except UnavailableError as error:
+        if review.shown is None or review.shown.item_id != review.item_id:
+            raise
+        review.message = review.message or str(error)
+        return review.shown
     except StorageError as error:  # the number came from the address of the page
         review.item_id, review.message = None, str(error)
         return None
@@ -126,6 +134,7 @@ def current(context: DatasetContext, rules: ReviewRules, review: ReviewSession) 
         review.editing = place_in_editor(found.draft.caption_id)
     if review.chosen not in {text.caption_id for text in found.texts}:
         review.chosen = _first_undecided(found, context.handle)
+    review.shown = found
     return found
 
 
@@ -243,7 +252,7 @@ def _lease(context: DatasetContext, review: ReviewSession, left: int | None) -> 
 
     try:
         context.database.run_write(unit)
-    except (ConflictError, UnavailableError) as error:
+    except StorageError as error:
         review.message = str(error)
 
 

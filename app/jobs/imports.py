@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 from blip2core.config import CaptionConfig
 from blip2core.curation import import_images, start_import
+from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.errors import IntakeError, StorageError, UnavailableError
 from blip2core.intake import Downloads, NamedFile, read, safe_name
 from blip2core.records import Problem, WebImage
 from blip2core.storage.database import Database
 from blip2core.storage.retries import requeue_run
-from blip2core.storage.runs import claim_run, finish_run
+from blip2core.storage.runs import OPEN, claim_run, finish_run, get_run
 
 IMPORT_STOPPED = "The studio was stopped meanwhile: import it again."
 
@@ -39,15 +40,24 @@ class Import:
     """Folder of copies to be removed afterwards."""
 
 
-class ImportUnderWay:
-    """One import; begun again with the same run where the database did not answer in the middle."""
+class RecordedImport:
+    """One import with its run, which is there before the import begins, and stays where the
+    import begins again because the database did not answer in the middle.
+    """
 
-    def __init__(self, job: Import, download: Downloads | None) -> None:
+    def __init__(self, job: Import, download: Downloads | None, database: Database) -> None:
+        """Note that the import waits. Raises StorageError where that cannot be stored."""
         self.job = job
         self._download = download
-        self._run_id: int | None = None
+        self._run_id = start_import(
+            database, dataset=job.dataset, label=job.label, started_by=job.annotator_id
+        )
         self._is_whole: bool | None = None
         """Whether nobody stopped it; None before its end."""
+        self._wait = ExitStack()
+        if not database.is_alone:  # a studio that starts would take it for one that was killed
+            pulse = Pulse(database, self._run_id, threading.Event(), BEAT_SECONDS)
+            self._wait.enter_context(pulse)
 
     def work(self, database: Database, end: threading.Event, left_at: datetime | None) -> bool:
         """Import, unless that was done, and remove the copies; return whether captions follow.
@@ -55,28 +65,35 @@ class ImportUnderWay:
         `left_at` is when an earlier try was left. Raises UnavailableError where the database does
         not answer, the copies are then still there; StorageError once `end` is set.
         """
+        self._wait.close()
         try:
             if self._is_whole is None:
                 self._is_whole = self._import(database, end, left_at)
         except UnavailableError:
             raise
-        except BaseException:
-            self._remove_copies()
+        except Exception as error:
+            self.give_up(database, describe_error(error))
             raise
         self._remove_copies()
         return self._is_whole and self.job.then is not None
 
+    def give_up(self, database: Database, reason: str = IMPORT_STOPPED) -> None:
+        """Remove the copies, and note that the import has failed, unless it has ended already."""
+        self._wait.close()
+        self._remove_copies()
+        with suppress(StorageError), database.write() as session:  # else the next start does it
+            if get_run(session, run_id=self._run_id).status in OPEN:
+                finish_run(session, run_id=self._run_id, status="failed", error=reason)
+
     def _import(self, database: Database, end: threading.Event, left_at: datetime | None) -> bool:
         """Return whether nobody has stopped it."""
         job = self.job
-        self._run_id = self._run_id or start_import(
-            database, dataset=job.dataset, label=job.label, started_by=job.annotator_id
-        )
-        if left_at is not None:
-            with database.write() as session:
+        with database.write() as session:
+            run = get_run(session, run_id=self._run_id)
+            if left_at is not None:
                 run = requeue_run(session, run_id=self._run_id, ended_at=left_at)
-            if run.status == "cancelled":
-                return False
+        if run.status == "cancelled":
+            return False
         stop = threading.Event()
         inputs = _found(job, self._download)
         steps = import_images(
@@ -117,7 +134,7 @@ def close_killed_imports(database: Database, stale_after: float) -> None:
     """
     while True:
         with database.write() as session:
-            # One that another studio has just put down has no sign of life yet.
+            # Also of one that waits in another studio there are signs of life.
             run = claim_run(
                 session, kinds=("import",), stale_after=stale_after, queued_for=stale_after
             )

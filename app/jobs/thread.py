@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.incoming import Incoming
 from app.inference.engine import Engine
-from app.jobs.imports import Import, ImportUnderWay, close_killed_imports
+from app.jobs.imports import Import, RecordedImport, close_killed_imports
 from app.jobs.model_runs import ModelRuns
 from app.outages import Outage
 from app.settings import AppSettings
@@ -25,7 +25,12 @@ from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import Downloads
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
-from blip2core.storage.export_records import EXPORT_STALE_SECONDS, fail_unfinished_exports
+from blip2core.storage.export_records import (
+    EXPORT_STALE_SECONDS,
+    fail_export,
+    fail_unfinished_exports,
+    record_export,
+)
 from blip2core.storage.freezing import UNFINISHED_STALE_SECONDS, drop_unfinished_snapshots
 from blip2core.storage.runs import RUN_STALE_SECONDS
 from blip2core.storage.takedown import finish_takedowns
@@ -49,7 +54,7 @@ class ExportJob:
 class _UnderWay:
     """An import or export that was begun."""
 
-    job: ImportUnderWay | ExportJob
+    job: RecordedImport | ExportJob
     left_at: datetime | None = None
     """When the database did not answer; None where that has not happened."""
 
@@ -59,7 +64,7 @@ class Jobs:
 
     def __init__(self, database: Database, engine: Engine, settings: AppSettings) -> None:
         self._database, self._settings = database, settings
-        self._waiting: queue.SimpleQueue[Import | ExportJob] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[RecordedImport | ExportJob] = queue.SimpleQueue()
         self._incoming = Incoming(database.images.root.parent / "incoming")
         self._end = threading.Event()
         self._under_way: _UnderWay | None = None
@@ -86,17 +91,23 @@ class Jobs:
         self._thread.start()
 
     def close(self) -> None:
-        """Return when the batch under way is done: its run goes on after the next start, an import
-        has failed, as its files are removed.
+        """Return when the batch under way is done: its run goes on after the next start. Imports,
+        also those that wait, have failed, as their files are removed; so have exports.
         """
         self._end.set()
         self._thread.join()
+        self._give_up_waiting()
         self._incoming.close()
 
     def add(self, job: Import | ExportJob) -> None:
-        """Put a job into the queue."""
-        log.info("An import waits" if isinstance(job, Import) else "An export waits")
-        self._waiting.put(job)
+        """Put a job into the queue; an import is then in the list of runs. Raises StorageError."""
+        if isinstance(job, Import):
+            download = Downloads() if job.downloads and self._settings.downloads else None
+            self._waiting.put(RecordedImport(job, download, self._database))
+            log.info("An import waits")
+        else:
+            self._waiting.put(job)
+            log.info("An export waits")
 
     def new_folder(self) -> Path:
         """Return an empty folder for uploaded files, beside the images and served to nobody."""
@@ -127,7 +138,7 @@ class Jobs:
         """
         if self._under_way is None:
             try:
-                self._under_way = self._begin(self._waiting.get(timeout=seconds))
+                self._under_way = _UnderWay(self._waiting.get(timeout=seconds))
             except queue.Empty:
                 return False
         job, left_at = self._under_way.job, self._under_way.left_at
@@ -142,12 +153,6 @@ class Jobs:
         self._under_way = None
         return True
 
-    def _begin(self, job: Import | ExportJob) -> _UnderWay:
-        if isinstance(job, ExportJob):
-            return _UnderWay(job)
-        download = Downloads() if job.downloads and self._settings.downloads else None
-        return _UnderWay(ImportUnderWay(job, download))
-
     def _export(self, job: ExportJob, left_at: datetime | None) -> None:
         if left_at is not None:  # its record says that it is being written
             with self._database.write() as session:
@@ -159,10 +164,24 @@ class Jobs:
         )
         zip_folder(out)
 
-    def _import(self, under_way: ImportUnderWay, left_at: datetime | None) -> None:
-        if under_way.work(self._database, self._end, left_at):
-            job = under_way.job
+    def _import(self, recorded: RecordedImport, left_at: datetime | None) -> None:
+        if recorded.work(self._database, self._end, left_at):
+            job = recorded.job
             self.model_runs.start_capfilt(job.dataset, job.then, job.annotator_id)
+
+    def _give_up_waiting(self) -> None:
+        """Leave a record of what will not be done any more."""
+        jobs = [] if self._under_way is None else [self._under_way.job]
+        with suppress(queue.Empty):
+            while True:
+                jobs.append(self._waiting.get_nowait())
+        for job in jobs:
+            if isinstance(job, RecordedImport):
+                job.give_up(self._database)
+            elif self._under_way is None or job is not self._under_way.job:  # which has a record
+                with suppress(StorageError), self._database.write() as session:
+                    export = record_export(session, snapshot_id=job.snapshot_id, format=job.format)
+                    fail_export(session, export_id=export.id)
 
     def _patiently(self, job: Callable[[], object]) -> None:
         """Do a job outside the queue, again while the database does not answer."""

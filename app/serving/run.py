@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from app.serving.upload_folder import make_upload_folder
 from app.settings import AppSettings, check_is_closed, settings_problems
 from blip2core.errors import Blip2Error, UnavailableError, os_problem
 
+log = logging.getLogger(__name__)
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C at a terminal; systemd, Docker and Spaces."""
 
@@ -54,35 +56,47 @@ def run(serve: Serve) -> int:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         settings = AppSettings()
-        set_up_logging(settings)
-        check_is_closed(settings)
-        check_start(settings)
-        make_upload_folder()
-        served = serve(settings)
     except ValidationError as error:
         print(settings_problems(error)[0], file=sys.stderr)
         return 2
-    except Blip2Error as error:
-        print(error, file=sys.stderr)
-        return 1 if isinstance(error, UnavailableError) else 2
-    except OSError as error:
-        print(f"The studio cannot start: {os_problem(error)}.", file=sys.stderr)
-        return 2
-    with first_signal() as ended:
+    set_up_logging(settings)
+    with first_signal() as ended:  # from here on, as runs go on before the address is there
+        try:
+            check_is_closed(settings)
+            check_start(settings)
+            make_upload_folder()
+            served = serve(settings)
+        except Blip2Error as error:
+            say(settings, str(error), logging.ERROR)
+            return 1 if isinstance(error, UnavailableError) else 2
+        except OSError as error:
+            say(settings, f"The studio cannot start: {os_problem(error)}.", logging.ERROR)
+            return 2
         print(f"BLIP-2 Studio: {served.address}", flush=True)
-        if settings.open_browser and has_screen():
+        if settings.open_browser and has_screen() and not ended.is_set():
             webbrowser.open(served.address)
         while served.is_served() and not ended.wait(LOOK_SECONDS):
             pass
-    print("Stopping: the batch that is under way is finished first.", flush=True)
+    say(settings, "Stopping: the batch that is under way is finished first.")
     served.close()
-    print("Stopped.", flush=True)
+    say(settings, "Stopped.")
     return 0 if ended.is_set() else 1
+
+
+def say(settings: AppSettings, words: str, level: int = logging.INFO) -> None:
+    """Tell whoever started the studio: in the log where programs read it, else in plain words."""
+    if settings.log == "json":
+        log.log(level, "%s", words)
+    else:
+        print(words, file=sys.stderr if level >= logging.ERROR else sys.stdout, flush=True)
 
 
 @contextmanager
 def first_signal() -> Iterator[threading.Event]:
-    """Yield an event that is set by the first signal to end; a second one ends at once."""
+    """Yield an event that is set by the first signal to end; a second one ends at once.
+
+    A signal that comes while the studio starts ends it once it has started.
+    """
     ended = threading.Event()
     usual = {number: signal.getsignal(number) for number in END_SIGNALS}
 

@@ -1,7 +1,6 @@
 """Make backups of a studio while it works: its tables, and the images that are new."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
-from blip2core.disk import sync_folder
+from blip2core.disk import sync_file, sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.backup_folder import (
     BACKUP_NAME,
@@ -26,14 +25,10 @@ from blip2core.storage.backup_folder import (
 )
 from blip2core.storage.database import Database
 from blip2core.storage.engine import connect_read_only
+from blip2core.storage.image_copy import copy_image
 from blip2core.storage.images import PARTIAL, ImageStore
 from blip2core.storage.maintenance import copy_database
-from blip2core.storage.missing_images import (
-    WantedImage,
-    is_wanted,
-    refuse_missing_folder,
-    shown_progress,
-)
+from blip2core.storage.missing_images import is_wanted, refuse_missing_folder, shown_progress
 
 TRIES = 5
 """How often the tables are copied anew because an image was taken down meanwhile."""
@@ -117,8 +112,7 @@ def _write(database: Database, store: ImageStore, partial: Path, target: Path) -
             image_bytes=copied.image_bytes,
             missing=copied.missing,
         )
-        if store.root.is_dir():
-            sync_folder(store.root)
+        store.sync_names()  # also of images that a killed backup left here
         _write_manifest(partial / MANIFEST_NAME, manifest)
         sync_folder(partial)
         partial.rename(target)
@@ -133,10 +127,8 @@ def _write(database: Database, store: ImageStore, partial: Path, target: Path) -
 
 
 def _write_manifest(path: Path, manifest: Manifest) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        json.dump(asdict(manifest), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_text(json.dumps(asdict(manifest), indent=1), "utf-8")
+    sync_file(path)
 
 
 def _copy_images(database: Database, copy: Engine, store: ImageStore) -> _Copied | None:
@@ -147,7 +139,7 @@ def _copy_images(database: Database, copy: Engine, store: ImageStore) -> _Copied
         images, size = images + 1, size + image.bytes
         if store.has(image.sha256, format=image.format, bytes=image.bytes):
             continue
-        problem = _copy_image(database.images, image, store)
+        problem = copy_image(database.images, image, store, failed="is not in the backup")
         if not problem:
             new, new_bytes = new + 1, new_bytes + image.bytes
         elif is_wanted(database.engine, image.sha256):
@@ -163,17 +155,6 @@ def _copy_images(database: Database, copy: Engine, store: ImageStore) -> _Copied
         missing=tuple(missing),
         problems=tuple(problems),
     )
-
-
-def _copy_image(source: ImageStore, image: WantedImage, target: ImageStore) -> str:
-    """Copy an image, checked against its hash -> why it could not be read, or nothing."""
-    path = source.path(image.sha256, format=image.format)
-    try:
-        data = source.read(image.sha256, format=image.format)
-    except StorageError as error:
-        return f"the image {path} is not in the backup: {error}"
-    target.put(data, format=image.format)
-    return ""
 
 
 @contextmanager

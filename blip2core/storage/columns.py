@@ -57,7 +57,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def is_past(moment: InstrumentedAttribute[Any], *, seconds: float) -> ColumnElement[bool]:
+def is_past(
+    moment: InstrumentedAttribute[Any] | ColumnElement[Any], *, seconds: float
+) -> ColumnElement[bool]:
     """Return the condition that a stored moment is so long ago, or as far in the future: then the
     clock was set back since, and nothing is to be learned from it.
     """

@@ -98,6 +98,14 @@ class ImageStore:
             ) from error
         return True
 
+    def sync_names(self) -> None:
+        """Sync the names of all images to disk: who put them may have been killed before that."""
+        if self.root.is_dir():
+            for folder in self.root.glob("??"):
+                sync_folder(folder)
+            sync_folder(self.root)
+            sync_name(self.root)
+
     def sweep(self, is_wanted: Callable[[str], bool], *, older_than: float = 3600.0) -> int:
         """Remove files that nothing refers to and half-written ones; return how many.
 

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, TextClause, inspect, text
 
-from blip2core.disk import sync_folder
+from blip2core.disk import sync_file, sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.database_errors import storage_errors
 from blip2core.storage.engine import WRITE, connect
@@ -148,7 +148,7 @@ def copy_database(url: URL, target: Path) -> Health:
             source.dispose()
             written.dispose()
     health = _check_copy(copy)
-    _sync(target)
+    sync_file(target)
     return health
 
 
@@ -174,14 +174,6 @@ def _check_copy(url: URL) -> Health:
     if health.problems:
         raise StorageError(f"The copy is not sound: {'; '.join(health.problems)}.")
     return health
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _file_problems(connection: Connection) -> list[str]:

@@ -3,13 +3,15 @@
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
+from sqlalchemy.orm import Session
 
-from blip2core.disk import sync_folder
+from blip2core.disk import sync_file, sync_folder
 from blip2core.errors import StorageError, way_out
 from blip2core.storage.backup_folder import (
     DATABASE_NAME,
@@ -21,10 +23,12 @@ from blip2core.storage.backup_folder import (
 )
 from blip2core.storage.database import Database, locate, open_database, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
-from blip2core.storage.engine import connect, connect_read_only
+from blip2core.storage.engine import WRITE, connect, connect_read_only
+from blip2core.storage.image_copy import copy_image
 from blip2core.storage.images import PARTIAL, ImageStore
 from blip2core.storage.maintenance import upgrade
 from blip2core.storage.missing_images import WantedImage, is_wanted, shown_progress
+from blip2core.storage.store_id import adopt_store
 from blip2core.storage.table_copy import copy_tables, refuse_rows, refuse_unstorable
 
 
@@ -90,7 +94,7 @@ def restore_images(database: Database, folder: Path) -> Restored:
     for image in shown_progress(database.engine, "check images"):
         if _is_sound(database.images, image) or not is_wanted(database.engine, image.sha256):
             continue
-        if problem := _restore_image(saved, image, database.images):
+        if problem := copy_image(saved, image, database.images, failed="cannot be restored"):
             problems.append(problem)
         else:
             restored += 1
@@ -108,8 +112,7 @@ def _restore_images(backup: Path, store: ImageStore) -> tuple[int, list[str]]:
     """Return how many images were copied, and what is wrong with others."""
     saved, restored = images_of(backup), 0
     problems: list[str] = []
-    engine = connect_read_only(backup / DATABASE_NAME)
-    try:
+    with _reading(backup / DATABASE_NAME) as engine:
         for image in shown_progress(engine, "restore images"):
             path = store.path(image.sha256, format=image.format)
             if _is_sound(store, image):
@@ -119,26 +122,12 @@ def _restore_images(backup: Path, store: ImageStore) -> tuple[int, list[str]]:
                     f"{path} is there already with other bytes, and nothing is overwritten: move "
                     "it away, then restore again."
                 )
-            if problem := _restore_image(saved, image, store):
+            if problem := copy_image(saved, image, store, failed="cannot be restored"):
                 problems.append(problem)
             else:
                 restored += 1
-    finally:
-        engine.dispose()
-    if store.root.is_dir():
-        sync_folder(store.root)
+    store.sync_names()
     return restored, problems
-
-
-def _restore_image(saved: ImageStore, image: WantedImage, store: ImageStore) -> str:
-    """Copy an image, checked against its hash -> why it could not be read, or nothing."""
-    try:
-        data = saved.read(image.sha256, format=image.format)
-    except StorageError as error:
-        path = saved.path(image.sha256, format=image.format)
-        return f"the image {path} cannot be restored: {error}"
-    store.put(data, format=image.format)
-    return ""
 
 
 def _is_sound(store: ImageStore, image: WantedImage) -> bool:
@@ -163,6 +152,8 @@ def _restore_to_file(backup: Path, store: ImageStore, file: Path) -> tuple[int, 
         result = _restore_images(backup, store)
         try:
             _copy_up_to_date(backup, partial)
+            _adopt(partial, store)
+            sync_file(partial)
             os.rename(partial, file)
         finally:
             partial.unlink(missing_ok=True)
@@ -179,25 +170,42 @@ def _restore_to_server(backup: Path, store: ImageStore, url: URL) -> tuple[int, 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / DATABASE_NAME
         _copy_up_to_date(backup, file)
-        source = connect_read_only(file)
         try:
             with storage_errors(url), target.connect() as connection:
                 refuse_rows(connection)
-            refuse_unstorable(source, target)
+            with _reading(file) as source:
+                refuse_unstorable(source, target)
             result = _restore_images(backup, store)
-            copy_tables(source, target)
+            _adopt(file, store)
+            with _reading(file) as source:
+                copy_tables(source, target)
         finally:
-            source.dispose()
             target.dispose()
     return result
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Engine]:
+    engine = connect_read_only(file)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _copy_up_to_date(backup: Path, file: Path) -> None:
     """Copy the database of a backup, and bring its tables to this version."""
     shutil.copyfile(backup / DATABASE_NAME, file)
     upgrade(URL.create("sqlite", database=str(file)))
-    handle = os.open(file, os.O_RDWR)
+
+
+def _adopt(file: Path, store: ImageStore) -> None:
+    """Make `store` the image store of a database that is not in its place yet: a restore that is
+    killed afterwards leaves two that know each other.
+    """
+    engine = connect(URL.create("sqlite", database=str(file)))
     try:
-        os.fsync(handle)
+        with Session(engine.execution_options(**{WRITE: True})) as session, session.begin():
+            adopt_store(session, store)
     finally:
-        os.close(handle)
+        engine.dispose()

@@ -76,14 +76,16 @@ def claim_run(
 ) -> Run | None:
     """Mark the oldest run that waits, or was killed while it ran, as running and return it.
 
-    Returns None where there is none. `queued_for`: leave runs alone that wait for fewer seconds.
+    Returns None where there is none. `queued_for`: leave runs alone that wait for fewer seconds, or
+    whose last sign of life is not as old.
 
     Claim in a unit of its own: two workers never get the same run.
     """
     killed = (Run.status == "running") & or_(
         Run.heartbeat_at.is_(None), is_past(Run.heartbeat_at, seconds=stale_after)
     )
-    waiting = (Run.status == "queued") & is_past(Run.created_at, seconds=queued_for)
+    last_sign = func.coalesce(Run.heartbeat_at, Run.created_at)
+    waiting = (Run.status == "queued") & is_past(last_sign, seconds=queued_for)
     query = (
         select(Run)
         .where(Run.kind.in_(kinds), or_(waiting, killed))

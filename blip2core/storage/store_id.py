@@ -9,10 +9,12 @@ import os
 import socket
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from blip2core.disk import sync_file, sync_name
 from blip2core.errors import StorageError
 from blip2core.storage.images import ImageStore
 from blip2core.storage.schema import Image, ImageStoreRecord
@@ -41,24 +43,28 @@ def write_store_id(images: ImageStore, uid: str) -> str:
     """
     try:
         images.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = images.root / f"{FILE}.{uuid.uuid4()}.partial"
-        with partial.open("x", encoding="ascii") as file:
-            file.write(f"{uid}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(partial, images.root / FILE)  # unlike a rename, it replaces nothing
-        except FileExistsError:
-            pass
-        except OSError:  # a disk without links
-            os.replace(partial, images.root / FILE)
-        partial.unlink(missing_ok=True)
+        if read_store_id(images) is None:
+            _write_file(images.root, uid)
+        sync_name(images.root / FILE)  # also where whoever wrote it was killed before that
     except OSError as error:
         raise StorageError(
             f"The folder of images {images.root} cannot be written ({error.strerror}); set "
             "BLIP2_DATA to a folder that can."
         ) from error
     return read_store_id(images) or uid
+
+
+def _write_file(root: Path, uid: str) -> None:
+    partial = root / f"{FILE}.{uuid.uuid4()}.partial"
+    partial.write_text(f"{uid}\n", "ascii")
+    sync_file(partial)
+    try:
+        os.link(partial, root / FILE)  # unlike a rename, it replaces nothing
+    except FileExistsError:
+        pass
+    except OSError:  # a disk without links
+        os.replace(partial, root / FILE)
+    partial.unlink(missing_ok=True)
 
 
 def stored_id(session: Session) -> ImageStoreRecord | None:
@@ -93,7 +99,7 @@ def settle_store(session: Session, images: ImageStore, *, alone: bool) -> None:
 
 def adopt_store(session: Session, images: ImageStore) -> str:
     """Make a folder the image store of this database, whatever is in it -> its id."""
-    uid = read_store_id(images) or write_store_id(images, str(uuid.uuid4()))
+    uid = write_store_id(images, str(uuid.uuid4()))
     _keep(session, images, uid)
     return uid
 

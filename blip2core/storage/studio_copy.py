@@ -11,6 +11,7 @@ from blip2core.errors import StorageError
 from blip2core.storage.database import Database, locate, own_file
 from blip2core.storage.database_errors import place_of, storage_errors
 from blip2core.storage.engine import connect
+from blip2core.storage.image_copy import copy_image
 from blip2core.storage.images import ImageStore
 from blip2core.storage.maintenance import upgrade
 from blip2core.storage.missing_images import is_wanted, refuse_missing_folder, shown_progress
@@ -99,13 +100,9 @@ def _copy_images(source: Database, target: ImageStore) -> tuple[int, list[str]]:
     copied = 0
     problems: list[str] = []
     for image in shown_progress(source.engine, "copy images"):
-        try:
-            data = source.images.read(image.sha256, format=image.format)
-        except StorageError as error:
-            if is_wanted(source.engine, image.sha256):
-                path = source.images.path(image.sha256, format=image.format)
-                problems.append(f"the image {path} was not copied: {error}")
-            continue
-        target.put(data, format=image.format)
-        copied += 1
+        problem = copy_image(source.images, image, target)
+        if not problem:
+            copied += 1
+        elif is_wanted(source.engine, image.sha256):
+            problems.append(problem)
     return copied, problems

@@ -11,7 +11,6 @@ name is complete. Files are read with `weights_only`: they cannot run code.
 """
 
 import json
-import os
 import random
 import shutil
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from blip2core.config import RESUME_MAY_CHANGE, TrainConfig
+from blip2core.disk import sync_file, sync_folder
 from blip2core.errors import CheckpointError
 
 _WEIGHTS = "weights.safetensors"
@@ -152,19 +152,12 @@ def _check_config(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) ->
 
 def _publish(unfinished: Path, folder: Path) -> None:
     """Flush every file to disk, then rename: the final name means complete."""
-    for path in (*unfinished.iterdir(), unfinished):
-        _flush(path)
+    for path in unfinished.iterdir():
+        sync_file(path)
+    sync_folder(unfinished)
     _remove(folder)
     unfinished.rename(folder)
-    _flush(folder.parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder.parent)
 
 
 def _load(path: Path) -> Any:

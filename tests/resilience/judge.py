@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -15,8 +16,9 @@ from blip2core.curation import import_images, start_capfilt, work
 from blip2core.exports.output import MANIFEST_NAME, SUMS
 from blip2core.records import ExportPair
 from blip2core.storage import Database, maintenance
+from blip2core.storage.backup_check import verify_backup
+from blip2core.storage.backup_folder import list_backups
 from blip2core.storage.datasets import find_dataset
-from blip2core.storage.engine import connect, parse_url
 from blip2core.storage.export_records import fail_unfinished_exports
 from blip2core.storage.runs import claim_run, finish_run, get_run
 from blip2core.storage.schema import (
@@ -348,20 +350,21 @@ def _wrong_sums(folder: Path) -> Iterator[str]:
 
 
 def _wrong_backups(studio: Studio, new: list[Told]) -> Iterator[str]:
+    """All that is called a backup is whole, acknowledged or not. The newest stays for the next one:
+    a backup that is killed must leave it as it was.
+    """
+    backups = list_backups(studio.backups)
+    named = {backup.name for backup in backups}
     for line in new:
-        if line["operation"] != "backup":
-            continue
-        file = studio.backups / line["name"]
-        if line["state"] == "done" and not file.exists():
-            yield f"lost: backup {file.name}"
-        if file.exists():
-            engine = connect(parse_url(str(file)))
-            try:
-                problems = maintenance.check(engine).problems
-            finally:
-                engine.dispose()
-            yield from (f"torn: backup {file.name}: {problem}" for problem in problems)
-            file.unlink()  # they would fill the disk
+        if line["operation"] == "backup" and line["state"] == "done":
+            yield from (f"torn: backup {line['name']}: {what}" for what in line["problems"])
+            if line["name"] not in named:
+                yield f"lost: backup {line['name']}"
+    for backup in backups:
+        problems = verify_backup(backup).problems
+        yield from (f"torn: backup {backup.name}: {problem}" for problem in problems)
+    for backup in backups[:-1]:
+        shutil.rmtree(backup)  # they would fill the disk
 
 
 def go_on(database: Database, new: list[Told]) -> list[str]:

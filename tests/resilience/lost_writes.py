@@ -213,7 +213,16 @@ class Disk:
         assert not any(self._open.get(number) for number in numbers[:3]), "not in the model"
         return False
 
-    _do_sendfile = _do_link = _do_truncate = _do_msync = _do_copy_file_range
+    def _do_link(self, call: Call) -> bool:
+        old, new = self._path(call, 0), self._path(call, 1)
+        if new is None:
+            return False
+        assert old is not None and "symlink" not in call.name, "not in the model"
+        (source, name), (target, new_name) = self._place(old), self._place(new)
+        target.change({new_name: source.now[name]})
+        return True
+
+    _do_sendfile = _do_truncate = _do_msync = _do_copy_file_range
 
     def _file(self, call: Call) -> tuple[int, File | None]:
         number = int(call.rest.partition(",")[0])

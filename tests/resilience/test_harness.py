@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 
 from blip2core.storage import Database
+from blip2core.storage.backup_folder import list_backups
 from blip2core.storage.schema import Batch, Caption, DecisionEvent, Feedback, Image, Item, Score
 from tests.resilience import faults, power_cuts, syscalls
 from tests.resilience.judge import Promises, Told, broken_promises, take_over, unexpected
@@ -159,11 +160,34 @@ def test_what_is_wrong_on_the_disk_is_found(studio: Studio) -> None:
     (export,) = [path for path in studio.exports.iterdir() if path.is_dir()]
     next(studio.folder.glob("images/??/*.png")).write_bytes(b"torn")
     (export / "manifest.json").unlink()
-    next(studio.backups.iterdir()).unlink()
+    (lost,) = list_backups(studio.backups)
+    shutil.rmtree(lost)
     with closing(take_over(studio)) as database:
         found = judged(studio, database, lines)
     assert {line.partition(" ")[0] for line in found} == {"torn:", "lost:"}
     assert any("no manifest" in line for line in found) and any("backup" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"), [("*Z/studio.db", "was altered"), ("images/??/*.png", "another hash")]
+)
+def test_a_backup_that_is_not_whole_is_found(studio: Studio, file: str, said: str) -> None:
+    """Also one of an earlier round, which nobody speaks of any more."""
+    acted(studio, "import_some", "backup")
+    torn = next(studio.backups.glob(file))
+    torn.write_bytes(torn.read_bytes()[:-1] + b"x")
+    with closing(take_over(studio)) as database:
+        found = judged(studio, database, [])
+    assert len(found) == 1 and found[0].startswith("torn: backup") and said in found[0]
+
+
+def test_of_many_backups_the_newest_stays_and_is_looked_at_again(studio: Studio) -> None:
+    lines = acted(studio, "backup", "import_some", "backup")
+    made = [line["name"] for line in lines if line.get("operation") == "backup" and "name" in line]
+    with closing(take_over(studio)) as database:
+        assert judged(studio, database, lines) == []
+        assert [path.name for path in list_backups(studio.backups)] == made[1:]
+        assert judged(studio, database, []) == []
 
 
 def test_refusals_without_a_reason_and_crashes_are_found() -> None:

@@ -9,7 +9,6 @@ import os
 import random
 import threading
 import traceback
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ from blip2core.errors import Blip2Error
 from blip2core.exports.snapshots import export_snapshot
 from blip2core.intake import check_image
 from blip2core.records import Candidate, ReviewedText, Scored, ScorerIdentity
-from blip2core.storage import Database, maintenance
+from blip2core.storage import Database
+from blip2core.storage.backups import back_up
 from blip2core.storage.batches import Choice, NewBatch, decide_many
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
@@ -235,13 +235,9 @@ class Writer:
         say("done", number=number, run=kept.run_id)
 
     def backup(self, key: str, say: Say) -> None:
-        if not self.database.is_alone:
-            return  # PostgreSQL brings its own tool
-        self.studio.backups.mkdir(exist_ok=True)
-        name = f"{uuid.UUID(int=self.draw.getrandbits(128))}.db"
-        say("begun", name=name)
-        maintenance.backup(self.database.url, self.studio.backups / name)
-        say("done", name=name)
+        say("begun")
+        made = back_up(self.database, self.studio.backups)
+        say("done", name=made.backup.name, problems=made.problems)
 
     def _targets(self) -> list[Target]:
         with self.database.read() as session:

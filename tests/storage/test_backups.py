@@ -171,15 +171,15 @@ def test_an_image_taken_down_meanwhile_is_no_problem(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, items=3)
-    real, calls = backups._copy_image, []
+    real, calls = backups.copy_image, []
 
-    def taken_down(source: object, image: object, store: object) -> str:
+    def taken_down(source: object, image: object, store: object, **said: str) -> str:
         calls.append(image.sha256)
         if len(calls) == 2:
             take_down(database, plan_takedown(database, [image.sha256]))
-        return real(source, image, store)
+        return real(source, image, store, **said)
 
-    monkeypatch.setattr(backups, "_copy_image", taken_down)
+    monkeypatch.setattr(backups, "copy_image", taken_down)
     made = back_up(database, folder)
     assert (made.manifest.images, made.manifest.missing, made.problems) == (2, (), ())
     assert verify_backup(folder).problems == ()

@@ -159,6 +159,11 @@ def test_a_run_that_was_just_put_down_is_left_to_whoever_did(database: Database)
     assert claim(database, queued_for=60.0) is None
     with database.write() as session:
         get_run(session, run_id=run_id).created_at = utc_now() - timedelta(seconds=61)
+    with database.write() as session:
+        heartbeat(session, run_id=run_id)
+    assert claim(database, queued_for=60.0) is None
+    with database.write() as session:
+        get_run(session, run_id=run_id).heartbeat_at = utc_now() - timedelta(seconds=61)
     assert claim(database, queued_for=60.0) == run_id
 
 

@@ -63,6 +63,9 @@ def render(context: PageContext) -> None:
 def draw_import(context: PageContext) -> None:
     """Draw what to import, into which dataset, and what to do then."""
     st.subheader("Import images and their texts")
+    if not context.visitor.may("import"):
+        st.info(f"You are a {context.visitor.role} here: curators of the studio import images.")
+        return
     name = st.text_input(
         "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
@@ -143,36 +146,37 @@ def start_import(
         downloads=downloads,
         then=captions,
     )
-    if files:
-        try:
-            context.jobs.add(import_of_uploads(context, files, new_import))
-        except OSError as error:
-            said = f"{error.strerror or error}: {context.database.images.root.parent}"
-            said = f"The uploads cannot be stored: {said}{way_out(error)}."
-            st.session_state["inbox-message"] = said
-            return
-        st.session_state["uploads"] += 1  # an empty uploader
-    if folder is not None:
-        context.jobs.add(new_import(sources=[folder], label=folder.name))
-        st.session_state["path"] = ""
-    st.session_state["inbox-message"] = "It is being imported; the jobs show how far it is."
+    try:
+        if files:
+            add_uploads(context, files, new_import)
+            st.session_state["uploads"] += 1  # an empty uploader
+        if folder is not None:
+            context.jobs.add(new_import(sources=[folder], label=folder.name))
+            st.session_state["path"] = ""
+        message = "It is being imported; the jobs show how far it is."
+    except StorageError as error:
+        message = str(error)
+    except OSError as error:
+        said = f"{error.strerror or error}: {context.database.images.root.parent}"
+        message = f"The uploads cannot be stored: {said}{way_out(error)}."
+    st.session_state["inbox-message"] = message
 
 
-def import_of_uploads(
+def add_uploads(
     context: PageContext, files: Sequence[UploadedFile], new_import: Callable[..., Import]
-) -> Import:
-    """Return the import of uploaded files, which are on disk when this returns. Raises OSError, and
-    then none of them is.
+) -> None:
+    """Hand the import of uploaded files to the background jobs; they are on disk when this returns.
+    Raises OSError and StorageError, and then none of them is.
     """
     folder = context.jobs.new_folder()
     try:
         sources = [keep_upload(folder, number, one.name, one) for number, one in enumerate(files)]
-    except OSError:
+        label = ", ".join(source.name for source in sources[:3])
+        label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        context.jobs.add(new_import(sources=sources, label=label, clean_up=folder))
+    except (OSError, StorageError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    label = ", ".join(source.name for source in sources[:3])
-    label += f" and {len(sources) - 3} more" if len(sources) > 3 else ""
-    return new_import(sources=sources, label=label, clean_up=folder)
 
 
 def choose_dataset(context: PageContext, name: str) -> str:
@@ -191,18 +195,17 @@ def load_samples(context: PageContext, captions: CaptionConfig | None) -> None:
     """Import the web images that come with the project."""
     try:
         dataset = choose_dataset(context, "samples")
+        context.jobs.add(
+            Import(
+                dataset=dataset,
+                sources=[_SAMPLE_SET / "web.csv"],
+                label="sample web set",
+                annotator_id=context.annotator_id,
+                then=captions,
+            )
+        )
     except StorageError as error:
         st.session_state["inbox-message"] = str(error)
-        return
-    context.jobs.add(
-        Import(
-            dataset=dataset,
-            sources=[_SAMPLE_SET / "web.csv"],
-            label="sample web set",
-            annotator_id=context.annotator_id,
-            then=captions,
-        )
-    )
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

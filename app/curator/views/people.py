@@ -8,9 +8,9 @@ from itertools import combinations
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from blip2core.agreement import Agreement, agreement
+from blip2core.errors import StorageError
 from blip2core.storage.datasets import get_dataset, update_dataset
 from blip2core.storage.people import annotator_progress, list_annotators, verdict_pairs
 from blip2core.texts import count_of
@@ -21,6 +21,8 @@ _LARGEST_OVERLAP = 3
 
 def render(context: DatasetContext) -> None:
     """Draw the page."""
+    if message := st.session_state.pop("people-message", ""):
+        st.info(escape_markdown(message))
     with context.database.read() as session:
         rows = annotator_progress(session, dataset_id=context.dataset_id)
         people = [one for one in list_annotators(session) if one.handle in {r.handle for r in rows}]
@@ -80,14 +82,16 @@ def agreement_in_words(found: Agreement) -> str:
     return f"{found.same:.0%} the same, κ {found.kappa:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-@tells_outages
 def save_rules(context: DatasetContext, overlap: int, guidelines: str) -> None:
     """Store the rules of the dataset."""
-    context.database.run_write(
-        lambda session: update_dataset(
-            session, dataset_id=context.dataset_id, overlap=overlap, guidelines=guidelines
+    try:
+        context.database.run_write(
+            lambda session: update_dataset(
+                session, dataset_id=context.dataset_id, overlap=overlap, guidelines=guidelines
+            )
         )
-    )
+    except StorageError as error:
+        st.session_state["people-message"] = str(error)
 
 
 render(context_with_dataset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from html import escape
 
@@ -26,6 +27,7 @@ from app.curator.review_session import (
 )
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
+from blip2core.errors import UnavailableError
 from blip2core.storage.cards import Card
 
 _IMAGE_SIDE = 900
@@ -53,7 +55,8 @@ def draw_one(context: DatasetContext, rules: ReviewRules) -> None:
     shown = current(context, rules, review)
     if review.message:
         st.info(escape_markdown(review.message))
-    draw_progress(context)
+    with suppress(UnavailableError):  # its sentence is in the message
+        draw_progress(context)
     if shown is None:
         st.query_params.pop("item", None)
         draw_end(context, rules, review)

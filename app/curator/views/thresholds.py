@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from app.curator.batches import batch_line, take_back
 from app.curator.charts import BINS, histogram_chart
 from app.curator.context import DatasetContext, context_with_dataset
-from app.curator.outages import tells_outages
 from app.curator.review_session import new_event
 from app.curator.threshold_quality import draw_quality, share_in_words
 from app.escaping import escape_markdown
@@ -161,15 +160,18 @@ def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]
         )
 
 
-@tells_outages
 def make_default(context: DatasetContext, threshold: float) -> None:
     """Store the threshold of the dataset, by which the review queue is ordered."""
-    context.database.run_write(
-        lambda session: update_dataset(session, dataset_id=context.dataset_id, threshold=threshold)
-    )
-    st.session_state["threshold-message"] = (
-        f"The threshold of {context.dataset} is {threshold:.2f}."
-    )
+    try:
+        context.database.run_write(
+            lambda session: update_dataset(
+                session, dataset_id=context.dataset_id, threshold=threshold
+            )
+        )
+        message = f"The threshold of {context.dataset} is {threshold:.2f}."
+    except StorageError as error:
+        message = str(error)
+    st.session_state["threshold-message"] = message
 
 
 def apply_threshold(context: DatasetContext, threshold: float, expected: int, audit: int) -> None:

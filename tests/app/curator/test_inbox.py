@@ -7,6 +7,7 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import Import
+from app.roles import MAY, Visitor
 from app.services import Services
 from blip2core.storage.database import Database
 from blip2core.storage.runs import NewRun, create_run, get_run, start_run
@@ -56,6 +57,19 @@ def test_a_folder_in_the_root_is_imported(
     assert isinstance(job, Import) and job.sources == [root / "folder"]
     assert (job.label, job.dataset, job.downloads) == ("folder", "mine", False)
     assert page.text_input("path").value == ""
+
+
+def test_who_may_not_import_has_no_button_for_it(
+    services: Services, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judges = MAY["curator"] - {"import"}
+    monkeypatch.setitem(MAY, "curator", judges)
+    visitor = Visitor(role="curator", name="bob")
+    monkeypatch.setattr("app.curator.context.visitor_of", lambda headers: visitor)
+    page = open_page("inbox")
+    assert page.info[0].value == "You are a curator here: curators of the studio import images."
+    assert not {"Import", "Load the sample set"} & {one.label for one in page.button}
+    assert services.jobs.added == []
 
 
 def test_who_may_come_from_elsewhere_names_no_folder(

@@ -16,17 +16,19 @@ from app import roles
 from app import services as shared
 from app.curator.main import PAGE_TITLES
 from app.jobs import ExportJob, Import
+from app.request_info import RequestInfo
 from app.roles import Visitor
 from app.services import Services
 from app.space import ROOT
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
-from blip2core.errors import UnavailableError
+from blip2core.errors import StorageError, UnavailableError
 from blip2core.exports import FORMATS
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
+from blip2core.storage.cards import save_draft
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database, open_database
 from blip2core.storage.datasets import get_or_create_dataset
@@ -35,9 +37,10 @@ from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
-from tests.app.curator.test_review_page import press
+from tests.app.curator.test_review_page import editor_of, press
 from tests.app.sample_dataset import HOSTILE, accept_first
 
+FULL = "The disk is full."
 AWAY = "The database does not answer; try again in a moment."
 
 
@@ -340,6 +343,88 @@ def test_a_decision_that_cannot_be_stored_now_is_told(
         assert session.scalar(select(func.count()).select_from(DecisionEvent)) == 0
 
 
+@contextmanager
+def no_writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every write of the block is refused, for a cause that will not pass."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageError(FULL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", refuse)
+        patched.setattr(Database, "run_write", refuse)
+        yield
+
+
+def test_rules_that_cannot_be_saved_stay_in_their_fields(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page("people")
+    page.text_area[0].set_value("Only short texts.").run()
+    with no_writes(monkeypatch):
+        next(one for one in page.button if one.label == "Save the rules").click().run()
+    assert not page.exception and [one.value for one in page.info][:1] == [FULL]
+    assert page.text_area[0].value == "Only short texts."
+
+
+def test_threshold_that_cannot_be_stored_stays_chosen(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page("thresholds")
+    page.slider[0].set_value(0.7).run()
+    with no_writes(monkeypatch):
+        next(one for one in page.button if one.label.startswith("Make it")).click().run()
+    assert not page.exception and page.info[0].value == FULL
+    assert page.slider[0].value == 0.7
+    with database.read() as session:
+        assert session.scalars(select(Dataset.threshold)).one() == 0.5
+
+
+def test_a_draft_that_cannot_be_thrown_away_stays(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        person = get_or_create_annotator(session, handle="ada").id
+        save_draft(session, item_id=7, annotator_id=person, text="half a")
+    page = open_page("review")
+    assert editor_of(page) == ("half a", [7, 0])
+    with no_writes(monkeypatch):
+        next(one for one in page.button if one.label == "Throw the draft away").click().run()
+    assert not page.exception and page.info[0].value == FULL
+    assert editor_of(page) == ("half a", [7, 0])
+
+
+def test_a_page_that_stops_in_the_middle_says_one_sentence(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageError(FULL)
+
+    page = open_page("people")
+    request = RequestInfo(id="abc")
+    monkeypatch.setattr("app.request_info.current_request", lambda: request)
+    monkeypatch.setattr("blip2core.storage.people.annotator_progress", refuse)
+    page.run()
+    assert not page.exception and [one.value for one in page.error] == [FULL]
+
+
+@pytest.mark.parametrize("name", PAGE_TITLES)
+def test_a_page_that_cannot_be_read_says_why_without_a_traceback(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    page = open_page(name)
+
+    @contextmanager
+    def damaged(self: Database) -> Iterator[None]:
+        raise StorageError("The database is damaged.")
+        yield
+
+    monkeypatch.setattr(Database, "read", damaged)
+    page.run()
+    assert not page.exception
+    assert [one.value for one in page.error] == ["The database is damaged."]
+
+
 def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
     open_page: Open, database: Database
 ) -> None:
@@ -415,6 +500,23 @@ def test_uploads_that_do_not_fit_on_the_disk_are_told(
     )
     assert services.jobs.added == []
     assert not (place / "incoming").exists()
+
+
+def test_uploads_that_cannot_be_recorded_are_told_and_stay_in_the_uploader(
+    open_page: Open, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: object) -> None:
+        raise StorageError(FULL)
+
+    monkeypatch.setattr(services.jobs, "add", refuse)
+    page = open_page("inbox")
+    page.file_uploader[0].upload("cats.zip", b"PK", "application/zip").run()
+    next(one for one in page.button if one.label == "Import").click().run()
+    assert not page.exception and page.info[0].value == FULL
+    assert page.session_state["uploads"] == 0
+    assert not (database.images.root.parent / "incoming").exists()
+    next(one for one in page.button if one.label == "Load the sample set").click().run()
+    assert not page.exception and page.info[0].value == FULL
 
 
 def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(

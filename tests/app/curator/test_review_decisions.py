@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app.curator.context import DatasetContext
 from app.curator.review_decisions import (
+    DRAFT_NOT_STORED,
     decide_item,
     drop_edit,
     keep_draft,
@@ -20,12 +21,13 @@ from app.curator.review_session import (
     advance,
     begin_edit,
     current,
+    go_forward,
     next_undecided,
     show_item,
     undecided_texts,
 )
 from app.services import Services
-from blip2core.errors import ConflictError
+from blip2core.errors import ConflictError, StorageError, UnavailableError
 from blip2core.storage.cards import Card, card, save_draft, take_lease
 from blip2core.storage.database import Database
 from blip2core.storage.people import get_or_create_annotator
@@ -124,7 +126,7 @@ def test_an_edit_replaces_its_text_and_ends_the_draft(
 ) -> None:
     review, shown = opened(context)
     review.editing = review.chosen
-    keep_draft(context, shown, {"item": 7, "caption": review.editing, "text": "half a"})
+    keep_draft(context, review, shown, {"item": 7, "caption": review.editing, "text": "half a"})
     assert drafts(database) == [(7, review.editing, "half a")]
     parent = review.editing
     save_edit(context, RULES, review, shown, {"item": 7, "caption": parent, "text": "a whole"})
@@ -142,7 +144,7 @@ def test_a_new_text_has_no_parent_and_its_draft_opens_the_editor_again(
     begin_edit(review, None)
     assert review.editing == NEW_TEXT
     new = {"item": 7, "caption": NEW_TEXT}
-    keep_draft(context, shown, new | {"text": "half a"})
+    keep_draft(context, review, shown, new | {"text": "half a"})
     assert drafts(database) == [(7, None, "half a")]
     assert opened(context)[0].editing == NEW_TEXT
     save_edit(context, RULES, review, shown, new | {"text": "a whole"})
@@ -153,7 +155,7 @@ def test_a_new_text_has_no_parent_and_its_draft_opens_the_editor_again(
 
 def test_no_draft_survives_an_accept(context: DatasetContext, database: Database) -> None:
     review, shown = opened(context)
-    keep_draft(context, shown, {"item": 7, "caption": review.chosen, "text": "half a"})
+    keep_draft(context, review, shown, {"item": 7, "caption": review.chosen, "text": "half a"})
     decide_item(context, RULES, review, shown, "accept")
     assert drafts(database) == []
     show_item(review, 7)
@@ -175,9 +177,66 @@ def test_no_draft_survives_an_accept(context: DatasetContext, database: Database
 def test_a_draft_that_is_not_of_this_item_is_dropped(
     context: DatasetContext, database: Database, draft: dict[str, Any] | None
 ) -> None:
-    _, shown = opened(context)
-    keep_draft(context, shown, draft)
+    review, shown = opened(context)
+    keep_draft(context, review, shown, draft)
     assert drafts(database) == []
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise StorageError("The disk is full.")
+
+
+def test_a_draft_that_cannot_be_stored_is_told_until_it_is(
+    context: DatasetContext, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review, shown = opened(context)
+    begin_edit(review, None)
+    draft = {"item": 7, "caption": NEW_TEXT, "text": "half a"}
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "run_write", refuse)
+        keep_draft(context, review, shown, draft)
+    assert review.message == f"The disk is full. {DRAFT_NOT_STORED}"
+    assert review.editing == NEW_TEXT and drafts(database) == []
+    keep_draft(context, review, shown, draft)
+    assert review.message == "" and drafts(database) == [(7, None, "half a")]
+    review.message = "Undone: skip."
+    keep_draft(context, review, shown, draft)
+    assert review.message == "Undone: skip."
+
+
+def test_what_is_typed_stays_where_no_write_succeeds(
+    context: DatasetContext, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review, shown = opened(context)
+    begin_edit(review, review.chosen)
+    saved = {"item": 7, "caption": review.editing, "text": "a whole"}
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "run_write", refuse)
+        save_edit(context, RULES, review, shown, saved)
+        assert review.message == "The disk is full."
+        assert (review.item_id, review.editing) == (7, saved["caption"])
+        go_forward(context, RULES, review)
+        assert review.item_id != 7 and review.message == "The disk is full."
+    assert decisions(database) == []
+
+
+def test_what_is_on_screen_stays_while_the_database_does_not_answer(
+    context: DatasetContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review, shown = opened(context)
+    begin_edit(review, None)
+
+    def away(*_: object) -> None:
+        raise UnavailableError("It does not answer.")
+
+    monkeypatch.setattr(Database, "read", away)
+    assert current(context, RULES, review) == shown
+    assert (review.item_id, review.editing) == (7, NEW_TEXT)
+    assert review.message == "It does not answer."
+    other = ReviewSession(item_id=7)
+    with pytest.raises(UnavailableError):
+        current(context, RULES, other)
+    assert other.item_id == 7
 
 
 def test_a_draft_thrown_away_leaves_those_of_others(
@@ -185,8 +244,8 @@ def test_a_draft_thrown_away_leaves_those_of_others(
 ) -> None:
     review, shown = opened(context)
     bob = context_of(services, database, "bob")
-    keep_draft(context, shown, {"item": 7, "caption": None, "text": "ada's"})
-    keep_draft(bob, shown, {"item": 7, "caption": None, "text": "bob's"})
+    keep_draft(context, review, shown, {"item": 7, "caption": None, "text": "ada's"})
+    keep_draft(bob, review, shown, {"item": 7, "caption": None, "text": "bob's"})
     review.editing = NEW_TEXT
     drop_edit(context, review, shown)
     assert review.editing is None and drafts(database) == [(7, None, "bob's")]
@@ -198,7 +257,8 @@ def test_who_types_keeps_the_item(context: DatasetContext, database: Database) -
         bob = get_or_create_annotator(session, handle="bob").id
         take_lease(session, item_id=7, annotator_id=ada, seconds=-1)  # ran out
         shown = card(session, item_id=7, annotator_id=ada)
-    keep_draft(context, shown, {"item": 7, "caption": None, "text": "half a"})
+    review = ReviewSession(item_id=7)
+    keep_draft(context, review, shown, {"item": 7, "caption": None, "text": "half a"})
     with database.read() as session:
         assert session.get_one(Draft, (7, ada)).text == "half a"
     with database.write() as session, pytest.raises(ConflictError, match="ada has this item"):

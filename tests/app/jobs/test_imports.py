@@ -1,25 +1,29 @@
 """Imports of the background thread: the files they read, and how they end."""
 
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from app.jobs import Import, Jobs, imports
+from blip2core.config import CaptionConfig
 from blip2core.records import WebImage
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
-from blip2core.storage.runs import (
-    get_run,
-)
+from blip2core.storage.runs import get_run, list_runs, request_cancel
 from blip2core.storage.schema import Export
 from tests.app.jobs.steps import (
     PATIENCE,
     begin_import_and_export,
+    heartbeat_of,
     image,
     run_of,
     start_and_close,
+    status,
     until,
 )
 from tests.fakes import FakeGenerator, fake_services
@@ -75,6 +79,94 @@ def test_at_the_end_an_import_has_failed_as_its_files_are_removed(
     run = run_of(database, "many")
     assert run is not None and run.status == "failed" and 0 < run.done < 100
     assert run.error == "The studio was stopped meanwhile: import it again."
+
+
+def waiting(database: Database, tmp_path: Path, **changes: object) -> tuple[Jobs, Path]:
+    """Jobs with an import that nobody begins, and the copies that it would read."""
+    plain = fake_services(FakeGenerator())
+    jobs = Jobs(database, plain.engine, plain.settings)
+    jobs._thread = threading.Thread(target=jobs._end.wait)
+    jobs.start()
+    copies = jobs.new_folder()
+    new = Import(dataset="second", sources=[image(1)], label="waits", clean_up=copies)
+    jobs.add(replace(new, **changes))
+    return jobs, copies
+
+
+def test_an_import_that_waits_is_in_the_list_of_runs(database: Database, tmp_path: Path) -> None:
+    """Also where the process is killed: the next start says what to do."""
+    jobs, copies = waiting(database, tmp_path)
+    run = run_of(database, "waits")
+    assert run is not None and run.status == "queued" and copies.is_dir()
+    start_and_close(database)
+    run = run_of(database, "waits")
+    assert run is not None and run.status == "failed" and run.error == imports.IMPORT_STOPPED
+    jobs.close()
+
+
+def test_at_the_end_imports_that_wait_have_failed(database: Database, tmp_path: Path) -> None:
+    jobs, copies = waiting(database, tmp_path)
+    jobs.add(Import(dataset="second", sources=[image(2)], label="waits too"))
+    jobs.close()
+    for label in ("waits", "waits too"):
+        run = run_of(database, label)
+        assert run is not None and run.status == "failed" and run.error == imports.IMPORT_STOPPED
+    assert not copies.exists()
+
+
+def test_an_import_that_is_cancelled_while_it_waits_is_not_begun(
+    database: Database, tmp_path: Path
+) -> None:
+    jobs, copies = waiting(database, tmp_path, then=CaptionConfig())
+    run = run_of(database, "waits")
+    assert run is not None
+    with database.write() as session:
+        request_cancel(session, run_id=run.id)
+    assert jobs._do_waiting()
+    assert status(database, run.id) == "cancelled" and not copies.exists()
+    jobs.close()
+    with database.read() as session:
+        newest = list_runs(session)[0]
+        assert newest.id == run.id and (newest.done, newest.error) == (0, None)
+
+
+def test_an_import_that_cannot_begin_has_failed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(imports, "import_images", refuse)
+    jobs, copies = waiting(database, tmp_path)
+    assert jobs._do_waiting()
+    run = run_of(database, "waits")
+    assert run is not None and (run.status, run.error) == (
+        "failed",
+        "RuntimeError: nobody thought of this",
+    )
+    assert not copies.exists()
+    jobs.close()
+
+
+def test_an_import_that_waits_shows_signs_of_life_to_other_studios(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "is_alone", False)  # as on PostgreSQL
+    monkeypatch.setattr(imports, "BEAT_SECONDS", 0.02)
+    jobs, _ = waiting(database, tmp_path)
+    run = run_of(database, "waits")
+    assert run is not None
+    with database.write() as session:
+        get_run(session, run_id=run.id).created_at = utc_now() - timedelta(days=1)
+    until(lambda: heartbeat_of(database, run.id) is not None)
+    start_and_close(database)
+    assert status(database, run.id) == "queued"
+    assert jobs._do_waiting()
+    assert status(database, run.id) == "done"
+    last = heartbeat_of(database, run.id)
+    time.sleep(0.1)
+    assert heartbeat_of(database, run.id) == last
+    jobs.close()
 
 
 @pytest.mark.parametrize(

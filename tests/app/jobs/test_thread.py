@@ -10,10 +10,11 @@ from app.jobs import ExportJob, Import, Jobs, thread
 from app.jobs.model_runs import ModelRuns
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
+from blip2core.storage.datasets import find_dataset
 from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.items import image_of_item, purge_image
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.runs import request_pause, resume_run
+from blip2core.storage.runs import list_runs, request_pause, resume_run
 from blip2core.storage.schema import Export, Run, Snapshot
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from tests.app.jobs.steps import PATIENCE, image, long_run, start_and_close, status, until
@@ -84,6 +85,21 @@ def test_a_takedown_that_was_killed_is_finished_at_the_next_start(
     assert not file.exists()
 
 
+def test_at_the_end_an_export_that_waits_has_failed(jobs: Jobs, database: Database) -> None:
+    accept_first(database)
+    snapshot = create_snapshot(
+        database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=1
+    ).id
+    jobs._end.set()
+    jobs._thread.join()
+    jobs.add(ExportJob(snapshot_id=snapshot, format="csv", annotator_id=1))
+    jobs.close()
+    with database.read() as session:
+        found = session.get_one(Export, 1)
+        assert (found.snapshot_id, found.format, found.status) == (snapshot, "csv", "failed")
+        assert session.get(Export, 2) is None
+
+
 def refuse(database: Database) -> None:
     raise StorageError("The image file cannot be deleted.")
 
@@ -114,8 +130,8 @@ def test_a_job_that_fails_unexpectedly_does_not_end_the_others(
 
     def imported() -> bool:
         with database.read() as session:
-            run = session.get(Run, 2)  # the first is that of the sample dataset
-            return run is not None and run.status == "done"
+            runs = list_runs(session, dataset_id=find_dataset(session, name="second").id)
+            return [run.status for run in runs] == ["done"]
 
     until(imported)
     assert "nobody thought of" in caplog.text

@@ -1,5 +1,6 @@
 """From start to end: what is said where the studio cannot start, and how a signal ends it."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -134,6 +135,45 @@ def test_it_ends_with_its_server(capsys: pytest.CaptureFixture[str]) -> None:
         "BLIP-2 Studio: http://here/\n"
         "Stopping: the batch that is under way is finished first.\nStopped.\n"
     )
+
+
+@pytest.mark.usefixtures("quick")
+def test_where_the_log_is_json_all_that_is_said_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But the address, which whoever started it reads."""
+    monkeypatch.setenv("BLIP2_LOG", "json")
+    assert run(lambda settings: FakeServed(looks=1)) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "BLIP-2 Studio: http://here/\n"
+    lines = [json.loads(line) for line in printed.err.splitlines()]
+    assert [(one["level"], one["logger"], one["message"]) for one in lines] == [
+        ("INFO", "app.serving.run", "Stopping: the batch that is under way is finished first."),
+        ("INFO", "app.serving.run", "Stopped."),
+    ]
+
+    def serve(settings: AppSettings) -> FakeServed:
+        raise taken("Port 7860 is")
+
+    assert run(serve) == 2
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert line["level"] == "ERROR" and line["message"].startswith("Port 7860 is taken")
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_ends_it_in_the_same_way(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs that wait go on before there is an address."""
+    served = FakeServed()
+
+    def serve(settings: AppSettings) -> FakeServed:
+        os.kill(os.getpid(), number)
+        return served
+
+    assert run(serve) == 0
+    assert served.closed == 1 and capsys.readouterr().out.endswith("Stopped.\n")
 
 
 @pytest.mark.usefixtures("quick")
