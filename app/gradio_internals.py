@@ -9,7 +9,7 @@ import logging
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,24 @@ def waiting_seconds(page: gr.Blocks) -> list[float]:
     queues = list(page._queue.event_queue_per_concurrency_id.values())
     now = time.monotonic()
     return [now - event.enqueue_time for queue in queues for event in list(queue.queue)]
+
+
+def refuse_waiting(page: gr.Blocks, refusal: Callable[[Scope, Sequence[Scope]], str]) -> None:
+    """Let an event wait only where `refusal` returns nothing; what it returns is told to who asks.
+
+    It is given the scope of the request, and those of the requests whose events wait now. Gradio
+    bounds the queue, and not what one visitor may fill of it. Call it after `page.queue`.
+    """
+    push = page._queue.push
+
+    async def push_unless_refused(body: Any, request: Any, username: str | None) -> Any:
+        queues = list(page._queue.event_queue_per_concurrency_id.values())
+        waiting = [event.request.scope for queue in queues for event in list(queue.queue)]
+        if told := refusal(request.scope, waiting):
+            return False, told, "queue_full"
+        return await push(body=body, request=request, username=username)
+
+    page._queue.push = push_unless_refused  # type: ignore[method-assign]
 
 
 def log_tracebacks() -> None:

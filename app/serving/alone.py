@@ -13,6 +13,7 @@ from app.services import Services, build_services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import taken
+from app.serving.queue_share import share_queue
 from app.serving.sweeping import sweep_regularly
 from app.serving.watching import watch
 from app.settings import AppSettings, proxies_of
@@ -31,6 +32,7 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     share_sessions(current_visitor)
     os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies_of(settings))  # read by uvicorn
     page.queue(api_open=False, max_size=settings.queue_size)
+    share_queue(page, settings)
     watch(page, services)
     sweep_regularly(page)
     try:

@@ -47,9 +47,8 @@ class OpenRequests:
             refusal = JSONResponse({"detail": told, "error": told}, 429, {"retry-after": "5"})
             await refuse(refusal, scope, receive, send)
             return
-        note_visitor(
-            keys[-1]
-        )  # the wider network: else 65,536 sessions would be of as many visitors
+        # The wider network: else 65,536 sessions would be of as many visitors.
+        note_visitor(keys[-1])
         self.open.update(keys)
         try:
             await self.app(scope, receive, send)

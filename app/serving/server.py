@@ -27,6 +27,7 @@ from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
+from app.serving.queue_share import share_queue
 from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
@@ -68,6 +69,7 @@ def build_app(services: Services) -> FastAPI:
     share_sessions(current_visitor)
     limit_sessions(page, SESSIONS)
     page.queue(api_open=False, max_size=services.settings.queue_size)
+    share_queue(page, services.settings)
     watch(page, services)
     sweep_regularly(page)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))

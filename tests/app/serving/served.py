@@ -1,5 +1,5 @@
 """Serves the studio with a fake model in a process of its own: `served.py mounted|launched`, with
-`bare` behind it where nothing stands in front of the apps.
+`bare` behind it where nothing stands in front of the apps, `slow` where a word takes 2 seconds.
 
 In a process of its own, for Streamlit allows one app in each, and a server that opens a device
 must not hang the tests.
@@ -49,7 +49,7 @@ def served(way: str, folder: Path, **settings: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def main(way: str, front: str = "") -> None:
+def main(way: str, how: str = "") -> None:
     from app.serving.upload_folder import make_upload_folder
 
     make_upload_folder()  # as `run` does, before Gradio is imported
@@ -63,9 +63,10 @@ def main(way: str, front: str = "") -> None:
     sweeping.LIFE_SECONDS = float(os.environ.get("UPLOADS_LIVE", sweeping.LIFE_SECONDS))
     sweeping.EVERY_SECONDS = float(os.environ.get("UPLOADS_SWEPT", sweeping.EVERY_SECONDS))
     set_up_logging(AppSettings())
-    if front == "bare":
+    if how == "bare":
         server.build_front = alone.build_front = lambda services: []  # type: ignore[assignment]
-    services = fake_services(FakeGenerator(), FakeMatcher())
+    generator = FakeGenerator(seconds_per_word=2.0 if how == "slow" else 0.0)
+    services = fake_services(generator, FakeMatcher())
     if way == "launched":
         page = build_workbench(services)
         print(alone.serve_page(page, services), flush=True)
