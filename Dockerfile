@@ -3,7 +3,7 @@
 FROM python:3.12-slim
 
 # The number is the one that Spaces of Hugging Face run as.
-RUN useradd --create-home --uid 1000 studio && install --directory --mode 700 --owner studio /data
+RUN useradd --create-home --uid 1000 studio && install --directory --mode 700 --owner studio /data /backups
 USER studio
 WORKDIR /home/studio/app
 ENV PATH=/home/studio/venv/bin:$PATH \
@@ -34,5 +34,5 @@ COPY --chown=studio . .
 VOLUME /data
 EXPOSE 7860
 HEALTHCHECK --start-period=120s CMD ["python", "-c", \
-    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['GRADIO_SERVER_PORT'] + '/healthz', timeout=5)"]
+    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + (os.environ.get('BLIP2_PORT') or os.environ['GRADIO_SERVER_PORT']) + '/healthz', timeout=5)"]
 CMD ["python", "-m", "app"]

@@ -22,6 +22,9 @@ from gradio.state_holder import StateHolder
 from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+LONGEST_SESSION = 100
+"""Characters of the name that a page, or a program, gives its session."""
+
 
 def event_values(event: gr.EventData) -> dict[str, Any]:
     """Return what a component's JavaScript sent with an event; hostile, and perhaps empty.
@@ -172,6 +175,8 @@ def refuse_waiting(page: gr.Blocks, refusal: Callable[[Scope, Sequence[Scope]], 
     push = page._queue.push
 
     async def push_unless_refused(body: Any, request: Any, username: str | None) -> Any:
+        if body.session_hash is not None and not 0 < len(body.session_hash) <= LONGEST_SESSION:
+            return False, "A session has a name, and a short one.", "error"
         queues = list(page._queue.event_queue_per_concurrency_id.values())
         waiting = [event.request.scope for queue in queues for event in list(queue.queue)]
         if told := refusal(request.scope, waiting):
@@ -179,6 +184,21 @@ def refuse_waiting(page: gr.Blocks, refusal: Callable[[Scope, Sequence[Scope]], 
         return await push(body=body, request=request, username=username)
 
     page._queue.push = push_unless_refused  # type: ignore[method-assign]
+
+
+def ignore_lost_sessions(page: gr.Blocks) -> None:
+    """Let the queue drop a message for a session that it has forgotten, or never had.
+
+    It would end, for everybody and until the next start: `gradio.queueing.Queue.start_processing`
+    has no other answer to an error (Gradio 6.31). Call it after `page.queue`.
+    """
+    send = page._queue.send_message
+
+    def send_to_known(event: queueing.Event, message: Any) -> None:
+        if event.session_hash in page._queue.pending_messages_per_session:
+            send(event, message)
+
+    page._queue.send_message = send_to_known  # type: ignore[method-assign,assignment]
 
 
 def log_tracebacks() -> None:

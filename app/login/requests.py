@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from python_multipart.multipart import parse_options_header
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +17,12 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
     else:
         await response(scope, receive, send)
+
+
+def is_utf8_form(content_type: str) -> bool:
+    """Return whether a form says no charset, or UTF-8: some others take minutes to decode."""
+    _, options = parse_options_header(content_type)
+    return options.get(b"charset", b"utf-8").lower() in (b"utf-8", b"utf8")
 
 
 def route_path(scope: Scope) -> str:

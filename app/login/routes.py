@@ -32,6 +32,7 @@ from app.login.pages import (
     logout_page,
     password_page,
 )
+from app.login.requests import is_utf8_form
 from app.login.sessions import SIGNED_IN_SECONDS, LoginSession
 from app.login.sign_in import SignedIn
 from app.login.users import User
@@ -254,8 +255,7 @@ def _hurry_not(response: Response, error: LoginRefusedError) -> Response:
 async def _form(request: Request) -> FormData:
     """Return the form of a request; an empty one where it is too large, none, or not in UTF-8."""
     length = request.headers.get("content-length", "")
-    kind = request.headers.get("content-type", "").lower()
-    if "charset" in kind and "utf-8" not in kind:
+    if not is_utf8_form(request.headers.get("content-type", "")):
         return FormData()
     if not length.isdecimal() or len(length) > 9 or int(length) > _LARGEST_FORM:
         return FormData()

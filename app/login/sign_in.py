@@ -166,6 +166,8 @@ class SignIn:
             raise LoginRefusedError(_CANNOT_BE_ASKED, status=503, retry_after=10) from error
         except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
             raise LoginRefusedError("Signing in did not succeed. Try once more.") from error
+        if "id_token" not in token:  # what is beside it was signed by nobody
+            raise LoginRefusedError("Signing in did not succeed. Try once more.")
         return self._person(token.get("userinfo") or {})
 
     def _person(self, claims: Mapping[str, Any]) -> SignedIn:

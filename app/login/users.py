@@ -198,7 +198,8 @@ def add_user(
     if not SHORTEST <= len(password) <= LONGEST:
         raise ConfigError(f"A password has {SHORTEST} to {LONGEST:,} characters.")
     hashed = PasswordHasher().hash(password)  # takes long, so nobody waits for it
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with FileLock(lock := file.with_name(f".{file.name}.lock")):
+        keep_owner(lock, file)
         lines = _lines(file) if file.exists() else []
         people = read_people(file) if any(_is_person(line) for line in lines) else {}
         if replaces is not None and people.get(name) != replaces:
@@ -217,8 +218,18 @@ def _write(file: Path, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+    keep_owner(partial, file)
     partial.replace(file)
     sync_name(file)
+
+
+def keep_owner(new: Path, old: Path) -> None:
+    """Give a file to whom an older one belongs: root may add people to the file of a studio that
+    runs as somebody else, who has to read it.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        owner = (old if old.exists() else old.parent).stat()
+        os.chown(new, owner.st_uid, owner.st_gid)
 
 
 def make_owner(file: Path) -> str:

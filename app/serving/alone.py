@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.gradio_internals import allow_fetching, is_port_taken, leave_out_cors, share_sessions
-from app.request_info import current_visitor
+from app.gradio_internals import is_port_taken
 from app.services import Services, build_services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import taken
-from app.serving.queue_share import share_queue
-from app.serving.sweeping import sweep_regularly
-from app.serving.watching import watch
+from app.serving.prepare import prepare_page
 from app.settings import AppSettings, proxies_of
 from app.workbench.page import build_workbench
 
@@ -27,14 +24,8 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
     """
     address: str
     settings = services.settings
-    allow_fetching(settings.downloads)
-    leave_out_cors()
-    share_sessions(current_visitor)
     os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies_of(settings))  # read by uvicorn
-    page.queue(api_open=False, max_size=settings.queue_size)
-    share_queue(page, settings)
-    watch(page, services)
-    sweep_regularly(page)
+    prepare_page(page, services)
     try:
         _, address, _ = page.launch(
             server_name=settings.host,

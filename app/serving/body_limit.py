@@ -15,6 +15,11 @@ from app.serving.allowed_routes import CURATOR
 from app.serving.quotas import MEGABYTE, UPLOAD
 from app.settings import AppSettings
 
+TOOLS = "/gradio_api/mcp"
+MOST = 1_000_000
+"""Bytes of a body, but for uploads and images in the call of a tool: reading JSON of 40 MB takes a
+minute, in which nobody else is answered.
+"""
 LONGEST_NUMBER = 20
 """Digits of a length that is read at all."""
 
@@ -25,7 +30,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, settings: AppSettings) -> None:
         self.app = app
         # An image that stands in the request itself, as text, is a third larger than its file.
-        self._most = 2 * settings.max_upload * MEGABYTE
+        self._most_of_tools = 2 * settings.max_upload * MEGABYTE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does, or say why a body is not read."""
@@ -44,7 +49,8 @@ class BodyLimit:
             return None
         length = headers.get("content-length", "0")
         is_number = length.isascii() and length.isdecimal() and len(length) <= LONGEST_NUMBER
-        if not is_number or int(length) > self._most:
+        most = self._most_of_tools if is_below(path, TOOLS) else MOST
+        if not is_number or int(length) > most:
             note_refusal("size")
             return PlainTextResponse("That is more than a request may bring.", 413)
         return None

@@ -12,7 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.login.requests import is_below
 
-FORWARDED = (b"forwarded", b"x-forwarded-", b"x-gradio-server", b"x-real-ip")
+FORWARDED = (
+    *(b"forwarded", b"x-forwarded-", b"x-gradio-server", b"x-real-ip", b"via"),
+    *(b"client-ip", b"x-client-ip", b"cf-connecting-ip", b"true-client-ip", b"fastly-client-ip"),
+)
 """How the names of headers begin with which proxies tell what a browser asked for."""
 
 

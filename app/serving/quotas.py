@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.gradio_internals import upload_folder
 from app.login.networks import WIDER
-from app.login.requests import route_path
+from app.login.requests import is_utf8_form, route_path
 from app.metrics import note_refusal
 from app.roles import visitor_of
 from app.serving.upload_folder import BLOCK, size_of_folder
@@ -39,7 +39,7 @@ WORK = (
     UPLOAD,
 )
 """Where a request asks for something to be done."""
-REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads"}
+REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads", 415: "uploads"}
 """Status of a refusal -> what metrics and log call it."""
 LEAST_FILE = 2 * BLOCK
 """Bytes that an uploaded file takes at least: Gradio gives each a folder."""
@@ -72,7 +72,7 @@ class Quotas:
         is_upload = path.rstrip("/") == UPLOAD
         refusal = self._refuse_request(keys) if path.startswith(WORK) else None
         if refusal is None and is_upload:
-            refusal = await self._refuse_upload(keys, headers.get("content-length"))
+            refusal = await self._refuse_upload(keys, headers)
         if refusal is not None:
             note_refusal(REASONS[refusal.status_code])
             await refusal(scope, receive, send)
@@ -92,8 +92,11 @@ class Quotas:
                 return JSONResponse(told, 429, headers={"retry-after": str(wait)})
         return None
 
-    async def _refuse_upload(self, keys: tuple[str, ...], length: str | None) -> Response | None:
+    async def _refuse_upload(self, keys: tuple[str, ...], headers: Headers) -> Response | None:
         """Return why a file is not taken, as the text that the page shows; None where it is."""
+        if not is_utf8_form(headers.get("content-type", "")):
+            return PlainTextResponse("An upload is a form in UTF-8.", 415)
+        length = headers.get("content-length")
         if length is None or not length.isdecimal():
             return PlainTextResponse("An upload has to say how long it is (Content-Length).", 411)
         size = int(length)

@@ -15,24 +15,18 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.gradio_internals import (
-    allow_fetching,
     check_requested_files,
-    leave_out_cors,
     limit_sessions,
-    share_sessions,
     tell_own_address,
 )
-from app.request_info import current_visitor
 from app.services import Services, share
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
-from app.serving.queue_share import share_queue
+from app.serving.prepare import prepare_page
 from app.serving.start_checks import given_port
 from app.serving.streamlit_app import build_curator
 from app.serving.streamlit_app import lifespan as streamlit_lifespan
-from app.serving.sweeping import sweep_regularly
-from app.serving.watching import watch
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
@@ -64,14 +58,8 @@ def build_app(services: Services) -> FastAPI:
     app.mount("/curator", curator)  # before the workbench, which takes every other address
     page = build_workbench(services)
     check_requested_files(page)
-    allow_fetching(services.settings.downloads)
-    leave_out_cors()
-    share_sessions(current_visitor)
     limit_sessions(page, SESSIONS)
-    page.queue(api_open=False, max_size=services.settings.queue_size)
-    share_queue(page, services.settings)
-    watch(page, services)
-    sweep_regularly(page)
+    prepare_page(page, services)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     app.state.page = page
     return app

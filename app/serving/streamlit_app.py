@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from app.request_info import ID_HEADER, RequestInfo, find_requests_by, harmless_id
+from app.roles import VISITOR_HEADER
 
 if TYPE_CHECKING:
     import streamlit
@@ -26,6 +27,9 @@ OPTIONS: dict[str, Any] = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "browser.gatherUsageStats": False,
+    # A session is gone on with by whom it began, in the role that they had: else by a stranger who
+    # knows its name, or by an owner who is a curator now.
+    "server.trustedUserHeaders": {VISITOR_HEADER: "visitor"},
     "theme.light.primaryColor": "#0f766e",
     "theme.dark.primaryColor": "#0d9488",
 }

@@ -39,6 +39,9 @@ MapMethod = Literal[
 ]
 """The names of `blip2core.explain.METHODS`, which loads torch and is not imported here."""
 
+MOST_TURNS = 100
+"""Turns of a conversation that a program sends: each takes time, and the model reads far fewer."""
+
 
 class Endpoints:
     """The functions behind the endpoints; their signatures and docstrings are what programs see."""
@@ -194,7 +197,10 @@ def decoding(mode: Any, max_new_tokens: Any, seed: Any, beams: Any = 5) -> Decod
 def conversation(history: Any) -> Conversation:
     """Return pairs of question and answer as turns. Raises TextError where they are none."""
     talk = Conversation()
-    for turn in listed([] if history is None else history):
+    turns = listed([] if history is None else history)
+    if len(turns) > MOST_TURNS:
+        raise TextError(f"history has {len(turns)} turns; at most {MOST_TURNS} are read.")
+    for turn in turns:
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise TextError("history must hold pairs of a question and its answer.")
         talk = talk.add(short(turn[0]), short(turn[1]))

@@ -13,6 +13,8 @@ from blip2core.cli.output import BAD_CALL, write_row
 from blip2core.cli.studio import opened
 from blip2core.texts import count_of
 
+FILE_ENDINGS = (".db", ".sqlite", ".sqlite3")
+"""Endings of a backup that is one file, as the first versions wrote it."""
 Backup = Annotated[
     Path,
     typer.Argument(metavar="BACKUP", help="A backup, or a backup folder: the newest in it."),
@@ -28,7 +30,7 @@ def backup(
         Path,
         typer.Argument(
             metavar="BACKUPS",
-            help="A folder of backups. With an ending, as copy.db: a new SQLite file, no images.",
+            help="A folder of backups. Where it ends in .db or .sqlite: a new file, no images.",
         ),
     ],
     url: Url = None,
@@ -37,7 +39,7 @@ def backup(
     """Back up tables and images, also while the studio is in use; only new images are copied."""
     from blip2core.storage.backups import back_up
 
-    if target.suffix and not target.is_dir():
+    if target.suffix in FILE_ENDINGS and not target.is_dir():
         _back_up_to_file(target, url, as_json)
         return
     with opened(url, owner=False) as database:

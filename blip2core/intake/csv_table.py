@@ -8,6 +8,7 @@ from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
 from blip2core.texts import count_of
 
+MOST_COLUMNS = 1_000
 TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it."""
 
@@ -47,6 +48,10 @@ def _header(lines: Lines) -> tuple[list[str], str]:
     cells = _next(csv.reader([first], delimiter=delimiter))
     if cells is None or isinstance(cells, IntakeError):
         raise IntakeError("The first line is no header of a table: a cell of it is far too long.")
+    if len(cells) > MOST_COLUMNS:
+        raise IntakeError(
+            f"The table has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read."
+        )
     for name in map(str.strip, cells):
         count = sum(known == name or known.startswith(f"{name} ") for known in names)
         names.append(f"{name} {count + 1}" if name in names else name)

@@ -17,6 +17,7 @@ from app.gradio_internals import (
     allow_fetching,
     check_requested_files,
     event_values,
+    ignore_lost_sessions,
     is_port_taken,
     leave_out_cors,
     leave_out_space_header,
@@ -173,6 +174,19 @@ def test_the_queue_tells_of_an_event_before_its_work_begins() -> None:
     asyncio.run(page._queue.process_events([event], False, 0.0, None))  # type: ignore[arg-type]
     assert order == ["begun", "worked (False, 0.0, None)"]
     assert begun[0][0] == {"one": 1} and 3 <= begun[0][1] < 60
+
+
+def test_the_queue_outlives_a_session_that_is_gone() -> None:
+    page = gr.Blocks()
+    page.queue()
+    assert hasattr(page._queue, "send_message"), "Gradio's queue has no send_message any more."
+    told: list[Any] = []
+    page._queue.send_message = lambda event, message: told.append(message)  # type: ignore[method-assign,assignment,misc]
+    ignore_lost_sessions(page)
+    page._queue.pending_messages_per_session["here"] = object()  # type: ignore[assignment]
+    for session in ("here", "gone"):
+        page._queue.send_message(SimpleNamespace(session_hash=session), session)  # type: ignore[arg-type]
+    assert told == ["here"]
 
 
 def test_what_waits_in_the_queue() -> None:

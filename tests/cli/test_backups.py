@@ -84,10 +84,12 @@ def test_the_form_of_version_01(studio: Database, db: Commands, tmp_path: Path) 
     file = tmp_path / "copy.db"
     row = db.row("backup", file, "--url", url_of(studio))
     assert row["file"] == str(file) and file.is_file() and row["rows"]["items"] == 3
-    folder = tmp_path / "backups.d"
-    folder.mkdir()
-    db.row("backup", folder, "--url", url_of(studio))
-    assert (folder / "images").is_dir()
+    for name in ("backups.d", "studio.example.org", "of.db"):
+        folder = tmp_path / name
+        if name == "of.db":
+            folder.mkdir()
+        db.row("backup", folder, "--url", url_of(studio))
+        assert (folder / "images").is_dir()
     _, (error,) = db.lines("restore", file, "--url", str(tmp_path / "x.db"), code=2)
     assert "blip2 db copy --url copy.db TARGET" in error
     assert not (tmp_path / "x.db").exists()

@@ -19,7 +19,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 UID = 1000
-HOMES = ("/home/studio", "/data")
+HOMES = ("/home/studio", "/data", "/backups")
 """Folders of the image that the Dockerfile makes and names."""
 
 

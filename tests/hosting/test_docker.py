@@ -97,7 +97,7 @@ def started(image: Built, **more: str) -> Iterator[tuple[str, "subprocess.Popen[
 def test_what_it_makes_runs(image: Built) -> None:
     assert image.root_commands == [
         "useradd --create-home --uid 1000 studio"
-        " && install --directory --mode 700 --owner studio /data"
+        " && install --directory --mode 700 --owner studio /data /backups"
     ]
     assert image.volumes == ["/data"]
     data = Path(image.inside("/data"))

@@ -222,3 +222,8 @@ def test_limits_of_rows_and_texts() -> None:
     same = b"path,text\n" + b"".join(b"a.png,%d\n" % n for n in range(11))
     found = entries("t.csv", same, texts=10)
     assert [type(one) for one in found] == [Problem, Entry]
+
+
+def test_a_table_of_very_many_columns_is_refused_at_once() -> None:
+    [found] = entries("t.csv", b"," * 900_000 + b"\n")
+    assert isinstance(found, Problem) and "900,001 columns; at most 1,000" in found.reason

@@ -24,9 +24,13 @@ def main() -> int:
     parser.add_argument("subjects", nargs="*", choices=[*SUBJECTS, []], help="all without one")
     parser.add_argument("--rounds", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--report", type=Path, default=REPORT)
+    parser.add_argument(
+        "--report", type=Path, help="else that of the guide with --table, or build/"
+    )
     parser.add_argument("--table", action="store_true", help="put the table into the guide, too")
     given = parser.parse_args()
+    given.report = given.report or (REPORT if given.table else Path("build/resilience.json"))
+    given.report.parent.mkdir(parents=True, exist_ok=True)
     options = Options(rounds=given.rounds, seed=given.seed)
     broken = 0
     for name in given.subjects or SUBJECTS:

@@ -240,7 +240,7 @@ def test_a_verdict_does_not_wait_for_pairs_that_are_being_stored(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if database.is_alone:
-        return  # SQLite has one writer; its units are short
+        pytest.skip("SQLite has one writer; its units are short")
     frozen = freeze(database)
     with database.read() as session:
         columns = SnapshotPair.__table__.columns
@@ -265,7 +265,7 @@ def test_a_decision_under_way_with_a_lower_number_is_waited_for(
 ) -> None:
     """PostgreSQL gave it its number first, and commits it last."""
     if database.is_alone:
-        return  # SQLite numbers decisions in the order of their commits
+        pytest.skip("SQLite numbers decisions in the order of their commits")
     monkeypatch.setattr(snapshot_state, "SETTLING_SECONDS", 0.2)
     monkeypatch.setattr(snapshot_state, "SETTLING_PAUSE", 0.2)
     numbered, commit, frozen = threading.Event(), threading.Event(), []
@@ -307,7 +307,7 @@ def test_a_decision_that_never_ends_is_not_waited_for(
     database: Database, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if database.is_alone:
-        return  # SQLite numbers decisions in the order of their commits
+        pytest.skip("SQLite numbers decisions in the order of their commits")
     monkeypatch.setattr(snapshot_state, "SETTLING_SECONDS", 0.1)
     monkeypatch.setattr(snapshot_state, "SETTLING_PAUSE", 0.0)
     monkeypatch.setattr(snapshot_state, "SETTLING_TRIES", 2)

@@ -10,6 +10,7 @@ from app.curator.context import PageContext, page_context
 from app.curator.formatting import size_of
 from app.curator.thumbnails import forget_images, shown_image
 from app.escaping import escape_markdown
+from app.roles import visitor_of
 from blip2core.errors import StorageError
 from blip2core.storage.takedown import TakedownPlan, plan_takedown, take_down
 from blip2core.texts import count_of
@@ -122,7 +123,13 @@ def draw_confirmation(context: PageContext, plan: TakedownPlan) -> None:
 
 
 def take_image_down(context: PageContext, plan: TakedownPlan) -> None:
-    """Take the image down as it was shown, or say why not."""
+    """Take the image down as it was shown, or say why not.
+
+    Who presses is asked for anew: a page that was drawn for an owner may be another's by now.
+    """
+    if not visitor_of(st.context.headers).may("take down"):
+        st.session_state["takedown-message"] = "Only owners take images down."
+        return
     try:
         deleted = take_down(context.database, plan)
     except StorageError as error:

@@ -41,6 +41,10 @@ class PairInput:
     """Name and reason of everything that could not be used."""
 
 
+LONGEST_TYPED = 20_000
+"""Characters of the typed texts together."""
+
+
 def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
     """Return the images in the files with the texts beside them and those that were typed."""
     given: list[InputImage] = []
@@ -89,9 +93,11 @@ def place_texts(given: Sequence[InputImage], typed: str) -> PairInput:
     """
     images = list(given)
     problems: list[tuple[str, str]] = []
+    if len(typed) > LONGEST_TYPED:  # a page bounds it, a program does not
+        problems.append(("typed texts", f"Only the first {LONGEST_TYPED:,} characters are read."))
     names = {PurePosixPath(one.name).name: index for index, one in enumerate(images)}
     following = 0
-    for line in filter(None, map(clean_text, typed.splitlines())):
+    for line in filter(None, map(clean_text, typed[:LONGEST_TYPED].splitlines())):
         name, bar, text = map(clean_text, line.partition("|"))
         index = names.get(name) if bar else None
         if index is None:

@@ -27,7 +27,7 @@ from app.inference.pool import wait_until_loaded
 from app.services import Services
 from app.workbench.capfilt_tab.actions import PairActions, build_actions, wire_actions
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary_html
-from app.workbench.capfilt_tab.inputs import PairInput, read_samples, read_uploads
+from app.workbench.capfilt_tab.inputs import LONGEST_TYPED, PairInput, read_samples, read_uploads
 from app.workbench.capfilt_tab.walkthrough import build_walkthrough
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.uploads import uploads_from
@@ -41,8 +41,6 @@ from blip2core.intake import check_image
 from blip2core.records import ReviewedText
 from blip2core.texts import count_of
 
-LONGEST_TYPED = 20_000
-"""Characters of all typed texts."""
 _LOADING = "The model is loading; the captions will come by themselves."
 _ABOUT = """<h2>From noisy web texts to good pairs</h2>
 <p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each image, a <b>filter</b>

@@ -35,6 +35,7 @@ LONGEST_QUESTION = 2000
 """Characters of a question."""
 PROMPT_READ, PROMPT_TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
 """Labels of the prompt."""
+TOO_LONG = f"A question may have at most {LONGEST_QUESTION} characters."
 CROWDED = "Too many questions wait for the model. Try again in a little while."
 
 
@@ -129,7 +130,7 @@ def _ask(
     except ConfigError as error:
         problem = problem or f"Settings: {str(error).rstrip('.')}."
     if len(question) > LONGEST_QUESTION:
-        problem = problem or f"A question may have at most {LONGEST_QUESTION} characters."
+        problem = problem or TOO_LONG
     if problem:
         return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
     if number is not None:
@@ -157,6 +158,8 @@ def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
 
 def on_type(services: Services, session: ChatSession, question: str, *values: Any) -> ReadingUpdate:
     """Show what the model would read, and how much room that takes. Runs no model."""
+    if len(question) > LONGEST_QUESTION:
+        return ReadingUpdate(SKIP, usage_problem_html(TOO_LONG))
     try:
         return reading_of(services, session, question, settings_from(*values))
     except ConfigError as error:

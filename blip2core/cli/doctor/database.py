@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,10 @@ AREA = "database"
 
 def check_database() -> Iterator[Finding]:
     """Yield where the database is, and what is wrong with it. Nothing is written."""
-    from blip2core.storage.database import default_data_folder, open_database
-    from blip2core.storage.engine import parse_url
+    from blip2core.storage.database import locate, open_database
 
-    data = os.environ.get("BLIP2_DATA")
-    folder = Path(data).expanduser().resolve() if data else default_data_folder()
     try:
-        url = parse_url(os.environ.get("BLIP2_DATABASE_URL") or str(folder / "studio.db"))
+        url, _ = locate()
     except Blip2Error as error:
         yield _problem("BLIP2_DATABASE_URL", str(error), "Correct the setting, or leave it out.")
         return

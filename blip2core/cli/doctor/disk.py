@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blip2core.cli.doctor.findings import Finding, State, bytes_in_words
+from blip2core.errors import Blip2Error
 
 AREA = "disk"
 LOW, TOO_LOW = 5_000_000_000, 500_000_000
@@ -23,10 +24,12 @@ def check_disk() -> Iterator[Finding]:
 
 def folders() -> Iterator[tuple[str, Path, str]]:
     """Yield each folder with its name and the setting that moves it elsewhere."""
-    from blip2core.storage.database import default_data_folder
+    from blip2core.storage.database import default_data_folder, locate
 
-    given = os.environ.get("BLIP2_DATA")
-    data = Path(given).expanduser().resolve() if given else default_data_folder()
+    try:
+        data = locate()[1]
+    except Blip2Error:  # the check of the database says what is wrong with its address
+        data = default_data_folder()
     temporary = Path(tempfile.gettempdir())
     uploads = os.environ.get("GRADIO_TEMP_DIR")
     yield "data", data, "BLIP2_DATA"

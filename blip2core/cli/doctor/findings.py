@@ -85,6 +85,7 @@ def _secrets() -> list[str]:
     for name, value in os.environ.items():
         if SECRET_NAME.search(name):
             found |= set(_password_of(value)) if "://" in value else {value}
+    found.discard(os.environ.get("BLIP2_DATABASE_URL", ""))  # a path of SQLite, where it is no URL
     return sorted((value for value in found if len(value) > 3), key=len, reverse=True)
 
 

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import roles
 from app.curator.thumbnails import shown_image
 from app.roles import Role, Visitor
 from blip2core.storage.database import Database
@@ -112,6 +113,19 @@ def test_only_owners_do_it(
     page = open_page("takedown", image="1")
     assert told in [*page.info, *page.error][0].value
     assert not page.button and not page.code
+    assert state_of(database, 1) == ("ok", "pending", True)
+
+
+def test_who_is_an_owner_no_more_takes_nothing_down(
+    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit calls what a button is for before the page is drawn anew."""
+    page = open_page("takedown", image="1")
+    page.checkbox[0].check().run()
+    curator = Visitor(role="curator", name="ada")
+    monkeypatch.setattr(roles, "_without_header", [curator])
+    take_down_button(page).click().run()
+    assert page.info[0].value == "Only owners take images down."
     assert state_of(database, 1) == ("ok", "pending", True)
 
 

@@ -29,6 +29,8 @@ class FakeProvider:
         self.configured: dict[str, Any] = {}
         """What it says about itself, in place of the truth."""
         self.is_down = False
+        self.answered: dict[str, Any] | None = None
+        """What is answered in place of a signed token."""
         self._asked: dict[str, dict[str, str]] = {}
         self.app = Starlette(
             routes=[
@@ -83,7 +85,8 @@ class FakeProvider:
             **self.claims,
         }
         signed = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.signed_by)
-        return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": signed})
+        answer = {"id_token": signed} if self.answered is None else self.answered
+        return JSONResponse({"access_token": "x", "token_type": "Bearer", **answer})
 
 
 def parameters(address: str) -> dict[str, str]:

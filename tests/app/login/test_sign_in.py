@@ -166,9 +166,11 @@ def forge(provider: FakeProvider, how: str) -> None:
         provider.nonce = "that of another browser"
     elif how == "age":
         provider.lifetime = -3_600
+    elif how == "unsigned":
+        provider.answered = {"userinfo": {"sub": "s1", "preferred_username": "ada"}}
 
 
-@pytest.mark.parametrize("how", ["key", "issuer", "audience", "nonce", "age"])
+@pytest.mark.parametrize("how", ["key", "issuer", "audience", "nonce", "age", "unsigned"])
 def test_a_token_that_is_not_for_us_signs_nobody_in(provider: FakeProvider, how: str) -> None:
     forge(provider, how)
     client = studio(provider)

@@ -1,5 +1,6 @@
 """The file of people and hashed passwords."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -249,3 +250,17 @@ def test_a_disk_that_comes_back_with_the_same_file(
         clock.now += users.KEPT_SECONDS
         assert not people.are_known()
     assert people.are_known() and people.find("ada")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone can do it")
+def test_a_file_of_somebody_else_stays_theirs(tmp_path: Path) -> None:
+    """Root adds a person; the studio, which runs as another user, still reads and writes it."""
+    file = tmp_path / "users"
+    add_user(file, "ada", "correct horse")
+    for path in tmp_path.iterdir():
+        os.chown(path, 65_534, 65_534)
+    add_user(file, "bob", "battery staple")
+    lock = file.with_name(".users.lock")
+    lock.unlink(missing_ok=True)
+    add_user(file, "eve", "battery staple")
+    assert {path.stat().st_uid for path in (file, lock) if path.exists()} == {65_534}

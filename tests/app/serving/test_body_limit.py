@@ -14,7 +14,7 @@ from app.settings import AppSettings
 
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 PATHS = [JOIN, UPLOAD, "/gradio_api/call/ask", "/gradio_api/cancel", "/login", "/curator/x", "/"]
-LARGE = b"x" * 2_000_001
+LARGE = b"x" * 1_000_001
 
 
 async def inside(request: Request) -> PlainTextResponse:
@@ -42,9 +42,15 @@ def test_a_body_without_a_length_is_not_read(client: TestClient, path: str) -> N
 def test_what_is_no_upload_is_small(client: TestClient, path: str) -> None:
     has_limits_of_its_own = path in (UPLOAD, "/curator/x")
     assert client.post(path, content=LARGE).status_code == (200 if has_limits_of_its_own else 413)
-    assert client.post(path, content=LARGE[1:]).text == "2000000"
+    assert client.post(path, content=LARGE[1:]).text == "1000000"
     assert client.post(path).text == "0"
     assert client.get("/").status_code == 200
+
+
+def test_the_call_of_a_tool_may_bring_an_image(client: TestClient) -> None:
+    """As text, which is a third larger than the file."""
+    assert client.post("/gradio_api/mcp/", content=LARGE + LARGE[2:]).status_code == 200
+    assert client.post("/gradio_api/mcp/", content=LARGE + LARGE).status_code == 413
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1" * 5_000, "0" * 20 + "9" * 9])

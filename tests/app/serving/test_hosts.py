@@ -149,5 +149,8 @@ def test_where_anyone_is_owner_no_proxy_tells_of_anybody() -> None:
         app = Proxied(HostGuard(inside, settings), "")
         client = TestClient(app, client=("127.0.0.1", 1), headers={"host": LOCAL})
         assert client.get("/").status_code == 200
-        for name in ("X-Forwarded-For", "x-forwarded-host", "Forwarded", "X-Real-IP"):
+        for name in (
+            *("X-Forwarded-For", "x-forwarded-host", "Forwarded", "X-Real-IP"),
+            *("Via", "Client-IP", "CF-Connecting-IP", "True-Client-IP"),
+        ):
             assert client.get("/", headers={name: "unknown"}).status_code == status

@@ -72,6 +72,34 @@ def test_a_stranger_holds_so_many_answers_open(studio: Any) -> None:
         assert http.get("/config", headers=someone).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["", "x" * 101])
+def test_a_session_without_a_name_stops_nobodys_queue(studio: Any, name: str) -> None:
+    """Without one the queue ended for everybody; long ones stay in memory."""
+    (caption,) = (
+        event["id"]
+        for event in studio.get("/config").json()["dependencies"]
+        if event["api_name"] == "caption"
+    )
+    asked = {"fn_index": caption, "data": [None] * 7, "session_hash": name}
+    for _ in range(3):
+        assert studio.post("/gradio_api/queue/join", json=asked).status_code == 400
+    joined = studio.post("/gradio_api/queue/join", json=asked | {"session_hash": "a name"})
+    assert joined.status_code == 200, joined.text
+
+
+def test_a_form_in_another_charset_is_not_decoded(studio: Any) -> None:
+    """Punycode of a megabyte took half a minute, in which nobody else was answered."""
+    for boundary in ("xx", "utf-8"):
+        kind = f"multipart/form-data; boundary={boundary}; charset=punycode"
+        for path in ("/gradio_api/upload", "/login"):
+            part = f'--{boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+            body = f"{part}{'a' * 200_000}\r\n--{boundary}--\r\n"
+            answer = studio.post(path, content=body, headers={"content-type": kind})
+            assert answer.status_code in (400, 404, 405, 413, 415), (path, answer.status_code)
+    upload = studio.post("/gradio_api/upload", content=body, headers={"content-type": kind})
+    assert upload.status_code == 415
+
+
 def test_a_stranger_with_many_sessions_pushes_out_nobody_elses(studio: Any) -> None:
     page = studio.get("/config").json()
     shown = {one["id"]: one["props"].get("value") for one in page["components"]}

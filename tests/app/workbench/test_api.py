@@ -93,6 +93,7 @@ def test_methods_are_those_there_are() -> None:
     ("given", "message"),
     [
         (("/ask", "  "), "The question is empty"),
+        (("/ask", "Who?", [["", ""]] * 101), "history has 101 turns; at most 100 are read"),
         (("/ask", "a" * 2001), "2001 characters"),
         (("/ask", "Who?", [["alone"]]), "pairs of a question and its answer"),
         (("/match", []), "There is no text"),

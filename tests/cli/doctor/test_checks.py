@@ -15,6 +15,7 @@ from blip2core.bundled import CHECKPOINTS
 from blip2core.cli.doctor import disk, environment
 from blip2core.cli.doctor.database import check_database
 from blip2core.cli.doctor.device import check_device
+from blip2core.cli.doctor.disk import folders
 from blip2core.cli.doctor.environment import check_environment
 from blip2core.cli.doctor.findings import Finding, bytes_in_words, public
 from blip2core.cli.doctor.models import check_models
@@ -189,3 +190,14 @@ def test_the_home_is_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sizes() -> None:
     sizes = [bytes_in_words(number) for number in (5, 1_500, 2_500_000, 3e9, 4e12)]
     assert sizes == ["5 bytes", "1.5 kB", "2.5 MB", "3.0 GB", "4.0 TB"]
+
+
+def test_the_folder_of_a_file_that_the_url_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Images lie beside it, and its place is no secret."""
+    monkeypatch.delenv("BLIP2_DATA", raising=False)
+    monkeypatch.setenv("BLIP2_DATABASE_URL", str(tmp_path / "mine.db"))
+    assert dict((name, folder) for name, folder, _ in folders())["data"] == tmp_path
+    (place, *_) = check_database()
+    assert str(tmp_path / "mine.db") in public(place.detail)

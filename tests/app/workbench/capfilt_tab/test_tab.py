@@ -126,6 +126,12 @@ def test_web_and_written_texts_stand_side_by_side_from_one_encoding(
     assert last.begin["interactive"] and not last.stop["visible"]
 
 
+def test_typed_texts_are_bounded_whoever_sends_them() -> None:
+    found = place_texts([], "a\n" * 20_000)
+    assert found.problems[0] == ("typed texts", "Only the first 20,000 characters are read.")
+    assert len(found.problems) == 1 + 10_000
+
+
 def test_a_typed_text_that_nobody_would_see_is_none() -> None:
     given = [InputImage(name="a.png", data=b""), InputImage(name="b.png", data=b"")]
     found = place_texts(given, "b.png | a dog\n\u2060\nb.png | \u200b\na cat")
