@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}
-APP_BASE = {"settings", "escaping", "roles", "metrics", "request_info"}
+APP_BASE = {"settings", "escaping", "roles", "metrics", "request_info", "shares"}
 """Modules of app/ itself that import nothing of its packages."""
 APP_MAY_IMPORT = {
     **{key: {"roles"} for key in APP_BASE},

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 LONGEST_REASON = 1000
 """Characters of a reason."""
+LONGEST_TEXT = 4000
+"""Characters of a question, answer or prompt that are stored: those of an imported conversation may
+be far longer than any of a model.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +49,9 @@ def feedback_on(session: ChatSession, turn: ChatTurn) -> AnswerFeedback:
         event_id=f"{session.uid}-{turn.number}",
         liked=turn.rating.liked if turn.rating else None,
         reason=turn.rating.reason if turn.rating else "",
-        question=turn.question,
-        answer=turn.answer,
-        prompt=turn.prompt,
+        question=turn.question[:LONGEST_TEXT],
+        answer=turn.answer[:LONGEST_TEXT],
+        prompt=turn.prompt[-LONGEST_TEXT:],
         model=turn.model,
         revision=turn.revision,
         image_sha256=hashlib.sha256(session.image.data if session.image else b"").hexdigest(),

@@ -16,3 +16,11 @@ class LoginRefusedError(Blip2Error):
         """Of HTTP: 401, 429 too many attempts, 503 nobody can be let in at this moment."""
         self.retry_after = math.ceil(retry_after)
         """Seconds until it makes sense to try again."""
+
+
+def too_many_attempts(wait: float) -> LoginRefusedError:
+    """Return the refusal of an attempt that may be made again in `wait` seconds."""
+    seconds = math.ceil(wait)
+    return LoginRefusedError(
+        f"There were too many attempts. Try again in {seconds} s.", status=429, retry_after=seconds
+    )

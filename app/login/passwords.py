@@ -7,7 +7,6 @@ fails waits longer each time, and a right password that was seen before costs no
 from __future__ import annotations
 
 import hmac
-import math
 import secrets
 import time
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from hashlib import sha256
 import anyio
 import anyio.to_thread
 
-from app.login.errors import LoginRefusedError
+from app.login.errors import LoginRefusedError, too_many_attempts
 from app.login.networks import WIDER, networks_of
 from app.login.throttle import Throttle
 from app.login.users import LONGEST, LONGEST_NAME, User, Users
@@ -97,12 +96,7 @@ class Passwords:
             waits = [self._by_wider_network.attempt(around) for around in wider]
             wait = max(waits, default=0.0) or self._by_name.attempt(name)
         if wait:
-            seconds = math.ceil(wait)
-            raise LoginRefusedError(
-                f"There were too many attempts. Try again in {seconds} s.",
-                status=429,
-                retry_after=seconds,
-            )
+            raise too_many_attempts(wait)
 
     def _remembered(self, name: str, password: str) -> User | None:
         person = self.users.find(name)

@@ -7,6 +7,7 @@ verified with the keys that the provider publishes.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeGuard
@@ -19,7 +20,9 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.login.errors import LoginRefusedError
+from app.login.errors import LoginRefusedError, too_many_attempts
+from app.login.networks import networks_of
+from app.login.throttle import Throttle
 from app.roles import Role, Visitor
 from app.settings import AppSettings, is_private_way, signs_in_at_hugging_face
 from blip2core.errors import ConfigError
@@ -112,6 +115,11 @@ def provider_of(settings: AppSettings) -> Provider | None:
     )
 
 
+def _network(request: Request) -> str:
+    """Return whom the steps of signing in count for."""
+    return networks_of(request.client.host if request.client else "")[-1]
+
+
 def is_name(claim: object) -> TypeGuard[str]:
     """Return whether a claim can be a name: a text that looks like no other one, with nothing in it
     that cannot be seen.
@@ -119,6 +127,12 @@ def is_name(claim: object) -> TypeGuard[str]:
     if not isinstance(claim, str) or not 0 < len(claim) <= LONGEST_NAME:
         return False
     return claim.isprintable() and claim == clean_text(claim)
+
+
+FREE_TRIES = 20
+"""Steps of signing in, of which each takes two, before who asks from an address has to wait."""
+MOST_STATES = 20_000
+"""Ways back that are remembered."""
 
 
 class SignIn:
@@ -141,12 +155,16 @@ class SignIn:
                 **client,
             },
         )
+        self._tries = Throttle(FREE_TRIES)
+        self._came: OrderedDict[str, None] = OrderedDict()
+        """The states of those who came back: each is good for one way back."""
 
     async def send(self, request: Request, back: str) -> Response:
         """Return a redirect to the provider, which sends the person to the address `back`.
 
         Raises LoginRefusedError where the provider cannot be asked.
         """
+        self._count(request)
         try:
             await self._check_ways()
             response: Response = await self._client.authorize_redirect(request, back)
@@ -159,6 +177,13 @@ class SignIn:
 
         Raises LoginRefusedError where that cannot be said, or they are not let in.
         """
+        self._count(request)
+        state = request.query_params.get("state", "")[:LONGEST_NAME]
+        if state in self._came:
+            raise LoginRefusedError("Signing in did not succeed. Try once more.")
+        self._came[state] = None
+        if len(self._came) > MOST_STATES:
+            self._came.popitem(last=False)
         try:
             await self._check_ways()
             token = await self._client.authorize_access_token(request)
@@ -168,7 +193,16 @@ class SignIn:
             raise LoginRefusedError("Signing in did not succeed. Try once more.") from error
         if "id_token" not in token:  # what is beside it was signed by nobody
             raise LoginRefusedError("Signing in did not succeed. Try once more.")
-        return self._person(token.get("userinfo") or {})
+        person = self._person(token.get("userinfo") or {})
+        self._tries.succeeded(_network(request), forget=True)
+        return person
+
+    def _count(self, request: Request) -> None:
+        """Count a step of somebody. Raises LoginRefusedError where there were too many: each makes
+        the studio ask the provider.
+        """
+        if wait := self._tries.attempt(_network(request)):
+            raise too_many_attempts(wait)
 
     def _person(self, claims: Mapping[str, Any]) -> SignedIn:
         """Return whom the claims of a token are about. Raises LoginRefusedError, see `receive`."""

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 
-from limits import RateLimitItemPerDay, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
@@ -21,10 +21,12 @@ from app.gradio_internals import upload_folder
 from app.login.networks import WIDER
 from app.login.requests import is_utf8_form, route_path
 from app.metrics import note_refusal
+from app.request_info import current_request
 from app.roles import visitor_of
 from app.serving.upload_folder import BLOCK, size_of_folder
 from app.serving.visitor_keys import keys_of
 from app.settings import AppSettings
+from app.shares import charge_by
 
 MEGABYTE = 1_000_000
 UPLOAD = "/gradio_api/upload"
@@ -41,6 +43,9 @@ WORK = (
 """Where a request asks for something to be done."""
 REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads", 415: "uploads"}
 """Status of a refusal -> what metrics and log call it."""
+NO_ROOM = "There is no room for uploads now. Try again in an hour."
+RATINGS = RateLimitItemPerDay(500)
+"""Ratings of answers that one visitor may store: they stay in the database for good."""
 LEAST_FILE = 2 * BLOCK
 """Bytes that an uploaded file takes at least: Gradio gives each a folder."""
 MEASURED_SECONDS = 10.0
@@ -53,7 +58,7 @@ class Quotas:
     def __init__(self, app: ASGIApp, settings: AppSettings) -> None:
         self.app = app
         self._asked = MovingWindowRateLimiter(MemoryStorage())
-        self._uploaded = FixedWindowRateLimiter(MemoryStorage())
+        self._of_the_day = FixedWindowRateLimiter(MemoryStorage())
         asked, uploaded = settings.visitor_requests, settings.visitor_uploads * MEGABYTE
         # Of one visitor, and of the wider network of their address.
         self._rates = [RateLimitItemPerMinute(times * asked) for times in (1, WIDER)]
@@ -61,6 +66,7 @@ class Quotas:
         self._each = [RateLimitItemPerDay(times * uploaded) for times in (1, WIDER)]
         self._all = settings.max_uploads * MEGABYTE
         self._folder = _FolderSize()
+        charge_by(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does, or say what is over."""
@@ -101,17 +107,10 @@ class Quotas:
             return PlainTextResponse("An upload has to say how long it is (Content-Length).", 411)
         size = int(length)
         if await self._folder.size() + size > self._all:
-            return PlainTextResponse(
-                "There is no room for uploads now. Try again in an hour.",
-                507,
-                headers={"retry-after": "3600"},
-            )
+            return PlainTextResponse(NO_ROOM, 507, headers={"retry-after": "3600"})
         shares = list(zip(self._each, keys, strict=False))
-        if not all(self._uploaded.test(each, key, cost=size) for each, key in shares):
-            most = self._each[0].amount // MEGABYTE
-            return PlainTextResponse(
-                f"A visitor uploads {most:,} MB a day at most: come back tomorrow.", 413
-            )
+        if not all(self._of_the_day.test(each, key, cost=size) for each, key in shares):
+            return PlainTextResponse(self._too_many_uploads(), 413)
         self._charge(keys, size)
         self._folder.expect(size)
         return None
@@ -136,9 +135,38 @@ class Quotas:
         finally:
             self._folder.came(size)
 
+    def take_room(self, size: int) -> str:
+        """Charge a file that the page writes to who asks now, as an upload; return why it may not
+        be written, empty where it may.
+        """
+        if self._folder.last() + size > self._all:
+            return NO_ROOM
+        if self._is_too_much(self._each[0], size):
+            return self._too_many_uploads()
+        self._folder.add(size)
+        return ""
+
+    def take_rating(self) -> str:
+        """Charge a rating to who asks now; return why it is not stored, empty where it is."""
+        if self._is_too_much(RATINGS, 1):
+            return f"A visitor rates {RATINGS.amount:,} answers a day at most."
+        return ""
+
+    def _is_too_much(self, rate: RateLimitItem, cost: int) -> bool:
+        """Charge who asks now, unless it is too much; curators and owners are not bounded."""
+        request = current_request()
+        if request is None or request.role != "visitor":
+            return False
+        fits = self._of_the_day.test(rate, request.visitor, cost=cost)
+        return not (fits and self._of_the_day.hit(rate, request.visitor, cost=cost))
+
+    def _too_many_uploads(self) -> str:
+        most = self._each[0].amount // MEGABYTE
+        return f"A visitor uploads {most:,} MB a day at most: come back tomorrow."
+
     def _charge(self, keys: tuple[str, ...], size: int) -> None:
         for each, key in zip(self._each, keys, strict=False):
-            self._uploaded.hit(each, key, cost=size)
+            self._of_the_day.hit(each, key, cost=size)
 
 
 class _FileCount:
@@ -171,6 +199,10 @@ class _FolderSize:
                 self._measured = await run_in_threadpool(size_of_folder, upload_folder())
                 self._when = time.monotonic()
                 self._since -= before
+        return self.last()
+
+    def last(self) -> int:
+        """Return the size as it was measured last, with what has come since."""
         return self._measured + self._since + self._coming
 
     def expect(self, size: int) -> None:

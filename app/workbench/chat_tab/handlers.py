@@ -16,6 +16,7 @@ from app.chat.replay import replay
 from app.chat.session import ChatSession
 from app.inference.failures import error_message
 from app.services import Services
+from app.shares import shares
 from app.workbench.chat_tab.context_bar import usage_html, usage_problem_html
 from app.workbench.chat_tab.replay_report import replay_html
 from app.workbench.chat_tab.transcript import as_typed, turn_at
@@ -220,6 +221,8 @@ def store_feedback(services: Services, session: ChatSession) -> str:
     turn = session.rated_turn
     if turn is None or services.feedback is None:
         return ""
+    if turn.rating is not None and (told := shares().take_rating()):
+        return alert_html(told)
     try:
         services.feedback(feedback_on(session, turn))
     except Exception as error:

@@ -19,6 +19,7 @@ from app.chat.image import ChatImage
 from app.chat.markdown import as_markdown
 from app.chat.session import ChatSession
 from app.services import Services
+from app.shares import shares
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.panel import ImagePanel, caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
@@ -124,6 +125,9 @@ _NOTHING = ExportUpdate(None, '<p role="status">There is no conversation to save
 
 def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpdate]:
     """Yield a file for the download button; Gradio has its own copy when this goes on."""
+    if told := shares().take_room(len(content)):
+        yield ExportUpdate(None, alert_html(told))
+        return
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(image.name).stem)[:40].strip("-")
     name = f"{stem or 'image'}-{datetime.now():%Y-%m-%d-%H%M}{suffix}"
     with tempfile.TemporaryDirectory() as folder:

@@ -29,6 +29,7 @@ class FakeProvider:
         self.configured: dict[str, Any] = {}
         """What it says about itself, in place of the truth."""
         self.is_down = False
+        self.asked_tokens = 0
         self.answered: dict[str, Any] | None = None
         """What is answered in place of a signed token."""
         self._asked: dict[str, dict[str, str]] = {}
@@ -68,6 +69,7 @@ class FakeProvider:
         return RedirectResponse(f"{given['redirect_uri']}?{back}")
 
     async def _token(self, request: Request) -> Response:
+        self.asked_tokens += 1
         form = await request.form()
         asked = self._asked.pop(str(form["code"]), None)
         if asked is None:

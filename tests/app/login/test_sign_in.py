@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.login.access import Access, build_access
 from app.login.middleware import Login
-from app.login.sign_in import SignIn, provider_of
+from app.login.sign_in import FREE_TRIES, SignIn, provider_of
 from app.login.users import add_user
 from app.roles import Role
 from app.settings import AppSettings
@@ -195,6 +195,35 @@ def test_the_way_back_is_for_the_browser_that_left(provider: FakeProvider) -> No
         answer = who.get("/login/callback", params=given, headers=PAGE)
         assert answer.status_code == 401, given
         assert who.get("/").status_code == 401
+
+
+def test_a_way_back_is_good_for_once(provider: FakeProvider) -> None:
+    """Else each replay would ask the provider, with the secret of the studio."""
+    client = studio(provider)
+    client.get("/login/provider", headers=PAGE)
+    state = {"state": "x" * 20, "code": "code0"}
+    asked = [client.get("/login/callback", params=state, headers=PAGE) for _ in range(3)]
+    assert {answer.status_code for answer in asked} == {401}
+    client = studio(provider)
+    sent = client.get("/login/provider", headers=PAGE)
+    with TestClient(provider.app, base_url=ISSUER, follow_redirects=False) as there:
+        back = parameters(there.get(sent.headers["location"]).headers["location"])
+    cookies = dict(client.cookies)
+    assert client.get("/login/callback", params=back, headers=PAGE).status_code == 303
+    provider.asked_tokens = 0
+    client.cookies.update(cookies)
+    assert client.get("/login/callback", params=back, headers=PAGE).status_code == 401
+    assert provider.asked_tokens == 0
+
+
+def test_who_begins_to_sign_in_again_and_again_has_to_wait(provider: FakeProvider) -> None:
+    client = studio(provider)
+    answers = [client.get("/login/provider", headers=PAGE) for _ in range(FREE_TRIES + 2)]
+    assert [answer.status_code for answer in answers[-3:]] == [302, 302, 429]
+    assert "too many attempts" in answers[-1].text and answers[-1].headers["retry-after"] == "1"
+    others = studio(provider)
+    for _ in range(FREE_TRIES):
+        assert come_back(others, provider).status_code == 303, "who gets in does not wait"
 
 
 def test_the_way_back_is_kept_in_a_cookie_of_this_host(provider: FakeProvider) -> None:

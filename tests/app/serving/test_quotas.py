@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from app.request_info import RequestInfo, set_request
 from app.roles import VISITOR_HEADER, Role, Visitor, header_of
 from app.serving import quotas as module
-from app.serving.quotas import Quotas
+from app.serving.quotas import RATINGS, Quotas
 from app.settings import AppSettings
+from app.shares import shares
 
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 
@@ -166,3 +169,39 @@ def test_uploads_that_are_on_their_way_count(
         assert app._folder._coming == 0
 
     asyncio.run(uploading())
+
+
+@pytest.fixture
+def asking() -> Iterator[Callable[[str, str], None]]:
+    """Says for whom this test works."""
+
+    def ask(role: str, visitor: str) -> None:
+        set_request(RequestInfo(id="1", role=role, visitor=visitor))
+
+    yield ask
+    set_request(None)
+
+
+def test_files_that_the_page_writes_are_charged_as_uploads(
+    asking: Callable[[str, str], None], uploads: Path
+) -> None:
+    app = studio(visitor_uploads=2, max_uploads=5)
+    asking("visitor", "10.0.0.1")
+    assert shares() is app
+    assert visit(app).post(UPLOAD, content=b"x" * 600_000).status_code == 200
+    assert app.take_room(1_400_000) == ""
+    assert "2 MB a day at most" in app.take_room(1)
+    asking("visitor", "10.0.0.2")
+    assert app.take_room(2_000_000) == ""
+    asking("owner", "name ada")
+    assert app.take_room(900_000) == ""
+    assert "no room for uploads" in app.take_room(900_000), "5 MB have come"
+
+
+def test_ratings_of_a_visitor_are_counted(asking: Callable[[str, str], None]) -> None:
+    app = studio()
+    asking("visitor", "10.0.0.1")
+    assert {app.take_rating() for _ in range(RATINGS.amount)} == {""}
+    assert "500 answers a day" in app.take_rating()
+    asking("curator", "name bob")
+    assert app.take_rating() == ""

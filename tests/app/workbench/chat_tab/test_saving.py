@@ -54,6 +54,26 @@ def test_a_long_name_is_cut(tmp_path: Path, export: Export) -> None:
     assert stem == ("long-" * 30)[:40].strip("-")
 
 
+class Spent:
+    """A visitor whose share of everything is used up."""
+
+    def take_room(self, size: int) -> str:
+        return f"No room for {size} bytes."
+
+    def take_rating(self) -> str:
+        return "No more ratings today."
+
+
+@both
+def test_a_file_takes_of_the_share_of_a_visitor(
+    session: ChatSession, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(session, FakeGenerator(), "Who?")
+    monkeypatch.setattr("app.shares._shares", [Spent()])
+    (update,) = export(session)
+    assert update.download is None and "No room for" in update.saving_message
+
+
 @both
 def test_a_full_disk_is_told_with_its_place(
     session: ChatSession, export: Export, monkeypatch: pytest.MonkeyPatch

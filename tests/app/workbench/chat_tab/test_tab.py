@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.chat.conversation import AnswerRating, StoredConversation
-from app.chat.feedback import AnswerFeedback
+from app.chat.feedback import LONGEST_TEXT, AnswerFeedback
 from app.chat.generation_settings import NAMES
 from app.chat.session import ChatSession
 from app.inference import pool
@@ -35,6 +35,7 @@ from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
 from tests.app.chat.test_generation_settings import PAGE
 from tests.app.visitor import answered, ask, contents, upload
+from tests.app.workbench.chat_tab.test_saving import Spent
 from tests.fakes import FakeGenerator, fake_services
 
 CONTROLS = [PAGE[name] for name in NAMES]
@@ -311,6 +312,29 @@ def test_thumb_and_reason_are_kept(session: ChatSession) -> None:
     store_feedback(services, session)
     assert update.chat["feedback_value"] == [None, None] and not update.reason["visible"]
     assert kept[-1].liked is None
+
+
+def test_a_rating_takes_of_the_share_of_a_visitor(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To take one back is free."""
+    kept: list[AnswerFeedback] = []
+    services = replace(fake_services(FakeGenerator()), feedback=kept.append)
+    talking(session, FakeGenerator())
+    on_like(session, on(1, liked=True))
+    monkeypatch.setattr("app.shares._shares", [Spent()])
+    assert "No more ratings today" in store_feedback(services, session) and not kept
+    on_like(session, on(1, liked=""))
+    assert store_feedback(services, session) == "" and kept[0].liked is None
+
+
+def test_a_rating_of_an_imported_turn_is_as_short_as_others(session: ChatSession) -> None:
+    kept: list[AnswerFeedback] = []
+    services = replace(fake_services(FakeGenerator()), feedback=kept.append)
+    talking(session, FakeGenerator(answers={"Who?": "a " * 9_000}))
+    on_like(session, on(1, liked=True))
+    store_feedback(services, session)
+    assert len(kept[0].answer) == LONGEST_TEXT
 
 
 def test_feedback_that_cannot_be_stored_is_said(
