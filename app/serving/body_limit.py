@@ -20,6 +20,8 @@ MOST = 1_000_000
 """Bytes of a body, but for uploads and images in the call of a tool: reading JSON of 40 MB takes a
 minute, in which nobody else is answered.
 """
+LONGEST_ADDRESS = 4_000
+"""Characters of a path with its query; Gradio keeps some of what stands there."""
 LONGEST_NUMBER = 20
 """Digits of a length that is read at all."""
 
@@ -42,6 +44,9 @@ class BodyLimit:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), route_path(scope)
+        if len(path) + len(scope.get("query_string", b"")) > LONGEST_ADDRESS:
+            note_refusal("size")
+            return PlainTextResponse("That address is too long.", 414)
         if "transfer-encoding" in headers:  # also beside a length, which is then another one
             note_refusal("no length")
             return PlainTextResponse("A request has to say how long it is (Content-Length).", 411)

@@ -28,6 +28,10 @@ _SAFE = ("OutOfMemoryError", "MemoryError", "KeyboardInterrupt", "ModuleNotFound
 """Errors whose messages quote nobody, of whatever module."""
 
 
+MOST_TRACEBACKS = 60
+"""Written in a minute. What fails is in visitors' hands, and the disk has an end."""
+
+
 def set_up_logging(settings: AppSettings) -> None:
     """Send all that this process logs, whoever logs it, to standard error in one form."""
     handler = LogHandler(with_texts=settings.log_texts)
@@ -56,6 +60,27 @@ class LogHandler(logging.StreamHandler):  # type: ignore[type-arg] # of any stre
         super().__init__()
         self.with_texts = with_texts
         """Whether messages of unexpected errors are written."""
+        self._minute, self._tracebacks = 0, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; of very many errors in one minute only that they were, and asyncio's not
+        at all: a server that has no connection left has many thousands in a second.
+        """
+        if record.exc_info and not self._has_room():
+            if record.name == "asyncio":
+                return
+            kind = type(record.exc_info[1]).__name__
+            words = record.msg if isinstance(record.msg, str) else "An error."
+            short = {"exc_info": None, "msg": f"{words} ({kind})"}
+            record = logging.makeLogRecord(record.__dict__ | short)
+        super().emit(record)
+
+    def _has_room(self) -> bool:
+        minute = int(time.time() // 60)
+        if minute != self._minute:
+            self._minute, self._tracebacks = minute, 0
+        self._tracebacks += 1
+        return self._tracebacks <= MOST_TRACEBACKS
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""

@@ -57,3 +57,11 @@ def test_the_call_of_a_tool_may_bring_an_image(client: TestClient) -> None:
 def test_a_length_that_is_none(client: TestClient, length: str) -> None:
     sent = {"content-length": length}
     assert client.post(JOIN, content=b"", headers=sent).status_code == 413
+
+
+def test_an_address_has_an_end(client: TestClient) -> None:
+    """Gradio keeps the names of uploads that are asked for."""
+    path = "/gradio_api/upload_progress"
+    assert client.get(f"{path}?upload_id={'x' * 3_900}").status_code == 200
+    assert client.get(f"{path}?upload_id={'x' * 4_000}").status_code == 414
+    assert client.get(f"/{'x' * 4_000}").status_code == 414

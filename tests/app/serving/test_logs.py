@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.inference.pool import import_model_code
 from app.request_info import RequestInfo, set_request
-from app.serving.logs import LogHandler, set_up_logging
+from app.serving.logs import MOST_TRACEBACKS, LogHandler, set_up_logging
 from app.settings import AppSettings
 from blip2core.errors import ModelError, StorageError, TextError
 
@@ -96,6 +96,22 @@ def test_an_unexpected_error_is_told_without_its_message(lines: Any, form: str) 
     for part in ("KeyError", "ValueError", "test_logs.py", "ExceptionGroup", "TypeError"):
         assert part in said
     assert "It failed: RuntimeError" in said
+
+
+def test_very_many_errors_fill_no_disk(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1.7e9)  # all in one minute
+    read = lines()
+    for _ in range(MOST_TRACEBACKS):
+        fail(RuntimeError(SECRET))
+    many = len(read())
+    fail(RuntimeError(SECRET))
+    log.error(RuntimeError(SECRET), exc_info=RuntimeError(SECRET))
+    logging.getLogger("asyncio").error("accept", exc_info=OSError(24, "Too many open files"))
+    short, shorter = read()[many:]
+    assert short.endswith("It failed. (RuntimeError)") and "Traceback" not in short
+    assert shorter.endswith("An error. (RuntimeError)") and SECRET not in "".join(read())
+    log.error("without a traceback")
+    assert read()[-1].endswith("without a traceback")
 
 
 def test_its_message_is_there_where_it_is_asked_for(lines: Any) -> None:
