@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
@@ -24,6 +24,10 @@ from app.login.users import LONGEST, LONGEST_NAME, User, Users
 
 AT_ONCE, MOST_WAITING = 2, 30
 """Checks that run at the same time, and those that may wait for them."""
+MOST_OF_ONE = 8
+"""Attempts of one network that are checked or wait: a flood from there holds up others for no more
+than these. A class may log in at once, and try again in some seconds.
+"""
 FREE_BY_NAME, FREE_BY_ADDRESS = 5, 20
 """Failures without a delay; several people may share one address."""
 REMEMBERED_SECONDS = 12 * 3_600.0
@@ -41,7 +45,8 @@ class Passwords:
         self._by_address = Throttle(FREE_BY_ADDRESS, clock)
         self._by_wider_network = Throttle(WIDER * FREE_BY_ADDRESS, clock)
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        """Network -> attempts that are checked, or wait for it."""
         self._key = secrets.token_bytes()
         self._right: OrderedDict[bytes, float] = OrderedDict()
         """Digest of name, hash and password -> when it was right."""
@@ -58,23 +63,25 @@ class Passwords:
             raise LoginRefusedError("Name or password is wrong.")
         if person := self._remembered(name, password):
             return person
-        if self._waiting >= AT_ONCE + MOST_WAITING:
+        network, *wider = networks_of(address)
+        is_crowd = self._waiting.total() >= AT_ONCE + MOST_WAITING
+        if is_crowd or self._waiting[network] >= MOST_OF_ONE:
             raise LoginRefusedError(
                 "Many are logging in at this moment. Try again in some seconds.",
                 status=503,
                 retry_after=5,
             )
-        network, *wider = networks_of(address)
         if (name, network) in self._at_home:
             wider = []
         self._count(name, network, wider)
-        self._waiting += 1
+        self._waiting[network] += 1
         try:
             found = await anyio.to_thread.run_sync(
                 partial(self.users.verify, name, password), limiter=self._limiter
             )
         finally:
-            self._waiting -= 1
+            self._waiting[network] -= 1
+            self._waiting += Counter()  # without networks of which none is left
         if found is None:
             raise LoginRefusedError("Name or password is wrong.")
         self._by_name.succeeded(name, forget=True)

@@ -7,6 +7,8 @@ see none.
 
 from __future__ import annotations
 
+import logging
+
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +21,7 @@ FORWARDED = (
 """How the names of headers begin with which proxies tell what a browser asked for."""
 
 
+_log = logging.getLogger(__name__)
 FORWARDED_KEY = "blip2_forwarded"
 """Where the scope of a request says whether it had such headers."""
 
@@ -31,6 +34,7 @@ class Proxied:
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:
         self.app, self.root_path = app, root_path
+        self._is_told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does; the root path itself leads to the first page."""
@@ -40,6 +44,8 @@ class Proxied:
         kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(FORWARDED)]
         is_forwarded = len(kept) < len(scope["headers"])
         scope = {**scope, "headers": kept, FORWARDED_KEY: is_forwarded}
+        if is_forwarded:
+            self._tell_once(scope)
         root = self.root_path
         if root and scope["path"] == root and scope["type"] == "http":
             # The page's own addresses are relative: without the slash they would lead elsewhere.
@@ -52,3 +58,14 @@ class Proxied:
             scope["raw_path"] = root.encode() + scope.get("raw_path", b"")
         scope["root_path"] = root
         await self.app(scope, receive, send)
+
+    def _tell_once(self, scope: Scope) -> None:
+        """Tell the log of a proxy that is not named: nothing that it says of visitors counts."""
+        address, port = scope.get("client") or ("", 0)
+        if port and not self._is_told:  # uvicorn knows no port of who comes by a named one
+            self._is_told = True
+            _log.warning(
+                "%s speaks for others and is not in BLIP2_PROXIES: if it is a proxy of yours, "
+                "all who come by it count as one visitor, without TLS. This is told once.",
+                address,
+            )

@@ -127,3 +127,15 @@ def test_a_proxy_is_known_in_both_forms_of_its_address(named: str, peer: str, sh
             "/", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
         )
         assert told.json() == [shown, "https" if shown == "203.0.113.9" else "http"]
+
+
+def test_a_proxy_that_is_not_named_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    visitor = client("")
+    for _ in range(3):
+        visitor.get("/", headers={"x-forwarded-for": "10.0.0.9"})
+    (told,) = [one.getMessage() for one in caplog.records if one.name == "app.serving.proxied"]
+    assert told.startswith("testclient speaks for others and is not in BLIP2_PROXIES")
+    caplog.clear()
+    named = ProxyHeadersMiddleware(visitor.app, trusted_hosts="testclient")  # type: ignore[arg-type]
+    TestClient(named).get("/", headers={"x-forwarded-for": "10.0.0.9"})
+    assert not caplog.records, "uvicorn believes it, and so do we"
