@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 import app.__main__ as main
 from app import services as services_module
 from app.login.users import add_user
-from app.serving import alone, server
+from app.serving import alone, prepare, server
 from app.serving.gradio_options import page_options
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
@@ -142,8 +142,7 @@ def test_addresses_are_fetched_as_the_setting_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[bool] = []
-    for module in (server, alone):
-        monkeypatch.setattr(module, "allow_fetching", told.append)
+    monkeypatch.setattr(prepare, "allow_fetching", told.append)
     mounted(downloads=downloads)
     alone.serve_page(page, fake_services(FakeGenerator(), downloads=downloads))
     assert told == [downloads, downloads]
