@@ -183,8 +183,9 @@ def asking() -> Iterator[Callable[[str, str], None]]:
 
 
 def test_files_that_the_page_writes_are_charged_as_uploads(
-    asking: Callable[[str, str], None], uploads: Path
+    asking: Callable[[str, str], None], uploads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "upload_folder", lambda: uploads / "nothing here")
     app = studio(visitor_uploads=2, max_uploads=5)
     asking("visitor", "10.0.0.1")
     assert shares() is app
@@ -194,6 +195,7 @@ def test_files_that_the_page_writes_are_charged_as_uploads(
     asking("visitor", "10.0.0.2")
     assert app.take_room(2_000_000) == ""
     asking("owner", "name ada")
+    assert app._folder.last() == 4_000_000
     assert app.take_room(900_000) == ""
     assert "no room for uploads" in app.take_room(900_000), "5 MB have come"
 
