@@ -11,6 +11,7 @@ import pytest
 
 from app.jobs import Import, Jobs, imports
 from blip2core.config import CaptionConfig
+from blip2core.errors import UnavailableError
 from blip2core.records import WebImage
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
@@ -194,3 +195,29 @@ def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
     until(lambda: bool(given))
     jobs.close()
     assert [download is not None for download in given] == [fetches]
+
+
+def test_what_was_imported_whole_is_not_read_again_for_its_captions(
+    jobs: Jobs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away between the two: the copies are gone by then."""
+    monkeypatch.setattr("app.outages.FIRST_SECONDS", 0.02)
+    read, begun, asked = imports.read, [], []
+
+    def counted(source: object, **more: object) -> Iterator[object]:
+        begun.append(1)
+        return read(source, **more)  # type: ignore[arg-type]
+
+    def away_at_first(*_: object) -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise UnavailableError("The database does not answer.")
+
+    monkeypatch.setattr(imports, "read", counted)
+    monkeypatch.setattr(jobs.model_runs, "start_capfilt", away_at_first)
+    then = CaptionConfig()
+    jobs.add(Import(dataset="second", sources=[image(1)], label="one image", then=then))
+    until(lambda: len(asked) == 2)
+    assert len(begun) == 1
+    run = run_of(database, "one image")
+    assert run is not None and run.status == "done"

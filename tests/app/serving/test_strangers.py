@@ -87,6 +87,14 @@ def test_a_session_without_a_name_stops_nobodys_queue(studio: Any, name: str) ->
     assert joined.status_code == 200, joined.text
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/reset", "/gradio_api/queue/join", "/login"])
+def test_a_large_body_is_not_read(studio: Any, path: str) -> None:
+    """It took a minute to read, in which nobody else was answered."""
+    large = b'{"data":[' + b"[]," * 400_000 + b"[]]}"
+    answer = studio.post(path, content=large, headers={"content-type": "application/json"})
+    assert answer.status_code == 413 and "more than a request may bring" in answer.text
+
+
 def test_a_form_in_another_charset_is_not_decoded(studio: Any) -> None:
     """Punycode of a megabyte took half a minute, in which nobody else was answered."""
     for boundary in ("xx", "utf-8"):

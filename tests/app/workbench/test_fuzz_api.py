@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.gradio_internals import allow_fetching, check_requested_files, limit_sessions
+from app.gradio_internals import check_requested_files, limit_sessions
 from app.services import Services
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
+from app.serving.prepare import prepare_page
 from app.workbench.page import build_workbench
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
@@ -53,9 +54,8 @@ def mounted(services: Services) -> tuple[FastAPI, gr.Blocks]:
     page = build_workbench(services)
     app = FastAPI(middleware=build_front(services), openapi_url=None)
     check_requested_files(page)
-    allow_fetching(services.settings.downloads)
     limit_sessions(page, SESSIONS)
-    page.queue(api_open=False, max_size=services.settings.queue_size)
+    prepare_page(page, services)
     gr.mount_gradio_app(app, page, path="/", **page_options(services.settings))
     return app, page
 
