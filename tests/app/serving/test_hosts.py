@@ -154,3 +154,11 @@ def test_where_anyone_is_owner_no_proxy_tells_of_anybody() -> None:
             *("Via", "Client-IP", "CF-Connecting-IP", "True-Client-IP"),
         ):
             assert client.get("/", headers={name: "unknown"}).status_code == status
+
+
+def test_a_page_of_plain_http_changes_nothing_by_https() -> None:
+    visitor = client(allowed_hosts="studio.example", open=True)
+    for origin, expected in (("http://studio.example", 403), ("https://studio.example", 200)):
+        sent = {"host": "studio.example", "origin": origin}
+        assert visitor.post("https://studio.example/", headers=sent).status_code == expected
+        assert visitor.post("http://studio.example/", headers=sent).status_code == 200
