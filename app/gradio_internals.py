@@ -201,6 +201,13 @@ def ignore_lost_sessions(page: gr.Blocks) -> None:
     page._queue.send_message = send_to_known  # type: ignore[method-assign,assignment]
 
 
+def queue_has_ended(page: gr.Blocks) -> bool:
+    """Return whether the queue will work on nothing any more, as after an error of its own; before
+    its first request it has not begun.
+    """
+    return bool(page._queue.stopped)
+
+
 def log_tracebacks() -> None:
     """Let Gradio log errors of events instead of printing them, which it has no switch for."""
     for module in (queueing, route_utils, routes, utils):

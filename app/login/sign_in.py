@@ -152,6 +152,8 @@ class SignIn:
                 "scope": provider.scopes,
                 "code_challenge_method": "S256",
                 "timeout": 10.0,
+                # Each step has a client of its own, and reading the certificates takes 0.1 s.
+                "verify": httpx2.create_ssl_context(),
                 **client,
             },
         )

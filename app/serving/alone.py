@@ -31,7 +31,7 @@ def serve_page(page: gr.Blocks, services: Services) -> str:
             server_name=settings.host,
             server_port=settings.port,
             state_session_capacity=SESSIONS,
-            app_kwargs={"middleware": build_front(services)},
+            app_kwargs={"middleware": build_front(services, page)},
             quiet=True,
             prevent_thread_lock=True,
             **page_options(settings),

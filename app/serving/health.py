@@ -1,8 +1,8 @@
 """/healthz and /readyz: is the process alive, and can it work; for who watches it, without a login.
 
-They tell nothing else: one word for the models, one for the database, and one for the file of
-users where there is one. Anybody may ask as often as they like, so the database is asked once a
-second at most.
+They tell nothing else: one word for the models, one for the database, one for the queue of the
+workbench, and one for the file of users where there is one. Anybody may ask as often as they like,
+so the database is asked once a second at most.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class HealthChecks:
         app: ASGIApp,
         services: Services,
         users: Users | None = None,
+        has_ended: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app, self.services, self._clock = app, services, clock
         self.users = users
         """The people of the file of users; None where there is no file."""
+        self._has_ended = has_ended
+        """Says whether the queue works on nothing any more: only a new start helps."""
         self._looking = asyncio.Lock()
         self._database, self._when = "", -math.inf
 
@@ -59,6 +62,8 @@ class HealthChecks:
                 "models": model_state(self.services),
                 "database": await self._database_state(),
             }
+            if self._has_ended is not None:
+                state["queue"] = "failed" if self._has_ended() else "ready"
             if self.users is not None:
                 state["users"] = "ready" if self.users.are_known() else "failed"
             is_ready = set(state.values()) <= {"ready", "none"}

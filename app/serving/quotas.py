@@ -1,4 +1,4 @@
-"""What strangers may take: requests in a minute, and room for uploads.
+"""What strangers may take: requests and pages in a minute, and room for uploads.
 
 What is over gets one sentence, and the time after which it makes sense to try again.
 """
@@ -41,6 +41,12 @@ WORK = (
     UPLOAD,
 )
 """Where a request asks for something to be done."""
+PAGE = ("/", "/config", "/config/")
+"""Where a page begins: the server writes all of it anew, which takes a tenth of a second."""
+LEAST_PAGES, REQUESTS_A_PAGE = 30, 5
+"""Pages that a visitor may open in a minute whatever the setting is, and for how many requests of
+the setting it allows one.
+"""
 REASONS = {429: "requests", 411: "no length", 507: "no room", 413: "uploads", 415: "uploads"}
 """Status of a refusal -> what metrics and log call it."""
 NO_ROOM = "There is no room for uploads now. Try again in an hour."
@@ -62,6 +68,10 @@ class Quotas:
         asked, uploaded = settings.visitor_requests, settings.visitor_uploads * MEGABYTE
         # Of one visitor, and of the wider network of their address.
         self._rates = [RateLimitItemPerMinute(times * asked) for times in (1, WIDER)]
+        pages = max(LEAST_PAGES, asked // REQUESTS_A_PAGE)
+        self._page_rates = [
+            RateLimitItemPerMinute(times * pages, namespace="pages") for times in (1, WIDER)
+        ]
         # Uploads are deleted after a day; so long they count.
         self._each = [RateLimitItemPerDay(times * uploaded) for times in (1, WIDER)]
         self._all = settings.max_uploads * MEGABYTE
@@ -70,13 +80,18 @@ class Quotas:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the app does, or say what is over."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         path, headers = route_path(scope), Headers(scope=scope)
         keys = keys_of(scope) if visitor_of(headers).role == "visitor" else ()
-        is_upload = path.rstrip("/") == UPLOAD
-        refusal = self._refuse_request(keys) if path.startswith(WORK) else None
+        is_sent = scope["method"] == "POST"
+        is_upload = is_sent and path.rstrip("/") == UPLOAD
+        refusal: Response | None = None
+        if is_sent and path.startswith(WORK):
+            refusal = self._refuse_request(keys, self._rates)
+        elif path in PAGE:
+            refusal = self._refuse_request(keys, self._page_rates)
         if refusal is None and is_upload:
             refusal = await self._refuse_upload(keys, headers)
         if refusal is not None:
@@ -87,8 +102,10 @@ class Quotas:
         else:
             await self.app(scope, receive, send)
 
-    def _refuse_request(self, keys: tuple[str, ...]) -> Response | None:
-        for rate, key in zip(self._rates, keys, strict=False):
+    def _refuse_request(
+        self, keys: tuple[str, ...], rates: list[RateLimitItemPerMinute]
+    ) -> Response | None:
+        for rate, key in zip(rates, keys, strict=False):
             if not self._asked.hit(rate, key):
                 reset = self._asked.get_window_stats(rate, key).reset_time
                 wait = max(1, math.ceil(reset - time.time()))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import gradio as gr
 import uvicorn
@@ -20,6 +21,12 @@ from app.gradio_internals import (
     tell_own_address,
 )
 from app.services import Services, share
+from app.serving.connections import (
+    BoundedHttp,
+    BoundedWebSocket,
+    Connections,
+    room_for_connections,
+)
 from app.serving.front import build_front
 from app.serving.gradio_options import SESSIONS, page_options
 from app.serving.ports import listen
@@ -47,16 +54,16 @@ def build_app(services: Services) -> FastAPI:
             yield
         await run_in_threadpool(services.close)
 
+    page = build_workbench(services)
     app = FastAPI(
         lifespan=lifespan,
-        middleware=build_front(services),
+        middleware=build_front(services, page),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
     app.add_api_route("/curator", to_curator)
     app.mount("/curator", curator)  # before the workbench, which takes every other address
-    page = build_workbench(services)
     check_requested_files(page)
     limit_sessions(page, SESSIONS)
     prepare_page(page, services)
@@ -102,10 +109,13 @@ def start_server(
     host = host_of(host)
     given = port or given_port()
     listener = listen(host, given)
+    connections = Connections(room_for_connections(), proxies=proxies)
     config = uvicorn.Config(
         app,
         log_level="warning",
-        ws="websockets-sansio",
+        # uvicorn makes them by these names of parameters alone, so what is left is the same.
+        http=partial(BoundedHttp, connections),  # type: ignore[arg-type]
+        ws=partial(BoundedWebSocket, connections),  # type: ignore[arg-type]
         timeout_graceful_shutdown=1,
         forwarded_allow_ips=list(proxies),
     )

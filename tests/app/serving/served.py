@@ -64,7 +64,7 @@ def main(way: str, how: str = "") -> None:
     sweeping.EVERY_SECONDS = float(os.environ.get("UPLOADS_SWEPT", sweeping.EVERY_SECONDS))
     set_up_logging(AppSettings())
     if how == "bare":
-        server.build_front = alone.build_front = lambda services: []  # type: ignore[assignment]
+        server.build_front = alone.build_front = lambda *_: []  # type: ignore[assignment]
     generator = FakeGenerator(seconds_per_word=2.0 if how == "slow" else 0.0)
     services = fake_services(generator, FakeMatcher())
     if way == "launched":

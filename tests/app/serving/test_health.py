@@ -18,6 +18,8 @@ from app.login.users import add_user
 from app.serving import health
 from app.serving.front import build_front
 from app.serving.health import HealthChecks
+from app.serving.prepare import prepare_page
+from app.workbench.page import build_workbench
 from blip2core.errors import ModelUnavailableError
 from blip2core.storage.database import open_database
 from tests.fakes import FakeGenerator, fake_services
@@ -57,6 +59,19 @@ def test_ready_when_the_database_answers(tmp_path: Path, monkeypatch: pytest.Mon
     answer = client(services).get("/readyz")
     assert answer.status_code == 503 and answer.json()["database"] == "failed"
     assert "secret" not in answer.text
+
+
+def test_ready_while_the_queue_works() -> None:
+    services = fake_services(FakeGenerator())
+    page = build_workbench(services)
+    prepare_page(page, services)
+    routes = [Route("/{path:path}", lambda _: PlainTextResponse("inside"))]
+    watched = TestClient(Starlette(routes=routes, middleware=build_front(services, page)))
+    answer = watched.get("/readyz")
+    assert (answer.status_code, answer.json()["queue"]) == (200, "ready")
+    page._queue.stopped = True  # as an error of its own leaves it
+    answer = watched.get("/readyz")
+    assert (answer.status_code, answer.json()["queue"]) == (503, "failed")
 
 
 def test_a_flood_of_questions_asks_the_database_once(monkeypatch: pytest.MonkeyPatch) -> None:

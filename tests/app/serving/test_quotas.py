@@ -54,6 +54,20 @@ def test_a_visitor_asks_so_often_in_a_minute(monkeypatch: pytest.MonkeyPatch) ->
     assert visit(app).get("/config").status_code == 200
 
 
+def test_a_visitor_opens_so_many_pages_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_PAGES", 2)
+    app = studio(visitor_requests=15)
+    answers = [visit(app).get(path) for path in ("/", "/config", "/config/", "/")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert "a lot in one minute" in answers[-1].text and answers[-1].headers["retry-after"]
+    assert visit(app).head("/").status_code == 429
+    assert statuses(visit(app), JOIN, 3) == [200] * 3, "pages and requests count apart"
+    assert visit(app).get("/assets/index.js").status_code == 200
+    assert visit(app, address="10.0.0.2").get("/").status_code == 200
+    assert visit(app, "curator", "ada").get("/").status_code == 200
+    assert [visit(studio(visitor_requests=1)).get("/").status_code for _ in range(2)] == [200] * 2
+
+
 @pytest.mark.parametrize("role", ["curator", "owner"])
 def test_others_ask_as_often_as_they_like(role: Role) -> None:
     app = studio(visitor_requests=3, visitor_uploads=1)
