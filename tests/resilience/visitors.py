@@ -1,58 +1,30 @@
-"""Fifty visitors with mixed work on the embedded models, a full queue, and clients that are slow or
-die. Every answer is compared with the one that a visitor alone got.
+"""Fifty visitors with mixed work on the embedded models beside a curator, and a full queue. Every
+answer is compared with the one that a visitor alone got.
 """
 
 import asyncio
-import json
-import os
 import random
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
-from app.login.users import add_user
-from blip2core.bundled import SAMPLES
-from tests.resilience.report import ROOT, Options, Row
+from tests.resilience.bad_clients import bad_clients
+from tests.resilience.curators import Curator
+from tests.resilience.report import Options, Row
+from tests.resilience.visiting import Counted, alone, ask, calls, p95, served, visitor
 
 VISITORS = 50
 LONGEST_SECONDS = 600
 PAUSE = (4.0, 24.0)
 """Seconds between two requests of a visitor: who looks at an answer, and thinks."""
-PATIENCE = 120.0
-IMAGES = tuple(sorted(path.name for path in SAMPLES.glob("*-1.png")))[:4]
-QUESTIONS = ("What animal is there?", "How many are there?", "What colour is it?")
-GREEDY = ["greedy", None, 40]
-Call = tuple[str, str, tuple[Any, ...]]
-"""Endpoint, name of the image, and what is sent behind it."""
-
-
-@dataclass
-class Counted:
-    """What the visitors saw."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
-    broken: list[str] = field(default_factory=list)
-
-    def took(self, kind: str, seconds: float) -> None:
-        self.seconds.setdefault(kind, []).append(seconds)
-
-
-class RefusedError(Exception):
-    """The studio said in a sentence that it does not do it now."""
+MOST_GROWTH = 20.0
+"""Megabytes a minute: the images that the visitors send are more than a hundred. What the C library
+keeps of what it was given back is no more than that.
+"""
 
 
 def run(options: Options) -> list[Row]:
@@ -62,120 +34,24 @@ def run(options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         with served(Path(folder), BLIP2_QUEUE_SIZE="200") as (address, process):
             expected = asyncio.run(alone(address))
-            rows.append(crowd(address, process, expected, seconds, options.seed))
+            rows.append(crowd(address, process, Path(folder), expected, seconds, options.seed))
             rows.append(bad_clients(address, expected))
         with served(Path(folder), BLIP2_QUEUE_SIZE="3") as (address, _):
             rows.append(full_queue(address, expected))
     return rows
 
 
-@contextmanager
-def served(folder: Path, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Both apps, open to visitors: the address, and the process."""
-    users = folder / "users.txt"
-    if not users.exists():
-        add_user(users, "ada", "a quiet password")
-    known = {
-        "BLIP2_DATA": str(folder / "data"),
-        "BLIP2_USERS": str(users),
-        "BLIP2_OPEN": "1",
-        "BLIP2_OPEN_BROWSER": "0",
-        "GRADIO_TEMP_DIR": str(folder / "uploads"),
-        "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": "2",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        cwd=ROOT,
-        env=os.environ | known | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        address = next(found[0] for line in process.stdout if (found := ADDRESS.search(line)))
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        wait_until_ready(address)
-        yield address.rstrip("/"), psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
-
-
-ADDRESS = re.compile(r"http://\S+")
-
-
-def wait_until_ready(address: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while httpx.get(f"{address}readyz", trust_env=False).status_code != 200:
-        assert time.monotonic() < end
-        time.sleep(0.2)
-
-
-def calls() -> list[Call]:
-    """All that a visitor may ask."""
-    found: list[Call] = []
-    for image in IMAGES:
-        found += [("ask", image, (question, None, *GREEDY)) for question in QUESTIONS]
-        found.append(("caption", image, (1, "greedy", "", None, 40, 5)))
-        found.append(("match", image, (["a dog", "a cap", "a key"],)))
-    return found
-
-
-@asynccontextmanager
-async def visitor(address: str, number: int) -> AsyncIterator[httpx.AsyncClient]:
-    """A visitor with an address of their own, as the proxy on this machine tells."""
-    headers = {"X-Forwarded-For": f"203.0.113.{number}"}
-    async with httpx.AsyncClient(
-        base_url=address, headers=headers, timeout=PATIENCE, trust_env=False
-    ) as client:
-        yield client
-
-
-async def answer(client: httpx.AsyncClient, call: Call) -> Any:
-    """Upload the image, ask, and return the answer. Raises RefusedError."""
-    endpoint, image, rest = call
-    data = {"files": (image, (SAMPLES / image).read_bytes(), "image/png")}
-    sent = await client.post("/gradio_api/upload", files=data)
-    look_at(sent)
-    file = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}, "orig_name": image}
-    asked = await client.post(f"/gradio_api/call/{endpoint}", json={"data": [file, *rest]})
-    look_at(asked)
-    got = await client.get(f"/gradio_api/call/{endpoint}/{asked.json()['event_id']}")
-    events = re.findall(r"event: (\w+)\ndata: (.*)", got.text)
-    if not events or events[-1][0] != "complete":
-        raise AssertionError(f"{endpoint} ended with {events[-1:]}")
-    return without_file_names(json.loads(events[-1][1]))
-
-
-def look_at(response: httpx.Response) -> None:
-    """Raise RefusedError for a refusal in words, AssertionError for what nobody understands."""
-    if response.status_code in (429, 503):
-        raise RefusedError(response.json()["detail"])
-    assert response.status_code == 200, (response.status_code, response.text[:200])
-
-
-def without_file_names(value: Any) -> Any:
-    """Return an answer without what differs from one time to another."""
-    if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if key not in ("path", "url", "seconds")}
-        return {key: without_file_names(one) for key, one in kept.items()}
-    return [without_file_names(one) for one in value] if isinstance(value, list) else value
-
-
-async def alone(address: str) -> dict[str, Any]:
-    """Return each answer as one visitor gets it whom nobody disturbs."""
-    async with visitor(address, 1) as client:
-        return {repr(call): await answer(client, call) for call in calls()}
-
-
 def crowd(
-    address: str, process: psutil.Process, expected: dict[str, Any], seconds: float, seed: int
+    address: str,
+    process: psutil.Process,
+    folder: Path,
+    expected: dict[str, Any],
+    seconds: float,
+    seed: int,
 ) -> Row:
-    """Let fifty visitors come for so long."""
+    """Let fifty visitors come for so long, and a curator work meanwhile."""
     counted, memory = Counted(), Memory(process)
+    curator = Curator(address, counted, seed)
     began = time.monotonic()
 
     async def come() -> None:
@@ -186,17 +62,23 @@ def crowd(
         ]
         await asyncio.gather(*tasks, memory.watch(end))
 
+    curator.start()
     asyncio.run(come())
-    asked = [one for kind, took in counted.seconds.items() if kind != "page" for one in took]
+    curator.leave(folder / "data")
+    if seconds == LONGEST_SECONDS and memory.slope() > MOST_GROWTH:  # it rises at first
+        counted.broken.append(f"memory grows by {memory.slope()} MB a minute")
+    known = [kind for kind in counted.seconds if kind not in ("page", "curator")]
+    asked = [one for kind in known for one in counted.seconds[kind]]
     figures = {"answers": len(asked), "refused": counted.refused.total()}
+    figures["verdicts"] = curator.verdicts
     figures |= {f"{kind} p95 s": p95(took) for kind, took in sorted(counted.seconds.items())}
     figures["MB at the end"] = round(memory.megabytes[-1])
     figures["MB more a minute"] = memory.slope()
     return Row(
         subject="visitors",
-        fault=f"{VISITORS} visitors at once for {seconds / 60:.0f} minutes: uploads, questions, "
-        "captions, matching, pages",
-        promise="Every answer is the one that a visitor alone gets",
+        fault=f"{VISITORS} visitors at once for {seconds / 60:.0f} min: uploads, questions, "
+        "captions, matching, maps, pages; a curator imports, has CapFilt run, and reviews",
+        promise="Every answer is the one that a visitor alone gets; every verdict is kept",
         rounds=len(asked),
         figures=figures,
         broken=tuple(counted.broken),
@@ -229,24 +111,6 @@ async def stay(
             await asyncio.sleep(draw.uniform(*PAUSE))
 
 
-async def ask(
-    client: httpx.AsyncClient, call: Call, expected: dict[str, Any], counted: Counted, who: str
-) -> None:
-    """Ask once, compare, and count."""
-    began = time.monotonic()
-    try:
-        got = await answer(client, call)
-    except RefusedError as refusal:
-        counted.refused[str(refusal)] += 1
-        return
-    except (AssertionError, httpx.HTTPError) as error:
-        counted.broken.append(f"{who}: {call[0]}: {type(error).__name__}: {error}"[:300])
-        return
-    counted.took(call[0], time.monotonic() - began)
-    if got != expected[repr(call)]:
-        counted.broken.append(f"{who}: {call} got {got}, alone {expected[repr(call)]}"[:300])
-
-
 class Memory:
     """The memory of a process, every few seconds."""
 
@@ -268,11 +132,6 @@ class Memory:
             return 0.0
         minutes = [number * self.EVERY / 60 for number in range(len(later))]
         return round(statistics.linear_regression(minutes, later).slope, 2)
-
-
-def p95(values: list[float]) -> float:
-    """The time that 19 of 20 were quicker than."""
-    return round(sorted(values)[int(0.95 * (len(values) - 1))], 2)
 
 
 def full_queue(address: str, expected: dict[str, Any]) -> Row:
@@ -303,54 +162,4 @@ def full_queue(address: str, expected: dict[str, Any]) -> Row:
         rounds=VISITORS + 1,
         figures={"answered": answered, "turned away": counted.refused.total()},
         broken=tuple(broken),
-    )
-
-
-def bad_clients(address: str, expected: dict[str, Any]) -> Row:
-    """Connections that say nothing, that send a byte a second, that leave in the middle."""
-    counted, host = Counted(), address.removeprefix("http://")
-    name, _, port = host.partition(":")
-    call = ("ask", IMAGES[0], (QUESTIONS[0], None, *GREEDY))
-
-    async def silent(seconds: float) -> None:
-        _, writer = await asyncio.open_connection(name, int(port))
-        for byte in b"POST /gradio_api/upload HTTP/1.1\r\n"[: int(seconds)]:
-            writer.write(bytes([byte]))
-            await asyncio.sleep(1)
-        writer.close()
-
-    async def leaving(number: int) -> None:
-        """Ask, and be gone before the answer."""
-        async with visitor(address, 100 + number) as client:
-            data = {"files": (IMAGES[0], (SAMPLES / IMAGES[0]).read_bytes(), "image/png")}
-            path = (await client.post("/gradio_api/upload", files=data)).json()[0]
-            file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            sent = {"data": [file, *call[2]]}
-            asked = await client.post("/gradio_api/call/ask", json=sent)
-            event = asked.json()["event_id"]
-            async with client.stream("GET", f"/gradio_api/call/ask/{event}"):
-                pass  # closed at once
-
-    async def together() -> None:
-        async with asyncio.TaskGroup() as group:
-            for number in range(30):
-                group.create_task(silent(15))
-                group.create_task(leaving(number))
-            for number in range(10):
-                group.create_task(well_behaved(number))
-
-    async def well_behaved(number: int) -> None:
-        async with visitor(address, number + 1) as client:
-            for _ in range(3):
-                await ask(client, call, expected, counted, f"visitor {number}")
-
-    asyncio.run(together())
-    took = counted.seconds.get("ask", [])
-    return Row(
-        subject="visitors",
-        fault="30 connections that send a byte a second, 30 visitors that leave before the answer",
-        promise="The others are answered as ever",
-        rounds=60,
-        figures={"answers": len(took), "p95 s": p95(took) if took else 0.0},
-        broken=tuple(counted.broken),
     )
