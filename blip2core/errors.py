@@ -7,6 +7,7 @@ Blip2Error
 ├── ModelError              a checkpoint does not fit what is asked of it
 │   ├── UnknownModelError       no model of this name
 │   └── ModelUnavailableError   known, but its files are not here
+├── DeviceError             the device that models run on failed, or has no memory left
 ├── CheckpointError         a training checkpoint or a conversion is broken
 ├── FontError               the emoji font that paints stickers is missing
 ├── DataError               training data cannot be used
@@ -46,6 +47,12 @@ class UnknownModelError(ModelError):
 
 class ModelUnavailableError(ModelError):
     """The model is known, but its files are not here; the message says how to get them."""
+
+
+class DeviceError(Blip2Error):
+    """The device that models run on failed, or has no memory left: nothing is wrong with what was
+    asked, and the same may succeed later.
+    """
 
 
 class CheckpointError(Blip2Error):

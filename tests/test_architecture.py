@@ -7,13 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BASE = {"errors", "texts", "config", "records", "images", "bundled", "progress", "disk"}
+BASE = {
+    "errors",
+    "texts",
+    "config",
+    "records",
+    "images",
+    "bundled",
+    "progress",
+    "disk",
+    "device_errors",
+}
 MAY_IMPORT = {
     "errors": set(),
     "texts": set(),
     "bundled": set(),
     "progress": {"texts"},
     "disk": set(),
+    "device_errors": {"errors"},
     "config": {"errors"},
     "records": {"errors"},
     "images": {"errors"},

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from blip2core import cli
 from blip2core.cli import train
 from blip2core.cli.config_files import read_config
 from blip2core.config import Stage2Config
-from blip2core.errors import ConfigError
+from blip2core.errors import ConfigError, DeviceError
 from blip2core.explain import METHODS
 from blip2core.models import Matcher, loading
 from blip2core.records import Match
@@ -246,6 +247,24 @@ def test_wrong_calls_are_one_line(
     error = capsys.readouterr().err
     assert error.startswith("blip2: ") and message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), DeviceError("No memory is left.")]
+)
+def test_a_device_that_fails_is_one_line(
+    error: Exception,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(loading, "load_generator", fail)
+    assert run("caption", folder / "a.png") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("blip2: ") and "memory" in told and told.count("\n") == 1
 
 
 def test_interrupt_is_silent(

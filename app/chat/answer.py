@@ -17,6 +17,7 @@ from app.inference.engine import Engine
 from app.inference.pool import ModelPair, wait_until_loaded
 from blip2core.chat import Prompt, prompt_for
 from blip2core.config import DecodeConfig
+from blip2core.device_errors import is_out_of_memory
 from blip2core.records import Conversation
 
 if TYPE_CHECKING:
@@ -133,11 +134,6 @@ def _note(asked: GenerationSettings, used: GenerationSettings) -> str:
     if used.decode.mode == asked.decode.mode:
         return ""
     return f"The memory was too small for {asked.decode.beams} beams, so this is greedy."
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether a device had no memory left; by name, as a page without torch asks too."""
-    return type(error).__name__ == "OutOfMemoryError"
 
 
 def free_memory() -> None:

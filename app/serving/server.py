@@ -38,6 +38,13 @@ from app.settings import host_of
 from app.workbench.page import build_workbench
 
 
+KEPT_SECONDS = 65
+"""How long a connection stays open that asks nothing. Longer than clients and proxies keep one (5 s
+of httpx and Gradio's client, 60 s of nginx and of load balancers): else it may close just as the
+next request is sent.
+"""
+
+
 def build_app(services: Services) -> FastAPI:
     """Return both apps as one ASGI application, with which the services are closed.
 
@@ -117,6 +124,7 @@ def start_server(
         http=partial(BoundedHttp, connections),  # type: ignore[arg-type]
         ws=partial(BoundedWebSocket, connections),  # type: ignore[arg-type]
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEPT_SECONDS,
         forwarded_allow_ips=list(proxies),
     )
     everywhere = ("0.0.0.0", "::")  # noqa: S104 - what is shown, not what is bound

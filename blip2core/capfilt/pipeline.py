@@ -21,7 +21,8 @@ from blip2core.capfilt.captioner import write_captions
 from blip2core.capfilt.prefetch import prefetch
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
-from blip2core.errors import Blip2Error, ImageError
+from blip2core.device_errors import NO_MEMORY, device_error
+from blip2core.errors import Blip2Error, DeviceError, ImageError
 from blip2core.images import open_image
 from blip2core.models import Generator, Matcher
 from blip2core.models.vision import VisionEncoder
@@ -61,6 +62,8 @@ class Judged:
     scored: tuple[Scored, ...] = ()
     """First the texts that came with the task, then those that were written."""
     problem: Problem | None = None
+    device: DeviceError | None = None
+    """What the device failed with, where the problem is one of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ def judge(
     A file that is no image, or an image on which a model fails, becomes a problem; the others
     go on. `tasks` is read by this thread only as far as results are taken. After `stop` is set
     what is under way is dropped and the results end.
+
+    Raises DeviceError where the device fails on every image of a batch: the next would fail too.
     """
     stop = stop or Event()
     ready = prefetch(tasks, lambda task: _prepare(task, models), models.workers, 2 * models.batch)
@@ -107,9 +112,12 @@ def judge(
             if not batch:
                 return
             usable = [one for one in batch if one.problem is None]
-            judged = iter(_safely(usable, models, stop))
+            judged = _safely(usable, models, stop)
+            if usable and all(one.device for one in judged):
+                _check_device(usable, judged, models)
+            rest = iter(judged)
             results = [
-                Judged(task=one.task, problem=one.problem) if one.problem else next(judged)
+                Judged(task=one.task, problem=one.problem) if one.problem else next(rest)
                 for one in batch
             ]
             if stop.is_set():  # texts may be cut short
@@ -152,9 +160,21 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
         if len(ready) == 1:
             task = ready[0].task
             log.warning("A model failed on an image.", exc_info=True)
-            return [Judged(task=task, problem=_unexpected(task, error))]
+            problem, device = _unexpected(task, error), device_error(error)
+            return [Judged(task=task, problem=problem, device=device)]
     middle = len(ready) // 2
     return _safely(ready[:middle], models, stop) + _safely(ready[middle:], models, stop)
+
+
+def _check_device(ready: Sequence[_Ready], judged: Sequence[Judged], models: CapFilt) -> None:
+    """Raise DeviceError unless it is the one image that is too much for a device that works."""
+    if len(ready) == 1:
+        try:
+            models.matcher.encode(torch.zeros_like(ready[0].pixels[-1]))
+            return
+        except (RuntimeError, MemoryError):
+            pass
+    raise judged[0].device or DeviceError(NO_MEMORY)
 
 
 def _judge_batch(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judged]:

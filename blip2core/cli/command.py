@@ -21,7 +21,8 @@ from blip2core.cli import (
 )
 from blip2core.cli.doctor.command import doctor_commands
 from blip2core.cli.output import BAD_CALL
-from blip2core.errors import Blip2Error, os_problem
+from blip2core.device_errors import device_error
+from blip2core.errors import Blip2Error, DeviceError, os_problem
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, prog_name="blip2", standalone_mode=False) or 0
         sys.stdout.flush()  # here, where a full disk can still be told
         return code
+    except DeviceError as error:  # the call was right
+        print(f"blip2: {error}", file=sys.stderr)
+        return FAILED
     except (Blip2Error, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
         if message:  # none where the help was shown instead
@@ -67,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, BrokenPipeError):  # Typer makes an exit of it
             return _reader_has_gone()
         raise
+    except (RuntimeError, MemoryError) as error:
+        told = device_error(error)
+        if told is None:
+            raise
+        print(f"blip2: {told}", file=sys.stderr)
+        return FAILED
     except OSError as error:
         print(f"blip2: {os_problem(error)}", file=sys.stderr)
         try:

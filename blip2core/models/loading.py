@@ -19,6 +19,7 @@ from transformers import (
     InstructBlipProcessor,
 )
 
+from blip2core.device_errors import device_errors
 from blip2core.errors import ModelError, ModelUnavailableError
 from blip2core.models.generator import Generator
 from blip2core.models.matcher import Matcher
@@ -43,10 +44,12 @@ def load_generator(
 ) -> Generator:
     """Load a model that generates text, by name, Hub id of a known model, folder or spec.
 
-    Raises UnknownModelError, ModelUnavailableError (not here and not to be had), ModelError.
+    Raises UnknownModelError, ModelUnavailableError (not here and not to be had), ModelError,
+    DeviceError.
     """
     spec = _spec(model, "generator")
-    return Generator(*_load(spec, choose_device(device), dtype), spec)
+    with device_errors():
+        return Generator(*_load(spec, choose_device(device), dtype), spec)
 
 
 def load_matcher(
@@ -65,9 +68,10 @@ def load_matcher(
     if share_with is not None:
         device = share_with.device if device == "auto" else device
         dtype = share_with.dtype if dtype == "auto" else dtype
-    matcher = Matcher(*_load(spec, choose_device(device), dtype), spec)
-    if share_with is not None:
-        matcher.sharing = share_encoder(share_with, matcher)
+    with device_errors():
+        matcher = Matcher(*_load(spec, choose_device(device), dtype), spec)
+        if share_with is not None:
+            matcher.sharing = share_encoder(share_with, matcher)
     return matcher
 
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from blip2core.capfilt import judge, pipeline
+from blip2core.errors import DeviceError
 from tests import tiny
 from tests.capfilt.conftest import CAPTIONS, Seen, image_bytes, task
 
@@ -137,6 +138,35 @@ def test_an_error_without_words_is_named(models, monkeypatch):
     monkeypatch.setattr(type(models.matcher), "count_tokens", fail)
     (result,) = judge([task(0, "fine")], models)
     assert result.problem.reason == "The image could not be processed: MemoryError."
+
+
+CUDNN = "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"
+"""What a GPU said whose memory another program had taken (H200, torch 2.11)."""
+
+
+def test_a_device_that_fails_on_every_image_ends_the_run(models, monkeypatch):
+    matcher = type(models.matcher)
+    monkeypatch.setattr(matcher, "count_tokens", failing(RuntimeError(CUDNN)))
+    results = judge([task(n, "fine") for n in range(6)], replace(models, batch=4))
+    with pytest.raises(DeviceError, match=r"INTERNAL_ERROR\): another program"):
+        list(results)
+
+
+def test_a_device_that_works_again_is_told_from_one_image_that_is_too_much(models, monkeypatch):
+    matcher = type(models.matcher)
+    monkeypatch.setattr(matcher, "count_tokens", failing(RuntimeError(CUDNN)))
+    (result,) = judge([task(0, "long")], models)
+    assert result.problem.reason.endswith("CUDNN_STATUS_INTERNAL_ERROR.")
+    monkeypatch.setattr(matcher, "encode", failing(MemoryError()))
+    with pytest.raises(DeviceError):
+        list(judge([task(0, "long")], models))
+
+
+def failing(error: Exception) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
 
 
 def test_texts_are_hostile_too(models):

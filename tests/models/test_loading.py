@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from blip2core.config import DecodeConfig
-from blip2core.errors import ModelError, ModelUnavailableError, UnknownModelError
-from blip2core.models import SPECS, load_generator, load_matcher
+from blip2core.errors import DeviceError, ModelError, ModelUnavailableError, UnknownModelError
+from blip2core.models import SPECS, load_generator, load_matcher, vision
 from blip2core.models.loading import choose_device, choose_dtype, fast_bfloat16
 from tests import tiny
 
@@ -180,3 +180,13 @@ def test_devices_and_number_types(monkeypatch):
     with pytest.raises(ModelError, match="overflows in float16"):
         choose_dtype(t5, cuda, "float16")
     assert isinstance(fast_bfloat16(), bool)
+
+
+@pytest.mark.parametrize("load", [load_generator, load_matcher])
+def test_a_device_without_memory_is_named(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> str:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(vision, "fingerprint", fail)
+    with pytest.raises(DeviceError, match="no memory left"):
+        load(device="cpu")

@@ -20,6 +20,7 @@ from app.inference.failures import error_message
 from app.jobs import Jobs
 from blip2core.capfilt import CapFilt
 from blip2core.curation import start_capfilt, work
+from blip2core.errors import DeviceError
 from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.runs import get_run, list_problems, request_cancel, was_interrupted
@@ -31,12 +32,17 @@ from tests.resilience.report import Options, Row
 from tests.resilience.studio import DATASET, FIRST_IMAGES, Studio, Studios, image_file
 from tests.resilience.writers import Writer
 
-ERRORS: dict[str, Callable[[], Exception]] = {
-    "RuntimeError": lambda: RuntimeError("CUDA error: device-side assert triggered"),
+DEVICE_ERRORS: dict[str, Callable[[], Exception]] = {
+    "CUDA": lambda: RuntimeError("CUDA error: device-side assert triggered"),
+    "cuDNN": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
     "MemoryError": MemoryError,
     "OutOfMemoryError": lambda: torch.OutOfMemoryError("CUDA out of memory."),
+}
+BUGS: dict[str, Callable[[], Exception]] = {
+    "RuntimeError": lambda: RuntimeError("The size of tensor a (3) must match"),
     "StopIteration": lambda: StopIteration("a bug that looks like an end"),
 }
+ERRORS = DEVICE_ERRORS | BUGS
 METHODS = ("encode", "caption", "itm")
 PATIENCE = 30.0
 
@@ -88,9 +94,25 @@ def raises_for_ever(studio: Studio, error: str, method: str) -> Iterator[str]:
             texts = session.scalars(select(Caption.id).where(Caption.run_id == run.id)).all()
         if len(texts) != CAPTIONS.num * run.done or run.done + run.failed != len(FIRST_IMAGES):
             yield f"{len(texts)} texts of {run.done} images, {run.failed} failed"
-        expected = str(ERRORS[error]()).split(".")[0] or error
+        expected = str(ERRORS[error]())
         if not problems or any(expected not in problem for problem in problems):
             yield f"the problems do not say {expected}: {problems}"
+        yield from broken_promises(studio, database, Promises(), [])
+
+
+def device_fails(studio: Studio, error: str, method: str) -> Iterator[str]:
+    """The run fails and says so, no image of it; once the device works again it goes on."""
+    fault = Fault(method, 2, DEVICE_ERRORS[error], forever=True)
+    with closing(studio.open()) as database:
+        try:
+            run, _ = _capfilt(database, quick_capfilt(fault))
+            yield f"the run is {run.status}, {run.failed} images failed"
+        except DeviceError as told:
+            if not str(told).endswith("."):
+                yield f"not a sentence: {told}"
+        run, problems = _capfilt(database, quick_capfilt())
+        if (run.status, run.done, run.failed) != ("done", len(FIRST_IMAGES), 0):
+            yield f"then the run is {run.status}, {run.done} done: {problems}"
         yield from broken_promises(studio, database, Promises(), [])
 
 
@@ -192,9 +214,12 @@ def run(options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="resilience-") as name:
         studios = Studios(Path(name))
         each = [(error, method) for error in ERRORS for method in METHODS]
+        bugs = [(error, method) for error, method in each if error in BUGS]
+        of_devices = [(error, method) for error, method in each if error in DEVICE_ERRORS]
         return [
             _row("raises once", raises_once, studios, each),
-            _row("raises from then on", raises_for_ever, studios, each),
+            _row("raises from then on", raises_for_ever, studios, bugs),
+            _row("fails with its device from then on", device_fails, studios, of_devices),
             _row("hangs in a run", hangs, studios, [()]),
             _row("raises in a chat", chat_goes_on, studios, [(error, "") for error in ERRORS]),
         ]

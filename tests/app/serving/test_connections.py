@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -26,6 +27,7 @@ from app.serving.connections import (
     body_seconds,
     room_for_connections,
 )
+from tests.app.serving.served import served
 
 SHORT = 0.5
 MUCH = b"x" * 20_000_000
@@ -254,3 +256,14 @@ def test_deadlines_end_with_their_connection() -> None:
         assert not deadline.is_running()
 
     asyncio.run(run())
+
+
+def test_who_asks_again_after_a_while_finds_the_connection_open(tmp_path: Path) -> None:
+    """Gradio's client, httpx, keeps one for 5 seconds, and so did the server."""
+    with served("mounted", tmp_path) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            for seconds in (0, 6):
+                time.sleep(seconds)
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert answer(connection).startswith(b"HTTP/1.1 200")
