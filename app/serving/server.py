@@ -37,7 +37,6 @@ from app.serving.streamlit_app import lifespan as streamlit_lifespan
 from app.settings import host_of
 from app.workbench.page import build_workbench
 
-
 KEPT_SECONDS = 65
 """How long a connection stays open that asks nothing. Longer than clients and proxies keep one (5 s
 of httpx and Gradio's client, 60 s of nginx and of load balancers): else it may close just as the
