@@ -102,7 +102,9 @@ def answer(connection: socket.socket) -> bytes:
     """An answer whose body is one byte."""
     found = b""
     while not found.partition(b"\r\n\r\n")[2]:
-        found += connection.recv(1000)
+        piece = connection.recv(1000)
+        assert piece, "it was cut"
+        found += piece
     return found
 
 
