@@ -41,7 +41,7 @@ def device_error(error: BaseException) -> DeviceError | None:
         known or any(words in str(error) for words in _FAILED)
     ):
         return None
-    said = " ".join(str(error).splitlines()[:1])[:_LONGEST].rstrip(". ")
+    said = str(error).partition("\n")[0].partition(" when calling ")[0][:_LONGEST].rstrip(". ")
     return DeviceError(
         f"The device failed ({said}): another program may hold its memory (on a GPU, nvidia-smi "
         "shows that), or it has to be started again. The CPU does the same, slower."

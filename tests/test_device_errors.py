@@ -38,7 +38,7 @@ def test_no_memory(error: Exception) -> None:
     ("error", "said"),
     [
         (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), "CUDNN_STATUS_INTERNAL_ERROR)"),
-        (RuntimeError(CUBLAS), "CUBLAS_STATUS_INTERNAL_ERROR when"),
+        (RuntimeError(CUBLAS), "(CUDA error: CUBLAS_STATUS_INTERNAL_ERROR)"),
         (AcceleratorError("something new\nin three\nlines"), "(something new)"),
     ],
 )

@@ -159,8 +159,8 @@ def _safely(ready: Sequence[_Ready], models: CapFilt, stop: Event) -> list[Judge
     except Exception as error:
         if len(ready) == 1:
             task = ready[0].task
-            log.warning("A model failed on an image.", exc_info=True)
             problem, device = _unexpected(task, error), device_error(error)
+            log.warning("A model failed on an image.", exc_info=device is None)
             return [Judged(task=task, problem=problem, device=device)]
     middle = len(ready) // 2
     return _safely(ready[:middle], models, stop) + _safely(ready[middle:], models, stop)
