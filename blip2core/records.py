@@ -1,5 +1,6 @@
 """Frozen values that cross modules. No torch here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -119,6 +120,16 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextOrigin:
+    """Where a text about an image stood, and what else was said of it there."""
+
+    place: str = ""
+    """Column, member or field: "caption", ".txt", "annotations". Hostile text."""
+    data: Mapping[str, object] = field(default_factory=dict)
+    """Scores and ids, as JSON knows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebImage:
     """One image as it comes in, with the texts that stood beside it."""
 
@@ -127,10 +138,30 @@ class WebImage:
     data: bytes = field(repr=False)
     """The bytes of the image file, as they came."""
     texts: tuple[str, ...] = ()
-    """Alternative texts, cleaned by `clean_text`; may be none."""
+    """Alternative texts, cleaned by `clean_text`, each once; may be none."""
+    origins: Mapping[str, TextOrigin] = field(default_factory=dict)
+    """Text -> where it stood; the first place, where it stood in several."""
+    duplicates: int = 0
+    """Texts that were read and are in `texts` already."""
+    refused: "tuple[Problem, ...]" = ()
+    """Texts that were read for it and cannot be used."""
     url: str | None = None
     page_url: str | None = None
     license: str | None = None
+
+    @property
+    def texts_read(self) -> int:
+        """Return how many texts were read for it, whatever became of them."""
+        return len(self.texts) + self.duplicates + sum(one.texts for one in self.refused)
+
+    def problem(self, reason: str) -> "Problem":
+        """Return that the image cannot be used, and with it the texts that were read for it."""
+        return Problem(name=self.name, reason=reason, texts=self.texts_read)
+
+
+Unusable = Literal["image", "text", "text without image", "source"]
+"""What a Problem is about: an image, with the texts read for it; a text beside an image; a text
+whose image is nowhere; or a file or row of which nothing was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +172,22 @@ class Problem:
     """Which: a file name, a member of an archive, a row of a table. Hostile text."""
     reason: str
     """What is wrong, in one sentence."""
+    about: Unusable = "image"
+    texts: int = 0
+    """Texts that were read and are lost with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unused:
+    """Something that an import saw and made no use of, though it may be meant to be used."""
+
+    kind: Literal["column", "file", "row"]
+    name: str
+    """Which. Hostile text."""
+    advice: str
+    """What it looks like, and what to do so that it is used; one sentence."""
+    count: int = 1
+    """How many rows or files it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +225,8 @@ class ExportPair:
     license: str | None = None
 
 
+Told = Problem | Unused
+"""What an import tells beside the images."""
 TextVerdict = Literal["", "accepted", "rejected"]
 
 

@@ -16,7 +16,7 @@ from blip2core.curation import import_images, start_import
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.errors import IntakeError, StorageError, UnavailableError
 from blip2core.intake import Downloads, NamedFile, read, safe_name
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, WebImage
 from blip2core.storage.database import Database
 from blip2core.storage.retries import requeue_run
 from blip2core.storage.runs import OPEN, claim_run, finish_run, get_run
@@ -110,7 +110,7 @@ class RecordedImport:
             shutil.rmtree(self.job.clean_up, ignore_errors=True)
 
 
-def _found(job: Import, download: Downloads | None) -> Iterator[WebImage | Problem]:
+def _found(job: Import, download: Downloads | None) -> Iterator[WebImage | Told]:
     """Yield what can be read of a source; one that cannot be opened becomes a Problem."""
     source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
     try:

@@ -33,7 +33,7 @@ from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
-    from blip2core.records import Problem, WebImage
+    from blip2core.records import Problem, Unused, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
 
@@ -182,7 +182,7 @@ def capfilt_status(
                 _write_run(each, name, killed, again.get(each.id), as_json)
 
 
-def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem]":
+def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
@@ -194,14 +194,17 @@ def _import(
     database: "Database",
     dataset: str,
     inputs: list[str],
-    found: "Iterator[WebImage | Problem]",
+    found: "Iterator[WebImage | Problem | Unused]",
     as_json: bool,
 ) -> None:
     from blip2core.curation import import_images
+    from blip2core.intake import Sums
 
     label = ", ".join(Path(name).name for name in inputs)
     counts = {"imported": 0, "known": 0, "problems": 0}
-    with closing(import_images(database, dataset=dataset, inputs=found, label=label)) as results:
+    sums = Sums()
+    steps = import_images(database, dataset=dataset, inputs=found, label=label, sums=sums)
+    with closing(steps) as results:
         for one in results:
             if one.problem is not None:
                 counts["problems"] += 1
@@ -209,7 +212,8 @@ def _import(
                 write_row(row, as_json, shown(one.problem.name), f"problem: {one.problem.reason}")
             else:
                 counts["imported" if one.item and one.item.is_new else "known"] += 1
-    write_row(counts, as_json, ", ".join(f"{name} {count}" for name, count in counts.items()))
+    words = ", ".join(f"{name} {count}" for name, count in counts.items())
+    write_row(counts | sums.as_json(), as_json, "; ".join((words, *sums.sentences())))
 
 
 def _unfinished(database: "Database", dataset: str) -> "Run":

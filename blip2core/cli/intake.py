@@ -9,6 +9,7 @@ import typer
 
 from blip2core.cli.options import AsJson
 from blip2core.cli.output import write_row
+from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
 
 if TYPE_CHECKING:
@@ -34,39 +35,77 @@ def intake(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what an import would bring: images, texts, problems, duplicates. Nothing is kept."""
-    from blip2core.errors import ImageError
-    from blip2core.intake import Downloads, check_image, read, safe_name
-    from blip2core.records import Problem
+    """Show what an import would bring: images, texts, problems, duplicates, and what became of all
+    that was read. Nothing is kept.
+    """
+    from blip2core.intake import Downloads, read, safe_name
 
+    seen = _Seen()
     one = sources[0] if len(sources) == 1 else sources
-    names: list[str] = []
-    checked: list[CheckedImage] = []
-    problems = 0
     for found in read(one, download=Downloads() if download else None, root=root):
-        try:
-            if isinstance(found, Problem):
-                raise ImageError(found.reason)
-            facts = check_image(found.data)
-        except ImageError as error:
-            problems += 1
-            row: dict[str, object] = {"name": found.name, "problem": str(error)}
-            write_row(row, as_json, safe_name(found.name), f"problem: {error}")
+        name = safe_name(found.name)
+        if isinstance(found, Unused):
+            seen.sums.add_unused(found)
+            row: dict[str, object] = {"name": found.name, "unused": found.kind}
+            row["count"] = found.count
+            write_row(row | {"advice": found.advice}, as_json, name, f"not used: {found.advice}")
             continue
-        names.append(found.name)
-        checked.append(replace(facts, data=b""))  # memory does not grow with the images
-        row = _row(found.name, facts) | {"texts": found.texts, "url": found.url}
-        texts = " | ".join(safe_name(text) for text in found.texts)
-        size = f"{facts.width} x {facts.height} {facts.format}"
-        write_row(row, as_json, safe_name(found.name), size, texts, facts.changed)
+        checked = found if isinstance(found, Problem) else seen.check(found)
+        if isinstance(checked, Problem):
+            seen.add_problem(checked)
+            row = {"name": checked.name, "problem": checked.reason, "about": checked.about}
+            told = f"problem: {checked.reason}"
+            write_row(row | {"texts": checked.texts}, as_json, name, told)
+        elif isinstance(found, WebImage):
+            size = f"{checked.width} x {checked.height} {checked.format}"
+            texts = " | ".join(safe_name(text) for text in found.texts)
+            row = _row(found.name, checked) | {"texts": found.texts, "url": found.url}
+            write_row(row, as_json, name, size, texts, checked.changed)
     alike = 0
-    for kind, places in _alike(checked):
+    for kind, places in _alike(seen.checked):
         alike += 1
-        group = [names[place] for place in places]
+        group = [seen.names[place] for place in places]
         write_row({"alike": group, "kind": kind}, as_json, kind, *map(safe_name, group))
-    counts = {"pictures": len(names), "problems": problems, "groups_alike": alike}
-    words = (count_of(len(names), "image"), count_of(problems, "problem"))
-    write_row(counts, as_json, ", ".join((*words, f"{count_of(alike, 'group')} alike")))
+    counts = {"pictures": len(seen.names), "problems": seen.problems, "groups_alike": alike}
+    words = f"{count_of(seen.problems, 'problem')}, {count_of(alike, 'group')} alike"
+    write_row(counts | seen.sums.as_json(), as_json, "; ".join((*seen.sums.sentences(), words)))
+
+
+class _Seen:
+    """The images that were read so far, without their bytes, and what became of all that was."""
+
+    def __init__(self) -> None:
+        from blip2core.intake import Sums
+
+        self.names: list[str] = []
+        self.checked: list[CheckedImage] = []
+        self.sums = Sums()
+        self.problems = 0
+        self._images: set[str] = set()
+        self._texts: set[tuple[str, str]] = set()
+
+    def check(self, found: WebImage) -> "CheckedImage | Problem":
+        """Return the facts of an image, or why it cannot be used."""
+        from blip2core.errors import ImageError
+        from blip2core.intake import check_image
+
+        try:
+            facts = replace(check_image(found.data), data=b"")
+        except ImageError as error:
+            return found.problem(str(error))
+        texts = {(facts.sha256, text) for text in found.texts} - self._texts
+        is_new = facts.sha256 not in self._images
+        self.sums.add_image(found, is_new=is_new, texts_new=len(texts))
+        self._images.add(facts.sha256)
+        self._texts |= texts
+        self.names.append(found.name)
+        self.checked.append(facts)
+        return facts
+
+    def add_problem(self, problem: Problem) -> None:
+        """Count what could not be used."""
+        self.problems += 1
+        self.sums.add_problem(problem)
 
 
 def _row(name: str, facts: "CheckedImage") -> dict[str, object]:

@@ -12,13 +12,14 @@ from blip2core.capfilt.prefetch import prefetch
 from blip2core.curation.jobs import code_version, running
 from blip2core.errors import ImageError, StorageError
 from blip2core.intake import CheckedImage, Limits, check_image
-from blip2core.records import Problem, WebImage
+from blip2core.intake.sums import Sums
+from blip2core.records import Problem, Unused, WebImage
 from blip2core.storage import Database
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
 from blip2core.storage.retries import restart_run
-from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat
+from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat, note_sums
 from blip2core.storage.store_id import check_store
 
 UNIT = 32
@@ -38,32 +39,38 @@ class Imported:
     problem: Problem | None = None
 
 
+Input = WebImage | Problem | Unused
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     image: WebImage | None
     """Without its bytes: those lie in `safe`, or are useless."""
     safe: CheckedImage | None = None
     problem: Problem | None = None
+    unused: Unused | None = None
 
 
 def import_images(
     database: Database,
     *,
     dataset: str,
-    inputs: Iterable[WebImage | Problem],
+    inputs: Iterable[Input],
     label: str = "",
     limits: Limits | None = None,
     started_by: int | None = None,
     stop: Event | None = None,
     run_id: int | None = None,
+    sums: Sums | None = None,
 ) -> Yielding[Imported, None, None]:
-    """Check, store and list images with their sources and texts; a result for each input.
+    """Check, store and list images with their sources and texts; a result for each image and
+    problem. The record of the run, and `sums`, say what became of all that was read.
 
     Each image is on disk before its row is. What is in the dataset already stays as it is, so an
     import that was killed is simply run again. `label` says in the list of runs what was imported;
     `run_id` is a run of `start_import`, new without one.
     """
-    stop = stop or Event()
+    stop, sums = stop or Event(), sums or Sums()
     run_id = run_id or start_import(database, dataset=dataset, label=label, started_by=started_by)
     dataset_id = _begin(database, dataset, run_id)
     with running(database, run_id, stop) as pulse:
@@ -79,9 +86,15 @@ def import_images(
                         database.images.put(one.safe.data, format=one.safe.format)
                 with database.write() as session:
                     refused = _taken_down(session, unit)
-                    results = [_add(session, dataset_id, run_id, one) for one in unit]
+                    results = [
+                        _add(session, dataset_id, run_id, one, sums)
+                        for one in unit
+                        if one.unused is None
+                    ]
+                    _count_unused(unit, sums)
                     failed = sum(one.problem is not None for one in results)
                     done = len(results) - failed
+                    note_sums(session, run_id=run_id, sums=sums.as_json())
                     request = heartbeat(session, run_id=run_id, done=done, failed=failed)
                 pulse.count(done, failed)
                 for safe in refused:  # stored above, before the tables could say so
@@ -115,23 +128,32 @@ def _begin(database: Database, dataset: str, run_id: int) -> int:
         return get_or_create_dataset(session, name=dataset).id
 
 
-def _check(one: WebImage | Problem, limits: Limits | None) -> _Checked:
+def _count_unused(unit: Sequence[_Checked], sums: Sums) -> None:
+    for one in unit:
+        if one.unused is not None:
+            sums.add_unused(one.unused)
+
+
+def _check(one: Input, limits: Limits | None) -> _Checked:
     """Decode and hash an image and cut off what is not the image; runs in a worker thread."""
+    if isinstance(one, Unused):
+        return _Checked(None, unused=one)
     if isinstance(one, Problem):
         return _Checked(None, problem=one)
     bare = replace(one, data=b"")
     try:
         return _Checked(bare, check_image(one.data, limits=limits))
     except ImageError as error:
-        return _Checked(bare, problem=Problem(name=one.name, reason=str(error)))
+        return _Checked(bare, problem=one.problem(str(error)))
     except Exception as error:  # one hostile file must not end an import
         reason = f"The image could not be checked: {error}."
-        return _Checked(bare, problem=Problem(name=one.name, reason=reason))
+        return _Checked(bare, problem=one.problem(reason))
 
 
-def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Imported:
+def _add(session: Session, dataset_id: int, run_id: int, one: _Checked, sums: Sums) -> Imported:
     if one.image is None or one.safe is None:
-        return _problem(session, run_id, one.problem or Problem(name="", reason="Unknown."))
+        problem = one.problem or Problem(name="", reason="Unknown.")
+        return _problem(session, run_id, problem, sums)
     try:
         item = add_item(
             session,
@@ -141,7 +163,8 @@ def _add(session: Session, dataset_id: int, run_id: int, one: _Checked) -> Impor
             web=one.image,
         )
     except StorageError as error:  # taken down before
-        return _problem(session, run_id, Problem(name=one.image.name, reason=str(error)))
+        return _problem(session, run_id, one.image.problem(str(error)), sums)
+    sums.add_image(one.image, is_new=item.is_new, texts_new=item.texts)
     return Imported(run_id=run_id, name=one.image.name, item=item)
 
 
@@ -150,7 +173,8 @@ def _taken_down(session: Session, unit: Sequence[_Checked]) -> list[CheckedImage
     return [image for image in safe if is_taken_down(session, _facts(image))]
 
 
-def _problem(session: Session, run_id: int, problem: Problem) -> Imported:
+def _problem(session: Session, run_id: int, problem: Problem, sums: Sums) -> Imported:
+    sums.add_problem(problem)
     add_problem(session, run_id=run_id, problem=problem)
     return Imported(run_id=run_id, name=problem.name, problem=problem)
 

@@ -8,6 +8,7 @@ from blip2core.intake.image_check import CheckedImage, check_image, perceptual_h
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.reader import read
+from blip2core.intake.sums import Sums, sums_of
 
 __all__ = [
     "CheckedImage",
@@ -16,6 +17,7 @@ __all__ = [
     "Limits",
     "NamedFile",
     "NearPair",
+    "Sums",
     "check_image",
     "clusters",
     "near_pairs",
@@ -23,5 +25,6 @@ __all__ = [
     "read",
     "safe_name",
     "same",
+    "sums_of",
     "thumbnail",
 ]

@@ -21,9 +21,9 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
 from blip2core.intake.tables import table_entries
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, WebImage
 
-ImageOrProblem = WebImage | Problem
+ImageOrProblem = WebImage | Told
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
@@ -54,13 +54,13 @@ def read_archive(
 
 
 def read_entries(
-    entries: Iterable[Entry | Problem], archive: Archive, plan: ReadPlan
+    entries: Iterable[Entry | Told], archive: Archive, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
     """Yield the image of each entry in order: its bytes, a file of the archive, or a download."""
 
-    def local(entry: Entry | Problem) -> ImageOrProblem | Entry:
+    def local(entry: Entry | Told) -> ImageOrProblem | Entry:
         """Return what needs no network; an entry that has only an address is returned as it is."""
-        if isinstance(entry, Problem):
+        if not isinstance(entry, Entry):
             return entry
         try:
             if entry.data is not None:
@@ -70,20 +70,20 @@ def read_entries(
                 return image(entry.path, data.read(plan.limits.image_bytes), entry)
         except IntakeError as error:
             if not entry.url:
-                return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
+                return entry.problem(f"{entry.where}: {entry.path}", str(error))
         return entry
 
     yield from fetch_all(map(local, entries), plan.download)
 
 
-def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
+def placed(entry: Entry | Told, folder: str, depth: int) -> Entry | Told:
     """Return the entry with its path in the archive; a Problem where it leads outside."""
-    if isinstance(entry, Problem) or not entry.path or entry.data is not None:
+    if not isinstance(entry, Entry) or not entry.path or entry.data is not None:
         return entry
     try:
         return replace(entry, path=inner_path(entry.path, folder=folder, depth=depth))
     except IntakeError as error:
-        return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
+        return entry.problem(f"{entry.where}: {entry.path}", str(error))
 
 
 def _tables(names: Iterable[str]) -> list[str]:
@@ -131,38 +131,42 @@ class _ArchiveReading:
         try:
             file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
         except IntakeError as error:
-            yield Problem(name=table, reason=str(error))
+            yield Problem(name=table, reason=str(error), about="source")
             return
         for entry in table_entries(file, self._plan.columns, self._limits):
             found = placed(entry, dirname(table), self._limits.depth)
-            if isinstance(found, Problem):
+            if not isinstance(found, Entry):
                 yield found
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                yield from self._rows.add(found, self._limits)
+                self._rows.add(found, self._limits)
 
     def _read_image(self, name: str) -> ImageOrProblem:
         self._used.add(name)
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
+        beside = self._beside(name)
+        entries = (beside, row) if row else (beside,)
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)
-            beside = side_entry(name, self._sides(name), self._limits)
         except IntakeError as error:
-            return Problem(name=name, reason=str(error))
-        return image(name, data, beside, *([row] if row else []))
+            return Problem(name=name, reason=str(error), texts=sum(e.found.read for e in entries))
+        return image(name, data, *entries, limits=self._limits)
 
-    def _sides(self, name: str) -> dict[str, bytes]:
-        """Return the side files of an image by suffix: a.txt and a.jpg.txt both belong to a.jpg."""
-        sides = {}
+    def _beside(self, name: str) -> Entry:
+        """Return what the side files of an image say: a.txt and a.jpg.txt both belong to a.jpg."""
+        sides: dict[str, bytes | IntakeError] = {}
         for end in SIDE_SUFFIXES:
             for side in (name + end, stem(name) + end):
                 if side in self._names:
                     self._used.add(side)
-                    file = self._archive.file(side, MAX_SIDE)
-                    sides[end] = file.read(MAX_SIDE, may_be_empty=True)
-        return sides
+                    try:
+                        file = self._archive.file(side, MAX_SIDE)
+                        sides[end] = file.read(MAX_SIDE, may_be_empty=True)
+                    except IntakeError as error:
+                        sides[end] = error
+        return side_entry(name, sides, self._limits)
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
         """Yield a file that is no image by its name, and that nothing has asked for."""
@@ -174,11 +178,12 @@ class _ArchiveReading:
                 limit = self._limits.image_bytes
                 yield _told(name, self._archive.file(name, limit).read(limit))
             elif self._read_inner is None:
-                yield Problem(name=name, reason="An archive in an archive is not opened.")
+                reason = "An archive in an archive is not opened."
+                yield Problem(name=name, reason=reason, about="source")
             else:
                 yield from self._read_inner(self._archive.file(name, ANY))
         except IntakeError as error:
-            yield Problem(name=name, reason=str(error))
+            yield Problem(name=name, reason=str(error), about="source")
 
 
 def _told(name: str, data: bytes) -> ImageOrProblem:

@@ -1,14 +1,18 @@
 """The roles of a table's columns: which holds the image, a text, the address, the licence."""
 
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 
 from blip2core.errors import IntakeError
-from blip2core.intake.entries import Entry, clean_texts
+from blip2core.intake.entries import Entry
 from blip2core.intake.files import within
+from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
+from blip2core.records import TextOrigin
 from blip2core.texts import clean_text
 
 PATH_COLUMNS = (
@@ -18,7 +22,17 @@ PATH_COLUMNS = (
 URL_COLUMNS = ("url", "image_url", "img_url", "image_link", "src")
 PAGE_COLUMNS = ("page_url", "page", "source_page", "page_link", "referrer", "website")
 LICENSE_COLUMNS = ("license", "licence", "rights")
-TEXT = re.compile(r"(web_?)?(text|caption|alt|alt_?text|description|sentence)s?_?\d*")
+ID_COLUMNS = ("id", "uid", "key", "image_id", "caption_id", "ann_id", "annotation_id", "sample_id")
+TEXT = re.compile(
+    r"(web_?|[a-z]{2}_)?(text|caption|prompt|title|alt|alt_?text|description|sentence|raw)s?"
+    r"(_?\d+|_[a-z]{2})?"
+)
+"""A name of a column of texts: caption, TEXT, alt_text, sentences, text 2, en_text, Caption EN."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
+"""Numbers that tell of the image, which is measured here."""
+MOST_DATA = 50
+"""Columns of a row that are kept as data of its texts."""
 URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
 
 
@@ -32,10 +46,12 @@ class Columns:
     texts: tuple[str, ...] = ()
     page_url: str | None = None
     license: str | None = None
+    id: str | None = None
+    """Kept as data of the texts, as columns of numbers are."""
 
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""
-        single = (self.path, self.url, self.page_url, self.license)
+        single = (self.path, self.url, self.page_url, self.license, self.id)
         return (*(name for name in single if name), *self.texts)
 
 
@@ -44,7 +60,7 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
 
     IntakeError where no column tells of images, or a wanted one is missing.
     """
-    columns = wanted or guess_columns(header)
+    columns = with_wanted(guess_columns(header), wanted)
     missing = [name for name in columns.named() if name not in header]
     has = ", ".join(safe_name(name, limit=40) for name in header[:20]) or "none"
     if missing:
@@ -71,7 +87,28 @@ def guess_columns(header: Sequence[str]) -> Columns:
         texts=texts,
         page_url=first(PAGE_COLUMNS),
         license=first(LICENSE_COLUMNS),
+        id=first(ID_COLUMNS),
     )
+
+
+def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Columns:
+    """Return what each field of a row is, where every row has fields of its own.
+
+    Raises IntakeError where none tells of an image.
+    """
+    columns = with_wanted(guess_columns(list(row)), wanted)
+    present = replace(columns, texts=tuple(name for name in columns.texts if name in row))
+    return find_columns(list(row), present)
+
+
+def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
+    """Return the guess with what was said in its place."""
+    if wanted is None:
+        return guessed
+    if wanted.path or wanted.url:  # else a guessed address would stand beside a wanted path
+        guessed = replace(guessed, path=None, url=None)
+    said = {name: value for name, value in asdict(wanted).items() if value}
+    return replace(guessed, **said)
 
 
 def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
@@ -89,7 +126,7 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
         path=path,
         url=url,
         data=data,
-        texts=clean_texts((t for name in columns.texts for t in _texts(row.get(name))), limits),
+        found=texts_of(_found_texts(row, columns), where, limits),
         page_url=_word(row.get(columns.page_url)) if columns.page_url else None,
         license=_word(row.get(columns.license)) if columns.license else None,
     )
@@ -114,6 +151,35 @@ def _word(value: object) -> str | None:
     if len(value) > 4_000:
         raise IntakeError(f"A path, address or licence has {len(value):,} characters.")
     return clean_text(value) or None
+
+
+def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
+    data = dict(islice(_data(row, columns), MOST_DATA))
+    for name in columns.texts:
+        origin = TextOrigin(place=clean_text(name), data=data)
+        for text in _texts(row.get(name)):
+            yield text, origin
+
+
+def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
+    """Yield the id of a row, and the columns that hold numbers."""
+    used = {*columns.named()} - {columns.id}
+    for name, value in row.items():
+        if name in used or name.strip().lower() in NO_DATA:
+            continue
+        if isinstance(value, bool | int | float) and math.isfinite(value):
+            yield clean_text(name), value
+        elif isinstance(value, str) and NUMBER.fullmatch(value) and len(value) <= 40:
+            yield clean_text(name), _number(value) if name != columns.id else value
+        elif name == columns.id and isinstance(value, str) and 0 < len(value) <= 200:
+            yield clean_text(name), clean_text(value)
+
+
+def _number(value: str) -> int | float:
+    try:
+        return int(value)
+    except ValueError:
+        return float(value)
 
 
 def _texts(value: object) -> Iterable[str]:

@@ -21,7 +21,7 @@ from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake.addresses import Resolve, resolve
 from blip2core.intake.entries import Entry, image
 from blip2core.intake.guarded_network import GuardedBackend
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, WebImage
 from blip2core.texts import count_of
 
 _PORTS = {"http": 80, "https": 443}
@@ -34,6 +34,7 @@ REQUEST_HEADERS = (
 OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
 """Words of the X-Robots-Tag header by which a site asks to be left out of data sets."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+Fetched = WebImage | Told
 OFF = "Downloads are off; switch them on, or give the image as a file."
 
 
@@ -67,9 +68,7 @@ class Downloads:
             raise ConfigError(f"redirects ({self.redirects}) must be from 0 to 10")
 
 
-def fetch_all(
-    items: Iterable[WebImage | Problem | Entry], downloads: Downloads | None
-) -> Iterator[WebImage | Problem]:
+def fetch_all(items: Iterable[Fetched | Entry], downloads: Downloads | None) -> Iterator[Fetched]:
     """Yield entries with their images, fetched by several threads, and all else as it is,
     in order.
     """
@@ -77,7 +76,7 @@ def fetch_all(
         for item in items:
             yield item if not isinstance(item, Entry) else _problem(item, OFF)
         return
-    waiting: deque[WebImage | Problem | Future[WebImage | Problem]] = deque()
+    waiting: deque[Fetched | Future[Fetched]] = deque()
     with ThreadPoolExecutor(downloads.workers, thread_name_prefix="download") as pool:
         try:
             for item in items:
@@ -184,9 +183,9 @@ def _fetched(entry: Entry, downloads: Downloads) -> WebImage | Problem:
         return _problem(entry, str(error))
 
 
-def _ready(item: WebImage | Problem | Future[WebImage | Problem]) -> WebImage | Problem:
+def _ready(item: Fetched | Future[Fetched]) -> Fetched:
     return item.result() if isinstance(item, Future) else item
 
 
 def _problem(entry: Entry, reason: str) -> Problem:
-    return Problem(name=f"{entry.where}: {entry.url}", reason=reason)
+    return entry.problem(f"{entry.where}: {entry.url}", reason)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from blip2core.errors import IntakeError
+from blip2core.intake.image_texts import NO_TEXTS, ImageTexts, joined
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, WebImage
 from blip2core.texts import clean_text
+
+USUAL_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,62 +23,67 @@ class Entry:
     url: str | None = None
     data: bytes | None = field(default=None, repr=False)
     """The image itself, where the table carries it."""
-    texts: tuple[str, ...] = ()
+    found: ImageTexts = NO_TEXTS
+    """The texts, and what became of others that were read."""
     page_url: str | None = None
     license: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that can be used."""
+        return self.found.words
 
     @property
     def name(self) -> str:
         """What the image is called."""
         return clean_text(self.path or self.url or self.where)
 
-
-def clean_texts(texts: Iterable[str], limits: Limits) -> tuple[str, ...]:
-    """Return cleaned texts in order, without empty and repeated ones.
-
-    Raises IntakeError where one is too long.
-    """
-    found: dict[str, None] = {}
-    for text in texts:
-        if len(text) > limits.text_characters:
-            raise IntakeError(
-                f"A text has {len(text):,} characters; at most {limits.text_characters:,} are read."
-            )
-        found[clean_text(text)] = None
-    found.pop("", None)
-    if len(found) > limits.texts:
-        raise IntakeError(f"There are {len(found)} texts; at most {limits.texts} are read.")
-    return tuple(found)
+    def problem(self, name: str, reason: str) -> Problem:
+        """Return that the image cannot be had, and with it the texts that were read for it."""
+        return Problem(name=name, reason=reason, texts=self.found.read)
 
 
-def image(name: str, data: bytes, *entries: Entry) -> WebImage:
+def image(name: str, data: bytes, *entries: Entry, limits: Limits = USUAL_LIMITS) -> WebImage:
     """Return an image with what all `entries` know of it; the first that knows an address wins."""
-    texts = dict.fromkeys(text for entry in entries for text in entry.texts)
+    texts = joined((entry.found for entry in entries), name, limits)
     url, page_url, license = (
         next((value for entry in entries if (value := getattr(entry, field))), None)
         for field in ("url", "page_url", "license")
     )
-    name = clean_text(name) or "(no name)"
     return WebImage(
-        name=name, data=data, texts=tuple(texts), url=url, page_url=page_url, license=license
+        name=clean_text(name) or "(no name)",
+        data=data,
+        texts=texts.words,
+        origins=texts.origins,
+        duplicates=texts.duplicates,
+        refused=texts.refused,
+        url=url,
+        page_url=page_url,
+        license=license,
     )
 
 
-def with_entry(found: WebImage, entry: Entry | None) -> WebImage:
+def with_entry(found: WebImage, entry: Entry | None, limits: Limits) -> WebImage:
     """Return an image with what a table adds to it."""
     if entry is None:
         return found
+    texts = ImageTexts(
+        words=found.texts,
+        origins=found.origins,
+        duplicates=found.duplicates,
+        refused=found.refused,
+    )
     own = Entry(
         where=found.name,
-        texts=found.texts,
+        found=texts,
         url=found.url,
         page_url=found.page_url,
         license=found.license,
     )
-    return image(found.name, found.data, own, entry)
+    return image(found.name, found.data, own, entry, limits=limits)
 
 
-def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry | Problem]:
+def merged(entries: Iterable[Entry | Told], limits: Limits) -> Iterator[Entry | Told]:
     """Yield one entry for all rows that are about the same image, in the order of the first rows.
 
     Rows that carry their image are merged where they stand together and pass by; the others wait
@@ -85,15 +92,12 @@ def merged(entries: Iterable[Entry | Problem], limits: Limits) -> Iterator[Entry
     rows: dict[str, Entry] = {}
     carried: Entry | None = None
     for entry in entries:
-        if isinstance(entry, Problem):
+        if not isinstance(entry, Entry):
             yield entry
         elif entry.data is None:
-            yield from _keep(rows, entry.name, entry, limits)
+            _keep(rows, entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
-            try:
-                carried = _joined(carried, entry, limits)
-            except IntakeError as error:
-                yield Problem(name=entry.where, reason=str(error))
+            carried = _joined(carried, entry, limits)
         else:
             if carried is not None:
                 yield carried
@@ -111,15 +115,12 @@ class EntriesByName:
         self._by_base: dict[str, list[str]] = {}
         self._used: set[str] = set()
 
-    def add(self, entry: Entry, limits: Limits) -> Iterator[Problem]:
-        """Put a row beside those of other tables; one about the same image is joined with it.
-
-        Yields what is wrong where the image would have too many texts.
-        """
+    def add(self, entry: Entry, limits: Limits) -> None:
+        """Put a row beside those of other tables; one about the same image is joined with it."""
         name = entry.path or entry.name
         if name not in self._by_name:
             self._by_base.setdefault(base_name(name), []).append(name)
-        yield from _keep(self._by_name, name, entry, limits)
+        _keep(self._by_name, name, entry, limits)
 
     def find(self, name: str, *, loosely: bool = True) -> Entry | None:
         """Return the row of this name; `loosely` also the only one with its file name."""
@@ -136,18 +137,15 @@ class EntriesByName:
         return [entry for name, entry in self._by_name.items() if name not in self._used]
 
 
-def _keep(rows: dict[str, Entry], name: str, entry: Entry, limits: Limits) -> Iterator[Problem]:
+def _keep(rows: dict[str, Entry], name: str, entry: Entry, limits: Limits) -> None:
     known = rows.get(name)
-    try:
-        rows[name] = _joined(known, entry, limits) if known else entry
-    except IntakeError as error:
-        yield Problem(name=entry.where, reason=str(error))
+    rows[name] = _joined(known, entry, limits) if known else entry
 
 
 def _joined(first: Entry, second: Entry, limits: Limits) -> Entry:
     return replace(
         first,
-        texts=clean_texts(first.texts + second.texts, limits),
+        found=joined((first.found, second.found), second.where, limits),
         url=first.url or second.url,
         page_url=first.page_url or second.page_url,
         license=first.license or second.license,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from blip2core.intake.archive_reader import (
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
-from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
+from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
+from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import read_tar
 from blip2core.intake.zips import ZipArchive
-from blip2core.records import Problem
+from blip2core.records import Problem, TextOrigin, WebImage
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
@@ -65,8 +67,18 @@ def _with_rows(
 ) -> Iterator[ImageOrProblem]:
     """Yield images with the texts that were given apart; then what is left of these."""
     for one in found:
-        yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
-    yield from read_entries(rows.rest(), NO_FILES, plan)
+        if isinstance(one, WebImage):
+            yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
+        else:
+            yield one
+    for left in read_entries(rows.rest(), NO_FILES, plan):
+        yield from _apart(left) if isinstance(left, WebImage) else (left,)
+
+
+def _apart(found: WebImage) -> Iterator[ImageOrProblem]:
+    """Yield the texts of an image that cannot be used, then the image."""
+    yield from found.refused
+    yield replace(found, refused=())
 
 
 def _read_one(
@@ -139,13 +151,13 @@ def _read_several(
             else:
                 loose.append(_named(source))
         except IntakeError as error:
-            yield Problem(name=_name(source), reason=str(error))
+            yield Problem(name=_name(source), reason=str(error), about="source")
     yield from read_archive(LooseFiles(loose), plan)
     for source in rest:
         try:
             yield from _read_one(source, plan)
         except IntakeError as error:
-            yield Problem(name=_name(source), reason=str(error))
+            yield Problem(name=_name(source), reason=str(error), about="source")
 
 
 def _add_texts(
@@ -154,17 +166,19 @@ def _add_texts(
     """Keep texts under the names of their images; yield the images that a table carries."""
     if isinstance(texts, Mapping):
         for name, several in texts.items():
-            entry = Entry(where=name, path=name, texts=clean_texts(several, plan.limits))
-            yield from rows.add(entry, plan.limits)
+            given = ((text, TextOrigin()) for text in several)
+            rows.add(
+                Entry(where=name, path=name, found=texts_of(given, name, plan.limits)), plan.limits
+            )
     elif texts is not None:
         for row in table_entries(_named(texts), plan.columns, plan.limits):
             found = placed(row, "", plan.limits.depth)
-            if isinstance(found, Problem):
+            if not isinstance(found, Entry):
                 yield found
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                yield from rows.add(found, plan.limits)
+                rows.add(found, plan.limits)
 
 
 def _is_folder(source: ReadableSource) -> bool:

@@ -1,10 +1,10 @@
 """A table of images -> its entries, whatever format it has."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from blip2core.errors import IntakeError
-from blip2core.intake.columns import Columns, entry_of, find_columns
+from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.files import NamedFile, kind_of
@@ -12,53 +12,70 @@ from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.parquet_table import parquet_header, parquet_rows
-from blip2core.records import Problem
+from blip2core.intake.unused_columns import UnusedColumns
+from blip2core.records import Problem, Told
+
+ColumnsIn = Callable[[Mapping[str, object]], Columns]
 
 
 def table_entries(
     file: NamedFile, columns: Columns | None, limits: Limits
-) -> Iterator[Entry | Problem]:
+) -> Iterator[Entry | Told]:
     """Return one entry for each image of a table, and a Problem for each row that cannot be used.
 
-    What is wrong with the table as a whole is a Problem too.
+    What is wrong with the table as a whole is a Problem too. At the end come the columns that look
+    like texts and are not used.
     """
     return merged(_entries(file, columns, limits), limits)
 
 
-def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Problem]:
+def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
+    unused = UnusedColumns()
     try:
-        rows, found = _rows(file, columns)
+        rows, columns_in = _rows(file, columns)
         for number, row in islice(rows, limits.rows):
-            where = f"{file.name}, row {number}"
-            if isinstance(row, IntakeError):
-                yield Problem(name=where, reason=str(row))
-                continue
-            try:
-                entry = entry_of(row, found or find_columns(list(row)), where, limits)
-            except IntakeError as error:
-                yield Problem(name=where, reason=str(error))
-                continue
-            if entry.path or entry.url or entry.data:
-                yield entry
-            else:
-                yield Problem(name=where, reason="The row names no image.")
+            yield _entry(row, columns_in, f"{file.name}, row {number}", limits, unused)
         if next(rows, None) is not None:
             yield Problem(
                 name=file.name,
                 reason=f"Only the first {limits.rows:,} rows were read; split the table.",
+                about="source",
             )
     except IntakeError as error:
-        yield Problem(name=file.name, reason=str(error))
+        yield Problem(name=file.name, reason=str(error), about="source")
+    yield from unused.found(file.name)
 
 
-def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], Columns | None]:
-    """Return the rows, and which column is what; None where that is looked up in each row."""
+def _entry(
+    row: dict[str, object] | IntakeError,
+    columns_in: ColumnsIn,
+    where: str,
+    limits: Limits,
+    unused: UnusedColumns,
+) -> Entry | Problem:
+    """Return what a row says of an image."""
+    if isinstance(row, IntakeError):
+        return Problem(name=where, reason=str(row), about="source")
+    try:
+        columns = columns_in(row)
+        unused.see(row, columns)
+        entry = entry_of(row, columns, where, limits)
+    except IntakeError as error:
+        return Problem(name=where, reason=str(error), about="source")
+    if entry.path or entry.url or entry.data:
+        return entry
+    return entry.problem(where, "The row names no image.")
+
+
+def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], ColumnsIn]:
+    """Return the rows, and what says which column of a row is what."""
     kind = kind_of(file)
     if kind == "jsonl":
-        return jsonl_rows(file), wanted
+        return jsonl_rows(file), lambda row: columns_of(row, wanted)
     if kind == "parquet":
         columns = find_columns(parquet_header(file), wanted)
-        return parquet_rows(file, columns.named()), columns
+        return parquet_rows(file, columns.named()), lambda _: columns
     if kind == "csv":
-        return csv_rows(file), find_columns(csv_header(file), wanted)
+        columns = find_columns(csv_header(file), wanted)
+        return csv_rows(file), lambda _: columns
     raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")

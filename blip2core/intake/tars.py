@@ -103,9 +103,11 @@ def _members(file: NamedFile, limits: Limits) -> Iterator[tuple[str, bytes] | Pr
                 raise IntakeError(
                     f"{safe_name(file.name)} is no whole tar archive; pack or upload it again."
                 ) from error
-            yield Problem(name=file.name, reason=f"It breaks off after {safe_name(last)}.")
+            yield Problem(
+                name=file.name, reason=f"It breaks off after {safe_name(last)}.", about="source"
+            )
         except IntakeError as error:
-            yield Problem(name=file.name, reason=str(error))
+            yield Problem(name=file.name, reason=str(error), about="source")
 
 
 def _check_end(stream: LimitedStream) -> None:
@@ -178,7 +180,4 @@ def _images(sample: _Sample, limits: Limits) -> Iterator[WebImage | Problem]:
     """
     plain = [(name, data) for name, data in sample.images if _key(name)[1] in INTAKE_SUFFIXES]
     for name, data in plain or sample.images:
-        try:
-            yield image(name, data, side_entry(name, sample.sides, limits))
-        except IntakeError as error:
-            yield Problem(name=name, reason=str(error))
+        yield image(name, data, side_entry(name, sample.sides, limits))

@@ -1,14 +1,14 @@
 """Images in datasets: adding them, finding what looks alike, taking them down."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.records import WebImage
+from blip2core.records import TextOrigin, WebImage
 from blip2core.storage.bulk_insert import chunks, insert_missing
 from blip2core.storage.review_order import shuffle_place
 from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
@@ -43,6 +43,8 @@ class AddedItem:
     image_id: int
     is_new: bool
     """Not yet in the dataset before."""
+    texts: int
+    """Texts that the item did not have."""
     near: tuple[int, ...]
     """Images of the dataset that look alike, by number; looked for only where it is new."""
 
@@ -74,11 +76,11 @@ def add_item(
         insert_missing(session, Item, [item], unique=["dataset_id", "image_id"])
     item_id = session.scalars(found).one()
     source_id = _add_source(session, item_id, run_id, web)
-    _add_web_texts(session, item_id, source_id, web.texts)
+    texts = _add_web_texts(session, item_id, source_id, web)
     near: tuple[int, ...] = ()
     if is_new:
         near = _note_duplicates(session, dataset_id, stored)
-    return AddedItem(item_id=item_id, image_id=stored.id, is_new=is_new, near=near)
+    return AddedItem(item_id=item_id, image_id=stored.id, is_new=is_new, texts=texts, near=near)
 
 
 def find_image(session: Session, *, sha256: str) -> Image | None:
@@ -212,13 +214,30 @@ def _add_source(session: Session, item_id: int, run_id: int, image: WebImage) ->
     return session.scalars(query).one()
 
 
-def _add_web_texts(session: Session, item_id: int, source_id: int, texts: Iterable[str]) -> None:
-    rows = []
-    for text in filter(None, (clean_text(text)[:MAX_TEXT] for text in texts)):
-        key = f"web:{hashlib.sha256(text.encode()).hexdigest()}"
-        row = {"item_id": item_id, "source": "web", "origin_key": key, "text": text}
-        rows.append(row | {"source_id": source_id})
-    insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
+def _add_web_texts(session: Session, item_id: int, source_id: int, image: WebImage) -> int:
+    """Store the texts that the item does not have; return how many these are."""
+    rows: dict[str, dict[str, object]] = {}
+    for text in image.texts:
+        cleaned, origin = clean_text(text)[:MAX_TEXT], image.origins.get(text, TextOrigin())
+        key = f"web:{hashlib.sha256(cleaned.encode()).hexdigest()}"
+        if cleaned:
+            rows.setdefault(
+                key,
+                {
+                    "item_id": item_id,
+                    "source": "web",
+                    "origin_key": key,
+                    "text": cleaned,
+                    "source_id": source_id,
+                    "place": origin.place or None,
+                    "data": dict(origin.data) or None,
+                },
+            )
+    mine = Caption.item_id == item_id, Caption.origin_key.in_(list(rows))
+    known = set(session.scalars(select(Caption.origin_key).where(*mine)))
+    new = [row for key, row in rows.items() if key not in known]
+    insert_missing(session, Caption, new, unique=["item_id", "origin_key"])
+    return len(new)
 
 
 def _note_duplicates(session: Session, dataset_id: int, image: Image) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Jobs: made, claimed, followed, paused, cancelled; and what went wrong in them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -132,6 +132,12 @@ def heartbeat(
     session.flush()
     request: Literal["", "pause", "cancel"] = run.request  # type: ignore[assignment]
     return request
+
+
+def note_sums(session: Session, *, run_id: int, sums: Mapping[str, Any]) -> None:
+    """Keep what became of all that an import has read so far."""
+    locked_run(session, run_id).sums = dict(sums)
+    session.flush()
 
 
 def finish_run(

@@ -206,6 +206,10 @@ class Caption(Base):
     run_id: Mapped[int | None] = refers_to("runs.id")
     author_id: Mapped[int | None] = refers_to("annotators.id")
     parent_id: Mapped[int | None]
+    place: Mapped[str | None] = mapped_column(Text)
+    """Column, member or field where a web text stood."""
+    data: Mapped[dict[str, Any] | None]
+    """What else was said of it there: scores and ids."""
     created_at: Mapped[Moment]
 
 
@@ -246,6 +250,8 @@ class Run(Base):
     done: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(Text)
+    sums: Mapped[dict[str, Any] | None]
+    """Of an import: what became of each image and text that was read."""
     created_at: Mapped[Moment]
     heartbeat_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

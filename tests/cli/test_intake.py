@@ -19,8 +19,17 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 def test_the_sample_web_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["intake", str(WEB), "--json"]) == 0
-    *images, counts = rows(capsys)
-    assert counts == {"pictures": 200, "problems": 0, "groups_alike": 0}
+    *images, truth, counts = rows(capsys)
+    assert (counts["pictures"], counts["problems"], counts["groups_alike"]) == (200, 0, 0)
+    assert counts["images_read"] == counts["images_new"] == 200
+    assert counts["texts_read"] == counts["texts_new"] == 177, "23 rows have no text"
+    assert truth == {
+        "name": "web.csv, column truth",
+        "unused": "column",
+        "count": 200,
+        "advice": "looks like texts: --text-column truth",
+    }
+    assert counts["unused"] == {"column": 200}
     assert images[0]["name"] == "001.jpg"
     assert images[0]["texts"] == ["PixMart logo banner 5920"]
     assert (images[0]["width"], images[0]["format"]) == (112, "JPEG")
@@ -42,7 +51,9 @@ def test_problems_and_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "set.zip").write_bytes(zipped(members))
     assert main(["intake", str(tmp_path / "set.zip"), "--json"]) == 0
     *found, group, counts = rows(capsys)
-    assert counts == {"pictures": 4, "problems": 2, "groups_alike": 1}
+    assert (counts["pictures"], counts["problems"], counts["groups_alike"]) == (4, 2, 1)
+    sums = {key: value for key, value in counts.items() if key.startswith("images_") and value}
+    assert sums == {"images_read": 6, "images_new": 3, "images_known": 1, "images_refused": 2}
     assert group == {"alike": ["a.jpg", "b.jpg", "c.png", "d.jpg"], "kind": "alike"}
     told = {row["name"]: row["problem"] for row in found if "problem" in row}
     assert "a web page" in told["e.png"] and "leads outside" in told["../f.png"]

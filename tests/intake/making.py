@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from PIL import Image
 
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, WebImage
 
 
 def png(shade: int = 0, size: tuple[int, int] = (4, 3)) -> bytes:
@@ -40,17 +40,17 @@ def tarred(members: Iterable[tuple[str | tarfile.TarInfo, bytes]], mode: str = "
     return file.getvalue()
 
 
-def images(found: Iterable[WebImage | Problem]) -> list[WebImage]:
+def images(found: Iterable[WebImage | Told]) -> list[WebImage]:
     """All of them; none of `found` is a problem."""
     read = list(found)
     assert [one for one in read if isinstance(one, Problem)] == []
     return [one for one in read if isinstance(one, WebImage)]
 
 
-def texts(found: Iterable[WebImage | Problem]) -> dict[str, tuple[str, ...]]:
+def texts(found: Iterable[WebImage | Told]) -> dict[str, tuple[str, ...]]:
     return {one.name: one.texts for one in images(found)}
 
 
-def reasons(found: Iterable[WebImage | Problem]) -> dict[str, str]:
+def reasons(found: Iterable[WebImage | Told]) -> dict[str, str]:
     """Names of the problems and what they say; images are passed by."""
     return {one.name: one.reason for one in found if isinstance(one, Problem)}

@@ -9,7 +9,7 @@ import pytest
 from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake import Downloads, NamedFile, read
 from blip2core.intake.downloads import OPT_OUT, fetch
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, TextOrigin, WebImage
 from tests.intake.local_web import PUBLIC, Names, Web, local_web
 from tests.intake.making import png, reasons
 
@@ -237,6 +237,7 @@ def test_a_table_of_addresses_keeps_its_order(web: Web, downloads: Downloads) ->
         name="http://one.example/1.png",
         data=png(),
         texts=("one",),
+        origins={"one": TextOrigin(place="alt")},
         url="http://one.example/1.png",
         page_url="http://one.example/",
     )

@@ -94,7 +94,10 @@ def test_huge_fields_and_lines() -> None:
     table = b"path,text\na.png," + huge + b"\nb.png," + longer + b"\nc.png," + b"z" * 30_000
     found = entries("t.csv", table + b"\nd.png,fine\n")
     assert len(found) == 4
-    assert [one.path for one in found if isinstance(one, Entry)] == ["d.png"]
+    kept = [one for one in found if isinstance(one, Entry)]
+    assert [(one.path, one.texts) for one in kept] == [("c.png", ()), ("d.png", ("fine",))]
+    [refused] = kept[0].found.refused
+    assert (refused.about, refused.texts) == ("text", 1) and "30,000 characters" in refused.reason
 
 
 def test_a_quote_that_never_ends() -> None:
@@ -217,11 +220,11 @@ def test_limits_of_rows_and_texts() -> None:
     found = entries("t.csv", table, rows=4)
     assert len(found) == 5 and sum(isinstance(one, Problem) for one in found) == 1
     row = json.dumps({"path": "a.png", "texts": [str(n) for n in range(11)]}).encode()
-    [problem] = entries("t.jsonl", row, texts=10)
-    assert isinstance(problem, Problem) and "11 texts" in problem.reason
     same = b"path,text\n" + b"".join(b"a.png,%d\n" % n for n in range(11))
-    found = entries("t.csv", same, texts=10)
-    assert [type(one) for one in found] == [Problem, Entry]
+    for [entry] in (entries("t.jsonl", row, texts=10), entries("t.csv", same, texts=10)):
+        assert isinstance(entry, Entry) and entry.texts == tuple(map(str, range(10)))
+        [problem] = entry.found.refused
+        assert (problem.about, problem.texts) == ("text", 1) and "11 texts" in problem.reason
 
 
 def test_a_table_of_very_many_columns_is_refused_at_once() -> None:

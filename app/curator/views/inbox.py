@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -19,6 +19,7 @@ from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError, way_out
+from blip2core.intake import sums_of
 from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
@@ -261,6 +262,8 @@ def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> Non
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
             st.caption(counted)
+        if run.sums:
+            draw_sums(run.sums)
         if run.error:
             st.error(escape_markdown(run.error))
         acts: dict[str, tuple[RunRequest, bool]] = {
@@ -278,6 +281,16 @@ def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> Non
                     )
         if problems:
             draw_first_problems(context, run, problems)
+
+
+def draw_sums(stored: dict[str, Any]) -> None:
+    """Draw what became of all that an import read, and what it did not use."""
+    sums = sums_of(stored)
+    for sentence in sums.sentences():
+        st.caption(escape_markdown(sentence))
+    for examples in sums.examples.values():
+        for example in examples:
+            st.text(f"Not used: {example}")
 
 
 def draw_first_problems(context: PageContext, run: Run, count: int) -> None:

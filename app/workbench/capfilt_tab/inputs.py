@@ -14,7 +14,7 @@ from app.workbench.image.uploads import Upload
 from blip2core.bundled import SAMPLES
 from blip2core.errors import ImageError, IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import clean_text
 
 MOST_IMAGES = 200
@@ -56,6 +56,9 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
             if isinstance(one, Problem):
                 note_refusal("image")
                 problems.append((one.name, one.reason))
+                continue
+            if isinstance(one, Unused):
+                problems.append((one.name, f"Not used; {one.advice}"))
                 continue
             size += len(one.data)
             if len(given) == MOST_IMAGES or size > MOST_BYTES:

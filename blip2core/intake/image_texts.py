@@ -1,0 +1,98 @@
+"""The texts of one image, each once, and an account of all that were read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from blip2core.intake.limits import Limits
+from blip2core.records import Problem, TextOrigin
+from blip2core.texts import clean_text
+
+FoundText = tuple[str, TextOrigin]
+"""A text as it stood there, and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTexts:
+    """Cleaned texts in the order in which they were found."""
+
+    words: tuple[str, ...] = ()
+    origins: Mapping[str, TextOrigin] = field(default_factory=dict)
+    """Text -> where it stood first."""
+    duplicates: int = 0
+    """Texts that were read and are in `words` already."""
+    refused: tuple[Problem, ...] = ()
+    """Texts that cannot be used; the image can."""
+
+    @property
+    def read(self) -> int:
+        """Return how many texts were read, whatever became of them."""
+        return len(self.words) + self.duplicates + sum(one.texts for one in self.refused)
+
+
+NO_TEXTS = ImageTexts()
+
+
+def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTexts:
+    """Return the texts that stood at one place. White space alone is no text."""
+    origins: dict[str, TextOrigin] = {}
+    refused: list[Problem] = []
+    duplicates = 0
+    for text, origin in found:
+        if not text.strip():
+            continue
+        # One Unicode form of a text may be longer than another.
+        cleaned = clean_text(text) if len(text) <= limits.text_characters else ""
+        if not 0 < len(cleaned) <= limits.text_characters:
+            refused.append(_refused(where, text, limits))
+        elif cleaned in origins:
+            duplicates += 1
+        else:
+            origins[cleaned] = origin
+    words = tuple(origins)
+    kept, refused_too = _first(words, where, limits)
+    return ImageTexts(
+        words=kept,
+        origins={text: origins[text] for text in kept},
+        duplicates=duplicates,
+        refused=(*refused, *refused_too),
+    )
+
+
+def joined(parts: Iterable[ImageTexts], where: str, limits: Limits) -> ImageTexts:
+    """Return the texts of several places that are about the same image."""
+    origins: dict[str, TextOrigin] = {}
+    refused: list[Problem] = []
+    duplicates = 0
+    for part in parts:
+        duplicates += part.duplicates + sum(text in origins for text in part.words)
+        refused += part.refused
+        for text in part.words:
+            origins.setdefault(text, part.origins.get(text, TextOrigin()))
+    kept, refused_too = _first(tuple(origins), where, limits)
+    return ImageTexts(
+        words=kept,
+        origins={text: origins[text] for text in kept},
+        duplicates=duplicates,
+        refused=(*refused, *refused_too),
+    )
+
+
+def _first(
+    words: tuple[str, ...], where: str, limits: Limits
+) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+    """Return as many texts as an image may have, and a Problem for the others."""
+    kept, over = words[: limits.texts], len(words) - limits.texts
+    if over <= 0:
+        return kept, ()
+    reason = f"There are {len(words)} texts; at most {limits.texts} are read."
+    return kept, (Problem(name=where, reason=reason, about="text", texts=over),)
+
+
+def _refused(where: str, text: str, limits: Limits) -> Problem:
+    reason = "Nothing of the text can be seen."
+    if len(text) > limits.text_characters:
+        most = limits.text_characters
+        reason = f"A text has {len(text):,} characters; at most {most:,} are read."
+    return Problem(name=where, reason=reason, about="text", texts=1)

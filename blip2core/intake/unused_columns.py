@@ -1,0 +1,50 @@
+"""Columns of a table that nothing is made of, although what stands in them looks like texts."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from blip2core.intake.columns import Columns
+from blip2core.records import Unused
+
+LEAST_WORDS = 2
+"""Words of a cell that looks like a text about an image; a name or a category has one."""
+LEAST_SHARE = 0.5
+"""Share of a column's cells that must look so."""
+
+
+class UnusedColumns:
+    """Looks on while the rows of a table are read."""
+
+    def __init__(self) -> None:
+        self._cells = Counter[str]()
+        self._texts = Counter[str]()
+
+    def see(self, row: Mapping[str, object], columns: Columns) -> None:
+        """Look at the cells of a row that are not used."""
+        used = columns.named()
+        for name, value in row.items():
+            if name not in used and value not in (None, "", []):
+                self._cells[name] += 1
+                self._texts[name] += looks_like_text(value)
+
+    def found(self, table: str) -> Iterator[Unused]:
+        """Yield the columns that look like texts; `count` is the number of such cells."""
+        for name, texts in self._texts.items():
+            if texts >= LEAST_SHARE * self._cells[name]:
+                advice = f"looks like texts: --text-column {shlex.quote(name)}"
+                yield Unused(
+                    kind="column", name=f"{table}, column {name}", advice=advice, count=texts
+                )
+
+
+def looks_like_text(value: object) -> bool:
+    """Return whether a cell, or the first element of a list in it, is a text of some words."""
+    if isinstance(value, list | tuple) and value:
+        value = value[0]
+    if not isinstance(value, str) or "://" in value:
+        return False
+    words = value[:1_000].split()
+    return len(words) >= LEAST_WORDS and sum(map(str.isalpha, words)) >= len(words) / 2
