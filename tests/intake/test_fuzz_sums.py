@@ -117,9 +117,7 @@ TABLES: dict[str, Callable[[list[Drawn]], tuple[str, bytes]]] = {
 def members(drawn: list[Drawn], how: str, order: random.Random) -> list[tuple[str, bytes]]:
     """The files of a source, in any order."""
     files = {
-        f"{number}.png": content(one)
-        for number, one in enumerate(drawn)
-        if one.state != "missing"
+        f"{number}.png": content(one) for number, one in enumerate(drawn) if one.state != "missing"
     }
     files |= dict([TABLES[how](drawn)]) if how in TABLES else side_files(drawn)
     shuffled = list(files.items())

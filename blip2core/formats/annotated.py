@@ -1,0 +1,76 @@
+"""What an annotation file says of one image, whatever format it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blip2core.records import TextOrigin
+
+Text = tuple[str, TextOrigin]
+"""A text as it stands in the file, and its place with what else was said of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedImage:
+    """An image as an annotation file names it, with the texts about it. All of it is hostile."""
+
+    number: int
+    """Which entry of the file it is, from 1 on."""
+    path: str | None = None
+    """File name or path, as the file has it."""
+    url: str | None = None
+    texts: tuple[Text, ...] = ()
+    license: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonFormat:
+    """An annotation format that is one JSON document, or a list of such in lines."""
+
+    label: str
+    is_it: Callable[[Any], bool]
+    """Whether a document has this format."""
+    read: Callable[[Any], Iterator[AnnotatedImage]]
+    """Yields what a document says of each image. Raises nothing: odd entries are passed by as an
+    image without a name, which the reader reports.
+    """
+
+
+def is_row(value: object, *fields: str) -> bool:
+    """Return whether a value is a JSON object with all of these fields."""
+    return isinstance(value, Mapping) and all(field in value for field in fields)
+
+
+def rows_of(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects of a JSON list; what is no object is an empty one, so that places stay."""
+    if not isinstance(value, list):
+        return []
+    return [row if isinstance(row, Mapping) else {} for row in value]
+
+
+def word(value: object) -> str | None:
+    """Return a name, an address or an id as a text; None for what is none of these."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value) if len(str(value)[:4_001]) <= 4_000 else None
+
+
+def strings(value: object) -> list[str]:
+    """Return a text, or the texts of a list."""
+    if isinstance(value, str):
+        return [value]
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def scalars(row: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
+    """Return the fields of a row that are a number, a short text or true or false."""
+    return {
+        str(key): value
+        for key, value in row.items()
+        if key not in left_out
+        and isinstance(value, str | int | float | bool)
+        and len(str(value)[:1_001]) <= 1_000
+    }

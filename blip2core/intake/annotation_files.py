@@ -1,0 +1,111 @@
+"""Annotation files of this field (`blip2core.formats`) -> their entries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from blip2core.errors import IntakeError
+from blip2core.formats import AnnotatedImage, JsonFormat, format_of
+from blip2core.formats.flickr import read_flickr
+from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
+from blip2core.intake.columns import URL
+from blip2core.intake.csv_table import TableRow
+from blip2core.intake.entries import Entry
+from blip2core.intake.files import NamedFile
+from blip2core.intake.image_texts import texts_of
+from blip2core.intake.limits import Limits
+from blip2core.intake.lines import Lines
+from blip2core.intake.names import safe_name
+from blip2core.records import Problem, Told
+from blip2core.texts import clean_text
+
+NO_QUESTIONS = (
+    "These are answers to questions that are not here: give the file of questions beside it."
+)
+
+
+def read_document(file: NamedFile, limits: Limits) -> Any:
+    """Return the content of a JSON file. Raises IntakeError where it cannot be read."""
+    data = file.read(limits.table_bytes)
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise IntakeError(f"{safe_name(file.name)} is not UTF-8; save it as such.") from error
+    except (ValueError, RecursionError) as error:
+        raise IntakeError(f"{safe_name(file.name)} is not JSON, or is cut off.") from error
+
+
+def annotated_entries(
+    name: str, found: Iterable[AnnotatedImage], limits: Limits
+) -> Iterator[Entry | Told]:
+    """Yield the entries of an annotation file; a Problem for each that names no image."""
+    for one in found:
+        where = f"{name}, entry {one.number}"
+        path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
+        if path and URL.match(path):
+            path, url = None, url or path
+        entry = Entry(
+            where=where,
+            path=path,
+            url=url,
+            found=texts_of(one.texts, where, limits),
+            license=one.license,
+        )
+        yield entry if path or url else entry.problem(where, "The entry names no image.")
+
+
+def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
+    """Yield the entries of a token file."""
+    with Lines(file.open()) as lines:
+        for one in read_flickr(lines):
+            if isinstance(one, int):
+                reason = "The line is not NAME#NUMBER, a tab and a caption."
+                yield Problem(name=f"{file.name}, line {one}", reason=reason, about="source")
+            else:
+                yield from annotated_entries(file.name, [one], limits)
+
+
+class JsonFiles:
+    """The JSON files of a source, of which some belong together: questions and their answers."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._questions: list[tuple[str, Any]] = []
+        self._answers: list[tuple[str, Any]] = []
+
+    def add(self, file: NamedFile) -> Iterator[Entry | Told | TableRow]:
+        """Yield what a file says, or its rows where it is a list of rows of a table; questions and
+        answers are kept. Raises IntakeError where it is neither.
+        """
+        document = read_document(file, self._limits)
+        if is_vqa(document):
+            self._questions.append((file.name, document))
+        elif is_vqa_answers(document):
+            self._answers.append((file.name, document))
+        elif (format := format_of(document)) is not None:
+            yield from self._entries(file.name, format, document)
+        elif isinstance(document, list) and all(isinstance(row, dict) for row in document):
+            yield from enumerate(document, start=1)
+        else:
+            raise IntakeError(
+                f"{safe_name(file.name)} is JSON of no known format; docs/formats.md lists them."
+            )
+
+    def rest(self) -> Iterator[Entry | Told]:
+        """Yield the questions with the answers that belong to them."""
+        used: set[str] = set()
+        for name, questions in self._questions:
+            ids = {row.get("question_id") for row in questions["questions"]}
+            for other, answers in self._answers:
+                if any(row.get("question_id") in ids for row in answers["annotations"][:100]):
+                    questions = join_vqa(questions, answers)
+                    used.add(other)
+            yield from self._entries(name, VQA, questions)
+        for name, _ in self._answers:
+            if name not in used:
+                yield Problem(name=name, reason=NO_QUESTIONS, about="source")
+
+    def _entries(self, name: str, format: JsonFormat, document: Any) -> Iterator[Entry | Told]:
+        yield from annotated_entries(name, format.read(document), self._limits)

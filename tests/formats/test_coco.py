@@ -1,0 +1,39 @@
+"""COCO captions and NoCaps: captions find their images by id, and none is lost."""
+
+from blip2core.formats.coco import COCO, read_coco
+from tests.formats.reading import data, read
+
+DOCUMENT = {
+    "info": {"year": 2014},
+    "licenses": [{"id": 4, "name": "CC BY", "url": "http://creativecommons.org/licenses/by/2.0/"}],
+    "images": [
+        {"id": 9, "file_name": "COCO_val2014_000000000009.jpg", "license": 4, "width": 640},
+        {"id": 8, "coco_url": "http://images.cocodataset.org/val2017/000000000008.jpg"},
+    ],
+    "annotations": [
+        {"id": 1, "image_id": 8, "caption": "two dogs"},
+        {"id": 2, "image_id": 9, "caption": "a bowl of food"},
+        {"id": 3, "image_id": 9, "caption": "a table\n", "extra": {"itm": 0.9, "width": 3}},
+        {"id": 4, "image_id": 7, "caption": "of no image"},
+        {"id": 5, "image_id": 9},
+    ],
+}
+
+
+def test_captions_by_image() -> None:
+    assert read(DOCUMENT, COCO) == [
+        ("COCO_val2014_000000000009.jpg", ["a bowl of food", "a table\n"]),
+        ("http://images.cocodataset.org/val2017/000000000008.jpg", ["two dogs"]),
+        (None, ["of no image"]),
+    ]
+    licenses = [one.license for one in read_coco(DOCUMENT)]
+    assert licenses == ["http://creativecommons.org/licenses/by/2.0/", None, None]
+
+
+def test_ids_and_scores_stay_with_the_text() -> None:
+    assert data(DOCUMENT, COCO)[:2] == [{"id": 2}, {"id": 3, "itm": 0.9}]
+
+
+def test_odd_documents_raise_nothing() -> None:
+    odd = {"images": [None, {"id": []}, 3], "annotations": [{"caption": 3}, None, []]}
+    assert [one.path for one in read_coco(odd)] == [None, None, None]

@@ -1,0 +1,61 @@
+"""VQAv2, OK-VQA and GQA: questions with the answers of another file, and COCO's file names."""
+
+from typing import Any
+
+from blip2core.formats.vqa import GQA, VQA, is_vqa_answers, join_vqa
+from tests.formats.reading import data, read
+
+QUESTIONS: dict[str, Any] = {
+    "data_type": "mscoco",
+    "data_subtype": "val2014",
+    "questions": [
+        {"image_id": 262148, "question": "Where is he looking?", "question_id": 262148000},
+        {"image_id": 1, "question": "How many?", "question_id": 1000},
+    ],
+}
+ANSWERS = {
+    "annotations": [
+        {
+            "question_id": 262148000,
+            "image_id": 262148,
+            "question_type": "none of the above",
+            "multiple_choice_answer": "down",
+            "answers": [{"answer": "down", "answer_id": 1}, {"answer": "at table"}],
+        }
+    ]
+}
+
+
+def test_questions_alone() -> None:
+    assert read(QUESTIONS, VQA) == [
+        ("COCO_val2014_000000262148.jpg", ["Where is he looking?"]),
+        ("COCO_val2014_000000000001.jpg", ["How many?"]),
+    ]
+
+
+def test_with_the_answers_of_the_other_file() -> None:
+    assert is_vqa_answers(ANSWERS) and not is_vqa_answers(QUESTIONS)
+    joined = join_vqa(QUESTIONS, ANSWERS)
+    texts = [texts for _, texts in read(joined, VQA)]
+    assert texts == [["Where is he looking? down"], ["How many?"]]
+    assert data(joined, VQA)[0] == {
+        "question_id": 262148000,
+        "question_type": "none of the above",
+        "multiple_choice_answer": "down",
+        "question": "Where is he looking?",
+        "answers": ["down", "at table"],
+    }
+
+
+def test_gqa() -> None:
+    document = {
+        "02930152": {
+            "imageId": "2354786",
+            "question": "Is the sky dark?",
+            "answer": "yes",
+            "fullAnswer": "Yes, the sky is dark.",
+            "types": {"structural": "verify"},
+        }
+    }
+    assert read(document, GQA) == [("2354786.jpg", ["Is the sky dark? yes"])]
+    assert data(document, GQA)[0]["fullAnswer"] == "Yes, the sky is dark."
