@@ -1,12 +1,12 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archives import Archive
+from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image
@@ -19,7 +19,8 @@ from blip2core.intake.files import (
 )
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
-from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
+from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entries
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
 
@@ -27,8 +28,8 @@ ImageOrProblem = WebImage | Problem
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
-ANY = 1 << 50
-"""No limit: the file is read as a stream."""
+KNOWN_SUFFIXES = {*INTAKE_SUFFIXES, *ARCHIVE_SUFFIXES, *TABLE_SUFFIXES, *SIDE_SUFFIXES}
+"""Endings that say what a file is; of all others the first bytes do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,14 @@ def read_archive(
     plan: ReadPlan,
     *,
     read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
+    webdataset: bool = False,
 ) -> Iterator[ImageOrProblem]:
     """Yield every image once, in the order of names; then the images that only tables name.
 
-    `read_inner` reads archives among the files, where that is allowed.
+    `read_inner` reads archives among the files, where that is allowed. `webdataset`: the archive
+    may hold samples of several members, of which some are neither image nor text.
     """
-    return _ArchiveReading(archive, plan, read_inner).run()
+    return _ArchiveReading(archive, plan, read_inner, webdataset).run()
 
 
 def read_entries(
@@ -100,8 +103,11 @@ class _ArchiveReading:
         archive: Archive,
         plan: ReadPlan,
         read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None,
+        webdataset: bool,
     ) -> None:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
+        self._webdataset = webdataset
+        self._pairing = Pairing(sides={})
         self._limits = plan.limits
         self._names: dict[str, None] = {}
         self._bases: Counter[str] = Counter()
@@ -117,13 +123,40 @@ class _ArchiveReading:
         self._bases = Counter(map(base_name, self._names))
         for table in _tables(self._names):
             yield from self._read_table(table)
-        for name in self._names:
-            if suffix(name) in INTAKE_SUFFIXES:
-                yield self._read_image(name)
+        images = [name for name in self._names if self._is_image(name)]
+        sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
+        self._pairing = pair(images, sides, webdataset=self._webdataset)
+        yield from self._pairing.notes
+        for name in images:
+            if name not in self._pairing.maps:
+                yield from self._read_image(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
+        fields: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._names:
-            if name not in self._used:
+            if name in self._used:
+                continue
+            if self._is_field(name):
+                fields[field_end(name)].append(name)
+            else:
                 yield from self._read_other(name)
+        for end, names in fields.items():
+            if suffix(end) == ".json":
+                yield _unread_fields(names, end)
+
+    def _is_image(self, name: str) -> bool:
+        """Return whether a file is an image by its ending, or by its bytes where that tells
+        nothing.
+        """
+        if suffix(name) in KNOWN_SUFFIXES or _is_companion(name):
+            return suffix(name) in INTAKE_SUFFIXES
+        return looks_like_image(self._archive.head(name))
+
+    def _is_field(self, name: str) -> bool:
+        """Return whether a file is another part of a sample, such as its map, its label or a
+        second .json. Texts that belong to no image are none.
+        """
+        is_other = suffix(name) not in {*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES, *LINE_SUFFIXES}
+        return self._webdataset and is_other and key(name) in self._pairing.keys
 
     def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
@@ -142,37 +175,49 @@ class _ArchiveReading:
             else:
                 yield from self._rows.add(found, self._limits)
 
-    def _read_image(self, name: str) -> ImageOrProblem:
+    def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
         self._used.add(name)
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)
-            beside = side_entry(name, self._sides(name), self._limits)
+            sides: list[tuple[str, bytes]] = []
+            for found in self._sides(name):
+                if isinstance(found, Problem):
+                    yield found
+                else:
+                    sides.append(found)
+            beside = side_entries(name, sides, self._limits)
         except IntakeError as error:
-            return Problem(name=name, reason=str(error))
-        return image(name, data, beside, *([row] if row else []))
+            yield Problem(name=name, reason=str(error))
+            return
+        yield image(name, data, beside, *([row] if row else []))
 
-    def _sides(self, name: str) -> dict[str, bytes]:
-        """Return the side files of an image by suffix: a.txt and a.jpg.txt both belong to a.jpg."""
-        sides = {}
-        for end in SIDE_SUFFIXES:
-            for side in (name + end, stem(name) + end):
-                if side in self._names:
-                    self._used.add(side)
-                    file = self._archive.file(side, MAX_SIDE)
-                    sides[end] = file.read(MAX_SIDE, may_be_empty=True)
-        return sides
+    def _sides(self, name: str) -> Iterator[tuple[str, bytes] | Problem]:
+        """Yield the ending and the bytes of the side files of an image.
+
+        Raises IntakeError where they are more than the texts that an image may have.
+        """
+        found = self._pairing.sides.get(name, ())
+        self._used.update(found)
+        if len(found) > self._limits.texts + len(SIDE_SUFFIXES):
+            raise IntakeError(
+                f"There are {len(found):,} files of texts; at most {self._limits.texts} are read."
+            )
+        for side in found:
+            try:
+                data = self._archive.file(side, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)
+                yield suffix(side), data
+            except IntakeError as error:
+                yield Problem(name=side, reason=str(error))
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
         """Yield a file that is no image by its name, and that nothing has asked for."""
-        base = base_name(name).lower()
-        if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLE_SUFFIXES:
+        if _is_companion(name) or suffix(name) in TABLE_SUFFIXES:
             return
         try:
             if suffix(name) not in ARCHIVE_SUFFIXES:
-                limit = self._limits.image_bytes
-                yield _told(name, self._archive.file(name, limit).read(limit))
+                yield self._told(name)
             elif self._read_inner is None:
                 yield Problem(name=name, reason="An archive in an archive is not opened.")
             else:
@@ -180,10 +225,23 @@ class _ArchiveReading:
         except IntakeError as error:
             yield Problem(name=name, reason=str(error))
 
+    def _told(self, name: str) -> ImageOrProblem:
+        """Return an image that is called a text, or what is wrong with a file of another kind."""
+        limit, head = self._limits.image_bytes, self._archive.head(name)
+        if not head or looks_like_image(head):
+            return image(name, self._archive.file(name, limit).read(limit))
+        reason = "The file is neither an image, nor a text beside one, nor a table."
+        if suffix(name) in SIDE_SUFFIXES:
+            reason = "No image has the name of this text, so it was not used; name them alike."
+        return Problem(name=name, reason=reason)
 
-def _told(name: str, data: bytes) -> ImageOrProblem:
-    """Return an image whose name does not say that it is one, or a Problem."""
-    if looks_like_image(data[:512]):
-        return image(name, data)
-    reason = "The file is neither an image, nor a text beside one, nor a table."
-    return Problem(name=name, reason=reason)
+
+def _is_companion(name: str) -> bool:
+    base = base_name(name).lower()
+    return base in COMPANIONS or base.endswith(COMPANION_ENDS)
+
+
+def _unread_fields(names: list[str], end: str) -> Problem:
+    which = "This file was" if len(names) == 1 else f"This and {len(names) - 1:,} more {end} were"
+    reason = f"{which} not read: the texts of a sample are in KEY.txt, KEY.caption and KEY.json."
+    return Problem(name=names[0], reason=reason)

@@ -11,12 +11,20 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
+ANY = 1 << 50
+"""No limit: the file is read as a stream."""
+HEAD_BYTES = 64
+"""First bytes of a file, which tell whether it is an image."""
+
 
 class Archive(Protocol):
     """Files by name; names are in the form of `inner_path`."""
 
     def names(self) -> Iterator[str | Problem]:
         """Yield the names of the files, in order, and a Problem for each that is refused."""
+
+    def head(self, name: str) -> bytes:
+        """Return the first HEAD_BYTES bytes of a file, none where it cannot be read."""
 
     def file(self, name: str, limit: int) -> NamedFile:
         """Return the file of this name.
@@ -51,6 +59,9 @@ class FolderArchive:
                     yield Problem(name=path, reason="The file lies too deep; move it further up.")
                     continue
                 yield path
+
+    def head(self, name: str) -> bytes:
+        return _head(self, name)
 
     def file(self, name: str, limit: int) -> NamedFile:
         path = self._root / name
@@ -89,6 +100,9 @@ class LooseFiles:
         yield from self._refused
         yield from self._files
 
+    def head(self, name: str) -> bytes:
+        return _head(self, name)
+
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._files:
             raise IntakeError("There is no such file beside the table.")
@@ -96,3 +110,10 @@ class LooseFiles:
         if found.size() > limit:
             raise IntakeError(f"The file is too large; at most {limit:,} bytes are read.")
         return found
+
+
+def _head(archive: Archive, name: str) -> bytes:
+    try:
+        return archive.file(name, ANY).start(HEAD_BYTES)
+    except IntakeError:
+        return b""

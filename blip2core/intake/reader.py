@@ -21,7 +21,7 @@ from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
 from blip2core.intake.tables import table_entries
-from blip2core.intake.tars import read_tar
+from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem
 
@@ -95,7 +95,7 @@ def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
     if kind == "zip":
         return _read_zip(file, plan)
     if kind == "tar":
-        return read_tar(file, plan.limits)
+        return _read_tar(file, plan)
     raise IntakeError(
         f"{safe_name(file.name)} is neither an image, nor a zip or tar archive, nor a table "
         "(CSV, TSV, JSONL, Parquet)."
@@ -105,6 +105,11 @@ def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
 def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
     with ZipArchive(file, plan.limits) as archive:
         yield from read_archive(archive, plan)
+
+
+def _read_tar(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    with TarArchive(file, plan.limits) as archive:
+        yield from read_archive(archive, plan, webdataset=True)
 
 
 def _read_table(

@@ -1,7 +1,8 @@
 """Texts in files beside an image: name.txt, name.caption, and the name.json of img2dataset."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
@@ -13,6 +14,30 @@ SIDE_SUFFIXES = (".txt", ".caption", ".json")
 """Ends of side files, in the order in which they are read."""
 MAX_SIDE = 1_000_000
 """Bytes of a side file."""
+
+
+def side_entries(where: str, files: Iterable[tuple[str, bytes]], limits: Limits) -> Entry:
+    """Return one entry for all side files of an image, of which several may have the same suffix.
+
+    Raises IntakeError as `side_entry` does.
+    """
+    groups: list[dict[str, bytes]] = [{}]
+    counts: Counter[str] = Counter()
+    for end, data in files:
+        if counts[end] == len(groups):
+            groups.append({})
+        groups[counts[end]][end] = data
+        counts[end] += 1
+    entry, *others = (side_entry(where, group, limits) for group in groups)
+    for other in others:
+        entry = replace(
+            entry,
+            texts=clean_texts(entry.texts + other.texts, limits),
+            url=entry.url or other.url,
+            page_url=entry.page_url or other.page_url,
+            license=entry.license or other.license,
+        )
+    return entry
 
 
 def side_entry(where: str, files: Mapping[str, bytes], limits: Limits) -> Entry:

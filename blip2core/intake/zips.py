@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from blip2core.errors import IntakeError
+from blip2core.intake.archives import HEAD_BYTES
 from blip2core.intake.files import NamedFile, within
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import inner_path, safe_name
@@ -76,6 +77,13 @@ class ZipArchive:
                 continue
             self._members[name] = member
             yield name
+
+    def head(self, name: str) -> bytes:
+        try:
+            with self._archive.open(self._members[name]) as stream:
+                return stream.read(HEAD_BYTES)
+        except (*DAMAGE, NotImplementedError, RuntimeError):
+            return b""
 
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._members:
