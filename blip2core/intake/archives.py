@@ -1,6 +1,5 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 from blip2core.errors import IntakeError
 from blip2core.intake.files import NamedFile
 from blip2core.intake.limits import Limits
+from blip2core.intake.links import files_below, reach_of
 from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
@@ -38,42 +38,32 @@ class FolderArchive:
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root, self._limits = root.resolve(), limits
+        self._reach = reach_of(self._root)
 
     def names(self) -> Iterator[str | Problem]:
-        count = 0
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if name.startswith("."):
-                    continue
-                count += 1
-                if count > self._limits.members:
-                    yield Problem(
-                        name=safe_name(self._root.name),
-                        reason=f"Only the first {count - 1:,} files were looked at; split it.",
-                    )
-                    return
-                path = Path(folder, name).relative_to(self._root).as_posix()
-                if path.count("/") > self._limits.depth:
-                    folders.clear()
-                    yield Problem(name=path, reason="The file lies too deep; move it further up.")
-                    continue
-                yield path
+        for count, found in enumerate(files_below(self._reach)):
+            if count == self._limits.members:
+                yield Problem(
+                    name=safe_name(self._root.name),
+                    reason=f"Only the first {count:,} files were looked at; split it.",
+                )
+                return
+            if isinstance(found, str) and found.count("/") > self._limits.depth:
+                yield Problem(name=found, reason="The file lies too deep; move it further up.")
+            else:
+                yield found
 
     def head(self, name: str) -> bytes:
         return _head(self, name)
 
     def file(self, name: str, limit: int) -> NamedFile:
-        path = self._root / name
-        try:
-            real = path.resolve(strict=True)
-            size = real.stat().st_size
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a loop of links
-            raise IntakeError("There is no such file beside the table.") from error
-        if not real.is_relative_to(self._root):
-            raise IntakeError("The file is a link that leads outside the folder.")
+        real = self._reach.resolve(self._root / name)
         if not real.is_file():
             raise IntakeError("This is no ordinary file.")
+        try:
+            size = real.stat().st_size
+        except OSError as error:
+            raise IntakeError(f"The file cannot be read: {error.strerror}.") from error
         if size > limit:
             raise IntakeError(f"The file has {size:,} bytes; at most {limit:,} are read.")
         return NamedFile(name, real)

@@ -19,6 +19,7 @@ from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
 from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.limits import Limits
+from blip2core.intake.links import folder_of
 from blip2core.intake.names import MAX_NAME, safe_name
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
@@ -119,7 +120,7 @@ def _read_table(
     archive: Archive = NO_FILES
     folder = ""
     if isinstance(file.content, Path):
-        parent = file.content.resolve().parent
+        parent = folder_of(file.content)
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
