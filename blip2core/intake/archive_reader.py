@@ -9,7 +9,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
-from blip2core.intake.entries import EntriesByName, Entry, image
+from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.files import (
     ARCHIVE_SUFFIXES,
     INTAKE_SUFFIXES,
@@ -17,8 +17,9 @@ from blip2core.intake.files import (
     NamedFile,
     looks_like_image,
 )
+from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, stem, suffix
+from blip2core.intake.names import base_name, inner_path, safe_name, stem, suffix
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entries
 from blip2core.intake.tables import table_entries
@@ -89,12 +90,6 @@ def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
         return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
 
 
-def _tables(names: Iterable[str]) -> list[str]:
-    """Return the tables, but the index that img2dataset writes beside each of its archives."""
-    archives = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
-    return [name for name in names if suffix(name) in TABLE_SUFFIXES and stem(name) not in archives]
-
-
 class _ArchiveReading:
     """One pass over an archive: what is there, what tables say of it, what has been read."""
 
@@ -108,6 +103,7 @@ class _ArchiveReading:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
         self._webdataset = webdataset
         self._pairing = Pairing(sides={})
+        self._by_stem: dict[str, str] = {}
         self._limits = plan.limits
         self._names: dict[str, None] = {}
         self._bases: Counter[str] = Counter()
@@ -121,16 +117,22 @@ class _ArchiveReading:
             else:
                 self._names[name] = None
         self._bases = Counter(map(base_name, self._names))
-        for table in _tables(self._names):
-            yield from self._read_table(table)
         images = [name for name in self._names if self._is_image(name)]
+        yield from self._read_tables(images)
         sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
         self._pairing = pair(images, sides, webdataset=self._webdataset)
         yield from self._pairing.notes
         for name in images:
             if name not in self._pairing.maps:
                 yield from self._read_image(name)
+        for name in self._names:
+            if suffix(name) in ARCHIVE_SUFFIXES:
+                yield from self._read_archive(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
+        yield from self._read_rest()
+
+    def _read_rest(self) -> Iterator[ImageOrProblem]:
+        """Yield what is neither an image by its name, nor asked for by anything."""
         fields: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._names:
             if name in self._used:
@@ -158,16 +160,35 @@ class _ArchiveReading:
         is_other = suffix(name) not in {*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES, *LINE_SUFFIXES}
         return self._webdataset and is_other and key(name) in self._pairing.keys
 
-    def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
+    def _read_tables(self, images: list[str]) -> Iterator[ImageOrProblem]:
+        """Read all tables, and those of img2dataset by the archives and folders they are of."""
+        archives = {stem(name) for name in self._names if suffix(name) in ARCHIVE_SUFFIXES}
+        folders = {dirname(name) for name in images}
+        for table in self._names:
+            if suffix(table) not in TABLE_SUFFIXES:
+                continue
+            self._used.add(table)
+            limit = ANY if self._read_inner else self._limits.table_bytes
+            try:
+                file = self._archive.file(table, limit)
+            except IntakeError as error:
+                yield Problem(name=table, reason=str(error))
+                continue
+            if stem(table) in archives and is_index(file, or_damaged=True):
+                yield from failed_rows(file)
+            elif self._is_beside(table, folders) and is_index(file):
+                yield from self._read_index(file, images)
+            else:
+                yield from self._read_table(file)
+
+    def _is_beside(self, table: str, folders: set[str]) -> bool:
+        """Return whether a table stands beside what else img2dataset writes of its name."""
+        return stem(table) in folders or f"{stem(table)}_stats.json" in self._names
+
+    def _read_table(self, file: NamedFile) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
-        self._used.add(table)
-        try:
-            file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
-        except IntakeError as error:
-            yield Problem(name=table, reason=str(error))
-            return
         for entry in table_entries(file, self._plan.columns, self._limits):
-            found = placed(entry, dirname(table), self._limits.depth)
+            found = placed(entry, dirname(file.name), self._limits.depth)
             if isinstance(found, Problem):
                 yield found
             elif found.data is not None:
@@ -175,8 +196,31 @@ class _ArchiveReading:
             else:
                 yield from self._rows.add(found, self._limits)
 
+    def _read_index(self, file: NamedFile, images: list[str]) -> Iterator[Problem]:
+        """Keep the rows of a table of img2dataset under the images that their keys mean."""
+        if not self._by_stem:
+            self._by_stem = {stem(name): name for name in images}
+        missing: list[str] = []
+        columns = key_columns(file, self._plan.columns)
+        for entry in table_entries(file, columns, self._limits):
+            if isinstance(entry, Problem):
+                yield entry
+                continue
+            name = self._by_stem.get(f"{stem(file.name)}/{entry.path}")
+            if name is None and (self._plan.download is None or not entry.url):
+                missing.append(f"{entry.path}")
+            else:
+                yield from self._rows.add(replace(entry, path=name), self._limits)
+        if missing:
+            which = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
+            reason = (
+                f"{which} no image in the folder {base_name(stem(file.name))}, the first "
+                f"{safe_name(missing[0])}; add the files, or switch downloads on."
+            )
+            yield Problem(name=file.name, reason=reason)
+
     def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
-        self._used.add(name)
+        self._used.update((name, *self._pairing.sides.get(name, ())))
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
         try:
             limit = self._limits.image_bytes
@@ -199,7 +243,6 @@ class _ArchiveReading:
         Raises IntakeError where they are more than the texts that an image may have.
         """
         found = self._pairing.sides.get(name, ())
-        self._used.update(found)
         if len(found) > self._limits.texts + len(SIDE_SUFFIXES):
             raise IntakeError(
                 f"There are {len(found):,} files of texts; at most {self._limits.texts} are read."
@@ -216,12 +259,20 @@ class _ArchiveReading:
         if _is_companion(name) or suffix(name) in TABLE_SUFFIXES:
             return
         try:
-            if suffix(name) not in ARCHIVE_SUFFIXES:
-                yield self._told(name)
-            elif self._read_inner is None:
-                yield Problem(name=name, reason="An archive in an archive is not opened.")
-            else:
-                yield from self._read_inner(self._archive.file(name, ANY))
+            yield self._told(name)
+        except IntakeError as error:
+            yield Problem(name=name, reason=str(error))
+
+    def _read_archive(self, name: str) -> Iterator[ImageOrProblem]:
+        """Yield the images of an archive among the files, with the texts that tables have."""
+        self._used.add(name)
+        try:
+            if self._read_inner is None:
+                raise IntakeError("An archive in an archive is not opened.")
+            for found in self._read_inner(self._archive.file(name, ANY)):
+                if not isinstance(found, Problem):
+                    found = with_entry(found, self._rows.find(found.name, loosely=False))
+                yield found
         except IntakeError as error:
             yield Problem(name=name, reason=str(error))
 

@@ -17,10 +17,11 @@ from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
-from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
+from blip2core.intake.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
+from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
-from blip2core.intake.names import MAX_NAME, safe_name
+from blip2core.intake.names import MAX_NAME, safe_name, stem, suffix
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
@@ -135,10 +136,14 @@ def _read_several(
     """Read folders and archives one by one and loose files together; tables are put into `rows`."""
     loose: list[NamedFile] = []
     rest: list[ReadableSource] = []
+    sources = list(sources)
+    archives = {stem(_name(one)) for one in sources if suffix(_name(one)) in ARCHIVE_SUFFIXES}
     for source in sources:
         try:
             kind = "folder" if _is_folder(source) else kind_of(_named(source))
-            if kind in TABLE_KINDS:
+            if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
+                yield from failed_rows(_named(source))
+            elif kind in TABLE_KINDS:
                 yield from _add_texts(rows, source, plan)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)

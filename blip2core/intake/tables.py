@@ -8,11 +8,15 @@ from blip2core.intake.columns import Columns, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.files import NamedFile, kind_of
+from blip2core.intake.img2dataset import KEY, STATUS_COLUMNS, FailedRows
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.parquet_table import parquet_header, parquet_rows
 from blip2core.records import Problem
+
+IMAGE_COLUMNS = frozenset({"jpg", "jpeg", "png", "webp"})
+"""Columns that img2dataset gives the image files, by the format it encodes them in."""
 
 
 def table_entries(
@@ -28,6 +32,7 @@ def table_entries(
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Problem]:
     try:
         rows, found = _rows(file, columns)
+        failed = FailedRows()
         for number, row in islice(rows, limits.rows):
             where = f"{file.name}, row {number}"
             if isinstance(row, IntakeError):
@@ -38,10 +43,13 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
             except IntakeError as error:
                 yield Problem(name=where, reason=str(error))
                 continue
+            if entry.data is None and _may_have_failed(found) and failed.takes(row):
+                continue
             if entry.path or entry.url or entry.data:
                 yield entry
             else:
                 yield Problem(name=where, reason="The row names no image.")
+        yield from failed.told(file.name)
         if next(rows, None) is not None:
             yield Problem(
                 name=file.name,
@@ -57,8 +65,18 @@ def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], 
     if kind == "jsonl":
         return jsonl_rows(file), wanted
     if kind == "parquet":
-        columns = find_columns(parquet_header(file), wanted)
-        return parquet_rows(file, columns.named()), columns
+        header = parquet_header(file)
+        columns = find_columns(header, wanted)
+        names = columns.named()
+        statuses = (name for name in STATUS_COLUMNS if name in header and name not in names)
+        return parquet_rows(file, (*names, *statuses)), columns
     if kind == "csv":
         return csv_rows(file), find_columns(csv_header(file), wanted)
     raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")
+
+
+def _may_have_failed(columns: Columns | None) -> bool:
+    """Return whether rows without an image may be those that img2dataset could not fetch: in a
+    table of images or their keys, not in one of addresses.
+    """
+    return columns is not None and columns.path in {*IMAGE_COLUMNS, KEY}
