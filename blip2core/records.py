@@ -159,9 +159,10 @@ class WebImage:
         return Problem(name=self.name, reason=reason, texts=self.texts_read)
 
 
-Unusable = Literal["image", "text", "text without image", "source"]
+Unusable = Literal["image", "text", "text without image", "source", "note"]
 """What a Problem is about: an image, with the texts read for it; a text beside an image; a text
-whose image is nowhere; or a file or row of which nothing was read."""
+whose image is nowhere; a file or row of which nothing was read; or nothing, as a table that was
+read in another encoding than it should have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +176,8 @@ class Problem:
     about: Unusable = "image"
     texts: int = 0
     """Texts that were read and are lost with it."""
+    count: int = 1
+    """How many images, files or rows it is about, where one line is told for all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,15 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archives import Archive
+from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
-from blip2core.intake.entries import EntriesByName, Entry, image
+from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.files import (
     ARCHIVE_SUFFIXES,
     INTAKE_SUFFIXES,
@@ -17,18 +17,20 @@ from blip2core.intake.files import (
     NamedFile,
     looks_like_image,
 )
+from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, stem, suffix
-from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
+from blip2core.intake.names import base_name, inner_path, safe_name, stem, suffix
+from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, SideFile, side_entry
 from blip2core.intake.tables import table_entries
-from blip2core.records import Problem, Told, WebImage
+from blip2core.records import Problem, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
-ANY = 1 << 50
-"""No limit: the file is read as a stream."""
+KNOWN_SUFFIXES = {*INTAKE_SUFFIXES, *ARCHIVE_SUFFIXES, *TABLE_SUFFIXES, *SIDE_SUFFIXES}
+"""Endings that say what a file is; of all others the first bytes do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +47,14 @@ def read_archive(
     plan: ReadPlan,
     *,
     read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
+    webdataset: bool = False,
 ) -> Iterator[ImageOrProblem]:
     """Yield every image once, in the order of names; then the images that only tables name.
 
-    `read_inner` reads archives among the files, where that is allowed.
+    `read_inner` reads archives among the files, where that is allowed. `webdataset`: the archive
+    may hold samples of several members, of which some are neither image nor text.
     """
-    return _ArchiveReading(archive, plan, read_inner).run()
+    return _ArchiveReading(archive, plan, read_inner, webdataset).run()
 
 
 def read_entries(
@@ -86,12 +90,6 @@ def placed(entry: Entry | Told, folder: str, depth: int) -> Entry | Told:
         return entry.problem(f"{entry.where}: {entry.path}", str(error))
 
 
-def _tables(names: Iterable[str]) -> list[str]:
-    """Return the tables, but the index that img2dataset writes beside each of its archives."""
-    archives = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
-    return [name for name in names if suffix(name) in TABLE_SUFFIXES and stem(name) not in archives]
-
-
 class _ArchiveReading:
     """One pass over an archive: what is there, what tables say of it, what has been read."""
 
@@ -100,8 +98,12 @@ class _ArchiveReading:
         archive: Archive,
         plan: ReadPlan,
         read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None,
+        webdataset: bool,
     ) -> None:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
+        self._webdataset = webdataset
+        self._pairing = Pairing(sides={})
+        self._by_stem: dict[str, str] = {}
         self._limits = plan.limits
         self._names: dict[str, None] = {}
         self._bases: Counter[str] = Counter()
@@ -115,26 +117,78 @@ class _ArchiveReading:
             else:
                 self._names[name] = None
         self._bases = Counter(map(base_name, self._names))
-        for table in _tables(self._names):
-            yield from self._read_table(table)
+        images = [name for name in self._names if self._is_image(name)]
+        yield from self._read_tables(images)
+        sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
+        self._pairing = pair(images, sides, webdataset=self._webdataset)
+        yield from self._pairing.notes
+        for name in images:
+            if name not in self._pairing.maps:
+                yield from self._read_image(name)
         for name in self._names:
-            if suffix(name) in INTAKE_SUFFIXES:
-                yield self._read_image(name)
+            if suffix(name) in ARCHIVE_SUFFIXES:
+                yield from self._read_archive(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
-        for name in self._names:
-            if name not in self._used:
-                yield from self._read_other(name)
+        yield from self._read_rest()
 
-    def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
+    def _read_rest(self) -> Iterator[ImageOrProblem]:
+        """Yield what is neither an image by its name, nor asked for by anything."""
+        fields: defaultdict[str, list[str]] = defaultdict(list)
+        for name in self._names:
+            if name in self._used:
+                continue
+            if self._is_field(name):
+                fields[field_end(name)].append(name)
+            else:
+                yield from self._read_other(name)
+        for end, names in fields.items():
+            if suffix(end) == ".json":
+                yield _unread_fields(names, end)
+
+    def _is_image(self, name: str) -> bool:
+        """Return whether a file is an image by its ending, or by its bytes where that tells
+        nothing.
+        """
+        if suffix(name) in KNOWN_SUFFIXES or _is_companion(name):
+            return suffix(name) in INTAKE_SUFFIXES
+        return looks_like_image(self._archive.head(name))
+
+    def _is_field(self, name: str) -> bool:
+        """Return whether a file is another part of a sample, such as its map, its label or a
+        second .json. Texts that belong to no image are none.
+        """
+        is_other = suffix(name) not in {*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES, *LINE_SUFFIXES}
+        return self._webdataset and is_other and key(name) in self._pairing.keys
+
+    def _read_tables(self, images: list[str]) -> Iterator[ImageOrProblem]:
+        """Read all tables, and those of img2dataset by the archives and folders they are of."""
+        archives = {stem(name) for name in self._names if suffix(name) in ARCHIVE_SUFFIXES}
+        folders = {dirname(name) for name in images}
+        for table in self._names:
+            if suffix(table) not in TABLE_SUFFIXES:
+                continue
+            self._used.add(table)
+            limit = ANY if self._read_inner else self._limits.table_bytes
+            try:
+                file = self._archive.file(table, limit)
+            except IntakeError as error:
+                yield Problem(name=table, reason=str(error), about="source")
+                continue
+            if stem(table) in archives and is_index(file, or_damaged=True):
+                yield from failed_rows(file)
+            elif self._is_beside(table, folders) and is_index(file):
+                yield from self._read_index(file, images)
+            else:
+                yield from self._read_table(file)
+
+    def _is_beside(self, table: str, folders: set[str]) -> bool:
+        """Return whether a table stands beside what else img2dataset writes of its name."""
+        return stem(table) in folders or f"{stem(table)}_stats.json" in self._names
+
+    def _read_table(self, file: NamedFile) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
-        self._used.add(table)
-        try:
-            file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
-        except IntakeError as error:
-            yield Problem(name=table, reason=str(error), about="source")
-            return
         for entry in table_entries(file, self._plan.columns, self._limits):
-            found = placed(entry, dirname(table), self._limits.depth)
+            found = placed(entry, dirname(file.name), self._limits.depth)
             if not isinstance(found, Entry):
                 yield found
             elif found.data is not None:
@@ -142,53 +196,96 @@ class _ArchiveReading:
             else:
                 self._rows.add(found, self._limits)
 
-    def _read_image(self, name: str) -> ImageOrProblem:
-        self._used.add(name)
+    def _read_index(self, file: NamedFile, images: list[str]) -> Iterator[Told]:
+        """Keep the rows of a table of img2dataset under the images that their keys mean."""
+        if not self._by_stem:
+            self._by_stem = {stem(name): name for name in images}
+        missing: list[str] = []
+        lost = 0
+        columns = key_columns(file, self._plan.columns)
+        for entry in table_entries(file, columns, self._limits):
+            if not isinstance(entry, Entry):
+                yield entry
+                continue
+            name = self._by_stem.get(f"{stem(file.name)}/{entry.path}")
+            if name is None and (self._plan.download is None or not entry.url):
+                missing.append(f"{entry.path}")
+                lost += entry.found.read
+            else:
+                self._rows.add(replace(entry, path=name), self._limits)
+        if missing:
+            which = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
+            reason = (
+                f"{which} no image in the folder {base_name(stem(file.name))}, the first "
+                f"{safe_name(missing[0])}; add the files, or switch downloads on."
+            )
+            yield Problem(name=file.name, reason=reason, texts=lost, count=len(missing))
+
+    def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
+        self._used.update((name, *self._pairing.sides.get(name, ())))
         row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
-        beside = self._beside(name)
+        beside = side_entry(name, self._sides(name), self._limits)
         entries = (beside, row) if row else (beside,)
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)
         except IntakeError as error:
-            return Problem(name=name, reason=str(error), texts=sum(e.found.read for e in entries))
-        return image(name, data, *entries, limits=self._limits)
+            yield Problem(name=name, reason=str(error), texts=sum(e.found.read for e in entries))
+            return
+        yield image(name, data, *entries, limits=self._limits)
 
-    def _beside(self, name: str) -> Entry:
-        """Return what the side files of an image say: a.txt and a.jpg.txt both belong to a.jpg."""
-        sides: dict[str, bytes | IntakeError] = {}
-        for end in SIDE_SUFFIXES:
-            for side in (name + end, stem(name) + end):
-                if side in self._names:
-                    self._used.add(side)
-                    try:
-                        file = self._archive.file(side, MAX_SIDE)
-                        sides[end] = file.read(MAX_SIDE, may_be_empty=True)
-                    except IntakeError as error:
-                        sides[end] = error
-        return side_entry(name, sides, self._limits)
+    def _sides(self, name: str) -> Iterator[SideFile]:
+        """Yield the side files of an image."""
+        for side in self._pairing.sides.get(name, ()):
+            try:
+                data = self._archive.file(side, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)
+                yield side, data
+            except IntakeError as error:
+                yield side, error
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
         """Yield a file that is no image by its name, and that nothing has asked for."""
-        base = base_name(name).lower()
-        if base in COMPANIONS or base.endswith(COMPANION_ENDS) or suffix(name) in TABLE_SUFFIXES:
+        if _is_companion(name) or suffix(name) in TABLE_SUFFIXES:
             return
         try:
-            if suffix(name) not in ARCHIVE_SUFFIXES:
-                limit = self._limits.image_bytes
-                yield _told(name, self._archive.file(name, limit).read(limit))
-            elif self._read_inner is None:
-                reason = "An archive in an archive is not opened."
-                yield Problem(name=name, reason=reason, about="source")
-            else:
-                yield from self._read_inner(self._archive.file(name, ANY))
+            yield self._told(name)
         except IntakeError as error:
             yield Problem(name=name, reason=str(error), about="source")
 
+    def _read_archive(self, name: str) -> Iterator[ImageOrProblem]:
+        """Yield the images of an archive among the files, with the texts that tables have."""
+        self._used.add(name)
+        try:
+            if self._read_inner is None:
+                raise IntakeError("An archive in an archive is not opened.")
+            for found in self._read_inner(self._archive.file(name, ANY)):
+                if isinstance(found, WebImage):
+                    row = self._rows.find(found.name, loosely=False)
+                    found = with_entry(found, row, self._limits)
+                yield found
+        except IntakeError as error:
+            yield Problem(name=name, reason=str(error), about="source")
 
-def _told(name: str, data: bytes) -> ImageOrProblem:
-    """Return an image whose name does not say that it is one, or a Problem."""
-    if looks_like_image(data[:512]):
-        return image(name, data)
-    reason = "The file is neither an image, nor a text beside one, nor a table."
-    return Problem(name=name, reason=reason)
+    def _told(self, name: str) -> ImageOrProblem:
+        """Return an image that is called a text, or what is wrong with a file of another kind."""
+        limit, head = self._limits.image_bytes, self._archive.head(name)
+        if not head or looks_like_image(head):
+            return image(name, self._archive.file(name, limit).read(limit))
+        if suffix(name) in SIDE_SUFFIXES:
+            reason = "No image has the name of this text, so it was not used; name them alike."
+            data = self._archive.file(name, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)
+            texts = side_entry(name, [(name, data)], self._limits).found.read
+            return Problem(name=name, reason=reason, about="text without image", texts=texts)
+        reason = "The file is neither an image, nor a text beside one, nor a table."
+        return Problem(name=name, reason=reason, about="source")
+
+
+def _is_companion(name: str) -> bool:
+    base = base_name(name).lower()
+    return base in COMPANIONS or base.endswith(COMPANION_ENDS)
+
+
+def _unread_fields(names: list[str], end: str) -> Unused:
+    which = "this file was" if len(names) == 1 else f"this and {len(names) - 1:,} more {end} were"
+    advice = f"{which} not read: the texts of a sample are in KEY.txt, KEY.caption and KEY.json"
+    return Unused(kind="file", name=names[0], advice=advice, count=len(names))

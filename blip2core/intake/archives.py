@@ -1,15 +1,20 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from blip2core.errors import IntakeError
-from blip2core.intake.files import NamedFile
+from blip2core.intake.files import NamedFile, refused_file
 from blip2core.intake.limits import Limits
+from blip2core.intake.links import files_below, reach_of
 from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
+
+ANY = 1 << 50
+"""No limit: the file is read as a stream."""
+HEAD_BYTES = 64
+"""First bytes of a file, which tell whether it is an image."""
 
 
 class Archive(Protocol):
@@ -17,6 +22,9 @@ class Archive(Protocol):
 
     def names(self) -> Iterator[str | Problem]:
         """Yield the names of the files, in order, and a Problem for each that is refused."""
+
+    def head(self, name: str) -> bytes:
+        """Return the first HEAD_BYTES bytes of a file, none where it cannot be read."""
 
     def file(self, name: str, limit: int) -> NamedFile:
         """Return the file of this name.
@@ -30,39 +38,33 @@ class FolderArchive:
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root, self._limits = root.resolve(), limits
+        self._reach = reach_of(self._root)
 
     def names(self) -> Iterator[str | Problem]:
-        count = 0
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if name.startswith("."):
-                    continue
-                count += 1
-                if count > self._limits.members:
-                    yield Problem(
-                        name=safe_name(self._root.name),
-                        reason=f"Only the first {count - 1:,} files were looked at; split it.",
-                    )
-                    return
-                path = Path(folder, name).relative_to(self._root).as_posix()
-                if path.count("/") > self._limits.depth:
-                    folders.clear()
-                    yield Problem(name=path, reason="The file lies too deep; move it further up.")
-                    continue
-                yield path
+        for count, found in enumerate(files_below(self._reach)):
+            if count == self._limits.members:
+                yield Problem(
+                    name=safe_name(self._root.name),
+                    reason=f"Only the first {count:,} files were looked at; split it.",
+                    about="source",
+                )
+                return
+            if isinstance(found, str) and found.count("/") > self._limits.depth:
+                yield refused_file(found, "The file lies too deep; move it further up.")
+            else:
+                yield found
+
+    def head(self, name: str) -> bytes:
+        return _head(self, name)
 
     def file(self, name: str, limit: int) -> NamedFile:
-        path = self._root / name
-        try:
-            real = path.resolve(strict=True)
-            size = real.stat().st_size
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a loop of links
-            raise IntakeError("There is no such file beside the table.") from error
-        if not real.is_relative_to(self._root):
-            raise IntakeError("The file is a link that leads outside the folder.")
+        real = self._reach.resolve(self._root / name)
         if not real.is_file():
             raise IntakeError("This is no ordinary file.")
+        try:
+            size = real.stat().st_size
+        except OSError as error:
+            raise IntakeError(f"The file cannot be read: {error.strerror}.") from error
         if size > limit:
             raise IntakeError(f"The file has {size:,} bytes; at most {limit:,} are read.")
         return NamedFile(name, real)
@@ -78,16 +80,19 @@ class LooseFiles:
             try:
                 name = inner_path(file.name)
             except IntakeError as error:
-                self._refused.append(Problem(name=file.name, reason=str(error)))
+                self._refused.append(refused_file(file.name, str(error)))
                 continue
             if name in self._files:
                 reason = "There are two files of this name; the first was taken."
-                self._refused.append(Problem(name=file.name, reason=reason))
+                self._refused.append(refused_file(file.name, reason))
             self._files.setdefault(name, file)
 
     def names(self) -> Iterator[str | Problem]:
         yield from self._refused
         yield from self._files
+
+    def head(self, name: str) -> bytes:
+        return _head(self, name)
 
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._files:
@@ -96,3 +101,10 @@ class LooseFiles:
         if found.size() > limit:
             raise IntakeError(f"The file is too large; at most {limit:,} bytes are read.")
         return found
+
+
+def _head(archive: Archive, name: str) -> bytes:
+    try:
+        return archive.file(name, ANY).start(HEAD_BYTES)
+    except IntakeError:
+        return b""

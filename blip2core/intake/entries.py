@@ -97,7 +97,7 @@ def merged(entries: Iterable[Entry | Told], limits: Limits) -> Iterator[Entry | 
         elif entry.data is None:
             _keep(rows, entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
-            carried = _joined(carried, entry, limits)
+            carried = together(carried, entry, limits)
         else:
             if carried is not None:
                 yield carried
@@ -139,10 +139,11 @@ class EntriesByName:
 
 def _keep(rows: dict[str, Entry], name: str, entry: Entry, limits: Limits) -> None:
     known = rows.get(name)
-    rows[name] = _joined(known, entry, limits) if known else entry
+    rows[name] = together(known, entry, limits) if known else entry
 
 
-def _joined(first: Entry, second: Entry, limits: Limits) -> Entry:
+def together(first: Entry, second: Entry, limits: Limits) -> Entry:
+    """Return what two entries know of the same image; the first that knows an address wins."""
     return replace(
         first,
         found=joined((first.found, second.found), second.where, limits),

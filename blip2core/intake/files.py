@@ -8,6 +8,7 @@ from typing import BinaryIO, Literal
 from blip2core.errors import IntakeError
 from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.names import safe_name, suffix
+from blip2core.records import Problem
 
 FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
 
@@ -77,6 +78,12 @@ class NamedFile:
     def _unreadable(self, error: OSError | ValueError) -> IntakeError:
         reason = getattr(error, "strerror", None) or "its name cannot be used"
         return IntakeError(f"{safe_name(self.name)} cannot be read: {reason}.")
+
+
+def refused_file(name: str, reason: str) -> Problem:
+    """Return that a file is refused unread; by its name it is an image, or may hold several."""
+    about: Literal["image", "source"] = "image" if suffix(name) in INTAKE_SUFFIXES else "source"
+    return Problem(name=name, reason=reason, about=about)
 
 
 def within(data: bytes, limit: int) -> bytes:

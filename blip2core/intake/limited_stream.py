@@ -19,9 +19,19 @@ class LimitedStream:
 
     def read(self, count: int) -> bytes:
         """Read `count` bytes. Raises IntakeError where they are more than was allowed."""
+        if count < 0:  # which would read all there is
+            raise IntakeError("The archive gives a size below zero; it is not read on.")
         data = self._stream.read(count)
         self._left -= len(data)
         if self._left < 0:
             raise IntakeError("The archive unpacks to far more than it says; it is not read on.")
         self.latest = data
         return data
+
+    def seek(self, place: int) -> None:
+        """Go to a place in the stream; what is passed over does not count."""
+        self._stream.seek(place)
+
+    def tell(self) -> int:
+        """Return the place in the stream."""
+        return self._stream.tell()

@@ -18,12 +18,14 @@ from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
-from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
+from blip2core.intake.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.image_texts import texts_of
+from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import MAX_NAME, safe_name
+from blip2core.intake.links import folder_of
+from blip2core.intake.names import MAX_NAME, safe_name, stem, suffix
 from blip2core.intake.tables import table_entries
-from blip2core.intake.tars import read_tar
+from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem, TextOrigin, WebImage
 
@@ -107,7 +109,7 @@ def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
     if kind == "zip":
         return _read_zip(file, plan)
     if kind == "tar":
-        return read_tar(file, plan.limits)
+        return _read_tar(file, plan)
     raise IntakeError(
         f"{safe_name(file.name)} is neither an image, nor a zip or tar archive, nor a table "
         "(CSV, TSV, JSONL, Parquet)."
@@ -119,6 +121,11 @@ def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
         yield from read_archive(archive, plan)
 
 
+def _read_tar(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    with TarArchive(file, plan.limits) as archive:
+        yield from read_archive(archive, plan, webdataset=True)
+
+
 def _read_table(
     file: NamedFile, plan: ReadPlan, root: str | Path | None
 ) -> Iterator[ImageOrProblem]:
@@ -126,7 +133,7 @@ def _read_table(
     archive: Archive = NO_FILES
     folder = ""
     if isinstance(file.content, Path):
-        parent = file.content.resolve().parent
+        parent = folder_of(file.content)
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
@@ -141,10 +148,14 @@ def _read_several(
     """Read folders and archives one by one and loose files together; tables are put into `rows`."""
     loose: list[NamedFile] = []
     rest: list[ReadableSource] = []
+    sources = list(sources)
+    archives = {stem(_name(one)) for one in sources if suffix(_name(one)) in ARCHIVE_SUFFIXES}
     for source in sources:
         try:
             kind = "folder" if _is_folder(source) else kind_of(_named(source))
-            if kind in TABLE_KINDS:
+            if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
+                yield from failed_rows(_named(source))
+            elif kind in TABLE_KINDS:
                 yield from _add_texts(rows, source, plan)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)

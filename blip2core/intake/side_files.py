@@ -1,14 +1,15 @@
 """Texts in files beside an image: name.txt, name.caption, and the name.json of img2dataset."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
 from blip2core.intake.columns import entry_of, guess_columns
-from blip2core.intake.entries import Entry
-from blip2core.intake.image_texts import FoundText, ImageTexts, joined, texts_of
+from blip2core.intake.entries import Entry, together
+from blip2core.intake.image_texts import ImageTexts, texts_of
 from blip2core.intake.limits import Limits
+from blip2core.intake.names import suffix
 from blip2core.records import Problem, TextOrigin
 
 SIDE_SUFFIXES = (".txt", ".caption", ".json")
@@ -17,29 +18,33 @@ MAX_SIDE = 1_000_000
 """Bytes of a side file."""
 
 
-def side_entry(where: str, files: Mapping[str, bytes | IntakeError], limits: Limits) -> Entry:
-    """Return the entry that side files, given by suffix, make. Every line of a text is one text.
+SideFile = tuple[str, bytes | IntakeError]
+"""Name of a side file, and its bytes or why it has none."""
 
-    A file that cannot be read, and says why, is not UTF-8, or no JSON object, counts as one text
-    that is refused.
+
+def side_entry(where: str, files: Iterable[SideFile], limits: Limits) -> Entry:
+    """Return the entry that the side files of an image make. Every line of a text is one text.
+
+    A file that cannot be read, is not UTF-8, or no JSON object, counts as one text that is refused.
     """
-    lines: list[FoundText] = []
-    refused: list[Problem] = []
-    said = Entry(where=where)
-    for end in SIDE_SUFFIXES:
-        if end not in files:
-            continue
-        try:
-            text = _text(files[end], end)
-            if end == ".json":
-                said = _json_entry(text, where, limits)
-            else:
-                lines += [(line, TextOrigin(place=end)) for line in text.splitlines()]
-        except IntakeError as error:
-            problem = Problem(name=f"{where}: {end}", reason=str(error), about="text", texts=1)
-            refused.append(problem)
-    texts = (texts_of(lines, where, limits), said.found, ImageTexts(refused=tuple(refused)))
-    return replace(said, found=joined(texts, where, limits))
+    entry = Entry(where=where)
+    for file in sorted(files, key=lambda file: SIDE_SUFFIXES.index(suffix(file[0]))):
+        entry = together(entry, _entry_of(file, where, limits), limits)
+    return entry
+
+
+def _entry_of(file: SideFile, where: str, limits: Limits) -> Entry:
+    name, data = file
+    end = suffix(name)
+    try:
+        text = _text(data, end)
+        if end == ".json":
+            return _json_entry(text, where, limits)
+    except IntakeError as error:
+        refused = Problem(name=name, reason=str(error), about="text", texts=1)
+        return Entry(where=where, found=ImageTexts(refused=(refused,)))
+    lines = ((line, TextOrigin(place=end)) for line in text.splitlines())
+    return Entry(where=where, found=texts_of(lines, where, limits))
 
 
 def _json_entry(text: str, where: str, limits: Limits) -> Entry:

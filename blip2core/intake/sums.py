@@ -58,8 +58,10 @@ class Sums:
         if problem.about == "text":
             self.texts_refused += problem.texts
             return
-        self.images_refused += problem.about == "image"
-        self.sources_refused += problem.about == "source"
+        if problem.about == "image":
+            self.images_refused += problem.count
+        elif problem.about == "source":
+            self.sources_refused += problem.count
         self.texts_without_image += problem.texts
 
     def add_unused(self, unused: Unused) -> None:

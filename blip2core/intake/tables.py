@@ -8,6 +8,7 @@ from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.files import NamedFile, kind_of
+from blip2core.intake.img2dataset import KEY, STATUS_COLUMNS, FailedRows
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
@@ -16,6 +17,9 @@ from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
 ColumnsIn = Callable[[Mapping[str, object]], Columns]
+
+IMAGE_COLUMNS = frozenset({"jpg", "jpeg", "png", "webp"})
+"""Columns that img2dataset gives the image files, by the format it encodes them in."""
 
 
 def table_entries(
@@ -33,8 +37,12 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
     unused = UnusedColumns()
     try:
         rows, columns_in = _rows(file, columns)
+        failed = FailedRows()
         for number, row in islice(rows, limits.rows):
-            yield _entry(row, columns_in, f"{file.name}, row {number}", limits, unused)
+            found = _entry(row, columns_in, f"{file.name}, row {number}", limits, unused, failed)
+            if found is not None:
+                yield found
+        yield from failed.told(file.name)
         if next(rows, None) is not None:
             yield Problem(
                 name=file.name,
@@ -52,8 +60,9 @@ def _entry(
     where: str,
     limits: Limits,
     unused: UnusedColumns,
-) -> Entry | Problem:
-    """Return what a row says of an image."""
+    failed: FailedRows,
+) -> Entry | Problem | None:
+    """Return what a row says of an image; None where img2dataset could not fetch it."""
     if isinstance(row, IntakeError):
         return Problem(name=where, reason=str(row), about="source")
     try:
@@ -62,6 +71,8 @@ def _entry(
         entry = entry_of(row, columns, where, limits)
     except IntakeError as error:
         return Problem(name=where, reason=str(error), about="source")
+    if entry.data is None and _may_have_failed(columns) and failed.takes(row, entry.found.read):
+        return None
     if entry.path or entry.url or entry.data:
         return entry
     return entry.problem(where, "The row names no image.")
@@ -73,9 +84,19 @@ def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], 
     if kind == "jsonl":
         return jsonl_rows(file), lambda row: columns_of(row, wanted)
     if kind == "parquet":
-        columns = find_columns(parquet_header(file), wanted)
-        return parquet_rows(file, columns.named()), lambda _: columns
+        header = parquet_header(file)
+        columns = find_columns(header, wanted)
+        names = columns.named()
+        statuses = (name for name in STATUS_COLUMNS if name in header and name not in names)
+        return parquet_rows(file, (*names, *statuses)), lambda _: columns
     if kind == "csv":
         columns = find_columns(csv_header(file), wanted)
         return csv_rows(file), lambda _: columns
     raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")
+
+
+def _may_have_failed(columns: Columns) -> bool:
+    """Return whether rows without an image may be those that img2dataset could not fetch: in a
+    table of images or their keys, not in one of addresses.
+    """
+    return columns.path in {*IMAGE_COLUMNS, KEY}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from blip2core.intake.columns import Columns
+from blip2core.intake.img2dataset import STATUS_COLUMNS
 from blip2core.records import Unused
 
 LEAST_WORDS = 2
@@ -24,7 +25,7 @@ class UnusedColumns:
 
     def see(self, row: Mapping[str, object], columns: Columns) -> None:
         """Look at the cells of a row that are not used."""
-        used = columns.named()
+        used = {*columns.named(), *STATUS_COLUMNS}
         for name, value in row.items():
             if name not in used and value not in (None, "", []):
                 self._cells[name] += 1

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from blip2core.errors import IntakeError
-from blip2core.intake.files import NamedFile, within
+from blip2core.intake.archives import HEAD_BYTES
+from blip2core.intake.files import NamedFile, refused_file, within
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
@@ -63,7 +64,7 @@ class ZipArchive:
         for count, member in enumerate(self._archive.infolist(), start=1):
             if count > self._limits.members:
                 reason = f"Only the first {count - 1:,} members were looked at; split the archive."
-                yield Problem(name=safe_name(member.filename), reason=reason)
+                yield Problem(name=safe_name(member.filename), reason=reason, about="source")
                 return
             # Not `is_dir`, which fails at an empty name.
             if member.filename.endswith("/") or member.filename.startswith("__MACOSX/"):
@@ -72,10 +73,17 @@ class ZipArchive:
                 name = inner_path(member.filename, depth=self._limits.depth)
                 _check_member(member, name in self._members)
             except IntakeError as error:
-                yield Problem(name=member.filename, reason=str(error))
+                yield refused_file(member.filename, str(error))
                 continue
             self._members[name] = member
             yield name
+
+    def head(self, name: str) -> bytes:
+        try:
+            with self._archive.open(self._members[name]) as stream:
+                return stream.read(HEAD_BYTES)
+        except (*DAMAGE, NotImplementedError, RuntimeError):
+            return b""
 
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._members:

@@ -12,6 +12,8 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
+from blip2core.intake.archive_reader import ReadPlan, read_archive
+from blip2core.intake.tars import BACKWARD_STEPS, TarArchive
 from blip2core.records import WebImage
 from tests.intake.making import png, reasons, tarred, texts
 
@@ -160,6 +162,66 @@ def test_texts_that_cannot_be_used_are_told() -> None:
         ("1.png", png()), ("1.txt", b"\xff\xfe"), ("2.png", png()), ("2.json", b"[" * 100_000)
     )
     found = list(read(file))
-    assert set(reasons(found)) == {"1.png: .txt", "2.png: .json"}
+    assert set(reasons(found)) == {"1.txt", "2.json"}
     kept = [one.name for one in found if isinstance(one, WebImage)]
     assert kept == ["1.png", "2.png"], "the images can be used"
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_table_among_the_members_is_read(mode: str) -> None:
+    file = tar(
+        ("train/1.png", png(1)),
+        ("train/metadata.jsonl", b'{"file_name": "1.png", "text": "one"}\n'),
+        ("train/2.png", png(2)),
+        ("more.csv", b"file_name,text\ntrain/2.png,two\n"),
+        mode=mode,
+    )
+    assert texts(read(file)) == {"train/1.png": ("one",), "train/2.png": ("two",)}
+
+
+def test_a_compressed_archive_is_read_twice_and_no_more() -> None:
+    members = [(f"{number}.png", png(number)) for number in range(50)]
+    members += [(f"{number}.txt", b"a text") for number in range(50)]
+    with TarArchive(tar(*members, mode="w:gz"), Limits()) as archive:
+        found = list(read_archive(archive, ReadPlan(), webdataset=True))
+        assert len(texts(found)) == 50 and archive._steps_back == 1
+
+
+def test_a_compressed_archive_is_not_read_again_for_each_row_of_a_table() -> None:
+    names = [f"{number}.bin" for number in range(40)]
+    rows = "\n".join(reversed(names))
+    members = [
+        ("t.csv", f"file_name\n{rows}\n".encode()),
+        *((name, b"no image" * 20) for name in names),
+    ]
+    refused = [
+        reason
+        for reason in reasons(read(tar(*members, mode="w:gz"))).values()
+        if "again and again" in reason
+    ]
+    assert len(refused) == 40 - BACKWARD_STEPS
+
+
+def test_the_texts_of_a_compressed_archive_are_bounded() -> None:
+    members = [("1.txt", b"x" * 20), ("2.txt", b"y" * 20), ("1.png", png(1)), ("2.png", png(2))]
+    found = list(read(tar(*members, mode="w:gz"), limits=Limits(table_bytes=30)))
+    assert list(reasons(found)) == ["2.txt"]
+    assert "may take 30 bytes in all" in reasons(found)["2.txt"]
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("x" * 20,), ()]
+    assert len(texts(read(tar(*members), limits=Limits(table_bytes=30)))) == 2
+
+
+def test_sizes_below_zero_end_the_archive() -> None:
+    for kind in (tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME):
+        first, last = tarfile.TarInfo("1.png"), tarfile.TarInfo("2.png")
+        last.type, last.size = kind, -1_024
+        data = first.tobuf() + last.tobuf(tarfile.GNU_FORMAT) + bytes(10_240)
+        found = reasons(read(NamedFile("a.tar", data)))
+        assert set(found) == {"1.png", "a.tar"}
+
+
+def test_hidden_members_and_those_of_macos_are_passed_by() -> None:
+    file = tar(
+        ("._a.png", b"\0"), ("__MACOSX/a.png", b"\0"), (".DS_Store", b"\0"), ("a.png", png())
+    )
+    assert list(texts(read(file))) == ["a.png"]

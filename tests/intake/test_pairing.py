@@ -1,0 +1,169 @@
+"""Which text belongs to which image, by names alone."""
+
+import itertools
+import random
+
+import pytest
+
+from blip2core.intake import Limits, NamedFile, read
+from blip2core.intake.pairing import pair
+from blip2core.records import Unused
+from tests.intake.making import images, png, reasons, tarred, texts, zipped
+
+KINDS = ["tar", "tar.gz", "tar.xz", "zip", "files"]
+Members = list[tuple[str, bytes]]
+
+
+def archive(kind: str, members: Members) -> NamedFile | list[NamedFile]:
+    if kind == "files":
+        return [NamedFile(name, data) for name, data in members]
+    if kind == "zip":
+        return NamedFile("a.zip", zipped(dict(members)))
+    mode = {"tar": "w", "tar.gz": "w:gz", "tar.xz": "w:xz"}[kind]
+    return NamedFile(f"a.{kind}", tarred(members, mode))
+
+
+def found_texts(kind: str, members: Members) -> dict[str, tuple[str, ...]]:
+    return texts(read(archive(kind, members)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_finds_its_image_in_any_order(kind: str) -> None:
+    members = [(f"x/{number}.png", png(number)) for number in range(20)]
+    members += [(f"x/{number}.txt", f"text {number}".encode()) for number in range(20)]
+    for seed in range(3):
+        random.Random(seed).shuffle(members)
+        found = found_texts(kind, members)
+        assert found == {f"x/{number}.png": (f"text {number}",) for number in range(20)}
+        assert list(found) == [name for name, _ in members if name.endswith(".png")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_with_dots_pair_up_to_the_last_dot(kind: str) -> None:
+    members = [
+        ("22.05.jpg", png(1)),
+        ("22.06.jpg", png(2)),
+        ("22.05.txt", b"five"),
+        ("22.06.caption", b"six"),
+        ("v1.2/a.jpg", png(3)),
+        ("v1.2/a.txt", b"in a folder"),
+        ("22.jpg", png(4)),
+    ]
+    assert found_texts(kind, members) == {
+        "22.05.jpg": ("five",),
+        "22.06.jpg": ("six",),
+        "v1.2/a.jpg": ("in a folder",),
+        "22.jpg": (),
+    }
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz"])
+def test_samples_of_webdataset_pair_up_to_the_first_dot(kind: str) -> None:
+    members = [
+        ("b.txt", b"both"),
+        ("b.left.jpg", png(1)),
+        ("b.right.jpg", png(2)),
+        ("a.en.txt", b"english"),
+        ("a.seg.png", png(3)),
+        ("a.jpg", png(4)),
+        ("a.json", b'{"caption": "of json", "license": "CC0"}'),
+        ("a.cls", b"7"),
+    ]
+    found = images(read(archive(kind, members)))
+    assert {one.name: one.texts for one in found} == {
+        "b.left.jpg": ("both",),
+        "b.right.jpg": ("both",),
+        "a.jpg": ("english", "of json"),
+    }
+    assert found[-1].license == "CC0"
+
+
+def test_a_text_of_several_images_of_a_folder_is_told() -> None:
+    members = [("b.left.jpg", png(1)), ("b.right.jpg", png(2)), ("b.txt", b"both")]
+    found = list(read(archive("zip", members)))
+    assert [one.texts for one in found[1:]] == [("both",), ("both",)]  # type: ignore[union-attr]
+    assert "up to the first dot" in reasons(found)["b.txt"]
+
+
+def test_an_image_that_is_taken_for_a_map_is_told_where_no_text_says_so() -> None:
+    members = [(f"{stem}{end}", png()) for stem in "ab" for end in (".jpg", ".seg.png")]
+    [unused] = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
+    assert (unused.name, unused.count) == ("a.seg.png", 2)
+    assert "This file and 1 more were not imported" in unused.advice
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_is_what_its_bytes_say(kind: str) -> None:
+    names = ["photo", "photo.dat", "x.y.z", "IMG_1.JPG", "b.JPEG", "c.jfif", "d.JFIF", "e.jpe"]
+    members = [(name, png(number)) for number, name in enumerate(names)]
+    members += [("x.y.txt", b"of z"), ("IMG_1.TXT", b"of 1"), ("c.Caption", b"of c")]
+    members += [("photo.dat.txt", b"of dat")]
+    assert found_texts(kind, members) == {
+        **dict.fromkeys(names, ()),
+        "x.y.z": ("of z",),
+        "IMG_1.JPG": ("of 1",),
+        "c.jfif": ("of c",),
+        "photo.dat": ("of dat",),
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_text_beside_an_image_is_read(kind: str) -> None:
+    members = [
+        ("a.jpg.txt", b"whole name"),
+        ("a.txt", b"stem"),
+        ("a.TXT", b"upper case"),
+        ("a.caption", b"caption"),
+        ("a.json", b'{"text": "json"}'),
+        ("a.jpg", png()),
+    ]
+    expected = {"whole name", "stem", "upper case", "caption", "json"}
+    assert set(found_texts(kind, members)["a.jpg"]) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_never_paired_is_told(kind: str) -> None:
+    members = [
+        ("a.png", png()),
+        ("b.txt", b"of nothing"),
+        ("c.json", b"{}"),
+        ("d.dat", b"neither"),
+        ("e.png", b""),
+    ]
+    found = list(read(archive(kind, members)))
+    assert set(reasons(found)) == {"b.txt", "c.json", "d.dat", "e.png"}
+    assert "No image has the name of this text" in reasons(found)["b.txt"]
+    assert "neither an image" in reasons(found)["d.dat"]
+
+
+def test_fields_of_a_sample_that_may_hold_texts_are_told_by_kind() -> None:
+    members = [
+        (f"{n}{end}", data) for n in "123" for end, data in ((".png", png()), (".b.json", b"[]"))
+    ]
+    [unused] = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
+    assert (unused.name, unused.count) == ("1.b.json", 3)
+    assert "this and 2 more .b.json were not read" in unused.advice
+
+
+def test_more_files_of_texts_than_an_image_may_have_are_told() -> None:
+    ends = ["".join(end) for end in itertools.product("tT", "xX", "tT")]
+    members = [(f"a.{end}", end.encode()) for end in ends] + [("a.png", png())]
+    assert len(found_texts("tar", members)["a.png"]) == 8
+    found = read(archive("tar", members), limits=Limits(texts=4))
+    assert reasons(found) == {"a.png": "There are 5 texts; at most 4 are read."}
+
+
+def test_a_text_that_is_too_large_is_told_and_its_image_read() -> None:
+    members = [("a.png", png()), ("a.txt", b"x" * 1_000_001)]
+    for kind in KINDS:
+        found = list(read(archive(kind, members)))
+        assert list(reasons(found)) == ["a.txt"] and len(found) == 2
+
+
+def test_a_hundred_thousand_names_are_paired_in_one_pass() -> None:
+    names = [f"{number % 300}.{number}" for number in range(100_000)]
+    found = pair(
+        [f"{name}.jpg" for name in names], [f"{name}.txt" for name in names], webdataset=True
+    )
+    assert found.sides["7.7.jpg"] == ("7.7.txt",)
+    assert len(found.sides) == 100_000 and not found.maps
