@@ -1,6 +1,5 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
@@ -18,7 +17,7 @@ from blip2core.intake.files import (
     looks_like_image,
 )
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, stem, suffix
+from blip2core.intake.names import base_name, stem, suffix, table_path
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
@@ -27,6 +26,7 @@ ImageOrProblem = WebImage | Problem
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
+OTHER_SUFFIXES = TABLE_SUFFIXES | ARCHIVE_SUFFIXES | frozenset(SIDE_SUFFIXES)
 ANY = 1 << 50
 """No limit: the file is read as a stream."""
 
@@ -81,9 +81,14 @@ def placed(entry: Entry | Problem, folder: str, depth: int) -> Entry | Problem:
     if isinstance(entry, Problem) or not entry.path or entry.data is not None:
         return entry
     try:
-        return replace(entry, path=inner_path(entry.path, folder=folder, depth=depth))
+        return replace(entry, path=table_path(entry.path, folder=folder, depth=depth))
     except IntakeError as error:
         return Problem(name=f"{entry.where}: {entry.path}", reason=str(error))
+
+
+def may_be_image(name: str) -> bool:
+    """Return whether a table may mean this file: it is no table, archive or text by its name."""
+    return suffix(name) not in OTHER_SUFFIXES
 
 
 def _tables(names: Iterable[str]) -> list[str]:
@@ -104,7 +109,6 @@ class _ArchiveReading:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
         self._limits = plan.limits
         self._names: dict[str, None] = {}
-        self._bases: Counter[str] = Counter()
         self._rows = EntriesByName()
         self._used: set[str] = set()
 
@@ -114,11 +118,11 @@ class _ArchiveReading:
                 yield name
             else:
                 self._names[name] = None
-        self._bases = Counter(map(base_name, self._names))
         for table in _tables(self._names):
             yield from self._read_table(table)
+        yield from self._rows.match(filter(may_be_image, self._names), self._limits)
         for name in self._names:
-            if suffix(name) in INTAKE_SUFFIXES:
+            if suffix(name) in INTAKE_SUFFIXES or name in self._rows:
                 yield self._read_image(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
         for name in self._names:
@@ -144,7 +148,7 @@ class _ArchiveReading:
 
     def _read_image(self, name: str) -> ImageOrProblem:
         self._used.add(name)
-        row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
+        row = self._rows.find(name)
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)

@@ -18,6 +18,9 @@ class Archive(Protocol):
     def names(self) -> Iterator[str | Problem]:
         """Yield the names of the files, in order, and a Problem for each that is refused."""
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name, which may still be refused."""
+
     def file(self, name: str, limit: int) -> NamedFile:
         """Return the file of this name.
 
@@ -51,6 +54,9 @@ class FolderArchive:
                     yield Problem(name=path, reason="The file lies too deep; move it further up.")
                     continue
                 yield path
+
+    def has(self, name: str) -> bool:
+        return os.path.isfile(self._root / name)  # pathlib's own raises where a name is too long
 
     def file(self, name: str, limit: int) -> NamedFile:
         path = self._root / name
@@ -88,6 +94,9 @@ class LooseFiles:
     def names(self) -> Iterator[str | Problem]:
         yield from self._refused
         yield from self._files
+
+    def has(self, name: str) -> bool:
+        return name in self._files
 
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._files:

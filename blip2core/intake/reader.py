@@ -1,7 +1,8 @@
 """read(): images with their texts out of whatever somebody has, one at a time."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
     ReadPlan,
+    may_be_image,
     placed,
     read_archive,
     read_entries,
@@ -17,6 +19,7 @@ from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, clean_texts, image, with_entry
+from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import MAX_NAME, safe_name
@@ -57,16 +60,43 @@ def read(
         found = _read_one(source, plan, root)
     else:
         found = _read_several(source, rows, plan)
-    return _with_rows(chain(problems, found), rows, plan)
+    return _with_rows(chain(problems, found), rows, plan, lambda: _image_names(source, plan, root))
 
 
 def _with_rows(
-    found: Iterable[ImageOrProblem], rows: EntriesByName, plan: ReadPlan
+    found: Iterable[ImageOrProblem],
+    rows: EntriesByName,
+    plan: ReadPlan,
+    image_names: Callable[[], Iterable[str]],
 ) -> Iterator[ImageOrProblem]:
-    """Yield images with the texts that were given apart; then what is left of these."""
+    """Yield images with the texts that were given apart; then what is left of these.
+
+    Where a row may mean an image of another name, which one is decided among all `image_names`.
+    """
+    matched = 0
     for one in found:
-        yield one if isinstance(one, Problem) else with_entry(one, rows.find(one.name))
+        if isinstance(one, Problem):
+            yield one
+            continue
+        if matched != len(rows) and rows.may_match(one.name):
+            yield from rows.match(image_names(), plan.limits)
+            matched = len(rows)
+        yield with_entry(one, rows.find(one.name))
     yield from read_entries(rows.rest(), NO_FILES, plan)
+
+
+def _image_names(
+    source: ReadableSource | Sequence[ReadableSource], plan: ReadPlan, root: str | Path | None
+) -> Iterator[str]:
+    """Yield the names of the images that `source` has; it is read for them, but nothing is
+    downloaded.
+    """
+    plan = replace(plan, download=None)
+    if isinstance(source, str | Path | NamedFile):
+        found = _read_one(source, plan, root)
+    else:
+        found = _read_several(source, EntriesByName(), plan)
+    yield from (one.name for one in found if not isinstance(one, Problem))
 
 
 def _read_one(
@@ -120,7 +150,31 @@ def _read_table(
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns, plan.limits)
-    return read_entries((placed(e, folder, plan.limits.depth) for e in entries), archive, plan)
+    found = (placed(entry, folder, plan.limits.depth) for entry in entries)
+    return read_entries(_with_files(found, archive, plan.limits), archive, plan)
+
+
+def _with_files(
+    entries: Iterable[Entry | Problem], archive: Archive, limits: Limits
+) -> Iterator[Entry | Problem]:
+    """Yield entries with the paths of their files. The files are listed only where a name has to be
+    looked up among them.
+    """
+    rows = EntriesByName()
+    for entry in entries:
+        if isinstance(entry, Problem) or entry.data is not None:
+            yield entry
+        else:
+            yield from rows.add(entry, limits)
+    paths = [row.path for row in rows.rest() if row.path]
+    there = [path for path in paths if archive.has(path)]
+    if len(there) < len(paths) or rows.has_twins():
+        names = [name for name in archive.names() if isinstance(name, str) and may_be_image(name)]
+        lookup = FileLookup(names)
+        # Not every file is listed: hidden ones are not, nor those beyond the limit.
+        names += [path for path in there if not lookup.has_whole(path)]
+        yield from rows.match(names, limits)
+    yield from rows.rest()
 
 
 def _read_several(

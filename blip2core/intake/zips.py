@@ -77,6 +77,9 @@ class ZipArchive:
             self._members[name] = member
             yield name
 
+    def has(self, name: str) -> bool:
+        return name in self._members
+
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._members:
             raise IntakeError("There is no such member in the archive.")
