@@ -1,6 +1,6 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
@@ -19,7 +19,7 @@ from blip2core.intake.files import (
 )
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, safe_name, stem, suffix
+from blip2core.intake.names import base_name, safe_name, stem, suffix, table_path
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, SideFile, side_entry
 from blip2core.intake.tables import table_entries
@@ -29,7 +29,8 @@ ImageOrProblem = WebImage | Told
 COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
-KNOWN_SUFFIXES = {*INTAKE_SUFFIXES, *ARCHIVE_SUFFIXES, *TABLE_SUFFIXES, *SIDE_SUFFIXES}
+OTHER_SUFFIXES = TABLE_SUFFIXES | ARCHIVE_SUFFIXES | frozenset(SIDE_SUFFIXES)
+KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 """Endings that say what a file is; of all others the first bytes do."""
 
 
@@ -85,9 +86,14 @@ def placed(entry: Entry | Told, folder: str, depth: int) -> Entry | Told:
     if not isinstance(entry, Entry) or not entry.path or entry.data is not None:
         return entry
     try:
-        return replace(entry, path=inner_path(entry.path, folder=folder, depth=depth))
+        return replace(entry, path=table_path(entry.path, folder=folder, depth=depth))
     except IntakeError as error:
         return entry.problem(f"{entry.where}: {entry.path}", str(error))
+
+
+def may_be_image(name: str) -> bool:
+    """Return whether a table may mean this file: it is no table, archive or text by its name."""
+    return suffix(name) not in OTHER_SUFFIXES
 
 
 class _ArchiveReading:
@@ -106,7 +112,6 @@ class _ArchiveReading:
         self._by_stem: dict[str, str] = {}
         self._limits = plan.limits
         self._names: dict[str, None] = {}
-        self._bases: Counter[str] = Counter()
         self._rows = EntriesByName()
         self._used: set[str] = set()
 
@@ -116,14 +121,15 @@ class _ArchiveReading:
                 yield name
             else:
                 self._names[name] = None
-        self._bases = Counter(map(base_name, self._names))
         images = [name for name in self._names if self._is_image(name)]
         yield from self._read_tables(images)
+        yield from self._rows.match(filter(may_be_image, self._names), self._limits)
         sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
         self._pairing = pair(images, sides, webdataset=self._webdataset)
         yield from self._pairing.notes
-        for name in images:
-            if name not in self._pairing.maps:
+        by_name = {*images, *(name for name in self._names if name in self._rows)}
+        for name in self._names:
+            if name in by_name and name not in self._pairing.maps:
                 yield from self._read_image(name)
         for name in self._names:
             if suffix(name) in ARCHIVE_SUFFIXES:
@@ -223,7 +229,7 @@ class _ArchiveReading:
 
     def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
         self._used.update((name, *self._pairing.sides.get(name, ())))
-        row = self._rows.find(name, loosely=self._bases[base_name(name)] == 1)
+        row = self._rows.find(name)
         beside = side_entry(name, self._sides(name), self._limits)
         entries = (beside, row) if row else (beside,)
         try:
@@ -260,7 +266,7 @@ class _ArchiveReading:
                 raise IntakeError("An archive in an archive is not opened.")
             for found in self._read_inner(self._archive.file(name, ANY)):
                 if isinstance(found, WebImage):
-                    row = self._rows.find(found.name, loosely=False)
+                    row = self._rows.find(found.name)
                     found = with_entry(found, row, self._limits)
                 yield found
         except IntakeError as error:

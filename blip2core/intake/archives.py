@@ -1,5 +1,6 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,9 @@ class Archive(Protocol):
 
     def head(self, name: str) -> bytes:
         """Return the first HEAD_BYTES bytes of a file, none where it cannot be read."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name, which may still be refused."""
 
     def file(self, name: str, limit: int) -> NamedFile:
         """Return the file of this name.
@@ -56,6 +60,9 @@ class FolderArchive:
 
     def head(self, name: str) -> bytes:
         return _head(self, name)
+
+    def has(self, name: str) -> bool:
+        return os.path.isfile(self._root / name)  # pathlib's own raises where a name is too long
 
     def file(self, name: str, limit: int) -> NamedFile:
         real = self._reach.resolve(self._root / name)
@@ -93,6 +100,9 @@ class LooseFiles:
 
     def head(self, name: str) -> bytes:
         return _head(self, name)
+
+    def has(self, name: str) -> bool:
+        return name in self._files
 
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._files:

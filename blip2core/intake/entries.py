@@ -1,13 +1,14 @@
 """The entry of an image: texts, address, licence; from a row of a table or a side file."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from blip2core.intake.file_lookup import loose_keys, match, whole_key
 from blip2core.intake.image_texts import NO_TEXTS, ImageTexts, joined
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name
 from blip2core.records import Problem, Told, WebImage
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 USUAL_LIMITS = Limits()
 
@@ -112,29 +113,80 @@ class EntriesByName:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Entry] = {}
-        self._by_base: dict[str, list[str]] = {}
+        self._keys: set[str] = set()
+        self._paths: Counter[str] = Counter()
         self._used: set[str] = set()
+        self._unclear: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
 
     def add(self, entry: Entry, limits: Limits) -> None:
         """Put a row beside those of other tables; one about the same image is joined with it."""
         name = entry.path or entry.name
         if name not in self._by_name:
-            self._by_base.setdefault(base_name(name), []).append(name)
+            self._keys |= loose_keys(name)
+            self._paths[whole_key(name)] += 1
         _keep(self._by_name, name, entry, limits)
 
-    def find(self, name: str, *, loosely: bool = True) -> Entry | None:
-        """Return the row of this name; `loosely` also the only one with its file name."""
-        if name not in self._by_name:
-            alike = self._by_base.get(base_name(name), []) if loosely else []
-            if len(alike) != 1:
-                return None
-            name = alike[0]
-        self._used.add(name)
-        return self._by_name[name]
+    def match(self, files: Iterable[str], limits: Limits) -> Iterator[Problem]:
+        """Put each row under the name of its file, of `files`: the images that there are.
+
+        Yields the rows that fit several, and for each table how many names were found loosely.
+        """
+        rows, self._by_name = self._by_name, {}
+        matches = match((name for name in rows if name not in self._unclear), files)
+        for name, reason in matches.unclear.items():
+            if path := rows[name].path:  # else it can be downloaded
+                self._unclear.add(name)
+                yield rows[name].problem(f"{rows[name].where}: {path}", reason)
+        tables = ((_table(rows[name]), without) for name, without in matches.loose.items())
+        for (table, without), count in Counter(tables).items():
+            yield Problem(name=table, reason=_found_loosely(count, without), about="note")
+        moved = {
+            name: file
+            for file, names in matches.names.items()
+            for name in names
+            if name != file and file not in self._used  # else it would be lost with that image
+        }
+        for name, entry in rows.items():
+            path = moved.get(name)
+            row = replace(entry, path=path) if path else entry
+            _keep(self._by_name, path or name, row, limits)
+
+    def find(self, name: str) -> Entry | None:
+        """Return the row of this name, which `match` may have put there."""
+        if name in self._by_name:
+            self._used.add(name)
+        return self._by_name.get(name)
+
+    def has_twins(self) -> bool:
+        """Return whether some names differ only in ways that a file system may not tell apart."""
+        return len(self._paths) < len(self._by_name)
+
+    def may_match(self, name: str) -> bool:
+        """Return whether `match` might find more rows for this file than `find` does."""
+        if name in self._by_name:
+            return self._paths[whole_key(name)] > 1
+        return not self._keys.isdisjoint(loose_keys(name))
 
     def rest(self) -> list[Entry]:
         """Return the rows that `find` has not returned, in order."""
-        return [entry for name, entry in self._by_name.items() if name not in self._used]
+        done = self._used | self._unclear
+        return [entry for name, entry in self._by_name.items() if name not in done]
+
+
+def _table(entry: Entry) -> str:
+    """Return the name of the table that a row is of."""
+    return entry.where.rpartition(", ")[0] or "The texts"
+
+
+def _found_loosely(count: int, without: Iterable[str]) -> str:
+    were = "was" if count == 1 else "were"
+    return f"{count_of(count, 'name')} {were} found without regard to {' and '.join(without)}."
 
 
 def _keep(rows: dict[str, Entry], name: str, entry: Entry, limits: Limits) -> None:

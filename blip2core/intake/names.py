@@ -51,6 +51,18 @@ def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:
     return path
 
 
+def table_path(name: str, *, folder: str = "", depth: int = 32) -> str:
+    """Return the path of a file as the table in `folder` names it, in the form of `inner_path`.
+
+    An absolute path starts at the top: it may be meant so, or come from another machine, where its
+    end tells the file. IntakeError as for `inner_path`.
+    """
+    slashed = name.replace("\\", "/")
+    relative = DRIVE.sub("", slashed).lstrip("/")
+    is_absolute = relative != slashed
+    return inner_path(relative, folder="" if is_absolute else folder, depth=depth)
+
+
 def base_name(path: str) -> str:
     """Return the last part of a path: a/b.jpg -> b.jpg, also with backslashes."""
     return path.replace("\\", "/").rpartition("/")[2]

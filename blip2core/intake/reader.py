@@ -1,7 +1,7 @@
 """read(): images with their texts out of whatever somebody has, one at a time."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -10,6 +10,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
     ReadPlan,
+    may_be_image,
     placed,
     read_archive,
     read_entries,
@@ -18,6 +19,7 @@ from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
+from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
@@ -27,7 +29,7 @@ from blip2core.intake.names import MAX_NAME, safe_name, stem, suffix
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
-from blip2core.records import Problem, TextOrigin, WebImage
+from blip2core.records import Problem, TextOrigin, Told, WebImage
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
@@ -61,18 +63,28 @@ def read(
         found = _read_one(source, plan, root)
     else:
         found = _read_several(source, rows, plan)
-    return _with_rows(chain(problems, found), rows, plan)
+    return _with_rows(chain(problems, found), rows, plan, lambda: _image_names(source, plan, root))
 
 
 def _with_rows(
-    found: Iterable[ImageOrProblem], rows: EntriesByName, plan: ReadPlan
+    found: Iterable[ImageOrProblem],
+    rows: EntriesByName,
+    plan: ReadPlan,
+    image_names: Callable[[], Iterable[str]],
 ) -> Iterator[ImageOrProblem]:
-    """Yield images with the texts that were given apart; then what is left of these."""
+    """Yield images with the texts that were given apart; then what is left of these.
+
+    Where a row may mean an image of another name, which one is decided among all `image_names`.
+    """
+    matched = 0
     for one in found:
-        if isinstance(one, WebImage):
-            yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
-        else:
+        if not isinstance(one, WebImage):
             yield one
+            continue
+        if matched != len(rows) and rows.may_match(one.name):
+            yield from rows.match(image_names(), plan.limits)
+            matched = len(rows)
+        yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
     for left in read_entries(rows.rest(), NO_FILES, plan):
         yield from _apart(left) if isinstance(left, WebImage) else (left,)
 
@@ -81,6 +93,20 @@ def _apart(found: WebImage) -> Iterator[ImageOrProblem]:
     """Yield the texts of an image that cannot be used, then the image."""
     yield from found.refused
     yield replace(found, refused=())
+
+
+def _image_names(
+    source: ReadableSource | Sequence[ReadableSource], plan: ReadPlan, root: str | Path | None
+) -> Iterator[str]:
+    """Yield the names of the images that `source` has; it is read for them, but nothing is
+    downloaded.
+    """
+    plan = replace(plan, download=None)
+    if isinstance(source, str | Path | NamedFile):
+        found = _read_one(source, plan, root)
+    else:
+        found = _read_several(source, EntriesByName(), plan)
+    yield from (one.name for one in found if isinstance(one, WebImage))
 
 
 def _read_one(
@@ -139,7 +165,31 @@ def _read_table(
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns, plan.limits)
-    return read_entries((placed(e, folder, plan.limits.depth) for e in entries), archive, plan)
+    found = (placed(entry, folder, plan.limits.depth) for entry in entries)
+    return read_entries(_with_files(found, archive, plan.limits), archive, plan)
+
+
+def _with_files(
+    entries: Iterable[Entry | Told], archive: Archive, limits: Limits
+) -> Iterator[Entry | Told]:
+    """Yield entries with the paths of their files. The files are listed only where a name has to be
+    looked up among them.
+    """
+    rows = EntriesByName()
+    for entry in entries:
+        if not isinstance(entry, Entry) or entry.data is not None:
+            yield entry
+        else:
+            rows.add(entry, limits)
+    paths = [row.path for row in rows.rest() if row.path]
+    there = [path for path in paths if archive.has(path)]
+    if len(there) < len(paths) or rows.has_twins():
+        names = [name for name in archive.names() if isinstance(name, str) and may_be_image(name)]
+        lookup = FileLookup(names)
+        # Not every file is listed: hidden ones are not, nor those beyond the limit.
+        names += [path for path in there if not lookup.has_whole(path)]
+        yield from rows.match(names, limits)
+    yield from rows.rest()
 
 
 def _read_several(

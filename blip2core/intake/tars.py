@@ -99,6 +99,9 @@ class TarArchive:
             reason = str(error) if is_told else f"It breaks off after {after}."
             yield Problem(name=self._file.name, reason=reason, about="source")
 
+    def has(self, name: str) -> bool:
+        return name in self._places
+
     def head(self, name: str) -> bytes:
         """Return the first bytes of a member, none where it cannot be read."""
         if name in self._kept:

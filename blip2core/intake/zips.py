@@ -85,6 +85,9 @@ class ZipArchive:
         except (*DAMAGE, NotImplementedError, RuntimeError):
             return b""
 
+    def has(self, name: str) -> bool:
+        return name in self._members
+
     def file(self, name: str, limit: int) -> NamedFile:
         if name not in self._members:
             raise IntakeError("There is no such member in the archive.")
