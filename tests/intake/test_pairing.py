@@ -4,10 +4,12 @@ import itertools
 import random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.pairing import pair
-from blip2core.records import Unused
+from blip2core.records import Unused, WebImage
 from tests.intake.making import images, png, reasons, tarred, texts, zipped
 
 KINDS = ["tar", "tar.gz", "tar.xz", "zip", "files"]
@@ -167,3 +169,37 @@ def test_a_hundred_thousand_names_are_paired_in_one_pass() -> None:
     )
     assert found.sides["7.7.jpg"] == ("7.7.txt",)
     assert len(found.sides) == 100_000 and not found.maps
+
+
+STEMS = st.sampled_from(["a", "b", "a.b", "a.b.c", "b.a", "x/a", "x/a.b"])
+IMAGE_ENDS = st.sampled_from([".jpg", ".PNG", ".jfif", ".dat", ""])
+TEXT_ENDS = st.sampled_from([".txt", ".TXT", ".caption", ".json", ".jpg.txt", ".en.txt", ".z.json"])
+NAMES = st.tuples(STEMS, IMAGE_ENDS | TEXT_ENDS).map("".join)
+
+
+@given(st.lists(NAMES, unique=True, max_size=12), st.sampled_from(KINDS))
+@example(["a.b.jpg", "a.jpg", "a.b.txt", "a.en.txt", "a.z.json"], "tar")
+def test_every_image_and_every_text_is_accounted_for(names: list[str], kind: str) -> None:
+    members = [(name, content(number, name)) for number, name in enumerate(names)]
+    found = list(read(archive(kind, members)))
+    read_images = {one.name for one in found if isinstance(one, WebImage)}
+    read_texts = {text for one in found if isinstance(one, WebImage) for text in one.texts}
+    told = reasons(found) | {one.name: one.advice for one in found if isinstance(one, Unused)}
+    for number, name in enumerate(names):
+        if not is_text(name):
+            is_map = kind.startswith("tar") and "." in name.rpartition("/")[2]
+            assert name in read_images or is_map
+        elif f"text {number}" not in read_texts:
+            grouped = any(name[-7:] in reason for reason in told.values())
+            assert name in told or (name.endswith(".z.json") and grouped)
+    assert len(read_images) == sum(isinstance(one, WebImage) for one in found)
+
+
+def is_text(name: str) -> bool:
+    return name.lower().endswith((".txt", ".caption", ".json"))
+
+
+def content(number: int, name: str) -> bytes:
+    if not is_text(name):
+        return png(number)
+    return f'{{"text": "text {number}"}}'.encode() if ".json" in name else f"text {number}".encode()
