@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blip2core.arguments import check_kind, check_text
 from blip2core.config import DecodeConfig
-from blip2core.errors import TextError
+from blip2core.errors import ConfigError, TextError
 from blip2core.records import Conversation, Turn
 from blip2core.texts import count_of
 
@@ -40,6 +41,8 @@ def build_prompt(
 
     Raises TextError where the question is empty, or does not fit by itself.
     """
+    check_kind(conversation, Conversation, "The turns must be a Conversation", ConfigError)
+    check_text(question, "The question")
     asked = _asked(question, template)
     past = [_spoken(turn, template) for turn in conversation.turns]
     for dropped in range(len(past) + 1):

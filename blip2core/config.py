@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from blip2core.arguments import check_fields, check_kind
 from blip2core.errors import ConfigError
 
 DecodingMode = Literal["greedy", "sample", "beam"]
@@ -32,6 +33,7 @@ class DecodeConfig:
     """Same seed, same text; None draws afresh each time; sample only."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.mode not in ("greedy", "sample", "beam"):
             raise ConfigError(f"mode ({self.mode!r}) must be 'greedy', 'sample' or 'beam'")
         if self.max_new_tokens < 1:
@@ -79,6 +81,7 @@ def _is_share(config: object, name: str) -> None:
 
 def check_number(num: int, decode: DecodeConfig) -> None:
     """Raise ConfigError where the mode cannot give `num` different texts."""
+    check_kind(num, int, "num must be a whole number", ConfigError)
     if num < 1:
         raise ConfigError(f"num ({num}) must be at least 1")
     if num > MOST_TEXTS:
@@ -104,6 +107,7 @@ class CaptionConfig:
     """How each text shall begin; None is the model's own way to ask for a caption."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_number(self.num, self.decode)
 
 
@@ -131,6 +135,7 @@ class FilterConfig:
     """Of texts that differ only in case, punctuation and spaces, the best is kept."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.head not in ("itm", "itc"):
             raise ConfigError(f"head ({self.head!r}) must be 'itm' or 'itc'")
         lowest = 0 if self.head == "itm" else -1
@@ -169,6 +174,7 @@ class QFormerSize:
     """Learned query tokens, and soft words the language model gets for an image."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("hidden", "layers", "heads", "feed_forward", "queries"):
             _at_least(self, name, 1)
         _at_least(self, "cross_attention_every", 1)
@@ -214,6 +220,7 @@ class TrainConfig:
     """Newest checkpoints kept."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("steps", "batch", "log_every", "eval_every", "checkpoint_every", "keep"):
             _at_least(self, name, 1)
         for name in ("warmup_steps", "weight_decay", "seed", "eval_items"):
@@ -435,6 +442,7 @@ class ExportConfig:
     """What is asked for in a format of questions and answers."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.captions not in ("rows", "lists"):
             raise ConfigError(f"captions ({self.captions!r}) must be 'rows' or 'lists'")
         _at_least(self, "shard_pairs", 1)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from blip2core.arguments import check_image_open, check_image_source, described
 from blip2core.errors import ImageError
 
 MAX_PIXELS = 80_000_000
@@ -39,7 +40,9 @@ def open_image(
     Turned upright by its EXIF data; the first frame where it moves; transparency on white.
     ImageError says what is wrong, or what the file is instead.
     """
+    check_image_source(source)
     if isinstance(source, Image.Image):
+        check_image_open(source, "The image")
         return _decoded(source, "The image", max_pixels)
     data, name = _read(source)
     if not data:
@@ -93,7 +96,12 @@ def _read(source: str | Path | bytes | BinaryIO) -> tuple[bytes, str]:
     if isinstance(source, bytes):
         return source, "The file"
     if not isinstance(source, str | Path):
-        return source.read(), "The file"
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise ImageError(
+                f"The file gives {described(data)}, not bytes: open it with mode 'rb'."
+            )
+        return data, "The file"
     path = Path(source).expanduser()
     try:
         return path.read_bytes(), str(path)

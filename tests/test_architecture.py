@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BASE = {
     "errors",
+    "arguments",
     "texts",
     "config",
     "records",
@@ -20,14 +21,15 @@ BASE = {
 }
 MAY_IMPORT = {
     "errors": set(),
+    "arguments": {"errors"},
     "texts": set(),
     "bundled": set(),
     "progress": {"texts"},
     "disk": set(),
     "device_errors": {"errors"},
-    "config": {"errors"},
+    "config": {"errors", "arguments"},
     "records": {"errors"},
-    "images": {"errors"},
+    "images": {"errors", "arguments"},
     "calibration": {"errors"},
     "agreement": {"texts"},
     "storage": {"errors", "records", "texts", "disk"},

@@ -6,7 +6,9 @@ Pure functions: scores and rules in, decisions out, no model.
 import math
 from collections.abc import Sequence
 
+from blip2core.arguments import check_kind
 from blip2core.config import FilterConfig
+from blip2core.errors import TextError
 from blip2core.records import Decision, Scored
 from blip2core.texts import count_of, normalised
 
@@ -20,6 +22,9 @@ def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
     Web and written texts are treated alike. Duplicates and texts of a wrong length are no rivals
     of the others; texts below the threshold are.
     """
+    expected = "decide takes the Scored texts that score() returns"
+    for text in scored:
+        check_kind(text, Scored, expected, TextError)
     values = [text.itm if rules.head == "itm" else text.itc for text in scored]
     dropped = _wrong_length(scored, rules)
     if rules.drop_duplicates:

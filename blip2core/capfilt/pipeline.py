@@ -17,12 +17,13 @@ from threading import Event
 import torch
 from torch import Tensor
 
+from blip2core.arguments import check_kind
 from blip2core.capfilt.captioner import write_captions
 from blip2core.capfilt.prefetch import prefetch
 from blip2core.capfilt.scorer import score
 from blip2core.config import CaptionConfig
 from blip2core.device_errors import NO_MEMORY, device_error
-from blip2core.errors import Blip2Error, DeviceError, ImageError
+from blip2core.errors import Blip2Error, ConfigError, DeviceError, ImageError
 from blip2core.images import open_image
 from blip2core.models import Generator, Matcher
 from blip2core.models.vision import VisionEncoder
@@ -77,6 +78,13 @@ class CapFilt:
     batch: int = _BATCH
     workers: int = WORKERS
 
+    def __post_init__(self) -> None:
+        if isinstance(self.matcher, Generator) or isinstance(self.generator, Matcher):
+            raise ConfigError(
+                "CapFilt takes a generator that writes and a matcher that scores, as "
+                "load_generator() and load_matcher() return them; got them the other way round."
+            )
+
     @property
     def shared(self) -> bool:
         """Whether one run of the image encoder serves writing and scoring."""
@@ -129,6 +137,7 @@ def _prepare(task: Task, models: CapFilt) -> _Ready:
     """Decode a file and return its pixels, small however large the image is; runs in a worker
     thread.
     """
+    check_kind(task, Task, "judge takes a Task for each image", ConfigError)
     try:
         image = open_image(task.data)
         pixels = tuple(encoder.prepare([image]) for encoder in _encoders(models))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from blip2core.errors import ModelError
+from blip2core.arguments import check_kind
+from blip2core.errors import ModelError, TextError
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
 from blip2core.models.matcher import ROWS_PER_PASS
+from blip2core.models.vision import check_features
 from blip2core.records import Candidate, Scored, ScorerIdentity
 from blip2core.texts import count_of
 
@@ -18,6 +20,13 @@ def score(
     Takes the features of B images, from a generator's pass where the image encoder is shared,
     and B lists of texts; returns B lists in the same order.
     """
+    check_features(features, "score")
+    expected = "score takes a list of Candidates for each image"
+    check_kind(texts, (list, tuple), expected, TextError)
+    for listed in texts:
+        check_kind(listed, (list, tuple), expected, TextError)
+        for candidate in listed:
+            check_kind(candidate, Candidate, expected, TextError)
     if len(features) != len(texts):
         given = f"{count_of(len(features), 'image')} and {count_of(len(texts), 'list')} of texts"
         raise ModelError(f"{given} do not fit: give one list for each image.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tqdm.auto import trange
 
+from blip2core.arguments import check_kind
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.models import Generator, ImageFeatures, Matcher
@@ -36,6 +37,8 @@ def draw_scenes(seed: int, count: int, *, held_out: bool = False) -> tuple[Scene
     Seed s owns the scene seeds from SPLITS["test"].start + s * SCENES_PER_SEED on. ConfigError
     where there is no such seed, or it has not so many scenes.
     """
+    for name, value in (("seed", seed), ("scenes", count)):
+        check_kind(value, int, f"{name} must be a whole number", ConfigError)
     seeds = len(SPLITS["test"]) // SCENES_PER_SEED
     if not 0 <= seed < seeds:
         raise ConfigError(f"seed ({seed}) must be from 0 to {seeds - 1}")

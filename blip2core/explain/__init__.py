@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from blip2core.arguments import check_kind
+from blip2core.errors import ConfigError
 from blip2core.explain.cross_attention import cross_attention
 from blip2core.explain.gradcam import gradcam
 from blip2core.explain.heatmap import EVERYTHING, Focus, Heatmap
@@ -25,6 +27,8 @@ class MethodSpec:
 
     def __call__(self, trace: Trace, focus: Focus = EVERYTHING) -> Heatmap:
         """Return the map. Raises ConfigError where the trace lacks what the method needs."""
+        check_kind(trace, Trace, "A method takes the Trace that trace() returns", ConfigError)
+        check_kind(focus, Focus, "focus must be a Focus", ConfigError)
         return self.method(trace, focus)
 
 

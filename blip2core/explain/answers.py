@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from blip2core.arguments import check_kind, check_text
 from blip2core.errors import ConfigError, ModelError
 from blip2core.explain.capture import Capture, capture_attention
 from blip2core.explain.heatmap import Heatmap, heatmap
 from blip2core.explain.trace import patch_grid, split_passes
 from blip2core.models import Generator, ImageFeatures
 from blip2core.models.prompt_inputs import Reader
+from blip2core.models.vision import check_features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,11 @@ def trace_answer(
     (a generator without a Q-Former, features of several images or of another encoder), ConfigError
     (an answer without tokens), TextError (a prompt too long).
     """
+    expected = "trace_answer takes a Generator, such as load_generator() returns"
+    check_kind(generator, Generator, expected, ModelError)
+    check_features(features, "trace_answer")
+    check_text(prompt, "The prompt")
+    check_kind(tokens, (list, tuple), "tokens must be those of a Generated", ConfigError)
     if generator.reader.is_blip:
         raise ModelError(f"{generator.spec.name} has no Q-Former to look into.")
     if len(features) != 1 or features.encoder != generator.vision.fingerprint:

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from blip2core.arguments import check_kind, check_text
 from blip2core.errors import ConfigError, ModelError
 from blip2core.explain.capture import Capture, capture_attention
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.match_formulas import QFormerMatching
+from blip2core.models.vision import check_features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,12 @@ def trace(
     ModelError (features of several images, of another encoder or with patches hidden; a matcher
     without a Q-Former), ConfigError (gradients without a text), TextError (an empty text).
     """
+    check_kind(
+        matcher, Matcher, "trace takes a Matcher, such as load_matcher() returns", ModelError
+    )
+    check_features(features, "trace")
+    if text is not None:
+        check_text(text, "The text of trace")
     if not isinstance(matcher.matching, QFormerMatching):
         raise ModelError(f"{matcher.spec.name} has no Q-Former to look into: choose a BLIP-2 one.")
     if len(features) != 1:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import ExportConfig
 from blip2core.errors import ConfigError, ExportError
 from blip2core.exports import (
@@ -70,6 +71,8 @@ def export_pairs(
         ConfigError: There is no such format, or it does not have what `config` asks for.
         ExportError: `out` is taken or cannot be written, an image is gone, or nothing is there.
     """
+    check_kind(subject, Subject, "subject must be a Subject, which names the pairs", ConfigError)
+    out = checked_folder(out, "out")
     config = config or ExportConfig()
     layout = find_format(format)
     if config.captions == "lists" and not layout.lists:

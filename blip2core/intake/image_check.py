@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import imagehash
 from PIL import ExifTags, Image
 
+from blip2core.arguments import check_kind
 from blip2core.errors import ImageError
 from blip2core.images import IMAGE_FORMATS, content_hash, open_image
 from blip2core.intake import containers
@@ -51,6 +52,8 @@ def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
     large, which is read off its header before anything is decoded.
     """
     limits = limits or Limits()
+    expected = "check_image takes the bytes of an image file, such as Path('cat.jpg').read_bytes()"
+    check_kind(data, bytes, expected, ImageError)
     if len(data) > limits.image_bytes:
         raise ImageError(
             f"The file has {len(data):,} bytes; at most {limits.image_bytes:,} are read."

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from types import NoneType
 
+from blip2core.arguments import ADDRESS, check_kind, described
 from blip2core.errors import IntakeError
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
@@ -56,6 +58,9 @@ def read(
     the paths of a table may reach into, instead of the table's own. Tables among several files
     reach the others by name, and nothing else. IntakeError where the only source cannot be read.
     """
+    if not isinstance(source, str | Path | NamedFile):
+        source = _checked_list(source)
+    _check_texts(texts)
     plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
@@ -64,6 +69,33 @@ def read(
     else:
         found = _read_several(source, rows, plan)
     return _with_rows(chain(problems, found), rows, plan, lambda: _image_names(source, plan, root))
+
+
+def _checked_list(sources: object) -> list[ReadableSource]:
+    """Return several sources as a list. Raises IntakeError where some are none."""
+    expected = "read takes the path of a file or folder, a NamedFile, or a list of these"
+    hint = ": NamedFile('images.zip', data) names bytes" if isinstance(sources, bytes) else ""
+    if hint or not isinstance(sources, Iterable):
+        raise IntakeError(f"{expected}; got {described(sources)}{hint}.")
+    listed = list(sources)
+    for number, source in enumerate(listed, start=1):
+        check_kind(
+            source, (str, Path, NamedFile), f"{expected}; so must number {number} be", IntakeError
+        )
+    return listed
+
+
+def _check_texts(texts: object) -> None:
+    """Raise IntakeError where `texts` of `read` are nothing that it takes."""
+    expected = "texts of read are a table, or a list of texts by the name of each image"
+    check_kind(texts, (str, Path, NamedFile, Mapping, NoneType), expected, IntakeError)
+    for name, several in texts.items() if isinstance(texts, Mapping) else ():
+        shown = safe_name(str(name))
+        if isinstance(several, str):
+            raise IntakeError(f"{expected}; {shown} has a str: put it into a list, [text].")
+        check_kind(several, Sequence, f"{expected}; not so for {shown}", IntakeError)
+        for text in several:
+            check_kind(text, str, f"{expected}; not so for {shown}", IntakeError)
 
 
 def _with_rows(
@@ -251,6 +283,8 @@ def _named(source: ReadableSource) -> NamedFile:
     if isinstance(source, NamedFile):
         return source
     path = Path(source).expanduser()
+    if isinstance(source, str) and ADDRESS.match(source):
+        raise IntakeError(f"{safe_name(source)} is an address: download it, then give the file.")
     if not os.path.exists(path):  # pathlib's own raises where a name is too long
         raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)

@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from blip2core.arguments import check_kind, check_text, check_texts
 from blip2core.config import GREEDY, DecodeConfig, check_number
-from blip2core.errors import ModelError
+from blip2core.errors import ConfigError, ModelError
 from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.identity import revision_of
 from blip2core.models.prompt_inputs import Reader
 from blip2core.models.specs import ModelSpec
-from blip2core.models.vision import ImageFeatures, VisionEncoder
+from blip2core.models.vision import ImageFeatures, VisionEncoder, check_features
 from blip2core.records import Generated
 from blip2core.texts import count_of
 
@@ -75,6 +76,7 @@ class Generator:
 
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of `text` as a prompt, start token included."""
+        check_text(text, "The prompt")
         return len(self.reader.token_ids(text))
 
     @torch.no_grad()
@@ -109,6 +111,7 @@ class Generator:
         `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
         replaces `decode.seed`: an image gets the same texts in whatever batch it comes.
         """
+        check_features(features, "caption")
         text = self.spec.template.caption if prompt is None else prompt
         writing = self._writing(decode, num=num, logprobs=logprobs, stop=stop, seeds=seeds)
         return self._write(features, [text] * len(features), writing)
@@ -125,6 +128,8 @@ class Generator:
         """Generate one text for each prompt; as many prompts as images, or one image for all
         prompts.
         """
+        check_features(features, "answer")
+        check_texts(prompts, "answer", may_be_empty=True)
         if len(features) == 1:
             features = features[[0] * len(prompts)]
         if len(features) != len(prompts):
@@ -176,6 +181,9 @@ class Generator:
 
     def _grow(self, features: ImageFeatures, prompt: str, writing: Writing) -> Growing:
         """Yield the texts about one image after each step, and whether they are finished."""
+        check_features(features, "stream")
+        if len(features) != 1:
+            raise ModelError(f"A stream is about one image; got features of {len(features)}.")
         abandoned = Event()
         updates: SimpleQueue[_Update] = SimpleQueue()
         writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
@@ -209,6 +217,8 @@ class Generator:
         return Generated(text=self._decode(text), tokens=tuple(text))
 
     def _writing(self, decode: DecodeConfig, *, stop: Event | None, **settings: Any) -> Writing:
+        expected = "decode must be a DecodeConfig, such as DecodeConfig(mode='beam')"
+        check_kind(decode, DecodeConfig, expected, ConfigError)
         return Writing(
             decode=decode,
             end_tokens=self.end_tokens,
@@ -222,6 +232,8 @@ class Generator:
         self, features: ImageFeatures, prompts: Sequence[str], writing: Writing
     ) -> list[list[Generated]]:
         check_number(writing.num, writing.decode)
+        for prompt in prompts:
+            check_text(prompt, "The prompt")
         if features.encoder != self.vision.fingerprint:
             raise ModelError(
                 f"These features come from another image encoder than {self.spec.name}'s."
@@ -229,8 +241,8 @@ class Generator:
         if not prompts:
             return []
         new_tokens = writing.decode.max_new_tokens
-        prompt = self.reader.prompt(features.to(self.device), prompts, new_tokens)
-        written = write(self.language_model, prompt, writing)
+        prepared = self.reader.prompt(features.to(self.device), prompts, new_tokens)
+        written = write(self.language_model, prepared, writing)
         return [[self._generated(text) for text in texts] for texts in written]
 
     def _generated(self, written: Written) -> Generated:

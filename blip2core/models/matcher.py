@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from blip2core.errors import ModelError, TextError
+from blip2core.arguments import check_text, check_texts
+from blip2core.errors import ConfigError, ModelError, TextError
 from blip2core.models.identity import revision_of
 from blip2core.models.match_formulas import matching_of
 from blip2core.models.padding import pad_rows
 from blip2core.models.specs import ModelSpec
-from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder
+from blip2core.models.vision import ImageFeatures, Sharing, VisionEncoder, check_features
 from blip2core.records import Match
 from blip2core.texts import count_of
 
@@ -65,6 +66,8 @@ class Matcher:
 
     def match(self, features: ImageFeatures, texts: Sequence[str]) -> list[Match]:
         """Score any number of texts for one image, in the order of the texts."""
+        check_features(features, "match")
+        check_texts(texts, "match", may_be_empty=True)
         if len(features) != 1:
             raise ModelError(f"match() takes the features of one image, not of {len(features)}.")
         if not texts:
@@ -87,7 +90,14 @@ class Matcher:
         ITC picks the `shortlist` from all B images, ITM puts it in order, ITC breaks ties.
         `embeddings` (B, Q, E) from `embed_images` saves their computation when asked again.
         """
+        check_text(text, "The text of rank")
+        vision = self.vision_of(features)
+        if shortlist < 1:
+            raise ConfigError(f"shortlist ({shortlist}) must be at least 1")
         images = self.embed_images(features) if embeddings is None else embeddings
+        if len(images) != len(vision):
+            given = f"{count_of(len(images), 'image')}, and the features of {len(vision)}"
+            raise ModelError(f"The embeddings are of {given}: give those of the same images.")
         best = (images @ self.embed_texts([text])[0]).max(dim=1)  # over queries: (B,)
         chosen = best.values.argsort(descending=True)[:shortlist]
         kept = features[chosen.tolist()]
@@ -100,6 +110,7 @@ class Matcher:
 
     def itc(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
         """Return (B, N) cosines, each the best over the queries."""
+        check_texts(texts, "itc")
         images, words = self.embed_images(features), self.embed_texts(texts)
         return torch.stack([(queries @ words.T).amax(dim=0) for queries in images])
 
@@ -107,6 +118,7 @@ class Matcher:
         """Return the probabilities that B images and as many texts, or one image and N texts,
         match.
         """
+        check_texts(texts, "itm")
         return self._margins(features, texts).sigmoid()
 
     @torch.no_grad()
@@ -123,6 +135,7 @@ class Matcher:
         """Return the text embeddings of ITC, (N, E), each of length 1, in float32; no image is
         involved.
         """
+        check_texts(texts, "embed_texts")
         parts = [
             texts[start : start + ROWS_PER_PASS] for start in range(0, len(texts), ROWS_PER_PASS)
         ]
@@ -136,6 +149,7 @@ class Matcher:
         """Return the tokens of the whole text, start and end included, even those that are not
         read.
         """
+        check_text(text, "The text")
         return len(self.processor.tokenizer(text, verbose=False).input_ids)
 
     @torch.no_grad()
@@ -169,6 +183,7 @@ class Matcher:
 
         Raises ModelError where another encoder made it.
         """
+        check_features(features, "A matcher")
         if features.encoder != self.vision.fingerprint:
             raise ModelError(
                 f"These features come from another image encoder than {self.spec.name}'s: "
@@ -180,6 +195,7 @@ class Matcher:
         """Return ids and mask (N, T) of texts, cut to the text limit with the end token kept."""
         rows = []
         for text in texts:
+            check_text(text, "A text to match")
             if not text.strip():
                 raise TextError("A text is empty: there is nothing to match.")
             ids = self.processor.tokenizer(text, verbose=False).input_ids

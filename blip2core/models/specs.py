@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from blip2core.arguments import check_kind
 from blip2core.bundled import CHECKPOINTS
 from blip2core.errors import ModelError, UnknownModelError
 
@@ -228,6 +229,8 @@ def find_spec(name: str) -> ModelSpec:
 
     UnknownModelError lists the names there are; ModelError tells what is wrong with a folder.
     """
+    expected = "A model is given by its name, its Hub id or its folder"
+    check_kind(name, (str, Path), expected, UnknownModelError)
     if name in SPECS:
         return SPECS[name]
     for spec in SPECS.values():

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from blip2core.arguments import check_kind, check_pixels, checked_images
 from blip2core.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,10 @@ class ImageFeatures:
     @staticmethod
     def join(parts: Sequence["ImageFeatures"]) -> "ImageFeatures":
         """Join several batches into one. Raises ModelError where different models made them."""
+        if not parts:
+            raise ModelError("join takes a list of ImageFeatures; got an empty one.")
+        for part in parts:
+            check_features(part, "join")
         first, *_ = parts
         if any((p.encoder, p.reader) != (first.encoder, first.reader) for p in parts):
             raise ModelError("Features of different models cannot be joined in one batch.")
@@ -62,6 +67,12 @@ class ImageFeatures:
             vision=torch.cat([part.vision for part in parts]),
             queries=torch.cat(queries) if queries else None,
         )
+
+
+def check_features(features: object, function: str) -> None:
+    """Raise ModelError where `function` was given something else than features."""
+    expected = f"{function} takes the features that encode([image]) returns"
+    check_kind(features, ImageFeatures, expected, ModelError)
 
 
 class VisionEncoder:
@@ -87,7 +98,8 @@ class VisionEncoder:
 
         Runs no network and keeps no state: worker threads may call it.
         """
-        prepared = self.image_processor(list(images), return_tensors="pt")
+        given = checked_images(images, "encode")
+        prepared = self.image_processor(given, return_tensors="pt")
         return cast(Tensor, prepared["pixel_values"])
 
     @torch.no_grad()
@@ -96,6 +108,7 @@ class VisionEncoder:
         counted in `calls`.
         """
         pixels = images if isinstance(images, Tensor) else self.prepare(images)
+        check_pixels(pixels, self.model.config.image_size, "encode")
         self.calls += 1
         hidden = self.model.embeddings(pixels.to(self.device, self.dtype))
         return cast(Tensor, self.model.encoder(inputs_embeds=hidden).last_hidden_state)

@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import FinetuneConfig
-from blip2core.errors import DataError
+from blip2core.errors import ConfigError, DataError
 from blip2core.training.accepted_pairs import origin, training_file, validation_file
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
 from blip2core.training.data import FilePairs
@@ -32,6 +33,8 @@ def run(config: FinetuneConfig, out: Path) -> Path:
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
     """
+    check_kind(config, FinetuneConfig, "config must be a FinetuneConfig", ConfigError)
+    out = checked_folder(out, "out")
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
     trained = load_finetune_model(config, device)

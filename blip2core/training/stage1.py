@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, BertForMaskedLM, Blip2Processor, Blip2QFormerConfig
 
+from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import Stage1Config
+from blip2core.errors import ConfigError
 from blip2core.models.anchors import anchor_queries
 from blip2core.models.qformer import Stage1QFormer, attention_for
 from blip2core.models.stage1_files import write_stage1
@@ -43,6 +45,8 @@ def run(config: Stage1Config, out: Path) -> Path:
         config: All settings; a run can only go on with those it was started with.
         out: Folder of this run, see above.
     """
+    check_kind(config, Stage1Config, "config must be a Stage1Config", ConfigError)
+    out = checked_folder(out, "out")
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
     encoder, image_processor = load_vision(config.vision, attention=attention_for(device))

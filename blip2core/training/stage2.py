@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import Stage2Config
+from blip2core.errors import ConfigError
 from blip2core.models.qformer import attention_for
 from blip2core.training.checkpoint import load_checkpoint, save_checkpoint
 from blip2core.training.data import Order, PairSource
@@ -136,6 +138,8 @@ def run(
         initialise: Called once, before the first step.
         measure: Called with the validation images every `eval_every` steps.
     """
+    check_kind(config, Stage2Config, "config must be a Stage2Config", ConfigError)
+    out = checked_folder(out, "out")
     accelerator = start_session(config)
     device, main = accelerator.device, accelerator.is_main_process
     blip2, processor = build_blip2(config, attention=attention_for(device))

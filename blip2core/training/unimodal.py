@@ -20,7 +20,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import BlipImageProcessorPil, PreTrainedTokenizerFast
 
+from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import UnimodalConfig
+from blip2core.errors import ConfigError
 from blip2core.records import Passage
 from blip2core.stickers.language import page, passage, vocabulary_texts
 from blip2core.stickers.paint import paint
@@ -51,6 +53,8 @@ class UnimodalTraining(Protocol):
 
 def run(config: UnimodalConfig, out: Path) -> Path:
     """Train, or go on with what a killed run left in `out`; returns the folder of the model."""
+    check_kind(config, UnimodalConfig, "config must be a UnimodalConfig", ConfigError)
+    out = checked_folder(out, "out")
     accelerator = start_session(config)
     training = TRAININGS[config.part](config, out, accelerator.device)
     optimizer = build_optimizer(
