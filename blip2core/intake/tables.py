@@ -1,7 +1,6 @@
 """A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 from blip2core.errors import IntakeError
 from blip2core.intake.columns import Columns, entry_of, find_columns
@@ -28,7 +27,16 @@ def table_entries(
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Problem]:
     try:
         rows, found = _rows(file, columns)
-        for number, row in islice(rows, limits.rows):
+        count = 0
+        for number, row in rows:
+            if number == 0:  # not of a row, but of the whole table
+                yield Problem(name=file.name, reason=str(row))
+                continue
+            count += 1
+            if count > limits.rows:
+                reason = f"Only the first {limits.rows:,} rows were read; split the table."
+                yield Problem(name=file.name, reason=reason)
+                return
             where = f"{file.name}, row {number}"
             if isinstance(row, IntakeError):
                 yield Problem(name=where, reason=str(row))
@@ -42,11 +50,6 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
                 yield entry
             else:
                 yield Problem(name=where, reason="The row names no image.")
-        if next(rows, None) is not None:
-            yield Problem(
-                name=file.name,
-                reason=f"Only the first {limits.rows:,} rows were read; split the table.",
-            )
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error))
 
