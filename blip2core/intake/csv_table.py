@@ -39,7 +39,15 @@ def csv_header(file: NamedFile) -> list[str]:
 
 def csv_rows(file: NamedFile) -> Iterator[TableRow]:
     """Yield the rows below the header."""
-    return ((row, cells) for row, _, cells in csv_lines(file))
+    for row, line, found in csv_lines(file):
+        if isinstance(found, IntakeError) and line != row:
+            found = IntakeError(f"{str(found).removesuffix('.')} (line {line} of the file).")
+        yield row, found
+
+
+def csv_rows_by_line(file: NamedFile) -> Iterator[TableRow]:
+    """Yield the rows below the header with the number of their first line instead of their own."""
+    return ((line, found) for _, line, found in csv_lines(file))
 
 
 def csv_lines(file: NamedFile) -> Iterator[tuple[int, int, dict[str, object] | IntakeError]]:
@@ -101,16 +109,13 @@ class _Table:
         cells, columns = record.cells, len(self.header)
         if isinstance(cells, IntakeError):
             return cells
-        where = f" (line {record.line} of the file)" if record.line != record.row else ""
         if any(is_broken(cell) for cell in cells):
             label = self._encoding.label
-            return IntakeError(f"The row is not {label}; save the table as UTF-8{where}.")
+            return IntakeError(f"The row is not {label}; save the table as UTF-8.")
         if len(cells) > columns and any(cell.strip() for cell in cells[columns:]):
-            return IntakeError(
-                f"The row has {count_of(len(cells), 'cell')}, the header {columns}{where}."
-            )
+            return IntakeError(f"The row has {count_of(len(cells), 'cell')}, the header {columns}.")
         if len(cells) == 1 < columns:  # a piece of a row, rather than one
-            return IntakeError(f"The row has 1 cell, the header {columns}{where}.")
+            return IntakeError(f"The row has 1 cell, the header {columns}.")
         if len(cells) < columns:
             short.append(record.row)
             cells = cells + [""] * (columns - len(cells))
