@@ -19,7 +19,7 @@ from blip2core.intake.files import (
 )
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
-from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
+from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, GuessedEncodings, side_entry
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
 
@@ -107,6 +107,7 @@ class _ArchiveReading:
         self._bases: Counter[str] = Counter()
         self._rows = EntriesByName()
         self._used: set[str] = set()
+        self._guessed = GuessedEncodings()
 
     def run(self) -> Iterator[ImageOrProblem]:
         for name in self._archive.names():
@@ -124,6 +125,7 @@ class _ArchiveReading:
         for name in self._names:
             if name not in self._used:
                 yield from self._read_other(name)
+        yield from self._guessed.told()
 
     def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
@@ -148,7 +150,13 @@ class _ArchiveReading:
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)
-            beside = side_entry(name, self._sides(name), self._limits)
+            beside = side_entry(
+                name,
+                self._sides(name),
+                self._limits,
+                known=row.texts if row else (),
+                guessed=self._guessed,
+            )
         except IntakeError as error:
             return Problem(name=name, reason=str(error))
         return image(name, data, beside, *([row] if row else []))

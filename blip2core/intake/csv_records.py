@@ -15,8 +15,8 @@ from blip2core.errors import IntakeError
 from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.lines import MAX_LINE
 
-MAX_RECORD_LINES = 1_000
-"""Lines of one record; no caption has more."""
+MAX_RECORD_LINES = 25_000
+"""Lines of one record; a text of the most characters that are stored has fewer."""
 NumberedLine = tuple[int, str | None]
 """Number of a line, counted from 1; its text, or None where it is too long."""
 
@@ -89,13 +89,16 @@ class Records:
         columns: int,
         row: int = 1,
         quoted: bool = True,
+        trusted: bool = False,
     ) -> None:
         """Take lines below the header, which is row `row` and has so many `columns`.
 
-        Not `quoted`: every line is a row, and a quotation mark a character.
+        Not `quoted`: every line is a row, and a quotation mark a character. `trusted`: the table
+        was written by this program, so a quoted cell may hold a line that looks like a row.
         """
         self._lines, self._back = iter(lines), deque[NumberedLine]()
-        self._delimiter, self._columns, self._quoted = delimiter, columns, quoted
+        self._delimiter, self._columns = delimiter, columns
+        self._quoted, self._trusted = quoted, trusted
         self._row, self._unclosed_until = row, 0
         self.odd: list[int] = []
         """Rows in which a quotation mark encloses no cell."""
@@ -155,17 +158,19 @@ class Records:
         """Return whether a line in a quoted cell that began in the line `first` has all the cells
         of a row. Commas are common in texts, so there it must name an image in the same column.
         """
-        cells, before = self._plain(line), self._plain(first)
-        if len(cells) < self._columns:
+        if self._trusted:
             return False
         if self._delimiter == "\t":
-            return True
-        kinds = [image_kind(cell) for cell in cells]
-        if len(cells) != self._columns:
+            return len(self._plain(line)) >= self._columns
+        cells = Cells(self._delimiter)
+        if cells.add(line) or len(cells.found) < self._columns:
+            return False
+        kinds = [image_kind(cell) for cell in cells.found]
+        if len(kinds) != self._columns:
             kinds = [None if kind == "number" else kind for kind in kinds]
         return any(
             kind is not None and kind == image_kind(other)
-            for kind, other in zip(kinds, before, strict=False)
+            for kind, other in zip(kinds, self._plain(first), strict=False)
         )
 
     def _plain(self, line: str) -> list[str]:

@@ -95,6 +95,7 @@ class _Table:
             columns=len(self.header),
             row=self._row,
             quoted=quoted,
+            trusted=APOSTROPHE_COLUMN in self.header,
         )
 
     @property

@@ -204,7 +204,7 @@ def test_quotation_marks_without_end_cost_no_row_and_no_more_work(
     monkeypatch.setattr(Cells, "add", counted)
     rows = list(csv_rows(NamedFile("t.csv", b"path,text\n" + line.encode() * 20_000)))
     assert sum(number > 0 for number, _ in rows) == 20_000
-    assert looked_at[0] < 3 * 20_000
+    assert looked_at[0] <= 4 * 20_000
 
 
 CELL = st.text(st.sampled_from("ab \",;\t\n'.é"), max_size=12)
