@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -70,6 +71,23 @@ def spreadsheet_safe(value: Any) -> Any:
         return value
     risky = value.startswith(_CONTROL_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
     return f"'{value}" if risky else value
+
+
+APOSTROPHE_COLUMN = "apostrophe_before"
+"""Column of a table that names, with spaces between, the cells of its row that got an apostrophe by
+`spreadsheet_safe`: so it can be taken away again, and one that a text begins with stays."""
+
+
+def without_apostrophes(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the cells of a row as they were before `spreadsheet_safe`; the column that names them
+    is left out.
+    """
+    named = str(row.get(APOSTROPHE_COLUMN) or "").split()
+    return {
+        name: cell.removeprefix("'") if name in named and isinstance(cell, str) else cell
+        for name, cell in row.items()
+        if name != APOSTROPHE_COLUMN
+    }
 
 
 def count_of(number: int, noun: str) -> str:

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "capfilt": BASE | {"models"},
     "intake": BASE,
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
-    "training": BASE | {"models", "stickers", "evaluation"},
+    "training": BASE | {"models", "stickers", "intake", "evaluation"},
     "exports": BASE | {"storage", "agreement"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }

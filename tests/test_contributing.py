@@ -16,6 +16,7 @@ from app.workbench.page import TABS, build_workbench
 from blip2core import exports
 from blip2core.explain import MethodSpec, trace
 from blip2core.intake import NamedFile
+from blip2core.intake.lines import MAX_LINE
 from blip2core.models import Matcher, specs
 from blip2core.records import ExportPair
 from tests.fakes import FakeGenerator, fake_services
@@ -102,7 +103,7 @@ def test_example_of_a_tab_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_example_of_a_table_reads_its_rows() -> None:
-    lines = "path:a.png\ttext:a car: red\n\npath\n" + "x" * 2_000_000 + "\npath:b.png\n"
+    lines = "path:a.png\ttext:a car: red\n\npath\n" + "x" * (MAX_LINE + 1) + "\npath:b.png\n"
     rows = list(example("def ltsv_rows(")["ltsv_rows"](NamedFile("t.ltsv", lines.encode())))
     assert rows[0] == (1, {"path": "a.png", "text": "a car: red"})
     assert [number for number, _ in rows] == [1, 3, 5, 0]

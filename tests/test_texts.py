@@ -2,7 +2,14 @@
 
 import pytest
 
-from blip2core.texts import clean_text, count_of, normalised, spreadsheet_safe
+from blip2core.texts import (
+    APOSTROPHE_COLUMN,
+    clean_text,
+    count_of,
+    normalised,
+    spreadsheet_safe,
+    without_apostrophes,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,11 @@ def test_one_is_not_several() -> None:
         "1 pair",
         "1,200 pairs",
     ]
+
+
+@pytest.mark.parametrize("text", ["=1", "'=1", "''", "plain", "-5", "'twas", "", " +x", "\tx"])
+def test_an_apostrophe_that_was_put_before_a_cell_can_be_taken_away(text: str) -> None:
+    safe = spreadsheet_safe(text)
+    named = "text" if safe is not text else ""
+    row = {"text": safe, "other": "'kept", APOSTROPHE_COLUMN: named}
+    assert without_apostrophes(row) == {"text": text, "other": "'kept"}

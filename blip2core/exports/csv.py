@@ -11,9 +11,9 @@ from blip2core.exports.layout import Format
 from blip2core.exports.output import Output
 from blip2core.exports.rows import OF_IMAGE, OF_TEXT, about
 from blip2core.records import ExportPair
-from blip2core.texts import count_of, spreadsheet_safe
+from blip2core.texts import APOSTROPHE_COLUMN, count_of, spreadsheet_safe
 
-CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE)
+CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE, APOSTROPHE_COLUMN)
 
 
 def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -26,16 +26,16 @@ def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig)
             if pair.split not in files:
                 files[pair.split].write(csv_line(CSV_COLUMNS))
             name = f"images/{output.add_image(pair, 'images')}"
-            cells = [name, pair.text, *about(pair).values()]
-            safe = [spreadsheet_safe(cell) for cell in cells]
-            changed += sum(
-                cell is not as_it_was for cell, as_it_was in zip(safe, cells, strict=True)
-            )
-            files[pair.split].write(csv_line(safe))
+            cells = {"image": name, "text": pair.text, **about(pair)}
+            safe = {column: spreadsheet_safe(cell) for column, cell in cells.items()}
+            guarded = [column for column in cells if safe[column] is not cells[column]]
+            changed += len(guarded)
+            files[pair.split].write(csv_line([*safe.values(), " ".join(guarded)]))
     if changed:
         output.notes.append(
             f"An apostrophe that is not in the data was put before {count_of(changed, 'cell')}: "
-            "without it a spreadsheet would compute a formula."
+            "without it a spreadsheet would compute a formula. The column `apostrophe_before` "
+            "names these cells of each row: take their first character away."
         )
 
 

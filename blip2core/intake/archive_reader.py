@@ -21,7 +21,13 @@ from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, safe_name, stem, suffix, table_path
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
-from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, SideFile, side_entry
+from blip2core.intake.side_files import (
+    MAX_SIDE,
+    SIDE_SUFFIXES,
+    GuessedEncodings,
+    SideFile,
+    side_entry,
+)
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, Told, Unused, WebImage
 
@@ -114,6 +120,7 @@ class _ArchiveReading:
         self._names: dict[str, None] = {}
         self._rows = EntriesByName()
         self._used: set[str] = set()
+        self._guessed = GuessedEncodings()
 
     def run(self) -> Iterator[ImageOrProblem]:
         for name in self._archive.names():
@@ -136,6 +143,7 @@ class _ArchiveReading:
                 yield from self._read_archive(name)
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
         yield from self._read_rest()
+        yield from self._guessed.told()
 
     def _read_rest(self) -> Iterator[ImageOrProblem]:
         """Yield what is neither an image by its name, nor asked for by anything."""
@@ -230,7 +238,10 @@ class _ArchiveReading:
     def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
         self._used.update((name, *self._pairing.sides.get(name, ())))
         row = self._rows.find(name)
-        beside = side_entry(name, self._sides(name), self._limits)
+        known = row.texts if row else ()
+        beside = side_entry(
+            name, self._sides(name), self._limits, known=known, guessed=self._guessed
+        )
         entries = (beside, row) if row else (beside,)
         try:
             limit = self._limits.image_bytes

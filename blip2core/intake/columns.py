@@ -24,8 +24,9 @@ PAGE_COLUMNS = ("page_url", "page", "source_page", "page_link", "referrer", "web
 LICENSE_COLUMNS = ("license", "licence", "rights")
 ID_COLUMNS = ("id", "uid", "key", "image_id", "caption_id", "ann_id", "annotation_id", "sample_id")
 TEXT = re.compile(
-    r"(web_?|[a-z]{2}_)?(text|caption|prompt|title|alt|alt_?text|description|sentence|raw)s?"
-    r"(_?\d+|_[a-z]{2})?"
+    r"(web_?|(?!id_|is_|no_)[a-z]{2}_)?"
+    r"(text|caption|prompt|title|alt|alt_?text|description|sentence|raw)s?"
+    r"(_?\d+|_(?!id)[a-z]{2})?"
 )
 """A name of a column of texts: caption, TEXT, alt_text, sentences, text 2, en_text, Caption EN."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

@@ -1,16 +1,32 @@
-"""CSV and TSV: rows as they stand, formulas too; a row that cannot be read is reported."""
+"""CSV and TSV: rows as they stand, formulas too; a row that cannot be read is reported.
 
-import csv
+Rows have the numbers that a spreadsheet shows; where line breaks in cells make those of an editor
+differ, a problem names the line too.
+"""
+
+import re
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from blip2core.errors import IntakeError
+from blip2core.intake.csv_records import Cells, NumberedLine, Record, Records, image_kind
 from blip2core.intake.files import NamedFile
 from blip2core.intake.lines import Lines, is_broken
-from blip2core.texts import count_of
+from blip2core.intake.names import suffix
+from blip2core.texts import APOSTROPHE_COLUMN, count_of, without_apostrophes
 
-MOST_COLUMNS = 1_000
+MAX_COLUMNS = 1_000
+MAX_HEADER_LINES = 20
+MAX_HEADER_CELL = 10_000
+"""Characters of the name of a column."""
+SAMPLE = 50
+"""Lines that decide between delimiters where the header holds several."""
+DELIMITERS = ",;\t|"
+DELIMITER_LINE = re.compile(r'"?sep=([,;\t|])"?')
+"""A first line that tells spreadsheets the delimiter."""
 TableRow = tuple[int, dict[str, object] | IntakeError]
-"""Number of the row, the header being row 1; its cells by column, or what is wrong with it."""
+"""Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
+0 is of the whole table: how it was read, where that is not the usual."""
 
 
 def csv_header(file: NamedFile) -> list[str]:
@@ -18,60 +34,163 @@ def csv_header(file: NamedFile) -> list[str]:
     none.
     """
     with Lines(file.open()) as lines:
-        return _header(lines)[0]
+        return _Table(lines, file.name).header
 
 
 def csv_rows(file: NamedFile) -> Iterator[TableRow]:
     """Yield the rows below the header."""
+    for row, line, found in csv_lines(file):
+        if isinstance(found, IntakeError) and line != row:
+            found = IntakeError(f"{str(found).removesuffix('.')} (line {line} of the file).")
+        yield row, found
+
+
+def csv_rows_by_line(file: NamedFile) -> Iterator[TableRow]:
+    """Yield the rows below the header with the number of their first line instead of their own."""
+    return ((line, found) for _, line, found in csv_lines(file))
+
+
+def csv_lines(file: NamedFile) -> Iterator[tuple[int, int, dict[str, object] | IntakeError]]:
+    """Yield the rows below the header with the number of the row and of its first line."""
+    unquoted = _is_unquoted(file)
     with Lines(file.open()) as lines:
-        header, delimiter = _header(lines)
-        reader = csv.reader(iter(lines), delimiter=delimiter)
-        number, skipped = 1, 0
-        while (cells := _next(reader)) is not None:
-            number += 1
-            if lines.skipped > skipped:
-                skipped = lines.skipped
-                yield number, IntakeError("A line near here is far too long and was left out.")
-            if cells != []:
-                yield number, _row(header, cells)
-        if lines.skipped > skipped:
-            yield number, IntakeError("The last line is far too long and was left out.")
+        if lines.encoding.note:
+            yield 0, 0, IntakeError(lines.encoding.note)
+        table = _Table(lines, file.name)
+        records, short = table.records(quoted=not unquoted), list[int]()
+        for record in records:
+            yield record.row, record.line, table.row(record, short)
+    told = {
+        "a quotation mark does not enclose a cell; it was read as a character": (
+            unquoted or records.odd
+        ),
+        "cells are missing at the end; they were read as empty": short,
+    }
+    for what, rows in told.items():
+        if rows:
+            first = f"row {rows[0]}{' is the first' if rows[1:] else ''}"
+            yield 0, 0, IntakeError(f"In {count_of(len(rows), 'row')} ({first}) {what}.")
 
 
-def _header(lines: Lines) -> tuple[list[str], str]:
-    """Return the cells of the first line, and the delimiter between them."""
-    first = next(iter(lines), "")
-    if not first.strip() or is_broken(first) or "\0" in first:
-        raise IntakeError("The first line is no header of a table in UTF-8; save it as such.")
-    delimiter = max(",;\t", key=first.count)
-    names: list[str] = []
-    cells = _next(csv.reader([first], delimiter=delimiter))
-    if cells is None or isinstance(cells, IntakeError):
-        raise IntakeError("The first line is no header of a table: a cell of it is far too long.")
-    if len(cells) > MOST_COLUMNS:
-        raise IntakeError(
-            f"The table has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read."
+class _Table:
+    """A table whose header has been read."""
+
+    def __init__(self, lines: Lines, name: str) -> None:
+        """Read the header. Raises IntakeError where there is none."""
+        self._encoding = lines.encoding
+        self._lines: Iterator[NumberedLine] = lines.numbered()
+        self._row, first = 1, self._line()
+        if told := DELIMITER_LINE.fullmatch(first.strip("\r\n")):
+            self._row, first = 2, self._line()
+        if not first.strip() or is_broken(first) or "\0" in first:
+            raise IntakeError("The first line is no header of a table in UTF-8; save it as such.")
+        self._delimiter = told[1] if told else self._find_delimiter(first, suffix(name))
+        self.header = _column_names(self._header_cells(first))
+
+    def records(self, *, quoted: bool) -> Records:
+        """Return the records below the header; for one iteration."""
+        return Records(
+            self._lines,
+            delimiter=self._delimiter,
+            columns=len(self.header),
+            row=self._row,
+            quoted=quoted,
+            trusted=APOSTROPHE_COLUMN in self.header,
         )
+
+    @property
+    def may_be_unquoted(self) -> bool:
+        """Return whether its quotation marks may mean nothing: so it is by the standard of TSV."""
+        return self._delimiter == "\t"
+
+    def row(self, record: Record, short: list[int]) -> dict[str, object] | IntakeError:
+        """Return the cells of a record by column, or what is wrong with it; the number of a row
+        whose last cells are missing is added to `short`.
+        """
+        cells, columns = record.cells, len(self.header)
+        if isinstance(cells, IntakeError):
+            return cells
+        if any(is_broken(cell) for cell in cells):
+            label = self._encoding.label
+            return IntakeError(f"The row is not {label}; save the table as UTF-8.")
+        if len(cells) > columns and any(cell.strip() for cell in cells[columns:]):
+            return IntakeError(f"The row has {count_of(len(cells), 'cell')}, the header {columns}.")
+        if len(cells) == 1 < columns:  # a piece of a row, rather than one
+            return IntakeError(f"The row has 1 cell, the header {columns}.")
+        if len(cells) < columns:
+            short.append(record.row)
+            cells = cells + [""] * (columns - len(cells))
+        found: dict[str, object] = dict(zip(self.header, cells, strict=False))
+        return without_apostrophes(found) if APOSTROPHE_COLUMN in found else found
+
+    def _line(self) -> str:
+        return next(self._lines, (0, ""))[1] or ""
+
+    def _find_delimiter(self, first: str, ending: str) -> str | None:
+        """Return the delimiter that makes several cells of the header; of several, the one that
+        gives most rows as many, and a cell that names an image. None where the table has one
+        column.
+        """
+        counts = {mark: _count(first, mark) for mark in DELIMITERS if mark in first}
+        counts = {mark: count for mark, count in counts.items() if count > 1}
+        if len(counts) < 2:
+            return next(iter(counts), None)
+        sample = list(islice(self._lines, SAMPLE))
+        self._lines = chain(sample, self._lines)
+        lines = [line for _, line in sample if line and line.strip()]
+
+        def fits(mark: str) -> tuple[int, int, bool, int]:
+            alike = [line for line in lines if _count(line, mark) == counts[mark]]
+            naming = sum(any(map(image_kind, line.strip().split(mark))) for line in alike)
+            return naming, len(alike), mark == "\t" and ending == ".tsv", counts[mark]
+
+        return max(counts, key=fits)
+
+    def _header_cells(self, first: str) -> list[str]:
+        """Return the cells of the header, which may have line breaks in them."""
+        cells, taken = Cells(self._delimiter), list[NumberedLine]()
+        is_open = cells.add(first)
+        while is_open and len(taken) < MAX_HEADER_LINES:
+            taken.extend(islice(self._lines, 1))
+            if not taken or taken[-1][1] is None:
+                break
+            is_open = cells.add(taken[-1][1])
+        if not is_open:
+            return cells.found
+        self._lines = chain(taken, self._lines)
+        return first.rstrip("\r\n").split(self._delimiter) if self._delimiter else [first.strip()]
+
+
+def _is_unquoted(file: NamedFile) -> list[int]:
+    """Return the rows of a TSV in which a quotation mark encloses nothing, where no cell needs its
+    quotation marks either: then all of them are characters. Else no rows.
+    """
+    with Lines(file.open()) as lines:
+        table = _Table(lines, file.name)
+        if not table.may_be_unquoted:
+            return []
+        records = table.records(quoted=True)
+        for _ in records:
+            if records.needed:
+                return []
+        return records.odd
+
+
+def _count(line: str, delimiter: str) -> int:
+    cells = Cells(delimiter)
+    return line.count(delimiter) + 1 if cells.add(line) else len(cells.found)
+
+
+def _column_names(cells: list[str]) -> list[str]:
+    """Return the names of the columns, a repeated one numbered."""
+    if len(cells) > MAX_COLUMNS:
+        raise IntakeError(
+            f"The table has {len(cells):,} columns; at most {MAX_COLUMNS:,} are read."
+        )
+    if any(len(cell) > MAX_HEADER_CELL for cell in cells):
+        raise IntakeError("The first line is no header of a table: a cell of it is far too long.")
+    names: list[str] = []
     for name in map(str.strip, cells):
         count = sum(known == name or known.startswith(f"{name} ") for known in names)
         names.append(f"{name} {count + 1}" if name in names else name)
-    return names, delimiter
-
-
-def _next(reader: Iterator[list[str]]) -> list[str] | IntakeError | None:
-    try:
-        return next(reader)
-    except StopIteration:
-        return None
-    except csv.Error as error:
-        return IntakeError(f"The row cannot be read: {error}.")
-
-
-def _row(header: list[str], cells: list[str] | IntakeError) -> dict[str, object] | IntakeError:
-    if isinstance(cells, IntakeError):
-        return cells
-    if len(cells) != len(header):
-        return IntakeError(f"The row has {count_of(len(cells), 'cell')}, the header {len(header)}.")
-    if any(is_broken(cell) for cell in cells):
-        return IntakeError("The row is not UTF-8; save the table as UTF-8.")
-    return dict(zip(header, cells, strict=True))
+    return names

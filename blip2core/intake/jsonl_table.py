@@ -10,24 +10,26 @@ from blip2core.intake.lines import Lines, is_broken
 
 
 def jsonl_rows(file: NamedFile) -> Iterator[TableRow]:
-    """Yield the objects, empty lines left out; the number is the line."""
+    """Yield the objects, empty lines left out; the number is the line, and 0 of the whole file."""
     with Lines(file.open()) as lines:
-        skipped = 0
-        for number, line in enumerate(lines, start=1):
-            if lines.skipped > skipped:
-                skipped = lines.skipped
-                yield number, IntakeError("A line near here is far too long and was left out.")
-            if line.strip():
-                yield number + skipped, _object(line)
-        if lines.skipped > skipped:
-            yield 0, IntakeError("The last line is far too long and was left out.")
+        if lines.encoding.note:
+            yield 0, IntakeError(lines.encoding.note)
+        for number, line in lines.numbered():
+            if line is None:
+                yield number, IntakeError("The line is far too long and was left out.")
+            elif is_broken(line):
+                label = lines.encoding.label
+                yield number, IntakeError(f"The line is not {label}; save the file as UTF-8.")
+            elif line.strip():
+                yield number, _object(line)
 
 
 def _object(line: str) -> dict[str, object] | IntakeError:
-    if is_broken(line):
-        return IntakeError("The line is not UTF-8; save the file as UTF-8.")
     try:
         row = json.loads(line)
-    except (ValueError, RecursionError):
-        return IntakeError("The line is not a JSON object.")
-    return row if isinstance(row, dict) else IntakeError("The line is not a JSON object.")
+    except RecursionError:
+        return IntakeError("This is no JSON that can be read: it is nested too deeply.")
+    except ValueError as error:
+        reason = getattr(error, "msg", "a number is too long")
+        return IntakeError(f"This is not JSON ({reason}).")
+    return row if isinstance(row, dict) else IntakeError("This is not a JSON object.")

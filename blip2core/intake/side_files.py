@@ -1,56 +1,110 @@
 """Texts in files beside an image: name.txt, name.caption, and the name.json of img2dataset."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
 from blip2core.intake.columns import entry_of, guess_columns
+from blip2core.intake.encodings import Encoding, decode
 from blip2core.intake.entries import Entry, together
-from blip2core.intake.image_texts import ImageTexts, texts_of
+from blip2core.intake.image_texts import ImageTexts, joined, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import suffix
 from blip2core.records import Problem, TextOrigin
+from blip2core.texts import clean_text
 
 SIDE_SUFFIXES = (".txt", ".caption", ".json")
 """Ends of side files, in the order in which they are read."""
 MAX_SIDE = 1_000_000
 """Bytes of a side file."""
-
-
 SideFile = tuple[str, bytes | IntakeError]
 """Name of a side file, and its bytes or why it has none."""
 
 
-def side_entry(where: str, files: Iterable[SideFile], limits: Limits) -> Entry:
+class GuessedEncodings:
+    """Side files that are not UTF-8 and whose encoding was guessed, told together."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, name: str, encoding: Encoding) -> None:
+        """Remember a file, where its encoding was guessed."""
+        if encoding.guessed:
+            self._names.setdefault(encoding.label, []).append(name)
+
+    def told(self) -> Iterator[Problem]:
+        """Yield a Problem for each encoding, under the name of the first file."""
+        for label, names in self._names.items():
+            which = "This file is" if len(names) == 1 else f"{len(names):,} such files are"
+            reason = (
+                f"{which} not UTF-8 and read as {label}; where letters look wrong, save as UTF-8 "
+                "and import again."
+            )
+            yield Problem(name=names[0], reason=reason, about="note")
+
+
+def side_entry(
+    where: str,
+    files: Iterable[SideFile],
+    limits: Limits,
+    *,
+    known: Sequence[str] = (),
+    guessed: GuessedEncodings | None = None,
+) -> Entry:
     """Return the entry that the side files of an image make. Every line of a text is one text.
 
-    A file that cannot be read, is not UTF-8, or no JSON object, counts as one text that is refused.
+    A text with line breaks, which such a file cannot hold, is taken from where it stands whole:
+    the .json beside it, or the `known` texts of the image. Encodings that had to be guessed are
+    added to `guessed`. A file that cannot be read, is not UTF-8, or no JSON object, counts as one
+    text that is refused.
     """
-    entry = Entry(where=where)
-    for file in sorted(files, key=lambda file: SIDE_SUFFIXES.index(suffix(file[0]))):
-        entry = together(entry, _entry_of(file, where, limits), limits)
-    return entry
+    said = Entry(where=where)
+    contents: list[tuple[str, str]] = []
+    refused: list[Problem] = []
+    for name, data in sorted(files, key=lambda file: SIDE_SUFFIXES.index(suffix(file[0]))):
+        try:
+            content = _text(name, data, guessed)
+            if suffix(name) == ".json":
+                said = together(said, _json_entry(where, content, limits), limits)
+            else:
+                contents.append((suffix(name), content))
+        except IntakeError as error:
+            refused.append(Problem(name=name, reason=str(error), about="text", texts=1))
+    whole = (*known, *said.texts)
+    parts = [_lines(where, end, content, whole, limits) for end, content in contents]
+    found = joined((*parts, said.found, ImageTexts(refused=tuple(refused))), where, limits)
+    return replace(said, found=found)
 
 
-def _entry_of(file: SideFile, where: str, limits: Limits) -> Entry:
-    name, data = file
-    end = suffix(name)
-    try:
-        text = _text(data, end)
-        if end == ".json":
-            return _json_entry(text, where, limits)
-    except IntakeError as error:
-        refused = Problem(name=name, reason=str(error), about="text", texts=1)
-        return Entry(where=where, found=ImageTexts(refused=(refused,)))
-    lines = ((line, TextOrigin(place=end)) for line in text.splitlines())
-    return Entry(where=where, found=texts_of(lines, where, limits))
+def _lines(where: str, end: str, content: str, whole: Iterable[str], limits: Limits) -> ImageTexts:
+    """Return the texts of a file of lines; those that are known whole are duplicates."""
+    lines, copies = without_copies(content, whole)
+    found = texts_of(((line, TextOrigin(place=end)) for line in lines), where, limits)
+    return replace(found, duplicates=found.duplicates + copies)
 
 
-def _json_entry(text: str, where: str, limits: Limits) -> Entry:
+def without_copies(content: str, texts: Iterable[str]) -> tuple[list[str], int]:
+    """Return the lines of a text file, but those that are one of `texts` on a single line, and how
+    many texts were left out: one where all lines together are one of them, as in webdataset.
+    """
+    known = set(map(_on_one_line, texts))
+    if _on_one_line(content) in known:
+        return [], 1
+    lines = content.splitlines()
+    kept = [line for line in lines if _on_one_line(line) not in known]
+    return kept, len(lines) - len(kept)
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text as it is compared with a line: a mark of byte order is lost at its start."""
+    return " ".join(clean_text(text).replace("\ufeff", " ").split())
+
+
+def _json_entry(where: str, content: str, limits: Limits) -> Entry:
     """Return what a .json says. Raises IntakeError where it is no JSON object."""
     try:
-        row = json.loads(text)
+        row = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise IntakeError("The .json beside the image is not JSON.") from error
     if not isinstance(row, dict):
@@ -58,10 +112,17 @@ def _json_entry(text: str, where: str, limits: Limits) -> Entry:
     return entry_of(row, replace(guess_columns(list(row)), path=None), where, limits)
 
 
-def _text(data: bytes | IntakeError, end: str) -> str:
+def _text(name: str, data: bytes | IntakeError, guessed: GuessedEncodings | None) -> str:
+    """Return a side file as a text; an encoding is guessed only where that can be told."""
     if isinstance(data, IntakeError):
         raise data
+    end = suffix(name)
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        text, encoding = decode(data)
+    except IntakeError as error:
         raise IntakeError(f"The {end} beside the image is not UTF-8; save it as such.") from error
+    if encoding.guessed and guessed is None:
+        raise IntakeError(f"The {end} beside the image is not UTF-8; save it as such.")
+    if guessed is not None:
+        guessed.add(name, encoding)
+    return text

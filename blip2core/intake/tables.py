@@ -1,7 +1,6 @@
 """A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 
 from blip2core.errors import IntakeError
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
@@ -37,18 +36,20 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
     unused = UnusedColumns()
     try:
         rows, columns_in = _rows(file, columns)
-        failed = FailedRows()
-        for number, row in islice(rows, limits.rows):
+        failed, count = FailedRows(), 0
+        for number, row in rows:
+            if number == 0:  # not of a row, but of the whole table
+                yield Problem(name=file.name, reason=str(row), about="note")
+                continue
+            count += 1
+            if count > limits.rows:
+                reason = f"Only the first {limits.rows:,} rows were read; split the table."
+                yield Problem(name=file.name, reason=reason, about="source")
+                break
             found = _entry(row, columns_in, f"{file.name}, row {number}", limits, unused, failed)
             if found is not None:
                 yield found
         yield from failed.told(file.name)
-        if next(rows, None) is not None:
-            yield Problem(
-                name=file.name,
-                reason=f"Only the first {limits.rows:,} rows were read; split the table.",
-                about="source",
-            )
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
     yield from unused.found(file.name)

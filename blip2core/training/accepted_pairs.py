@@ -58,11 +58,11 @@ def origin(source: str) -> dict[str, Any]:
     file = Path(source).expanduser() / MANIFEST
     if not file.is_file():
         return {"source": Path(source).name}
-    content = file.read_bytes()
     try:
+        content = file.read_bytes()
         told = json.loads(content)
         names = ("dataset", "snapshot", "content_sha256")
         found = {name: told[name] for name in names}
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file} is not the manifest of an export.") from error
     return found | {"manifest_sha256": hashlib.sha256(content).hexdigest()}

@@ -6,8 +6,8 @@ resumed run needs no state of a loader, and two processes see what one would see
 batch.
 """
 
-import csv
-import json
+import logging
+import os
 import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, tensor
 
-from blip2core.errors import DataError
+from blip2core.errors import DataError, IntakeError
 from blip2core.images import open_image
+from blip2core.intake.csv_table import csv_rows_by_line
+from blip2core.intake.files import NamedFile
+from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.records import Passage, Segment
+from blip2core.texts import clean_text, visible
 from blip2core.training.features import FeatureCache, Images
 
+_log = logging.getLogger(__name__)
 _IMAGE_COLUMNS = ("image", "file_name")
 _TEXT_COLUMNS = ("text", "caption")
 
@@ -67,8 +72,9 @@ class FilePairs:
         texts: dict[Path, list[str]] = {}
         for line, row in _read_rows(path):
             image = path.parent / _cell(row, _IMAGE_COLUMNS, path, line)
-            if not image.is_file():
-                raise DataError(f"{path}, line {line}: there is no file {image}.")
+            if not os.path.isfile(image):  # pathlib's own raises where a name is too long
+                shown = visible(str(image))
+                raise DataError(f"{path}, line {line}: there is no file {shown}.")
             texts.setdefault(image, []).extend(_texts(row, path, line))
         if not texts:
             raise DataError(f"{path} names no image.")
@@ -214,42 +220,43 @@ def _permutation(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield line number and columns of each line of a JSONL or CSV file."""
+    """Yield line number and columns of each row of a JSONL or CSV file, read as an import reads it.
+
+    How it was read, where that is not the usual, is logged as a warning.
+    """
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     if path.suffix not in (".csv", ".jsonl"):
         raise DataError(f"{path} must be a .jsonl or a .csv file.")
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.suffix == ".csv":
-            reader = csv.DictReader(file)
-            for row in reader:
-                yield reader.line_num, row
-            return
-        for line, text in enumerate(file, start=1):
-            if text.strip():
-                yield line, _read_object(text, path, line)
-
-
-def _read_object(text: str, path: Path, line: int) -> dict[str, Any]:
+    file = NamedFile(path.name, path)
     try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {line}: this is not JSON ({error}).") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{path}, line {line}: this is not a JSON object.")
-    return row
+        for line, row in csv_rows_by_line(file) if path.suffix == ".csv" else jsonl_rows(file):
+            if isinstance(row, dict):
+                yield line, row
+            elif line == 0:
+                _log.warning("%s: %s", path, row)
+            else:
+                reason = str(row)
+                raise DataError(f"{path}, line {line}: {reason[:1].lower()}{reason[1:]}")
+    except IntakeError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _texts(row: dict[str, Any], path: Path, line: int) -> list[str]:
     captions = row.get("captions")
     if not isinstance(captions, list):
-        return [_cell(row, _TEXT_COLUMNS, path, line)]
-    return [_cell({"text": text}, _TEXT_COLUMNS, path, line) for text in captions]
+        return [_text(row, path, line)]
+    return [_text({"text": text}, path, line) for text in captions]
+
+
+def _text(row: dict[str, Any], path: Path, line: int) -> str:
+    """Return the text of a row as an import stores it. Raises DataError where nothing is left."""
+    return clean_text(_cell(row, _TEXT_COLUMNS, path, line))
 
 
 def _cell(row: dict[str, Any], columns: Sequence[str], path: Path, line: int) -> str:
     for column in columns:
         value = row.get(column)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and clean_text(value):
             return value.strip()
     raise DataError(f"{path}, line {line}: {' or '.join(columns)} is missing or empty.")

@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas
 import pytest
 
+from blip2core.intake import read
 from blip2core.texts import spreadsheet_safe
 from tests.exports.reading import of_split
+from tests.intake.making import images
 
 
 def test_pandas_reads_it(written: Callable[..., Any]) -> None:
@@ -29,6 +32,32 @@ def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) 
         out / "README.md"
     ).read_text("utf-8")
     assert manifest.data["notes"]
+
+
+RISKY = ("=1", "'=1", "''", "'", "@x", "-5 degrees", "＝1", "plain")
+
+
+def test_a_column_names_the_cells_with_an_apostrophe_so_that_pandas_gives_back_each_text(
+    written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    pairs = [replace(pair, page_url="=page") for pair in make_pairs(10, texts=RISKY)]
+    out, _, _ = written("csv", pairs)
+    frame = pandas.read_csv(out / "train.csv", dtype=str, keep_default_na=False)
+    for column in ("text", "page_url"):
+        named = pandas.Series([column in told.split() for told in frame["apostrophe_before"]])
+        frame[column] = frame[column].where(~named, frame[column].str[1:])
+    train = of_split(pairs, "train")
+    assert list(frame["text"]) == [pair.text for pair in train]
+    assert set(frame["page_url"]) == {"=page"}
+
+
+def test_the_import_gives_back_each_text(
+    written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    pairs = make_pairs(10, texts=RISKY)
+    out, _, _ = written("csv", pairs)
+    found = {text for one in images(read(out)) for text in one.texts}
+    assert found == {pair.text for pair in pairs}
 
 
 def test_one_such_cell_is_said_in_the_singular(

@@ -152,7 +152,7 @@ def test_more_files_of_texts_than_an_image_may_have_are_told() -> None:
     members = [(f"a.{end}", end.encode()) for end in ends] + [("a.png", png())]
     assert len(found_texts("tar", members)["a.png"]) == 8
     found = read(archive("tar", members), limits=Limits(texts=4))
-    assert reasons(found) == {"a.png": "There are 5 texts; at most 4 are read."}
+    assert reasons(found) == {"a.png": "There are 8 texts; at most 4 are read."}
 
 
 def test_a_text_that_is_too_large_is_told_and_its_image_read() -> None:

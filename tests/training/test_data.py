@@ -70,6 +70,79 @@ def test_a_bad_file_is_refused_with_its_line(
         FilePairs(write(name, text))
 
 
+ACCENTS = "image,text\nred.png,ein Bär\nblue.png,l’été\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_file_is_read_in_any_encoding_that_an_import_reads(
+    write: Callable[[str, str], Path], caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    lines = [
+        json.dumps({"image": image, "text": text}, ensure_ascii=False) + "\n"
+        for image, text in (("red.png", "ein Bär"), ("blue.png", "l’été"))
+    ]
+    for name, text in (("a.csv", ACCENTS), ("a.jsonl", "".join(lines))):
+        path = write(name, "")
+        path.write_bytes(text.encode(encoding))
+        caplog.clear()
+        pairs = FilePairs(path)
+        drawn = [pairs.text(index, random.Random(0)).text for index in range(2)]
+        assert drawn == ["ein Bär", "l’été"]
+        assert len(caplog.messages) == (encoding in {"utf-16-le", "cp1252"})
+        assert all(one.startswith(f"{path}: The file is not UTF-8") for one in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        (
+            "a.csv",
+            b"image,text\nred.png,B\xc3\xa4r\nblue.png,\xff\n",
+            "line 3: the row is not UTF-8",
+        ),
+        ("a.csv", b'image,text\nred.png,"1\n2"\nblue.png\n', "line 4: the row has 1 cell"),
+        ("a.csv", b'image,text\nred.png,"open\nblue.png,a,b\n', "line 3: the row has 3 cells"),
+        ("a.csv", b"image,text\nred.png,\0\n", "line 2: text or caption is missing or empty"),
+        ("a.csv", b"image,text\n\0.png,x\n", r"line 2: there is no file .*\\u0000.png"),
+        ("a.csv", b"image,text\n" + b"x" * 300 + b",x\n", "line 2: there is no file"),
+        ("a.csv", b"a\0b,c\n", "no header of a table"),
+        ("a.jsonl", b'{"image": "red.png", "text": "\xff"}\n', "line 1: the line is not UTF-8"),
+        ("a.jsonl", b'{"image": "red.png", "text": "\\ud800"}', "line 1: text or caption is"),
+        (
+            "a.jsonl",
+            b'{"image": "\\ud800.png", "text": "x"}',
+            r"line 1: there is no file .*\\ud800",
+        ),
+        ("a.jsonl", b"[" * 100_000, "line 1: this is no JSON that can be read"),
+        ("a.jsonl", b"[" + b"9" * 5_000, "line 1: this is not JSON"),
+    ],
+)
+def test_a_damaged_row_is_one_line_with_file_and_row(
+    write: Callable[[str, str], Path], name: str, data: bytes, message: str
+) -> None:
+    path = write(name, "")
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=message) as raised:
+        FilePairs(path)
+    assert str(raised.value).startswith(str(path)) and len(str(raised.value).splitlines()) == 1
+    str(raised.value).encode()  # it can be printed
+
+
+def test_texts_are_read_as_an_import_stores_them(write: Callable[[str, str], Path]) -> None:
+    row = {"image": "red.png", "captions": ["half \ud800 a pair", " e\u0301\0 ", "one\r\ntwo"]}
+    pairs = FilePairs(write("a.jsonl", json.dumps(row)))
+    drawn = {pairs.text(0, random.Random(seed)).text for seed in range(30)}
+    assert drawn == {"half  a pair", "é", "one\ntwo"}
+
+
+def test_an_exported_csv_is_read_without_its_apostrophes(
+    write: Callable[[str, str], Path],
+) -> None:
+    table = "image,text,apostrophe_before\nred.png,'=1,text\nblue.png,'=1,\n"
+    pairs = FilePairs(write("a.csv", table))
+    assert [pairs.text(index, random.Random(0)).text for index in (0, 1)] == ["=1", "'=1"]
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no file"):
         FilePairs(tmp_path / "none.csv")
