@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from blip2core.errors import IntakeError
+from blip2core.image_files import media_format
 from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 
@@ -111,7 +112,7 @@ def kind_of(file: NamedFile) -> FileKind:
 def looks_like_image(head: bytes) -> bool:
     """Return whether a file begins as an image of a format that is taken."""
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith(IMAGE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
+    return webp or head.startswith(IMAGE_STARTS) or media_format(head) is not None
 
 
 def _megabytes(count: int) -> str:
