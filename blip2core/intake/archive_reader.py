@@ -19,14 +19,18 @@ from blip2core.intake.files import (
 )
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, inner_path, stem, suffix
+from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES, side_entry
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
 
 ImageOrProblem = WebImage | Problem
-COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
+COMPANIONS = SAVED_COMPANIONS | {
+    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"),
+}
 """Files that lie beside images and mean nothing here."""
-COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
+COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html", ".lock")
+COMPUTED = "datasets computed it from the tables beside it; give it alone to read it."
 ANY = 1 << 50
 """No limit: the file is read as a stream."""
 
@@ -128,11 +132,15 @@ class _ArchiveReading:
     def _read_table(self, table: str) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
         self._used.add(table)
+        if is_computed(table, self._names):
+            yield Problem(name=table, reason=COMPUTED)
+            return
         try:
             file = self._archive.file(table, ANY if self._read_inner else self._limits.table_bytes)
         except IntakeError as error:
             yield Problem(name=table, reason=str(error))
             return
+        file = replace(file, name=with_split(table, self._names, self._archive))
         for entry in table_entries(file, self._plan.columns, self._limits):
             found = placed(entry, dirname(table), self._limits.depth)
             if isinstance(found, Problem):

@@ -9,6 +9,7 @@ from blip2core.intake.entries import Entry, clean_texts
 from blip2core.intake.files import within
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
+from blip2core.intake.nested_texts import nested_texts
 from blip2core.texts import clean_text
 
 PATH_COLUMNS = (
@@ -89,7 +90,7 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
         path=path,
         url=url,
         data=data,
-        texts=clean_texts((t for name in columns.texts for t in _texts(row.get(name))), limits),
+        texts=clean_texts(nested_texts([row.get(name) for name in columns.texts]), limits),
         page_url=_word(row.get(columns.page_url)) if columns.page_url else None,
         license=_word(row.get(columns.license)) if columns.license else None,
     )
@@ -114,11 +115,3 @@ def _word(value: object) -> str | None:
     if len(value) > 4_000:
         raise IntakeError(f"A path, address or licence has {len(value):,} characters.")
     return clean_text(value) or None
-
-
-def _texts(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list | tuple):
-        return (text for text in value if isinstance(text, str))
-    return ()

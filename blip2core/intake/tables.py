@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from blip2core.errors import IntakeError
+from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
@@ -11,7 +12,6 @@ from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
-from blip2core.intake.parquet_table import parquet_header, parquet_rows
 from blip2core.records import Problem
 
 
@@ -29,7 +29,7 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
     try:
         rows, found = _rows(file, columns)
         for number, row in islice(rows, limits.rows):
-            where = f"{file.name}, row {number}"
+            where = f"{file.name}, row {number}" if number else file.name
             if isinstance(row, IntakeError):
                 yield Problem(name=where, reason=str(row))
                 continue
@@ -56,9 +56,8 @@ def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], 
     kind = kind_of(file)
     if kind == "jsonl":
         return jsonl_rows(file), wanted
-    if kind == "parquet":
-        columns = find_columns(parquet_header(file), wanted)
-        return parquet_rows(file, columns.named()), columns
+    if kind in ("parquet", "arrow"):
+        return arrow_rows(file, kind, wanted)
     if kind == "csv":
         return csv_rows(file), find_columns(csv_header(file), wanted)
-    raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")
+    raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL, Parquet, Arrow).")
