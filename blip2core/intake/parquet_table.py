@@ -7,7 +7,7 @@ from typing import Any
 from blip2core.errors import IntakeError
 from blip2core.intake.files import NamedFile
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 16
 """Rows that are in memory at once, with their images."""
 MAX_GROUP = 2_000_000_000
 """Bytes that one column of a row group may unpack to, since Arrow reads it in large pieces."""
@@ -26,7 +26,8 @@ def parquet_batches(file: NamedFile, columns: Sequence[str]) -> Iterator[Any]:
     """
     with _opened(file) as table, arrow_errors("Parquet"):
         _check_sizes(table, columns)
-        yield from table.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(columns))
+        for group in range(table.num_row_groups):  # given all of them, Arrow reads all ahead
+            yield from table.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=list(columns))
 
 
 @contextlib.contextmanager

@@ -240,3 +240,21 @@ def test_offsets_that_lie_are_not_followed() -> None:
     data[place : place + 12] = struct.pack("<3i", 0, 3, 2_000_000_000)
     [problem] = table_entries(NamedFile("t.arrow", bytes(data)), None, Limits())
     assert isinstance(problem, Problem) and "damaged" in problem.reason
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_memory_is_that_of_a_batch_or_row_group(name: str) -> None:
+    noise = numpy.random.default_rng(0)
+    table = pyarrow.table({"image": [ONE + noise.bytes(100_000) for _ in range(100)]})
+    file = io.BytesIO()
+    if name.endswith(".parquet"):
+        parquet.write_table(table, file, row_group_size=5)
+    else:
+        opened = ipc.new_stream if name.startswith("stream") else ipc.new_file
+        with opened(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=5)
+    del table
+    data, start = file.getvalue(), pyarrow.total_allocated_bytes()
+    found = read(NamedFile(name, data))
+    most = max(pyarrow.total_allocated_bytes() for one in found if isinstance(one, WebImage))
+    assert most - start < 2_000_000  # of 10 MB
