@@ -1,44 +1,45 @@
 """Open images from anywhere safely, always RGB, upright and the first frame, and identify them."""
 
 import hashlib
-import io
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from blip2core.arguments import check_image_open, check_image_source, described
 from blip2core.errors import ImageError
+from blip2core.image_files import open_file
+from blip2core.pixels import rgb
 
 MAX_PIXELS = 80_000_000
 """Largest width x height that is decoded, about 240 MB as RGB."""
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
+    {
+        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm"),
+        *(".heic", ".heif", ".hif"),
+    }
 )
 """Names that `find_images` takes for images."""
-IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO")
-"""What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
-SIGNATURES = (
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1aE\xdf\xa3", "a video"),
-    (b"RIFF", "a sound or video"),
-    (b"ID3", "a sound"),
-    (b"8BPS", "a Photoshop document"),
-)
-"""First bytes of files that people mistake for images."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Orientation in the EXIF data -> what makes the image upright."""
 
 
 def open_image(
     source: str | Path | bytes | BinaryIO | Image.Image, *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """Open an image from a path, the bytes of a file or an open file, as RGB.
+    """Open an image from a path, the bytes of a file or an open file, as RGB without metadata.
 
-    Turned upright by its EXIF data; the first frame where it moves; transparency on white.
-    ImageError says what is wrong, or what the file is instead.
+    Turned upright by its EXIF data; the first frame where it moves; transparency on white; colours
+    in sRGB where the file has a profile of others. ImageError says what is wrong, or what the file
+    is instead.
     """
     check_image_source(source)
     if isinstance(source, Image.Image):
@@ -48,16 +49,20 @@ def open_image(
     if not data:
         raise ImageError(f"{name} is empty.")
     try:
-        Image.init()
-        image = Image.open(io.BytesIO(data), formats=[f for f in IMAGE_FORMATS if f in Image.OPEN])
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image but {_guess(data)}.") from error
+        image = open_file(data, name)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(_too_large(name, max_pixels)) from error
-    except Exception as error:  # a decoder given hostile bytes may raise anything
-        raise ImageError(f"{name} is a damaged image: {error}.") from error
     with image:
         return _decoded(image, name, max_pixels)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how the camera was held, 1 to 8 as EXIF counts; 1, upright, where nothing says it."""
+    try:
+        found = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken EXIF data is no reason to refuse good pixels
+        return 1
+    return found if found in TURNS else 1
 
 
 def content_hash(image: Image.Image) -> str:
@@ -118,58 +123,19 @@ def _decoded(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
         raise ImageError(_too_large(name, max_pixels, image.size))
     try:
         image.load()
-        return _rgb(_upright(image))
+        turn = TURNS.get(orientation(image))
+        pixels = rgb(image)
+        return pixels if turn is None else pixels.transpose(turn)
     except Exception as error:  # as above: truncated data, broken tables, wrong sizes
-        raise ImageError(f"{name} is a damaged image: {error}.") from error
+        raise ImageError(f"{name} is a damaged image: {_damage(error)}.") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # broken EXIF data is no reason to refuse good pixels
-        return image
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return one channel of 16 or 32 bits in 8 bits; Pillow itself would clip at 255."""
-    values = numpy.nan_to_num(numpy.asarray(image).astype(numpy.float64))
-    if image.mode.startswith("I") and values.min() >= 0 and values.max() <= 65_535:
-        low, high = 0.0, 65_535.0  # 16-bit images, however dark, keep their brightness
-    else:
-        low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / max(high - low, 1e-12) * 255
-    return Image.fromarray(scaled.round().astype(numpy.uint8))
+def _damage(error: Exception) -> str:
+    if "truncated" in str(error).lower():
+        return "its end is missing, so copy or download it again"
+    return str(error)
 
 
 def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) -> str:
     has = f"has {size[0]} x {size[1]} pixels" if size else "has far too many pixels"
     return f"{name} {has}; at most {max_pixels // 1_000_000} million are opened. Make it smaller."
-
-
-def _guess(data: bytes) -> str:
-    """Return what bytes that are no image seem to be."""
-    for signature, kind in SIGNATURES:
-        if data.startswith(signature):
-            return kind
-    if data[4:8] == b"ftyp":
-        photo = data[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
-        return "a HEIC photo (save it as JPEG)" if photo else "a video"
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in head:
-        return "an SVG drawing (save it as PNG)"
-    if head.startswith((b"<!doctype html", b"<html")):
-        return "a web page"
-    text = head.decode("utf-8", errors="ignore")
-    if text and all(character.isprintable() or character.isspace() for character in text):
-        return "a text"
-    return "something unknown"

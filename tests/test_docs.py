@@ -43,6 +43,8 @@ NAMES_OF_0_1 = {
     "blip2core/evaluation/answers.py",
     "blip2core/evaluation/capfilt.py",
     "blip2core/evaluation/vqa.py",
+    "blip2core/formats/label_studio.py",
+    "blip2core/intake/arrow_rows.py",
     "blip2core/intake/columns.py",
 }
 """Code that says "picture" in keys and columns, which files of version 0.1 have."""

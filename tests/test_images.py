@@ -187,3 +187,9 @@ def test_find_images(red, tmp_path):
         find_images(empty)
     with pytest.raises(ImageError, match="no file or folder"):
         find_images(tmp_path / "absent")
+
+
+def test_find_images_finds_photos_of_phones(tmp_path):
+    for name in ("a.HEIC", "b.heif", "c.hif", "d.avif"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [file.name for file in find_images(tmp_path)] == ["a.HEIC", "b.heif", "c.hif", "d.avif"]

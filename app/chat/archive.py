@@ -6,7 +6,6 @@ import hashlib
 import io
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from PIL import Image
 from pydantic import ValidationError
 
 from app.chat.archive_schema import SavedConversation, saved, turns_of
@@ -14,21 +13,20 @@ from app.chat.conversation import ChatTurn, StoredConversation, StoredKind
 from app.chat.image import ChatImage, image_from
 from app.chat.markdown import as_markdown
 from blip2core.errors import ConfigError, ImageError, IntakeError
-from blip2core.images import IMAGE_FORMATS
+from blip2core.image_files import open_file
 
 JSON_NAME, MARKDOWN_NAME = "conversation.json", "conversation.md"
 JSON_BYTES = 5_000_000
 """Largest conversation.json that is read."""
 IMAGE_BYTES = 100_000_000
 """Largest image that is unpacked."""
-SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tiff"}
+SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "HEIF": "heic"}
 """Format as Pillow names it -> end of a file's name, where it is not the format itself."""
 
 
 def pack(image: ChatImage, turns: tuple[ChatTurn, ...]) -> bytes:
     """Return a ZIP file with the whole conversation; questions without an answer are left out."""
-    formats = [name for name in IMAGE_FORMATS if name in Image.OPEN]
-    with Image.open(io.BytesIO(image.data), formats=formats) as opened:
+    with open_file(image.data) as opened:
         kind = opened.format or "PNG"
     file = f"image.{SUFFIXES.get(kind, kind.lower())}"
     conversation = saved(image, file, turns)

@@ -21,6 +21,7 @@ from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import base_name, safe_name, stem, suffix, table_path
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
 from blip2core.intake.side_files import (
     MAX_SIDE,
     SIDE_SUFFIXES,
@@ -32,9 +33,12 @@ from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
-COMPANIONS = frozenset({"thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"})
+COMPANIONS = SAVED_COMPANIONS | {
+    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"),
+}
 """Files that lie beside images and mean nothing here."""
-COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html")
+COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html", ".lock")
+COMPUTED = "datasets computed it from the tables beside it: give it alone to read it"
 OTHER_SUFFIXES = TABLE_SUFFIXES | ARCHIVE_SUFFIXES | frozenset(SIDE_SUFFIXES)
 KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 """Endings that say what a file is; of all others the first bytes do."""
@@ -201,6 +205,10 @@ class _ArchiveReading:
 
     def _read_table(self, file: NamedFile) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""
+        if is_computed(file.name, self._names):
+            yield Unused(kind="file", name=file.name, advice=COMPUTED)
+            return
+        file = replace(file, name=with_split(file.name, self._names, self._archive))
         for entry in table_entries(file, self._plan.columns, self._limits):
             found = placed(entry, dirname(file.name), self._limits.depth)
             if not isinstance(found, Entry):

@@ -12,6 +12,7 @@ from blip2core.intake.files import within
 from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
+from blip2core.intake.nested_texts import nested_texts
 from blip2core.records import TextOrigin
 from blip2core.texts import clean_text
 
@@ -158,7 +159,7 @@ def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundT
     data = dict(islice(_data(row, columns), MOST_DATA))
     for name in columns.texts:
         origin = TextOrigin(place=clean_text(name), data=data)
-        for text in _texts(row.get(name)):
+        for text in nested_texts(row.get(name)):
             yield text, origin
 
 
@@ -181,11 +182,3 @@ def _number(value: str) -> int | float:
         return int(value)
     except ValueError:
         return float(value)
-
-
-def _texts(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list | tuple):
-        return (text for text in value if isinstance(text, str))
-    return ()

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from blip2core.errors import IntakeError
+from blip2core.image_files import media_format
 from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 from blip2core.records import Problem
 
-FileKind = Literal["image", "zip", "tar", "parquet", "jsonl", "csv", "other"]
+FileKind = Literal["image", "zip", "tar", "parquet", "arrow", "jsonl", "csv", "other"]
 
 INTAKE_SUFFIXES = IMAGE_SUFFIXES | {".jfif", ".jpe", ".ico"}
 TEXT_TABLES: dict[str, FileKind] = {
@@ -20,8 +21,9 @@ TEXT_TABLES: dict[str, FileKind] = {
     ".ndjson": "jsonl",
 }
 """Suffix of a table that is a text -> its kind, which no first bytes tell."""
-TABLE_KINDS: frozenset[FileKind] = frozenset({*TEXT_TABLES.values(), "parquet"})
-TABLE_SUFFIXES = frozenset({*TEXT_TABLES, ".parquet"})
+TABLE_KINDS: frozenset[FileKind] = frozenset({*TEXT_TABLES.values(), "parquet", "arrow"})
+ARROW_SUFFIXES = frozenset({".arrow", ".feather", ".ipc"})
+TABLE_SUFFIXES = frozenset({*TEXT_TABLES, ".parquet", *ARROW_SUFFIXES})
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
 )
@@ -34,6 +36,8 @@ IMAGE_STARTS = (
     b"II*\0",
     b"MM\0*",
 )
+ARROW_FILE, ARROW_STREAM = b"ARROW1\0\0", b"\xff\xff\xff\xff"
+"""First bytes of an Arrow IPC file and of a stream."""
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 """First bytes of a compressed tar -> how it is compressed."""
 
@@ -105,6 +109,8 @@ def kind_of(file: NamedFile) -> FileKind:
         return "tar"
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith((ARROW_FILE, ARROW_STREAM)):
+        return "arrow"
     if looks_like_image(head):
         return "image"
     ending = suffix(file.name)
@@ -112,13 +118,15 @@ def kind_of(file: NamedFile) -> FileKind:
         return TEXT_TABLES[ending]
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
         return ending[1:]  # type: ignore[return-value]
+    if ending in ARROW_SUFFIXES:
+        return "arrow"
     return "image" if ending in INTAKE_SUFFIXES else "other"
 
 
 def looks_like_image(head: bytes) -> bool:
     """Return whether a file begins as an image of a format that is taken."""
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return webp or head.startswith(IMAGE_STARTS) or head[4:12] in {b"ftypavif", b"ftypavis"}
+    return webp or head.startswith(IMAGE_STARTS) or media_format(head) is not None
 
 
 def _megabytes(count: int) -> str:

@@ -5,20 +5,32 @@ import io
 from dataclasses import dataclass, field
 
 import imagehash
-from PIL import ExifTags, Image
+from PIL import Image
 
 from blip2core.arguments import check_kind
 from blip2core.errors import ImageError
-from blip2core.images import IMAGE_FORMATS, content_hash, open_image
+from blip2core.image_files import is_animated, open_file
+from blip2core.images import content_hash, open_image, orientation
 from blip2core.intake import containers
 from blip2core.intake.limits import Limits
+from blip2core.pixels import has_own_colours
 
-LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
+LOSSY = frozenset({"JPEG", "MPO", "AVIF", "HEIF"})
 """Formats that become JPEG where they have to be encoded again; all others become PNG."""
+REBUILT = frozenset({"JPEG", "MPO", "PNG"})
+"""Formats that are copied part by part, which fails only where a part is damaged."""
 JPEG_QUALITY = 95
 """Of a JPEG that has to be encoded again."""
 REMOVED = "Metadata, or data that is no part of the image, was removed."
 UPRIGHT = "The image was turned upright and encoded again."
+DAMAGED = "The file is damaged outside its pixels, which were encoded again."
+TO_SRGB = "Its colours were converted to sRGB."
+FIRST = {
+    "TIFF": "Only its first page was kept.",
+    "HEIF": "Only the main one of its images was kept.",
+}
+FIRST_FRAME = "Only its first frame was kept."
+"""Of all other formats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +59,9 @@ def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
     """Return an image file that is safe to store, and its facts.
 
     A clean file stays as it came. Else all that is not the image is removed (EXIF data with places
-    in it, comments, appended data); where that cannot be cut out, the image is encoded again. Of
-    moving images the first frame stays. Raises ImageError where it is no image, damaged, or too
-    large, which is read off its header before anything is decoded.
+    in it, comments, appended data); where that cannot be cut out, the image is encoded again, in
+    sRGB. Of moving images the first frame stays. Raises ImageError where it is no image, is cut off
+    or damaged, or too large, which is read off its header before anything is decoded.
     """
     limits = limits or Limits()
     expected = "check_image takes the bytes of an image file, such as Path('cat.jpg').read_bytes()"
@@ -89,19 +101,25 @@ def perceptual_hash(image: Image.Image) -> int:
 
 def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
     """Return what is kept of a file, its format, and what was changed."""
-    with Image.open(
-        io.BytesIO(data), formats=[f for f in IMAGE_FORMATS if f in Image.OPEN]
-    ) as opened:
+    with open_file(data) as opened:
         format = opened.format or ""
-        is_upright = _orientation(opened) == 1
+        is_upright = orientation(opened) == 1
+        first = FIRST.get(format, FIRST_FRAME) if is_animated(opened) else ""
+        to_srgb = TO_SRGB if has_own_colours(opened) else ""
     if not is_upright:
-        return *_encoded(image, format), UPRIGHT
+        return *_encoded(image, format), _said(first, UPRIGHT, to_srgb)
     plain = _plain(data, format)
     if plain == data:
         return data, "JPEG" if format == "MPO" else format, ""
     if plain is not None and content_hash(open_image(plain)) == content_hash(image):
-        return plain, "JPEG" if format == "MPO" else format, REMOVED
-    return *_encoded(image, format), f"The {format or 'image'} was encoded again."
+        return plain, "JPEG" if format == "MPO" else format, _said(first, REMOVED)
+    is_damaged = plain is None and format in REBUILT
+    how = DAMAGED if is_damaged else f"The {format or 'image'} was encoded again."
+    return *_encoded(image, format), _said(first, how, to_srgb)
+
+
+def _said(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _plain(data: bytes, format: str) -> bytes | None:
@@ -128,10 +146,3 @@ def _encoded(image: Image.Image, format: str) -> tuple[bytes, str]:
     fresh = Image.frombytes("RGB", image.size, image.tobytes())
     fresh.save(file, target, **({"quality": JPEG_QUALITY} if target == "JPEG" else {}))
     return file.getvalue(), target
-
-
-def _orientation(opened: Image.Image) -> int:
-    try:
-        return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # broken EXIF data turns nothing
-        return 1

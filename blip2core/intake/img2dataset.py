@@ -12,7 +12,7 @@ from blip2core.errors import IntakeError
 from blip2core.intake.columns import Columns, guess_columns
 from blip2core.intake.files import NamedFile
 from blip2core.intake.names import safe_name, suffix
-from blip2core.intake.parquet_table import parquet_header, parquet_rows
+from blip2core.intake.parquet_table import parquet_rows, parquet_schema
 from blip2core.records import Problem
 
 KEY = "key"
@@ -68,7 +68,7 @@ def is_index(file: NamedFile, *, or_damaged: bool = False) -> bool:
     where it cannot be read.
     """
     try:
-        header = parquet_header(file) if suffix(file.name) == ".parquet" else []
+        header = parquet_schema(file).names if suffix(file.name) == ".parquet" else []
     except IntakeError:
         return or_damaged
     return INDEX_COLUMNS.issubset(header) and not guess_columns(header).path
@@ -76,7 +76,7 @@ def is_index(file: NamedFile, *, or_damaged: bool = False) -> bool:
 
 def key_columns(file: NamedFile, wanted: Columns | None) -> Columns:
     """Return what the columns of an index are, with the keys as the paths."""
-    return replace(wanted or guess_columns(parquet_header(file)), path=KEY)
+    return replace(wanted or guess_columns(parquet_schema(file).names), path=KEY)
 
 
 def failed_rows(file: NamedFile) -> Iterator[Problem]:
@@ -86,7 +86,7 @@ def failed_rows(file: NamedFile) -> Iterator[Problem]:
     """
     failed = FailedRows()
     try:
-        names = tuple(name for name in STATUS_COLUMNS if name in parquet_header(file))
+        names = tuple(name for name in STATUS_COLUMNS if name in parquet_schema(file).names)
         for _, row in parquet_rows(file, names):
             if not isinstance(row, IntakeError):
                 failed.takes(row)

@@ -3,22 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from blip2core.errors import IntakeError
+from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.files import NamedFile, kind_of
-from blip2core.intake.img2dataset import KEY, STATUS_COLUMNS, FailedRows
+from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
-from blip2core.intake.parquet_table import parquet_header, parquet_rows
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
 ColumnsIn = Callable[[Mapping[str, object]], Columns]
-
-IMAGE_COLUMNS = frozenset({"jpg", "jpeg", "png", "webp"})
-"""Columns that img2dataset gives the image files, by the format it encodes them in."""
 
 
 def table_entries(
@@ -84,16 +81,13 @@ def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], 
     kind = kind_of(file)
     if kind == "jsonl":
         return jsonl_rows(file), lambda row: columns_of(row, wanted)
-    if kind == "parquet":
-        header = parquet_header(file)
-        columns = find_columns(header, wanted)
-        names = columns.named()
-        statuses = (name for name in STATUS_COLUMNS if name in header and name not in names)
-        return parquet_rows(file, (*names, *statuses)), lambda _: columns
+    if kind in ("parquet", "arrow"):
+        rows, columns = arrow_rows(file, kind, wanted)
+        return rows, lambda _: columns
     if kind == "csv":
         columns = find_columns(csv_header(file), wanted)
         return csv_rows(file), lambda _: columns
-    raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL or Parquet).")
+    raise IntakeError(f"{safe_name(file.name)} is no table of images (CSV, JSONL, Parquet, Arrow).")
 
 
 def _may_have_failed(columns: Columns) -> bool:

@@ -13,7 +13,10 @@ from PIL import ExifTags, Image, PngImagePlugin
 from blip2core.errors import ImageError
 from blip2core.images import content_hash, open_image
 from blip2core.intake import Limits, check_image, thumbnail
+from blip2core.intake.image_check import REMOVED
 from tests.intake.making import encoded, png, zipped
+from tests.profiles import P3_PRIMARIES, matrix_profile
+from tests.test_pixels import p3_to_srgb
 
 SCRIPT = b"<script>alert(1)</script>"
 PLACE = {1: "N", 2: (48.0, 12.0, 30.0)}
@@ -194,3 +197,81 @@ def test_thumbnails_fit_and_do_not_grow(photo: Image.Image) -> None:
 def test_the_sample_images_are_clean() -> None:
     for file in (Path(__file__).parents[2] / "data/samples/web").glob("00?.jpg"):
         assert check_image(file.read_bytes()).changed == ""
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [
+        ("GIF", "Only its first frame was kept. The GIF was encoded again."),
+        ("WEBP", "Only its first frame was kept. The WEBP was encoded again."),
+        ("AVIF", "Only its first frame was kept. The AVIF was encoded again."),
+        ("TIFF", "Only its first page was kept. The TIFF was encoded again."),
+        ("PNG", f"Only its first frame was kept. {REMOVED}"),
+    ],
+)
+def test_of_moving_images_the_first_frame_is_kept_and_said(
+    photo: Image.Image, format: str, said: str
+) -> None:
+    frames = [photo.transpose(Image.Transpose.ROTATE_180)]
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = encoded(photo, format, save_all=True, append_images=frames, **options)
+    checked = check_image(data)
+    assert checked.changed == said
+    assert getattr(Image.open(io.BytesIO(checked.data)), "n_frames", 1) == 1
+    if format != "AVIF":
+        assert checked.pixel_sha256 == content_hash(open_image(data))
+    assert check_image(encoded(photo, format)).changed.startswith("Only") is False
+
+
+def test_wide_gamut_files_keep_their_profile_or_become_srgb() -> None:
+    profile, colour = matrix_profile(P3_PRIMARIES), (200, 90, 60)
+    image, turned = Image.new("RGB", (32, 16), colour), Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    kept = check_image(encoded(image, "JPEG", quality=95, icc_profile=profile))
+    assert kept.changed == "" and Image.open(io.BytesIO(kept.data)).info["icc_profile"] == profile
+    for data in (
+        encoded(image, "JPEG", quality=100, icc_profile=profile, exif=turned),
+        encoded(image, "TIFF", icc_profile=profile),
+    ):
+        checked = check_image(data)
+        assert checked.changed.endswith("Its colours were converted to sRGB.")
+        with Image.open(io.BytesIO(checked.data)) as opened:
+            assert "icc_profile" not in opened.info
+            found = numpy.array(opened.convert("RGB").getpixel((8, 8)))
+        assert numpy.abs(found - p3_to_srgb(colour)).max() <= 3
+    assert "sRGB" not in check_image(encoded(image, "TIFF")).changed
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_cut_off_images_are_refused_or_whole(photo: Image.Image, format: str) -> None:
+    """Where only what follows the pixels is missing, they are used, which is said."""
+    data = encoded(photo, format)
+    whole, used = content_hash(open_image(data)), 0
+    for end in (*range(1, len(data), len(data) // 25), *range(len(data) - 14, len(data))):
+        try:
+            checked = check_image(data[:end])
+        except ImageError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017 - most are refused
+            continue
+        used += 1
+        assert content_hash(open_image(data[:end])) == whole
+        assert checked.changed
+    assert used or format not in ("PNG", "GIF")
+
+
+def test_a_png_without_its_end_is_used_and_said(photo: Image.Image) -> None:
+    checked = check_image(encoded(photo, "PNG")[:-12])
+    assert checked.changed == "The file is damaged outside its pixels, which were encoded again."
+    with pytest.raises(ImageError, match="its end is missing, so copy or download it again"):
+        check_image(encoded(photo, "JPEG")[:-40])
+
+
+def test_a_heic_photo_is_stored_as_jpeg(photo: Image.Image) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the extra `heif` is not installed")
+    file = io.BytesIO()
+    heif.from_pillow(photo).save(file, quality=-1, chroma=444, exif=with_place(1).tobytes())
+    checked = check_image(file.getvalue())
+    assert (checked.format, checked.changed) == ("JPEG", "The HEIF was encoded again.")
+    assert (checked.width, checked.height) == photo.size and SCRIPT not in checked.data
+    expected = numpy.asarray(open_image(encoded(photo, "JPEG", quality=95))).astype(int)
+    assert numpy.abs(numpy.asarray(open_image(checked.data)) - expected).mean() < 2

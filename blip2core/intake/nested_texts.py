@@ -1,0 +1,22 @@
+"""Texts that lie within lists and objects of a cell, as the field's datasets have them."""
+
+from collections.abc import Iterator, Mapping
+
+TEXT_KEYS = ("raw", "text", "caption", "sentence")
+"""Where the text of an object is: {"raw": "A dog.", "tokens": [...]}, as COCO has it."""
+DEEPEST = 6
+"""Lists and objects within one another that are looked into."""
+
+
+def nested_texts(value: object, depth: int = DEEPEST) -> Iterator[str]:
+    """Yield the texts of a cell in order: of one text, of lists, of objects by `TEXT_KEYS`."""
+    if isinstance(value, str):
+        yield value
+    elif not depth:
+        return
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from nested_texts(one, depth - 1)
+    elif isinstance(value, Mapping):
+        key = next((key for key in TEXT_KEYS if value.get(key)), None)
+        yield from nested_texts(value[key] if key else None, depth - 1)
