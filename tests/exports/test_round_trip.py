@@ -61,6 +61,7 @@ TEXTS = st.lists(STORED.filter(bool), min_size=1, max_size=4, unique=True)
 HARD = [
     "one\ntwo", "one two", "one\n\ntwo", "=1", "'=1", '"', '"a"', "a\tb", "\u202eright to left",
     "a\u2028b", "N/A", "null", "true", "12", "-5", "a, b; c | d", "\\", "\\n", "a.png,\nb.png,",
+    "a.png\nb.png,x",
     "é",    'x "y" z', "{}", "﻿".join("ab"), "#", "'", "''",
 ]  # fmt: skip
 """Texts that some reader is known to spoil."""
