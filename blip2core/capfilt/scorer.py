@@ -1,13 +1,12 @@
 """The scorer: how well texts of any source match their images, by the same model for all."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from blip2core.arguments import check_kind
 from blip2core.errors import ModelError, TextError
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
 from blip2core.models.matcher import ROWS_PER_PASS
-from blip2core.models.vision import check_features
 from blip2core.records import Candidate, Scored, ScorerIdentity
 from blip2core.texts import count_of
 
@@ -20,7 +19,8 @@ def score(
     Takes the features of B images, from a generator's pass where the image encoder is shared,
     and B lists of texts; returns B lists in the same order.
     """
-    check_features(features, "score")
+    # The matcher checks the features themselves; an image has no length.
+    check_kind(features, Sized, "score takes the features that encode([image]) returns", ModelError)
     expected = "score takes a list of Candidates for each image"
     check_kind(texts, (list, tuple), expected, TextError)
     for listed in texts:
