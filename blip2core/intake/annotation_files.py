@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.formats import AnnotatedImage, JsonFormat, format_of
+from blip2core.formats import AnnotatedImage
+from blip2core.formats.annotated import rows_of, word
 from blip2core.formats.flickr import read_flickr
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL
-from blip2core.intake.csv_table import TableRow
 from blip2core.intake.entries import Entry
 from blip2core.intake.files import NamedFile
 from blip2core.intake.image_texts import texts_of
@@ -59,7 +59,7 @@ def annotated_entries(
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a token file."""
     with Lines(file.open()) as lines:
-        for one in read_flickr(lines):
+        for one in read_flickr(line or "" for _, line in lines.numbered()):
             if isinstance(one, int):
                 reason = "The line is not NAME#NUMBER, a tab and a caption."
                 yield Problem(name=f"{file.name}, line {one}", reason=reason, about="source")
@@ -75,37 +75,32 @@ class JsonFiles:
         self._questions: list[tuple[str, Any]] = []
         self._answers: list[tuple[str, Any]] = []
 
-    def add(self, file: NamedFile) -> Iterator[Entry | Told | TableRow]:
-        """Yield what a file says, or its rows where it is a list of rows of a table; questions and
-        answers are kept. Raises IntakeError where it is neither.
-        """
-        document = read_document(file, self._limits)
+    def takes(self, name: str, document: Any) -> bool:
+        """Return whether a document is one of questions or answers, which are kept for `rest`."""
         if is_vqa(document):
-            self._questions.append((file.name, document))
+            self._questions.append((name, document))
         elif is_vqa_answers(document):
-            self._answers.append((file.name, document))
-        elif (format := format_of(document)) is not None:
-            yield from self._entries(file.name, format, document)
-        elif isinstance(document, list) and all(isinstance(row, dict) for row in document):
-            yield from enumerate(document, start=1)
+            self._answers.append((name, document))
         else:
-            raise IntakeError(
-                f"{safe_name(file.name)} is JSON of no known format; docs/formats.md lists them."
-            )
+            return False
+        return True
 
-    def rest(self) -> Iterator[Entry | Told]:
-        """Yield the questions with the answers that belong to them."""
+    def rest(self) -> Iterator[tuple[str, Iterator[Entry | Told]]]:
+        """Yield the name of each file of questions, and its entries with the answers to them."""
         used: set[str] = set()
         for name, questions in self._questions:
-            ids = {row.get("question_id") for row in questions["questions"]}
+            ids = {word(row.get("question_id")) for row in rows_of(questions["questions"])}
             for other, answers in self._answers:
-                if any(row.get("question_id") in ids for row in answers["annotations"][:100]):
+                if word(rows_of(answers["annotations"])[0].get("question_id")) in ids:
                     questions = join_vqa(questions, answers)
                     used.add(other)
-            yield from self._entries(name, VQA, questions)
+            yield name, annotated_entries(name, VQA.read(questions), self._limits)
         for name, _ in self._answers:
             if name not in used:
-                yield Problem(name=name, reason=NO_QUESTIONS, about="source")
+                problem = Problem(name=name, reason=NO_QUESTIONS, about="source")
+                yield name, iter([problem])
 
-    def _entries(self, name: str, format: JsonFormat, document: Any) -> Iterator[Entry | Told]:
-        yield from annotated_entries(name, format.read(document), self._limits)
+
+def is_rows(document: Any) -> bool:
+    """Return whether a document is a list of objects, the rows of a table."""
+    return isinstance(document, list) and all(isinstance(row, dict) for row in document)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
+from blip2core.intake.annotation_files import JsonFiles, read_document
 from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads, fetch_all
@@ -29,7 +30,7 @@ from blip2core.intake.side_files import (
     SideFile,
     side_entry,
 )
-from blip2core.intake.tables import table_entries
+from blip2core.intake.tables import json_entries, table_entries
 from blip2core.records import Problem, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
@@ -134,6 +135,7 @@ class _ArchiveReading:
                 self._names[name] = None
         images = [name for name in self._names if self._is_image(name)]
         yield from self._read_tables(images)
+        yield from self._read_json(images)
         yield from self._rows.match(filter(may_be_image, self._names), self._limits)
         sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
         self._pairing = pair(images, sides, webdataset=self._webdataset)
@@ -209,8 +211,33 @@ class _ArchiveReading:
             yield Unused(kind="file", name=file.name, advice=COMPUTED)
             return
         file = replace(file, name=with_split(file.name, self._names, self._archive))
-        for entry in table_entries(file, self._plan.columns, self._limits):
-            found = placed(entry, dirname(file.name), self._limits.depth)
+        yield from self._take(table_entries(file, self._plan.columns, self._limits), file.name)
+
+    def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
+        """Read the JSON files that are no text beside an image and have a known format."""
+        if self._webdataset:
+            return
+        beside = {*images, *map(stem, images)}
+        files = JsonFiles(self._limits)
+        for name in self._names:
+            if suffix(name) != ".json" or stem(name) in beside or _is_companion(name):
+                continue
+            try:
+                file = self._archive.file(name, self._limits.table_bytes)
+                document = read_document(file, self._limits)
+                taken = files.takes(name, document)
+                entries = iter(()) if taken else json_entries(name, document, None, self._limits)
+            except IntakeError:
+                continue  # `_read_rest` tells of it
+            self._used.add(name)
+            yield from self._take(entries, name)
+        for name, entries in files.rest():
+            yield from self._take(entries, name)
+
+    def _take(self, entries: Iterable[Entry | Told], table: str) -> Iterator[ImageOrProblem]:
+        """Keep the entries that are looked up by name; yield the images that a table carries."""
+        for entry in entries:
+            found = placed(entry, dirname(table), self._limits.depth)
             if not isinstance(found, Entry):
                 yield found
             elif found.data is not None:

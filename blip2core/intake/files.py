@@ -11,7 +11,9 @@ from blip2core.images import IMAGE_SUFFIXES
 from blip2core.intake.names import safe_name, suffix
 from blip2core.records import Problem
 
-FileKind = Literal["image", "zip", "tar", "parquet", "arrow", "jsonl", "csv", "other"]
+FileKind = Literal[
+    "image", "zip", "tar", "parquet", "arrow", "jsonl", "csv", "flickr", "json", "other"
+]
 
 INTAKE_SUFFIXES = IMAGE_SUFFIXES | {".jfif", ".jpe", ".ico"}
 TEXT_TABLES: dict[str, FileKind] = {
@@ -19,6 +21,7 @@ TEXT_TABLES: dict[str, FileKind] = {
     ".tsv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".token": "flickr",
 }
 """Suffix of a table that is a text -> its kind, which no first bytes tell."""
 TABLE_KINDS: frozenset[FileKind] = frozenset({*TEXT_TABLES.values(), "parquet", "arrow"})
@@ -120,6 +123,8 @@ def kind_of(file: NamedFile) -> FileKind:
         return ending[1:]  # type: ignore[return-value]
     if ending in ARROW_SUFFIXES:
         return "arrow"
+    if ending == ".json":
+        return "json"
     return "image" if ending in INTAKE_SUFFIXES else "other"
 
 

@@ -89,7 +89,7 @@ def folder_of(file: Path) -> Path:
     It is where the table itself lies, but that of the link where it is in a snapshot of the Hub.
     """
     beside = file.parent.resolve()
-    return file.resolve().parent
+    return beside if reach_of(beside).blobs else file.resolve().parent
 
 
 def files_below(reach: Reach) -> Iterator[str | Problem]:

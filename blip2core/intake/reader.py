@@ -152,7 +152,7 @@ def _read_one(
     if kind == "image":
         data = file.read(plan.limits.image_bytes)
         return iter([image(file.name, data)])
-    if kind in TABLE_KINDS:
+    if kind in TABLE_KINDS or kind == "json":
         return _read_table(file, plan, root)
     return _read_archive(file, plan)
 

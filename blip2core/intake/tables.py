@@ -1,8 +1,17 @@
 """A table of images -> its entries, whatever format it has."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from blip2core.errors import IntakeError
+from blip2core.formats import format_of
+from blip2core.intake.annotation_files import (
+    JsonFiles,
+    annotated_entries,
+    flickr_entries,
+    is_rows,
+    read_document,
+)
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
 from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
@@ -26,30 +35,73 @@ def table_entries(
     What is wrong with the table as a whole is a Problem too. At the end come the columns that look
     like texts and are not used.
     """
+    if (kind := kind_of(file)) == "json":
+        return _whole_json(file, columns, limits)
+    if kind == "flickr":
+        return merged(flickr_entries(file, limits), limits)
     return merged(_entries(file, columns, limits), limits)
 
 
+def json_entries(
+    name: str, document: Any, columns: Columns | None, limits: Limits
+) -> Iterator[Entry | Told]:
+    """Return the entries of a JSON document: of a known format, or a list of rows.
+
+    Raises IntakeError where it is neither.
+    """
+    if (format := format_of(document)) is not None:
+        return merged(annotated_entries(name, format.read(document), limits), limits)
+    if not is_rows(document):
+        raise IntakeError(
+            f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
+        )
+    rows = enumerate(document, start=1)
+    return merged(_row_entries(name, rows, lambda row: columns_of(row, columns), limits), limits)
+
+
+def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
+    """Yield the entries of a JSON file that stands alone."""
+    files = JsonFiles(limits)
+    try:
+        document = read_document(file, limits)
+        if not files.takes(file.name, document):
+            yield from json_entries(file.name, document, columns, limits)
+    except IntakeError as error:
+        yield Problem(name=file.name, reason=str(error), about="source")
+    for _, entries in files.rest():
+        yield from merged(entries, limits)
+
+
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
-    unused = UnusedColumns()
     try:
         rows, columns_in = _rows(file, columns)
-        failed, count = FailedRows(), 0
+    except IntakeError as error:
+        yield Problem(name=file.name, reason=str(error), about="source")
+    else:
+        yield from _row_entries(file.name, rows, columns_in, limits)
+
+
+def _row_entries(
+    name: str, rows: Iterable[TableRow], columns_in: ColumnsIn, limits: Limits
+) -> Iterator[Entry | Told]:
+    unused, failed, count = UnusedColumns(), FailedRows(), 0
+    try:
         for number, row in rows:
             if number == 0:  # not of a row, but of the whole table
-                yield Problem(name=file.name, reason=str(row), about="note")
+                yield Problem(name=name, reason=str(row), about="note")
                 continue
             count += 1
             if count > limits.rows:
                 reason = f"Only the first {limits.rows:,} rows were read; split the table."
-                yield Problem(name=file.name, reason=reason, about="source")
+                yield Problem(name=name, reason=reason, about="source")
                 break
-            found = _entry(row, columns_in, f"{file.name}, row {number}", limits, unused, failed)
+            found = _entry(row, columns_in, f"{name}, row {number}", limits, unused, failed)
             if found is not None:
                 yield found
-        yield from failed.told(file.name)
     except IntakeError as error:
-        yield Problem(name=file.name, reason=str(error), about="source")
-    yield from unused.found(file.name)
+        yield Problem(name=name, reason=str(error), about="source")
+    yield from failed.told(name)
+    yield from unused.found(name)
 
 
 def _entry(
