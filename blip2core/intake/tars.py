@@ -214,7 +214,6 @@ class TarArchive:
         """
         if not self._stream.latest:
             raise IntakeError("The archive has no end, so it may have been cut off; pack it again.")
-        self._stream.allow(REST)
         if any(self._stream.latest) or any(self._stream.read(REST)):
             raise IntakeError("A header in the middle is damaged; what follows was not read.")
 

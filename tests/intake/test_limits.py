@@ -41,6 +41,9 @@ def test_a_stream_gives_what_was_allowed_and_no_byte_more() -> None:
     untouched = LimitedStream(io.BytesIO(b"1"))
     with pytest.raises(IntakeError):
         untouched.read(1)
+    untouched.allow(1)
+    with pytest.raises(IntakeError, match="below zero"):
+        untouched.read(-1)
 
 
 def test_the_longest_and_the_deepest_name() -> None:

@@ -63,14 +63,17 @@ def test_files_of_the_store_that_repositories_share_are_read_by_their_own_links(
     (store / "ab" / HASH).write_bytes(png(3))
     link = snapshot.parents[1] / "blobs/etag9"
     link.symlink_to(f"../../blobs/ab/{HASH}")
+    (store / "ab/notes.refs").write_bytes(png(4))  # what is no file of the store
+    (snapshot.parents[1] / "blobs/etag8").symlink_to("../../blobs/ab/notes.refs")
+    (snapshot / "5.png").symlink_to("../../blobs/etag8")
     (snapshot / "3.png").symlink_to("../../blobs/etag9")
     (snapshot / "4.png").symlink_to(f"../../../blobs/ab/{HASH}")  # not through its own blobs
-    assert set(reasons(read(snapshot))) == {"3.png", "4.png"}
+    assert set(reasons(read(snapshot))) == {"3.png", "4.png", "5.png"}
     (store / ".huggingface-shared-blobs").write_text("1", "utf-8")
-    assert set(reasons(read(snapshot))) == {"4.png"}
+    assert set(reasons(read(snapshot))) == {"4.png", "5.png"}
     link.unlink()
     link.symlink_to("../../datasets--others--secret/blobs/secret")
-    assert set(reasons(read(snapshot))) == {"3.png", "4.png"}
+    assert set(reasons(read(snapshot))) == {"3.png", "4.png", "5.png"}
 
 
 def test_a_snapshot_reaches_no_other_repository(snapshot: Path) -> None:

@@ -204,3 +204,14 @@ def content(number: int, name: str) -> bytes:
     if not is_text(name):
         return png(number)
     return f'{{"text": "text {number}"}}'.encode() if ".json" in name else f"text {number}".encode()
+
+
+@pytest.mark.parametrize("kind", ["zip", "files"])
+def test_outside_tars_nothing_is_a_map_and_a_text_needs_the_name_of_its_image(kind: str) -> None:
+    members = [("a.jpg", png(1)), ("a.seg.png", png(2)), ("a.txt", b"a"), ("a.en.txt", b"en")]
+    found = list(read(archive(kind, members)))
+    assert {one.name: one.texts for one in found if isinstance(one, WebImage)} == {
+        "a.jpg": ("a",),
+        "a.seg.png": (),
+    }
+    assert list(reasons(found)) == ["a.en.txt"]

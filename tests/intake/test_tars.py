@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import pickle
 import random
 import tarfile
@@ -222,3 +223,27 @@ def test_hidden_members_and_those_of_macos_are_passed_by() -> None:
         ("._a.png", b"\0"), ("__MACOSX/a.png", b"\0"), (".DS_Store", b"\0"), ("a.png", png())
     )
     assert list(texts(read(file))) == ["a.png"]
+
+
+def test_a_member_that_is_cut_off_is_told_once() -> None:
+    whole = tarred([("0.png", png(0)), ("1.png", png(1))])
+    assert set(reasons(read(NamedFile("a.tar", whole[: 512 * 3])))) == {"a.tar"}
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(tarred([("0.png", png(0)), ("1.png", png(1))]))
+    with TarArchive(NamedFile("a.tar", path), Limits()) as archive:
+        assert list(archive.names()) == ["0.png", "1.png"]
+        os.truncate(path, 512 * 3 + 10)
+        assert archive.file("0.png", 1_000).read(1_000) == png(0)
+        with pytest.raises(IntakeError, match="damaged"):
+            archive.file("1.png", 1_000)
+
+
+def test_a_text_that_is_not_kept_is_no_member() -> None:
+    file = tar(("1.txt", b"x" * 20), ("2.txt", b"y" * 20), mode="w:gz")
+    with TarArchive(file, Limits(table_bytes=30)) as archive:
+        assert [isinstance(one, str) for one in archive.names()] == [True, False]
+        with pytest.raises(IntakeError, match="no such member"):
+            archive.file("2.txt", 100)
