@@ -160,3 +160,14 @@ def test_the_first_of_several_frames(kind: str) -> None:
     assert open_image(data).getpixel((3, 3))[0] >= 250
     with open_file(encoded(first, kind)) as opened:
         assert not is_animated(opened)
+
+
+def test_a_photo_with_a_preview_does_not_move() -> None:
+    with open_file(encoded(photo(), "MPO", save_all=True, append_images=[photo()])) as opened:
+        assert opened.format == "MPO" and not is_animated(opened)
+
+
+def test_an_orientation_that_is_none_counts_as_upright() -> None:
+    image = Image.new("RGB", (3, 2))
+    image.getexif()[0x0112] = 9
+    assert orientation(image) == 1

@@ -93,8 +93,9 @@ def test_blobs_that_are_a_link_themselves_are_no_blobs(snapshot: Path) -> None:
 
 
 def test_what_only_looks_like_a_snapshot_reaches_nothing_more(tmp_path: Path) -> None:
-    for repository in ("cats", "datasets--you--cats"):
-        folder = tmp_path / repository / "snapshots.old" / SHA
+    pairs = {"cats": "snapshots", "datasets--you--cats": "snapshots.old"}
+    for repository, snapshots in pairs.items():
+        folder = tmp_path / repository / snapshots / SHA
         folder.mkdir(parents=True)
         blob(tmp_path / repository, "etag", png())
         (folder / "x.png").symlink_to("../../blobs/etag")
