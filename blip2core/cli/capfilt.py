@@ -21,7 +21,10 @@ from blip2core.cli.options import (
     DatasetName,
     DecodingOption,
     Device,
+    IdColumn,
+    ImageColumn,
     Rules,
+    TextColumns,
     Threshold,
 )
 from blip2core.cli.output import write_row
@@ -33,6 +36,7 @@ from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
+    from blip2core.intake import Columns
     from blip2core.records import Problem, Unused, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
@@ -60,7 +64,8 @@ def run_capfilt(
         list[str] | None,
         typer.Argument(
             metavar="[INPUT]...",
-            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet); "
+            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, "
+            "Arrow), annotation files (JSON); "
             "none works on what is in the dataset.",
         ),
     ] = None,
@@ -81,6 +86,9 @@ def run_capfilt(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch addresses from the public Internet.")
     ] = False,
+    text_columns: TextColumns = None,
+    image_column: ImageColumn = None,
+    id_column: IdColumn = None,
     batch: BatchSize = 32,
     device: Device = "auto",
     database: DatabaseUrl = None,
@@ -92,6 +100,7 @@ def run_capfilt(
     or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
     from blip2core.curation import set_rules, start_capfilt
+    from blip2core.intake import Columns
     from blip2core.models.specs import find_spec, of_kind
 
     of_kind(find_spec(captioner), "generator")
@@ -102,7 +111,8 @@ def run_capfilt(
         if resume:
             captioner, captions = settings_of_run(_unfinished(studio, dataset), captioner)
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
-        found = _read(inputs or [], download)
+        columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
+        found = _read(inputs or [], download, columns)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
@@ -182,12 +192,14 @@ def capfilt_status(
                 _write_run(each, name, killed, again.get(each.id), as_json)
 
 
-def _read(inputs: list[str], download: bool) -> "Iterator[WebImage | Problem | Unused]":
+def _read(
+    inputs: list[str], download: bool, columns: "Columns"
+) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
-    return read(source, download=Downloads() if download else None)
+    return read(source, columns=columns, download=Downloads() if download else None)
 
 
 def _import(

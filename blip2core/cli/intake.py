@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import AsJson
+from blip2core.cli.options import AsJson, IdColumn, ImageColumn, TextColumns
 from blip2core.cli.output import write_row
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
@@ -24,7 +24,8 @@ def intake(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet).",
+            help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, Arrow), "
+            "annotation files (JSON).",
         ),
     ],
     download: Annotated[
@@ -33,16 +34,21 @@ def intake(
     root: Annotated[
         Path | None, typer.Option(help="Folder that the paths of a table may reach into.")
     ] = None,
+    text_columns: TextColumns = None,
+    image_column: ImageColumn = None,
+    id_column: IdColumn = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what an import would bring: images, texts, problems, duplicates, and what became of all
     that was read. Nothing is kept.
     """
-    from blip2core.intake import Downloads, read, safe_name
+    from blip2core.intake import Columns, Downloads, read, safe_name
 
     seen = _Seen()
     one = sources[0] if len(sources) == 1 else sources
-    for found in read(one, download=Downloads() if download else None, root=root):
+    columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
+    fetched = Downloads() if download else None
+    for found in read(one, columns=columns, download=fetched, root=root):
         name = safe_name(found.name)
         if isinstance(found, Unused):
             seen.sums.add_unused(found)

@@ -41,3 +41,27 @@ Threshold = Annotated[
     typer.Option(min=-1, max=1, help="Least score, in place of the rules' own."),
 ]
 Person = Annotated[str, typer.Option("--as", help="Who decides.")]
+TextColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-column",
+        metavar="NAME",
+        help="Column of a table that holds texts; several by giving it again. Else guessed.",
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--image-column",
+        metavar="NAME",
+        help="Column that names the images, holds them, or has their addresses. Else guessed.",
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id-column",
+        metavar="NAME",
+        help="Column of ids, kept with the texts as columns of numbers are. Else guessed.",
+    ),
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.intake.arrow_table import arrow_batches, arrow_schema
-from blip2core.intake.columns import Columns, find_columns, guess_columns
+from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
 from blip2core.intake.csv_table import TableRow
 from blip2core.intake.files import NamedFile
 from blip2core.intake.img2dataset import STATUS_COLUMNS
@@ -60,7 +60,7 @@ def arrow_rows(
     schema_of, batches_of = READERS[kind]
     schema = schema_of(file)
     with arrow_errors(kind.capitalize()):  # names that are not UTF-8
-        _check_names(schema.names, (wanted or guess_columns(schema.names)).named())
+        _check_names(schema.names, with_wanted(guess_columns(schema.names), wanted).named())
         roles = _roles(schema, wanted)
         _check_names(schema.names, roles.read())
     return _rows(batches_of(file, roles.read()), roles, file, kind), roles.columns
@@ -70,13 +70,13 @@ def _roles(schema: Any, wanted: Columns | None) -> _Roles:
     guessed = guess_columns(schema.names)
     holders = _holders(schema, is_other_known=bool(guessed.path or guessed.url))
     images = replace(guessed, path=holders[0] if holders else guessed.path)
-    columns = find_columns(schema.names, wanted or images)
+    columns = find_columns(schema.names, with_wanted(images, wanted))
     path = columns.path
     is_held = path is not None and _holds_image(schema.field(path).type) is not None
     return _Roles(
         columns=columns,
         name=guessed.path if is_held and guessed.path not in (*holders, path) else None,
-        unread=() if wanted else tuple(name for name in holders if name != path),
+        unread=() if wanted and wanted.path else tuple(name for name in holders if name != path),
         beside=tuple(_beside(schema)),
     )
 

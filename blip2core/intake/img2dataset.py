@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
-from blip2core.intake.columns import Columns, guess_columns
+from blip2core.intake.columns import Columns, guess_columns, with_wanted
 from blip2core.intake.files import NamedFile
 from blip2core.intake.names import safe_name, suffix
 from blip2core.intake.parquet_table import parquet_rows, parquet_schema
@@ -76,7 +76,7 @@ def is_index(file: NamedFile, *, or_damaged: bool = False) -> bool:
 
 def key_columns(file: NamedFile, wanted: Columns | None) -> Columns:
     """Return what the columns of an index are, with the keys as the paths."""
-    return replace(wanted or guess_columns(parquet_schema(file).names), path=KEY)
+    return replace(with_wanted(guess_columns(parquet_schema(file).names), wanted), path=KEY)
 
 
 def failed_rows(file: NamedFile) -> Iterator[Problem]:

@@ -92,3 +92,22 @@ def test_addresses_are_fetched_only_where_it_is_asked_for(
         more = ["--dataset", "web", "--database", str(tmp_path / "studio.db")]
     main([*command.split(), str(tmp_path), *more, *options])
     assert asked == [Downloads() if is_on else None]
+
+
+def test_columns_are_named_where_their_names_do_not_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "1.png").write_bytes(png())
+    table = 'foto,wörter,more words,nr\n1.png,ein Hund,"two dogs, and",7\n'
+    (tmp_path / "t.csv").write_text(table, "utf-8")
+    named = ["--image-column", "foto", "--text-column", "wörter", "--id-column", "nr"]
+    assert main(["intake", str(tmp_path / "t.csv"), *named, "--json"]) == 0
+    unused, image, counts = sorted(rows(capsys), key=lambda row: "name" not in row)
+    assert (unused["name"], unused["advice"]) == (
+        "t.csv, column more words",
+        "looks like texts: --text-column 'more words'",
+    )
+    assert image["texts"] == ["ein Hund"] and counts["texts_new"] == 1
+    assert main(["intake", str(tmp_path / "t.csv"), "--text-column", "none", "--json"]) == 0
+    problem, _ = rows(capsys)
+    assert "There is no column none" in str(problem["problem"])
