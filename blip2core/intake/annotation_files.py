@@ -11,7 +11,7 @@ from blip2core.formats import AnnotatedImage
 from blip2core.formats.annotated import rows_of, word
 from blip2core.formats.flickr import read_flickr
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
-from blip2core.intake.columns import URL
+from blip2core.intake.columns import URL, Columns, guess_columns, with_wanted
 from blip2core.intake.entries import Entry
 from blip2core.intake.files import NamedFile
 from blip2core.intake.image_texts import texts_of
@@ -101,6 +101,10 @@ class JsonFiles:
                 yield name, iter([problem])
 
 
-def is_rows(document: Any) -> bool:
-    """Return whether a document is a list of objects, the rows of a table."""
-    return isinstance(document, list) and all(isinstance(row, dict) for row in document)
+def is_rows(document: Any, wanted: Columns | None = None) -> bool:
+    """Return whether a document is a list of objects, the first of which names an image."""
+    rows = document if isinstance(document, list) else []
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        return False
+    columns = with_wanted(guess_columns(list(rows[0])), wanted)
+    return bool(columns.path or columns.url)

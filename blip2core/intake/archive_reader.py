@@ -226,7 +226,11 @@ class _ArchiveReading:
                 file = self._archive.file(name, self._limits.table_bytes)
                 document = read_document(file, self._limits)
                 taken = files.takes(name, document)
-                entries = iter(()) if taken else json_entries(name, document, None, self._limits)
+                entries = (
+                    iter(())
+                    if taken
+                    else json_entries(name, document, self._plan.columns, self._limits)
+                )
             except IntakeError:
                 continue  # `_read_rest` tells of it
             self._used.add(name)

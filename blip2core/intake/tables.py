@@ -51,7 +51,7 @@ def json_entries(
     """
     if (format := format_of(document)) is not None:
         return merged(annotated_entries(name, format.read(document), limits), limits)
-    if not is_rows(document):
+    if not is_rows(document, columns):
         raise IntakeError(
             f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
         )

@@ -125,6 +125,8 @@ def test_every_caption_of_a_file_is_accounted_for() -> None:
         (b"[" * 100_000, "is not JSON, or is cut off"),
         (b'{"a": 1}', "JSON of no known format"),
         (b"[1, 2]", "JSON of no known format"),
+        (b"[]", "JSON of no known format"),
+        (b'[{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]', "JSON of no known format"),
         (b"", "The file is empty."),
     ],
 )

@@ -41,7 +41,7 @@ DecodeMode = Literal["sample", "greedy", "beam"]
 _DECODE_MODES: tuple[DecodeMode, ...] = ("sample", "greedy", "beam")
 _UPLOAD_TYPES = [
     "zip", "tar", "gz", "tgz", *sorted(end.removeprefix(".") for end in TABLE_SUFFIXES), "txt",
-    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif",
+    "json", "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif",
 ]  # fmt: skip
 """Ends of file names that the browser offers; the import goes by the bytes of a file."""
 _PROBLEMS_SHOWN = 5
