@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 
 from blip2core.curation import import_images
 from blip2core.errors import StorageError
-from blip2core.records import Problem
+from blip2core.intake import Sums
+from blip2core.records import Problem, TextOrigin, Unused, WebImage
+from blip2core.storage import Database
 from blip2core.storage.items import purge_image
-from blip2core.storage.runs import list_problems, list_runs
+from blip2core.storage.runs import get_run, list_problems, list_runs
 from blip2core.storage.schema import Caption, Image, Item, Source
 from blip2core.storage.takedown import plan_takedown, take_down
 from tests.curation.conftest import web_image
@@ -116,3 +118,35 @@ def test_stop_and_failure_are_noted(database):
     with database.read() as session:
         failed, paused = list_runs(session)
     assert (paused.status, failed.status, failed.error) == ("paused", "failed", "The disk is full.")
+
+
+def test_the_run_says_what_became_of_all_that_was_read(database: Database) -> None:
+    inputs = [
+        web_image(1, "a dog", "a cat"),
+        replace(web_image(1, "a cat", "a bird"), name="again.png", duplicates=2),
+        WebImage(name="broken.png", data=b"no image", texts=("lost", "too")),
+        Problem(name="t.csv, row 3", reason="Not UTF-8.", about="source"),
+        Problem(name="b.txt", reason="Too long.", about="text", texts=1),
+        Unused(kind="column", name="t.csv, column x", advice="looks like texts", count=4),
+    ]
+    sums = Sums()
+    results = list(import_images(database, dataset="web", inputs=inputs, sums=sums))
+    assert len(results) == 5, "what is not used is no result"
+    expected = {
+        **{"images_read": 3, "images_new": 1, "images_known": 1, "images_refused": 1},
+        **{"texts_read": 9, "texts_new": 3, "texts_known": 3, "texts_without_image": 2},
+        **{"texts_refused": 1, "sources_refused": 1, "unused": {"column": 4}},
+        "examples": {"column": ["t.csv, column x: looks like texts"]},
+    }
+    assert sums.as_json() == expected
+    with database.read() as session:
+        assert get_run(session, run_id=results[0].run_id).sums == expected
+
+
+def test_a_text_keeps_where_it_stood_and_what_was_said_of_it(database: Database) -> None:
+    origin = TextOrigin(place="prompt", data={"clip": 0.31, "id": "x7"})
+    image = replace(web_image(1, "a dog", "a cat"), origins={"a dog": origin})
+    list(import_images(database, dataset="web", inputs=[image]))
+    with database.read() as session:
+        found = {one.text: (one.place, one.data) for one in session.scalars(select(Caption))}
+    assert found == {"a dog": ("prompt", {"clip": 0.31, "id": "x7"}), "a cat": (None, None)}

@@ -287,7 +287,7 @@ def draw_sums(stored: dict[str, Any]) -> None:
     """Draw what became of all that an import read, and what it did not use."""
     sums = sums_of(stored)
     for sentence in sums.sentences():
-        st.caption(escape_markdown(sentence))
+        st.caption(sentence)
     for examples in sums.examples.values():
         for example in examples:
             st.text(f"Not used: {example}")
