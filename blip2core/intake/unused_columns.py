@@ -12,6 +12,8 @@ from blip2core.records import Unused
 
 LEAST_WORDS = 2
 """Words of a cell that looks like a text about an image; a name or a category has one."""
+LABELS = frozenset({"truth", "label", "labels", "class", "category", "split", "source", "author"})
+"""Columns that say something else in words."""
 LEAST_SHARE = 0.5
 """Share of a column's cells that must look so."""
 
@@ -27,7 +29,8 @@ class UnusedColumns:
         """Look at the cells of a row that are not used."""
         used = {*columns.named(), *STATUS_COLUMNS}
         for name, value in row.items():
-            if name not in used and value not in (None, "", []):
+            is_label = name.strip().lower() in LABELS
+            if name not in used and not is_label and value not in (None, "", []):
                 self._cells[name] += 1
                 self._texts[name] += looks_like_text(value)
 

@@ -74,8 +74,8 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
 
 def read_samples() -> PairInput:
     """Return the first images of the noisy web set that comes with the project."""
-    found = islice(read(WEB_SAMPLES, limits=_LIMITS), SAMPLE_IMAGES)
-    return PairInput(images=[_given(one) for one in found if isinstance(one, WebImage)])
+    images = (one for one in read(WEB_SAMPLES, limits=_LIMITS) if isinstance(one, WebImage))
+    return PairInput(images=[_given(one) for one in islice(images, SAMPLE_IMAGES)])
 
 
 def _given(image: WebImage) -> InputImage:

@@ -1,0 +1,42 @@
+"""Columns that look like texts and are not used are told; names, labels and addresses are not."""
+
+import pytest
+
+from blip2core.intake import NamedFile, read
+from blip2core.intake.unused_columns import looks_like_text
+from blip2core.records import Unused
+
+ROWS = "\n".join(
+    f"{n}.png,a text,a long legend of picture {n},{n},dog,https://a.org/a b,a big dog,"
+    for n in range(4)
+)
+TABLE = f"file_name,text,legend,number,name,link,label,empty\n{ROWS}\n"
+
+
+def test_a_column_of_sentences_is_told_once() -> None:
+    found = list(read(NamedFile("t.csv", TABLE.encode())))
+    assert [one for one in found if isinstance(one, Unused)] == [
+        Unused(
+            kind="column",
+            name="t.csv, column legend",
+            advice="looks like texts: --text-column legend",
+            count=4,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_text"),
+    [
+        ("two dogs", True),
+        (["two dogs", "x"], True),
+        ("dog", False),
+        ("http://a b c", False),
+        ("12 34 56", False),
+        (3, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_what_looks_like_a_text(cell: object, is_text: bool) -> None:
+    assert looks_like_text(cell) is is_text
