@@ -27,9 +27,9 @@ _LONGEST = 120
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the memory of a device, or of this machine, did not suffice."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY)
-    )
+    if isinstance(error, MemoryError) or type(error).__name__ == _CLASSES[0]:
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY)
 
 
 def device_error(error: BaseException) -> DeviceError | None:

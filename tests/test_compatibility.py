@@ -1,8 +1,11 @@
 """What version 0.1 wrote and understood is still read and understood."""
 
+import csv
+import io
 import json
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -48,7 +51,7 @@ def test_a_database_is_brought_forward_with_all_that_was_decided(database: Datab
 def test_a_snapshot_is_written_again_byte_for_byte(
     data: Path, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Parquet is left out: its bytes depend on the version of pyarrow."""
+    """Parquet is left out: its bytes depend on the version of pyarrow. CSV has one column more."""
     out, database = tmp_path / "again", data / "studio.db"
     call = ["export", "web@v1", "--format", format, "--out", str(out)]
     assert cli.main([*call, "--database", str(database)]) == 0, capsys.readouterr().err
@@ -56,7 +59,19 @@ def test_a_snapshot_is_written_again_byte_for_byte(
     sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     card = "README.md"  # names the version that wrote it
     assert sums.pop(card) and EXPORTS[format].keys() - {card} == sums.keys()
+    for table in (name for name in sums if name.endswith(".csv")):
+        sums[table] = sha256(without_last_column(out / table)).hexdigest()
     assert sums == {name: EXPORTS[format][name] for name in sums}
+
+
+def without_last_column(table: Path) -> bytes:
+    """A table as 0.1 wrote it, which did not say where it had put apostrophes."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][-1] == "apostrophe_before"
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows(row[:-1] for row in rows)
+    return written.getvalue().encode()
 
 
 def test_a_conversation_is_opened_with_its_answers_and_ratings() -> None:

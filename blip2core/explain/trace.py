@@ -114,14 +114,14 @@ def trace(
     ModelError (features of several images, of another encoder or with patches hidden; a matcher
     without a Q-Former), ConfigError (gradients without a text), TextError (an empty text).
     """
-    check_kind(
-        matcher, Matcher, "trace takes a Matcher, such as load_matcher() returns", ModelError
-    )
+    if not hasattr(matcher, "match"):  # something else may stand for a Matcher
+        expected = "trace takes a Matcher, such as load_matcher() returns"
+        check_kind(matcher, Matcher, expected, ModelError)
+    if not isinstance(matcher.matching, QFormerMatching):
+        raise ModelError(f"{matcher.spec.name} has no Q-Former to look into: choose a BLIP-2 one.")
     check_features(features, "trace")
     if text is not None:
         check_text(text, "The text of trace")
-    if not isinstance(matcher.matching, QFormerMatching):
-        raise ModelError(f"{matcher.spec.name} has no Q-Former to look into: choose a BLIP-2 one.")
     if len(features) != 1:
         raise ModelError(f"trace() takes the features of one image, not of {len(features)}.")
     if gradients and text is None:

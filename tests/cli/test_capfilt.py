@@ -32,7 +32,8 @@ def test_a_folder_is_imported_captioned_and_scored(
     assert loaded == ["stickers-opt", "stickers-itm"]
     problem, counts, *texts, end = rows
     assert "SVG" in problem["problem"] and "broken.png" in problem["name"]
-    assert counts == {"imported": 3, "known": 0, "problems": 1}
+    assert (counts["imported"], counts["known"], counts["problems"]) == (3, 0, 1)
+    assert (counts["images_read"], counts["images_refused"], counts["texts_read"]) == (4, 1, 2)
     assert (end["status"], end["done"], end["failed"]) == ("done", 3, 0)
     assert end["accept"] + end["reject"] == len(texts)
     assert {text["source"] for text in texts} == {"web", "synthetic"}
@@ -47,7 +48,9 @@ def test_the_same_call_again_computes_nothing(
 ) -> None:
     first = shell.rows(*RUN, folder)[-1]
     again = shell.rows(*RUN, folder)
-    assert again[-2] == {"imported": 0, "known": 3, "problems": 1}
+    counts = again[-2]
+    assert (counts["imported"], counts["known"], counts["problems"]) == (0, 3, 1)
+    assert (counts["images_known"], counts["texts_known"], counts["texts_new"]) == (3, 2, 0)
     assert again[-1] == first
 
 
