@@ -1,6 +1,5 @@
 """The roles of a table's columns: which holds the image, a text, the address, the licence."""
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.nested_texts import nested_texts
+from blip2core.intake.text_data import MOST_DIGITS
 from blip2core.records import TextOrigin
 from blip2core.texts import clean_text
 
@@ -158,7 +158,7 @@ def _word(value: object) -> str | None:
 def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
     data = dict(islice(_data(row, columns), MOST_DATA))
     for name in columns.texts:
-        origin = TextOrigin(place=clean_text(name), data=data)
+        origin = TextOrigin(place=name, data=data)
         for text in nested_texts(row.get(name)):
             yield text, origin
 
@@ -169,12 +169,11 @@ def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, ob
     for name, value in row.items():
         if name in used or name.strip().lower() in NO_DATA:
             continue
-        if isinstance(value, bool | int | float) and math.isfinite(value):
-            yield clean_text(name), value
-        elif isinstance(value, str) and NUMBER.fullmatch(value) and len(value) <= 40:
-            yield clean_text(name), _number(value) if name != columns.id else value
-        elif name == columns.id and isinstance(value, str) and 0 < len(value) <= 200:
-            yield clean_text(name), clean_text(value)
+        is_id = name == columns.id and isinstance(value, str) and 0 < len(value) <= 200
+        if is_id or isinstance(value, bool | int | float):
+            yield name, value
+        elif isinstance(value, str) and len(value) <= MOST_DIGITS and NUMBER.fullmatch(value):
+            yield name, _number(value)
 
 
 def _number(value: str) -> int | float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blip2core.intake.limits import Limits
+from blip2core.intake.text_data import clean_origin
 from blip2core.records import Problem, TextOrigin
 from blip2core.texts import clean_text
 
@@ -49,7 +50,7 @@ def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTex
         elif cleaned in origins:
             duplicates += 1
         else:
-            origins[cleaned] = origin
+            origins[cleaned] = clean_origin(origin)
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits)
     return ImageTexts(

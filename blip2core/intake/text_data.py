@@ -1,0 +1,37 @@
+"""What was said of a text beside it, as both databases can store it.
+
+Both refuse halves of surrogate pairs, and PostgreSQL NUL and numbers that JSON does not know.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from blip2core.records import TextOrigin
+from blip2core.texts import clean_text
+
+MOST_DIGITS = 40
+"""Digits of a whole number that is kept; more are no id and no score."""
+
+
+def clean_origin(origin: TextOrigin) -> TextOrigin:
+    """Return where a text stood, cleaned; what cannot be stored of its data is left out."""
+    found = clean_data(origin.data)
+    return TextOrigin(place=clean_text(origin.place), data=found if isinstance(found, dict) else {})
+
+
+def clean_data(value: object) -> object:
+    """Return a JSON value that can be stored; None in place of what cannot."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Mapping):
+        cleaned = {clean_text(str(key)): clean_data(one) for key, one in value.items()}
+        return {key: one for key, one in cleaned.items() if one is not None}
+    if isinstance(value, list | tuple):
+        return [clean_data(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if abs(value) < 10**MOST_DIGITS else None
+    return None

@@ -1,0 +1,60 @@
+"""What was said of a text can be stored in both databases, whatever a file holds."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blip2core.formats import JSON_FORMATS
+from blip2core.intake import NamedFile, read
+from blip2core.intake.text_data import clean_data
+from blip2core.records import WebImage
+from tests.intake.making import png, zipped
+
+KEYS = st.sampled_from(
+    [
+        *("images", "annotations", "questions", "conversations", "messages", "data", "sentences"),
+        *("image", "image_id", "imageId", "id", "file_name", "caption", "question", "question_id"),
+        *("answers", "answer", "from", "role", "value", "content", "raw", "result", "text"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**50), 10**50) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def test_numbers_and_letters_that_cannot_be_stored() -> None:
+    value = {
+        "a": float("inf"),
+        "b": float("nan"),
+        "c": 10**400,
+        "d": "x\0\ud800",
+        "\0k": [1.5, None],
+    }
+    assert clean_data(value) == {"d": "x", "k": [1.5, None]}
+
+
+def test_a_row_with_odd_numbers_is_imported_without_them() -> None:
+    row = '{"file_name": "a.png", "text": "a dog", "big": 1%s, "inf": Infinity, "itm": 0.5}'
+    table = (row % ("0" * 400)).encode()
+    [image] = read([NamedFile("a.png", png()), NamedFile("t.jsonl", table)])
+    assert isinstance(image, WebImage) and image.origins["a dog"].data == {"itm": 0.5}
+    table = b"file_name,text,inf,itm\na.png,a dog,1e999,.5\n"
+    [image] = read([NamedFile("a.png", png()), NamedFile("t.csv", table)])
+    assert isinstance(image, WebImage) and image.origins["a dog"].data == {"itm": 0.5}
+
+
+@given(JSON)
+def test_any_document_is_read_and_its_data_can_be_stored(document: object) -> None:
+    for format in JSON_FORMATS:
+        if format.is_it(document):
+            list(format.read(document))
+    data = json.dumps(document).encode()
+    members = {"a.json": data, "dog.png": png()}
+    for found in (read(NamedFile("a.json", data)), read(NamedFile("a.zip", zipped(members)))):
+        for one in found:
+            if isinstance(one, WebImage):
+                kept = [dict(origin.data) for origin in one.origins.values()]
+                json.dumps(kept, allow_nan=False).encode()
