@@ -152,6 +152,21 @@ def test_a_device_that_fails_on_every_image_ends_the_run(models, monkeypatch):
         list(results)
 
 
+def test_a_device_that_fails_on_one_image_of_a_batch_leaves_the_others(models, monkeypatch):
+    matcher = type(models.matcher)
+    count_tokens = matcher.count_tokens
+
+    def fragile(self: Any, text: str) -> int:
+        if text == "poison":
+            raise RuntimeError(CUDNN)
+        return count_tokens(self, text)
+
+    monkeypatch.setattr(matcher, "count_tokens", fragile)
+    tasks = [task(n, "poison" if n == 1 else "fine") for n in range(4)]
+    results = list(judge(tasks, replace(models, batch=4)))
+    assert [one.problem is None for one in results] == [True, False, True, True]
+
+
 def test_a_device_that_works_again_is_told_from_one_image_that_is_too_much(models, monkeypatch):
     matcher = type(models.matcher)
     monkeypatch.setattr(matcher, "count_tokens", failing(RuntimeError(CUDNN)))
