@@ -190,7 +190,7 @@ class Unused:
     advice: str
     """What it looks like, and what to do so that it is used; one sentence."""
     count: int = 1
-    """How many rows or files it is."""
+    """How many columns, files or rows it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,8 @@ def intake(
         if isinstance(checked, Problem):
             seen.add_problem(checked)
             row = {"name": checked.name, "problem": checked.reason, "about": checked.about}
-            told = f"problem: {checked.reason}"
+            kind = "note" if checked.about == "note" else "problem"
+            told = f"{kind}: {checked.reason}"
             write_row(row | {"texts": checked.texts}, as_json, name, told)
         elif isinstance(found, WebImage):
             size = f"{checked.width} x {checked.height} {checked.format}"
@@ -109,8 +110,8 @@ class _Seen:
         return facts
 
     def add_problem(self, problem: Problem) -> None:
-        """Count what could not be used."""
-        self.problems += 1
+        """Count what could not be used; a note is about nothing that was lost."""
+        self.problems += problem.about != "note"
         self.sums.add_problem(problem)
 
 

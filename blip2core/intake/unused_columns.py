@@ -35,13 +35,11 @@ class UnusedColumns:
                 self._texts[name] += looks_like_text(value)
 
     def found(self, table: str) -> Iterator[Unused]:
-        """Yield the columns that look like texts; `count` is the number of such cells."""
+        """Yield the columns that look like texts."""
         for name, texts in self._texts.items():
             if texts >= LEAST_SHARE * self._cells[name]:
                 advice = f"looks like texts: --text-column {shlex.quote(name)}"
-                yield Unused(
-                    kind="column", name=f"{table}, column {name}", advice=advice, count=texts
-                )
+                yield Unused(kind="column", name=f"{table}, column {name}", advice=advice)
 
 
 def looks_like_text(value: object) -> bool:

@@ -20,7 +20,7 @@ def test_a_column_of_sentences_is_told_once() -> None:
             kind="column",
             name="t.csv, column legend",
             advice="looks like texts: --text-column legend",
-            count=4,
+            count=1,
         )
     ]
 
