@@ -1,33 +1,19 @@
-"""A real Chromium, and the page served with a fake model behind it."""
+"""The page served with a fake model behind it, and its visitors."""
 
-import os
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from app.serving.alone import serve_page
 from app.workbench.page import build_workbench
 from tests.browser.journey import Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-)
 MAX_UPLOAD = 1
 """Megabytes; small, so that a file above it is made quickly."""
-
-
-def find_browser() -> str | None:
-    """The system's Chromium; nothing is downloaded."""
-    names = (os.environ.get("BROWSER_PATH", ""), *BROWSERS)
-    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,19 +27,6 @@ def pytest_runtest_makereport(
             if isinstance(visitor, Journey):
                 report.sections.append(("page", visitor.describe()))
     return report
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None and "CI" not in os.environ:
-        pytest.skip("no Chromium here; BROWSER_PATH can name one")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

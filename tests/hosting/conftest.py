@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from app.space import ROOT
-from tests.browser.conftest import browser  # noqa: F401 - a fixture
 from tests.hosting.dockerfile import Built, build
 
 

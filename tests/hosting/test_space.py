@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.space import ROOT
 from tests.app.login.provider import FakeProvider
-from tests.browser.conftest import find_browser
 from tests.browser.journey import PATIENCE
+from tests.chromium import find_browser
 from tests.hosting.dockerfile import Built, own
 from tests.nginx import NGINX, nginx
 from tests.ports import free_port
