@@ -44,10 +44,11 @@ MAY_IMPORT = {
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
     "formats": BASE,
-    "intake": BASE | {"formats"},
+    "remote": {"errors", "arguments", "texts"},
+    "intake": BASE | {"formats", "remote"},
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "intake", "evaluation"},
-    "exports": BASE | {"storage", "agreement"},
+    "exports": BASE | {"storage", "agreement", "remote"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
@@ -90,6 +91,7 @@ WITHOUT_TORCH = {
     "stickers",
     "exports",
     "formats",
+    "remote",
     "intake",
     "calibration",
     "agreement",

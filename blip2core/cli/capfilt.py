@@ -30,6 +30,7 @@ from blip2core.cli.options import (
 from blip2core.cli.output import write_row
 from blip2core.cli.retry import retry
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
+from blip2core.cli.transfers import storages
 from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 from blip2core.texts import count_of
@@ -65,7 +66,7 @@ def run_capfilt(
         typer.Argument(
             metavar="[INPUT]...",
             help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, "
-            "Arrow), annotation files (JSON); "
+            "Arrow), annotation files (JSON), also at s3://, gs:// and hf://datasets/OWNER/NAME; "
             "none works on what is in the dataset.",
         ),
     ] = None,
@@ -199,7 +200,8 @@ def _read(
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
-    return read(source, columns=columns, download=Downloads() if download else None)
+    fetched = Downloads() if download else None
+    return read(source, columns=columns, download=fetched, storages=storages())
 
 
 def _import(

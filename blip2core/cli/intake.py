@@ -9,6 +9,7 @@ import typer
 
 from blip2core.cli.options import AsJson, IdColumn, ImageColumn, TextColumns
 from blip2core.cli.output import write_row
+from blip2core.cli.transfers import storages
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
 
@@ -25,7 +26,7 @@ def intake(
         typer.Argument(
             metavar="INPUT...",
             help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, Arrow), "
-            "annotation files (JSON).",
+            "annotation files (JSON); also at s3://, gs:// and hf://datasets/OWNER/NAME.",
         ),
     ],
     download: Annotated[
@@ -48,7 +49,7 @@ def intake(
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
     fetched = Downloads() if download else None
-    for found in read(one, columns=columns, download=fetched, root=root):
+    for found in read(one, columns=columns, download=fetched, root=root, storages=storages()):
         name = safe_name(found.name)
         if isinstance(found, Unused):
             seen.sums.add_unused(found)

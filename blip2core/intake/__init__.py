@@ -8,6 +8,7 @@ from blip2core.intake.image_check import CheckedImage, check_image, perceptual_h
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.reader import read
+from blip2core.intake.storages import Storages
 from blip2core.intake.sums import Sums, sums_of
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Limits",
     "NamedFile",
     "NearPair",
+    "Storages",
     "Sums",
     "check_image",
     "clusters",

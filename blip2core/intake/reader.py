@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import NoneType
@@ -28,10 +29,13 @@ from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.names import MAX_NAME, safe_name, stem, suffix
+from blip2core.intake.remote_sources import has_addresses, read_fetched
+from blip2core.intake.storages import Storages
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem, TextOrigin, Told, WebImage
+from blip2core.remote.addresses import shown_address
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
@@ -46,6 +50,7 @@ def read(
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
+    storages: Storages | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Return the images of a source, and a Problem for each that cannot be used.
 
@@ -56,11 +61,18 @@ def read(
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
     the paths of a table may reach into, instead of the table's own. Tables among several files
-    reach the others by name, and nothing else. IntakeError where the only source cannot be read.
+    reach the others by name, and nothing else. `storages`: None reads nothing at an address such as
+    s3://bucket/folder; never anything else for addresses that strangers give. IntakeError where the
+    only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
     _check_texts(texts)
+    if storages is not None and has_addresses(source):
+        again = partial(
+            read, texts=texts, columns=columns, download=download, limits=limits, root=root
+        )
+        return read_fetched(source, storages, limits or Limits(), again)
     plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
@@ -284,7 +296,9 @@ def _named(source: ReadableSource) -> NamedFile:
         return source
     path = Path(source).expanduser()
     if isinstance(source, str) and ADDRESS.match(source):
-        raise IntakeError(f"{safe_name(source)} is an address: download it, then give the file.")
+        raise IntakeError(
+            f"{shown_address(source)} is an address: download it, then give the file."
+        )
     if not os.path.exists(path):  # pathlib's own raises where a name is too long
         raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)
