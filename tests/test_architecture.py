@@ -133,6 +133,15 @@ def test_imports_point_one_way(file: Path) -> None:
         assert unit not in WITHOUT_TORCH or not others & {"torch", "transformers"}
 
 
+def test_the_apps_open_no_address_of_another_storage() -> None:
+    """Whoever visits them would read it with the credentials of the host."""
+    reaching = ("blip2core.remote", "blip2core.intake.Storages", "blip2core.intake.storages")
+    reaching += ("blip2core.intake.hub", "blip2core.exports.hub", "blip2core.exports.uploads")
+    names = {name for file in (ROOT / "app").rglob("*.py") for name in imported_modules(file)}
+    assert "blip2core.intake.read" in names
+    assert [name for name in names if name.startswith(reaching)] == []
+
+
 def module_name(file: Path) -> str:
     """The dotted name of a file's module."""
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -1,6 +1,7 @@
 """Datasets of the Hugging Face Hub: the files that an import reads, listed and brought here."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from blip2core.texts import count_of
 
 READ = KNOWN_SUFFIXES - {".7z", ".rar"}
 """Endings of files that an import reads."""
+HIDDEN = re.compile(r"\.(?!\.?$)")
+"""The beginning of a hidden file or folder, which . and .. are not."""
 COMPANIONS = frozenset({"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "SHA256SUMS"})
 """Files that a dataset brings along for people, and to check it: pulled, though not imported."""
 MOST_BYTES = 10_000_000_000
@@ -95,7 +98,7 @@ def list_dataset(
                     f"{name} has more than {limits.members:,} files: name a folder of it, as "
                     f"hf://datasets/{name}/folder."
                 )
-            if any(part.startswith(".") for part in file.path.split("/")):
+            if any(HIDDEN.match(part) for part in file.path.split("/")):
                 continue
             is_companion = companions and file.path in COMPANIONS
             if is_companion or (suffix(file.path) in READ and _can_be_kept(file.path, limits)):

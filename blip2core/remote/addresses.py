@@ -19,6 +19,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "file": "file",
 }
 """What stands before `://`, in lower case -> the storage."""
+PORT = re.compile(r"[\w.-]+:\d{1,5}")
+"""A host with a port, which is no password."""
 LONGEST_ADDRESS = 2_000
 """Characters."""
 LONGEST_SHOWN = 200
@@ -58,7 +60,7 @@ def shown_address(text: str) -> str:
         return visible(text[:LONGEST_SHOWN])
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
-    if ":" in host or "@" in rest:
+    if "@" in rest or (":" in host and not PORT.fullmatch(host)):
         host, slash, path = "…", "", ""
     return visible(f"{protocol}://{host}{slash}{path}"[:LONGEST_SHOWN])
 

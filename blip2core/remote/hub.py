@@ -163,7 +163,7 @@ def _refusal(status: int, kinds: set[str], name: str) -> str:
     if status == 429:
         return "The Hub asks to wait (429): do the same again later, and it goes on where it was."
     if status == 409:
-        return f"Somebody else changed {name} meanwhile (409): look at it, then do the same again."
+        return f"{name} is there already, or somebody changed it meanwhile (409): look at it first."
     if status >= 500:
         return f"The Hub has a problem of its own ({status}): do the same again later."
     return f"The Hub refuses this for {name} ({status})."

@@ -17,6 +17,7 @@ from tests.intake.making import png
 def bucket() -> Iterator[None]:
     storage = fsspec.filesystem("memory")
     storage.store.clear()
+    storage.pseudo_dirs[:] = [""]
     storage.pipe({"/bucket/a.png": png(1), "/bucket/a.txt": b"a red bird", "/bucket/b.png": b"no"})
     yield
     storage.store.clear()

@@ -30,6 +30,7 @@ def memory() -> Iterator[MemoryFileSystem]:
     """An empty storage in memory, which all that ask for memory:// share."""
     storage = fsspec.filesystem("memory")
     storage.store.clear()
+    storage.pseudo_dirs[:] = [""]
     yield storage
     storage.store.clear()
 

@@ -68,4 +68,5 @@ def test_addresses_that_are_refused(text: str, reason: str) -> None:
 def test_what_is_an_address() -> None:
     assert is_address("s3://bucket") and is_address("https://example.org")
     assert not is_address("C:\\images") and not is_address("/data/s3") and not is_address(None)
+    assert shown_address("http://localhost:8080/a") == "http://localhost:8080/a"
     assert shown_address("folder/a\nb") == "folder/a\\u000ab"
