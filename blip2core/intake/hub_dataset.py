@@ -1,7 +1,6 @@
 """Datasets of the Hugging Face Hub: the files that an import reads, listed and brought here."""
 
 import json
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,15 +13,13 @@ from blip2core.disk import sync_name
 from blip2core.errors import IntakeError, os_problem
 from blip2core.intake.archive_reader import KNOWN_SUFFIXES
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, safe_name, suffix
+from blip2core.intake.names import HIDDEN, base_name, inner_path, safe_name, suffix
 from blip2core.remote.hub import HubFile, asking_hub, check_dataset_name, hub_client, hub_files
 from blip2core.remote.transfers import ShowTransfer, Transfer, megabytes, show_nothing
 from blip2core.texts import count_of
 
 READ = KNOWN_SUFFIXES - {".7z", ".rar"}
 """Endings of files that an import reads."""
-HIDDEN = re.compile(r"\.(?!\.?$)")
-"""The beginning of a hidden file or folder, which . and .. are not."""
 COMPANIONS = frozenset({"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "SHA256SUMS"})
 """Files that a dataset brings along for people, and to check it: pulled, though not imported."""
 MOST_BYTES = 10_000_000_000

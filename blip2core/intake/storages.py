@@ -16,8 +16,8 @@ from typing import Any
 from blip2core.errors import ConfigError, IntakeError
 from blip2core.intake.files import refused_file
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path
-from blip2core.records import Problem, Told
+from blip2core.intake.names import HIDDEN, base_name, inner_path
+from blip2core.records import Problem
 from blip2core.remote.addresses import Address
 from blip2core.remote.filesystems import open_filesystem, storage_problem
 from blip2core.remote.transfers import ShowTransfer, Transfer, megabytes, show_nothing
@@ -72,7 +72,7 @@ class Listing:
     storage: Any
     objects: tuple[_Object, ...]
     is_file: bool
-    told: tuple[Told, ...]
+    told: tuple[Problem, ...]
 
 
 def list_storage(address: Address, storages: Storages, limits: Limits) -> Listing:
@@ -81,20 +81,22 @@ def list_storage(address: Address, storages: Storages, limits: Limits) -> Listin
     Raises IntakeError where there is nothing, the storage does not say, or it is more than fits.
     """
     storage = open_filesystem(address, IntakeError)
-    told: list[Told] = []
+    told: list[Problem] = []
     try:
         is_file = storage.isfile(address.path)
-        found = [_one_object(storage, address)] if is_file else _objects(storage, address)
-        objects = list(islice(found, limits.members + 1))
+        below = _objects(storage, address, limits)
+        found = [_one_object(storage, address)] if is_file else [*islice(below, limits.members + 1)]
     except Exception as error:  # each library has its own
         said = storage_problem(error, address)
         raise IntakeError(f"{address} cannot be read: {said}.") from None
-    if not objects:
+    if not found:
         raise IntakeError(f"{address} has no files, or there is nothing of this name.")
-    if len(objects) > limits.members:
-        objects.pop()
+    if len(found) > limits.members:
+        found.pop()
         reason = f"Only the first {limits.members:,} objects were looked at; name a folder."
         told.append(Problem(name=str(address), reason=reason, about="source"))
+    objects = [one for one in found if isinstance(one, _Object)]
+    told += [one for one in found if isinstance(one, Problem)]
     _check_size(address, objects, storages)
     return Listing(
         address=address, storage=storage, objects=tuple(objects), is_file=is_file, told=tuple(told)
@@ -121,20 +123,51 @@ def _one_object(storage: Any, address: Address) -> _Object:
     return _Object(key=address.path, path=address.name, size=storage.size(address.path))
 
 
-def _objects(storage: Any, address: Address) -> Iterator[_Object]:
-    """Yield the objects below an address, folder by folder; those that are hidden are left out, as
-    in a folder of this machine.
+def _objects(storage: Any, address: Address, limits: Limits) -> Iterator[_Object | Problem]:
+    """Yield the objects below an address, folder by folder; a Problem for each folder that cannot
+    be looked into. What is hidden is left out, as in a folder of this machine.
+
+    Not by the library's own walk, which passes over folders that fail, and over empty names.
     """
     root = str(storage._strip_protocol(address.path)).rstrip("/") + "/"
-    for _, folders, files in storage.walk(address.path, detail=True, on_error="raise"):
-        for name in [name for name in folders if name.startswith(".")]:
-            del folders[name]
-        for info in files.values():
-            key = str(info["name"])
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            listed = storage.ls(folder.rstrip("/"), detail=True)
+        except Exception as error:  # each library has its own
+            if folder == root:
+                raise
+            reason = f"{FAILED}: {storage_problem(error, address)}."
+            yield Problem(name=folder.removeprefix(root), reason=reason, about="source")
+            continue
+        inner: list[str] = []
+        for info in sorted(listed, key=lambda info: str(info["name"])):
+            key, is_folder = str(info["name"]), info["type"] == "directory"
             path = key.removeprefix(root)
-            is_mark_of_folder = path.endswith("/") or not path
-            if not is_mark_of_folder and not base_name(path).startswith("."):
-                yield _Object(key=key, path=path, size=info.get("size"))
+            if f"{key.rstrip('/')}/" == folder:
+                if is_folder:
+                    reason = "A folder without a name is not looked into; rename it."
+                    yield Problem(name=path, reason=reason, about="source")
+            elif HIDDEN.match(base_name(path.rstrip("/"))):
+                continue
+            elif not is_folder:
+                if not path.endswith("/") or info.get("size"):  # else it marks a folder
+                    yield _Object(key=key, path=path, size=info.get("size"))
+            elif refused := _refused_folder(path, limits):
+                yield refused
+            else:
+                inner.append(f"{key.rstrip('/')}/")
+        folders += reversed(inner)
+
+
+def _refused_folder(path: str, limits: Limits) -> Problem | None:
+    """Return why a folder is not looked into, if so."""
+    try:
+        inner_path(path.rstrip("/"), depth=limits.depth)
+    except IntakeError as error:
+        return Problem(name=path, reason=str(error), about="source")
+    return None
 
 
 def bring(listing: Listing, folder: Path, storages: Storages, limits: Limits) -> Iterator[Problem]:

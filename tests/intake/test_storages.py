@@ -151,14 +151,16 @@ class Listed(MemoryFileSystem):
 
     def __init__(self, names: list[str], **options: Any) -> None:
         super().__init__(**options)
-        self.names = names
+        self.names, self.sizes = names, dict.fromkeys(names, len(self.data))
 
     def isfile(self, path: str) -> bool:
         return False
 
-    def walk(self, path: str, **_: Any) -> Any:
-        infos = [{"name": f"/{path}/{name}", "size": len(self.data)} for name in self.names]
-        yield path, {}, dict(enumerate(infos))
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[dict[str, Any]]:
+        sizes = self.sizes
+        return [
+            {"name": f"{path}/{name}", "type": "file", "size": sizes[name]} for name in self.names
+        ]
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         return io.BytesIO(self.data)
@@ -168,7 +170,9 @@ def test_hostile_names_are_refused_one_by_one(
     monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
     names = ["d.png", *HOSTILE, "last.png", "last.png", "marks/", ""]
-    replace_storage(monkeypatch, Listed(names))
+    storage = Listed(names)
+    storage.sizes["marks/"] = 0
+    replace_storage(monkeypatch, storage)
     seen = []
     for one in read("s3://bucket/set", storages=S):
         seen.append(one)
@@ -221,9 +225,36 @@ def test_a_storage_that_is_gone_is_not_asked_for_all(monkeypatch: pytest.MonkeyP
     assert sum(one.count for one in found) == 1_000, "each is accounted for"
 
 
+def test_folders_that_cannot_be_looked_into_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Folders(Listed):
+        def ls(self, path: str, detail: bool = True, **options: Any) -> list[dict[str, Any]]:
+            if path.endswith("/broken"):
+                raise ValueError("5ecre7")
+            if path.endswith("/good"):
+                return super().ls(path, detail, **options)
+            deep = "/".join("f" * 40)
+            names = ["good", "broken", "..", ".hidden", deep]
+            folders = [{"name": f"{path}/{name}", "type": "directory"} for name in names]
+            # As s3fs lists a mark of the folder, and a folder without a name in it.
+            marks = [
+                {"name": f"{path}/", "type": kind, "size": 0} for kind in ("file", "directory")
+            ]
+            return [*folders, *marks]
+
+    replace_storage(monkeypatch, Folders(["a.png"]))
+    found = list(read("s3://bucket/set", storages=S))
+    assert [one.name for one in found if isinstance(one, WebImage)] == ["good/a.png"]
+    told = {one.name[:9]: one for one in found if isinstance(one, Problem)}
+    assert {name: one.about for name, one in told.items()} == dict.fromkeys(
+        ["", "..", "broken/", "f/f/f/f/f"], "source"
+    )
+    assert "without a name" in told[""].reason and "outside" in told[".."].reason
+    assert "failed (ValueError)" in told["broken/"].reason and "5ecre7" not in str(found)
+
+
 def test_a_listing_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     class NoBucket(Listed):
-        def walk(self, path: str, **_: Any) -> Any:
+        def ls(self, path: str, detail: bool = True, **_: Any) -> Any:
             raise PermissionError("5ecre7")
 
     replace_storage(monkeypatch, NoBucket([]))
@@ -233,12 +264,11 @@ def test_a_listing_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
 
 def test_objects_that_are_not_as_long_as_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Changing(Listed):
-        def walk(self, path: str, **options: Any) -> Any:
-            for folder, folders, files in super().walk(path, **options):
-                for number, by in ((0, -1), (2, +1), (3, None)):
-                    info = files[number]
-                    info["size"] = None if by is None else info["size"] + by
-                yield folder, folders, files
+        def ls(self, path: str, detail: bool = True, **options: Any) -> list[dict[str, Any]]:
+            infos = super().ls(path, detail, **options)
+            for number, by in ((0, -1), (2, +1), (3, None)):
+                infos[number]["size"] = None if by is None else infos[number]["size"] + by
+            return infos
 
     replace_storage(monkeypatch, Changing(["grown.png", "same.png", "shrunk.png", "unknown.png"]))
     found = list(read("s3://bucket/set", storages=S))
