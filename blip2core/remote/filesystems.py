@@ -1,5 +1,6 @@
 """The library that speaks with a storage, and what it says in words that have no secrets."""
 
+import logging
 import os
 from typing import Any
 
@@ -12,6 +13,10 @@ CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or FSSPEC_GS_TOKEN=anon for a public bucket",
 }
 """Where the libraries look for them."""
+LOGGERS = ("aiobotocore", "botocore", "fsspec", "gcsfs", "google", "s3fs")
+"""What the libraries log under: each try that fails with a traceback, and addresses with signatures
+in them; what matters of it is in the error that they raise.
+"""
 PARTS_OF_NAMES = {
     "Credential": "no credentials were found",
     "RefreshError": "the credentials have run out",
@@ -30,6 +35,10 @@ def open_filesystem(address: Address, error: type[Blip2Error]) -> Any:
     """
     import fsspec
 
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:  # else somebody wants to read it
+            logger.setLevel(logging.CRITICAL)
     try:
         return fsspec.filesystem(address.protocol, use_listings_cache=False)
     except ImportError as missing:

@@ -1,11 +1,14 @@
 """What storages say, in words that have no secrets; and a library that is missing."""
 
 import errno
+import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from blip2core.errors import IntakeError
+from blip2core.remote import filesystems
 from blip2core.remote.addresses import parse_address
 from blip2core.remote.filesystems import open_filesystem, storage_problem
 
@@ -46,3 +49,24 @@ def test_a_missing_library_is_told_with_the_line_to_install_it(
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(IntakeError, match=r"s3:// needs .* pip install 'blip2-studio\[remote\]'"):
         open_filesystem(ADDRESS, IntakeError)
+
+
+@pytest.fixture
+def unset_levels() -> Iterator[None]:
+    """The loggers of the libraries as they are at first."""
+    loggers = [logging.getLogger(name) for name in filesystems.LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("unset_levels")
+def test_the_libraries_log_nothing_unless_asked_to(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("s3fs").setLevel(logging.DEBUG)
+    open_filesystem(parse_address("memory://a", IntakeError), IntakeError)
+    for name in ("gcsfs.retry", "s3fs"):
+        logging.getLogger(name).error("signature=5ecre7")
+    assert [record.name for record in caplog.records] == ["s3fs"]
