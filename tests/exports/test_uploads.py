@@ -104,6 +104,8 @@ def test_an_upload_that_broke_goes_on(local: Watched, written: Callable[..., Any
     check_free(ADDRESS)
     assert upload_export(out, ADDRESS) == len(contents(out)) - len(first) + 1
     assert contents(Path("bucket/web-v1")) == contents(out), "what was cut is there whole"
+    assert first[1] in local.written[len(first) :], "and nothing else is sent again"
+    assert not {first[0], *first[2:]} & set(local.written[len(first) :])
 
 
 def test_an_interrupted_upload_goes_on(local: Watched, written: Callable[..., Any]) -> None:

@@ -199,7 +199,7 @@ def test_refusals_are_one_sentence_without_the_token(
             call()
         assert said in str(caught.value) and "\n" not in str(caught.value)
         assert "hf_" not in str(caught.value).replace("`hf auth", "")
-    assert capfd.readouterr() == ("", ""), "the client says nothing of its own"
+    assert (*capfd.readouterr(), hub.logged) == ("", "", []), "the client says nothing of its own"
 
 
 def test_a_private_dataset_is_given_to_its_owner(hub: FakeHub) -> None:
@@ -210,8 +210,10 @@ def test_a_private_dataset_is_given_to_its_owner(hub: FakeHub) -> None:
 def test_a_rate_limit_that_passes_is_waited_for(hub: FakeHub, tmp_path: Path) -> None:
     hub.put("ann/web", FILES)
     hub.fail("resolve", 429, times=2)
+    hub.fail("tree", 429, times=1)
     pull_dataset(list_dataset("ann/web"), tmp_path / "web")
     assert len(files_below(tmp_path / "web")) == 3
+    assert hub.logged == [], "the client would tell of each try"
 
 
 def test_an_address_on_the_hub_is_read(hub: FakeHub) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +56,8 @@ class FakeHub:
     """Each is asked with "METHOD /path", for a status to answer, "cut" or "damage", or None."""
     page: int = 2
     """Entries of a list in one answer."""
+    logged: list[str] = field(default_factory=list)
+    """What the client logs."""
 
     def put(self, name: str, files: dict[str, bytes], *, private: bool = False) -> Dataset:
         self.datasets[name] = made = Dataset(private=private, commits=[files])
@@ -315,5 +318,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(_http.time, "sleep", lambda _: None)
+        handler = logging.Handler()
+        handler.emit = lambda record: served.logged.append(record.getMessage())  # type: ignore[method-assign]
+        logging.getLogger("huggingface_hub").addHandler(handler)
         yield served
+        logging.getLogger("huggingface_hub").removeHandler(handler)
         huggingface_hub.close_session()
