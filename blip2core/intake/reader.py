@@ -68,6 +68,8 @@ def read(
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
     _check_texts(texts)
+    expected = "storages of read are Storages(), or None"
+    check_kind(storages, (Storages, NoneType), expected, IntakeError)
     if storages is not None and has_addresses(source):
         again = partial(
             read, texts=texts, columns=columns, download=download, limits=limits, root=root

@@ -10,6 +10,7 @@ import pytest
 from blip2core.cli import main
 from blip2core.cli.transfers import TransferLine
 from blip2core.remote.transfers import Transfer
+from tests.cli.conftest import Shell
 from tests.intake.making import png
 
 
@@ -32,6 +33,16 @@ def test_intake_of_a_bucket_shows_the_sums(capsys: pytest.CaptureFixture[str]) -
     assert problem["name"] == "b.png"
     assert (counts["images_read"], counts["images_new"], counts["texts_new"]) == (2, 1, 1)
     assert output.err == f"3 of 3 files, {len(png(1)) + 12} bytes of {len(png(1)) + 12} bytes\n"
+
+
+@pytest.mark.usefixtures("bucket", "loaded")
+def test_capfilt_imports_from_a_bucket(shell: Shell) -> None:
+    problem, counts, *_ = shell.rows("capfilt", "run", "memory://bucket", "--dataset", "web")
+    assert problem["name"] == "b.png"
+    assert (counts["imported"], counts["problems"], counts["texts_new"]) == (1, 1, 1)
+    error = shell.error("capfilt", "run", "s3://key:5ecre7@bucket", "--dataset", "new")
+    assert "name or password" in error and "5ecre7" not in error
+    assert "new" not in {row.get("dataset") for row in shell.rows("capfilt", "status")}
 
 
 def test_what_is_wrong_is_one_line_without_the_secret(capsys: pytest.CaptureFixture[str]) -> None:

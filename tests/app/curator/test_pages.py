@@ -457,12 +457,15 @@ def test_a_run_that_was_done_again_is_not_called_interrupted(
     assert "Import a.zip into samples: running" not in titles
 
 
+@pytest.mark.parametrize(
+    "path", ["/no/such/folder", "s3://bucket/images", "hf://datasets/ann/web", "file:///etc"]
+)
 def test_a_path_that_is_not_there_makes_no_dataset(
-    open_page: Open, services: Services, database: Database
+    open_page: Open, services: Services, database: Database, path: str
 ) -> None:
     page = open_page("inbox")
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value("/no/such/folder").run()
+    page.text_input("path").set_value(path).run()
     next(b for b in page.button if b.label == "Import").click().run()
     assert "no such folder or file" in page.info[0].value
     assert services.jobs.added == []
