@@ -59,6 +59,18 @@ def test_a_pull_is_a_folder_with_the_same_bytes(hub: FakeHub, tmp_path: Path) ->
         pull_dataset(dataset, tmp_path / "web")
 
 
+def test_a_file_that_ends_early_is_not_taken(hub: FakeHub, tmp_path: Path) -> None:
+    hub.put("ann/web", FILES)
+    hub.fail(r"GET .*resolve/.*/train/a.png", "half")
+    dataset = list_dataset("ann/web")
+    with pytest.raises(IntakeError, match="ann/web"):
+        pull_dataset(dataset, tmp_path / "web")
+    assert "train/a.png" not in files_below(tmp_path / "web.partial")
+    hub.faults.clear()
+    pull_dataset(dataset, tmp_path / "web")
+    assert files_below(tmp_path / "web") == {name: FILES[name] for name in READ}
+
+
 def test_a_pull_that_broke_goes_on(hub: FakeHub, tmp_path: Path) -> None:
     hub.put("ann/web", FILES)
     hub.fail(r"resolve/.*/train/a.png", "cut")

@@ -53,7 +53,7 @@ class FakeHub:
     requests: list[str] = field(default_factory=list)
     """Method and path of each."""
     faults: list[Callable[[str], int | str | None]] = field(default_factory=list)
-    """Each is asked with "METHOD /path", for a status to answer, "cut" or "damage", or None."""
+    """Each is asked with "METHOD /path", for a status, "cut", "half" or "damage"; or None."""
     page: int = 2
     """Entries of a list in one answer."""
     logged: list[str] = field(default_factory=list)
@@ -275,21 +275,29 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
-        if self.command != "HEAD":
-            half = self.fault == "half" and len(data) > 1
-            self.wfile.write(data[: len(data) // 2] if half else data)
-            if half:
-                self.close_connection = True
+        if self.command == "HEAD":
+            return
+        if self.fault == "half":
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+        else:
+            self.wfile.write(data)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that has gone."""
+
+
 @contextmanager
 def serve() -> Iterator[FakeHub]:
     """Serve a Hub until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     hub = FakeHub(endpoint=f"http://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = type("Bound", (Handler,), {"hub": hub})
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
