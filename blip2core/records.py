@@ -193,6 +193,10 @@ class Unused:
     """How many columns, files or rows it is."""
 
 
+SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+"""Formats that are stored, and the ends of their file names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPair:
     """One accepted image-text pair of a snapshot, with where it comes from."""

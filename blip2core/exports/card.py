@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from blip2core.config import ExportConfig
-from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
-from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
+from blip2core.formats.format import Format
+from blip2core.formats.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.texts import count_of
 
 SPLIT_ORDER = ("train", "validation", "test")
@@ -57,7 +57,7 @@ def dataset_card(
         f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
         "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
         "## How to read it",
-        f"{layout.what}\n\n```python\n{layout.reading}\n```",
+        f"{layout.what}\n\n```python\n{layout.example}\n```",
         "## What is in it",
         _table("split", "pairs", "images", rows=_split_rows(statistics)),
         _counts("source of the text", statistics.sources),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blip2core.errors import IntakeError
 from blip2core.records import TextOrigin
 
 Text = tuple[str, TextOrigin]
 """A text as it stands in the file, and its place with what else was said of it."""
+TableRow = tuple[int, dict[str, object] | IntakeError]
+"""Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
+0 is of the whole table: how it was read, where that is not the usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,19 +28,6 @@ class AnnotatedImage:
     texts: tuple[Text, ...] = ()
     license: str | None = None
     split: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonFormat:
-    """An annotation format that is one JSON document, or a list of such in lines."""
-
-    label: str
-    is_it: Callable[[Any], bool]
-    """Whether a document has this format."""
-    read: Callable[[Any], Iterator[AnnotatedImage]]
-    """Yields what a document says of each image. Raises nothing: odd entries are passed by as an
-    image without a name, which the reader reports.
-    """
 
 
 def is_row(value: object, *fields: str) -> bool:

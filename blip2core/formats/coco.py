@@ -1,23 +1,30 @@
-"""COCO captions, also as NoCaps has them: `images`, and `annotations` with a caption each.
+"""COCO captions: `images`, and `annotations` with a caption each; NoCaps has the same.
 
-Chen et al., Microsoft COCO Captions, arXiv:1504.00325; https://cocodataset.org/#format-data.
+Chen et al., Microsoft COCO Captions, arXiv:1504.00325; https://cocodataset.org/#format-data. An
+export has a JSON file per split, which pycocotools reads, and the images beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
+from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
     is_row,
     rows_of,
     scalars,
     word,
 )
-from blip2core.records import TextOrigin
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import about_text, by_image
+from blip2core.formats.split_files import PerSplit
+from blip2core.records import ExportPair, TextOrigin
 
 
 def is_coco(document: Any) -> bool:
@@ -59,4 +66,92 @@ def _extra(row: Any) -> Any:
     return extra if isinstance(extra, dict) else {}
 
 
-COCO = JsonFormat(label="COCO captions", is_it=is_coco, read=read_coco)
+class Annotations:
+    """A JSON file that grows by `images`, while `annotations` wait in a scratch file."""
+
+    def __init__(self, images: BinaryIO, annotations: BinaryIO) -> None:
+        self._images, self._annotations = images, annotations
+        self._licenses: dict[str, int] = {}
+        self._images.write(b'{"info":{"description":"Image captions"},"images":[')
+        self._first_image = self._first_annotation = True
+
+    def add(self, group: list[ExportPair], file_name: str) -> None:
+        """Add an image with its texts."""
+        pair = group[0]
+        image: dict[str, Any] = {
+            "id": pair.item_id,
+            "file_name": file_name,
+            "width": pair.width,
+            "height": pair.height,
+        }
+        if pair.license:
+            image["license"] = self._licenses.setdefault(pair.license, len(self._licenses) + 1)
+        if pair.url:
+            image["coco_url"] = pair.url
+        image["extra"] = {"image_sha256": pair.image_sha256, "page_url": pair.page_url}
+        self._first_image = _append(self._images, image, first=self._first_image)
+        for pair in group:
+            annotation = {
+                "id": pair.caption_id,
+                "image_id": pair.item_id,
+                "caption": pair.text,
+                "extra": about_text(pair),
+            }
+            self._first_annotation = _append(
+                self._annotations, annotation, first=self._first_annotation
+            )
+
+    def finish(self) -> None:
+        """Append the annotations and the licences to the file with the images, and end it."""
+        licenses = [
+            {
+                "id": number,
+                "name": name,
+                "url": name if name.startswith(("http://", "https://")) else "",
+            }
+            for name, number in self._licenses.items()
+        ]
+        self._images.write(b'\n],"annotations":[')
+        self._annotations.seek(0)
+        shutil.copyfileobj(self._annotations, self._images)
+        self._images.write(b'\n],"licenses":' + _json(licenses) + b"}\n")
+
+
+def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write a COCO file per split; `annotations/captions_train.json` names `train/ab/ab12….jpg` as
+    `ab/ab12….jpg`.
+    """
+
+    @contextmanager
+    def opened(split: str) -> Iterator[Annotations]:
+        name = f"annotations/captions_{split}.json"
+        with output.open(name) as file, output.scratch() as scratch:
+            annotations = Annotations(file, scratch)
+            yield annotations
+            annotations.finish()
+
+    with PerSplit(opened) as splits:
+        for group in by_image(pairs):
+            name = output.add_image(group[0], group[0].split)
+            splits[group[0].split].add(group, name)
+
+
+def _append(file: BinaryIO, value: Any, *, first: bool) -> bool:
+    """Append an element to a JSON array and return False: the next one is not the first."""
+    file.write((b"\n" if first else b",\n") + _json(value))
+    return False
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+COCO = Format(
+    label="COCO captions",
+    is_it=is_coco,
+    read=read_coco,
+    write=write_coco,
+    what="`annotations/captions_SPLIT.json` as COCO has it, images in a folder per split; where "
+    "a text comes from stands under `extra`.",
+    example='pycocotools.coco.COCO("FOLDER/annotations/captions_train.json")',
+)

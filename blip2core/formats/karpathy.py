@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blip2core.formats.annotated import AnnotatedImage, JsonFormat, is_row, rows_of, scalars, word
+from blip2core.formats.annotated import AnnotatedImage, is_row, rows_of, scalars, word
+from blip2core.formats.format import Format
 from blip2core.records import TextOrigin
 
 
@@ -35,4 +36,4 @@ def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
         )
 
 
-KARPATHY = JsonFormat(label="Karpathy split", is_it=is_karpathy, read=read_karpathy)
+KARPATHY = Format(label="Karpathy split", is_it=is_karpathy, read=read_karpathy)

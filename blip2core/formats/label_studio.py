@@ -10,7 +10,6 @@ from typing import Any
 
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
     is_row,
     rows_of,
@@ -18,6 +17,7 @@ from blip2core.formats.annotated import (
     strings,
     word,
 )
+from blip2core.formats.format import Format
 from blip2core.records import TextOrigin
 
 IMAGE_KEYS = ("image", "img", "url", "picture", "photo")
@@ -83,4 +83,4 @@ def _texts(annotation: Mapping[str, Any], kind: str) -> Iterator[Text]:
             yield text, TextOrigin(place=place, data=data)
 
 
-LABEL_STUDIO = JsonFormat(label="Label Studio", is_it=is_label_studio, read=read_label_studio)
+LABEL_STUDIO = Format(label="Label Studio", is_it=is_label_studio, read=read_label_studio)

@@ -11,13 +11,13 @@ from typing import Any
 
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
     is_row,
     rows_of,
     scalars,
     word,
 )
+from blip2core.formats.format import Format
 from blip2core.formats.questions import question_text
 
 
@@ -95,5 +95,5 @@ def read_gqa(document: Any) -> Iterator[AnnotatedImage]:
         yield AnnotatedImage(number=number, path=f"{name}.jpg" if name else None, texts=texts)
 
 
-VQA = JsonFormat(label="VQAv2 or OK-VQA questions", is_it=is_vqa, read=read_vqa)
-GQA = JsonFormat(label="GQA questions", is_it=is_gqa, read=read_gqa)
+VQA = Format(label="VQAv2 or OK-VQA questions", is_it=is_vqa, read=read_vqa)
+GQA = Format(label="GQA questions", is_it=is_gqa, read=read_gqa)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name
 from blip2core.formats import AnnotatedImage
 from blip2core.formats.annotated import rows_of, word
+from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
+from blip2core.formats.lines import Lines
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL, Columns, guess_columns, with_wanted
 from blip2core.intake.entries import Entry
-from blip2core.intake.files import NamedFile
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.lines import Lines
-from blip2core.intake.names import safe_name
 from blip2core.records import Problem, Told
 from blip2core.texts import clean_text
 

@@ -6,21 +6,21 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.intake.annotation_files import JsonFiles, read_document
-from blip2core.intake.archives import ANY, Archive
-from blip2core.intake.columns import Columns
-from blip2core.intake.downloads import Downloads, fetch_all
-from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
-from blip2core.intake.files import (
+from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
+from blip2core.formats.files import (
     ARCHIVE_SUFFIXES,
     INTAKE_SUFFIXES,
     TABLE_SUFFIXES,
     NamedFile,
     looks_like_image,
 )
+from blip2core.intake.annotation_files import JsonFiles, read_document
+from blip2core.intake.archives import ANY, Archive
+from blip2core.intake.columns import Columns
+from blip2core.intake.downloads import Downloads, fetch_all
+from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, safe_name, stem, suffix, table_path
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
 from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
 from blip2core.intake.side_files import (

@@ -7,13 +7,13 @@ from posixpath import dirname
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.intake.arrow_table import arrow_batches, arrow_schema
+from blip2core.file_names import safe_name
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.arrow import arrow_batches, arrow_schema
+from blip2core.formats.files import NamedFile
+from blip2core.formats.parquet import arrow_errors, parquet_batches, parquet_schema, row_of
 from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
-from blip2core.intake.csv_table import TableRow
-from blip2core.intake.files import NamedFile
 from blip2core.intake.img2dataset import STATUS_COLUMNS
-from blip2core.intake.names import safe_name
-from blip2core.intake.parquet_table import arrow_errors, parquet_batches, parquet_schema, row_of
 from blip2core.texts import count_of
 
 READERS = {

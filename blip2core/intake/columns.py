@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name
+from blip2core.formats.files import within
+from blip2core.formats.nested_texts import nested_texts
 from blip2core.intake.entries import Entry
-from blip2core.intake.files import within
 from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
-from blip2core.intake.nested_texts import nested_texts
 from blip2core.intake.text_data import MOST_DIGITS
 from blip2core.records import TextOrigin
 from blip2core.texts import clean_text

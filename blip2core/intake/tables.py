@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name
 from blip2core.formats import format_of
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.csv import csv_header, csv_rows
+from blip2core.formats.files import NamedFile, kind_of
+from blip2core.formats.jsonl import jsonl_rows
 from blip2core.intake.annotation_files import (
     JsonFiles,
     annotated_entries,
@@ -14,13 +19,9 @@ from blip2core.intake.annotation_files import (
 )
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
-from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
-from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.img2dataset import KEY, FailedRows
-from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 

@@ -76,7 +76,7 @@ def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: 
         "| splits\\.train | 0\\.8 |",
         "| threshold | 0\\.75 |",
         "kappa 0\\.81",
-        FORMATS[name].reading,
+        FORMATS[name].example,
     ):
         assert line in body, line
     assert "<script>" not in body and "<b>" not in body

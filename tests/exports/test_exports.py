@@ -217,7 +217,8 @@ import gc, hashlib, json, os, pickle, sys, tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from blip2core.config import ExportConfig
-from blip2core.exports import FORMATS, Subject, export_pairs, parquet
+from blip2core.exports import FORMATS, Subject, export_pairs
+from blip2core.formats import parquet
 
 os.fsync = lambda _: None  # the disk is not what is measured
 parquet.GROUP_ROWS = 10

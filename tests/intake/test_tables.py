@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, Limits, NamedFile, parquet_table, read
+from blip2core.formats import parquet as parquet_table
+from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.intake.columns import find_columns
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from blip2core.config import ExportConfig
-from blip2core.exports.layout import Format
-from blip2core.exports.output import Output
-from blip2core.exports.rows import about, by_image, json_line
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import about, by_image, json_line
 from blip2core.records import ExportPair
 from blip2core.texts import count_of
 
@@ -41,5 +40,5 @@ SIDECARS = Format(
     label="images with .txt sidecars",
     what="Images in a folder per split, each with a `.txt` of the same name, one caption a line; "
     "`manifest.jsonl` has the exact texts and where they come from.",
-    reading='open("FOLDER/train/HASH.txt").read().split("\\n")',
+    example='open("FOLDER/train/HASH.txt").read().split("\\n")',
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name, suffix
 from blip2core.image_files import media_format
 from blip2core.images import IMAGE_SUFFIXES
-from blip2core.intake.names import safe_name, suffix
 from blip2core.records import Problem
 
 FileKind = Literal[

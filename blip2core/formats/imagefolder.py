@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from blip2core.config import ExportConfig
-from blip2core.exports.files import PerSplit
-from blip2core.exports.layout import Format
-from blip2core.exports.output import Output
-from blip2core.exports.rows import COLUMN_TYPES, json_line, rows
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import COLUMN_TYPES, json_line, rows
+from blip2core.formats.split_files import PerSplit
 from blip2core.records import ExportPair
 
 ABSENT = {"string": "", "int64": 0, "float64": -1.0}
@@ -43,7 +42,7 @@ IMAGEFOLDER = Format(
     write=write_imagefolder,
     label="Hugging Face imagefolder",
     what="One folder per split, with the images and a `metadata.jsonl` that names them.",
-    reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
+    example='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
     data_files="{split}/**",
     lists=True,
 )
