@@ -45,7 +45,7 @@ EDITS = [
         "from app.workbench.size_tab.tab import build_size_tab\n",
     ),
     ("app/workbench/page.py", "build_capfilt_tab),\n", '"size": ("Size", build_size_tab),\n'),
-    ("blip2core/formats/files.py", '"parquet", "jsonl", "csv"', ', "ltsv"'),
+    ("blip2core/formats/files.py", '"flickr", "json", "other"', ', "ltsv"'),
     ("blip2core/formats/files.py", '".ndjson": "jsonl",\n', '".ltsv": "ltsv",\n'),
     (
         "blip2core/intake/tables.py",
