@@ -230,6 +230,10 @@ class ExportPair:
     url: str | None = None
     page_url: str | None = None
     license: str | None = None
+    text_place: str | None = None
+    """Where the text stood when it was imported: a column, a member, a field."""
+    text_data: str | None = None
+    """What else was said of it there, a JSON object: ids, scores, the question it answers."""
 
 
 Told = Problem | Unused

@@ -22,7 +22,7 @@ EDITS = [
         "from blip2core.formats.lines_of_text import LINES\n",
     ),
     ("blip2core/formats/__init__.py", '"gqa": GQA,\n', '"lines": LINES,\n'),
-    ("blip2core/cli/export.py", '"sidecars",\n', '"lines",\n'),
+    ("blip2core/cli/export.py", '"label-studio",\n', '"lines",\n'),
     (
         "blip2core/explain/__init__.py",
         "import Trace, trace\n",

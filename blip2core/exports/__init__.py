@@ -67,6 +67,9 @@ def export_pairs(
         layout.write(statistics.watch(pairs), output, config)
         if not statistics.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
+        if statistics.pairs.total() == output.left_out.total():
+            [(reason, count)] = output.left_out.most_common(1)
+            raise ExportError(f"{format} can hold none of the pairs ({count:,} times: {reason}).")
         with output.open("README.md") as file:
             file.write(dataset_card(subject, statistics, output, layout, config).encode())
         sums = output.close_sums()

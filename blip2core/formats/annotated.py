@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from blip2core.errors import IntakeError
 from blip2core.records import TextOrigin
@@ -26,6 +26,7 @@ class AnnotatedImage:
     """File name or path, as the file has it."""
     url: str | None = None
     texts: tuple[Text, ...] = ()
+    page_url: str | None = None
     license: str | None = None
     split: str | None = None
 
@@ -65,3 +66,26 @@ def scalars(row: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
         and isinstance(value, str | int | float | bool)
         and len(str(value)[:1_001]) <= 1_000
     }
+
+
+def extra_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an export of this program says beside the fields of a format, under `extra`."""
+    extra = row.get("extra")
+    return extra if isinstance(extra, Mapping) else {}
+
+
+class Origin(TypedDict):
+    """Where an image comes from."""
+
+    url: str | None
+    page_url: str | None
+    license: str | None
+
+
+def origin_of_image(said: Mapping[str, Any]) -> Origin:
+    """Return what an export said of where an image comes from."""
+    return Origin(
+        url=word(said.get("url")),
+        page_url=word(said.get("page_url")),
+        license=word(said.get("license")),
+    )

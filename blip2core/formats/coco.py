@@ -16,15 +16,18 @@ from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Text,
+    extra_of,
     is_row,
     rows_of,
     scalars,
     word,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.rows import about_text, by_image
-from blip2core.formats.split_files import PerSplit
+from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
+
+PLACE = "annotations"
 
 
 def is_coco(document: Any) -> bool:
@@ -44,8 +47,10 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
     texts: dict[str | None, list[Text]] = {}
     for row in rows_of(document["annotations"]):
         if isinstance(caption := row.get("caption"), str):
-            data = scalars(row, "caption", "image_id") | scalars(_extra(row), "width", "height")
-            origin = TextOrigin(place="annotations", data=data)
+            origin = exported_origin(extra_of(row), PLACE)
+            if origin is None:
+                data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
+                origin = TextOrigin(place=PLACE, data=data)
             texts.setdefault(word(row.get("image_id")), []).append((caption, origin))
     number = 0
     for number, row in enumerate(rows_of(document["images"]), start=1):
@@ -54,6 +59,7 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
             path=word(row.get("file_name")),
             url=word(row.get("coco_url")) or word(row.get("flickr_url")),
             texts=tuple(texts.pop(word(row.get("id")), ())),
+            page_url=word(extra_of(row).get("page_url")),
             license=licenses.get(word(row.get("license"))),
         )
     for left in texts.values():
@@ -61,19 +67,14 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
         yield AnnotatedImage(number=number, texts=tuple(left))
 
 
-def _extra(row: Any) -> Any:
-    extra = row.get("extra")
-    return extra if isinstance(extra, dict) else {}
-
-
-class Annotations:
+class _Annotations:
     """A JSON file that grows by `images`, while `annotations` wait in a scratch file."""
 
-    def __init__(self, images: BinaryIO, annotations: BinaryIO) -> None:
-        self._images, self._annotations = images, annotations
+    def __init__(self, file: BinaryIO, scratch: BinaryIO) -> None:
+        self._file, self._scratch = file, scratch
         self._licenses: dict[str, int] = {}
-        self._images.write(b'{"info":{"description":"Image captions"},"images":[')
-        self._first_image = self._first_annotation = True
+        self._file.write(b'{"info":{"description":"Image captions"},"images":')
+        self._images, self._annotations = JsonList(file), JsonList(scratch)
 
     def add(self, group: list[ExportPair], file_name: str) -> None:
         """Add an image with its texts."""
@@ -89,17 +90,10 @@ class Annotations:
         if pair.url:
             image["coco_url"] = pair.url
         image["extra"] = {"image_sha256": pair.image_sha256, "page_url": pair.page_url}
-        self._first_image = _append(self._images, image, first=self._first_image)
+        self._images.add(image)
         for pair in group:
-            annotation = {
-                "id": pair.caption_id,
-                "image_id": pair.item_id,
-                "caption": pair.text,
-                "extra": about_text(pair),
-            }
-            self._first_annotation = _append(
-                self._annotations, annotation, first=self._first_annotation
-            )
+            annotation = {"id": pair.caption_id, "image_id": pair.item_id, "caption": pair.text}
+            self._annotations.add(annotation | {"extra": about_text(pair)})
 
     def finish(self) -> None:
         """Append the annotations and the licences to the file with the images, and end it."""
@@ -111,10 +105,14 @@ class Annotations:
             }
             for name, number in self._licenses.items()
         ]
-        self._images.write(b'\n],"annotations":[')
-        self._annotations.seek(0)
-        shutil.copyfileobj(self._annotations, self._images)
-        self._images.write(b'\n],"licenses":' + _json(licenses) + b"}\n")
+        self._images.close()
+        self._annotations.close()
+        self._file.write(b',"annotations":')
+        self._scratch.seek(0)
+        shutil.copyfileobj(self._scratch, self._file)
+        self._file.write(
+            b',"licenses":' + json.dumps(licenses, ensure_ascii=False).encode() + b"}\n"
+        )
 
 
 def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -123,10 +121,10 @@ def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig
     """
 
     @contextmanager
-    def opened(split: str) -> Iterator[Annotations]:
+    def opened(split: str) -> Iterator[_Annotations]:
         name = f"annotations/captions_{split}.json"
         with output.open(name) as file, output.scratch() as scratch:
-            annotations = Annotations(file, scratch)
+            annotations = _Annotations(file, scratch)
             yield annotations
             annotations.finish()
 
@@ -134,16 +132,6 @@ def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig
         for group in by_image(pairs):
             name = output.add_image(group[0], group[0].split)
             splits[group[0].split].add(group, name)
-
-
-def _append(file: BinaryIO, value: Any, *, first: bool) -> bool:
-    """Append an element to a JSON array and return False: the next one is not the first."""
-    file.write((b"\n" if first else b",\n") + _json(value))
-    return False
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
 
 
 COCO = Format(

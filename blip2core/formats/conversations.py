@@ -7,25 +7,29 @@ An export has a JSON list per split, in which a person asks and the text answers
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Text,
+    extra_of,
     is_row,
+    origin_of_image,
     rows_of,
     scalars,
     strings,
     word,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.rows import about, json_line
-from blip2core.formats.split_files import PerSplit
+from blip2core.formats.questions import question_of
+from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
 from blip2core.records import ExportPair, TextOrigin
 
+PLACE = "conversations"
 IMAGE_WORD = "<image>"
 TURNS = ("conversations", "conversation", "messages")
 ANSWERS = frozenset({"gpt", "assistant", "model", "chatgpt"})
@@ -44,12 +48,17 @@ def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
     for number, row in enumerate(rows, start=1):
         images = strings(row.get("image")) or strings(row.get("images"))
         path = images[0] if images else None
-        yield AnnotatedImage(number=number, path=word(path), texts=tuple(_texts(row)))
+        yield AnnotatedImage(
+            number=number,
+            path=word(path),
+            texts=tuple(_texts(row)),
+            **origin_of_image(extra_of(row)),
+        )
 
 
 def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
     turns = next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
-    data = scalars(row, "image")
+    data, exported = scalars(row, "image"), iter(rows_of(extra_of(row).get("texts")))
     asked: list[str] = []
     for turn, said in enumerate(turns):
         who = said.get("from", said.get("role"))
@@ -59,10 +68,18 @@ def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
         if who in ANSWERS:
             question = " ".join(asked).strip()
             kept = data | {"turn": turn} | ({"question": question} if question else {})
-            yield what, TextOrigin(place="conversations", data=kept)
+            of_export = next(exported, {})
+            origin = exported_origin(of_export, PLACE)
+            yield _whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)
             asked = []
         else:
             asked.append(what.replace(IMAGE_WORD, "").strip())
+
+
+def _whole(answer: str, of_export: Mapping[str, Any]) -> str:
+    """Return the text of which an export wrote the answer only; its question stands before it."""
+    text = of_export.get("text")
+    return text if isinstance(text, str) and text.endswith(answer) else answer
 
 
 def _first(value: object) -> object:
@@ -71,53 +88,88 @@ def _first(value: object) -> object:
 
 CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
 """Words that LLaVA reads as a place for an image, wherever they stand."""
-LEFT_OUT = "left_out.jsonl"
 
 
-class Conversations:
+class _Conversations:
     """A JSON list that grows."""
 
     def __init__(self, file: BinaryIO, instruction: str) -> None:
-        self._file, self._instruction = file, instruction
-        self._separator = b"[\n"
+        self._entries, self._instruction = JsonList(file), instruction
 
-    def add(self, pair: ExportPair, image: str) -> None:
-        """Add one question with the text of a pair as its answer."""
-        said = [
-            {"from": "human", "value": f"<image>\n{self._instruction}"},
-            {"from": "gpt", "value": pair.text},
-        ]
-        entry = {"id": str(pair.caption_id), "image": image, "conversations": said}
-        text = json.dumps(entry | {"extra": about(pair)}, ensure_ascii=False)
-        self._file.write(self._separator + text.encode())
-        self._separator = b",\n"
+    def add(self, pairs: Sequence[ExportPair], image: str) -> None:
+        """Add a conversation about an image, in which the texts are the answers."""
+        said: list[dict[str, str]] = []
+        texts: list[dict[str, Any]] = []
+        for pair in pairs:
+            asked = question_of(pair)
+            question = _without_words(asked.question) if asked else self._instruction
+            answer = asked.answer if asked else pair.text
+            said += [
+                {"from": "human", "value": question if said else f"{IMAGE_WORD}\n{question}"},
+                {"from": "gpt", "value": answer},
+            ]
+            texts.append(({} if answer == pair.text else {"text": pair.text}) | about_text(pair))
+        extra = about_image(pairs[0]) | {"texts": texts}
+        entry = {"id": str(pairs[0].caption_id), "image": image, "conversations": said}
+        self._entries.add(entry | {"extra": extra})
+
+    def close(self) -> None:
+        """End the list."""
+        self._entries.close()
 
 
 def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Write a JSON list per split; `train.json` names its images as `images/ab/ab12….jpg`.
 
-    A text with a control word of LLaVA's is left out and named in `left_out.jsonl`: written as it
-    is, it would ask for an image that is not there, and changed it would no longer be the text
-    that was accepted.
+    Texts that were imported as answers keep their questions, and those of one conversation are its
+    turns again. A text with a control word of LLaVA's is left out and named in `left_out.jsonl`:
+    written as it is, it would ask for an image that is not there, and changed it would no longer be
+    the text that was accepted.
     """
 
     @contextmanager
-    def opened(split: str) -> Iterator[Conversations]:
+    def opened(split: str) -> Iterator[_Conversations]:
         with output.open(f"{split}.json") as file:
-            yield Conversations(file, config.instruction)
-            file.write(b"\n]\n")
+            conversations = _Conversations(file, config.instruction)
+            yield conversations
+            conversations.close()
 
-    with PerSplit(opened) as splits, ExitStack() as stack:
-        refused: BinaryIO | None = None
-        for pair in pairs:
-            if word := next((word for word in CONTROL_WORDS if word in pair.text), None):
-                reason = f"contains {word}"
-                output.left_out[reason] += 1
-                refused = refused or stack.enter_context(output.open(LEFT_OUT))
-                refused.write(json_line({"caption_id": pair.caption_id, "reason": reason}))
-                continue
-            image = f"images/{output.add_image(pair, 'images')}"
-            splits[pair.split].add(pair, image)
+    with PerSplit(opened) as splits, LeftOut(output) as left_out:
+        for group in by_image(pairs):
+            kept = []
+            for pair in group:
+                if word := next((word for word in CONTROL_WORDS if word in pair.text), None):
+                    left_out.add(pair, f"contains {word}")
+                else:
+                    kept.append(pair)
+            for turns in _conversations(kept):
+                image = f"images/{output.add_image(turns[0], 'images')}"
+                splits[turns[0].split].add(turns, image)
+
+
+def _conversations(pairs: Iterable[ExportPair]) -> list[list[ExportPair]]:
+    """Return the texts of an image by the conversations of which they were imported, the turns in
+    order; each other text is one by itself.
+    """
+    found: dict[object, list[tuple[int, ExportPair]]] = {}
+    for pair in pairs:
+        data = json.loads(pair.text_data) if pair.text_data else {}
+        turn, name = data.get("turn"), data.get("id")
+        if pair.text_place == PLACE and isinstance(turn, int) and isinstance(name, str | int):
+            found.setdefault(str(name), []).append((turn, pair))
+        else:
+            found[pair.caption_id] = [(0, pair)]
+    return [[pair for _, pair in sorted(turns, key=_turn)] for turns in found.values()]
+
+
+def _turn(numbered: tuple[int, ExportPair]) -> int:
+    return numbered[0]
+
+
+def _without_words(question: str) -> str:
+    for control in CONTROL_WORDS:
+        question = question.replace(control, " ")
+    return " ".join(question.split())
 
 
 CONVERSATIONS = Format(
@@ -125,7 +177,7 @@ CONVERSATIONS = Format(
     is_it=is_conversations,
     read=read_conversations,
     write=write_llava,
-    what="A JSON list of one-turn conversations per split; images lie in `images`, and where a "
-    "text comes from stands under `extra`.",
+    what="A JSON list of conversations per split; images lie in `images`, and where a text comes "
+    "from stands under `extra`.",
     example='json.load(open("FOLDER/train.json"))',
 )

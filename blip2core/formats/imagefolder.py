@@ -1,17 +1,17 @@
-"""Hugging Face imagefolder: a folder per split with images and a metadata.jsonl."""
+"""Hugging Face imagefolder: a folder per split with images and a metadata.jsonl.
+
+The loader tells the type of a column from its first rows, in each split for itself, and refuses a
+folder where they differ: so no value is null (`ABSENT`). Read as the table that it is.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from blip2core.config import ExportConfig
 from blip2core.formats.format import Format, Output
-from blip2core.formats.rows import COLUMN_TYPES, json_line, rows
+from blip2core.formats.rows import ABSENT, COLUMN_TYPES, json_line, rows
 from blip2core.formats.split_files import PerSplit
 from blip2core.records import ExportPair
-
-ABSENT = {"string": "", "int64": 0, "float64": -1.0}
-"""What stands for a value that is not there, by type. The loader tells the type of a column from
-its first rows, in each split for itself, and refuses a folder where they differ: so no null."""
 
 
 def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:

@@ -1,12 +1,15 @@
-"""The columns that every format has besides image and text: where both come from."""
+"""The columns that every format has besides image and text: where both come from.
+
+What was written is found again by `exported_origin`, whichever format it went through.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from blip2core.records import ExportPair
+from blip2core.records import ExportPair, TextOrigin
 
 OF_IMAGE = ("item_id", "image_sha256", "width", "height", "url", "page_url", "license")
 OF_TEXT = (
@@ -19,6 +22,8 @@ OF_TEXT = (
     "captioner",
     "decision_id",
     "decided_by",
+    "text_place",
+    "text_data",
 )
 
 COLUMN_TYPES = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
@@ -31,6 +36,12 @@ COLUMN_TYPES = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
     "height": "int64",
 }
 """Type of each of them, as pyarrow and `datasets` name it."""
+DETAILS = "details"
+"""Column of what is said of each of the `captions` of an image."""
+ABSENT = {"string": "", "int64": 0, "float64": -1.0}
+"""What stands for a value that is not there, by type, where a format has to have one."""
+NUMBERS: Mapping[str, Callable[[str], float]] = {"int64": int, "float64": float}
+"""How a number is read of a text, by type."""
 
 
 def about_image(pair: ExportPair) -> dict[str, Any]:
@@ -46,6 +57,35 @@ def about_text(pair: ExportPair) -> dict[str, Any]:
 def about(pair: ExportPair) -> dict[str, Any]:
     """Return all provenance of a pair; no path of this machine is in it."""
     return about_text(pair) | about_image(pair)
+
+
+def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
+    """Return what `about_text` wrote of a text, in a row or an object of any format.
+
+    None where the row is of another program. `place` is where the text stands now, for a text that
+    was not imported.
+    """
+    if not {"caption_id", "decided_by", "text_data"} <= row.keys():
+        return None
+    own = {name: value for name in OF_TEXT if (value := _value(name, row.get(name))) is not None}
+    before, data = own.pop("text_place", place), own.pop("text_data", None)
+    try:
+        said = json.loads(data) if isinstance(data, str) else data
+    except (ValueError, RecursionError):
+        said = None
+    return TextOrigin(place=before, data=(said if isinstance(said, dict) else {}) | own)
+
+
+def _value(name: str, value: object) -> Any:
+    """Return a value as it was before a format spelled it; None where there was none."""
+    if value is None or value == ABSENT[COLUMN_TYPES[name]]:
+        return None
+    if isinstance(value, str) and (number := NUMBERS.get(COLUMN_TYPES[name])) is not None:
+        try:
+            return number(value)  # a cell of a table in text
+        except ValueError:
+            return None
+    return value
 
 
 def by_image(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
@@ -67,7 +107,7 @@ def rows(
         return
     for group in by_image(pairs):
         texts = {"captions": [pair.text for pair in group]}
-        yield group[0], texts | {"details": list(map(about_text, group))} | about_image(group[0])
+        yield group[0], texts | {DETAILS: list(map(about_text, group))} | about_image(group[0])
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:

@@ -51,6 +51,7 @@ def annotated_entries(
             path=path,
             url=url,
             found=texts_of(one.texts, where, limits),
+            page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
         yield entry if path or url else entry.problem(where, "The entry names no image.")

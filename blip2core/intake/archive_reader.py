@@ -14,6 +14,7 @@ from blip2core.formats.files import (
     NamedFile,
     looks_like_image,
 )
+from blip2core.formats.label_studio import INTERFACE_NAME
 from blip2core.intake.annotation_files import JsonFiles, read_document
 from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
@@ -35,7 +36,7 @@ from blip2core.records import Problem, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
 COMPANIONS = SAVED_COMPANIONS | {
-    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"),
+    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license", INTERFACE_NAME),
 }
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html", ".lock")

@@ -9,6 +9,7 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.files import within
 from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.rows import DETAILS, exported_origin
 from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
@@ -158,9 +159,18 @@ def _word(value: object) -> str | None:
 def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
     data = dict(islice(_data(row, columns), MOST_DATA))
     for name in columns.texts:
-        origin = TextOrigin(place=name, data=data)
-        for text in nested_texts(row.get(name)):
-            yield text, origin
+        found = list(nested_texts(row.get(name)))
+        for text, said in zip(found, _rows_of_texts(row, len(found)), strict=True):
+            yield text, exported_origin(said, name) or TextOrigin(place=name, data=data)
+
+
+def _rows_of_texts(row: Mapping[str, object], count: int) -> Iterator[Mapping[str, object]]:
+    """Yield what is said of each text of a cell: in a list of its own, or in the row."""
+    details = row.get(DETAILS)
+    if isinstance(details, list) and len(details) == count:
+        yield from (said if isinstance(said, Mapping) else row for said in details)
+    else:
+        yield from [row] * count
 
 
 def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from blip2core.exports import FORMATS
 from blip2core.exports.card import LONGEST_FOREIGN_TEXT, escape, size_category
+from tests.exports.conftest import ANSWERS
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -25,6 +27,12 @@ ATTACKS = (
     "***bold*** ~~gone~~ 1. list\n- item",
     "\\[x](y)",
 )
+
+
+@pytest.fixture
+def make_pairs(make_pairs: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers to questions, so that every format can hold them."""
+    return partial(make_pairs, **ANSWERS)
 
 
 @pytest.mark.parametrize("text", ATTACKS)
