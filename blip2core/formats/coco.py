@@ -70,8 +70,8 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
 class _Annotations:
     """A JSON file that grows by `images`, while `annotations` wait in a scratch file."""
 
-    def __init__(self, file: BinaryIO, scratch: BinaryIO) -> None:
-        self._file, self._scratch = file, scratch
+    def __init__(self, file: BinaryIO, scratch: BinaryIO, config: ExportConfig) -> None:
+        self._file, self._scratch, self._config = file, scratch, config
         self._licenses: dict[str, int] = {}
         self._file.write(b'{"info":{"description":"Image captions"},"images":')
         self._images, self._annotations = JsonList(file), JsonList(scratch)
@@ -93,7 +93,7 @@ class _Annotations:
         self._images.add(image)
         for pair in group:
             annotation = {"id": pair.caption_id, "image_id": pair.item_id, "caption": pair.text}
-            self._annotations.add(annotation | {"extra": about_text(pair)})
+            self._annotations.add(annotation | {"extra": about_text(pair, self._config)})
 
     def finish(self) -> None:
         """Append the annotations and the licences to the file with the images, and end it."""
@@ -124,7 +124,7 @@ def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig
     def opened(split: str) -> Iterator[_Annotations]:
         name = f"annotations/captions_{split}.json"
         with output.open(name) as file, output.scratch() as scratch:
-            annotations = _Annotations(file, scratch)
+            annotations = _Annotations(file, scratch, config)
             yield annotations
             annotations.finish()
 

@@ -58,7 +58,8 @@ def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
 
 def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
     turns = next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
-    data, exported = scalars(row, "image"), iter(rows_of(extra_of(row).get("texts")))
+    data, extra = scalars(row, "image"), extra_of(row)
+    exported = iter(rows_of(extra.get("texts")) or [extra])
     asked: list[str] = []
     for turn, said in enumerate(turns):
         who = said.get("from", said.get("role"))
@@ -93,8 +94,8 @@ CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
 class _Conversations:
     """A JSON list that grows."""
 
-    def __init__(self, file: BinaryIO, instruction: str) -> None:
-        self._entries, self._instruction = JsonList(file), instruction
+    def __init__(self, file: BinaryIO, config: ExportConfig) -> None:
+        self._file, self._entries, self._config = file, JsonList(file), config
 
     def add(self, pairs: Sequence[ExportPair], image: str) -> None:
         """Add a conversation about an image, in which the texts are the answers."""
@@ -102,20 +103,23 @@ class _Conversations:
         texts: list[dict[str, Any]] = []
         for pair in pairs:
             asked = question_of(pair)
-            question = _without_words(asked.question) if asked else self._instruction
+            question = _without_words(asked.question) if asked else self._config.instruction
             answer = asked.answer if asked else pair.text
             said += [
                 {"from": "human", "value": question if said else f"{IMAGE_WORD}\n{question}"},
                 {"from": "gpt", "value": answer},
             ]
-            texts.append(({} if answer == pair.text else {"text": pair.text}) | about_text(pair))
-        extra = about_image(pairs[0]) | {"texts": texts}
+            whole = {} if answer == pair.text else {"text": pair.text}
+            texts.append(whole | about_text(pair, self._config))
+        of_texts = texts[0] if len(texts) == 1 else {"texts": texts}
+        extra = of_texts | about_image(pairs[0])
         entry = {"id": str(pairs[0].caption_id), "image": image, "conversations": said}
         self._entries.add(entry | {"extra": extra})
 
     def close(self) -> None:
         """End the list."""
         self._entries.close()
+        self._file.write(b"\n")
 
 
 def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -130,7 +134,7 @@ def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
     @contextmanager
     def opened(split: str) -> Iterator[_Conversations]:
         with output.open(f"{split}.json") as file:
-            conversations = _Conversations(file, config.instruction)
+            conversations = _Conversations(file, config)
             yield conversations
             conversations.close()
 

@@ -19,7 +19,7 @@ from blip2core.formats.csv_records import Cells, NumberedLine, Record, Records, 
 from blip2core.formats.files import NamedFile
 from blip2core.formats.format import Format, Output
 from blip2core.formats.lines import Lines, is_broken
-from blip2core.formats.rows import OF_IMAGE, OF_TEXT, about
+from blip2core.formats.rows import OF_IMAGE, about, text_columns
 from blip2core.formats.split_files import PerSplit
 from blip2core.records import ExportPair
 from blip2core.texts import APOSTROPHE_COLUMN, count_of, spreadsheet_safe, without_apostrophes
@@ -202,20 +202,18 @@ def _column_names(cells: list[str]) -> list[str]:
     return names
 
 
-CSV_COLUMNS = ("image", "text", *OF_TEXT, *OF_IMAGE, APOSTROPHE_COLUMN)
-
-
 def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Write a CSV file per split; each row of `train.csv` names its image as
     `images/ab/ab12….jpg`.
     """
+    columns = ("image", "text", *text_columns(config), *OF_IMAGE, APOSTROPHE_COLUMN)
     changed = 0
     with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
         for pair in pairs:
             if pair.split not in files:
-                files[pair.split].write(csv_line(CSV_COLUMNS))
+                files[pair.split].write(csv_line(columns))
             name = f"images/{output.add_image(pair, 'images')}"
-            cells = {"image": name, "text": pair.text, **about(pair)}
+            cells = {"image": name, "text": pair.text, **about(pair, config)}
             safe = {column: spreadsheet_safe(cell) for column, cell in cells.items()}
             guarded = [column for column in cells if safe[column] is not cells[column]]
             changed += len(guarded)

@@ -19,7 +19,7 @@ def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: Expor
     `ab/ab12….jpg`.
     """
     with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
-        for pair, row in rows(pairs, lists=config.captions == "lists"):
+        for pair, row in rows(pairs, config):
             name = output.add_image(pair, pair.split)
             files[pair.split].write(json_line({"file_name": name, **filled(row)}))
     output.notes.append(

@@ -45,7 +45,7 @@ def write_jsonl(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
     `images/ab/ab12….jpg`.
     """
     with PerSplit(lambda split: output.open(f"{split}.jsonl")) as files:
-        for pair, row in rows(pairs, lists=config.captions == "lists"):
+        for pair, row in rows(pairs, config):
             name = f"images/{output.add_image(pair, 'images')}"
             files[pair.split].write(json_line({"image": name, **row}))
 

@@ -76,7 +76,7 @@ def write_karpathy(pairs: Iterable[ExportPair], output: Output, config: ExportCo
                 "imgid": image.item_id,
                 "split": SPLITS.get(image.split, image.split),
                 "sentids": [pair.caption_id for pair in group],
-                "sentences": [_sentence(pair) for pair in group],
+                "sentences": [_sentence(pair, config) for pair in group],
                 "extra": about_image(image),
             }
             images.add(row)
@@ -84,13 +84,13 @@ def write_karpathy(pairs: Iterable[ExportPair], output: Output, config: ExportCo
         file.write(b"}\n")
 
 
-def _sentence(pair: ExportPair) -> dict[str, Any]:
+def _sentence(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
     return {
         "raw": pair.text,
         "tokens": WORDS.findall(pair.text.lower()),
         "imgid": pair.item_id,
         "sentid": pair.caption_id,
-        "extra": about_text(pair),
+        "extra": about_text(pair, config),
     }
 
 

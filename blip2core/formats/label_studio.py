@@ -118,26 +118,27 @@ def write_label_studio(pairs: Iterable[ExportPair], output: Output, config: Expo
             tasks = JsonList(file)
             yield tasks
             tasks.close()
+            file.write(b"\n")
 
     with PerSplit(opened) as splits:
         for group in by_image(pairs):
             image = group[0]
             name = f"images/{output.add_image(image, 'images')}"
             data = {"image": LOCAL + name, **about_image(image)}
-            predictions = [_prediction(pair) for pair in group]
+            predictions = [_prediction(pair, config) for pair in group]
             splits[image.split].add({"data": data, "predictions": predictions})
     with output.open(INTERFACE_NAME) as file:
         file.write(INTERFACE.encode())
 
 
-def _prediction(pair: ExportPair) -> dict[str, Any]:
+def _prediction(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
     result = {
         "id": str(pair.caption_id),
         "from_name": "caption",
         "to_name": "image",
         "type": "textarea",
         "value": {"text": [pair.text]},
-        "meta": about_text(pair),
+        "meta": about_text(pair, config),
     }
     score = {} if pair.itm is None else {"score": pair.itm}
     return {"model_version": pair.captioner or pair.source, **score, "result": [result]}

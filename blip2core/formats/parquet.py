@@ -18,7 +18,7 @@ from blip2core.errors import IntakeError
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.files import NamedFile
 from blip2core.formats.format import Format, Output
-from blip2core.formats.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT, rows
+from blip2core.formats.rows import COLUMN_TYPES, OF_IMAGE, rows, text_columns
 from blip2core.formats.split_files import PerSplit, Shards
 from blip2core.records import SUFFIX_OF_FORMAT, ExportPair
 
@@ -125,37 +125,36 @@ class Table:
 
 def write_parquet(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
     """Write `data/train-00000.parquet` and so on, with `config.shard_pairs` rows each."""
-    lists = config.captions == "lists"
 
     def shards(split: str) -> Shards[Table]:
-        return Shards(partial(_table, output, split, lists), size=config.shard_pairs)
+        return Shards(partial(_table, output, split, config), size=config.shard_pairs)
 
     with PerSplit(shards) as splits:
-        for pair, row in rows(pairs, lists=lists):
+        for pair, row in rows(pairs, config):
             name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
             image = {"bytes": output.read_image(pair), "path": name}
             splits[pair.split].next().add({"image": image, **row})
 
 
 @contextmanager
-def _table(output: Output, split: str, lists: bool, number: int) -> Iterator[Table]:
+def _table(output: Output, split: str, config: ExportConfig, number: int) -> Iterator[Table]:
     with (
         output.open(f"data/{split}-{number:05d}.parquet") as file,
-        parquet.ParquetWriter(file, schema(lists=lists), compression="zstd") as writer,
+        parquet.ParquetWriter(file, schema(config), compression="zstd") as writer,
     ):
         table = Table(writer)
         yield table
         table.flush()
 
 
-def schema(*, lists: bool) -> pa.Schema:
+def schema(config: ExportConfig) -> pa.Schema:
     """Return the columns, and in the metadata the features as `datasets` writes them in its own
     files.
     """
-    image, text = _kinds(OF_IMAGE), _kinds(OF_TEXT)
+    image, text = _kinds(OF_IMAGE), _kinds(text_columns(config))
     fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
     features: dict[str, Any] = {"image": {"_type": "Image"}}
-    if lists:
+    if config.captions == "lists":
         fields += [
             ("captions", pa.list_(pa.string())),
             ("details", pa.list_(pa.struct(_arrow(text)))),

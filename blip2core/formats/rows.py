@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from blip2core.config import ExportConfig
 from blip2core.records import ExportPair, TextOrigin
 
 OF_IMAGE = ("item_id", "image_sha256", "width", "height", "url", "page_url", "license")
@@ -25,6 +26,8 @@ OF_TEXT = (
     "text_place",
     "text_data",
 )
+ORIGIN = ("text_place", "text_data")
+"""Those that an export may leave out, as none had them before imports kept them."""
 
 COLUMN_TYPES = {name: "string" for name in (*OF_IMAGE, *OF_TEXT)} | {
     "itm": "float64",
@@ -49,14 +52,19 @@ def about_image(pair: ExportPair) -> dict[str, Any]:
     return {name: getattr(pair, name) for name in OF_IMAGE}
 
 
-def about_text(pair: ExportPair) -> dict[str, Any]:
+def text_columns(config: ExportConfig) -> tuple[str, ...]:
+    """Return what is written of a text, the text itself left out."""
+    return tuple(name for name in OF_TEXT if config.text_origins or name not in ORIGIN)
+
+
+def about_text(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
     """Return the fields of a pair that its text has, the text itself left out."""
-    return {name: getattr(pair, name) for name in OF_TEXT}
+    return {name: getattr(pair, name) for name in text_columns(config)}
 
 
-def about(pair: ExportPair) -> dict[str, Any]:
+def about(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
     """Return all provenance of a pair; no path of this machine is in it."""
-    return about_text(pair) | about_image(pair)
+    return about_text(pair, config) | about_image(pair)
 
 
 def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
@@ -95,19 +103,20 @@ def by_image(pairs: Iterable[ExportPair]) -> Iterator[list[ExportPair]]:
 
 
 def rows(
-    pairs: Iterable[ExportPair], *, lists: bool
+    pairs: Iterable[ExportPair], config: ExportConfig
 ) -> Iterator[tuple[ExportPair, dict[str, Any]]]:
-    """Yield a row per pair with `text`, or with `lists` one per image with `captions`.
+    """Yield a row per pair with `text`, or where lists are asked for one per image with `captions`.
 
     With each row comes a pair that has its image.
     """
-    if not lists:
+    if config.captions == "rows":
         for pair in pairs:
-            yield pair, {"text": pair.text, **about(pair)}
+            yield pair, {"text": pair.text, **about(pair, config)}
         return
     for group in by_image(pairs):
-        texts = {"captions": [pair.text for pair in group]}
-        yield group[0], texts | {DETAILS: list(map(about_text, group))} | about_image(group[0])
+        details = [about_text(pair, config) for pair in group]
+        texts = {"captions": [pair.text for pair in group], DETAILS: details}
+        yield group[0], texts | about_image(group[0])
 
 
 def json_line(row: Mapping[str, Any]) -> bytes:

@@ -26,7 +26,7 @@ def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportCo
             with output.open(f"{folder}/{name.partition('.')[0]}.txt") as file:
                 file.write("\n".join(lines).encode())
             for pair in group:
-                row = {"file_name": f"{folder}/{name}", "text": pair.text, **about(pair)}
+                row = {"file_name": f"{folder}/{name}", "text": pair.text, **about(pair, config)}
                 manifest.write(json_line(row))
     if joined:
         output.notes.append(

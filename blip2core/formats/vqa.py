@@ -132,7 +132,7 @@ def write_vqa(pairs: Iterable[ExportPair], output: Output, config: ExportConfig)
             image = f"images/{output.add_image(pair, 'images')}"
             questions, annotations = splits[pair.split]
             questions.add(_question(pair, asked, image))
-            annotations.add(_annotation(pair, asked))
+            annotations.add(_annotation(pair, asked, config))
 
 
 def _question(pair: ExportPair, asked: Question, image: str) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _question(pair: ExportPair, asked: Question, image: str) -> dict[str, Any]:
     }
 
 
-def _annotation(pair: ExportPair, asked: Question) -> dict[str, Any]:
+def _annotation(pair: ExportPair, asked: Question, config: ExportConfig) -> dict[str, Any]:
     return {
         "question_id": pair.caption_id,
         "image_id": pair.item_id,
@@ -155,7 +155,7 @@ def _annotation(pair: ExportPair, asked: Question) -> dict[str, Any]:
             {"answer": answer, "answer_confidence": "yes", "answer_id": number}
             for number, answer in enumerate(asked.answers, start=1)
         ],
-        "extra": {"text": pair.text, **about(pair)},
+        "extra": {"text": pair.text, **about(pair, config)},
     }
 
 

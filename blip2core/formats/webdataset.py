@@ -29,7 +29,7 @@ def write_webdataset(pairs: Iterable[ExportPair], output: Output, config: Export
             key = f"{splits[pair.split].entries - 1:09d}"
             _add(tar, f"{key}.{SUFFIX_OF_FORMAT[pair.format]}", output.read_image(pair))
             _add(tar, f"{key}.txt", pair.text.encode())
-            _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair)}))
+            _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair, config)}))
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def test_it_is_a_list_of_conversations(written: Callable[..., Any]) -> None:
         assert asked == {"from": "human", "value": "<image>\nWhat is there?"}
         assert told == {"from": "gpt", "value": pair.text}
         assert entry["id"] == str(pair.caption_id)
-        assert entry["extra"]["texts"][0]["scorer"] == pair.scorer
+        assert entry["extra"]["scorer"] == pair.scorer
         assert (out / entry["image"]).is_file()
 
 

@@ -80,7 +80,8 @@ for number, task in enumerate(tasks):
     for prediction in task["predictions"]:
         wrong += checks.validate_prediction(prediction, return_errors=True)
     # Label Studio numbers tasks; who submits a prediction makes an annotation of it.
-    task["id"], task["annotations"] = number, [{"id": 1, "result": task["predictions"][0]["result"]}]
+    submitted = {"id": 1, "result": task["predictions"][0]["result"]}
+    task["id"], task["annotations"] = number, [submitted]
 (out / "tasks.json").write_text(json.dumps(tasks))
 converter = Converter(interface, str(folder), download_resources=False)
 converter.convert_to_json_min(str(out / "tasks.json"), str(out), is_dir=False)
