@@ -16,7 +16,7 @@ from blip2core.formats.format import Format, Output
 from blip2core.formats.imagefolder import IMAGEFOLDER
 from blip2core.formats.jsonl import JSONL
 from blip2core.formats.karpathy import KARPATHY
-from blip2core.formats.label_studio import LABEL_STUDIO
+from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
 from blip2core.formats.lavis import LAVIS, LAVIS_VQA
 from blip2core.formats.parquet import PARQUET
 from blip2core.formats.sidecars import SIDECARS
@@ -35,13 +35,26 @@ FORMATS: dict[str, Format] = {
     "sidecars": SIDECARS,
     "vqa": VQA,
     "label-studio": LABEL_STUDIO,
+    "label-studio-min": LABEL_STUDIO_MIN,
     "lavis": LAVIS,
     "lavis-vqa": LAVIS_VQA,
     "gqa": GQA,
 }
 """All formats by the name that a command line gives them."""
-JSON_FORMATS = (KARPATHY, COCO, VQA, LABEL_STUDIO, CONVERSATIONS, LAVIS, LAVIS_VQA, GQA)
+JSON_FORMATS = (
+    *(KARPATHY, COCO, VQA, LABEL_STUDIO, LABEL_STUDIO_MIN, CONVERSATIONS),
+    *(LAVIS, LAVIS_VQA, GQA),
+)
 """Those of one JSON document, in the order in which they are tried: the first that fits."""
+
+
+OF_LINES = (CONVERSATIONS, LAVIS_VQA, LABEL_STUDIO, LABEL_STUDIO_MIN)
+"""Those whose entries also stand in the lines of a .jsonl; others are tables there."""
+
+
+def format_of_line(row: Any) -> Format | None:
+    """Return the format of a line of a .jsonl; None where it is a row of a table."""
+    return next((one for one in OF_LINES if one.is_it([row])), None)
 
 
 def format_of(document: Any) -> Format | None:
@@ -49,4 +62,12 @@ def format_of(document: Any) -> Format | None:
     return next((one for one in JSON_FORMATS if one.is_it(document)), None)
 
 
-__all__ = ["FORMATS", "JSON_FORMATS", "AnnotatedImage", "Format", "Output", "format_of"]
+__all__ = [
+    "FORMATS",
+    "JSON_FORMATS",
+    "AnnotatedImage",
+    "Format",
+    "Output",
+    "format_of",
+    "format_of_line",
+]

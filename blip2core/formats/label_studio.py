@@ -1,4 +1,4 @@
-"""Label Studio: its export as JSON, tasks with annotations and predictions. JSON_MIN is a table.
+"""Label Studio: its exports as JSON, tasks with annotations and predictions, and as JSON_MIN.
 
 https://labelstud.io/guide/export, template "Image Captioning": a TextArea named `caption`. An
 export has tasks to import there, each text a prediction (https://labelstud.io/guide/predictions).
@@ -22,12 +22,15 @@ from blip2core.formats.annotated import (
     word,
 )
 from blip2core.formats.format import Format, Output
+from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
 
 IMAGE_KEYS = ("image", "img", "url", "picture", "photo")
 """Keys of a task's data that name its image; else it is the only one."""
+OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+"""Fields of a row of JSON_MIN that are no label."""
 UPLOADED = "/data/upload/"
 LOCAL = "/data/local-files/?d="
 """How Label Studio names what was uploaded to it, and what lies in a storage of its own."""
@@ -75,6 +78,31 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
             page_url=origin["page_url"],
             license=origin["license"],
         )
+
+
+def is_json_min(document: Any) -> bool:
+    """Return whether it is a list of tasks in the form JSON_MIN: a row each."""
+    rows = rows_of(document)
+    return bool(rows) and is_row(rows[0], "id", "annotator", "annotation_id")
+
+
+def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
+    """Yield each row with its texts: each field that is neither the image nor of Label Studio's own
+    is what a person wrote, one text or several.
+    """
+    for number, row in enumerate(rows_of(document), start=1):
+        key = next((key for key in IMAGE_KEYS if word(row.get(key))), None)
+        image = word(row.get(key)) if key else None
+        data = scalars({name: row[name] for name in OWN_FIELDS if name in row})
+        texts = tuple(
+            (text, TextOrigin(place=str(name), data=data))
+            for name, value in row.items()
+            if name not in OWN_FIELDS and name != key
+            for text in nested_texts(value)
+        )
+        is_url = image is not None and image.startswith(("http://", "https://"))
+        path = None if is_url or image is None else local_path(image)
+        yield AnnotatedImage(number=number, path=path, url=image if is_url else None, texts=texts)
 
 
 def local_path(image: str) -> str:
@@ -153,3 +181,4 @@ LABEL_STUDIO = Format(
     "with their ITM scores; `labeling_interface.xml` is the interface, images lie in `images`.",
     example='json.load(open("FOLDER/tasks_train.json"))[0]["predictions"]',
 )
+LABEL_STUDIO_MIN = Format(label="Label Studio (JSON_MIN)", is_it=is_json_min, read=read_json_min)

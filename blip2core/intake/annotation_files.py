@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats import AnnotatedImage
+from blip2core.formats import AnnotatedImage, Format
 from blip2core.formats.annotated import rows_of, word
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
+from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL, Columns, guess_columns, with_wanted
@@ -55,6 +57,20 @@ def annotated_entries(
             license=one.license,
         )
         yield entry if path or url else entry.problem(where, "The entry names no image.")
+
+
+def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:
+    """Yield the entries of a .jsonl that has one of a format in each line."""
+    for number, row in jsonl_rows(file):
+        if isinstance(row, IntakeError):
+            if number == 0:  # not of a line, but of the whole file
+                yield Problem(name=file.name, reason=str(row), about="note")
+            else:
+                name = f"{file.name}, row {number}"
+                yield Problem(name=name, reason=str(row), about="source")
+        else:
+            found = (replace(one, number=number) for one in format.read([row]))
+            yield from annotated_entries(file.name, found, limits)
 
 
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
