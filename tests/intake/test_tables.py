@@ -67,7 +67,7 @@ def test_a_cell_that_spells_a_list_is_several_texts() -> None:
     table = (
         "raw,sentids,filename\n"
         '"[""One dog."", ""Two, three.""]","[0, 1]",1.jpg\n'
-        '"[\'It\'\'s\', ""it\'s""]",[2],2.jpg\n'
+        '"[\'One\', ""it\'s""]",[2],2.jpg\n'
         '"[a, b]","[3]",3.jpg\n'
         '"[""a"", 1]","[4]",4.jpg\n'
     )
