@@ -15,6 +15,7 @@ BASE = {
     "records",
     "image_files",
     "pixels",
+    "file_names",
     "images",
     "bundled",
     "progress",
@@ -34,6 +35,7 @@ MAY_IMPORT = {
     "png_texts": set(),
     "image_files": {"errors", "png_texts"},
     "pixels": set(),
+    "file_names": {"errors", "texts"},
     "images": {"errors", "arguments", "image_files", "pixels"},
     "calibration": {"errors"},
     "agreement": {"texts"},
@@ -47,8 +49,8 @@ MAY_IMPORT = {
     "remote": {"errors", "arguments", "texts"},
     "intake": BASE | {"formats", "remote"},
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
-    "training": BASE | {"models", "stickers", "intake", "evaluation"},
-    "exports": BASE | {"storage", "agreement", "remote"},
+    "training": BASE | {"models", "stickers", "formats", "intake", "evaluation"},
+    "exports": BASE | {"storage", "agreement", "formats", "remote"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)

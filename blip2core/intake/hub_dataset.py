@@ -11,9 +11,9 @@ from typing import Any
 
 from blip2core.disk import sync_name
 from blip2core.errors import IntakeError, os_problem
+from blip2core.file_names import HIDDEN, base_name, inner_path, safe_name, suffix
 from blip2core.intake.archive_reader import KNOWN_SUFFIXES
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import HIDDEN, base_name, inner_path, safe_name, suffix
 from blip2core.remote.hub import HubFile, asking_hub, check_dataset_name, hub_client, hub_files
 from blip2core.remote.transfers import ShowTransfer, Transfer, megabytes, show_nothing
 from blip2core.texts import count_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blip2core.errors import IntakeError
-from blip2core.intake.files import NamedFile
+from blip2core.formats.files import NamedFile
 from blip2core.intake.hub_dataset import HubDataset, fetch_dataset, list_dataset
 from blip2core.intake.limits import Limits
 from blip2core.intake.storages import Listing, Storages, bring, list_storage

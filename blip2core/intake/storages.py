@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from blip2core.errors import ConfigError, IntakeError
-from blip2core.intake.files import refused_file
+from blip2core.file_names import HIDDEN, base_name, inner_path
+from blip2core.formats.files import refused_file
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import HIDDEN, base_name, inner_path
 from blip2core.records import Problem
 from blip2core.remote.addresses import Address
 from blip2core.remote.filesystems import open_filesystem, storage_problem
