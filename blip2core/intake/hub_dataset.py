@@ -12,6 +12,7 @@ from typing import Any
 from blip2core.disk import sync_name
 from blip2core.errors import IntakeError, os_problem
 from blip2core.file_names import HIDDEN, base_name, inner_path, safe_name, suffix
+from blip2core.formats import label_studio
 from blip2core.intake.archive_reader import KNOWN_SUFFIXES
 from blip2core.intake.limits import Limits
 from blip2core.remote.hub import HubFile, asking_hub, check_dataset_name, hub_client, hub_files
@@ -20,7 +21,12 @@ from blip2core.texts import count_of
 
 READ = KNOWN_SUFFIXES - {".7z", ".rar"}
 """Endings of files that an import reads."""
-COMPANIONS = frozenset({"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "SHA256SUMS"})
+COMPANIONS = frozenset(
+    {
+        *("README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "SHA256SUMS"),
+        label_studio.INTERFACE_NAME,
+    }
+)
 """Files that a dataset brings along for people, and to check it: pulled, though not imported."""
 MOST_BYTES = 10_000_000_000
 """What is fetched of a dataset unless more is allowed."""

@@ -10,11 +10,14 @@ import pytest
 from blip2core.errors import ExportError
 from blip2core.exports import FORMATS
 from blip2core.exports.finished import finished_export
+from tests.exports.conftest import ANSWERS
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_export_of_each_format_is_finished(name: str, written: Callable[..., Any]) -> None:
-    out, _, _ = written(name)
+def test_an_export_of_each_format_is_finished(
+    name: str, written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    out, _, _ = written(name, make_pairs(**ANSWERS))
     files = finished_export(out)
     names = [file.name for file in files]
     assert names[0] == "SHA256SUMS" and names[-1] == "manifest.json"

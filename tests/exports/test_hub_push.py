@@ -14,6 +14,7 @@ from blip2core.exports.hub_push import push_export
 from blip2core.intake import read
 from blip2core.intake.hub_dataset import list_dataset, pull_dataset
 from blip2core.remote.transfers import Transfer
+from tests.exports.conftest import ANSWERS
 from tests.exports.test_exports import contents
 from tests.intake.making import texts
 from tests.remote.fake_hub import TOKEN, FakeHub
@@ -31,9 +32,13 @@ def shown_files(hub: FakeHub, name: str = NAME) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_push_then_pull_gives_the_same_bytes_and_texts(
-    name: str, hub: FakeHub, written: Callable[..., Any], tmp_path: Path
+    name: str,
+    hub: FakeHub,
+    written: Callable[..., Any],
+    make_pairs: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
-    out, _, _ = written(name)
+    out, _, _ = written(name, make_pairs(**ANSWERS))
     shown: list[Transfer] = []
     pushed = push_export(out, NAME, show=shown.append)
     assert pushed.address == f"{hub.endpoint}/datasets/{NAME}"

@@ -15,6 +15,7 @@ from blip2core.exports.uploads import check_free, upload_export
 from blip2core.intake import Storages, read
 from blip2core.remote.addresses import parse_address
 from blip2core.remote.transfers import Transfer
+from tests.exports.conftest import ANSWERS
 from tests.exports.test_exports import contents
 from tests.intake.making import texts
 
@@ -37,9 +38,9 @@ def stored(storage: Any, top: str = "/bucket/web-v1/") -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_upload_has_the_same_bytes_and_texts(
-    name: str, memory: MemoryFileSystem, written: Callable[..., Any]
+    name: str, memory: MemoryFileSystem, written: Callable[..., Any], make_pairs: Callable[..., Any]
 ) -> None:
-    out, _, _ = written(name)
+    out, _, _ = written(name, make_pairs(**ANSWERS))
     check_free(ADDRESS)
     shown: list[Transfer] = []
     assert upload_export(out, ADDRESS, show=shown.append) == len(contents(out))
