@@ -440,6 +440,8 @@ class ExportConfig:
     """Rows in each file of a format that is cut into several."""
     instruction: str = "Provide a brief description."
     """What is asked for in a format of questions and answers."""
+    embed_texts: bool = False
+    """Write the texts into the copies of their images too: EXIF, XMP, PNG text."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -226,6 +226,8 @@ class ExportPair:
     url: str | None = None
     page_url: str | None = None
     license: str | None = None
+    embedded: tuple[str, ...] = ()
+    """Texts that are written into the copy of the image."""
 
 
 Told = Problem | Unused

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "intake": BASE | {"formats"},
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "intake", "evaluation"},
-    "exports": BASE | {"storage", "agreement"},
+    "exports": BASE | {"storage", "agreement", "formats"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)

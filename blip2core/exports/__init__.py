@@ -22,6 +22,7 @@ from blip2core.exports import (
     webdataset,
 )
 from blip2core.exports.card import dataset_card
+from blip2core.exports.embedding import Embedding
 from blip2core.exports.layout import Format
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
@@ -78,9 +79,11 @@ def export_pairs(
     if config.captions == "lists" and not layout.lists:
         able = ", ".join(name for name, other in FORMATS.items() if other.lists)
         raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")
-    statistics = ExportStatistics()
+    statistics, embedding = ExportStatistics(), Embedding()
+    pairs = embedding.watch(pairs) if config.embed_texts else pairs
     with new_folder(out) as output:
         layout.write(statistics.watch(pairs), output, config)
+        output.notes += embedding.notes()
         if not statistics.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
         with output.open("README.md") as file:

@@ -51,10 +51,12 @@ def xmp_packet(texts: Sequence[str], existing: bytes = b"") -> bytes:
     if rdf is None:
         rdf = ElementTree.SubElement(root, f"{{{RDF}}}RDF")
     description = f"{{{DC}}}description"
-    for block in rdf:
+    for block in list(rdf):
         block.attrib.pop(description, None)
         for old in [*block.findall(description), *block.findall(OWN_TEXTS)]:
             block.remove(old)
+        if not len(block) and set(block.keys()) <= {f"{{{RDF}}}about"}:
+            rdf.remove(block)
     block = ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
     _add(block, description, "Alt", texts[:1], {LANGUAGE: "x-default"})
     _add(block, OWN_TEXTS, "Seq", texts, {})

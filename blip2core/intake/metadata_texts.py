@@ -12,7 +12,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
 from blip2core.intake.side_files import on_one_line
 from blip2core.records import Problem, Told, Unused, WebImage
-from blip2core.texts import clean_text, count_of
+from blip2core.texts import count_of
 
 EXAMPLES = 3
 """Different texts of a field that was not used, which are told."""
@@ -62,7 +62,7 @@ class MetadataTexts:
         texts: list[FoundText] = []
         copies = 0
         for text, origin in inside.texts:
-            is_copy = on_one_line(text) in known and clean_text(text) not in found.texts
+            is_copy = on_one_line(text) in known
             copies += is_copy
             texts += [] if is_copy else [(text, origin)]
         read = texts_of(texts, found.name, self._limits)

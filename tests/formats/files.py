@@ -64,10 +64,12 @@ def jpeg_with_exif(data: bytes) -> bytes:
     return jpeg_with(segment(0xE1, b"Exif\0\0" + data))
 
 
-def photoshop(iptc: bytes) -> bytes:
-    """Image resources as Photoshop writes them: another one, with a name, then IPTC."""
+def photoshop(iptc: bytes, more: int = 0) -> bytes:
+    """Image resources as Photoshop writes them: another one, with a name, then IPTC; `more` bytes
+    are promised than there are.
+    """
     other = b"8BIM\x03\xed\x05abcde" + (3).to_bytes(4) + b"123\0"
-    return b"Photoshop 3.0\0" + other + b"8BIM\x04\x04\0\0" + len(iptc).to_bytes(4) + iptc
+    return b"Photoshop 3.0\0" + other + b"8BIM\x04\x04\0\0" + (len(iptc) + more).to_bytes(4) + iptc
 
 
 def record(dataset: tuple[int, int], value: bytes) -> bytes:

@@ -14,7 +14,16 @@ from pyarrow import parquet
 from blip2core.intake import Downloads, Limits, NamedFile, Sums, check_image, downloads, read
 from blip2core.records import Problem, Told, Unused, WebImage
 from blip2core.texts import clean_text
-from tests.formats.files import chunk, exif, jpeg_with_exif, png_info, png_with, saved
+from tests.formats.files import (
+    chunk,
+    exif,
+    jpeg_with,
+    jpeg_with_exif,
+    png_info,
+    png_with,
+    saved,
+    segment,
+)
 from tests.intake.making import images, png, reasons, tarred, texts, zipped
 
 DOG = saved("JPEG", exif=exif({0x010E: b"a dog inside"}))
@@ -154,6 +163,12 @@ def test_a_damaged_block_is_a_note_and_costs_nothing() -> None:
     for one in found:
         if isinstance(one, WebImage):
             check_image(one.data)
+
+
+def test_two_damaged_blocks_of_a_kind_are_one_image() -> None:
+    broken = jpeg_with(*[segment(0xFE, b"\1\2a" * 30)] * 2)
+    (note,) = (one for one in read([NamedFile("a.jpg", broken)]) if isinstance(one, Problem))
+    assert note.reason.startswith("JPEG comment of this file cannot be read")
 
 
 def test_settings_of_a_generated_image_are_kept_with_its_prompt() -> None:
