@@ -138,9 +138,12 @@ def _chunk(keyword: str, text: bytes) -> bytes:
 
 def _webp(data: bytes, texts: Sequence[str]) -> bytes:
     blocks = webp_blocks(data)
-    chunks = [(kind, data[start:end]) for kind, start, end in webp_chunks(data)]
-    chunks = [(kind, chunk) for kind, chunk in chunks if kind not in (b"EXIF", b"XMP ")]
-    if not chunks or sum(map(len, (chunk for _, chunk in chunks))) % 2:
+    chunks = [
+        (kind, data[start:end] + bytes((end - start) % 2))  # some end without what fills it up
+        for kind, start, end in webp_chunks(data)
+        if kind not in (b"EXIF", b"XMP ")
+    ]
+    if not chunks:
         raise ValueError("it is a damaged WebP file")
     kind, head = chunks[0]
     if kind != b"VP8X":

@@ -60,6 +60,17 @@ def test_texts_come_back_and_the_pixels_are_bit_equal(name: str) -> None:
     assert whole == with_texts(FILES[name], TEXTS), "the same bytes each time"
 
 
+def test_a_webp_image_says_whether_it_has_alpha() -> None:
+    for name, alpha in (("lossless WebP", 0), ("lossless WebP with alpha", 0x10)):
+        assert FILES[name][12:16] == b"VP8L"
+        assert with_texts(FILES[name], TEXTS)[12:21] == b"VP8X\x0a\0\0\0" + bytes([0x0C | alpha])
+
+
+def test_a_webp_image_may_end_without_the_byte_that_fills_it_up() -> None:
+    odd = FILES["WebP"][:12] + b"VP8 " + FILES["WebP"][16:] + b"odd1\3\0\0\0abc"
+    assert found_in(with_texts(odd, TEXTS)) == list(TEXTS)
+
+
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "PNG with alpha"])
 def test_an_import_of_the_copy_keeps_the_very_file_that_was_stored(name: str) -> None:
     assert check_image(with_texts(FILES[name], TEXTS)).data == FILES[name]
