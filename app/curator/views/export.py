@@ -129,8 +129,8 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
         format_func=label_of,
         key=f"format-{snapshot.id}",
     )
-    inside = st.checkbox(
-        "Write the texts into the images too",
+    inside = chosen.checkbox(
+        "Texts inside the images too",
         key=f"embed-{snapshot.id}",
         help="Into the copies, as EXIF, XMP and PNG text, without touching a pixel. GIF and BMP "
         "hold none.",
