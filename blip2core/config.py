@@ -440,6 +440,9 @@ class ExportConfig:
     """Rows in each file of a format that is cut into several."""
     instruction: str = "Provide a brief description."
     """What is asked for in a format of questions and answers."""
+    text_origins: bool = True
+    """Whether it is written where a text stood when it was imported, and what was said of it there.
+    """
     embed_texts: bool = False
     """Write the texts into the copies of their images too: EXIF, XMP, PNG text."""
 

@@ -193,6 +193,10 @@ class Unused:
     """How many columns, files or rows it is."""
 
 
+SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+"""Formats that are stored, and the ends of their file names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPair:
     """One accepted image-text pair of a snapshot, with where it comes from."""
@@ -226,6 +230,10 @@ class ExportPair:
     url: str | None = None
     page_url: str | None = None
     license: str | None = None
+    text_place: str | None = None
+    """Where the text stood when it was imported: a column, a member, a field."""
+    text_data: str | None = None
+    """What else was said of it there, a JSON object: ids, scores, the question it answers."""
     embedded: tuple[str, ...] = ()
     """Texts that are written into the copy of the image."""
 

@@ -15,8 +15,8 @@ from app.chat.session import ChatSession
 from app.workbench.page import TABS, build_workbench
 from blip2core import exports
 from blip2core.explain import MethodSpec, trace
+from blip2core.formats.lines import MAX_LINE
 from blip2core.intake import NamedFile
-from blip2core.intake.lines import MAX_LINE
 from blip2core.models import Matcher, specs
 from blip2core.records import ExportPair
 from tests.fakes import FakeGenerator, fake_services
@@ -26,10 +26,10 @@ ROOT = Path(__file__).parent.parent
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FILES = {
-    "def write(": "blip2core/exports/lines.py",
+    "def write(": "blip2core/formats/lines_of_text.py",
     "def strongest(": "blip2core/explain/strongest.py",
     "def build_size_tab(": "app/workbench/size_tab/tab.py",
-    "def ltsv_rows(": "blip2core/intake/ltsv_table.py",
+    "def ltsv_rows(": "blip2core/formats/ltsv.py",
 }
 """What a Python block of the guide has in it -> where the guide saves it."""
 

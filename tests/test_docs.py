@@ -32,8 +32,14 @@ PAGES = [
     *("docs/hosting.md", "docs/deploying.md"),
     "docs/backups.md",
 ]
-EXAMPLE_FILES = {"lines.py", "test_lines.py", "strongest.py", "tab.py", "test_tab.py"}
-EXAMPLE_FILES |= {"ltsv_table.py"}
+EXAMPLE_FILES = {
+    "lines_of_text.py",
+    "test_lines_of_text.py",
+    "strongest.py",
+    "tab.py",
+    "test_tab.py",
+}
+EXAMPLE_FILES |= {"ltsv.py"}
 """What the examples in CONTRIBUTING.md add."""
 NAMES_OF_0_1 = {
     "app/chat/archive_schema.py",

@@ -16,9 +16,13 @@ from tests.test_contributing import FILES, GUIDE, ROOT, block
 pytestmark = pytest.mark.slow
 EDITS = [
     # file, what stands there, what is added after it
-    ("blip2core/exports/__init__.py", "import (\n    coco,\n    csv,\n", "    lines,\n"),
-    ("blip2core/exports/__init__.py", "sidecars.SIDECARS,\n", '"lines": lines.LINES,\n'),
-    ("blip2core/cli/export.py", '"sidecars",\n', '"lines",\n'),
+    (
+        "blip2core/formats/__init__.py",
+        "import LAVIS, LAVIS_VQA\n",
+        "from blip2core.formats.lines_of_text import LINES\n",
+    ),
+    ("blip2core/formats/__init__.py", '"gqa": GQA,\n', '"lines": LINES,\n'),
+    ("blip2core/cli/export.py", '"label-studio",\n', '"lines",\n'),
     (
         "blip2core/explain/__init__.py",
         "import Trace, trace\n",
@@ -41,17 +45,18 @@ EDITS = [
         "from app.workbench.size_tab.tab import build_size_tab\n",
     ),
     ("app/workbench/page.py", "build_capfilt_tab),\n", '"size": ("Size", build_size_tab),\n'),
-    ("blip2core/intake/files.py", '"parquet", "jsonl", "csv"', ', "ltsv"'),
-    ("blip2core/intake/files.py", '".ndjson": "jsonl",\n', '".ltsv": "ltsv",\n'),
+    ("blip2core/formats/files.py", '"flickr", "json", "other"', ', "ltsv"'),
+    ("blip2core/formats/files.py", '".ndjson": "jsonl",\n', '".ltsv": "ltsv",\n'),
     (
         "blip2core/intake/tables.py",
         "import jsonl_rows\n",
-        "from blip2core.intake.ltsv_table import ltsv_rows\n",
+        "from blip2core.formats.ltsv import ltsv_rows\n",
     ),
     (
         "blip2core/intake/tables.py",
-        "        return jsonl_rows(file), wanted\n",
-        '    if kind == "ltsv":\n        return ltsv_rows(file), wanted\n',
+        "        return jsonl_rows(file), lambda row: columns_of(row, wanted)\n",
+        '    if kind == "ltsv":\n'
+        "        return ltsv_rows(file), lambda row: columns_of(row, wanted)\n",
     ),
     (
         "blip2core/models/specs.py",
@@ -70,6 +75,7 @@ NOT_IN_GUIDE = ("lines,", "| ", ', "', ", `", '"lines",', '"strongest",')
 TESTS = {
     "export format": [
         "tests/exports",
+        "tests/formats",
         "tests/app/curator/test_pages.py::test_snapshot_and_export",
         "tests/test_compatibility.py",
     ],

@@ -1,4 +1,4 @@
-"""From accepted pairs to the files that training reads: one format, one file.
+"""From accepted pairs to the files that training reads, in a format of `blip2core.formats`.
 
 Everything is written to `NAME.partial`, synced, and renamed once the manifest is there, so a folder
 that has its name is complete. The same pairs and options give the same bytes.
@@ -8,40 +8,23 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from blip2core import formats
 from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import ExportConfig
 from blip2core.errors import ConfigError, ExportError
-from blip2core.exports import (
-    coco,
-    csv,
-    imagefolder,
-    jsonl,
-    llava,
-    parquet,
-    sidecars,
-    webdataset,
-)
 from blip2core.exports.card import dataset_card
 from blip2core.exports.embedding import Embedding
-from blip2core.exports.layout import Format
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
+from blip2core.formats import Format
 from blip2core.records import ExportPair
 
 __all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs", "find_format"]
 
-FORMATS: dict[str, Format] = {
-    "imagefolder": imagefolder.IMAGEFOLDER,
-    "webdataset": webdataset.WEBDATASET,
-    "coco": coco.COCO,
-    "parquet": parquet.PARQUET,
-    "llava": llava.LLAVA,
-    "jsonl": jsonl.JSONL,
-    "csv": csv.CSV,
-    "sidecars": sidecars.SIDECARS,
-}
+FORMATS = {name: format for name, format in formats.FORMATS.items() if format.write is not None}
+"""Those that can be written, by name."""
 
 
 def find_format(name: str) -> Format:
@@ -82,10 +65,14 @@ def export_pairs(
     statistics, embedding = ExportStatistics(), Embedding()
     pairs = embedding.watch(pairs) if config.embed_texts else pairs
     with new_folder(out) as output:
+        assert layout.write is not None  # `find_format` knows those that can be written
         layout.write(statistics.watch(pairs), output, config)
         output.notes += embedding.notes()
         if not statistics.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
+        if statistics.pairs.total() == output.left_out.total():
+            [(reason, count)] = output.left_out.most_common(1)
+            raise ExportError(f"{format} can hold none of the pairs ({count:,} times: {reason}).")
         with output.open("README.md") as file:
             file.write(dataset_card(subject, statistics, output, layout, config).encode())
         sums = output.close_sums()

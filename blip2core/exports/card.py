@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from blip2core.config import ExportConfig
-from blip2core.exports.layout import Format
 from blip2core.exports.manifest import tool_version
 from blip2core.exports.output import Output
-from blip2core.exports.rows import COLUMN_TYPES, OF_IMAGE, OF_TEXT
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
+from blip2core.formats.format import Format
+from blip2core.formats.rows import COLUMN_TYPES, OF_IMAGE, text_columns
 from blip2core.texts import count_of
 
 SPLIT_ORDER = ("train", "validation", "test")
@@ -50,14 +50,14 @@ def dataset_card(
     """Return the whole README.md of what was written so far."""
     pairs, images = statistics.pairs.total(), statistics.images.total()
     parts = [
-        _front_matter(subject, statistics, layout, lists=config.captions == "lists"),
+        _front_matter(subject, statistics, layout, config),
         f"# {escape(subject.dataset)}",
         f"{count_of(pairs, 'accepted image-text pair')} of {count_of(images, 'image')}: "
         f"the snapshot {escape(subject.snapshot)}, written by {tool_version()}.",
         f"Content hash of the pairs: `{subject.content_sha256}`. Hashes of the files: `SHA256SUMS` "
         "(`sha256sum --check SHA256SUMS`). All settings and counts: `manifest.json`.",
         "## How to read it",
-        f"{layout.what}\n\n```python\n{layout.reading}\n```",
+        f"{layout.what}\n\n```python\n{layout.example}\n```",
         "## What is in it",
         _table("split", "pairs", "images", rows=_split_rows(statistics)),
         _counts("source of the text", statistics.sources),
@@ -99,7 +99,7 @@ def size_category(pairs: int) -> str:
 
 
 def _front_matter(
-    subject: Subject, statistics: ExportStatistics, layout: Format, *, lists: bool
+    subject: Subject, statistics: ExportStatistics, layout: Format, config: ExportConfig
 ) -> str:
     told: dict[str, Any] = {
         "pretty_name": subject.dataset[:LONGEST_FOREIGN_TEXT],
@@ -114,18 +114,18 @@ def _front_matter(
         ]
         told["configs"] = [{"config_name": "default", "data_files": files}]
     if layout.typed:
-        told["dataset_info"] = {"features": _features(lists=lists)}
+        told["dataset_info"] = {"features": _features(config)}
     return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
 
 
-def _features(*, lists: bool) -> list[dict[str, Any]]:
+def _features(config: ExportConfig) -> list[dict[str, Any]]:
     """Return the columns as `datasets` reads them from a card."""
     image = {"name": "image", "dtype": "string"}
-    if lists:
+    if config.captions == "lists":
         captions = {"name": "captions", "list": "string"}
-        details = {"name": "details", "list": _typed(OF_TEXT)}
+        details = {"name": "details", "list": _typed(text_columns(config))}
         return [image, captions, details, *_typed(OF_IMAGE)]
-    return [image, {"name": "text", "dtype": "string"}, *_typed((*OF_TEXT, *OF_IMAGE))]
+    return [image, {"name": "text", "dtype": "string"}, *_typed((*text_columns(config), *OF_IMAGE))]
 
 
 def _typed(names: Iterable[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from blip2core.exports.rows import by_image
+from blip2core.formats.rows import by_image
 from blip2core.formats.text_embedding import HOLDING, holdable
 from blip2core.records import ExportPair
 from blip2core.texts import count_of

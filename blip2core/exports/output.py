@@ -14,8 +14,7 @@ from typing import BinaryIO, TextIO
 from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import ExportError, way_out
 from blip2core.formats.text_embedding import with_texts
-from blip2core.records import ExportPair
-from blip2core.storage.images import SUFFIX_OF_FORMAT
+from blip2core.records import SUFFIX_OF_FORMAT, ExportPair
 
 SUMS = "SHA256SUMS"
 """Every file but itself and the manifest, in the order of writing; `sha256sum -c` reads it."""
@@ -53,6 +52,13 @@ class Output:
         with tempfile.TemporaryFile(dir=self._folder) as file:
             yield file
 
+    def read_image(self, pair: ExportPair) -> bytes:
+        """Return the image of a pair as it is written.
+
+        Raises ExportError where it is gone or not what it was.
+        """
+        return read_image(pair)
+
     def add_image(self, pair: ExportPair, under: str, *, flat: bool = False) -> str:
         """Copy the image of a pair below `under`, once; returns its name from `under` on.
 
@@ -61,7 +67,7 @@ class Output:
         name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
         name = name if flat else f"{pair.image_sha256[:2]}/{name}"
         if not (self._folder / under / name).exists():
-            data = read_image(pair)
+            data = self.read_image(pair)
             with self.open(f"{under}/{name}") as file:
                 file.write(data)
         return name

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from blip2core.storage.datasets import get_dataset
 from blip2core.storage.export_records import fail_export, finish_export, record_export
 from blip2core.storage.history import applied_rules, double_verdicts, rejections
 from blip2core.storage.schema import Snapshot
-from blip2core.storage.snapshots import snapshot_pairs
+from blip2core.storage.snapshots import has_text_origins, snapshot_pairs
 
 Pair = TypeVar("Pair")
 _log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ def write_snapshot(
     config = config or ExportConfig()
     with database.read() as session:
         subject = snapshot_subject(session, snapshot_id=snapshot_id)
+        if not has_text_origins(session, snapshot_id=snapshot_id):
+            config = replace(config, text_origins=False)  # one of before is written as it was then
     with database.write() as session:
         export_id = record_export(
             session, snapshot_id=snapshot_id, format=format, options=asdict(config)

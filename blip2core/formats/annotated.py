@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+from blip2core.errors import IntakeError
 from blip2core.records import TextOrigin
 
 Text = tuple[str, TextOrigin]
 """A text as it stands in the file, and its place with what else was said of it."""
+TableRow = tuple[int, dict[str, object] | IntakeError]
+"""Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
+0 is of the whole table: how it was read, where that is not the usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +26,9 @@ class AnnotatedImage:
     """File name or path, as the file has it."""
     url: str | None = None
     texts: tuple[Text, ...] = ()
+    page_url: str | None = None
     license: str | None = None
     split: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonFormat:
-    """An annotation format that is one JSON document, or a list of such in lines."""
-
-    label: str
-    is_it: Callable[[Any], bool]
-    """Whether a document has this format."""
-    read: Callable[[Any], Iterator[AnnotatedImage]]
-    """Yields what a document says of each image. Raises nothing: odd entries are passed by as an
-    image without a name, which the reader reports.
-    """
 
 
 def is_row(value: object, *fields: str) -> bool:
@@ -74,3 +66,26 @@ def scalars(row: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
         and isinstance(value, str | int | float | bool)
         and len(str(value)[:1_001]) <= 1_000
     }
+
+
+def extra_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an export of this program says beside the fields of a format, under `extra`."""
+    extra = row.get("extra")
+    return extra if isinstance(extra, Mapping) else {}
+
+
+class Origin(TypedDict):
+    """Where an image comes from."""
+
+    url: str | None
+    page_url: str | None
+    license: str | None
+
+
+def origin_of_image(said: Mapping[str, Any]) -> Origin:
+    """Return what an export said of where an image comes from."""
+    return Origin(
+        url=word(said.get("url")),
+        page_url=word(said.get("page_url")),
+        license=word(said.get("license")),
+    )

@@ -1,23 +1,33 @@
-"""COCO captions, also as NoCaps has them: `images`, and `annotations` with a caption each.
+"""COCO captions: `images`, and `annotations` with a caption each; NoCaps has the same.
 
-Chen et al., Microsoft COCO Captions, arXiv:1504.00325; https://cocodataset.org/#format-data.
+Chen et al., Microsoft COCO Captions, arXiv:1504.00325; https://cocodataset.org/#format-data. An
+export has a JSON file per split, which pycocotools reads, and the images beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
+from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
+    extra_of,
     is_row,
     rows_of,
     scalars,
     word,
 )
-from blip2core.records import TextOrigin
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList, PerSplit
+from blip2core.records import ExportPair, TextOrigin
+
+PLACE = "annotations"
 
 
 def is_coco(document: Any) -> bool:
@@ -37,8 +47,10 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
     texts: dict[str | None, list[Text]] = {}
     for row in rows_of(document["annotations"]):
         if isinstance(caption := row.get("caption"), str):
-            data = scalars(row, "caption", "image_id") | scalars(_extra(row), "width", "height")
-            origin = TextOrigin(place="annotations", data=data)
+            origin = exported_origin(extra_of(row), PLACE)
+            if origin is None:
+                data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
+                origin = TextOrigin(place=PLACE, data=data)
             texts.setdefault(word(row.get("image_id")), []).append((caption, origin))
     number = 0
     for number, row in enumerate(rows_of(document["images"]), start=1):
@@ -47,6 +59,7 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
             path=word(row.get("file_name")),
             url=word(row.get("coco_url")) or word(row.get("flickr_url")),
             texts=tuple(texts.pop(word(row.get("id")), ())),
+            page_url=word(extra_of(row).get("page_url")),
             license=licenses.get(word(row.get("license"))),
         )
     for left in texts.values():
@@ -54,9 +67,79 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
         yield AnnotatedImage(number=number, texts=tuple(left))
 
 
-def _extra(row: Any) -> Any:
-    extra = row.get("extra")
-    return extra if isinstance(extra, dict) else {}
+class _Annotations:
+    """A JSON file that grows by `images`, while `annotations` wait in a scratch file."""
+
+    def __init__(self, file: BinaryIO, scratch: BinaryIO, config: ExportConfig) -> None:
+        self._file, self._scratch, self._config = file, scratch, config
+        self._licenses: dict[str, int] = {}
+        self._file.write(b'{"info":{"description":"Image captions"},"images":')
+        self._images, self._annotations = JsonList(file), JsonList(scratch)
+
+    def add(self, group: list[ExportPair], file_name: str) -> None:
+        """Add an image with its texts."""
+        pair = group[0]
+        image: dict[str, Any] = {
+            "id": pair.item_id,
+            "file_name": file_name,
+            "width": pair.width,
+            "height": pair.height,
+        }
+        if pair.license:
+            image["license"] = self._licenses.setdefault(pair.license, len(self._licenses) + 1)
+        if pair.url:
+            image["coco_url"] = pair.url
+        image["extra"] = {"image_sha256": pair.image_sha256, "page_url": pair.page_url}
+        self._images.add(image)
+        for pair in group:
+            annotation = {"id": pair.caption_id, "image_id": pair.item_id, "caption": pair.text}
+            self._annotations.add(annotation | {"extra": about_text(pair, self._config)})
+
+    def finish(self) -> None:
+        """Append the annotations and the licences to the file with the images, and end it."""
+        licenses = [
+            {
+                "id": number,
+                "name": name,
+                "url": name if name.startswith(("http://", "https://")) else "",
+            }
+            for name, number in self._licenses.items()
+        ]
+        self._images.close()
+        self._annotations.close()
+        self._file.write(b',"annotations":')
+        self._scratch.seek(0)
+        shutil.copyfileobj(self._scratch, self._file)
+        self._file.write(
+            b',"licenses":' + json.dumps(licenses, ensure_ascii=False).encode() + b"}\n"
+        )
 
 
-COCO = JsonFormat(label="COCO captions", is_it=is_coco, read=read_coco)
+def write_coco(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write a COCO file per split; `annotations/captions_train.json` names `train/ab/ab12….jpg` as
+    `ab/ab12….jpg`.
+    """
+
+    @contextmanager
+    def opened(split: str) -> Iterator[_Annotations]:
+        name = f"annotations/captions_{split}.json"
+        with output.open(name) as file, output.scratch() as scratch:
+            annotations = _Annotations(file, scratch, config)
+            yield annotations
+            annotations.finish()
+
+    with PerSplit(opened) as splits:
+        for group in by_image(pairs):
+            name = output.add_image(group[0], group[0].split)
+            splits[group[0].split].add(group, name)
+
+
+COCO = Format(
+    label="COCO captions",
+    is_it=is_coco,
+    read=read_coco,
+    write=write_coco,
+    what="`annotations/captions_SPLIT.json` as COCO has it, images in a folder per split; where "
+    "a text comes from stands under `extra`.",
+    example='pycocotools.coco.COCO("FOLDER/annotations/captions_train.json")',
+)

@@ -1,25 +1,35 @@
 """LLaVA's and ShareGPT's conversations: in several turns a person asks about an image.
 
 Liu et al., Visual Instruction Tuning, arXiv:2304.08485, docs/Finetune_Custom_Data.md of its code.
+An export has a JSON list per split, in which a person asks and the text answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
+from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
+    extra_of,
     is_row,
+    origin_of_image,
     rows_of,
     scalars,
     strings,
     word,
 )
-from blip2core.records import TextOrigin
+from blip2core.formats.format import Format, Output
+from blip2core.formats.questions import question_of
+from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
+from blip2core.records import ExportPair, TextOrigin
 
+PLACE = "conversations"
 IMAGE_WORD = "<image>"
 TURNS = ("conversations", "conversation", "messages")
 ANSWERS = frozenset({"gpt", "assistant", "model", "chatgpt"})
@@ -38,12 +48,18 @@ def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
     for number, row in enumerate(rows, start=1):
         images = strings(row.get("image")) or strings(row.get("images"))
         path = images[0] if images else None
-        yield AnnotatedImage(number=number, path=word(path), texts=tuple(_texts(row)))
+        yield AnnotatedImage(
+            number=number,
+            path=word(path),
+            texts=tuple(_texts(row)),
+            **origin_of_image(extra_of(row)),
+        )
 
 
 def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
     turns = next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
-    data = scalars(row, "image")
+    data, extra = scalars(row, "image"), extra_of(row)
+    exported = iter(rows_of(extra.get("texts")) or [extra])
     asked: list[str] = []
     for turn, said in enumerate(turns):
         who = said.get("from", said.get("role"))
@@ -53,16 +69,119 @@ def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
         if who in ANSWERS:
             question = " ".join(asked).strip()
             kept = data | {"turn": turn} | ({"question": question} if question else {})
-            yield what, TextOrigin(place="conversations", data=kept)
+            of_export = next(exported, {})
+            origin = exported_origin(of_export, PLACE)
+            yield _whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)
             asked = []
         else:
             asked.append(what.replace(IMAGE_WORD, "").strip())
+
+
+def _whole(answer: str, of_export: Mapping[str, Any]) -> str:
+    """Return the text of which an export wrote the answer only; its question stands before it."""
+    text = of_export.get("text")
+    return text if isinstance(text, str) and text.endswith(answer) else answer
 
 
 def _first(value: object) -> object:
     return value[0] if isinstance(value, list) and value else None
 
 
-CONVERSATIONS = JsonFormat(
-    label="LLaVA or ShareGPT conversations", is_it=is_conversations, read=read_conversations
+CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
+"""Words that LLaVA reads as a place for an image, wherever they stand."""
+
+
+class _Conversations:
+    """A JSON list that grows."""
+
+    def __init__(self, file: BinaryIO, config: ExportConfig) -> None:
+        self._file, self._entries, self._config = file, JsonList(file), config
+
+    def add(self, pairs: Sequence[ExportPair], image: str) -> None:
+        """Add a conversation about an image, in which the texts are the answers."""
+        said: list[dict[str, str]] = []
+        texts: list[dict[str, Any]] = []
+        for pair in pairs:
+            asked = question_of(pair)
+            question = _without_words(asked.question) if asked else self._config.instruction
+            answer = asked.answer if asked else pair.text
+            said += [
+                {"from": "human", "value": question if said else f"{IMAGE_WORD}\n{question}"},
+                {"from": "gpt", "value": answer},
+            ]
+            whole = {} if answer == pair.text else {"text": pair.text}
+            texts.append(whole | about_text(pair, self._config))
+        of_texts = texts[0] if len(texts) == 1 else {"texts": texts}
+        extra = of_texts | about_image(pairs[0])
+        entry = {"id": str(pairs[0].caption_id), "image": image, "conversations": said}
+        self._entries.add(entry | {"extra": extra})
+
+    def close(self) -> None:
+        """End the list."""
+        self._entries.close()
+        self._file.write(b"\n")
+
+
+def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write a JSON list per split; `train.json` names its images as `images/ab/ab12….jpg`.
+
+    Texts that were imported as answers keep their questions, and those of one conversation are its
+    turns again. A text with a control word of LLaVA's is left out and named in `left_out.jsonl`:
+    written as it is, it would ask for an image that is not there, and changed it would no longer be
+    the text that was accepted.
+    """
+
+    @contextmanager
+    def opened(split: str) -> Iterator[_Conversations]:
+        with output.open(f"{split}.json") as file:
+            conversations = _Conversations(file, config)
+            yield conversations
+            conversations.close()
+
+    with PerSplit(opened) as splits, LeftOut(output) as left_out:
+        for group in by_image(pairs):
+            kept = []
+            for pair in group:
+                if word := next((word for word in CONTROL_WORDS if word in pair.text), None):
+                    left_out.add(pair, f"contains {word}")
+                else:
+                    kept.append(pair)
+            for turns in _conversations(kept):
+                image = f"images/{output.add_image(turns[0], 'images')}"
+                splits[turns[0].split].add(turns, image)
+
+
+def _conversations(pairs: Iterable[ExportPair]) -> list[list[ExportPair]]:
+    """Return the texts of an image by the conversations of which they were imported, the turns in
+    order; each other text is one by itself.
+    """
+    found: dict[object, list[tuple[int, ExportPair]]] = {}
+    for pair in pairs:
+        data = json.loads(pair.text_data) if pair.text_data else {}
+        turn, name = data.get("turn"), data.get("id")
+        if pair.text_place == PLACE and isinstance(turn, int) and isinstance(name, str | int):
+            found.setdefault(str(name), []).append((turn, pair))
+        else:
+            found[pair.caption_id] = [(0, pair)]
+    return [[pair for _, pair in sorted(turns, key=_turn)] for turns in found.values()]
+
+
+def _turn(numbered: tuple[int, ExportPair]) -> int:
+    return numbered[0]
+
+
+def _without_words(question: str) -> str:
+    for control in CONTROL_WORDS:
+        question = question.replace(control, " ")
+    return " ".join(question.split())
+
+
+CONVERSATIONS = Format(
+    label="LLaVA or ShareGPT conversations",
+    is_it=is_conversations,
+    read=read_conversations,
+    write=write_llava,
+    what="A JSON list of conversations per split; images lie in `images`, and where a text comes "
+    "from stands under `extra`.",
+    example='json.load(open("FOLDER/train.json"))',
 )

@@ -1,15 +1,34 @@
 """Karpathy's splits of COCO, Flickr30k and Flickr8k: images with `sentences` and a split each.
 
-Karpathy and Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015: `dataset_coco.json`.
+Karpathy and Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015: `dataset_coco.json`. An export has
+one such file, and the images beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from blip2core.formats.annotated import AnnotatedImage, JsonFormat, is_row, rows_of, scalars, word
-from blip2core.records import TextOrigin
+from blip2core.config import ExportConfig
+from blip2core.formats.annotated import (
+    AnnotatedImage,
+    extra_of,
+    is_row,
+    origin_of_image,
+    rows_of,
+    scalars,
+    word,
+)
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList
+from blip2core.records import ExportPair, TextOrigin
+
+PLACE = "sentences"
+WORDS = re.compile(r"[^\W_]+")
+SPLITS = {"validation": "val"}
+"""Names of splits that are others here; Karpathy's `restval` is training data, too."""
 
 
 def is_karpathy(document: Any) -> bool:
@@ -23,7 +42,11 @@ def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
     for number, row in enumerate(rows_of(document["images"]), start=1):
         name, folder = word(row.get("filename")), word(row.get("filepath"))
         texts = tuple(
-            (raw, TextOrigin(place="sentences", data=scalars(sentence, "raw")))
+            (
+                raw,
+                exported_origin(extra_of(sentence), PLACE)
+                or TextOrigin(place=PLACE, data=scalars(sentence, "raw")),
+            )
             for sentence in rows_of(row.get("sentences"))
             if isinstance(raw := sentence.get("raw"), str)
         )
@@ -32,7 +55,51 @@ def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
             path=f"{folder}/{name}" if folder and name else name,
             texts=texts,
             split=word(row.get("split")),
+            **origin_of_image(extra_of(row)),
         )
 
 
-KARPATHY = JsonFormat(label="Karpathy split", is_it=is_karpathy, read=read_karpathy)
+def write_karpathy(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write `dataset.json`, which names `images/ab/ab12….jpg` by `filepath` and `filename`.
+
+    `tokens` are the words of a sentence in lower case without punctuation, as Karpathy's are.
+    """
+    with output.open("dataset.json") as file:
+        file.write(b'{"dataset":"blip2-studio","images":')
+        images = JsonList(file)
+        for group in by_image(pairs):
+            image = group[0]
+            folder, _, name = f"images/{output.add_image(image, 'images')}".rpartition("/")
+            row = {
+                "filepath": folder,
+                "filename": name,
+                "imgid": image.item_id,
+                "split": SPLITS.get(image.split, image.split),
+                "sentids": [pair.caption_id for pair in group],
+                "sentences": [_sentence(pair, config) for pair in group],
+                "extra": about_image(image),
+            }
+            images.add(row)
+        images.close()
+        file.write(b"}\n")
+
+
+def _sentence(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
+    return {
+        "raw": pair.text,
+        "tokens": WORDS.findall(pair.text.lower()),
+        "imgid": pair.item_id,
+        "sentid": pair.caption_id,
+        "extra": about_text(pair, config),
+    }
+
+
+KARPATHY = Format(
+    label="Karpathy split",
+    is_it=is_karpathy,
+    read=read_karpathy,
+    write=write_karpathy,
+    what="One `dataset.json` of images with `sentences` and a split (`train`, `val`, `test`); the "
+    "files lie in `images`, and where a text comes from stands under `extra`.",
+    example='json.load(open("FOLDER/dataset.json"))["images"]',
+)

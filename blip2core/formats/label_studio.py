@@ -1,36 +1,55 @@
-"""Label Studio: its export as JSON, tasks with annotations and predictions. JSON_MIN is a table.
+"""Label Studio: its exports as JSON, tasks with annotations and predictions, and as JSON_MIN.
 
-https://labelstud.io/guide/export, template "Image Captioning": a TextArea named `caption`.
+https://labelstud.io/guide/export, template "Image Captioning": a TextArea named `caption`. An
+export has tasks to import there, each text a prediction (https://labelstud.io/guide/predictions).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
     is_row,
+    origin_of_image,
     rows_of,
     scalars,
     strings,
     word,
 )
-from blip2core.records import TextOrigin
+from blip2core.formats.format import Format, Output
+from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
+from blip2core.formats.split_files import JsonList, PerSplit
+from blip2core.records import ExportPair, TextOrigin
 
 IMAGE_KEYS = ("image", "img", "url", "picture", "photo")
 """Keys of a task's data that name its image; else it is the only one."""
+OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
+"""Fields of a row of JSON_MIN that are no label."""
 UPLOADED = "/data/upload/"
 LOCAL = "/data/local-files/?d="
 """How Label Studio names what was uploaded to it, and what lies in a storage of its own."""
+INTERFACE_NAME = "labeling_interface.xml"
+INTERFACE = """\
+<View>
+  <Image name="image" value="$image" zoom="true"/>
+  <Header value="Describe the image:"/>
+  <TextArea name="caption" toName="image" editable="true" maxSubmissions="20" rows="3"/>
+</View>
+"""
+"""Label Studio's template "Image Captioning", for several texts."""
 
 
 def is_label_studio(document: Any) -> bool:
     """Return whether it is a list of tasks."""
     rows = rows_of(document)
-    return bool(rows) and is_row(rows[0], "data") and ("annotations" in rows[0] or "id" in rows[0])
+    kinds = ("annotations", "predictions", "id")
+    return bool(rows) and is_row(rows[0], "data") and any(kind in rows[0] for kind in kinds)
 
 
 def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
@@ -40,7 +59,8 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
     """
     for number, row in enumerate(rows_of(document), start=1):
         data = row.get("data")
-        image = _image(data if isinstance(data, Mapping) else {})
+        data = data if isinstance(data, Mapping) else {}
+        image = _image(data)
         texts = [
             text
             for kind in ("annotations", "predictions")
@@ -49,12 +69,40 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
             for text in _texts(one, kind)
         ]
         is_url = image is not None and image.startswith(("http://", "https://"))
+        origin = origin_of_image(data)
         yield AnnotatedImage(
             number=number,
             path=None if is_url or image is None else local_path(image),
-            url=image if is_url else None,
+            url=image if is_url else origin["url"],
             texts=tuple(texts),
+            page_url=origin["page_url"],
+            license=origin["license"],
         )
+
+
+def is_json_min(document: Any) -> bool:
+    """Return whether it is a list of tasks in the form JSON_MIN: a row each."""
+    rows = rows_of(document)
+    return bool(rows) and is_row(rows[0], "id", "annotator", "annotation_id")
+
+
+def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
+    """Yield each row with its texts: each field that is neither the image nor of Label Studio's own
+    is what a person wrote, one text or several.
+    """
+    for number, row in enumerate(rows_of(document), start=1):
+        key = next((key for key in IMAGE_KEYS if word(row.get(key))), None)
+        image = word(row.get(key)) if key else None
+        data = scalars({name: row[name] for name in OWN_FIELDS if name in row})
+        texts = tuple(
+            (text, TextOrigin(place=str(name), data=data))
+            for name, value in row.items()
+            if name not in OWN_FIELDS and name != key
+            for text in nested_texts(value)
+        )
+        is_url = image is not None and image.startswith(("http://", "https://"))
+        path = None if is_url or image is None else local_path(image)
+        yield AnnotatedImage(number=number, path=path, url=image if is_url else None, texts=texts)
 
 
 def local_path(image: str) -> str:
@@ -79,8 +127,58 @@ def _texts(annotation: Mapping[str, Any], kind: str) -> Iterator[Text]:
             continue
         place = f"{kind}: {word(result.get('from_name')) or 'text'}"
         data = about | scalars(result, "value", "type")
+        meta = result.get("meta")
+        origin = exported_origin(meta if isinstance(meta, Mapping) else {}, place)
         for text in strings(value.get("text")):
-            yield text, TextOrigin(place=place, data=data)
+            yield text, origin or TextOrigin(place=place, data=data)
 
 
-LABEL_STUDIO = JsonFormat(label="Label Studio", is_it=is_label_studio, read=read_label_studio)
+def write_label_studio(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write `tasks_train.json` and so on, and the labelling interface that they are for.
+
+    A task names its image as a file of a local storage whose document root is the folder of the
+    export (LOCAL_FILES_DOCUMENT_ROOT). Each text is a prediction with its ITM score.
+    """
+
+    @contextmanager
+    def opened(split: str) -> Iterator[JsonList]:
+        with output.open(f"tasks_{split}.json") as file:
+            tasks = JsonList(file)
+            yield tasks
+            tasks.close()
+            file.write(b"\n")
+
+    with PerSplit(opened) as splits:
+        for group in by_image(pairs):
+            image = group[0]
+            name = f"images/{output.add_image(image, 'images')}"
+            data = {"image": LOCAL + name, **about_image(image)}
+            predictions = [_prediction(pair, config) for pair in group]
+            splits[image.split].add({"data": data, "predictions": predictions})
+    with output.open(INTERFACE_NAME) as file:
+        file.write(INTERFACE.encode())
+
+
+def _prediction(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
+    result = {
+        "id": str(pair.caption_id),
+        "from_name": "caption",
+        "to_name": "image",
+        "type": "textarea",
+        "value": {"text": [pair.text]},
+        "meta": about_text(pair, config),
+    }
+    score = {} if pair.itm is None else {"score": pair.itm}
+    return {"model_version": pair.captioner or pair.source, **score, "result": [result]}
+
+
+LABEL_STUDIO = Format(
+    label="Label Studio",
+    is_it=is_label_studio,
+    read=read_label_studio,
+    write=write_label_studio,
+    what="`tasks_SPLIT.json` to import into Label Studio: an image each, its texts as predictions "
+    "with their ITM scores; `labeling_interface.xml` is the interface, images lie in `images`.",
+    example='json.load(open("FOLDER/tasks_train.json"))[0]["predictions"]',
+)
+LABEL_STUDIO_MIN = Format(label="Label Studio (JSON_MIN)", is_it=is_json_min, read=read_json_min)

@@ -11,7 +11,6 @@ from typing import Any
 
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
     is_row,
     rows_of,
@@ -19,6 +18,7 @@ from blip2core.formats.annotated import (
     strings,
     word,
 )
+from blip2core.formats.format import Format
 from blip2core.formats.questions import question_text
 from blip2core.records import TextOrigin
 
@@ -71,5 +71,5 @@ def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
     yield question_text(question, answers, place="question", data=data)
 
 
-LAVIS = JsonFormat(label="LAVIS captions", is_it=is_lavis, read=read_lavis)
-LAVIS_VQA = JsonFormat(label="LAVIS or A-OKVQA questions", is_it=is_lavis_vqa, read=read_lavis_vqa)
+LAVIS = Format(label="LAVIS captions", is_it=is_lavis, read=read_lavis)
+LAVIS_VQA = Format(label="LAVIS or A-OKVQA questions", is_it=is_lavis_vqa, read=read_lavis_vqa)

@@ -1,24 +1,35 @@
 """VQAv2 and OK-VQA: a file of questions and one of annotations; GQA: one object by question.
 
 Goyal et al., Making the V in VQA Matter, CVPR 2017, https://visualqa.org/download.html; Marino et
-al., OK-VQA, CVPR 2019; Hudson and Manning, GQA, CVPR 2019.
+al., OK-VQA, CVPR 2019; Hudson and Manning, GQA, CVPR 2019. An export has both files of
+VQAv2 for each split, and the images beside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
-    JsonFormat,
     Text,
+    extra_of,
     is_row,
+    origin_of_image,
     rows_of,
     scalars,
     word,
 )
-from blip2core.formats.questions import question_text
+from blip2core.formats.format import Format, Output
+from blip2core.formats.questions import Question, question_of, question_text
+from blip2core.formats.rows import about, exported_origin
+from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
+from blip2core.records import ExportPair
+
+PLACE = "questions"
 
 
 def is_vqa(document: Any) -> bool:
@@ -47,7 +58,12 @@ def read_vqa(document: Any) -> Iterator[AnnotatedImage]:
     for number, row in enumerate(rows_of(document["questions"]), start=1):
         annotation = annotations.get(word(row.get("question_id")), {})
         texts = tuple(_texts(row, annotation))
-        yield AnnotatedImage(number=number, path=image_name(row, subset), texts=texts)
+        yield AnnotatedImage(
+            number=number,
+            path=word(row.get("image")) or image_name(row, subset),
+            texts=texts,
+            **origin_of_image(extra_of(annotation)),
+        )
 
 
 def image_name(row: Mapping[str, Any], subset: str | None) -> str | None:
@@ -70,8 +86,77 @@ def _texts(row: Mapping[str, Any], annotation: Mapping[str, Any]) -> Iterator[Te
     best = annotation.get("multiple_choice_answer")
     if isinstance(best, str) and best not in answers:
         answers = [best, *answers]
-    data = scalars(row, "question", "image_id") | scalars(annotation, "image_id", "question_id")
-    yield question_text(question, answers, place="questions", data=data)
+    data = scalars(row, "question", "image_id", "image")
+    data |= scalars(annotation, "image_id", "question_id")
+    text, origin = question_text(question, answers, place=PLACE, data=data)
+    extra = extra_of(annotation)
+    yield _whole(text, extra), exported_origin(extra, PLACE) or origin
+
+
+def _whole(text: str, extra: Mapping[str, Any]) -> str:
+    """Return the text as it was before an export cut it into question and answer."""
+    whole = extra.get("text")
+    same = isinstance(whole, str) and " ".join(text.split()).endswith(" ".join(whole.split()))
+    return str(whole) if same else text
+
+
+def write_vqa(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write `questions_train.json` and `annotations_train.json`, and so on for each split.
+
+    `image` of a question is `images/ab/ab12….jpg`; COCO's numbers, from which VQA's own tools make
+    a file name, are not those of the items. A text that was not imported as a question is left out
+    and named in `left_out.jsonl`.
+    """
+
+    @contextmanager
+    def opened(split: str) -> Iterator[tuple[JsonList, JsonList]]:
+        subset = json.dumps(split)
+        about = f'"data_type":"blip2-studio","data_subtype":{subset},"info":{{}},"license":{{}}'
+        with (
+            output.open(f"questions_{split}.json") as questions,
+            output.open(f"annotations_{split}.json") as annotations,
+        ):
+            questions.write(f'{{{about},"task_type":"Open-Ended","questions":'.encode())
+            annotations.write(f'{{{about},"annotations":'.encode())
+            lists = JsonList(questions), JsonList(annotations)
+            yield lists
+            for one, file in zip(lists, (questions, annotations), strict=True):
+                one.close()
+                file.write(b"}\n")
+
+    with PerSplit(opened) as splits, LeftOut(output) as left_out:
+        for pair in pairs:
+            if (asked := question_of(pair)) is None:
+                left_out.add(pair, "no question with an answer")
+                continue
+            image = f"images/{output.add_image(pair, 'images')}"
+            questions, annotations = splits[pair.split]
+            questions.add(_question(pair, asked, image))
+            annotations.add(_annotation(pair, asked, config))
+
+
+def _question(pair: ExportPair, asked: Question, image: str) -> dict[str, Any]:
+    return {
+        "image_id": pair.item_id,
+        "question": asked.question,
+        "question_id": pair.caption_id,
+        "image": image,
+    }
+
+
+def _annotation(pair: ExportPair, asked: Question, config: ExportConfig) -> dict[str, Any]:
+    return {
+        "question_id": pair.caption_id,
+        "image_id": pair.item_id,
+        "question_type": str(asked.data.get("question_type", "")),
+        "answer_type": str(asked.data.get("answer_type", "")),
+        "multiple_choice_answer": asked.answer,
+        "answers": [
+            {"answer": answer, "answer_confidence": "yes", "answer_id": number}
+            for number, answer in enumerate(asked.answers, start=1)
+        ],
+        "extra": {"text": pair.text, **about(pair, config)},
+    }
 
 
 def is_gqa(document: Any) -> bool:
@@ -95,5 +180,13 @@ def read_gqa(document: Any) -> Iterator[AnnotatedImage]:
         yield AnnotatedImage(number=number, path=f"{name}.jpg" if name else None, texts=texts)
 
 
-VQA = JsonFormat(label="VQAv2 or OK-VQA questions", is_it=is_vqa, read=read_vqa)
-GQA = JsonFormat(label="GQA questions", is_it=is_gqa, read=read_gqa)
+VQA = Format(
+    label="VQAv2 or OK-VQA questions",
+    is_it=is_vqa,
+    read=read_vqa,
+    write=write_vqa,
+    what="`questions_SPLIT.json` and `annotations_SPLIT.json` as VQAv2 has them, of the texts that "
+    "were imported as questions; images lie in `images`, named by `image` of a question.",
+    example='json.load(open("FOLDER/questions_train.json"))["questions"]',
+)
+GQA = Format(label="GQA questions", is_it=is_gqa, read=read_gqa)

@@ -1,12 +1,12 @@
 """Images with texts from outside: read, checked, compared. Everything here may be hostile."""
 
+from blip2core.file_names import safe_name
+from blip2core.formats.files import NamedFile
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
-from blip2core.intake.files import NamedFile
 from blip2core.intake.image_check import CheckedImage, check_image, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
 from blip2core.intake.reader import read
 from blip2core.intake.sums import Sums, sums_of
 

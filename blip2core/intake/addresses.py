@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from blip2core.errors import IntakeError
-from blip2core.intake.names import safe_name
+from blip2core.file_names import safe_name
 
 Resolve = Callable[[str], Sequence[str]]
 """Host name -> its IPv4 and IPv6 addresses."""

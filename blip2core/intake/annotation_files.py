@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.formats import AnnotatedImage
+from blip2core.file_names import safe_name
+from blip2core.formats import AnnotatedImage, Format
 from blip2core.formats.annotated import rows_of, word
+from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
+from blip2core.formats.jsonl import jsonl_rows
+from blip2core.formats.lines import Lines
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL, Columns, guess_columns, with_wanted
 from blip2core.intake.entries import Entry
-from blip2core.intake.files import NamedFile
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.lines import Lines
-from blip2core.intake.names import safe_name
 from blip2core.records import Problem, Told
 from blip2core.texts import clean_text
 
@@ -51,9 +53,24 @@ def annotated_entries(
             path=path,
             url=url,
             found=texts_of(one.texts, where, limits),
+            page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
         yield entry if path or url else entry.problem(where, "The entry names no image.")
+
+
+def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:
+    """Yield the entries of a .jsonl that has one of a format in each line."""
+    for number, row in jsonl_rows(file):
+        if isinstance(row, IntakeError):
+            if number == 0:  # not of a line, but of the whole file
+                yield Problem(name=file.name, reason=str(row), about="note")
+            else:
+                name = f"{file.name}, row {number}"
+                yield Problem(name=name, reason=str(row), about="source")
+        else:
+            found = (replace(one, number=number) for one in format.read([row]))
+            yield from annotated_entries(file.name, found, limits)
 
 
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:

@@ -6,21 +6,25 @@ from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.intake.annotation_files import JsonFiles, read_document
-from blip2core.intake.archives import ANY, Archive
-from blip2core.intake.columns import Columns
-from blip2core.intake.downloads import Downloads, fetch_all
-from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
-from blip2core.intake.files import (
+from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
+from blip2core.formats.files import (
     ARCHIVE_SUFFIXES,
     INTAKE_SUFFIXES,
     TABLE_SUFFIXES,
     NamedFile,
     looks_like_image,
+    text_table_kind,
 )
+from blip2core.formats.label_studio import INTERFACE_NAME
+from blip2core.formats.sidecars import concept_of
+from blip2core.intake.annotation_files import JsonFiles, read_document
+from blip2core.intake.archives import ANY, Archive
+from blip2core.intake.columns import Columns
+from blip2core.intake.downloads import Downloads, fetch_all
+from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
+from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, safe_name, stem, suffix, table_path
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
 from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
 from blip2core.intake.side_files import (
@@ -31,11 +35,11 @@ from blip2core.intake.side_files import (
     side_entry,
 )
 from blip2core.intake.tables import json_entries, table_entries
-from blip2core.records import Problem, Told, Unused, WebImage
+from blip2core.records import Problem, TextOrigin, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
 COMPANIONS = SAVED_COMPANIONS | {
-    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license"),
+    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license", INTERFACE_NAME),
 }
 """Files that lie beside images and mean nothing here."""
 COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html", ".lock")
@@ -125,6 +129,8 @@ class _ArchiveReading:
         self._names: dict[str, None] = {}
         self._rows = EntriesByName()
         self._used: set[str] = set()
+        self._unread: dict[str, str] = {}
+        """JSON files that belong to no image by their names -> why nothing was read of them."""
         self._guessed = GuessedEncodings()
 
     def run(self) -> Iterator[ImageOrProblem]:
@@ -184,8 +190,9 @@ class _ArchiveReading:
         """Read all tables, and those of img2dataset by the archives and folders they are of."""
         archives = {stem(name) for name in self._names if suffix(name) in ARCHIVE_SUFFIXES}
         folders = {dirname(name) for name in images}
+        beside = set(map(stem, images))
         for table in self._names:
-            if suffix(table) not in TABLE_SUFFIXES:
+            if suffix(table) not in TABLE_SUFFIXES and not self._is_text_table(table, beside):
                 continue
             self._used.add(table)
             limit = ANY if self._read_inner else self._limits.table_bytes
@@ -201,6 +208,12 @@ class _ArchiveReading:
             else:
                 yield from self._read_table(file)
 
+    def _is_text_table(self, name: str, beside: set[str]) -> bool:
+        """Return whether a .txt that belongs to no image is a table, as Flickr8k's captions are."""
+        if suffix(name) != ".txt" or stem(name) in beside or _is_companion(name):
+            return False
+        return text_table_kind(self._archive.head(name)) is not None
+
     def _is_beside(self, table: str, folders: set[str]) -> bool:
         """Return whether a table stands beside what else img2dataset writes of its name."""
         return stem(table) in folders or f"{stem(table)}_stats.json" in self._names
@@ -215,12 +228,12 @@ class _ArchiveReading:
 
     def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
         """Read the JSON files that are no text beside an image and have a known format."""
-        if self._webdataset:
-            return
         beside = {*images, *map(stem, images)}
+        samples = set(map(key, images)) if self._webdataset else set()
         files = JsonFiles(self._limits)
         for name in self._names:
-            if suffix(name) != ".json" or stem(name) in beside or _is_companion(name):
+            is_beside = stem(name) in beside or key(name) in samples
+            if suffix(name) != ".json" or is_beside or _is_companion(name):
                 continue
             try:
                 file = self._archive.file(name, self._limits.table_bytes)
@@ -231,8 +244,9 @@ class _ArchiveReading:
                     if taken
                     else json_entries(name, document, self._plan.columns, self._limits)
                 )
-            except IntakeError:
-                continue  # `_read_rest` tells of it
+            except IntakeError as error:
+                self._unread[name] = str(error)
+                continue
             self._used.add(name)
             yield from self._take(entries, name)
         for name, entries in files.rest():
@@ -282,6 +296,9 @@ class _ArchiveReading:
             name, self._sides(name), self._limits, known=known, guessed=self._guessed
         )
         entries = (beside, row) if row else (beside,)
+        if not any(entry.found.read for entry in entries) and (concept := concept_of(name)):
+            found = texts_of([(concept, TextOrigin(place="folder"))], name, self._limits)
+            entries = (replace(beside, found=found), *entries[1:])
         try:
             limit = self._limits.image_bytes
             data = self._archive.file(name, limit).read(limit)
@@ -327,6 +344,8 @@ class _ArchiveReading:
         limit, head = self._limits.image_bytes, self._archive.head(name)
         if not head or looks_like_image(head):
             return image(name, self._archive.file(name, limit).read(limit))
+        if name in self._unread and not self._webdataset:
+            return Problem(name=name, reason=self._unread[name], about="source")
         if suffix(name) in SIDE_SUFFIXES:
             reason = "No image has the name of this text, so it was not used; name them alike."
             data = self._archive.file(name, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)

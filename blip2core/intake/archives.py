@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from blip2core.errors import IntakeError
-from blip2core.intake.files import NamedFile, refused_file
+from blip2core.file_names import inner_path, safe_name
+from blip2core.formats.files import NamedFile, refused_file
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import files_below, reach_of
-from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
 ANY = 1 << 50

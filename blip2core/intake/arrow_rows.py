@@ -7,13 +7,14 @@ from posixpath import dirname
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.intake.arrow_table import arrow_batches, arrow_schema
+from blip2core.file_names import safe_name
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.arrow import arrow_batches, arrow_schema
+from blip2core.formats.files import NamedFile
+from blip2core.formats.parquet import arrow_errors, parquet_batches, parquet_schema, row_of
+from blip2core.formats.rows import DETAILS, OF_TEXT
 from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
-from blip2core.intake.csv_table import TableRow
-from blip2core.intake.files import NamedFile
 from blip2core.intake.img2dataset import STATUS_COLUMNS
-from blip2core.intake.names import safe_name
-from blip2core.intake.parquet_table import arrow_errors, parquet_batches, parquet_schema, row_of
 from blip2core.texts import count_of
 
 READERS = {
@@ -26,6 +27,8 @@ IMAGE_COLUMNS = (
     *("image_bytes", "img_bytes", "image_data", "bytes", "content"),
 )
 """Names of columns whose bytes are images, the most usual first."""
+KEPT_COLUMNS = frozenset({*STATUS_COLUMNS, *OF_TEXT, DETAILS})
+"""What img2dataset says of a row, and what an export says of a text."""
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 """How a path begins that is one of another machine."""
 
@@ -82,14 +85,12 @@ def _roles(schema: Any, wanted: Columns | None) -> _Roles:
 
 
 def _beside(schema: Any) -> Iterator[str]:
-    """Yield the columns of numbers and of img2dataset's status, but those whose name is not their
-    own.
-    """
+    """Yield the columns of numbers and `KEPT_COLUMNS`, but those whose name is not their own."""
     from pyarrow import types
 
     for column in schema:
         is_number = types.is_integer(column.type) or types.is_floating(column.type)
-        is_kept = is_number or types.is_boolean(column.type) or column.name in STATUS_COLUMNS
+        is_kept = is_number or types.is_boolean(column.type) or column.name in KEPT_COLUMNS
         if is_kept and schema.names.count(column.name) == 1:
             yield column.name
 

@@ -6,18 +6,29 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name
+from blip2core.formats.files import within
+from blip2core.formats.nested_texts import listed_texts, nested_texts
+from blip2core.formats.rows import DETAILS, exported_origin
 from blip2core.intake.entries import Entry
-from blip2core.intake.files import within
 from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
-from blip2core.intake.nested_texts import nested_texts
 from blip2core.intake.text_data import MOST_DIGITS
 from blip2core.records import TextOrigin
-from blip2core.texts import clean_text
+from blip2core.texts import APOSTROPHE_COLUMN, clean_text
 
 PATH_COLUMNS = (
-    *("file_name", "filename", "file", "image_path", "file_path", "filepath", "path", "image_file"),
+    *(
+        "file_name",
+        "filename",
+        "file",
+        "image_name",
+        "image_path",
+        "file_path",
+        "filepath",
+        "path",
+        "image_file",
+    ),
     *("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp"),
 )
 URL_COLUMNS = ("url", "image_url", "img_url", "image_link", "src")
@@ -82,7 +93,11 @@ def guess_columns(header: Sequence[str]) -> Columns:
     def first(names: Iterable[str]) -> str | None:
         return next((plain[name] for name in names if name in plain), None)
 
-    texts = tuple(plain[name] for name in reversed(plain) if TEXT.fullmatch(name))
+    # Flickr30k's captions; elsewhere a comment is about a text rather than the image.
+    of_flickr = {"comment"} if "comment_number" in plain else set()
+    texts = tuple(
+        plain[name] for name in reversed(plain) if TEXT.fullmatch(name) or name in of_flickr
+    )
     return Columns(
         path=first(PATH_COLUMNS),
         url=first(URL_COLUMNS),
@@ -158,9 +173,20 @@ def _word(value: object) -> str | None:
 def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
     data = dict(islice(_data(row, columns), MOST_DATA))
     for name in columns.texts:
-        origin = TextOrigin(place=name, data=data)
-        for text in nested_texts(row.get(name)):
-            yield text, origin
+        cell = row.get(name)
+        is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
+        found = list(nested_texts(cell if is_ours else listed_texts(cell)))
+        for text, said in zip(found, _rows_of_texts(row, len(found)), strict=True):
+            yield text, exported_origin(said, name) or TextOrigin(place=name, data=data)
+
+
+def _rows_of_texts(row: Mapping[str, object], count: int) -> Iterator[Mapping[str, object]]:
+    """Yield what is said of each text of a cell: in a list of its own, or in the row."""
+    details = row.get(DETAILS)
+    if isinstance(details, list) and len(details) == count:
+        yield from (said if isinstance(said, Mapping) else row for said in details)
+    else:
+        yield from [row] * count
 
 
 def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:

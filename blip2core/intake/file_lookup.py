@@ -9,7 +9,7 @@ from functools import cached_property
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from blip2core.intake.names import base_name, safe_name, stem
+from blip2core.file_names import base_name, safe_name, stem
 
 MOST_COMPARED = 64
 """Files of nearly the same name that are compared; where there are more, none is chosen."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name, suffix
+from blip2core.formats.files import NamedFile
+from blip2core.formats.parquet import parquet_rows, parquet_schema
 from blip2core.intake.columns import Columns, guess_columns, with_wanted
-from blip2core.intake.files import NamedFile
-from blip2core.intake.names import safe_name, suffix
-from blip2core.intake.parquet_table import parquet_rows, parquet_schema
 from blip2core.records import Problem
 
 KEY = "key"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blip2core.errors import IntakeError
-from blip2core.intake.files import refused_file
+from blip2core.formats.files import refused_file
 from blip2core.records import Problem
 
 REPOSITORY = re.compile(r"(datasets|models|spaces)--.+")

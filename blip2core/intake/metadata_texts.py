@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from blip2core.file_names import safe_name
 from blip2core.formats.image_metadata import image_metadata
 from blip2core.intake.entries import Entry, with_entry
 from blip2core.intake.image_texts import FoundText, texts_of
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
 from blip2core.intake.side_files import on_one_line
 from blip2core.records import Problem, Told, Unused, WebImage
 from blip2core.texts import count_of

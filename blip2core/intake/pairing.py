@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
-from blip2core.intake.names import base_name, stem, suffix
+from blip2core.file_names import base_name, stem, suffix
 from blip2core.records import Problem, Told, Unused
 
 LINE_SUFFIXES = (".txt", ".caption")

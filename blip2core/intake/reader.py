@@ -9,6 +9,8 @@ from types import NoneType
 
 from blip2core.arguments import ADDRESS, check_kind, described
 from blip2core.errors import IntakeError
+from blip2core.file_names import MAX_NAME, safe_name, stem, suffix
+from blip2core.formats.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
     ReadPlan,
@@ -22,13 +24,11 @@ from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
-from blip2core.intake.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
-from blip2core.intake.names import MAX_NAME, safe_name, stem, suffix
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive

@@ -1,29 +1,34 @@
 """A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.formats import format_of
+from blip2core.file_names import safe_name
+from blip2core.formats import Format, format_of, format_of_line
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.csv import csv_header, csv_rows
+from blip2core.formats.files import NamedFile, kind_of
+from blip2core.formats.jsonl import jsonl_rows
 from blip2core.intake.annotation_files import (
     JsonFiles,
     annotated_entries,
+    annotated_lines,
     flickr_entries,
     is_rows,
     read_document,
 )
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
-from blip2core.intake.csv_table import TableRow, csv_header, csv_rows
 from blip2core.intake.entries import Entry, merged
-from blip2core.intake.files import NamedFile, kind_of
 from blip2core.intake.img2dataset import KEY, FailedRows
-from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import safe_name
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
+LINES_TRIED = 20
+"""Lines of which the first that is an object tells the format of all."""
 ColumnsIn = Callable[[Mapping[str, object]], Columns]
 
 
@@ -74,11 +79,20 @@ def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Ite
 
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
     try:
+        if kind_of(file) == "jsonl" and (format := _format_of_lines(file)) is not None:
+            yield from annotated_lines(file, format, limits)
+            return
         rows, columns_in = _rows(file, columns)
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
     else:
         yield from _row_entries(file.name, rows, columns_in, limits)
+
+
+def _format_of_lines(file: NamedFile) -> Format | None:
+    """Return the format of the first line that is an object."""
+    rows = (row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict))
+    return next((format_of_line(row) for row in rows), None)
 
 
 def _row_entries(

@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from typing import BinaryIO, cast
 
 from blip2core.errors import IntakeError
-from blip2core.intake.archives import HEAD_BYTES
-from blip2core.intake.files import (
+from blip2core.file_names import base_name, inner_path, safe_name, suffix
+from blip2core.formats.files import (
     ARCHIVE_SUFFIXES,
     COMPRESSED,
     INTAKE_SUFFIXES,
@@ -25,9 +25,9 @@ from blip2core.intake.files import (
     refused_file,
     within,
 )
+from blip2core.intake.archives import HEAD_BYTES
 from blip2core.intake.limited_stream import LimitedStream
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import base_name, inner_path, safe_name, suffix
 from blip2core.intake.side_files import MAX_SIDE, SIDE_SUFFIXES
 from blip2core.records import Problem
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import inner_path, safe_name
+from blip2core.formats.files import NamedFile, refused_file, within
 from blip2core.intake.archives import HEAD_BYTES
-from blip2core.intake.files import NamedFile, refused_file, within
 from blip2core.intake.limits import Limits
-from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import Problem
 
 END_RECORD = struct.Struct("<4s4H2LH")

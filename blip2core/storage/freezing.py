@@ -33,7 +33,8 @@ PAIRS_PER_UNIT = 500
 UNFINISHED_STALE_SECONDS = 3600.0
 """Nobody waits so long for a snapshot; it gives no sign of life meanwhile."""
 TAKEN_FOR_DEAD = "Another process took this snapshot for that of a dead one; freeze it again."
-_TOLD = tuple(field.name for field in fields(ExportPair))
+_TOLD_IF_ANY = ("text_place", "text_data")
+_TOLD = tuple(field.name for field in fields(ExportPair) if field.name not in _TOLD_IF_ANY)
 """What the hash covers."""
 
 
@@ -142,6 +143,8 @@ def _compute(
             described = describe_pairs(session, rows)
         for _, pair in described:
             told = {name: getattr(pair, name) for name in _TOLD}
+            # The hash of a snapshot from before these two were kept stays what it was.
+            told |= {name: value for name in _TOLD_IF_ANY if (value := getattr(pair, name))}
             digest.update(json.dumps(told, sort_keys=True).encode() + b"\n")
         kept = [(row["position"], json.dumps(row)) for row in rows]
         state.file.executemany("INSERT INTO pairs VALUES (?, ?)", kept)

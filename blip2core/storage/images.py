@@ -13,9 +13,8 @@ from pathlib import Path
 
 from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import StorageError, way_out
+from blip2core.records import SUFFIX_OF_FORMAT
 
-SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
-"""Formats that are stored, and the ends of their file names."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PARTIAL = ".partial"
 

@@ -1,5 +1,6 @@
 """What is told of the pairs of a snapshot: text, image, origin and who accepted it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def describe_pairs(
             url=source and source.url,
             page_url=source and source.page_url,
             license=source and source.license,
+            text_place=text.place or None,
+            text_data=_json(text.data),
         )
         found.append((text.state == "purged", pair))
     return found
@@ -84,10 +87,16 @@ def _by_number(
     return found
 
 
+def _json(data: Mapping[str, Any] | None) -> str | None:
+    """Return data as it is written: the same for each database, whatever order that keeps."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False) if data else None
+
+
 def _texts() -> Select[*tuple[Any, ...]]:
     image = (Image.sha256, Image.format, Image.width, Image.height, Image.state)
+    said = (Caption.text, Caption.source, Caption.place, Caption.data)
     return (
-        select(Caption.id, Caption.text, Caption.source, *image, Run.uid, Run.model, Run.revision)
+        select(Caption.id, *said, *image, Run.uid, Run.model, Run.revision)
         .join(Item, Item.id == Caption.item_id)
         .join(Image, Image.id == Item.image_id)
         .outerjoin(Run, Run.id == Caption.run_id)

@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 from blip2core.errors import StorageError
 from blip2core.records import ExportPair
 from blip2core.storage.datasets import find_dataset, get_dataset
-from blip2core.storage.schema import Annotator, Dataset, Export, Image, Item, Snapshot, SnapshotPair
+from blip2core.storage.schema import (
+    Annotator,
+    Caption,
+    Dataset,
+    Export,
+    Image,
+    Item,
+    Snapshot,
+    SnapshotPair,
+)
 from blip2core.storage.snapshot_pairs import describe_pairs
 from blip2core.texts import clean_text
 
@@ -126,6 +135,16 @@ def snapshots_with(session: Session, *, sha256: str) -> list[tuple[Snapshot, lis
         (one, list(session.scalars(select(Export).where(Export.snapshot_id == one.id))))
         for one in found
     ]
+
+
+def has_text_origins(session: Session, *, snapshot_id: int) -> bool:
+    """Return whether it is known of any text of a snapshot where it stood when it was imported."""
+    query = (
+        select(SnapshotPair.position)
+        .join(Caption, Caption.id == SnapshotPair.caption_id)
+        .where(SnapshotPair.snapshot_id == snapshot_id, Caption.place.is_not(None))
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _no_snapshot(session: Session, dataset_id: int, name: str | None) -> str:

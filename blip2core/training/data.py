@@ -21,10 +21,10 @@ from PIL import Image
 from torch import Tensor, tensor
 
 from blip2core.errors import DataError, IntakeError
+from blip2core.formats.csv import csv_rows_by_line
+from blip2core.formats.files import NamedFile
+from blip2core.formats.jsonl import jsonl_rows
 from blip2core.images import open_image
-from blip2core.intake.csv_table import csv_rows_by_line
-from blip2core.intake.files import NamedFile
-from blip2core.intake.jsonl_table import jsonl_rows
 from blip2core.records import Passage, Segment
 from blip2core.texts import clean_text, visible
 from blip2core.training.features import FeatureCache, Images

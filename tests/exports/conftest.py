@@ -40,6 +40,8 @@ SUBJECT = Subject(
     rejected={"ITM 0.31 is below 0.50": 12},
     agreement="Cohen's kappa 0.81 on 40 items",
 )
+ANSWERS = {"text_place": "answer", "text_data": '{"question": "What is there?"}'}
+"""Fields of pairs that every format can hold."""
 
 
 @pytest.fixture

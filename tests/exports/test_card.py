@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from blip2core.exports import FORMATS
 from blip2core.exports.card import LONGEST_FOREIGN_TEXT, escape, size_category
+from tests.exports.conftest import ANSWERS
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -25,6 +27,12 @@ ATTACKS = (
     "***bold*** ~~gone~~ 1. list\n- item",
     "\\[x](y)",
 )
+
+
+@pytest.fixture
+def make_pairs(make_pairs: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers to questions, so that every format can hold them."""
+    return partial(make_pairs, **ANSWERS)
 
 
 @pytest.mark.parametrize("text", ATTACKS)
@@ -76,7 +84,7 @@ def test_every_format_has_a_card_that_counts(written: Callable[..., Any], name: 
         "| splits\\.train | 0\\.8 |",
         "| threshold | 0\\.75 |",
         "kappa 0\\.81",
-        FORMATS[name].reading,
+        FORMATS[name].example,
     ):
         assert line in body, line
     assert "<script>" not in body and "<b>" not in body

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ from blip2core.config import ExportConfig
 from blip2core.errors import ConfigError, ExportError
 from blip2core.exports import FORMATS, export_pairs
 from blip2core.records import ExportPair
-from tests.exports.conftest import SUBJECT
+from tests.exports.conftest import ANSWERS, SUBJECT
 
 EACH = pytest.mark.parametrize("name", FORMATS)
+
+
+@pytest.fixture
+def make_pairs(make_pairs: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers to questions, so that every format can hold them."""
+    return partial(make_pairs, **ANSWERS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -193,6 +200,15 @@ def test_nothing_is_no_export(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+def test_pairs_of_which_the_format_can_hold_none(
+    make_pairs: Callable[..., Any], tmp_path: Path
+) -> None:
+    pairs = make_pairs(2, text_data=None)
+    with pytest.raises(ExportError, match=r"none of the pairs \(4 times: no question"):
+        export_pairs(pairs, tmp_path / "a", format="vqa", subject=SUBJECT)
+    assert not (tmp_path / "a").exists()
+
+
 def test_unknown_formats_and_settings(tmp_path: Path, make_pairs: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match="use one of imagefolder, webdataset"):
         export_pairs([], tmp_path / "a", format="zip", subject=SUBJECT)
@@ -217,7 +233,8 @@ import gc, hashlib, json, os, pickle, sys, tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from blip2core.config import ExportConfig
-from blip2core.exports import FORMATS, Subject, export_pairs, parquet
+from blip2core.exports import FORMATS, Subject, export_pairs
+from blip2core.formats import parquet
 
 os.fsync = lambda _: None  # the disk is not what is measured
 parquet.GROUP_ROWS = 10

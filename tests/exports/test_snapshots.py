@@ -17,7 +17,7 @@ from blip2core.cli import export
 from blip2core.errors import ConfigError, ExportError, StorageError
 from blip2core.exports import FORMATS
 from blip2core.exports.snapshots import export_snapshot, write_snapshot
-from blip2core.records import Candidate, Scored, ScorerIdentity, WebImage
+from blip2core.records import Candidate, Scored, ScorerIdentity, TextOrigin, WebImage
 from blip2core.storage import Database, open_database
 from blip2core.storage.batches import (
     NewBatch,
@@ -79,7 +79,9 @@ def _add(database: Database, session: Any, dataset_id: int, run_id: int, number:
         format="PNG",
         bytes=len(file.getvalue()),
     )
-    image = WebImage(name=f"{number}.png", data=b"", texts=(f"a bird {number}",), license="CC0")
+    text = f"a bird {number}"
+    said = {text: TextOrigin(place="alt", data={"id": "a-0", "b": 1})} if number == 0 else {}
+    image = WebImage(name=f"{number}.png", data=b"", texts=(text,), origins=said, license="CC0")
     item = add_item(session, dataset_id=dataset_id, run_id=run_id, image=facts, web=image)
     add_captions(session, run_id=run_id, item_id=item.item_id, texts=[f"a drawn bird {number}"])
     texts = texts_of(session, item_id=item.item_id)
@@ -107,6 +109,23 @@ def accept(database: Database, *captions: int, action: str = "accept") -> None:
                     reason="not a bird" if action == "reject" else None,
                 ),
             )
+
+
+def test_what_was_said_of_a_text_is_written_where_any_has_it(
+    studio: Database, tmp_path: Path
+) -> None:
+    accept(studio, 3)
+    bare = freeze_snapshot(studio, dataset_id=1, created_by=1, policy=SnapshotPolicy())
+    write_snapshot(studio, snapshot_id=bare.id, format="jsonl", out=tmp_path / "bare")
+    accept(studio, 1)
+    both = freeze_snapshot(studio, dataset_id=1, created_by=1, policy=SnapshotPolicy())
+    write_snapshot(studio, snapshot_id=both.id, format="jsonl", out=tmp_path / "both")
+    lines = [path.read_text("utf-8") for path in sorted((tmp_path / "bare").glob("*.jsonl"))]
+    assert lines and not [line for line in lines if "text_place" in line or "text_data" in line]
+    rows = [row for path in (tmp_path / "both").glob("*.jsonl") for row in json_lines(path)]
+    told = {row["text"]: (row["text_place"], row["text_data"]) for row in rows}
+    assert told == {"a bird 0": ("alt", '{"b": 1, "id": "a-0"}'), "a bird 1": (None, None)}
+    assert bare.content_sha256 != both.content_sha256
 
 
 def apply_threshold(database: Database) -> None:

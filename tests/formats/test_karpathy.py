@@ -1,5 +1,9 @@
 """Karpathy's splits: folder and name make the path, sentences are read as they were written."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 from blip2core.formats.karpathy import KARPATHY
 from tests.formats.reading import data, read
 
@@ -27,3 +31,25 @@ def test_sentences_and_split() -> None:
     ]
     assert [one.split for one in KARPATHY.read(DOCUMENT)] == ["test", "train"]
     assert data(DOCUMENT, KARPATHY) == [{"sentid": 770337}, {}]
+
+
+def test_one_file_for_all_splits(written: Callable[..., Any]) -> None:
+    out, _, pairs = written("karpathy")
+    told = json.loads((out / "dataset.json").read_text("utf-8"))["images"]
+    assert [one["split"] for one in told].count("val") == 2
+    by_id = {pair.caption_id: pair for pair in pairs}
+    for one in told:
+        assert (out / one["filepath"] / one["filename"]).is_file()
+        assert one["sentids"] == [sentence["sentid"] for sentence in one["sentences"]]
+        for sentence in one["sentences"]:
+            pair = by_id[sentence["sentid"]]
+            assert (sentence["raw"], sentence["imgid"]) == (pair.text, one["imgid"])
+            assert sentence["extra"]["scorer"] == pair.scorer
+
+
+def test_tokens_are_words_in_lower_case(written: Callable[..., Any], make_pairs: Any) -> None:
+    pairs = make_pairs(1, texts=("A man's red_helmet, 2 Bären.",))[:1]
+    out, _, _ = written("karpathy", pairs)
+    [one] = json.loads((out / "dataset.json").read_text("utf-8"))["images"]
+    words = ["a", "man", "s", "red", "helmet", "2", "bären"]
+    assert one["sentences"][0]["tokens"] == words

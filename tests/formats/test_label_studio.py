@@ -1,5 +1,14 @@
 """Label Studio's JSON: annotations and predictions of the captioning template."""
 
+import json
+import subprocess
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from blip2core.formats.label_studio import LABEL_STUDIO, local_path
 from tests.formats.reading import data, read
 
@@ -39,3 +48,61 @@ def test_texts_of_annotations_and_predictions() -> None:
 def test_paths_of_its_own_storage() -> None:
     assert local_path("/data/local-files/?d=images/1.jpg") == "images/1.jpg"
     assert local_path("images/1.jpg") == "images/1.jpg"
+
+
+def test_texts_are_predictions_with_their_scores(written: Callable[..., Any]) -> None:
+    out, _, pairs = written("label-studio")
+    tasks = json.loads((out / "tasks_train.json").read_text("utf-8"))
+    train = [pair for pair in pairs if pair.split == "train"]
+    told = [(task, one) for task in tasks for one in task["predictions"]]
+    for (task, prediction), pair in zip(told, train, strict=True):
+        assert (out / local_path(task["data"]["image"])).is_file()
+        assert task["data"]["image_sha256"] == pair.image_sha256
+        assert prediction["model_version"] == pair.captioner or pair.source == "web"
+        assert prediction.get("score") == pair.itm
+        [region] = prediction["result"]
+        assert region["value"] == {"text": [pair.text]}
+        assert region["meta"]["decided_by"] == "ann"
+
+
+CHECKED = """
+import json, sys
+from pathlib import Path
+from label_studio_sdk.converter import Converter
+from label_studio_sdk.label_interface import LabelInterface
+
+folder, out = map(Path, sys.argv[1:])
+interface = (folder / "labeling_interface.xml").read_text()
+checks, wrong = LabelInterface(interface), []
+checks.validate()
+tasks = json.loads((folder / "tasks_train.json").read_text("utf-8"))
+for number, task in enumerate(tasks):
+    for prediction in task["predictions"]:
+        wrong += checks.validate_prediction(prediction, return_errors=True)
+    # Label Studio numbers tasks; who submits a prediction makes an annotation of it.
+    submitted = {"id": 1, "result": task["predictions"][0]["result"]}
+    task["id"], task["annotations"] = number, [submitted]
+(out / "tasks.json").write_text(json.dumps(tasks))
+converter = Converter(interface, str(folder), download_resources=False)
+converter.convert_to_json_min(str(out / "tasks.json"), str(out), is_dir=False)
+texts = [row["caption"] for row in json.loads((out / "result.json").read_text("utf-8"))]
+print(json.dumps({"wrong": wrong, "texts": texts}))
+"""
+
+
+@pytest.mark.slow
+def test_label_studio_checks_and_converts_it(written: Callable[..., Any], tmp_path: Path) -> None:
+    """In an environment of its own: its SDK pins other versions of what the tests need."""
+    venv.create(tmp_path / "own", with_pip=True)
+    python = str(tmp_path / "own" / "bin" / "python")
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, "label-studio-sdk==2.1.2"], check=True)
+    out, _, pairs = written("label-studio")
+    done = subprocess.run(
+        [python, "-c", CHECKED, str(out), str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["wrong"] == []
+    firsts = [pair.text for pair in pairs if pair.split == "train"][::2]
+    assert told["texts"] == firsts

@@ -1,9 +1,11 @@
 """VQAv2, OK-VQA and GQA: questions with the answers of another file, and COCO's file names."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from blip2core.formats.vqa import GQA, VQA, is_vqa_answers, join_vqa
-from tests.formats.reading import data, read
+from tests.formats.reading import as_pairs, data, read
 
 QUESTIONS: dict[str, Any] = {
     "data_type": "mscoco",
@@ -59,3 +61,22 @@ def test_gqa() -> None:
     }
     assert read(document, GQA) == [("2354786.jpg", ["Is the sky dark? yes"])]
     assert data(document, GQA)[0]["fullAnswer"] == "Yes, the sky is dark."
+
+
+def test_what_was_read_is_written_as_it_was(written: Callable[..., Any], make_pairs: Any) -> None:
+    one, other = make_pairs(2, split="train")[::2]
+    joined = join_vqa(QUESTIONS, ANSWERS)
+    out, manifest, _ = written("vqa", as_pairs(joined, VQA, [one, other]))
+    questions = json.loads((out / "questions_train.json").read_text("utf-8"))
+    annotations = json.loads((out / "annotations_train.json").read_text("utf-8"))
+    [question], [annotation] = questions["questions"], annotations["annotations"]
+    assert question["question"] == "Where is he looking?"
+    assert question["question_id"] == annotation["question_id"] == 1
+    assert question["image_id"] == annotation["image_id"] == one.item_id
+    assert (out / question["image"]).is_file()
+    assert annotation["question_type"] == "none of the above"
+    assert annotation["multiple_choice_answer"] == "down"
+    assert [given["answer"] for given in annotation["answers"]] == ["down", "at table"]
+    # A question without an answer is none that a model can be tested with.
+    assert manifest.data["left_out"] == {"no question with an answer": 1}
+    assert json.loads((out / "left_out.jsonl").read_text("utf-8"))["caption_id"] == 2

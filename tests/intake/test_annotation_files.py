@@ -11,7 +11,7 @@ from blip2core.intake import NamedFile, read
 from blip2core.records import Problem, WebImage
 from tests.formats.test_coco import DOCUMENT as COCO
 from tests.formats.test_vqa import ANSWERS, QUESTIONS
-from tests.intake.making import png, reasons, zipped
+from tests.intake.making import png, reasons, tarred, texts, zipped
 
 DOG = {"image": "images/dog.png"}
 DOCUMENTS: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -50,6 +50,20 @@ DOCUMENTS: dict[str, tuple[Any, tuple[str, ...]]] = {
         ],
         ("a dog",),
     ),
+    "label studio, JSON_MIN": (
+        [
+            {
+                "image": "/data/local-files/?d=images/dog.png",
+                "id": 1,
+                "caption": {"text": ["a dog", "dogs"]},
+                "note": "sharp",
+                "annotator": 1,
+                "annotation_id": 2,
+                "lead_time": 3.5,
+            }
+        ],
+        ("a dog", "dogs", "sharp"),
+    ),
     "rows": (
         [{"file_name": "dog.png", "prompt": "a dog", "Caption EN": "dogs"}],
         ("a dog", "dogs"),
@@ -60,6 +74,8 @@ DOCUMENTS: dict[str, tuple[Any, tuple[str, ...]]] = {
 def source(how: str, folder: Path, files: Mapping[str, bytes]) -> Any:
     if how == "zip":
         return NamedFile("all.zip", zipped(files))
+    if how == "tar":
+        return NamedFile("all.tar", tarred(files.items()))
     if how == "loose":
         return [NamedFile(name.rpartition("/")[2], data) for name, data in files.items()]
     for name, data in files.items():
@@ -68,7 +84,7 @@ def source(how: str, folder: Path, files: Mapping[str, bytes]) -> Any:
     return folder
 
 
-@pytest.mark.parametrize("how", ["folder", "zip", "loose"])
+@pytest.mark.parametrize("how", ["folder", "zip", "tar", "loose"])
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_file_among_its_images(name: str, how: str, tmp_path: Path) -> None:
     document, expected = DOCUMENTS[name]
@@ -89,7 +105,7 @@ def test_a_file_alone_finds_its_images(tmp_path: Path) -> None:
     assert image.origins["a dog"].data == {"id": 7}
 
 
-@pytest.mark.parametrize("how", ["folder", "zip", "loose"])
+@pytest.mark.parametrize("how", ["folder", "zip", "tar", "loose"])
 def test_questions_and_answers_are_joined(how: str, tmp_path: Path) -> None:
     files = {
         "COCO_val2014_000000262148.jpg": png(1),
@@ -143,3 +159,50 @@ def test_a_token_file_of_flickr(tmp_path: Path) -> None:
     [image] = [one for one in found if isinstance(one, WebImage)]
     assert image.texts == ('Two "men" and a dog .', "A dog .")
     assert list(reasons(found)) == ["results.token, line 3"]
+
+
+@pytest.mark.parametrize("name", ["llava", "lavis vqa", "label studio", "label studio, JSON_MIN"])
+def test_an_entry_in_each_line(name: str) -> None:
+    [entry], expected = DOCUMENTS[name]
+    line = json.dumps(entry).encode()
+    files = {"images/dog.png": png(), "all.jsonl": b"\n" + line + b"\n{odd\n[1]\n" + line + b"\n"}
+    found = list(read(NamedFile("all.zip", zipped(files))))
+    [image] = [one for one in found if isinstance(one, WebImage)]
+    assert image.texts == expected and image.duplicates == len(expected)
+    assert set(reasons(found)) >= {"all.jsonl, row 3", "all.jsonl, row 4"}
+
+
+def test_json_of_no_known_format_is_told_as_such() -> None:
+    files = {"1.png": png(), "a.json": b'{"foo": 1}', "b.json": b"{", "1.json": b'{"text": "x"}'}
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    assert reasons(found) == {
+        "a.json": "a.json is JSON of no known format; docs/formats.md lists them.",
+        "b.json": "b.json is not JSON, or is cut off.",
+    }
+
+
+def test_the_captions_of_flickr8k_in_a_txt() -> None:
+    table = b'image,caption\n1.png,A child .\n1.png,"A girl, too ."\n'
+    tokens = b"2.png#0\tA dog .\n2.png#1\tTwo dogs .\n"
+    beside = b"image,caption\n"  # a caption like any other
+    files = {"Images/1.png": png(1), "captions.txt": table, "Flickr8k.token.txt": tokens}
+    files |= {"Images/2.png": png(2), "Images/2.txt": beside}
+    for source in (zipped(files), tarred(files.items())):
+        assert texts(read(NamedFile("flickr", source))) == {
+            "Images/1.png": ("A child .", "A girl, too ."),
+            "Images/2.png": ("image,caption", "A dog .", "Two dogs ."),
+        }
+
+
+def test_the_folder_of_a_concept_is_the_text_of_an_image_that_has_none() -> None:
+    files = {"10_shiba dog/1.png": png(1), "10_shiba dog/2.png": png(2), "2024_sea/3.png": png(3)}
+    files |= {"10_shiba dog/2.txt": b"a photo of sks dog"}
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    told = {one.name: one.texts for one in found if isinstance(one, WebImage)}
+    assert told == {
+        "10_shiba dog/1.png": ("shiba dog",),
+        "10_shiba dog/2.png": ("a photo of sks dog",),
+        "2024_sea/3.png": (),
+    }
+    [first] = [one for one in found if isinstance(one, WebImage) and one.name.endswith("1.png")]
+    assert first.origins["shiba dog"].place == "folder"

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import inner_path
+from blip2core.formats.files import looks_like_image
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.intake.files import looks_like_image
-from blip2core.intake.names import inner_path
 from blip2core.records import Problem, WebImage
 from blip2core.texts import clean_text
 from tests.intake.hostile import (

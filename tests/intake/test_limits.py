@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from blip2core.errors import ConfigError, IntakeError
+from blip2core.file_names import MAX_NAME, inner_path
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.archives import FolderArchive, LooseFiles
 from blip2core.intake.limited_stream import LimitedStream
-from blip2core.intake.names import MAX_NAME, inner_path
 from blip2core.records import Problem
 from tests.intake.making import images, png, reasons, zipped
 

@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, Limits, NamedFile, parquet_table, read
+from blip2core.formats import parquet as parquet_table
+from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.intake.columns import find_columns
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
@@ -59,6 +60,32 @@ def test_rows_of_one_image_become_one() -> None:
     assert isinstance(a, Entry) and isinstance(b, Entry) and isinstance(other, Entry)
     assert (a.path, a.texts) == ("a.png", ("one", "two", "four"))
     assert (b.path, b.texts) == ("b.png", ("three",))
+
+
+def test_a_cell_that_spells_a_list_is_several_texts() -> None:
+    """As Karpathy's splits have it in a CSV, and as pandas writes a list."""
+    table = (
+        "raw,sentids,filename\n"
+        '"[""One dog."", ""Two, three.""]","[0, 1]",1.jpg\n'
+        '"[\'One\', ""it\'s""]",[2],2.jpg\n'
+        '"[a, b]","[3]",3.jpg\n'
+        '"[""a"", 1]","[4]",4.jpg\n'
+    )
+    found = entries("t.csv", table.encode())
+    assert [one.texts for one in found if isinstance(one, Entry)] == [
+        ("One dog.", "Two, three."),
+        ("One", "it's"),
+        ("[a, b]",),
+        ('["a", 1]',),
+    ]
+
+
+def test_the_comments_of_flickr30k_are_texts_and_others_are_not() -> None:
+    table = b"image_name| comment_number| comment\n1.jpg| 0| Two men , outside .\n"
+    [one] = entries("results.csv", table)
+    assert isinstance(one, Entry) and one.texts == ("Two men , outside .",)
+    told = entries("t.csv", b"image_name,comment\n1.jpg,blurred\n")
+    assert [one.texts for one in told if isinstance(one, Entry)] == [()]
 
 
 def test_texts_stay_as_they_are_written() -> None:

@@ -19,8 +19,8 @@ from app.settings import is_allowed, may_read_folders
 from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError, way_out
+from blip2core.formats.files import TABLE_SUFFIXES
 from blip2core.intake import sums_of
-from blip2core.intake.files import TABLE_SUFFIXES
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,

@@ -24,7 +24,7 @@ from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
 from blip2core.errors import StorageError, UnavailableError
 from blip2core.exports import FORMATS
-from blip2core.intake.files import TABLE_SUFFIXES
+from blip2core.formats.files import TABLE_SUFFIXES
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions

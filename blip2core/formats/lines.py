@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from blip2core.intake.encodings import find_encoding, is_broken
+from blip2core.formats.encodings import find_encoding, is_broken
 
 __all__ = ["MAX_LINE", "Lines", "is_broken"]
 

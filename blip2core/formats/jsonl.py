@@ -1,12 +1,17 @@
 """JSON Lines, also the metadata.jsonl of an imagefolder: one object in each line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from blip2core.config import ExportConfig
 from blip2core.errors import IntakeError
-from blip2core.intake.csv_table import TableRow
-from blip2core.intake.files import NamedFile
-from blip2core.intake.lines import Lines, is_broken
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.files import NamedFile
+from blip2core.formats.format import Format, Output
+from blip2core.formats.lines import Lines, is_broken
+from blip2core.formats.rows import json_line, rows
+from blip2core.formats.split_files import PerSplit
+from blip2core.records import ExportPair
 
 
 def jsonl_rows(file: NamedFile) -> Iterator[TableRow]:
@@ -33,3 +38,24 @@ def _object(line: str) -> dict[str, object] | IntakeError:
         reason = getattr(error, "msg", "a number is too long")
         return IntakeError(f"This is not JSON ({reason}).")
     return row if isinstance(row, dict) else IntakeError("This is not a JSON object.")
+
+
+def write_jsonl(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write a JSON Lines file per split; each line of `train.jsonl` names its image as
+    `images/ab/ab12….jpg`.
+    """
+    with PerSplit(lambda split: output.open(f"{split}.jsonl")) as files:
+        for pair, row in rows(pairs, config):
+            name = f"images/{output.add_image(pair, 'images')}"
+            files[pair.split].write(json_line({"image": name, **row}))
+
+
+JSONL = Format(
+    write=write_jsonl,
+    label="JSON lines",
+    what="One JSON object per line and pair, in a file per split; images lie in `images`.",
+    example='pandas.read_json("FOLDER/train.jsonl", lines=True, dtype=False)',
+    data_files="{split}.jsonl",
+    typed=True,
+    lists=True,
+)

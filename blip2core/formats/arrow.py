@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from blip2core.errors import IntakeError
-from blip2core.intake.arrow_messages import DICTIONARY, RECORD_BATCH, message_sizes
-from blip2core.intake.files import ARROW_FILE, NamedFile
-from blip2core.intake.parquet_table import arrow_errors
+from blip2core.formats.arrow_messages import DICTIONARY, RECORD_BATCH, message_sizes
+from blip2core.formats.files import ARROW_FILE, NamedFile
+from blip2core.formats.parquet import arrow_errors
 
 MAX_BATCH = 2_000_000_000
 """Bytes that one record batch, or all dictionaries, may take in memory: they are read whole."""

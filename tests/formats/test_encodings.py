@@ -5,8 +5,8 @@ import io
 import pytest
 
 from blip2core.errors import IntakeError
-from blip2core.intake.encodings import decode, find_encoding
-from blip2core.intake.lines import MAX_LINE, Lines
+from blip2core.formats.encodings import decode, find_encoding
+from blip2core.formats.lines import MAX_LINE, Lines
 
 WESTERN = "ein Bär, l’été à la plage – “Çok güzel”, £5, naïve señor"
 ENGLISH = "a plain line in ASCII\n"

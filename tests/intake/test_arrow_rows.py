@@ -9,9 +9,10 @@ import pyarrow
 import pytest
 from pyarrow import ipc, parquet
 
-from blip2core.intake import Columns, Limits, NamedFile, arrow_table, read
+from blip2core.formats import arrow as arrow_table
+from blip2core.formats.files import kind_of
+from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.intake.entries import Entry
-from blip2core.intake.files import kind_of
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, WebImage
 from tests.intake.making import images, png, reasons

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from blip2core.errors import IntakeError
+from blip2core.formats.lines import MAX_LINE
 from blip2core.images import IMAGE_SUFFIXES
-from blip2core.intake.lines import MAX_LINE
 
 MAX_RECORD_LINES = 25_000
 """Lines of one record; a text of the most characters that are stored has fewer."""

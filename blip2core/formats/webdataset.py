@@ -7,12 +7,10 @@ from functools import partial
 from io import BytesIO
 
 from blip2core.config import ExportConfig
-from blip2core.exports.files import PerSplit, Shards
-from blip2core.exports.layout import Format
-from blip2core.exports.output import Output, read_image
-from blip2core.exports.rows import about, json_line
-from blip2core.records import ExportPair
-from blip2core.storage.images import SUFFIX_OF_FORMAT
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import about, json_line
+from blip2core.formats.split_files import PerSplit, Shards
+from blip2core.records import SUFFIX_OF_FORMAT, ExportPair
 
 
 def write_webdataset(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -29,9 +27,9 @@ def write_webdataset(pairs: Iterable[ExportPair], output: Output, config: Export
         for pair in pairs:
             tar = splits[pair.split].next()
             key = f"{splits[pair.split].entries - 1:09d}"
-            _add(tar, f"{key}.{SUFFIX_OF_FORMAT[pair.format]}", read_image(pair))
+            _add(tar, f"{key}.{SUFFIX_OF_FORMAT[pair.format]}", output.read_image(pair))
             _add(tar, f"{key}.txt", pair.text.encode())
-            _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair)}))
+            _add(tar, f"{key}.json", json_line({"text": pair.text, **about(pair, config)}))
 
 
 @contextmanager
@@ -55,6 +53,6 @@ WEBDATASET = Format(
     label="webdataset (tar shards)",
     what="Tar files per split; each sample is an image, its text (`.txt`) and its origin "
     "(`.json`) under one number.",
-    reading='webdataset.WebDataset("FOLDER/train-00000.tar", shardshuffle=False).decode("pil")\n'
+    example='webdataset.WebDataset("FOLDER/train-00000.tar", shardshuffle=False).decode("pil")\n'
     '    .to_tuple("jpg;png;webp;gif;bmp", "txt", "json")',
 )

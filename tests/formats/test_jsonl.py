@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from blip2core.config import ExportConfig
-from blip2core.exports.rows import json_line
+from blip2core.formats.rows import json_line
 from blip2core.training.data import FilePairs
 from tests.exports.reading import json_lines, load, of_split, texts_of
 

@@ -1,11 +1,17 @@
 """Files that are opened as pairs come: one per split, or a new one after so many."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, BinaryIO, Generic, Self, TypeVar
+
+from blip2core.formats.format import Output
+from blip2core.formats.rows import json_line
+from blip2core.records import ExportPair
 
 Opened = TypeVar("Opened")
+LEFT_OUT = "left_out.jsonl"
 
 
 class PerSplit(dict[str, Opened], Generic[Opened]):
@@ -51,6 +57,50 @@ class Shards(Generic[Opened]):
             self._file = self._open.enter_context(self._make(number))
         self.entries += 1
         return self._file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+
+class JsonList:
+    """A JSON array that grows in a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Take a file, in which other JSON may stand before the array."""
+        self._file = file
+        self._separator = b"[\n"
+
+    def add(self, value: Any) -> None:
+        """Write one more element."""
+        self._file.write(self._separator + json.dumps(value, ensure_ascii=False).encode())
+        self._separator = b",\n"
+
+    def close(self) -> None:
+        """End the array; what stands behind it may follow."""
+        self._file.write(b"\n]" if self._separator == b",\n" else b"[]")
+
+
+class LeftOut:
+    """Pairs that a format cannot hold: counted, and named in a file where there are any."""
+
+    def __init__(self, output: Output) -> None:
+        self._output, self._open = output, ExitStack()
+        self._file: BinaryIO | None = None
+
+    def add(self, pair: ExportPair, reason: str) -> None:
+        """Name a pair with the reason."""
+        self._output.left_out[reason] += 1
+        if self._file is None:
+            self._file = self._open.enter_context(self._output.open(LEFT_OUT))
+        self._file.write(json_line({"caption_id": pair.caption_id, "reason": reason}))
 
     def __enter__(self) -> Self:
         return self

@@ -1,14 +1,15 @@
 """A file to import: its name, where its bytes are, and its kind by its first bytes."""
 
 import io
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name, suffix
 from blip2core.image_files import media_format
 from blip2core.images import IMAGE_SUFFIXES
-from blip2core.intake.names import safe_name, suffix
 from blip2core.records import Problem
 
 FileKind = Literal[
@@ -30,6 +31,11 @@ TABLE_SUFFIXES = frozenset({*TEXT_TABLES, ".parquet", *ARROW_SUFFIXES})
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".tbz", ".txz", ".7z", ".rar"}
 )
+IMAGE_NAMES = frozenset({"image", "image_name", "file_name", "filename"})
+TEXT_NAMES = frozenset({"caption", "captions", "text", "comment"})
+"""Columns that a .txt has to have so that it is a table."""
+FLICKR_LINE = re.compile(r"(?P<name>[^\t\n]+\.\w+)#(?P<number>\d+)\t(?P<caption>.*)")
+"""A line of Flickr's token files."""
 IMAGE_STARTS = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -117,6 +123,8 @@ def kind_of(file: NamedFile) -> FileKind:
     if looks_like_image(head):
         return "image"
     ending = suffix(file.name)
+    if ending == ".txt":
+        return text_table_kind(head) or "other"
     if ending in TEXT_TABLES:
         return TEXT_TABLES[ending]
     if ending in {".zip", ".tar", ".parquet"}:  # damaged: its own reader says how
@@ -126,6 +134,18 @@ def kind_of(file: NamedFile) -> FileKind:
     if ending == ".json":
         return "json"
     return "image" if ending in INTAKE_SUFFIXES else "other"
+
+
+def text_table_kind(head: bytes) -> FileKind | None:
+    """Return which table a .txt is by its first line, as the captions of Flickr8k are in one; None
+    where it is no table.
+    """
+    first = head.decode("utf-8-sig", "ignore").partition("\n")[0]
+    if FLICKR_LINE.match(first):
+        return "flickr"
+    names = [name.strip(' "\r').lower() for name in re.split(r"[,;\t|]", first)]
+    has_image = not IMAGE_NAMES.isdisjoint(names)
+    return "csv" if has_image and not TEXT_NAMES.isdisjoint(names) else None
 
 
 def looks_like_image(head: bytes) -> bool:

@@ -1,18 +1,17 @@
-"""Hugging Face imagefolder: a folder per split with images and a metadata.jsonl."""
+"""Hugging Face imagefolder: a folder per split with images and a metadata.jsonl.
+
+The loader tells the type of a column from its first rows, in each split for itself, and refuses a
+folder where they differ: so no value is null (`ABSENT`). Read as the table that it is.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from blip2core.config import ExportConfig
-from blip2core.exports.files import PerSplit
-from blip2core.exports.layout import Format
-from blip2core.exports.output import Output
-from blip2core.exports.rows import COLUMN_TYPES, json_line, rows
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import ABSENT, COLUMN_TYPES, json_line, rows
+from blip2core.formats.split_files import PerSplit
 from blip2core.records import ExportPair
-
-ABSENT = {"string": "", "int64": 0, "float64": -1.0}
-"""What stands for a value that is not there, by type. The loader tells the type of a column from
-its first rows, in each split for itself, and refuses a folder where they differ: so no null."""
 
 
 def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -20,7 +19,7 @@ def write_imagefolder(pairs: Iterable[ExportPair], output: Output, config: Expor
     `ab/ab12….jpg`.
     """
     with PerSplit(lambda split: output.open(f"{split}/metadata.jsonl")) as files:
-        for pair, row in rows(pairs, lists=config.captions == "lists"):
+        for pair, row in rows(pairs, config):
             name = output.add_image(pair, pair.split)
             files[pair.split].write(json_line({"file_name": name, **filled(row)}))
     output.notes.append(
@@ -43,7 +42,7 @@ IMAGEFOLDER = Format(
     write=write_imagefolder,
     label="Hugging Face imagefolder",
     what="One folder per split, with the images and a `metadata.jsonl` that names them.",
-    reading='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
+    example='datasets.load_dataset("imagefolder", data_dir="FOLDER")',
     data_files="{split}/**",
     lists=True,
 )

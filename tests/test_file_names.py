@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from blip2core.errors import IntakeError
+from blip2core.file_names import inner_path, safe_name
 from blip2core.intake import NamedFile, read
-from blip2core.intake.names import inner_path, safe_name
 from blip2core.records import WebImage
 from tests.intake.making import png, tarred, zipped
 

@@ -17,6 +17,7 @@ import webdataset
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from blip2core import exports
 from blip2core.config import ExportConfig
 from blip2core.exports import export_pairs
 from blip2core.intake import read
@@ -27,11 +28,12 @@ from tests.exports.reading import json_lines, left_open, load
 from tests.intake.making import images, png
 
 FORMATS = [
-    *(("rows", name) for name in ("imagefolder", "webdataset", "parquet", "jsonl", "csv")),
-    ("rows", "sidecars"),
-    *(("lists", name) for name in ("imagefolder", "parquet", "jsonl")),
+    *(("rows", name) for name in exports.FORMATS),
+    *(("lists", name) for name, format in exports.FORMATS.items() if format.lists),
 ]
-"""Formats that the import reads, with what they hold of an image."""
+"""Whatever is written is read again, with what it holds of an image."""
+SAID = {"id": "a-1", "question": "What is there?", "score": 0.25, "tags": ["x", {"y": None}]}
+"""What was said of each text where it was imported."""
 PIECES = st.sampled_from(
     [
         *(
@@ -96,6 +98,11 @@ def exported(folder: Path, texts: list[list[str]], how: str, name: str) -> tuple
                 format="PNG",
                 width=4,
                 height=3,
+                itm=0.5,
+                license="CC0",
+                page_url="https://page.example/1",
+                text_place="alt text",
+                text_data=json.dumps(SAID),
             )
             pairs.append(pair)
     out = folder / f"out-{len(os.listdir(folder))}"
@@ -128,6 +135,23 @@ def test_any_stored_text_is_imported_as_it_was_stored(
 ) -> None:
     out, pairs = exported(folder, [first, second], how, name)
     assert texts_by_image(out) == expected(pairs)
+
+
+@pytest.mark.parametrize(("how", "name"), FORMATS)
+def test_what_was_said_of_a_text_and_its_image_comes_back(
+    folder: Path, how: str, name: str
+) -> None:
+    out, pairs = exported(folder, [["a dog", "what = that?"], ["=a cat"]], how, name)
+    found = images(read(out))
+    assert {one.license for one in found} == {"CC0"}
+    assert {one.page_url for one in found} == {"https://page.example/1"}
+    origins = {text: origin for one in found for text, origin in one.origins.items()}
+    assert origins.keys() == {"a dog", "what = that?", "=a cat"}
+    for pair in pairs:
+        origin = origins[pair.text]
+        assert origin.place == "alt text"
+        own = {"caption_id": pair.caption_id, "itm": 0.5, "source": "web"}
+        assert origin.data == SAID | {"tags": ["x", {}]} | own
 
 
 @given(TEXTS)

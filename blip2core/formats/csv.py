@@ -1,19 +1,28 @@
 """CSV and TSV: rows as they stand, formulas too; a row that cannot be read is reported.
 
 Rows have the numbers that a spreadsheet shows; where line breaks in cells make those of an editor
-differ, a problem names the line too.
+differ, a problem names the line too. An export is safe to open in a spreadsheet.
 """
 
+import csv
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from typing import Any
 
+from blip2core.config import ExportConfig
 from blip2core.errors import IntakeError
-from blip2core.intake.csv_records import Cells, NumberedLine, Record, Records, image_kind
-from blip2core.intake.files import NamedFile
-from blip2core.intake.lines import Lines, is_broken
-from blip2core.intake.names import suffix
-from blip2core.texts import APOSTROPHE_COLUMN, count_of, without_apostrophes
+from blip2core.file_names import suffix
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.csv_records import Cells, NumberedLine, Record, Records, image_kind
+from blip2core.formats.files import NamedFile
+from blip2core.formats.format import Format, Output
+from blip2core.formats.lines import Lines, is_broken
+from blip2core.formats.rows import OF_IMAGE, about, text_columns
+from blip2core.formats.split_files import PerSplit
+from blip2core.records import ExportPair
+from blip2core.texts import APOSTROPHE_COLUMN, count_of, spreadsheet_safe, without_apostrophes
 
 MAX_COLUMNS = 1_000
 MAX_HEADER_LINES = 20
@@ -24,9 +33,6 @@ SAMPLE = 50
 DELIMITERS = ",;\t|"
 DELIMITER_LINE = re.compile(r'"?sep=([,;\t|])"?')
 """A first line that tells spreadsheets the delimiter."""
-TableRow = tuple[int, dict[str, object] | IntakeError]
-"""Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
-0 is of the whole table: how it was read, where that is not the usual."""
 
 
 def csv_header(file: NamedFile) -> list[str]:
@@ -194,3 +200,43 @@ def _column_names(cells: list[str]) -> list[str]:
         count = sum(known == name or known.startswith(f"{name} ") for known in names)
         names.append(f"{name} {count + 1}" if name in names else name)
     return names
+
+
+def write_csv(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
+    """Write a CSV file per split; each row of `train.csv` names its image as
+    `images/ab/ab12….jpg`.
+    """
+    columns = ("image", "text", *text_columns(config), *OF_IMAGE, APOSTROPHE_COLUMN)
+    changed = 0
+    with PerSplit(lambda split: output.open(f"{split}.csv")) as files:
+        for pair in pairs:
+            if pair.split not in files:
+                files[pair.split].write(csv_line(columns))
+            name = f"images/{output.add_image(pair, 'images')}"
+            cells = {"image": name, "text": pair.text, **about(pair, config)}
+            safe = {column: spreadsheet_safe(cell) for column, cell in cells.items()}
+            guarded = [column for column in cells if safe[column] is not cells[column]]
+            changed += len(guarded)
+            files[pair.split].write(csv_line([*safe.values(), " ".join(guarded)]))
+    if changed:
+        output.notes.append(
+            f"An apostrophe that is not in the data was put before {count_of(changed, 'cell')}: "
+            "without it a spreadsheet would compute a formula. The column `apostrophe_before` "
+            "names these cells of each row: take their first character away."
+        )
+
+
+def csv_line(cells: Iterable[Any]) -> bytes:
+    """Return one CSV record (RFC 4180); None becomes an empty cell."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
+
+
+CSV = Format(
+    write=write_csv,
+    label="CSV",
+    what="A table per split in UTF-8; images lie in `images`.",
+    example='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
+    'na_values=[""])',
+)

@@ -1,13 +1,26 @@
 """Images with a text file of the same name each, as trainers of image generators read them."""
 
+import re
 from collections.abc import Iterable
+from posixpath import basename, dirname
 
 from blip2core.config import ExportConfig
-from blip2core.exports.layout import Format
-from blip2core.exports.output import Output
-from blip2core.exports.rows import about, by_image, json_line
+from blip2core.formats.format import Format, Output
+from blip2core.formats.rows import about, by_image, json_line
 from blip2core.records import ExportPair
 from blip2core.texts import count_of
+
+CONCEPT = re.compile(r"\d{1,3}_(?P<concept>.*\w.*)")
+"""A folder of kohya's trainers: how often its images are repeated, and what they show."""
+
+
+def concept_of(name: str) -> str | None:
+    """Return what the folder of an image says that it shows: img/10_shiba dog/1.jpg -> shiba dog.
+
+    Trainers take it for the text of an image that has none.
+    """
+    found = CONCEPT.fullmatch(basename(dirname(name)))
+    return found["concept"].strip() if found else None
 
 
 def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:
@@ -27,7 +40,7 @@ def write_sidecars(pairs: Iterable[ExportPair], output: Output, config: ExportCo
             with output.open(f"{folder}/{name.partition('.')[0]}.txt") as file:
                 file.write("\n".join(lines).encode())
             for pair in group:
-                row = {"file_name": f"{folder}/{name}", "text": pair.text, **about(pair)}
+                row = {"file_name": f"{folder}/{name}", "text": pair.text, **about(pair, config)}
                 manifest.write(json_line(row))
     if joined:
         output.notes.append(
@@ -41,5 +54,5 @@ SIDECARS = Format(
     label="images with .txt sidecars",
     what="Images in a folder per split, each with a `.txt` of the same name, one caption a line; "
     "`manifest.jsonl` has the exact texts and where they come from.",
-    reading='open("FOLDER/train/HASH.txt").read().split("\\n")',
+    example='open("FOLDER/train/HASH.txt").read().split("\\n")',
 )

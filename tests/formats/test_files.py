@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from blip2core.errors import ImageError
+from blip2core.formats.files import kind_of
 from blip2core.intake import NamedFile, check_image, read
-from blip2core.intake.files import kind_of
 from tests.intake.making import encoded, images, zipped
 
 HEIC = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(600)

@@ -9,7 +9,7 @@ from PIL import Image
 from pyarrow import parquet as tables
 
 from blip2core.config import ExportConfig
-from blip2core.exports import parquet
+from blip2core.formats import parquet
 from tests.exports.reading import load, of_split, texts_of
 
 
