@@ -234,6 +234,8 @@ class ExportPair:
     """Where the text stood when it was imported: a column, a member, a field."""
     text_data: str | None = None
     """What else was said of it there, a JSON object: ids, scores, the question it answers."""
+    embedded: tuple[str, ...] = ()
+    """Texts that are written into the copy of the image."""
 
 
 Told = Problem | Unused

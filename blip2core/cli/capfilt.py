@@ -23,6 +23,7 @@ from blip2core.cli.options import (
     Device,
     IdColumn,
     ImageColumn,
+    MetadataTexts,
     Rules,
     TextColumns,
     Threshold,
@@ -90,6 +91,7 @@ def run_capfilt(
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
+    metadata_texts: MetadataTexts = True,
     batch: BatchSize = 32,
     device: Device = "auto",
     database: DatabaseUrl = None,
@@ -113,7 +115,7 @@ def run_capfilt(
             captioner, captions = settings_of_run(_unfinished(studio, dataset), captioner)
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
-        found = _read(inputs or [], download, columns)
+        found = _read(inputs or [], download, columns, metadata_texts)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
@@ -194,14 +196,20 @@ def capfilt_status(
 
 
 def _read(
-    inputs: list[str], download: bool, columns: "Columns"
+    inputs: list[str], download: bool, columns: "Columns", metadata_texts: bool
 ) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
     fetched = Downloads() if download else None
-    return read(source, columns=columns, download=fetched, storages=storages())
+    return read(
+        source,
+        columns=columns,
+        download=fetched,
+        metadata_texts=metadata_texts,
+        storages=storages(),
+    )
 
 
 def _import(

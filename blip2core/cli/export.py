@@ -50,6 +50,13 @@ def export(
     captions: Annotated[
         Literal["rows", "lists"], typer.Option(help="A row per text, or one per image.")
     ] = "rows",
+    embed_texts: Annotated[
+        bool,
+        typer.Option(
+            "--embed-texts",
+            help="Write the texts into the copies of the images too: EXIF, XMP, PNG text.",
+        ),
+    ] = False,
     decided: Annotated[
         Literal["both", "people", "threshold"], typer.Option(help="Who must have accepted a text.")
     ] = "both",
@@ -83,7 +90,7 @@ def export(
     target = export_target(out)  # before anything is frozen
     with opened(database) as studio, target.folder() as folder:
         number, label = _snapshot(studio, name, policy, snapshot, person)
-        config = ExportConfig(captions=captions)
+        config = ExportConfig(captions=captions, embed_texts=embed_texts)
         manifest = write_snapshot(
             studio,
             snapshot_id=number,

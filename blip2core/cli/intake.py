@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import AsJson, IdColumn, ImageColumn, TextColumns
+from blip2core.cli.options import AsJson, IdColumn, ImageColumn, MetadataTexts, TextColumns
 from blip2core.cli.output import write_row
 from blip2core.cli.transfers import storages
 from blip2core.records import Problem, Unused, WebImage
@@ -38,6 +38,7 @@ def intake(
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
+    metadata_texts: MetadataTexts = True,
     as_json: AsJson = False,
 ) -> None:
     """Show what an import would bring: images, texts, problems, duplicates, and what became of all
@@ -49,7 +50,15 @@ def intake(
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
     fetched = Downloads() if download else None
-    for found in read(one, columns=columns, download=fetched, root=root, storages=storages()):
+    found_all = read(
+        one,
+        columns=columns,
+        download=fetched,
+        root=root,
+        metadata_texts=metadata_texts,
+        storages=storages(),
+    )
+    for found in found_all:
         name = safe_name(found.name)
         if isinstance(found, Unused):
             seen.sums.add_unused(found)

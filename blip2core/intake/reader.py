@@ -29,6 +29,7 @@ from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
+from blip2core.intake.metadata_texts import MetadataTexts
 from blip2core.intake.remote_sources import has_addresses, read_fetched
 from blip2core.intake.storages import Storages
 from blip2core.intake.tables import table_entries
@@ -50,6 +51,7 @@ def read(
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
+    metadata_texts: bool = True,
     storages: Storages | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Return the images of a source, and a Problem for each that cannot be used.
@@ -61,7 +63,8 @@ def read(
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
     the paths of a table may reach into, instead of the table's own. Tables among several files
-    reach the others by name, and nothing else. `storages`: None reads nothing at an address such as
+    reach the others by name, and nothing else. `metadata_texts`: whether texts inside the image
+    files (EXIF, IPTC, XMP, PNG) are taken too. `storages`: None reads nothing at an address such as
     s3://bucket/folder; never anything else for addresses that strangers give. IntakeError where the
     only source cannot be read.
     """
@@ -72,7 +75,13 @@ def read(
     check_kind(storages, (Storages, NoneType), expected, IntakeError)
     if storages is not None and has_addresses(source):
         again = partial(
-            read, texts=texts, columns=columns, download=download, limits=limits, root=root
+            read,
+            texts=texts,
+            columns=columns,
+            download=download,
+            limits=limits,
+            root=root,
+            metadata_texts=metadata_texts,
         )
         return read_fetched(source, storages, limits or Limits(), again)
     plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
@@ -82,7 +91,10 @@ def read(
         found = _read_one(source, plan, root)
     else:
         found = _read_several(source, rows, plan)
-    return _with_rows(chain(problems, found), rows, plan, lambda: _image_names(source, plan, root))
+    images = _with_rows(
+        chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
+    )
+    return _complete(images, MetadataTexts(plan.limits) if metadata_texts else None)
 
 
 def _checked_list(sources: object) -> list[ReadableSource]:
@@ -130,15 +142,24 @@ def _with_rows(
         if matched != len(rows) and rows.may_match(one.name):
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
-        yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
-    for left in read_entries(rows.rest(), NO_FILES, plan):
-        yield from _apart(left) if isinstance(left, WebImage) else (left,)
+        yield with_entry(one, rows.find(one.name), plan.limits)
+    yield from read_entries(rows.rest(), NO_FILES, plan)
 
 
-def _apart(found: WebImage) -> Iterator[ImageOrProblem]:
-    """Yield the texts of an image that cannot be used, then the image."""
-    yield from found.refused
-    yield replace(found, refused=())
+def _complete(
+    found: Iterable[ImageOrProblem], metadata: MetadataTexts | None
+) -> Iterator[ImageOrProblem]:
+    """Yield images with the texts in their files, those that cannot be used before the image; at
+    the end what else was seen in the files.
+    """
+    for one in found:
+        if not isinstance(one, WebImage):
+            yield one
+            continue
+        whole = metadata.added(one) if metadata is not None else one
+        yield from whole.refused
+        yield replace(whole, refused=())
+    yield from metadata.told() if metadata is not None else ()
 
 
 def _image_names(

@@ -21,6 +21,7 @@ from blip2core.storage.runs import (
     start_run,
 )
 from tests.cli.conftest import Shell
+from tests.formats.files import exif, saved
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
 
@@ -41,6 +42,17 @@ def test_a_folder_is_imported_captioned_and_scored(
     assert all(
         text["kept"] == (text["itm"] >= 0.5) for text in texts if "same" not in text["reason"]
     )
+
+
+def test_texts_inside_images_are_imported_unless_told_otherwise(
+    shell: Shell, tmp_path: Path, loaded: list[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/a.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"a dog inside"})))
+    without = shell.rows(*RUN, tmp_path / "a", "--no-metadata-texts")[0]
+    assert (without["imported"], without["texts_read"]) == (1, 0)
+    counts = shell.rows(*RUN, tmp_path / "a")[0]
+    assert (counts["images_known"], counts["texts_new"]) == (1, 1)
 
 
 def test_the_same_call_again_computes_nothing(

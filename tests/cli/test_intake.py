@@ -8,6 +8,7 @@ import pytest
 from blip2core.cli import main
 from blip2core.intake import Downloads
 from blip2core.records import Problem
+from tests.formats.files import exif, saved
 from tests.intake.making import encoded, png, zipped
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
@@ -105,3 +106,18 @@ def test_columns_are_named_where_their_names_do_not_tell(
     assert main(["intake", str(tmp_path / "t.csv"), "--text-column", "none", "--json"]) == 0
     problem, _ = rows(capsys)
     assert "There is no column none" in str(problem["problem"])
+
+
+def test_texts_inside_images_are_taken_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"a dog inside"})))
+    (tmp_path / "b.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"SONY DSC"})))
+    assert main(["intake", str(tmp_path), "--json"]) == 0
+    *found, counts = rows(capsys)
+    assert [row["texts"] for row in found if "sha256" in row] == [["a dog inside"], []]
+    assert (counts["texts_read"], counts["texts_new"], counts["unused"]) == (1, 1, {"file": 1})
+    assert "SONY DSC" in counts["examples"]["file"][0]
+    assert main(["intake", str(tmp_path), "--no-metadata-texts", "--json"]) == 0
+    counts = rows(capsys)[-1]
+    assert (counts["images_read"], counts["texts_read"], counts["unused"]) == (2, 0, {})

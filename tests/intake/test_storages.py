@@ -12,13 +12,15 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from blip2core.errors import ConfigError, IntakeError
-from blip2core.intake import Limits, Storages, read, storages
+from blip2core.intake import Columns, Limits, Storages, read, storages
 from blip2core.records import Problem, WebImage
 from blip2core.remote import filesystems
 from blip2core.remote.transfers import Transfer
-from tests.intake.making import images, png, reasons, texts, zipped
+from tests.intake.making import encoded, images, png, reasons, texts, zipped
 
 S = Storages()
 FILES = {"a.png": png(1), "a.txt": b"a red bird", "in/b.png": png(2), "in/b.txt": b"two\nlines"}
@@ -61,6 +63,17 @@ def test_a_folder_of_a_bucket_is_read_as_a_folder(
     found = read("memory://bucket/set", storages=S)
     assert texts(found) == EXPECTED
     assert list(temporary.iterdir()) == [], "what was fetched is deleted after the last image"
+
+
+def test_what_read_is_told_holds_for_what_is_fetched(memory: MemoryFileSystem) -> None:
+    said = PngInfo()
+    said.add_text("Description", "a dog inside")
+    image = encoded(Image.new("RGB", (4, 3)), "PNG", pnginfo=said)
+    fill(memory, {"a.png": image, "table.csv": b"bild,wort\na.png,a cat\n"})
+    columns = Columns(path="bild", texts=("wort",))
+    for inside, expected in ((True, {"a cat", "a dog inside"}), (False, {"a cat"})):
+        found = read("memory://bucket/set", storages=S, columns=columns, metadata_texts=inside)
+        assert {name: set(told) for name, told in texts(found).items()} == {"a.png": expected}
 
 
 def test_one_object_is_read_as_a_file(memory: MemoryFileSystem) -> None:

@@ -211,7 +211,10 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     assert page.selectbox("format-1").options == [format.label for format in FORMATS.values()]
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
-    assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
+    page.checkbox("embed-1").check().run()
+    page.button("export-1").click().run()
+    plain = ExportJob(snapshot_id=1, format="coco", annotator_id=1)
+    assert services.jobs.added == [plain, replace(plain, embed_texts=True)]
 
 
 def test_names_stay_text_in_messages(open_page: Open) -> None:
