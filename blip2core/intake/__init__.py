@@ -7,21 +7,27 @@ from blip2core.intake.files import NamedFile
 from blip2core.intake.image_check import CheckedImage, check_image, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
 from blip2core.intake.names import safe_name
+from blip2core.intake.preview_values import Cell, Preview, PreviewImage
+from blip2core.intake.previews import preview
 from blip2core.intake.reader import read
 from blip2core.intake.sums import Sums, sums_of
 
 __all__ = [
+    "Cell",
     "CheckedImage",
     "Columns",
     "Downloads",
     "Limits",
     "NamedFile",
     "NearPair",
+    "Preview",
+    "PreviewImage",
     "Sums",
     "check_image",
     "clusters",
     "near_pairs",
     "perceptual_hash",
+    "preview",
     "read",
     "safe_name",
     "same",

@@ -50,6 +50,8 @@ class Columns:
     license: str | None = None
     id: str | None = None
     """Kept as data of the texts, as columns of numbers are."""
+    complete: bool = False
+    """These are all: no other column is guessed by its name, and no texts may mean none."""
 
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""
@@ -107,6 +109,8 @@ def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
     """Return the guess with what was said in its place."""
     if wanted is None:
         return guessed
+    if wanted.complete:
+        return wanted
     if wanted.path or wanted.url:  # else a guessed address would stand beside a wanted path
         guessed = replace(guessed, path=None, url=None)
     said = {name: value for name, value in asdict(wanted).items() if value}
@@ -156,14 +160,14 @@ def _word(value: object) -> str | None:
 
 
 def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
-    data = dict(islice(_data(row, columns), MOST_DATA))
+    data = dict(islice(data_of(row, columns), MOST_DATA))
     for name in columns.texts:
         origin = TextOrigin(place=name, data=data)
         for text in nested_texts(row.get(name)):
             yield text, origin
 
 
-def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
+def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
     """Yield the id of a row, and the columns that hold numbers."""
     used = {*columns.named()} - {columns.id}
     for name, value in row.items():

@@ -35,6 +35,8 @@ def table_entries(
     What is wrong with the table as a whole is a Problem too. At the end come the columns that look
     like texts and are not used.
     """
+    if not file.start(1):
+        return iter([Problem(name=file.name, reason="The file is empty.", about="source")])
     if (kind := kind_of(file)) == "json":
         return _whole_json(file, columns, limits)
     if kind == "flickr":

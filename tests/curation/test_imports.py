@@ -136,7 +136,7 @@ def test_the_run_says_what_became_of_all_that_was_read(database: Database) -> No
         **{"images_read": 3, "images_new": 1, "images_known": 1, "images_refused": 1},
         **{"texts_read": 9, "texts_new": 3, "texts_known": 3, "texts_without_image": 2},
         **{"texts_refused": 1, "sources_refused": 1, "unused": {"column": 4}},
-        "examples": {"column": ["t.csv, column x: looks like texts"]},
+        "examples": {"column": [{"name": "t.csv, column x", "advice": "looks like texts"}]},
     }
     assert sums.as_json() == expected
     with database.read() as session:

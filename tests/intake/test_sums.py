@@ -38,7 +38,9 @@ def test_what_was_not_used_is_counted_with_three_examples() -> None:
         advice = "looks like texts"
         sums.add_unused(Unused(kind="column", name=f"c{number}", advice=advice, count=10))
     assert sums.unused == {"column": 50}
-    assert sums.examples == {"column": [f"c{n}: looks like texts" for n in range(3)]}
+    assert sums.examples == {
+        "column": [{"name": f"c{n}", "advice": "looks like texts"} for n in range(3)]
+    }
 
 
 def test_they_come_back_from_json() -> None:

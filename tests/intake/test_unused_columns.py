@@ -19,7 +19,8 @@ def test_a_column_of_sentences_is_told_once() -> None:
         Unused(
             kind="column",
             name="t.csv, column legend",
-            advice="looks like texts: --text-column legend",
+            advice="looks like texts",
+            option="--text-column legend",
             count=1,
         )
     ]
