@@ -101,7 +101,16 @@ def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Colu
     Raises IntakeError where none tells of an image.
     """
     columns = with_wanted(guess_columns(list(row)), wanted)
-    present = replace(columns, texts=tuple(name for name in columns.texts if name in row))
+    present = replace(
+        columns,
+        url=columns.url if columns.url in row else None,
+        texts=tuple(name for name in columns.texts if name in row),
+        page_url=columns.page_url if columns.page_url in row else None,
+        license=columns.license if columns.license in row else None,
+        id=columns.id if columns.id in row else None,
+    )
+    if present.url and columns.path not in row:
+        present = replace(present, path=None)
     return find_columns(list(row), present)
 
 

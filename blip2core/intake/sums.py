@@ -104,7 +104,8 @@ class Sums:
             ),
         ]
         if self.sources_refused:
-            parts.append(f"{self.sources_refused:,} files or rows that cannot be read")
+            which = "file or row" if self.sources_refused == 1 else "files or rows"
+            parts.append(f"{self.sources_refused:,} {which} of which nothing was read")
         parts += [f"{count_of(count, kind)} not used" for kind, count in self.unused.items()]
         return parts
 

@@ -266,6 +266,9 @@ def add_problem(
             item_id=item_id,
             name=clean_text(problem.name),
             reason=clean_text(problem.reason),
+            about=problem.about,
+            inputs=problem.count,
+            texts=problem.texts,
         )
     )
     session.flush()
@@ -285,8 +288,8 @@ def list_problems(
 
 
 def count_problems(session: Session, *, run_id: int) -> int:
-    """Return how many inputs of a run could not be used."""
-    query = select(func.count()).select_from(RunProblem).where(RunProblem.run_id == run_id)
+    """Return how many problems a run had; notes are none."""
+    query = select(func.count()).where(RunProblem.run_id == run_id, RunProblem.about != "note")
     return session.scalar(query) or 0
 
 

@@ -143,6 +143,17 @@ def test_the_run_says_what_became_of_all_that_was_read(database: Database) -> No
         assert get_run(session, run_id=results[0].run_id).sums == expected
 
 
+def test_a_note_is_no_failure(database: Database) -> None:
+    note = Problem(name="t.csv", reason="Windows-1252.", about="note")
+    lost = Problem(name="t.csv, row 2", reason="No such file.", texts=3, count=2)
+    (result, *_) = list(import_images(database, dataset="web", inputs=[note, lost, web_image(1)]))
+    with database.read() as session:
+        run = get_run(session, run_id=result.run_id)
+        told = list_problems(session, run_id=run.id)
+    assert (run.done, run.failed) == (1, 1)
+    assert [(one.about, one.inputs, one.texts) for one in told] == [("note", 1, 0), ("image", 2, 3)]
+
+
 def test_a_text_keeps_where_it_stood_and_what_was_said_of_it(database: Database) -> None:
     origin = TextOrigin(place="prompt", data={"clip": 0.31, "id": "x7"})
     image = replace(web_image(1, "a dog", "a cat"), origins={"a dog": origin})

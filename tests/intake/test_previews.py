@@ -14,7 +14,9 @@ from pyarrow import feather, parquet
 from blip2core.errors import IntakeError
 from blip2core.intake import Columns, Limits, NamedFile, Preview, preview, read
 from blip2core.intake import preview_tables as tables
-from blip2core.records import WebImage
+from blip2core.intake.entries import Entry
+from blip2core.intake.tables import table_entries
+from blip2core.records import Problem, WebImage
 from tests.intake.making import png, tarred, zipped
 
 COCO = {
@@ -283,6 +285,26 @@ def test_json_rows_and_tables_among_several_files_take_their_choice() -> None:
         if isinstance(one, WebImage)
     ]
     assert image.texts == ("first",)
+
+
+def test_a_row_that_lacks_some_of_the_chosen_columns_is_read_without_them() -> None:
+    rows = [
+        {"foto": "1.png", "link": "http://a.org/1", "one": "first", "nr": 7},
+        {"foto": "2.png", "two": "second"},
+        {"link": "http://a.org/3", "one": "third"},
+        {"one": "lost"},
+    ]
+    chosen = Columns(path="foto", url="link", texts=("one", "two"), id="nr", complete=True)
+    table = NamedFile("t.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    found = list(table_entries(table, chosen, Limits()))
+    entries = [(one.path, one.url, one.texts) for one in found if isinstance(one, Entry)]
+    assert entries == [
+        ("1.png", "http://a.org/1", ("first",)),
+        ("2.png", None, ("second",)),
+        (None, "http://a.org/3", ("third",)),
+    ]
+    (problem,) = [one for one in found if isinstance(one, Problem)]
+    assert "There is no column foto" in problem.reason
 
 
 def test_limits_are_those_of_the_import() -> None:

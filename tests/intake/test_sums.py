@@ -53,6 +53,6 @@ def test_in_words() -> None:
     assert filled().sentences() == [
         "23 images read: 1 new, 1 there already, 21 refused",
         "32 texts read: 2 new, 8 there already, 16 without an image, 6 refused",
-        "8 files or rows that cannot be read",
+        "8 files or rows of which nothing was read",
     ]
     assert Sums().sentences() == ["0 images read: 0 new", "0 texts read: 0 new"]

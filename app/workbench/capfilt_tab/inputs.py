@@ -58,8 +58,8 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
                 problems.append((one.name, one.reason))
                 continue
             if isinstance(one, Unused):
-                what_to_do = ": name it text" if one.option else ""  # this tab has no choice of them
-                problems.append((one.name, f"Not used; {one.advice}{what_to_do}"))
+                rename = ": name it text" if one.option else ""  # this tab has no choice of columns
+                problems.append((one.name, f"Not used; {one.advice}{rename}"))
                 continue
             size += len(one.data)
             if len(given) == MOST_IMAGES or size > MOST_BYTES:

@@ -62,7 +62,7 @@ def test_at_the_end_an_import_has_failed_as_its_files_are_removed(
 ) -> None:
     going, on = threading.Event(), threading.Event()
 
-    def read(source: object, *, download: object) -> Iterator[WebImage]:
+    def read(source: object, *, columns: object, download: object) -> Iterator[WebImage]:
         for number in range(100):
             content = image(number).content
             assert isinstance(content, bytes)
@@ -183,7 +183,7 @@ def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
 ) -> None:
     given: list[object] = []
 
-    def read(source: object, *, download: object) -> Iterator[object]:
+    def read(source: object, *, columns: object, download: object) -> Iterator[object]:
         given.append(download)
         yield from ()
 
