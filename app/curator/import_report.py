@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from html import escape
 from typing import Any
@@ -42,13 +43,8 @@ def draw_sums(stored: dict[str, Any]) -> None:
     """Draw what became of all that an import read, and what it did not use."""
     sums = sums_of(stored)
     st.html(sums_html(sums))
-    for sentence in sums.sentences()[2:]:  # of files, rows and columns
-        st.caption(sentence)
-    examples = sums.unused_examples()
-    for kind in sums.unused:
-        for one in examples:
-            if one.kind == kind:
-                st.text(f"Not used: {safe_name(one.name)}: {one.in_words(page=True)}")
+    if html := unused_html(sums):
+        st.html(html)
 
 
 def sums_html(sums: Sums) -> str:
@@ -83,6 +79,24 @@ def sums_html(sums: Sums) -> str:
         '<table class="sums"><caption>What became of all that was read</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def unused_html(sums: Sums) -> str:
+    """Return what was not used: how much of each kind, what to do, and the first of them by name;
+    and how many files and rows could not be read.
+    """
+    items = ""
+    if sums.sources_refused:
+        items += f"<li><b>{_sources(sums.sources_refused)}</b> of which nothing was read</li>"
+    examples = sums.unused_examples()
+    for kind, count in sums.unused.items():
+        items += f"<li><b>{count_of(count, kind)} not used</b>"
+        of_kind = [one for one in examples if one.kind == kind]
+        for advice in dict.fromkeys(one.in_words(page=True) for one in of_kind):
+            names = [one.name for one in of_kind if one.in_words(page=True) == advice]
+            items += f" {escape(advice)}{_list_html(names)}"
+        items += "</li>"
+    return f'<ul class="reasons">{items}</ul>' if items else ""
 
 
 def draw_told(context: PageContext, run: Run, problems: int) -> None:
@@ -139,11 +153,18 @@ def groups_html(groups: list[ProblemGroup]) -> str:
     """Return reasons, how many images and texts each is about, and the first of them by name."""
     items = ""
     for one in groups:
-        names = "".join(f"<li>{escape(safe_name(name))}</li>" for name in one.names)
-        more = one.problems - len(one.names)
-        names += f"<li>and {more:,} more</li>" if more > 0 else ""
-        items += f"<li><b>{escape(counted(one))}</b> {escape(one.reason)}<ul>{names}</ul></li>"
+        names = _list_html(one.names, one.problems - len(one.names))
+        items += f"<li><b>{escape(counted(one))}</b> {escape(one.reason)}{names}</li>"
     return f'<ul class="reasons">{items}</ul>'
+
+
+def _list_html(names: Iterable[str], more: int = 0) -> str:
+    items = "".join(f"<li>{escape(safe_name(name))}</li>" for name in names)
+    return f"<ul>{items}{f'<li>and {more:,} more</li>' if more > 0 else ''}</ul>"
+
+
+def _sources(count: int) -> str:
+    return "1 file or row" if count == 1 else f"{count:,} files or rows"
 
 
 def counted(group: ProblemGroup) -> str:
@@ -153,7 +174,7 @@ def counted(group: ProblemGroup) -> str:
         return texts
     several = count_of(group.inputs, "image")
     if group.about == "source":
-        several = "1 file or row" if group.inputs == 1 else f"{group.inputs:,} files or rows"
+        several = _sources(group.inputs)
     return f"{several}, {texts}" if group.texts else several
 
 

@@ -245,14 +245,15 @@ _JOB_TITLES = {
     "score": "Score {dataset} with {what}",
 }
 """Kind of a job -> what it does."""
+_REQUESTED = {"cancel": "being cancelled", "pause": "being paused"}
+"""What was asked of a job -> its state until it does so, after what it has begun."""
 
 
 def title_of(run: Run, dataset: str) -> str:
     """Return a job in one line."""
     what = run.parameters.get("input", run.model or "")
-    return (
-        f"{_JOB_TITLES[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
-    )
+    state = _REQUESTED.get(run.request, run.status)
+    return f"{_JOB_TITLES[run.kind].format(what=what, dataset=dataset)}: {state}"
 
 
 def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> None:

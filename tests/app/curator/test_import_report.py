@@ -14,6 +14,7 @@ from app.curator.import_report import (
     place_of,
     problems_csv,
     sums_html,
+    unused_html,
 )
 from blip2core.intake import Sums
 from blip2core.records import Problem, Unused
@@ -74,20 +75,18 @@ def test_the_inbox_shows_sums_and_names_the_control_for_what_was_not_used(
 ) -> None:
     sums = Sums(images_new=2, sources_refused=1)
     column = {"advice": "looks like texts", "option": "--text-column x"}
-    sums.add_unused(Unused(kind="column", name="t.csv, column *x*", **column))  # type: ignore[arg-type]
+    sums.add_unused(Unused(kind="column", name="t.csv, column *<x>*", **column))  # type: ignore[arg-type]
     sums.add_unused(Unused(kind="file", name="x.arrow", advice="give it alone"))
     import_with(database, [], sums)
-    page = open_page("inbox")
-    captions = [one.value for one in page.caption]
-    assert "1 file or row of which nothing was read" in captions
-    assert "1 column not used" in captions and "1 file not used" in captions
-    told = [one.value for one in page.text if one.value.startswith("Not used")]
-    assert told == [
-        'Not used: t.csv, column *x*: looks like texts: choose it under "Texts are in" before the '
-        "import",
-        "Not used: x.arrow: give it alone",
-    ]
-    assert "What became of all that was read" in html_of(page)
+    html = html_of(open_page("inbox"))
+    assert "What became of all that was read" in html
+    assert (
+        '<ul class="reasons"><li><b>1 file or row</b> of which nothing was read</li>'
+        "<li><b>1 column not used</b> looks like texts: choose it under &quot;Texts are in&quot; "
+        "before the import<ul><li>t.csv, column *&lt;x&gt;*</li></ul></li>"
+        "<li><b>1 file not used</b> give it alone<ul><li>x.arrow</li></ul></li></ul>"
+    ) in html
+    assert unused_html(Sums()) == ""
 
 
 def test_problems_are_grouped_by_reason_and_notes_stand_apart(
