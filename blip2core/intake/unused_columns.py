@@ -14,6 +14,8 @@ LEAST_WORDS = 2
 """Words of a cell that looks like a text about an image; a name or a category has one."""
 LABELS = frozenset({"truth", "label", "labels", "class", "category", "split", "source", "author"})
 """Columns that say something else in words."""
+LONGEST_NAME = 200
+"""Characters of a name that somebody may type."""
 LEAST_SHARE = 0.5
 """Share of a column's cells that must look so."""
 
@@ -41,7 +43,9 @@ class UnusedColumns:
                     kind="column",
                     name=f"{table}, column {name}",
                     advice="looks like texts",
-                    option=f"--text-column {shlex.quote(name)}",
+                    option=f"--text-column {shlex.quote(name)}"
+                    if len(name) <= LONGEST_NAME
+                    else "give it a shorter name",
                 )
 
 
