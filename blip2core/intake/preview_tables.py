@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -207,16 +208,24 @@ def _parquet_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
 
 
 def _arrow_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
-    with file.open() as opened, arrow_errors("Arrow"):
-        opened.seek(len(ARROW_FILE) if opened.read(len(ARROW_FILE)) == ARROW_FILE else 0)
-        for message in message_sizes(opened):
-            if message.bytes > FIRST_BATCH:
-                raise IntakeError(
-                    f"Its rows are not shown: the first batch of them has {message.bytes:,} bytes."
-                )
-            if message.kind == RECORD_BATCH:
-                break
+    if (size := _first_batch(file)) > FIRST_BATCH:
+        raise IntakeError(f"Its rows are not shown: the first batch of them has {size:,} bytes.")
     yield from arrow_batches(file, header)
+
+
+def _first_batch(file: NamedFile) -> int:
+    """Return how many bytes must be read for the first rows. IntakeError where it is damaged."""
+    largest = 0
+    with file.open() as opened:
+        opened.seek(len(ARROW_FILE) if opened.read(len(ARROW_FILE)) == ARROW_FILE else 0)
+        try:
+            for message in message_sizes(opened):
+                largest = max(largest, message.bytes)
+                if message.kind == RECORD_BATCH:
+                    break
+        except struct.error as error:
+            raise IntakeError("The Arrow file is damaged; write it again.") from error
+    return largest
 
 
 def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -> Preview:

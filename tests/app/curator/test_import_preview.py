@@ -18,7 +18,8 @@ from app.curator.import_preview import (
 )
 from app.jobs import Import
 from app.services import Services
-from blip2core.intake import Columns, NamedFile, preview
+from blip2core.intake import Columns, NamedFile, preview, read
+from blip2core.records import WebImage
 from tests.app.curator.conftest import Open, change_settings
 from tests.intake.making import png, zipped
 
@@ -218,3 +219,21 @@ def test_a_choice_says_of_every_column_what_it_is(
     else:
         assert chosen is not None and chosen.complete
         assert {name: getattr(chosen, name) for name in expected} == expected
+
+
+def test_uploads_are_shown_and_imported_with_what_was_chosen(
+    open_page: Open, services: Services
+) -> None:
+    page = open_page("inbox")
+    uploads = [("1.png", png(5), "image/png"), ("../t.csv", TABLE, "text/csv")]
+    page.file_uploader[0].set_value(uploads).run()
+    assert not page.exception
+    html = html_of(page)
+    assert "t.csv</b> CSV" in html and html.count("data:image/jpeg;base64,") == 1
+    box(page, TEXTS_ARE_IN).set_value(["legend"]).run()  # type: ignore[attr-defined]
+    job = press_import(page, services)
+    names = [one.name for one in job.sources if isinstance(one, NamedFile)]
+    assert names[0] == "1.png" and list(job.columns) == [names[1]]
+    assert job.columns[names[1]].texts == ("legend",)
+    found = [one for one in read(job.sources, columns=job.columns) if isinstance(one, WebImage)]
+    assert [one.texts for one in found] == [("the first one",)]
