@@ -211,8 +211,6 @@ def _image_beside(cell: Cell, beside: Archive, folder: str, limits: Limits) -> b
     """Return a small image of the file that a table names, where it lies just there."""
     try:
         path = table_path(cell.text, folder=folder, depth=limits.depth)
-        if not beside.has(path):
-            return None
         return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
     except IntakeError:
         return None

@@ -144,7 +144,11 @@ def test_one_table_of_each_header_stands_for_the_others() -> None:
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_tables_in_archives_in_a_folder(tmp_path: Path, mode: str) -> None:
-    members = [("a/t.csv", CSV), ("a/1.json", b"[{}]"), ("a/1.png", png())]
+    members = [
+        ("a/t.csv", CSV),
+        ("notes.json", b'[{"image": "1.png", "text": "a b"}]'),
+        ("a/1.png", png()),
+    ]
     (tmp_path / "a.tar.gz").write_bytes(tarred(members, mode))
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no")
     assert only(tmp_path).table == "a/t.csv"
@@ -208,6 +212,14 @@ def test_of_a_huge_table_only_the_beginning_is_read(
     found = only(path)
     assert [row["text"].text for row in found.rows] == [f"caf\xe9 {n}" for n in range(8)]
     assert bytes_read.read_in_all < 3 * tables.HEAD
+
+
+def test_a_row_that_is_cut_off_by_the_end_of_the_beginning_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "HEAD", 40)
+    found = only(NamedFile("t.csv", b"file_name,text\n1.png,a dog\n2.png,a very long text\n"))
+    assert [row["text"].text for row in found.rows] == ["a dog"]
 
 
 def test_of_a_huge_json_file_only_the_beginnings_of_its_parts_are_shown(

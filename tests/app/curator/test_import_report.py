@@ -35,7 +35,7 @@ PROBLEMS = [
     Problem(name="t.csv, row 3: =2.png", reason="There is no such file.", texts=1),
     Problem(name="u.csv, row 1,300", reason="The row has 5 cells.", about="source"),
     Problem(name="u.csv, row 7", reason="The row has 17 cells.", about="source"),
-    Problem(name="b.txt", reason="*Long*.", about="text", texts=1),
+    Problem(name="b.txt", reason="*Long* <i>.", about="text", texts=1),
     Problem(name="t.csv", reason="It was read as **Windows-1252**.", about="note"),
 ]
 
@@ -104,7 +104,7 @@ def test_problems_are_grouped_by_reason_and_notes_stand_apart(
         "<ul><li>t.csv, row 2: &lt;b&gt;1.png&lt;/b&gt;</li><li>t.csv, row 3: =2.png</li></ul>"
     ) in html
     assert "<b>2 files or rows</b> The row has 5 cells." in html
-    assert "<b>1 text</b> *Long*." in html and "Windows-1252" not in html
+    assert "<b>1 text</b> *Long* &lt;i&gt;." in html and "Windows-1252" not in html
     assert r"t.csv\: It was read as \*\*Windows-1252\*\*." in [one.value for one in page.caption]
 
 
