@@ -278,13 +278,8 @@ def list_problems(
     session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
 ) -> list[RunProblem]:
     """Return problems of a run, oldest first; the next page is `after` the last number here."""
-    query = (
-        select(RunProblem)
-        .where(RunProblem.run_id == run_id, RunProblem.id > after)
-        .order_by(RunProblem.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
+    query = select(RunProblem).where(RunProblem.run_id == run_id, RunProblem.id > after)
+    return list(session.scalars(query.order_by(RunProblem.id).limit(limit)))
 
 
 def count_problems(session: Session, *, run_id: int) -> int:
