@@ -229,11 +229,17 @@ def _import(
     with closing(steps) as results:
         for one in results:
             if one.problem is not None:
-                counts["problems"] += 1
+                is_note = one.problem.about == "note"
+                counts["problems"] += not is_note
                 row = {"name": one.problem.name, "problem": one.problem.reason}
-                write_row(row, as_json, shown(one.problem.name), f"problem: {one.problem.reason}")
+                told = f"{'note' if is_note else 'problem'}: {one.problem.reason}"
+                write_row(
+                    row | {"about": one.problem.about}, as_json, shown(one.problem.name), told
+                )
             else:
                 counts["imported" if one.item and one.item.is_new else "known"] += 1
+    for left in () if as_json else sums.unused_examples():
+        write_row({}, as_json, shown(left.name), f"not used: {left.in_words()}")
     words = ", ".join(f"{name} {count}" for name, count in counts.items())
     write_row(counts | sums.as_json(), as_json, "; ".join((words, *sums.sentences())))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
 
 if TYPE_CHECKING:
-    from blip2core.intake import CheckedImage
+    from blip2core.intake import CheckedImage, Preview
 
 intake_commands = typer.Typer()
 
@@ -39,16 +40,31 @@ def intake(
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
     metadata_texts: MetadataTexts = True,
+    only_preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Only the tables: what each column is taken for, and the first rows. At once, "
+            "however large they are.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what an import would bring: images, texts, problems, duplicates, and what became of all
     that was read. Nothing is kept.
     """
-    from blip2core.intake import Columns, Downloads, read, safe_name
+    from blip2core.intake import Columns, Downloads, preview, read, safe_name
 
     seen = _Seen()
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
+    if only_preview:
+        tables = preview(one, columns=columns)
+        for table in tables:
+            _write_preview(table, as_json)
+        if not tables:
+            write_row({"tables": 0}, as_json, "There is no table in it.")
+        return
     fetched = Downloads() if download else None
     found_all = read(
         one,
@@ -64,7 +80,8 @@ def intake(
             seen.sums.add_unused(found)
             row: dict[str, object] = {"name": found.name, "unused": found.kind}
             row["count"] = found.count
-            write_row(row | {"advice": found.advice}, as_json, name, f"not used: {found.advice}")
+            advice = found.in_words()
+            write_row(row | {"advice": advice}, as_json, name, f"not used: {advice}")
             continue
         checked = found if isinstance(found, Problem) else seen.check(found)
         if isinstance(checked, Problem):
@@ -86,6 +103,30 @@ def intake(
     counts = {"pictures": len(seen.names), "problems": seen.problems, "groups_alike": alike}
     words = f"{count_of(seen.problems, 'problem')}, {count_of(alike, 'group')} alike"
     write_row(counts | seen.sums.as_json(), as_json, "; ".join((*seen.sums.sentences(), words)))
+
+
+def _write_preview(found: "Preview", as_json: bool) -> None:
+    """Print a line of a table, then one of each of its columns or first images."""
+    from blip2core.intake import safe_name
+
+    table = safe_name(found.table)
+    about = {"table": found.table, "format": found.format}
+    others = f"and {count_of(len(found.others), 'table')} like it" if found.others else ""
+    head = about | {"others": found.others, "problem": found.problem, "notes": found.notes}
+    problem = f"problem: {found.problem}" if found.problem else ""
+    write_row(head, as_json, table, found.format, others, problem)
+    for note in () if as_json else found.notes:
+        write_row({}, as_json, table, f"note: {note}")
+    for name in found.header:
+        role = found.role(name)
+        first = [row[name].text for row in found.rows]
+        row = about | {"column": name, "role": role, "first": first}
+        is_left = role == "not used" and name in found.wordy
+        option = f"looks like texts: --text-column {quote(name)}" if is_left else ""
+        write_row(row, as_json, table, role, safe_name(name), " | ".join(first[:3]), option)
+    for image in found.images:
+        row = about | {"image": image.name.text, "texts": image.texts}
+        write_row(row, as_json, table, image.name.text, " | ".join(image.texts))
 
 
 class _Seen:

@@ -92,8 +92,8 @@ def import_images(
                         if one.unused is None
                     ]
                     _count_unused(unit, sums)
-                    failed = sum(one.problem is not None for one in results)
-                    done = len(results) - failed
+                    done = sum(one.item is not None for one in results)
+                    failed = sum(_is_failure(one.problem) for one in results)
                     note_sums(session, run_id=run_id, sums=sums.as_json())
                     request = heartbeat(session, run_id=run_id, done=done, failed=failed)
                 pulse.count(done, failed)
@@ -126,6 +126,10 @@ def _begin(database: Database, dataset: str, run_id: int) -> int:
     with database.write() as session:
         restart_run(session, run_id=run_id)
         return get_or_create_dataset(session, name=dataset).id
+
+
+def _is_failure(problem: Problem | None) -> bool:
+    return problem is not None and problem.about != "note"
 
 
 def _count_unused(unit: Sequence[_Checked], sums: Sums) -> None:

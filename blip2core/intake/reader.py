@@ -47,7 +47,7 @@ def read(
     source: ReadableSource | Sequence[ReadableSource],
     *,
     texts: Texts | None = None,
-    columns: Columns | None = None,
+    columns: Columns | Mapping[str, Columns] | None = None,
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
@@ -61,12 +61,12 @@ def read(
     does that.
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
-    what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
-    the paths of a table may reach into, instead of the table's own. Tables among several files
-    reach the others by name, and nothing else. `metadata_texts`: whether texts inside the image
-    files (EXIF, IPTC, XMP, PNG) are taken too. `storages`: None reads nothing at an address such as
-    s3://bucket/folder; never anything else for addresses that strangers give. IntakeError where the
-    only source cannot be read.
+    what, where names do not tell; for all tables, or by the name of each. `download`: None leaves
+    addresses alone. `root`: the folder that the paths of a table may reach into, instead of the
+    table's own. Tables among several files reach the others by name, and nothing else.
+    `metadata_texts`: whether texts inside the image files (EXIF, IPTC, XMP, PNG) are taken too.
+    `storages`: None reads nothing at an address such as s3://bucket/folder; never anything else for
+    addresses that strangers give. IntakeError where the only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
@@ -95,6 +95,32 @@ def read(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
     return _complete(images, MetadataTexts(plan.limits) if metadata_texts else None)
+
+
+def folders_and_files(
+    source: ReadableSource | Sequence[ReadableSource],
+) -> list[Path | NamedFile]:
+    """Return what `read` would read, the folders as paths. IntakeError where the only one is not
+    there; of several, `read` tells of those that are not.
+    """
+    is_one = isinstance(source, str | Path | NamedFile)
+    found: list[Path | NamedFile] = []
+    for one in [source] if isinstance(source, str | Path | NamedFile) else _checked_list(source):
+        try:
+            is_folder = not isinstance(one, NamedFile) and _is_folder(one)
+            found.append(Path(one).expanduser() if is_folder else _named(one))  # type: ignore[arg-type]
+        except IntakeError:
+            if is_one:
+                raise
+    return found
+
+
+def no_source(name: str) -> IntakeError:
+    """Return that a file is nothing that an import reads."""
+    return IntakeError(
+        f"{safe_name(name)} is neither an image, nor a zip or tar archive, nor a table (CSV, TSV, "
+        "JSON, JSON Lines, Parquet, Arrow)."
+    )
 
 
 def _checked_list(sources: object) -> list[ReadableSource]:
@@ -198,15 +224,14 @@ def _read_folder(folder: Path, plan: ReadPlan) -> Iterator[ImageOrProblem]:
 
 
 def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    if not file.start(1):
+        raise IntakeError(f"{safe_name(file.name)} is empty.")
     kind = kind_of(file)
     if kind == "zip":
         return _read_zip(file, plan)
     if kind == "tar":
         return _read_tar(file, plan)
-    raise IntakeError(
-        f"{safe_name(file.name)} is neither an image, nor a zip or tar archive, nor a table "
-        "(CSV, TSV, JSONL, Parquet)."
-    )
+    raise no_source(file.name)
 
 
 def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
@@ -231,7 +256,7 @@ def _read_table(
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
-    entries = table_entries(file, plan.columns, plan.limits)
+    entries = table_entries(file, plan.columns_in(file.name), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
     return read_entries(_with_files(found, archive, plan.limits), archive, plan)
 
@@ -299,7 +324,8 @@ def _add_texts(
                 Entry(where=name, path=name, found=texts_of(given, name, plan.limits)), plan.limits
             )
     elif texts is not None:
-        for row in table_entries(_named(texts), plan.columns, plan.limits):
+        table = _named(texts)
+        for row in table_entries(table, plan.columns_in(table.name), plan.limits):
             found = placed(row, "", plan.limits.depth)
             if not isinstance(found, Entry):
                 yield found

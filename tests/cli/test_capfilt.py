@@ -66,6 +66,17 @@ def test_the_same_call_again_computes_nothing(
     assert again[-1] == first
 
 
+def test_notes_are_no_problems_and_what_was_not_used_is_told(
+    shell: Shell, folder: Path, loaded: list[str]
+) -> None:
+    table = "file_name;legend\nbroken.png;caf\xe9 au lait\n"
+    (folder / "t.csv").write_bytes(table.encode("latin-1"))
+    lines = shell.lines(*RUN, folder)
+    assert any(line.startswith("t.csv\tnote: The file is not UTF-8") for line in lines)
+    assert "t.csv, column legend\tnot used: looks like texts: --text-column legend" in lines
+    assert any(line.startswith("imported 3, known 0, problems 1;") for line in lines)
+
+
 def test_hostile_texts_are_shown_on_one_harmless_line(
     shell: Shell, folder: Path, loaded: list[str]
 ) -> None:

@@ -302,7 +302,15 @@ def test_a_failed_import_is_imported_again(open_page: Open, database: Database) 
         run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
         finish_run(session, run_id=run.id, status="done")
         add_problem(session, run_id=run.id, problem=Problem(name="a.svg", reason="No image."))
+        note = Problem(name="t.csv", reason="Windows-1252.", about="note")
+        add_problem(session, run_id=run.id, problem=note)
     page = open_page("runs")
+    listed = page.dataframe[1].value
+    assert listed.to_dict("list") == {
+        "name": ["a.svg", "t.csv"],
+        "about": ["image", "note"],
+        "reason": ["No image.", "Windows-1252."],
+    }
     assert any("Import the same again" in one.value for one in page.caption)
     assert not [one for one in page.button if "again" in one.label]
 
@@ -541,7 +549,8 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
         start_run(session, run_id=run_id)
         finish_run(session, run_id=run_id, status="done")
     page = open_page("inbox")
-    assert "a: Not a **image**." in [text.value for text in page.text]
+    html = "".join(str(part.proto.body) for part in page.main.get("html"))
+    assert "<b>1 image</b> Not a **image**.<ul><li>a</li></ul>" in html
     assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
     assert "Caption and filter samples with stickers-opt: done" in [
         text.value for text in page.text
