@@ -16,6 +16,15 @@ TableRow = tuple[int, dict[str, object] | IntakeError]
 0 is of the whole table: how it was read, where that is not the usual."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Texts of an image that stand in the file and cannot be used."""
+
+    reason: str
+    """One sentence."""
+    count: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedImage:
     """An image as an annotation file names it, with the texts about it. All of it is hostile."""
@@ -28,7 +37,9 @@ class AnnotatedImage:
     texts: tuple[Text, ...] = ()
     page_url: str | None = None
     license: str | None = None
-    split: str | None = None
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person has to know of how the entry was read, one sentence each."""
 
 
 def is_row(value: object, *fields: str) -> bool:
@@ -44,7 +55,11 @@ def rows_of(value: object) -> list[Mapping[str, Any]]:
 
 
 def word(value: object) -> str | None:
-    """Return a name, an address or an id as a text; None for what is none of these."""
+    """Return a name, an address or an id as a text; None for what is none of these. An id that went
+    through a table of numbers, 7.0, is the one that it was, 7.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value) if len(str(value)[:4_001]) <= 4_000 else None

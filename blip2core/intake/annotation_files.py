@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -22,13 +22,15 @@ from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
 from blip2core.records import Problem, Told
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 LINES_TRIED = 20
 """Lines of which the first that is an object tells the format of all."""
 NO_QUESTIONS = (
     "These are answers to questions that are not here: give the file of questions beside it."
 )
+
+NO_QUESTION = "the question is not here, so nothing was read of it."
 
 
 def read_document(file: NamedFile, limits: Limits) -> Any:
@@ -51,11 +53,17 @@ def annotated_entries(
         path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
         if path and URL.match(path):
             path, url = None, url or path
+        yield from (Problem(name=where, reason=note, about="note") for note in one.notes)
+        texts = texts_of(one.texts, where, limits)
+        refused = (
+            Problem(name=where, reason=no.reason, about="text", texts=no.count)
+            for no in one.refused
+        )
         entry = Entry(
             where=where,
             path=path,
             url=url,
-            found=texts_of(one.texts, where, limits),
+            found=replace(texts, refused=(*texts.refused, *refused)),
             page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
@@ -113,24 +121,31 @@ class JsonFiles:
 
     def rest(self) -> Iterator[tuple[str, Iterator[Entry | Told]]]:
         """Yield the name of each file of questions, and its entries with the answers to them."""
-        used: set[str] = set()
+        asked: set[str | None] = set()
         for name, questions in self._questions:
-            ids = {word(row.get("question_id")) for row in rows_of(questions["questions"])}
-            for other, answers in self._answers:
-                if word(rows_of(answers["annotations"])[0].get("question_id")) in ids:
+            ids = {_question_id(row) for row in rows_of(questions["questions"])}
+            asked |= ids
+            for _, answers in self._answers:
+                if not ids.isdisjoint(map(_question_id, rows_of(answers["annotations"]))):
                     questions = join_vqa(questions, answers)
-                    used.add(other)
             yield name, annotated_entries(name, VQA.read(questions), self._limits)
-        for name, _ in self._answers:
-            if name not in used:
-                problem = Problem(name=name, reason=NO_QUESTIONS, about="source")
-                yield name, iter([problem])
+        for name, answers in self._answers:
+            rows = rows_of(answers["annotations"])
+            if missing := sum(_question_id(row) not in asked for row in rows):
+                is_all = missing == len(rows)
+                reason = NO_QUESTIONS if is_all else f"{count_of(missing, 'answer')}: {NO_QUESTION}"
+                told = Problem(name=name, reason=reason, about="source", count=missing)
+                yield name, iter([told])
+
+
+def _question_id(row: Mapping[str, Any]) -> str | None:
+    return word(row.get("question_id"))
 
 
 def is_rows(document: Any, wanted: Columns | None = None) -> bool:
     """Return whether a document is a list of objects, the first of which names an image."""
     rows = document if isinstance(document, list) else []
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    if not rows or not isinstance(rows[0], dict):
         return False
     columns = with_wanted(guess_columns(list(rows[0])), wanted)
     return bool(columns.path or columns.url)

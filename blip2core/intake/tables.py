@@ -60,7 +60,10 @@ def json_entries(
         raise IntakeError(
             f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
         )
-    rows = enumerate(document, start=1)
+    rows = (
+        (number, row if isinstance(row, dict) else IntakeError("This is not a JSON object."))
+        for number, row in enumerate(document, start=1)
+    )
     return merged(_row_entries(name, rows, lambda row: columns_of(row, columns), limits), limits)
 
 

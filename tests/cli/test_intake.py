@@ -118,7 +118,7 @@ def test_texts_inside_images_are_taken_unless_told_otherwise(
     *found, counts = rows(capsys)
     assert [row["texts"] for row in found if "sha256" in row] == [["a dog inside"], []]
     assert (counts["texts_read"], counts["texts_new"], counts["unused"]) == (1, 1, {"file": 1})
-    assert "SONY DSC" in counts["examples"]["file"][0]
+    assert "SONY DSC" in counts["examples"]["file"][0]["advice"]
     assert main(["intake", str(tmp_path), "--no-metadata-texts", "--json"]) == 0
     counts = rows(capsys)[-1]
     assert (counts["images_read"], counts["texts_read"], counts["unused"]) == (2, 0, {})
