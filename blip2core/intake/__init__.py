@@ -8,6 +8,7 @@ from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
 from blip2core.intake.image_check import CheckedImage, check_image, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
 from blip2core.intake.reader import read
+from blip2core.intake.reading import Reading, reading_of
 from blip2core.intake.sums import Sums, sums_of
 
 __all__ = [
@@ -17,12 +18,14 @@ __all__ = [
     "Limits",
     "NamedFile",
     "NearPair",
+    "Reading",
     "Sums",
     "check_image",
     "clusters",
     "near_pairs",
     "perceptual_hash",
     "read",
+    "reading_of",
     "safe_name",
     "same",
     "sums_of",

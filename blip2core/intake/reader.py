@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import NoneType
@@ -28,6 +29,7 @@ from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
+from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
@@ -46,6 +48,7 @@ def read(
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Return the images of a source, and a Problem for each that cannot be used.
 
@@ -55,15 +58,22 @@ def read(
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
     what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
-    the paths of a table may reach into, instead of the table's own. Tables among several files
+    the paths of a table may reach into, instead of the table's own. `reading`: is told how far
+    this is, and knows which archives are finished. Tables among several files
     reach the others by name, and nothing else. IntakeError where the only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
     _check_texts(texts)
-    plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
+    limits = limits or Limits()
+    plan = ReadPlan(columns=columns, download=download, limits=limits, reading=reading)
+    if reading is not None:
+        sources = [source] if isinstance(source, str | Path | NamedFile) else source
+        reading.begin(sources, (columns, download is not None, limits), limits.members)
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
+    if reading is not None:
+        reading.look_at(rows)
     if isinstance(source, str | Path | NamedFile):
         found = _read_one(source, plan, root)
     else:
@@ -113,12 +123,16 @@ def _with_rows(
         if not isinstance(one, WebImage):
             yield one
             continue
+        if plan.reading is not None:
+            plan.reading.count(len(one.data))
         if matched != len(rows) and rows.may_match(one.name):
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
         yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
     for left in read_entries(rows.rest(), NO_FILES, plan):
         yield from _apart(left) if isinstance(left, WebImage) else (left,)
+    if plan.reading is not None:
+        plan.reading.bytes = plan.reading.total_bytes
 
 
 def _apart(found: WebImage) -> Iterator[ImageOrProblem]:
@@ -133,7 +147,7 @@ def _image_names(
     """Yield the names of the images that `source` has; it is read for them, but nothing is
     downloaded.
     """
-    plan = replace(plan, download=None)
+    plan = replace(plan, download=None, reading=None)
     if isinstance(source, str | Path | NamedFile):
         found = _read_one(source, plan, root)
     else:
@@ -238,7 +252,9 @@ def _read_several(
             if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
                 yield from failed_rows(_named(source))
             elif kind in TABLE_KINDS:
-                yield from _add_texts(rows, source, plan)
+                reading = plan.reading if suffix(_name(source)) in CARRIERS else None
+                texts = partial(_add_texts, rows, source, plan)
+                yield from in_unit(reading, _named(source), rows, texts)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)
             else:
@@ -248,9 +264,20 @@ def _read_several(
     yield from read_archive(LooseFiles(loose), plan)
     for source in rest:
         try:
-            yield from _read_one(source, plan)
+            yield from _read_whole(source, rows, plan)
         except IntakeError as error:
             yield Problem(name=_name(source), reason=str(error), about="source")
+
+
+def _read_whole(
+    source: ReadableSource, rows: EntriesByName, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Read one of several folders and archives; an archive is a unit of the reading."""
+    if not _is_folder(source):
+        return in_unit(plan.reading, _named(source), rows, lambda: _read_one(source, plan))
+    if plan.reading is not None:
+        plan.reading.look_at(rows)
+    return _read_one(source, plan)
 
 
 def _add_texts(
