@@ -108,7 +108,9 @@ class Sums:
             ),
         ]
         if self.images_alike:
-            parts.append(f"{count_of(self.images_alike, 'image')} alike another of the dataset")
+            looks = "looks" if self.images_alike == 1 else "look"
+            new = count_of(self.images_alike, "new image")
+            parts.append(f"{new} {looks} like one that was there before")
         if self.sources_refused:
             parts.append(f"{self.sources_refused:,} files or rows that cannot be read")
         parts += [f"{count_of(count, kind)} not used" for kind, count in self.unused.items()]

@@ -213,6 +213,48 @@ def test_problems_survive_json() -> None:
     assert Problem(**asdict(problem)) == problem
 
 
+GROWTH = """
+import gc, os, sys, tempfile, tracemalloc
+from pathlib import Path
+from blip2core.curation import checking, import_images
+from blip2core.intake import Reading, read
+from blip2core.storage import open_database
+from tests.curation.conftest import web_image
+from tests.intake.making import tarred
+
+os.fsync = lambda _: None  # the disk is not what is measured
+checking.UNIT = 20
+folder = Path(sys.argv[1])
+for number in range(105):
+    members = [
+        member
+        for image in range(10 * number, 10 * number + 10)
+        for member in ((f"{image}.png", web_image(image).data), (f"{image}.txt", b"a cat"))
+    ]
+    (folder / f"{number:02}.tar").write_bytes(tarred(members))
+database = open_database(str(folder.parent / "data" / "studio.db"))
+reading, memory = Reading(), []
+steps = import_images(
+    database, dataset="web", inputs=read(folder, reading=reading), reading=reading
+)
+tracemalloc.start()
+for count, one in enumerate(steps, start=1):
+    if count in (200, 1_000):
+        gc.collect()
+        memory.append(tracemalloc.get_traced_memory()[0])
+database.close()
+print((memory[1] - memory[0]) / 800)
+"""
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+    """Bytes held for each image that was imported; what is known of one would be 500."""
+    (tmp_path / "tars").mkdir()
+    command = [sys.executable, "-c", GROWTH, str(tmp_path / "tars")]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    assert float(done.stdout) < 100
+
+
 @pytest.mark.parametrize("unit", [1, 2, 4, 6])
 def test_after_kill_9_it_goes_on_and_the_database_is_the_same(
     tmp_path: Path, folder: Path, unit: int
