@@ -443,6 +443,8 @@ class ExportConfig:
     text_origins: bool = True
     """Whether it is written where a text stood when it was imported, and what was said of it there.
     """
+    embed_texts: bool = False
+    """Write the texts into the copies of their images too: EXIF, XMP, PNG text."""
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -8,6 +8,8 @@ from blip2core.texts import clean_text, visible
 
 MAX_NAME = 1_000
 """Characters of a path inside an archive or folder."""
+HIDDEN = re.compile(r"\.(?!\.?$)")
+"""The beginning of the name of a hidden file or folder, which . and .. are not."""
 DRIVE = re.compile(r"^[A-Za-z]:")
 
 

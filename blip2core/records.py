@@ -180,6 +180,10 @@ class Problem:
     """How many images, files or rows it is about, where one line is told for all of them."""
 
 
+CHOOSE_COLUMN = 'choose it under "Texts are in" before the import'
+"""What a page tells to do with a column that is not used and looks like texts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unused:
     """Something that an import saw and made no use of, though it may be meant to be used."""
@@ -191,6 +195,13 @@ class Unused:
     """What it looks like, and what to do so that it is used; one sentence."""
     count: int = 1
     """How many columns, files or rows it is."""
+    option: str = ""
+    """The option of the command line that makes use of it; a page has a control instead."""
+
+    def in_words(self, *, page: bool = False) -> str:
+        """Return the advice as the command line tells it, or as a page with a choice of columns."""
+        what_to_do = CHOOSE_COLUMN if page else self.option
+        return f"{self.advice}: {what_to_do}" if self.option else self.advice
 
 
 SUFFIX_OF_FORMAT = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
@@ -234,6 +245,8 @@ class ExportPair:
     """Where the text stood when it was imported: a column, a member, a field."""
     text_data: str | None = None
     """What else was said of it there, a JSON object: ids, scores, the question it answers."""
+    embedded: tuple[str, ...] = ()
+    """Texts that are written into the copy of the image."""
 
 
 Told = Problem | Unused

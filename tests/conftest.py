@@ -18,6 +18,7 @@ from PIL import Image
 from blip2core.models import Generator, Matcher
 from tests import tiny
 from tests.chromium import browser  # noqa: F401 - a fixture
+from tests.remote.fake_hub import hub  # noqa: F401 - a fixture
 
 # Fuzzing: the same few examples each time, or many others with FUZZ_EXAMPLES=2000.
 settings.register_profile(

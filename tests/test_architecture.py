@@ -46,10 +46,11 @@ MAY_IMPORT = {
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
     "formats": BASE,
-    "intake": BASE | {"formats"},
+    "remote": {"errors", "arguments", "texts"},
+    "intake": BASE | {"formats", "remote"},
     "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "formats", "intake", "evaluation"},
-    "exports": BASE | {"storage", "agreement", "formats"},
+    "exports": BASE | {"storage", "agreement", "formats", "remote"},
     "curation": BASE | {"models", "capfilt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
@@ -92,6 +93,7 @@ WITHOUT_TORCH = {
     "stickers",
     "exports",
     "formats",
+    "remote",
     "intake",
     "calibration",
     "agreement",
@@ -131,6 +133,15 @@ def test_imports_point_one_way(file: Path) -> None:
         assert ours <= MAY_IMPORT[unit]
         assert not others & {"app", "gradio", "streamlit"}
         assert unit not in WITHOUT_TORCH or not others & {"torch", "transformers"}
+
+
+def test_the_apps_open_no_address_of_another_storage() -> None:
+    """Whoever visits them would read it with the credentials of the host."""
+    reaching = ("blip2core.remote", "blip2core.intake.Storages", "blip2core.intake.storages")
+    reaching += ("blip2core.intake.hub", "blip2core.exports.hub", "blip2core.exports.uploads")
+    names = {name for file in (ROOT / "app").rglob("*.py") for name in imported_modules(file)}
+    assert "blip2core.intake.read" in names
+    assert [name for name in names if name.startswith(reaching)] == []
 
 
 def module_name(file: Path) -> str:

@@ -466,6 +466,10 @@ READ: dict[str, tuple[Call, str]] = {
         lambda m: list(read("https://example.com/a.zip")),
         "is an address: download it, then give the file.",
     ),
+    "storages as a flag": (
+        lambda m: read("memory://bucket", storages=True),
+        "storages of read are Storages(), or None; got a bool.",
+    ),
     "one text": (
         lambda m: read(SAMPLE, texts={"001.jpg": "a dog"}),
         GIVEN + "001.jpg has a str: put it into a list, [text].",

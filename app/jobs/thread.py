@@ -18,7 +18,7 @@ from app.jobs.imports import Import, RecordedImport, close_killed_imports
 from app.jobs.model_runs import ModelRuns
 from app.outages import Outage
 from app.settings import AppSettings
-from blip2core.config import CaptionConfig
+from blip2core.config import CaptionConfig, ExportConfig
 from blip2core.errors import Blip2Error, StorageError, UnavailableError
 from blip2core.exports.output import zip_folder
 from blip2core.exports.snapshots import export_snapshot
@@ -48,6 +48,8 @@ class ExportJob:
     snapshot_id: int
     format: str
     annotator_id: int
+    embed_texts: bool = False
+    """Write the texts into the copies of the images too."""
 
 
 @dataclass(slots=True)
@@ -160,7 +162,11 @@ class Jobs:
         folder = self._database.images.root.parent / "exports"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         out = export_snapshot(
-            self._database, snapshot_id=job.snapshot_id, format=job.format, folder=folder
+            self._database,
+            snapshot_id=job.snapshot_id,
+            format=job.format,
+            folder=folder,
+            config=ExportConfig(embed_texts=job.embed_texts),
         )
         zip_folder(out)
 

@@ -23,6 +23,7 @@ from blip2core.cli.options import (
     Device,
     IdColumn,
     ImageColumn,
+    MetadataTexts,
     Rules,
     TextColumns,
     Threshold,
@@ -30,6 +31,7 @@ from blip2core.cli.options import (
 from blip2core.cli.output import write_row
 from blip2core.cli.retry import retry
 from blip2core.cli.studio import dataset_number, opened, rules_named, shown
+from blip2core.cli.transfers import storages
 from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
 from blip2core.texts import count_of
@@ -65,7 +67,7 @@ def run_capfilt(
         typer.Argument(
             metavar="[INPUT]...",
             help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, "
-            "Arrow), annotation files (JSON); "
+            "Arrow), annotation files (JSON), also at s3://, gs:// and hf://datasets/OWNER/NAME; "
             "none works on what is in the dataset.",
         ),
     ] = None,
@@ -89,6 +91,7 @@ def run_capfilt(
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
+    metadata_texts: MetadataTexts = True,
     batch: BatchSize = 32,
     device: Device = "auto",
     database: DatabaseUrl = None,
@@ -113,7 +116,7 @@ def run_capfilt(
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
         reading = Reading()
-        found = _read(inputs or [], download, columns, reading)
+        found = _read(inputs or [], download, columns, metadata_texts, reading)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
@@ -194,14 +197,25 @@ def capfilt_status(
 
 
 def _read(
-    inputs: list[str], download: bool, columns: "Columns", reading: "Reading"
+    inputs: list[str],
+    download: bool,
+    columns: "Columns",
+    metadata_texts: bool,
+    reading: "Reading",
 ) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
     fetched = Downloads() if download else None
-    return read(source, columns=columns, download=fetched, reading=reading)
+    return read(
+        source,
+        columns=columns,
+        download=fetched,
+        metadata_texts=metadata_texts,
+        storages=storages(),
+        reading=reading,
+    )
 
 
 def _import(
@@ -226,9 +240,11 @@ def _import(
         for one in results:
             bar.show()
             if one.problem is not None:
-                counts["problems"] += 1
+                is_note = one.problem.about == "note"
+                counts["problems"] += not is_note
                 row: dict[str, object] = {"name": one.problem.name, "problem": one.problem.reason}
-                told = f"problem: {one.problem.reason}"
+                told = f"{'note' if is_note else 'problem'}: {one.problem.reason}"
+                row["about"] = one.problem.about
                 bar.write_row(row, as_json, shown(one.problem.name), told)
             elif one.item is None:
                 counts["known"] += one.skipped
@@ -237,6 +253,8 @@ def _import(
                 bar.write_row(row, as_json, shown(one.name), told)
             else:
                 counts["imported" if one.item.is_new else "known"] += 1
+    for left in () if as_json else sums.unused_examples():
+        write_row({}, as_json, shown(left.name), f"not used: {left.in_words()}")
     words = ", ".join(f"{name} {count}" for name, count in counts.items())
     write_row(counts | sums.as_json(), as_json, "; ".join((words, *sums.sentences())))
 

@@ -14,6 +14,7 @@ from blip2core.cli import (
     explain,
     export,
     feedback,
+    hub,
     inference,
     intake,
     stickers,
@@ -40,6 +41,7 @@ app.add_typer(train.train_commands)
 app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
 app.add_typer(export.export_commands)
+app.add_typer(hub.hub, name="hub")
 app.add_typer(feedback.feedback_commands)
 app.add_typer(stickers.stickers, name="stickers")
 app.add_typer(train.convert, name="convert")

@@ -1,10 +1,10 @@
 """The command that writes accepted pairs to files: export."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from blip2core.cli.export_target import export_target
 from blip2core.cli.options import AsJson, DatabaseUrl, Person
 from blip2core.cli.output import write_row
 from blip2core.cli.studio import annotator_number, opened
@@ -43,10 +43,20 @@ def export(
         ],
         typer.Option(help="How it is written."),
     ],
-    out: Annotated[Path, typer.Option(help="A new folder for it.")],
+    out: Annotated[
+        str,
+        typer.Option(help="A new folder for it, or a new address at s3://, gs:// or hf://."),
+    ],
     captions: Annotated[
         Literal["rows", "lists"], typer.Option(help="A row per text, or one per image.")
     ] = "rows",
+    embed_texts: Annotated[
+        bool,
+        typer.Option(
+            "--embed-texts",
+            help="Write the texts into the copies of the images too: EXIF, XMP, PNG text.",
+        ),
+    ] = False,
     decided: Annotated[
         Literal["both", "people", "threshold"], typer.Option(help="Who must have accepted a text.")
     ] = "both",
@@ -65,7 +75,6 @@ def export(
 ) -> None:
     """Write accepted pairs to files, with where each comes from and a dataset card."""
     from blip2core.config import ExportConfig
-    from blip2core.exports.output import refuse_taken
     from blip2core.exports.snapshots import write_snapshot
     from blip2core.storage.schema import CAPTION_SOURCES
     from blip2core.storage.snapshot_selection import SnapshotPolicy
@@ -78,12 +87,19 @@ def export(
         validation=validation,
         test=test,
     )
-    refuse_taken(out)  # before anything is frozen
-    with opened(database) as studio:
+    target = export_target(out)  # before anything is frozen
+    with opened(database) as studio, target.folder() as folder:
         number, label = _snapshot(studio, name, policy, snapshot, person)
-        config = ExportConfig(captions=captions)
-        manifest = write_snapshot(studio, snapshot_id=number, format=format, out=out, config=config)
-    _write_result(out, label, manifest, as_json)
+        config = ExportConfig(captions=captions, embed_texts=embed_texts)
+        manifest = write_snapshot(
+            studio,
+            snapshot_id=number,
+            format=format,
+            out=folder,
+            config=config,
+            send=target.send,
+        )
+    _write_result(target.shown, label, manifest, as_json)
 
 
 def _snapshot(
@@ -118,9 +134,9 @@ def _snapshot(
     return made.id, made.name
 
 
-def _write_result(out: Path, snapshot: str, manifest: "Manifest", as_json: bool) -> None:
+def _write_result(out: str, snapshot: str, manifest: "Manifest", as_json: bool) -> None:
     row = {
-        "out": str(out),
+        "out": out,
         "snapshot": snapshot,
         "content_sha256": manifest.data["content_sha256"],
         "manifest_sha256": manifest.sha256,

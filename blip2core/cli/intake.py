@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import AsJson, IdColumn, ImageColumn, TextColumns
+from blip2core.cli.options import AsJson, IdColumn, ImageColumn, MetadataTexts, TextColumns
 from blip2core.cli.output import write_row
+from blip2core.cli.transfers import storages
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
 
 if TYPE_CHECKING:
-    from blip2core.intake import CheckedImage
+    from blip2core.intake import CheckedImage, Preview
 
 intake_commands = typer.Typer()
 
@@ -25,7 +27,7 @@ def intake(
         typer.Argument(
             metavar="INPUT...",
             help="Folders, images, zip and tar archives, tables (CSV, TSV, JSONL, Parquet, Arrow), "
-            "annotation files (JSON).",
+            "annotation files (JSON); also at s3://, gs:// and hf://datasets/OWNER/NAME.",
         ),
     ],
     download: Annotated[
@@ -37,19 +39,43 @@ def intake(
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
+    metadata_texts: MetadataTexts = True,
+    only_preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Only the tables: what each column is taken for, and the first rows. At once, "
+            "however large they are.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what an import would bring: images, texts, problems, duplicates, and what became of all
     that was read. Nothing is kept.
     """
     from blip2core.cli.reading_bar import ReadingBar
-    from blip2core.intake import Columns, Downloads, Reading, read, safe_name
+    from blip2core.intake import Columns, Downloads, Reading, preview, read, safe_name
 
     seen, reading = _Seen(), Reading()
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
+    if only_preview:
+        tables = preview(one, columns=columns)
+        for table in tables:
+            _write_preview(table, as_json)
+        if not tables:
+            write_row({"tables": 0}, as_json, "There is no table in it.")
+        return
     fetched = Downloads() if download else None
-    found = read(one, columns=columns, download=fetched, root=root, reading=reading)
+    found = read(
+        one,
+        columns=columns,
+        download=fetched,
+        root=root,
+        metadata_texts=metadata_texts,
+        storages=storages(),
+        reading=reading,
+    )
     with ReadingBar(reading) as bar:
         for each in found:
             bar.show()
@@ -74,7 +100,8 @@ def _told(found: WebImage | Problem | Unused, seen: "_Seen") -> tuple[dict[str, 
     if isinstance(found, Unused):
         seen.sums.add_unused(found)
         row: dict[str, object] = {"name": found.name, "unused": found.kind, "count": found.count}
-        return row | {"advice": found.advice}, [f"not used: {found.advice}"]
+        advice = found.in_words()
+        return row | {"advice": advice}, [f"not used: {advice}"]
     if isinstance(found, Problem):
         return _told_problem(found, seen)
     checked = seen.check(found)
@@ -91,6 +118,30 @@ def _told_problem(problem: Problem, seen: "_Seen") -> tuple[dict[str, object], l
     row = {"name": problem.name, "problem": problem.reason, "about": problem.about}
     kind = "note" if problem.about == "note" else "problem"
     return row | {"texts": problem.texts}, [f"{kind}: {problem.reason}"]
+
+
+def _write_preview(found: "Preview", as_json: bool) -> None:
+    """Print a line of a table, then one of each of its columns or first images."""
+    from blip2core.intake import safe_name
+
+    table = safe_name(found.table)
+    about = {"table": found.table, "format": found.format}
+    others = f"and {count_of(len(found.others), 'table')} like it" if found.others else ""
+    head = about | {"others": found.others, "problem": found.problem, "notes": found.notes}
+    problem = f"problem: {found.problem}" if found.problem else ""
+    write_row(head, as_json, table, found.format, others, problem)
+    for note in () if as_json else found.notes:
+        write_row({}, as_json, table, f"note: {note}")
+    for name in found.header:
+        role = found.role(name)
+        first = [row[name].text for row in found.rows]
+        row = about | {"column": name, "role": role, "first": first}
+        is_left = role == "not used" and name in found.wordy
+        option = f"looks like texts: --text-column {quote(name)}" if is_left else ""
+        write_row(row, as_json, table, role, safe_name(name), " | ".join(first[:3]), option)
+    for image in found.images:
+        row = about | {"image": image.name.text, "texts": image.texts}
+        write_row(row, as_json, table, image.name.text, " | ".join(image.texts))
 
 
 class _Seen:

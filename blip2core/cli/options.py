@@ -65,3 +65,10 @@ IdColumn = Annotated[
         help="Column of ids, kept with the texts as columns of numbers are. Else guessed.",
     ),
 ]
+MetadataTexts = Annotated[
+    bool,
+    typer.Option(
+        "--metadata-texts/--no-metadata-texts",
+        help="Take texts inside image files too: EXIF, IPTC, XMP, PNG.",
+    ),
+]

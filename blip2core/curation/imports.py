@@ -68,8 +68,7 @@ def import_images(
                 if stop.is_set():
                     return
                 results, request = _store(database, dataset_id, run_id, unit, tally, reading)
-                failed = sum(one.problem is not None for one in results)
-                pulse.count(len(results) - failed, failed)
+                pulse.count(*_counts(results))
                 pulse.hear(request)
                 yield from results
         if not stop.is_set():
@@ -121,8 +120,7 @@ def _store(
     with database.write() as session:
         refused = taken_down(session, list(map(_facts, safe)))
         results = _add(session, dataset_id, run_id, unit, tally)
-        failed = sum(one.problem is not None for one in results)
-        done = sum(one.item is not None for one in results) + sum(one.skipped for one in results)
+        done, failed = _counts(results)
         progress = reading.as_json() if reading is not None else None
         note_sums(session, run_id=run_id, sums=tally.sums.as_json(), reading=progress)
         request = heartbeat(session, run_id=run_id, done=done, failed=failed)
@@ -162,6 +160,13 @@ def _add(
             tally.add_image(one.image, item)
             results.append(Imported(run_id=run_id, name=one.image.name, item=item))
     return results
+
+
+def _counts(results: Sequence[Imported]) -> tuple[int, int]:
+    """Return how many images are there now, and how many problems there were; notes are none."""
+    done = sum(one.item is not None for one in results) + sum(one.skipped for one in results)
+    failed = sum(one.problem is not None and one.problem.about != "note" for one in results)
+    return done, failed
 
 
 def _skipped(run_id: int, name: str, sums: Sums, problems: Sequence[Problem]) -> list[Imported]:

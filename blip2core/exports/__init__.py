@@ -13,6 +13,7 @@ from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import ExportConfig
 from blip2core.errors import ConfigError, ExportError
 from blip2core.exports.card import dataset_card
+from blip2core.exports.embedding import Embedding
 from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import new_folder
 from blip2core.exports.statistics import ExportStatistics
@@ -61,10 +62,12 @@ def export_pairs(
     if config.captions == "lists" and not layout.lists:
         able = ", ".join(name for name, other in FORMATS.items() if other.lists)
         raise ConfigError(f"{format} has no lists of captions; {able} have. Use captions = rows.")
-    statistics = ExportStatistics()
+    statistics, embedding = ExportStatistics(), Embedding()
+    pairs = embedding.watch(pairs) if config.embed_texts else pairs
     with new_folder(out) as output:
         assert layout.write is not None  # `find_format` knows those that can be written
         layout.write(statistics.watch(pairs), output, config)
+        output.notes += embedding.notes()
         if not statistics.pairs:
             raise ExportError(f"{subject.snapshot} has no pairs: accept some texts first.")
         if statistics.pairs.total() == output.left_out.total():

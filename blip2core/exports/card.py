@@ -34,8 +34,8 @@ LONGEST_FOREIGN_TEXT = 300
 STATED_LIMITS = (
     "The matcher scored what it can read; longer texts were scored by their beginning only.",
     "A score says how well a text fits for that model, not whether it is true.",
-    "Image files are copied as they came, with the metadata inside them (EXIF), which may tell "
-    "places and people.",
+    "What stood inside the image files besides the image (EXIF: places, people, devices) was "
+    "removed when they were imported.",
     "A licence is what the source stated; nobody has checked it. Without one, ask the owner.",
 )
 

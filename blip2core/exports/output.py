@@ -13,6 +13,7 @@ from typing import BinaryIO, TextIO
 
 from blip2core.disk import sync_folder, sync_name
 from blip2core.errors import ExportError, way_out
+from blip2core.formats.text_embedding import with_texts
 from blip2core.records import SUFFIX_OF_FORMAT, ExportPair
 
 SUMS = "SHA256SUMS"
@@ -61,7 +62,7 @@ class Output:
     def add_image(self, pair: ExportPair, under: str, *, flat: bool = False) -> str:
         """Copy the image of a pair below `under`, once; returns its name from `under` on.
 
-        Named by its hash, and spread over 256 folders unless `flat`.
+        Named by the hash of the stored image, and spread over 256 folders unless `flat`.
         """
         name = f"{pair.image_sha256}.{SUFFIX_OF_FORMAT[pair.format]}"
         name = name if flat else f"{pair.image_sha256[:2]}/{name}"
@@ -139,8 +140,9 @@ def zip_folder(folder: Path) -> Path:
 
 
 def read_image(pair: ExportPair) -> bytes:
-    """Return the stored bytes of an image. Raises ExportError where they are gone or not what they
-    were.
+    """Return the stored bytes of an image, with the texts that are written into its copy.
+
+    Raises ExportError where they are gone, not what they were, or cannot hold texts.
     """
     try:
         data = Path(pair.image_path).read_bytes()
@@ -155,7 +157,13 @@ def read_image(pair: ExportPair) -> bytes:
             f"hash {pair.image_sha256[:12]}. Bring it back with `blip2 db restore BACKUP "
             "--images`, or import it again."
         )
-    return data
+    try:
+        return with_texts(data, pair.embedded) if pair.embedded else data
+    except ValueError as error:
+        raise ExportError(
+            f"No text can be written into the image of item {pair.item_id}, {error}: export "
+            "without embedded texts."
+        ) from error
 
 
 def _make_empty(partial: Path) -> None:

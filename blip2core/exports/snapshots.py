@@ -1,7 +1,7 @@
 """From a stored snapshot to a folder of files, and the record of it in the database."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -54,8 +54,12 @@ def write_snapshot(
     format: str,
     out: Path,
     config: ExportConfig | None = None,
+    send: Callable[[Path], str] | None = None,
 ) -> Manifest:
     """Write a snapshot to the new folder `out`, and note it in the database.
+
+    `send` brings the finished folder elsewhere and returns the address to note instead of it; where
+    it fails the export has failed.
 
     Raises ExportError and ConfigError as `export_pairs` does; the note then says that it failed.
     Of a format that there is not, there is no note.
@@ -74,6 +78,7 @@ def write_snapshot(
     try:
         pairs = _counted(snapshot_pairs(database, snapshot_id=snapshot_id), progress)
         manifest = export_pairs(pairs, out, format=format, subject=subject, config=config)
+        location = str(out.resolve()) if send is None else send(out)
     except BaseException:
         with suppress(UnavailableError), database.write() as session:
             fail_export(session, export_id=export_id)
@@ -85,7 +90,7 @@ def write_snapshot(
             export_id=export_id,
             manifest_sha256=manifest.sha256,
             pairs=manifest.pairs,
-            location=str(out.resolve()),
+            location=location,
         )
     progress.end("done")
     return manifest

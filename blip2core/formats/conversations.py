@@ -31,6 +31,8 @@ from blip2core.records import ExportPair, TextOrigin
 
 PLACE = "conversations"
 IMAGE_WORD = "<image>"
+CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
+"""Words that LLaVA reads as a place for an image, wherever they stand."""
 TURNS = ("conversations", "conversation", "messages")
 ANSWERS = frozenset({"gpt", "assistant", "model", "chatgpt"})
 """Who answers, in `from` or `role`."""
@@ -85,10 +87,6 @@ def _whole(answer: str, of_export: Mapping[str, Any]) -> str:
 
 def _first(value: object) -> object:
     return value[0] if isinstance(value, list) and value else None
-
-
-CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
-"""Words that LLaVA reads as a place for an image, wherever they stand."""
 
 
 class _Conversations:

@@ -130,7 +130,10 @@ class _Table:
         return without_apostrophes(found) if APOSTROPHE_COLUMN in found else found
 
     def _line(self) -> str:
-        return next(self._lines, (0, ""))[1] or ""
+        _, line = next(self._lines, (0, ""))
+        if line is None:
+            raise IntakeError("The first line is no header of a table: it is far too long.")
+        return line
 
     def _find_delimiter(self, first: str, ending: str) -> str | None:
         """Return the delimiter that makes several cells of the header; of several, the one that

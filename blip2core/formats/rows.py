@@ -76,12 +76,15 @@ def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
     if not {"caption_id", "decided_by", "text_data"} <= row.keys():
         return None
     own = {name: value for name in OF_TEXT if (value := _value(name, row.get(name))) is not None}
-    before, data = own.pop("text_place", place), own.pop("text_data", None)
+    before, data = own.pop("text_place", None), own.pop("text_data", None)
     try:
         said = json.loads(data) if isinstance(data, str) else data
     except (ValueError, RecursionError):
         said = None
-    return TextOrigin(place=before, data=(said if isinstance(said, dict) else {}) | own)
+    return TextOrigin(
+        place=before if isinstance(before, str) else place,
+        data=(said if isinstance(said, dict) else {}) | own,
+    )
 
 
 def _value(name: str, value: object) -> Any:

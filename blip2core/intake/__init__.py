@@ -7,23 +7,31 @@ from blip2core.intake.downloads import Downloads
 from blip2core.intake.duplicates import NearPair, clusters, near_pairs, same
 from blip2core.intake.image_check import CheckedImage, check_image, perceptual_hash, thumbnail
 from blip2core.intake.limits import Limits
+from blip2core.intake.preview_values import Cell, Preview, PreviewImage
+from blip2core.intake.previews import preview
 from blip2core.intake.reader import read
 from blip2core.intake.reading import Reading, reading_of
+from blip2core.intake.storages import Storages
 from blip2core.intake.sums import Sums, sums_of
 
 __all__ = [
+    "Cell",
     "CheckedImage",
     "Columns",
     "Downloads",
     "Limits",
     "NamedFile",
     "NearPair",
+    "Preview",
+    "PreviewImage",
     "Reading",
+    "Storages",
     "Sums",
     "check_image",
     "clusters",
     "near_pairs",
     "perceptual_hash",
+    "preview",
     "read",
     "reading_of",
     "safe_name",

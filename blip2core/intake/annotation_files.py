@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats import AnnotatedImage, Format
+from blip2core.formats import AnnotatedImage, Format, format_of_line
 from blip2core.formats.annotated import rows_of, word
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
@@ -23,6 +24,8 @@ from blip2core.intake.limits import Limits
 from blip2core.records import Problem, Told
 from blip2core.texts import clean_text
 
+LINES_TRIED = 20
+"""Lines of which the first that is an object tells the format of all."""
 NO_QUESTIONS = (
     "These are answers to questions that are not here: give the file of questions beside it."
 )
@@ -57,6 +60,12 @@ def annotated_entries(
             license=one.license,
         )
         yield entry if path or url else entry.problem(where, "The entry names no image.")
+
+
+def format_of_lines(file: NamedFile) -> Format | None:
+    """Return the format whose entries the lines of a .jsonl are; None where they are rows."""
+    rows = (row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict))
+    return next((format_of_line(row) for row in rows), None)
 
 
 def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:

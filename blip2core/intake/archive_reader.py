@@ -1,7 +1,7 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
@@ -54,10 +54,17 @@ KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 class ReadPlan:
     """How to read, the same for all sources of one import."""
 
-    columns: Columns | None = None
+    columns: Columns | Mapping[str, Columns] | None = None
+    """The same for all tables, or by the name of each."""
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     reading: Reading | None = None
+
+    def columns_in(self, table: str) -> Columns | None:
+        """Return what was said of the columns of a table; None where they are to be guessed."""
+        if self.columns is None or isinstance(self.columns, Columns):
+            return self.columns
+        return self.columns.get(table)
 
 
 def read_archive(
@@ -225,8 +232,9 @@ class _ArchiveReading:
         if is_computed(file.name, self._names):
             yield Unused(kind="file", name=file.name, advice=COMPUTED)
             return
+        columns = self._plan.columns_in(file.name)
         file = replace(file, name=with_split(file.name, self._names, self._archive))
-        entries = table_entries(file, self._plan.columns, self._limits)
+        entries = table_entries(file, columns, self._limits)
         reading = self._plan.reading if suffix(file.name) in CARRIERS else None
         yield from in_unit(reading, file, self._rows, lambda: self._take(entries, file.name))
 
@@ -246,7 +254,7 @@ class _ArchiveReading:
                 entries = (
                     iter(())
                     if taken
-                    else json_entries(name, document, self._plan.columns, self._limits)
+                    else json_entries(name, document, self._plan.columns_in(name), self._limits)
                 )
             except IntakeError as error:
                 self._unread[name] = str(error)
@@ -273,7 +281,7 @@ class _ArchiveReading:
             self._by_stem = {stem(name): name for name in images}
         missing: list[str] = []
         lost = 0
-        columns = key_columns(file, self._plan.columns)
+        columns = key_columns(file, self._plan.columns_in(file.name))
         for entry in table_entries(file, columns, self._limits):
             if not isinstance(entry, Entry):
                 yield entry

@@ -24,8 +24,8 @@ class Archive(Protocol):
     def names(self) -> Iterator[str | Problem]:
         """Yield the names of the files, in order, and a Problem for each that is refused."""
 
-    def head(self, name: str) -> bytes:
-        """Return the first HEAD_BYTES bytes of a file, none where it cannot be read."""
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        """Return the first `count` bytes of a file, none where it cannot be read."""
 
     def has(self, name: str) -> bool:
         """Return whether there is a file of this name, which may still be refused."""
@@ -58,8 +58,8 @@ class FolderArchive:
             else:
                 yield found
 
-    def head(self, name: str) -> bytes:
-        return _head(self, name)
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        return _head(self, name, count)
 
     def has(self, name: str) -> bool:
         return os.path.isfile(self._root / name)  # pathlib's own raises where a name is too long
@@ -98,8 +98,8 @@ class LooseFiles:
         yield from self._refused
         yield from self._files
 
-    def head(self, name: str) -> bytes:
-        return _head(self, name)
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        return _head(self, name, count)
 
     def has(self, name: str) -> bool:
         return name in self._files
@@ -113,8 +113,8 @@ class LooseFiles:
         return found
 
 
-def _head(archive: Archive, name: str) -> bytes:
+def _head(archive: Archive, name: str, count: int) -> bytes:
     try:
-        return archive.file(name, ANY).start(HEAD_BYTES)
+        return archive.file(name, ANY).start(count)
     except IntakeError:
         return b""

@@ -75,6 +75,7 @@ def _roles(schema: Any, wanted: Columns | None) -> _Roles:
     images = replace(guessed, path=holders[0] if holders else guessed.path)
     columns = find_columns(schema.names, with_wanted(images, wanted))
     path = columns.path
+    _check_names(schema.names, [path] if path else [])
     is_held = path is not None and _holds_image(schema.field(path).type) is not None
     return _Roles(
         columns=columns,

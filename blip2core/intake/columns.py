@@ -61,6 +61,8 @@ class Columns:
     license: str | None = None
     id: str | None = None
     """Kept as data of the texts, as columns of numbers are."""
+    complete: bool = False
+    """These are all: no other column is guessed by its name, and no texts may mean none."""
 
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""
@@ -114,7 +116,16 @@ def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Colu
     Raises IntakeError where none tells of an image.
     """
     columns = with_wanted(guess_columns(list(row)), wanted)
-    present = replace(columns, texts=tuple(name for name in columns.texts if name in row))
+    present = replace(
+        columns,
+        url=columns.url if columns.url in row else None,
+        texts=tuple(name for name in columns.texts if name in row),
+        page_url=columns.page_url if columns.page_url in row else None,
+        license=columns.license if columns.license in row else None,
+        id=columns.id if columns.id in row else None,
+    )
+    if present.url and columns.path not in row:
+        present = replace(present, path=None)
     return find_columns(list(row), present)
 
 
@@ -122,6 +133,8 @@ def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
     """Return the guess with what was said in its place."""
     if wanted is None:
         return guessed
+    if wanted.complete:
+        return wanted
     if wanted.path or wanted.url:  # else a guessed address would stand beside a wanted path
         guessed = replace(guessed, path=None, url=None)
     said = {name: value for name, value in asdict(wanted).items() if value}
@@ -171,7 +184,7 @@ def _word(value: object) -> str | None:
 
 
 def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
-    data = dict(islice(_data(row, columns), MOST_DATA))
+    data = dict(islice(data_of(row, columns), MOST_DATA))
     for name in columns.texts:
         cell = row.get(name)
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
@@ -189,7 +202,7 @@ def _rows_of_texts(row: Mapping[str, object], count: int) -> Iterator[Mapping[st
         yield from [row] * count
 
 
-def _data(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
+def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
     """Yield the id of a row, and the columns that hold numbers."""
     used = {*columns.named()} - {columns.id}
     for name, value in row.items():

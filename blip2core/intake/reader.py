@@ -29,11 +29,15 @@ from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
+from blip2core.intake.metadata_texts import MetadataTexts
 from blip2core.intake.reading import CARRIERS, Reading, in_unit
+from blip2core.intake.remote_sources import has_addresses, read_fetched
+from blip2core.intake.storages import Storages
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem, TextOrigin, Told, WebImage
+from blip2core.remote.addresses import shown_address
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
@@ -44,10 +48,12 @@ def read(
     source: ReadableSource | Sequence[ReadableSource],
     *,
     texts: Texts | None = None,
-    columns: Columns | None = None,
+    columns: Columns | Mapping[str, Columns] | None = None,
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
+    metadata_texts: bool = True,
+    storages: Storages | None = None,
     reading: Reading | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Return the images of a source, and a Problem for each that cannot be used.
@@ -57,19 +63,40 @@ def read(
     does that.
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
-    what, where names do not tell. `download`: None leaves addresses alone. `root`: the folder that
-    the paths of a table may reach into, instead of the table's own. `reading`: is told how far
-    this is, and knows which archives are finished. Tables among several files
-    reach the others by name, and nothing else. IntakeError where the only source cannot be read.
+    what, where names do not tell; for all tables, or by the name of each. `download`: None leaves
+    addresses alone. `root`: the folder that the paths of a table may reach into, instead of the
+    table's own. Tables among several files reach the others by name, and nothing else.
+    `metadata_texts`: whether texts inside the image files (EXIF, IPTC, XMP, PNG) are taken too.
+    `storages`: None reads nothing at an address such as s3://bucket/folder; never anything else for
+    addresses that strangers give. `reading`: is told how far this is, and knows which archives need
+    not be read again. IntakeError where the only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
     _check_texts(texts)
+    expected = "storages of read are Storages(), or None"
+    check_kind(storages, (Storages, NoneType), expected, IntakeError)
     limits = limits or Limits()
+    if storages is not None and has_addresses(source):
+        again = partial(
+            read,
+            texts=texts,
+            columns=columns,
+            download=download,
+            limits=limits,
+            root=root,
+            metadata_texts=metadata_texts,
+            reading=reading,
+        )
+        return read_fetched(source, storages, limits, again)
     plan = ReadPlan(columns=columns, download=download, limits=limits, reading=reading)
+    metadata = MetadataTexts(limits) if metadata_texts else None
     if reading is not None:
         sources = [source] if isinstance(source, str | Path | NamedFile) else source
-        reading.begin(sources, (columns, download is not None, limits), limits.members)
+        reading.begin(
+            sources, (columns, download is not None, limits, metadata_texts), limits.members
+        )
+        reading.left = metadata.taken if metadata is not None else None
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
     if reading is not None:
@@ -78,7 +105,36 @@ def read(
         found = _read_one(source, plan, root)
     else:
         found = _read_several(source, rows, plan)
-    return _with_rows(chain(problems, found), rows, plan, lambda: _image_names(source, plan, root))
+    images = _with_rows(
+        chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
+    )
+    return _complete(images, metadata)
+
+
+def folders_and_files(
+    source: ReadableSource | Sequence[ReadableSource],
+) -> list[Path | NamedFile]:
+    """Return what `read` would read, the folders as paths. IntakeError where the only one is not
+    there; of several, `read` tells of those that are not.
+    """
+    is_one = isinstance(source, str | Path | NamedFile)
+    found: list[Path | NamedFile] = []
+    for one in [source] if isinstance(source, str | Path | NamedFile) else _checked_list(source):
+        try:
+            is_folder = not isinstance(one, NamedFile) and _is_folder(one)
+            found.append(Path(one).expanduser() if is_folder else _named(one))  # type: ignore[arg-type]
+        except IntakeError:
+            if is_one:
+                raise
+    return found
+
+
+def no_source(name: str) -> IntakeError:
+    """Return that a file is nothing that an import reads."""
+    return IntakeError(
+        f"{safe_name(name)} is neither an image, nor a zip or tar archive, nor a table (CSV, TSV, "
+        "JSON, JSON Lines, Parquet, Arrow)."
+    )
 
 
 def _checked_list(sources: object) -> list[ReadableSource]:
@@ -128,17 +184,26 @@ def _with_rows(
         if matched != len(rows) and rows.may_match(one.name):
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
-        yield from _apart(with_entry(one, rows.find(one.name), plan.limits))
-    for left in read_entries(rows.rest(), NO_FILES, plan):
-        yield from _apart(left) if isinstance(left, WebImage) else (left,)
+        yield with_entry(one, rows.find(one.name), plan.limits)
+    yield from read_entries(rows.rest(), NO_FILES, plan)
     if plan.reading is not None:
         plan.reading.bytes = plan.reading.total_bytes
 
 
-def _apart(found: WebImage) -> Iterator[ImageOrProblem]:
-    """Yield the texts of an image that cannot be used, then the image."""
-    yield from found.refused
-    yield replace(found, refused=())
+def _complete(
+    found: Iterable[ImageOrProblem], metadata: MetadataTexts | None
+) -> Iterator[ImageOrProblem]:
+    """Yield images with the texts in their files, those that cannot be used before the image; at
+    the end what else was seen in the files.
+    """
+    for one in found:
+        if not isinstance(one, WebImage):
+            yield one
+            continue
+        whole = metadata.added(one) if metadata is not None else one
+        yield from whole.refused
+        yield replace(whole, refused=())
+    yield from metadata.taken() if metadata is not None else ()
 
 
 def _image_names(
@@ -177,15 +242,14 @@ def _read_folder(folder: Path, plan: ReadPlan) -> Iterator[ImageOrProblem]:
 
 
 def _read_archive(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
+    if not file.start(1):
+        raise IntakeError(f"{safe_name(file.name)} is empty.")
     kind = kind_of(file)
     if kind == "zip":
         return _read_zip(file, plan)
     if kind == "tar":
         return _read_tar(file, plan)
-    raise IntakeError(
-        f"{safe_name(file.name)} is neither an image, nor a zip or tar archive, nor a table "
-        "(CSV, TSV, JSONL, Parquet)."
-    )
+    raise no_source(file.name)
 
 
 def _read_zip(file: NamedFile, plan: ReadPlan) -> Iterator[ImageOrProblem]:
@@ -210,7 +274,7 @@ def _read_table(
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
-    entries = table_entries(file, plan.columns, plan.limits)
+    entries = table_entries(file, plan.columns_in(file.name), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
     return read_entries(_with_files(found, archive, plan.limits), archive, plan)
 
@@ -291,7 +355,8 @@ def _add_texts(
                 Entry(where=name, path=name, found=texts_of(given, name, plan.limits)), plan.limits
             )
     elif texts is not None:
-        for row in table_entries(_named(texts), plan.columns, plan.limits):
+        table = _named(texts)
+        for row in table_entries(table, plan.columns_in(table.name), plan.limits):
             found = placed(row, "", plan.limits.depth)
             if not isinstance(found, Entry):
                 yield found
@@ -311,7 +376,9 @@ def _named(source: ReadableSource) -> NamedFile:
         return source
     path = Path(source).expanduser()
     if isinstance(source, str) and ADDRESS.match(source):
-        raise IntakeError(f"{safe_name(source)} is an address: download it, then give the file.")
+        raise IntakeError(
+            f"{shown_address(source)} is an address: download it, then give the file."
+        )
     if not os.path.exists(path):  # pathlib's own raises where a name is too long
         raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)

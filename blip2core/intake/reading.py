@@ -56,6 +56,8 @@ class Reading:
     archive: int = 0
     """Number of the archive under way, from 1."""
     images: int = 0
+    left: Callable[[], Iterator[Any]] | None = None
+    """Yields what is told at the end of an archive, of all its images together."""
     seconds: float = 0.0
     """Since the reading began."""
     _settings: str = ""
@@ -103,6 +105,7 @@ class Reading:
         is_whole = False
         try:
             yield from found()
+            yield from self.left() if self.left is not None else ()
             self.look_at(rows)
             is_whole = not self._needs_all
         finally:

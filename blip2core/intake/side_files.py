@@ -88,15 +88,15 @@ def without_copies(content: str, texts: Iterable[str]) -> tuple[list[str], int]:
     """Return the lines of a text file, but those that are one of `texts` on a single line, and how
     many texts were left out: one where all lines together are one of them, as in webdataset.
     """
-    known = set(map(_on_one_line, texts))
-    if _on_one_line(content) in known:
+    known = set(map(on_one_line, texts))
+    if on_one_line(content) in known:
         return [], 1
     lines = content.splitlines()
-    kept = [line for line in lines if _on_one_line(line) not in known]
+    kept = [line for line in lines if on_one_line(line) not in known]
     return kept, len(lines) - len(kept)
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """Return a text as it is compared with a line: a mark of byte order is lost at its start."""
     return " ".join(clean_text(text).replace("\ufeff", " ").split())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
@@ -32,8 +32,8 @@ class Sums:
     """Files and rows of which nothing was read; their images and texts are not counted."""
     unused: dict[str, int] = field(default_factory=dict)
     """column, file or row -> how many were seen that may be meant to be used."""
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    """The same kinds -> the first of them, with what to do."""
+    examples: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """The same kinds -> name, advice and option of the first of them, as `Unused` has them."""
 
     @property
     def images_read(self) -> int:
@@ -74,7 +74,8 @@ class Sums:
         self.unused[unused.kind] = self.unused.get(unused.kind, 0) + unused.count
         examples = self.examples.setdefault(unused.kind, [])
         if len(examples) < EXAMPLES:
-            examples.append(f"{unused.name}: {unused.advice}")
+            told = {"name": unused.name, "advice": unused.advice}
+            examples.append(told | ({"option": unused.option} if unused.option else {}))
 
     def add_again(self, earlier: Sums) -> None:
         """Count what an earlier import took of the same, as if all of it were read again."""
@@ -94,6 +95,19 @@ class Sums:
         read = {"images_read": self.images_read, "texts_read": self.texts_read}
         return read | asdict(self)
 
+    def unused_examples(self) -> list[Unused]:
+        """Return the examples of what was not used, of every kind."""
+        return [
+            Unused(
+                kind=cast(Any, kind),
+                name=told["name"],
+                advice=told["advice"],
+                option=told.get("option", ""),
+            )
+            for kind, several in self.examples.items()
+            for told in several
+        ]
+
     def sentences(self) -> list[str]:
         """Return the sums in words: images, texts, and what was not used."""
         images = f"{count_of(self.images_read, 'image')} read: {self.images_new:,} new"
@@ -112,7 +126,8 @@ class Sums:
             new = count_of(self.images_alike, "new image")
             parts.append(f"{new} {looks} like one that was there before")
         if self.sources_refused:
-            parts.append(f"{self.sources_refused:,} files or rows that cannot be read")
+            which = "file or row" if self.sources_refused == 1 else "files or rows"
+            parts.append(f"{self.sources_refused:,} {which} of which nothing was read")
         parts += [f"{count_of(count, kind)} not used" for kind, count in self.unused.items()]
         return parts
 

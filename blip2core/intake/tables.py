@@ -1,12 +1,11 @@
 """A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats import Format, format_of, format_of_line
+from blip2core.formats import format_of
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.csv import csv_header, csv_rows
 from blip2core.formats.files import NamedFile, kind_of
@@ -16,6 +15,7 @@ from blip2core.intake.annotation_files import (
     annotated_entries,
     annotated_lines,
     flickr_entries,
+    format_of_lines,
     is_rows,
     read_document,
 )
@@ -27,8 +27,6 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
-LINES_TRIED = 20
-"""Lines of which the first that is an object tells the format of all."""
 ColumnsIn = Callable[[Mapping[str, object]], Columns]
 
 
@@ -40,6 +38,8 @@ def table_entries(
     What is wrong with the table as a whole is a Problem too. At the end come the columns that look
     like texts and are not used.
     """
+    if not file.start(1):
+        return iter([Problem(name=file.name, reason="The file is empty.", about="source")])
     if (kind := kind_of(file)) == "json":
         return _whole_json(file, columns, limits)
     if kind == "flickr":
@@ -79,7 +79,7 @@ def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Ite
 
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
     try:
-        if kind_of(file) == "jsonl" and (format := _format_of_lines(file)) is not None:
+        if kind_of(file) == "jsonl" and (format := format_of_lines(file)) is not None:
             yield from annotated_lines(file, format, limits)
             return
         rows, columns_in = _rows(file, columns)
@@ -87,12 +87,6 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
         yield Problem(name=file.name, reason=str(error), about="source")
     else:
         yield from _row_entries(file.name, rows, columns_in, limits)
-
-
-def _format_of_lines(file: NamedFile) -> Format | None:
-    """Return the format of the first line that is an object."""
-    rows = (row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict))
-    return next((format_of_line(row) for row in rows), None)
 
 
 def _row_entries(

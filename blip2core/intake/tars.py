@@ -102,12 +102,13 @@ class TarArchive:
     def has(self, name: str) -> bool:
         return name in self._places
 
-    def head(self, name: str) -> bytes:
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
         """Return the first bytes of a member, none where it cannot be read."""
-        if name in self._kept:
-            return self._kept[name][:HEAD_BYTES]
+        kept = self._kept.get(name, b"")
+        if len(kept) >= count or (name in self._kept and len(kept) == self._places[name][1]):
+            return kept[:count]
         try:
-            return self._read(*self._places[name], most=HEAD_BYTES)
+            return self._read(*self._places[name], most=count)
         except (*DAMAGE, IntakeError):
             return b""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from blip2core.intake.columns import Columns
 from blip2core.intake.img2dataset import STATUS_COLUMNS
@@ -14,6 +14,8 @@ LEAST_WORDS = 2
 """Words of a cell that looks like a text about an image; a name or a category has one."""
 LABELS = frozenset({"truth", "label", "labels", "class", "category", "split", "source", "author"})
 """Columns that say something else in words."""
+LONGEST_NAME = 200
+"""Characters of a name that somebody may type."""
 LEAST_SHARE = 0.5
 """Share of a column's cells that must look so."""
 
@@ -29,8 +31,7 @@ class UnusedColumns:
         """Look at the cells of a row that are not used."""
         used = {*columns.named(), *STATUS_COLUMNS}
         for name, value in row.items():
-            is_label = name.strip().lower() in LABELS
-            if name not in used and not is_label and value not in (None, "", []):
+            if name not in used and not is_label(name) and value not in (None, "", []):
                 self._cells[name] += 1
                 self._texts[name] += looks_like_text(value)
 
@@ -38,8 +39,26 @@ class UnusedColumns:
         """Yield the columns that look like texts."""
         for name, texts in self._texts.items():
             if texts >= LEAST_SHARE * self._cells[name]:
-                advice = f"looks like texts: --text-column {shlex.quote(name)}"
-                yield Unused(kind="column", name=f"{table}, column {name}", advice=advice)
+                yield Unused(
+                    kind="column",
+                    name=f"{table}, column {name}",
+                    advice="looks like texts",
+                    option=f"--text-column {shlex.quote(name)}"
+                    if len(name) <= LONGEST_NAME
+                    else "give it a shorter name",
+                )
+
+
+def is_label(name: str) -> bool:
+    """Return whether a column says something else in words, by its name."""
+    return name.strip().lower() in LABELS
+
+
+def is_text_column(name: str, cells: Iterable[object]) -> bool:
+    """Return whether the first cells of a column look like texts."""
+    filled = [cell for cell in cells if cell not in (None, "", [])]
+    texts = sum(map(looks_like_text, filled))
+    return bool(texts) and texts >= LEAST_SHARE * len(filled) and not is_label(name)
 
 
 def looks_like_text(value: object) -> bool:

@@ -78,10 +78,10 @@ class ZipArchive:
             self._members[name] = member
             yield name
 
-    def head(self, name: str) -> bytes:
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
         try:
             with self._archive.open(self._members[name]) as stream:
-                return stream.read(HEAD_BYTES)
+                return stream.read(count)
         except (*DAMAGE, NotImplementedError, RuntimeError):
             return b""
 

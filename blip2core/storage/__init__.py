@@ -23,7 +23,7 @@ Each takes the session first and never commits. By subject:
     runs        create_run, claim_run, start_run, heartbeat, finish_run, request_pause,
                 request_cancel, resume_run, get_run, unfinished_run, list_runs, add_problem,
                 list_problems, count_problems, compare_runs, run_scores, was_interrupted,
-                done_again
+                done_again, group_problems
     retries     retry_run, retryable_items, requeue_run, restart_run
     choosing    SnapshotPolicy, chosen_rows, split_of (what a snapshot takes)
     freezing    create_snapshot, freeze_snapshot, drop_unfinished_snapshots (take the database)

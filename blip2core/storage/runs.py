@@ -273,6 +273,9 @@ def add_problem(
             item_id=item_id,
             name=clean_text(problem.name),
             reason=clean_text(problem.reason),
+            about=problem.about,
+            inputs=problem.count,
+            texts=problem.texts,
         )
     )
     session.flush()
@@ -282,18 +285,13 @@ def list_problems(
     session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
 ) -> list[RunProblem]:
     """Return problems of a run, oldest first; the next page is `after` the last number here."""
-    query = (
-        select(RunProblem)
-        .where(RunProblem.run_id == run_id, RunProblem.id > after)
-        .order_by(RunProblem.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
+    query = select(RunProblem).where(RunProblem.run_id == run_id, RunProblem.id > after)
+    return list(session.scalars(query.order_by(RunProblem.id).limit(limit)))
 
 
 def count_problems(session: Session, *, run_id: int) -> int:
-    """Return how many inputs of a run could not be used."""
-    query = select(func.count()).select_from(RunProblem).where(RunProblem.run_id == run_id)
+    """Return how many problems a run had; notes are none."""
+    query = select(func.count()).where(RunProblem.run_id == run_id, RunProblem.about != "note")
     return session.scalar(query) or 0
 
 

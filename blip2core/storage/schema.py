@@ -274,6 +274,12 @@ class RunProblem(Base):
     item_id: Mapped[int | None] = refers_to("items.id")
     name: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
+    about: Mapped[str] = mapped_column(Text, default="image", server_default="image")
+    """As `Problem.about`; a note is about nothing that was lost."""
+    inputs: Mapped[int] = mapped_column(default=1, server_default="1")
+    """How many images, files or rows it is."""
+    texts: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Texts that were read and are lost with it."""
     created_at: Mapped[Moment]
 
 

@@ -21,6 +21,7 @@ from blip2core.storage.runs import (
     start_run,
 )
 from tests.cli.conftest import Shell
+from tests.formats.files import exif, saved
 
 RUN = ("capfilt", "run", "--dataset", "web", "--num", "2", "--batch", "2")
 
@@ -43,6 +44,17 @@ def test_a_folder_is_imported_captioned_and_scored(
     )
 
 
+def test_texts_inside_images_are_imported_unless_told_otherwise(
+    shell: Shell, tmp_path: Path, loaded: list[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/a.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"a dog inside"})))
+    without = shell.rows(*RUN, tmp_path / "a", "--no-metadata-texts")[0]
+    assert (without["imported"], without["texts_read"]) == (1, 0)
+    counts = shell.rows(*RUN, tmp_path / "a")[0]
+    assert (counts["images_known"], counts["texts_new"]) == (1, 1)
+
+
 def test_the_same_call_again_computes_nothing(
     shell: Shell, folder: Path, loaded: list[str]
 ) -> None:
@@ -52,6 +64,17 @@ def test_the_same_call_again_computes_nothing(
     assert (counts["imported"], counts["known"], counts["problems"]) == (0, 3, 1)
     assert (counts["images_known"], counts["texts_known"], counts["texts_new"]) == (3, 2, 0)
     assert again[-1] == first
+
+
+def test_notes_are_no_problems_and_what_was_not_used_is_told(
+    shell: Shell, folder: Path, loaded: list[str]
+) -> None:
+    table = "file_name;legend\nbroken.png;caf\xe9 au lait\n"
+    (folder / "t.csv").write_bytes(table.encode("latin-1"))
+    lines = shell.lines(*RUN, folder)
+    assert any(line.startswith("t.csv\tnote: The file is not UTF-8") for line in lines)
+    assert "t.csv, column legend\tnot used: looks like texts: --text-column legend" in lines
+    assert any(line.startswith("imported 3, known 0, problems 1;") for line in lines)
 
 
 def test_hostile_texts_are_shown_on_one_harmless_line(

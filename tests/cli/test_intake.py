@@ -1,6 +1,7 @@
 """blip2 intake: a look at what an import would bring."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from blip2core.cli import main
 from blip2core.intake import Downloads
 from blip2core.records import Problem
+from tests.formats.files import exif, saved
 from tests.intake.making import encoded, png, zipped
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
@@ -105,3 +107,78 @@ def test_columns_are_named_where_their_names_do_not_tell(
     assert main(["intake", str(tmp_path / "t.csv"), "--text-column", "none", "--json"]) == 0
     problem, _ = rows(capsys)
     assert "There is no column none" in str(problem["problem"])
+
+
+def test_texts_inside_images_are_taken_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"a dog inside"})))
+    (tmp_path / "b.jpg").write_bytes(saved("JPEG", exif=exif({0x010E: b"SONY DSC"})))
+    assert main(["intake", str(tmp_path), "--json"]) == 0
+    *found, counts = rows(capsys)
+    assert [row["texts"] for row in found if "sha256" in row] == [["a dog inside"], []]
+    assert (counts["texts_read"], counts["texts_new"], counts["unused"]) == (1, 1, {"file": 1})
+    assert "SONY DSC" in counts["examples"]["file"][0]["advice"]
+    assert main(["intake", str(tmp_path), "--no-metadata-texts", "--json"]) == 0
+    counts = rows(capsys)[-1]
+    assert (counts["images_read"], counts["texts_read"], counts["unused"]) == (2, 0, {})
+
+
+def test_a_preview_says_what_each_column_is_and_keeps_the_rest_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = b"file_name,my legend,title\n1.png,a long one \x1b[31m,<b>dog</b>\n"
+    coco = {
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "annotations": [{"image_id": 1, "caption": "two dogs"}],
+    }
+    members = {"a/t.csv": table, "b/t.csv": table, "c.json": json.dumps(coco).encode()}
+    (tmp_path / "set.zip").write_bytes(zipped(members))
+    assert main(["intake", str(tmp_path / "set.zip"), "--preview"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines() == [
+        "a/t.csv\tCSV\tand 1 table like it",
+        "a/t.csv\timage\tfile_name\t1.png",
+        "a/t.csv\tnot used\tmy legend\ta long one \\u001b[31m"
+        "\tlooks like texts: --text-column 'my legend'",
+        "a/t.csv\ttext\ttitle\t<b>dog</b>",
+        "c.json\tCOCO captions",
+        "c.json\t1.png\ttwo dogs",
+    ]
+    named = ["--text-column", "my legend", "--image-column", "title", "--json"]
+    assert main(["intake", str(tmp_path / "set.zip"), "--preview", *named]) == 0
+    found = {row["column"]: row["role"] for row in rows(capsys) if "column" in row}
+    assert found == {"file_name": "not used", "my legend": "text", "title": "image"}
+
+
+@pytest.mark.parametrize("options", [[], ["--preview"]])
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.csv", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<</Type/Catalog>>\n", "No column tells"),
+        ("a.docx", zipped({"word/document.xml": b"<w/>"}), "neither an image|no table"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42" + bytes(99), "neither an image"),
+        *((f"a.{end}", b"", "empty") for end in ("csv", "tsv", "jsonl", "json", "token")),
+        *((f"a.{end}", b"", "empty") for end in ("parquet", "arrow", "zip", "tar", "jpg")),
+        ("a.csv", b",".join(b"c%d" % n for n in range(10_000)), "has 10,000 columns"),
+        ("a.csv", b"x" * 50_000_000, "far too long"),
+        ("a.jsonl", b"[" * 100_000, "nested too deeply"),
+        ("a.json", b"[" * 100_000, "JSON"),
+    ],
+    ids=lambda value: value[:9] if isinstance(value, str) else "",
+)
+def test_a_wrong_empty_or_huge_file_is_one_line_that_says_what_is_wrong(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    name: str,
+    data: bytes,
+    said: str,
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    code = main(["intake", str(tmp_path / name), *options])
+    printed = capsys.readouterr()
+    if name.endswith("jpg") and options:
+        said = "no table"
+    assert re.search(said, printed.out if code == 0 else printed.err)
+    assert code in (0, 2) and printed.err.count("\n") == (code == 2)

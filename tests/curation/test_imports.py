@@ -138,11 +138,22 @@ def test_the_run_says_what_became_of_all_that_was_read(database: Database) -> No
         **{"texts_read": 9, "texts_new": 3, "texts_known": 3, "texts_without_image": 2},
         **{"texts_refused": 1, "sources_refused": 1, "unused": {"column": 4}},
         "images_alike": 0,
-        "examples": {"column": ["t.csv, column x: looks like texts"]},
+        "examples": {"column": [{"name": "t.csv, column x", "advice": "looks like texts"}]},
     }
     assert sums.as_json() == expected
     with database.read() as session:
         assert get_run(session, run_id=results[0].run_id).sums == expected
+
+
+def test_a_note_is_no_failure(database: Database) -> None:
+    note = Problem(name="t.csv", reason="Windows-1252.", about="note")
+    lost = Problem(name="t.csv, row 2", reason="No such file.", texts=3, count=2)
+    (result, *_) = list(import_images(database, dataset="web", inputs=[note, lost, web_image(1)]))
+    with database.read() as session:
+        run = get_run(session, run_id=result.run_id)
+        told = list_problems(session, run_id=run.id)
+    assert (run.done, run.failed) == (1, 1)
+    assert [(one.about, one.inputs, one.texts) for one in told] == [("note", 1, 0), ("image", 2, 3)]
 
 
 def test_a_text_keeps_where_it_stood_and_what_was_said_of_it(database: Database) -> None:

@@ -259,3 +259,14 @@ def test_memory_is_that_of_a_batch_or_row_group(name: str) -> None:
     found = read(NamedFile(name, data))
     most = max(pyarrow.total_allocated_bytes() for one in found if isinstance(one, WebImage))
     assert most - start < 2_000_000  # of 10 MB
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_several_columns_of_images_with_one_name_are_told(name: str) -> None:
+    cells = pyarrow.array([{"bytes": ONE, "path": "1.png"}])
+    table = pyarrow.Table.from_arrays(
+        [pyarrow.array(["1.png"]), cells, cells], names=["path", "image", "image"]
+    )
+    assert reasons(found_in(name, table)) == {
+        name: "Several columns are called image; rename them."
+    }

@@ -84,7 +84,7 @@ def test_each_row_comes_back_with_its_text(rows: list[tuple[int, str]], how: str
     cells = [(f"{number}.png", text) for number, text in rows]
     if how == "jsonl":
         lines = [json.dumps({"path": path, "text": text}) for path, text in cells]
-        found = entries("t.jsonl", "\n".join(lines).encode())
+        found = entries("t.jsonl", "\n".join(lines).encode() or b"\n")
     elif how == "parquet":
         columns = [pyarrow.array([row[at] for row in cells], pyarrow.string()) for at in (0, 1)]
         found = entries("t.parquet", parquet_of(["path", "text"], columns))
@@ -106,7 +106,7 @@ def test_each_row_comes_back_with_its_text(rows: list[tuple[int, str]], how: str
 @example([{"path": "a", "text": "\ud800"}], Limits())
 @example([{"path": 10**400, "text": 10**400, "url": "http://["}], Limits())
 def test_each_line_of_json_is_an_entry_or_a_problem(lines: list[Any], limits: Limits) -> None:
-    data = "\n".join(map(json.dumps, lines)).encode()
+    data = "\n".join(map(json.dumps, lines)).encode() or b"\n"
     found = entries("t.jsonl", data, limits)
     problems = [one for one in found if isinstance(one, Problem)]
     named = [one for one in found if isinstance(one, Entry)]

@@ -142,7 +142,8 @@ def test_a_single_source_that_cannot_be_read_is_an_error(tmp_path: Path) -> None
         NamedFile("bad.zip", b"PK\x03\x04"): "not a whole zip archive",
         NamedFile("bad.tar", b"nothing"): "no whole tar archive",
         NamedFile("a.doc", b"words"): "neither an image",
-        NamedFile("", b""): "neither an image",
+        NamedFile("", b""): r"\(no name\) is empty",
+        NamedFile("a.tar", b""): "a.tar is empty",
     }.items():
         with pytest.raises(IntakeError, match=message):
             list(read(source))

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 
 from blip2core.intake import Columns, Limits, NamedFile, Reading, read, reading_of
 from blip2core.intake.reading import ArchiveMark, in_bytes, in_time
 from blip2core.records import Problem, WebImage
-from tests.intake.making import png, tarred, zipped
+from tests.intake.making import encoded, png, tarred, zipped
 
 NAMES = ("a.tar", "b.zip", "c.tar")
 
@@ -168,6 +169,22 @@ def test_an_archive_in_a_folder_that_is_gone_is_a_problem(folder: Path) -> None:
     problems = [one.name for one in read(sources, reading=reading) if isinstance(one, Problem)]
     assert problems == [str(folder / "gone.tar")]
     assert reading.total_bytes == 0, "nobody knows how much it would be"
+
+
+def test_what_the_files_say_is_told_with_their_archive(tmp_path: Path) -> None:
+    """So that it is not lost where another archive is read again alone."""
+    camera = {ExifTags.Base.ImageDescription: "OLYMPUS DIGITAL CAMERA"}
+    exif = Image.Exif()
+    exif.update(camera)
+    for name in ("a.tar", "b.tar"):
+        data = encoded(Image.new("RGB", (4, 3)), "JPEG", exif=exif)
+        (tmp_path / name).write_bytes(tarred([("1.jpg", data)]))
+    reading = Reading()
+    told = [
+        one.what if isinstance(one, ArchiveMark) else type(one).__name__
+        for one in reading.followed(read(tmp_path, reading=reading))
+    ]
+    assert told == ["begin", "WebImage", "Unused", "end"] * 2
 
 
 def test_how_far_it_is_in_words() -> None:

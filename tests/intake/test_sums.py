@@ -38,7 +38,9 @@ def test_what_was_not_used_is_counted_with_three_examples() -> None:
         advice = "looks like texts"
         sums.add_unused(Unused(kind="column", name=f"c{number}", advice=advice, count=10))
     assert sums.unused == {"column": 50}
-    assert sums.examples == {"column": [f"c{n}: looks like texts" for n in range(3)]}
+    assert sums.examples == {
+        "column": [{"name": f"c{n}", "advice": "looks like texts"} for n in range(3)]
+    }
 
 
 def test_they_come_back_from_json() -> None:
@@ -51,7 +53,7 @@ def test_in_words() -> None:
     assert filled().sentences() == [
         "23 images read: 1 new, 1 there already, 21 refused",
         "32 texts read: 2 new, 8 there already, 16 without an image, 6 refused",
-        "8 files or rows that cannot be read",
+        "8 files or rows of which nothing was read",
     ]
     assert Sums().sentences() == ["0 images read: 0 new", "0 texts read: 0 new"]
 
@@ -80,6 +82,6 @@ def test_what_was_read_before_counts_as_there_already() -> None:
     assert (sums.texts_refused, sums.texts_without_image) == (18, 48)
     assert sums.sources_refused == 24
     assert sums.unused == {"file": 5}
-    names = ("a.doc", "0.doc", "1.doc")
-    assert sums.examples == {"file": [f"{name}: no image" for name in names]}
-    assert earlier.examples["file"] == ["0.doc: no image", "1.doc: no image"]
+    names = [one["name"] for one in sums.examples["file"]]
+    assert names == ["a.doc", "0.doc", "1.doc"]
+    assert [one["name"] for one in earlier.examples["file"]] == ["0.doc", "1.doc"]

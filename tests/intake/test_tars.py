@@ -153,7 +153,7 @@ def test_a_damaged_header_in_the_middle_is_told() -> None:
 
 
 def test_what_is_no_tar_archive() -> None:
-    for data in (b"\x1f\x8b nothing", gzip.compress(b"path\na.png\n"), b""):
+    for data in (b"\x1f\x8b nothing", gzip.compress(b"path\na.png\n"), b"\0"):
         with pytest.raises(IntakeError, match="no whole tar archive"):
             list(read(NamedFile("a.tar", data)))
 

@@ -19,10 +19,26 @@ def test_a_column_of_sentences_is_told_once() -> None:
         Unused(
             kind="column",
             name="t.csv, column legend",
-            advice="looks like texts: --text-column legend",
+            advice="looks like texts",
+            option="--text-column legend",
             count=1,
         )
     ]
+
+
+def test_the_advice_names_the_option_or_the_control_of_the_page() -> None:
+    (column,) = [one for one in read(NamedFile("t.csv", TABLE.encode())) if isinstance(one, Unused)]
+    assert column.in_words() == "looks like texts: --text-column legend"
+    page = 'looks like texts: choose it under "Texts are in" before the import'
+    assert column.in_words(page=True) == page
+    file = Unused(kind="file", name="a", advice="give it alone")
+    assert file.in_words() == file.in_words(page=True) == "give it alone"
+
+
+def test_a_name_that_nobody_would_type_is_not_repeated() -> None:
+    table = f"file_name,{'x' * 201}\n1.png,two dogs\n"
+    found = [one for one in read(NamedFile("t.csv", table.encode())) if isinstance(one, Unused)]
+    assert [one.in_words() for one in found] == ["looks like texts: give it a shorter name"]
 
 
 @pytest.mark.parametrize(

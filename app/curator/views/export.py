@@ -129,10 +129,16 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
         format_func=label_of,
         key=f"format-{snapshot.id}",
     )
+    inside = chosen.checkbox(
+        "Texts inside the images too",
+        key=f"embed-{snapshot.id}",
+        help="Into the copies, as EXIF, XMP and PNG text, without touching a pixel. GIF and BMP "
+        "hold none.",
+    )
     act.button(
         "Export",
         key=f"export-{snapshot.id}",
-        on_click=partial(start_export, context, snapshot.id, format),
+        on_click=partial(start_export, context, snapshot.id, format, embed_texts=inside),
     )
 
 
@@ -155,10 +161,17 @@ def draw_complete(folder: Path, manifest: str) -> None:
         )
 
 
-def start_export(context: DatasetContext, snapshot_id: int, format: str) -> None:
+def start_export(
+    context: DatasetContext, snapshot_id: int, format: str, *, embed_texts: bool
+) -> None:
     """Hand the export to the background jobs."""
     context.jobs.add(
-        ExportJob(snapshot_id=snapshot_id, format=format, annotator_id=context.annotator_id)
+        ExportJob(
+            snapshot_id=snapshot_id,
+            format=format,
+            annotator_id=context.annotator_id,
+            embed_texts=embed_texts,
+        )
     )
     st.session_state["export-message"] = "It is being exported."
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.curator.context import PageContext, page_context
+from app.curator.import_preview import draw_previews
+from app.curator.import_report import draw_sums, draw_told
 from app.curator.outages import tells_outages
 from app.escaping import escape_markdown
 from app.jobs import Import, keep_upload
@@ -20,12 +22,11 @@ from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError, way_out
 from blip2core.formats.files import TABLE_SUFFIXES
-from blip2core.intake import reading_of, sums_of
+from blip2core.intake import Columns, reading_of
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
     done_again,
-    list_problems,
     list_runs,
     request_cancel,
     request_pause,
@@ -44,8 +45,6 @@ _UPLOAD_TYPES = [
     "json", "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif",
 ]  # fmt: skip
 """Ends of file names that the browser offers; the import goes by the bytes of a file."""
-_PROBLEMS_SHOWN = 5
-"""Problems of a job that are listed in the inbox."""
 _REFRESH_SECONDS = 2.0
 """How often the jobs are drawn again."""
 
@@ -71,7 +70,8 @@ def draw_import(context: PageContext) -> None:
         "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
     files = st.file_uploader(
-        "Images; zip or tar archives; CSV, JSONL or Parquet tables with a text for each image",
+        "Images; zip or tar archives; tables (CSV, TSV, JSON Lines, Parquet, Arrow); annotation "
+        "files (JSON, .token)",
         type=_UPLOAD_TYPES,
         accept_multiple_files=True,
         key=f"files-{st.session_state.setdefault('uploads', 0)}",
@@ -79,6 +79,7 @@ def draw_import(context: PageContext) -> None:
     path = ""
     if may_read_folders(context.services.settings):
         path = st.text_input("Or a folder or file on this machine", key="path")
+    columns = draw_previews(files, path, context.services.settings)
     captions = draw_captioning()
     downloads = False
     if context.services.settings.downloads:
@@ -91,7 +92,7 @@ def draw_import(context: PageContext) -> None:
         "Import",
         type="primary",
         disabled=not (name.strip() and (files or path.strip())),
-        on_click=partial(start_import, context, name, files, path, downloads, captions),
+        on_click=partial(start_import, context, name, files, path, downloads, captions, columns),
     )
     sample.button(
         "Load the sample set",
@@ -126,6 +127,7 @@ def start_import(
     path: str,
     downloads: bool,
     captions: CaptionConfig | None,
+    columns: Mapping[str, Columns],
 ) -> None:
     """Copy the uploads to disk and hand the import to the background jobs."""
     folder = Path(path.strip()).expanduser() if path.strip() else None
@@ -145,6 +147,7 @@ def start_import(
         dataset=dataset,
         annotator_id=context.annotator_id,
         downloads=downloads,
+        columns=columns,
         then=captions,
     )
     try:
@@ -242,14 +245,15 @@ _JOB_TITLES = {
     "score": "Score {dataset} with {what}",
 }
 """Kind of a job -> what it does."""
+_REQUESTED = {"cancel": "being cancelled", "pause": "being paused"}
+"""What was asked of a job -> its state until it does so, after what it has begun."""
 
 
 def title_of(run: Run, dataset: str) -> str:
     """Return a job in one line."""
     what = run.parameters.get("input", run.model or "")
-    return (
-        f"{_JOB_TITLES[run.kind].format(what=what, dataset=dataset)}: {run.request or run.status}"
-    )
+    state = _REQUESTED.get(run.request, run.status)
+    return f"{_JOB_TITLES[run.kind].format(what=what, dataset=dataset)}: {state}"
 
 
 def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> None:
@@ -282,29 +286,7 @@ def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> Non
                         key=f"{label}-{run.id}",
                         on_click=partial(request_change, context, act, run.id),
                     )
-        if problems:
-            draw_first_problems(context, run, problems)
-
-
-def draw_sums(stored: dict[str, Any]) -> None:
-    """Draw what became of all that an import read, and what it did not use."""
-    sums = sums_of(stored)
-    for sentence in sums.sentences():
-        st.caption(sentence)
-    for examples in sums.examples.values():
-        for example in examples:
-            st.text(f"Not used: {example}")
-
-
-def draw_first_problems(context: PageContext, run: Run, count: int) -> None:
-    """Draw the first things that could not be used, opened where nothing else came in."""
-    with context.database.read() as session:
-        found = list_problems(session, run_id=run.id, limit=_PROBLEMS_SHOWN)
-    with st.expander(count_of(count, "problem"), expanded=not run.done):
-        for one in found:
-            st.text(f"{one.name}: {one.reason}")
-        if count > len(found):
-            st.caption("All of them: under Runs, with this dataset chosen.")
+        draw_told(context, run, problems)
 
 
 _RESUMABLE = ("paused", "failed", "cancelled")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import pandas
 import streamlit as st
 
 from app.curator.context import DatasetContext, context_with_dataset
+from app.curator.import_report import about, draw_download
 from app.curator.pager import draw_pager
 from app.curator.thumbnails import shown_image
 from app.escaping import escape_markdown
@@ -27,12 +27,12 @@ from blip2core.storage.runs import (
     was_interrupted,
 )
 from blip2core.storage.schema import Run
-from blip2core.texts import count_of, spreadsheet_safe
+from blip2core.texts import count_of
 
 _ITEMS_SHOWN = 10
 """Images on one page of a comparison."""
-_PROBLEMS_SAVED = 100_000
-"""Most problems that one download holds."""
+_PROBLEMS_SHOWN = 100
+"""Problems that are listed; a download has all."""
 
 
 def render(context: DatasetContext) -> None:
@@ -102,17 +102,10 @@ def leaf_settings(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def draw_problems(context: DatasetContext, run: Run) -> None:
     """Draw what could not be used, and why, with a button that saves all of it as CSV."""
     with context.database.read() as session:
-        found = list_problems(session, run_id=run.id, limit=_PROBLEMS_SAVED)
-    frame = pandas.DataFrame(
-        [{"name": one.name, "reason": one.reason} for one in found], columns=["name", "reason"]
-    )
-    st.dataframe(frame.head(100), hide_index=True)
-    st.download_button(
-        f"{count_of(len(found), 'problem')} as CSV",
-        frame.map(spreadsheet_safe).to_csv(index=False),
-        f"problems-of-run-{run.id}.csv",
-        "text/csv",
-    )
+        found = list_problems(session, run_id=run.id, limit=_PROBLEMS_SHOWN)
+    rows = [{"name": one.name, "about": about(one), "reason": one.reason} for one in found]
+    st.dataframe(rows, hide_index=True)
+    draw_download(context, run)
     draw_retry(context, run)
 
 

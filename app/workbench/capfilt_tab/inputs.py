@@ -58,7 +58,8 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
                 problems.append((one.name, one.reason))
                 continue
             if isinstance(one, Unused):
-                problems.append((one.name, f"Not used; {one.advice}"))
+                rename = ": name it text" if one.option else ""  # this tab has no choice of columns
+                problems.append((one.name, f"Not used; {one.advice}{rename}"))
                 continue
             size += len(one.data)
             if len(given) == MOST_IMAGES or size > MOST_BYTES:

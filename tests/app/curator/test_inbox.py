@@ -10,7 +10,6 @@ from app.jobs import Import
 from app.roles import MAY, Visitor
 from app.services import Services
 from blip2core.intake import Reading, Sums
-from blip2core.records import Unused
 from blip2core.storage.database import Database
 from blip2core.storage.runs import NewRun, create_run, finish_run, get_run, note_sums, start_run
 from blip2core.storage.schema import Dataset
@@ -111,24 +110,6 @@ def test_a_job_that_does_more_than_it_was_to_do_is_full(
     page = open_page("inbox")
     (bar,) = page.main.get("progress")
     assert bar.proto.value == 100 and bar.proto.text == "3 of 2 images"
-
-
-def test_an_import_says_what_became_of_all_that_it_read(
-    open_page: Open, database: Database
-) -> None:
-    sums = Sums(images_new=2, images_refused=1, texts_new=3, texts_without_image=1)
-    sums.add_unused(Unused(kind="column", name="t.csv, column *x*", advice="looks like texts"))
-    with database.write() as session:
-        new = NewRun(kind="import", code_version="test", dataset_id=1)
-        run_id = create_run(session, new).id
-        start_run(session, run_id=run_id)
-        note_sums(session, run_id=run_id, sums=sums.as_json())
-    page = open_page("inbox")
-    captions = [one.value for one in page.caption]
-    assert "3 images read: 2 new, 1 refused" in captions
-    assert "4 texts read: 3 new, 1 without an image" in captions
-    texts = [one.value for one in page.text]
-    assert "Not used: t.csv, column *x*: looks like texts" in texts
 
 
 def test_a_running_import_says_how_far_it_is(open_page: Open, database: Database) -> None:

@@ -211,7 +211,10 @@ def test_snapshot_and_export(open_page: Open, services: Services, database: Data
     assert page.selectbox("format-1").options == [format.label for format in FORMATS.values()]
     page.selectbox("format-1").select("coco").run()
     page.button("export-1").click().run()
-    assert services.jobs.added == [ExportJob(snapshot_id=1, format="coco", annotator_id=1)]
+    page.checkbox("embed-1").check().run()
+    page.button("export-1").click().run()
+    plain = ExportJob(snapshot_id=1, format="coco", annotator_id=1)
+    assert services.jobs.added == [plain, replace(plain, embed_texts=True)]
 
 
 def test_names_stay_text_in_messages(open_page: Open) -> None:
@@ -299,7 +302,15 @@ def test_a_failed_import_is_imported_again(open_page: Open, database: Database) 
         run = create_run(session, NewRun(kind="import", code_version="test", dataset_id=1))
         finish_run(session, run_id=run.id, status="done")
         add_problem(session, run_id=run.id, problem=Problem(name="a.svg", reason="No image."))
+        note = Problem(name="t.csv", reason="Windows-1252.", about="note")
+        add_problem(session, run_id=run.id, problem=note)
     page = open_page("runs")
+    listed = page.dataframe[1].value
+    assert listed.to_dict("list") == {
+        "name": ["a.svg", "t.csv"],
+        "about": ["image", "note"],
+        "reason": ["No image.", "Windows-1252."],
+    }
     assert any("Import the same again" in one.value for one in page.caption)
     assert not [one for one in page.button if "again" in one.label]
 
@@ -457,12 +468,15 @@ def test_a_run_that_was_done_again_is_not_called_interrupted(
     assert "Import a.zip into samples: running" not in titles
 
 
+@pytest.mark.parametrize(
+    "path", ["/no/such/folder", "s3://bucket/images", "hf://datasets/ann/web", "file:///etc"]
+)
 def test_a_path_that_is_not_there_makes_no_dataset(
-    open_page: Open, services: Services, database: Database
+    open_page: Open, services: Services, database: Database, path: str
 ) -> None:
     page = open_page("inbox")
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value("/no/such/folder").run()
+    page.text_input("path").set_value(path).run()
     next(b for b in page.button if b.label == "Import").click().run()
     assert "no such folder or file" in page.info[0].value
     assert services.jobs.added == []
@@ -535,7 +549,8 @@ def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
         start_run(session, run_id=run_id)
         finish_run(session, run_id=run_id, status="done")
     page = open_page("inbox")
-    assert "a: Not a **image**." in [text.value for text in page.text]
+    html = "".join(str(part.proto.body) for part in page.main.get("html"))
+    assert "<b>1 image</b> Not a **image**.<ul><li>a</li></ul>" in html
     assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
     assert "Caption and filter samples with stickers-opt: done" in [
         text.value for text in page.text

@@ -12,6 +12,7 @@ import pytest
 from app.jobs import Import, Jobs, imports
 from blip2core.config import CaptionConfig
 from blip2core.errors import UnavailableError
+from blip2core.intake import Columns
 from blip2core.records import WebImage
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
@@ -182,19 +183,30 @@ def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[object] = []
+    told: list[object] = []
 
-    def read(source: object, *, download: object, **_: object) -> Iterator[object]:
+    def read(source: object, *, columns: object, download: object, **_: object) -> Iterator[object]:
         given.append(download)
+        told.append(columns)
         yield from ()
 
     monkeypatch.setattr(imports, "read", read)
     plain = fake_services(FakeGenerator(), downloads=setting)
     jobs = Jobs(database, plain.engine, plain.settings)
     jobs.start()
-    jobs.add(Import(dataset="a", sources=[image(1)], label="table", downloads=asked))
+    jobs.add(
+        Import(
+            dataset="a",
+            sources=[image(1)],
+            label="table",
+            downloads=asked,
+            columns={"t.csv": Columns(path="foto")},
+        )
+    )
     until(lambda: bool(given))
     jobs.close()
     assert [download is not None for download in given] == [fetches]
+    assert told == [{"t.csv": Columns(path="foto")}]
 
 
 def test_what_was_imported_whole_is_not_read_again_for_its_captions(

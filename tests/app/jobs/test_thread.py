@@ -1,5 +1,6 @@
 """The thread behind the inbox, with a fake model: jobs end alone, and none waits for a long one."""
 
+import json
 import threading
 import zipfile
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
         database, dataset_id=1, name="v1", policy=SnapshotPolicy(), created_by=person
     )
     number = snapshot.id
-    jobs.add(ExportJob(snapshot_id=number, format="csv", annotator_id=person))
+    jobs.add(ExportJob(snapshot_id=number, format="csv", annotator_id=person, embed_texts=True))
 
     def export() -> Export | None:
         with database.read() as session:
@@ -52,6 +53,8 @@ def test_imports_and_exports_come_in_between_a_long_run(jobs: Jobs, database: Da
     until(lambda: (found := export()) is not None and found.status == "complete")
     archive = Path(export().location).with_suffix(".zip")
     until(archive.is_file)
+    manifest = json.loads((archive.with_suffix("") / "manifest.json").read_text("utf-8"))
+    assert manifest["options"]["embed_texts"] is True
     with database.read() as session:
         imported = session.get(Run, run_id + 1)
     assert (imported.kind, imported.status, imported.done) == ("import", "done", 1)

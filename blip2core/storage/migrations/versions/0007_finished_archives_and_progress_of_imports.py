@@ -5,8 +5,8 @@ from alembic import op
 
 from blip2core.storage.columns import Id, JsonColumn, UtcTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

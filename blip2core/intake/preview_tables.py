@@ -1,0 +1,303 @@
+"""The beginning of one table or annotation file, however large it is: it is never read whole."""
+
+from __future__ import annotations
+
+import codecs
+import struct
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any
+
+from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name, suffix
+from blip2core.formats import AnnotatedImage, format_of
+from blip2core.formats.annotated import TableRow
+from blip2core.formats.arrow import arrow_batches, arrow_schema
+from blip2core.formats.arrow_messages import RECORD_BATCH, message_sizes
+from blip2core.formats.csv import csv_header, csv_rows
+from blip2core.formats.encodings import find_encoding
+from blip2core.formats.files import ARROW_FILE, NamedFile, kind_of
+from blip2core.formats.flickr import read_flickr
+from blip2core.formats.jsonl import jsonl_rows
+from blip2core.formats.lines import Lines
+from blip2core.formats.parquet import arrow_errors, parquet_schema, row_of
+from blip2core.formats.vqa import is_vqa_answers
+from blip2core.intake.annotation_files import NO_QUESTIONS, format_of_lines, read_document
+from blip2core.intake.arrow_rows import arrow_rows
+from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
+from blip2core.intake.json_beginning import beginning_of, start_at
+from blip2core.intake.limits import Limits
+from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
+from blip2core.texts import count_of
+
+ROWS = 8
+"""Rows that are shown."""
+IMAGES = 3
+"""Images of an annotation file that are shown."""
+TEXTS = 5
+"""Texts of each that are shown."""
+HEAD = 2_000_000
+"""Bytes of a text that are read."""
+FIRST_BATCH = 100_000_000
+"""Bytes of typed columns that are read whole for their first rows."""
+ENTRIES = 2_000
+"""Entries of an annotation file among which images with texts are looked for."""
+PARTS = ("images", "annotations")
+"""What an annotation file of COCO consists of."""
+NOTES = 3
+"""Rows that cannot be read and are told."""
+Rows = Iterable[TableRow]
+
+
+def preview_of(file: NamedFile, columns: Columns | None, limits: Limits, whole: int) -> Preview:
+    """Return the beginning of a table or annotation file; what is wrong with it is its problem.
+
+    JSON is read whole where it has at most `whole` bytes, as its parts may stand in any order.
+    """
+    try:
+        return _preview(file, columns, limits, whole)
+    except IntakeError as error:
+        return Preview(table=file.name, format=_format(file), problem=str(error))
+
+
+def _preview(file: NamedFile, columns: Columns | None, limits: Limits, whole: int) -> Preview:
+    kind = kind_of(file)
+    if not file.start(1):
+        raise IntakeError("The file is empty.")
+    if kind == "json":
+        return _json(file, columns, limits, whole)
+    if kind == "flickr":
+        return _flickr(file)
+    if kind in ("parquet", "arrow"):
+        return _typed(file, kind, columns)
+    if kind not in ("csv", "jsonl"):
+        raise IntakeError(f"{safe_name(file.name)} is no table of images.")
+    head, notes = _head(file)
+    if kind == "csv":
+        return _rows(file, csv_header(head), csv_rows(head), columns, notes)
+    if (format := format_of_lines(head)) is not None:
+        objects = (row for _, row in jsonl_rows(head) if isinstance(row, dict))
+        entries = (one for row in objects for one in format.read([row]))
+        return replace(_annotated(file.name, format.label, entries), notes=tuple(notes))
+    return _rows(file, None, jsonl_rows(head), columns, notes)
+
+
+def _format(file: NamedFile) -> str:
+    try:
+        kind = kind_of(file)
+    except IntakeError:
+        kind = "other"
+    if kind == "csv":
+        return "TSV" if suffix(file.name) == ".tsv" else "CSV"
+    names = {"jsonl": "JSON Lines", "parquet": "Parquet", "arrow": "Arrow", "json": "JSON"}
+    return names.get(kind, "Flickr captions" if kind == "flickr" else "file")
+
+
+def _head(file: NamedFile) -> tuple[NamedFile, list[str]]:
+    """Return the first lines of a text as a file in UTF-8, and how its encoding was guessed."""
+    data = file.start(HEAD + 1)
+    if len(data) <= HEAD:
+        return NamedFile(file.name, data), []
+    data = data[:HEAD]
+    with NamedFile(file.name, data).open() as opened:
+        encoding = find_encoding(opened)
+    text = codecs.getincrementaldecoder(encoding.name)(encoding.errors).decode(data)
+    whole = text[: text.rfind("\n") + 1] or text
+    notes = [encoding.note] if encoding.note else []
+    return NamedFile(file.name, whole.encode("utf-8", "surrogateescape")), notes
+
+
+def _rows(
+    file: NamedFile,
+    header: list[str] | None,
+    rows: Rows,
+    wanted: Columns | None,
+    notes: Iterable[str] = (),
+) -> Preview:
+    """Return the preview of a table. Without a `header` its columns are those of its first rows."""
+    found: list[Mapping[str, object]] = []
+    told = list(notes)
+    for number, row in islice(rows, 4 * ROWS):
+        if not isinstance(row, IntakeError):
+            found.append(row)
+        elif len(told) < NOTES:
+            told.append(f"Row {number}: {row}" if number else str(row))
+        if len(found) == ROWS:
+            break
+    if header is None:
+        header = list(dict.fromkeys(name for row in found for name in row))
+        if not header:
+            reason = told[0] if told else "There is no row in it."
+            raise IntakeError(reason)
+    columns, problem = _columns(header, wanted)
+    return table_preview(
+        file.name, _format(file), header, columns, found, problem=problem, notes=told
+    )
+
+
+def _columns(header: list[str], wanted: Columns | None) -> tuple[Columns, str]:
+    """Return what the columns are, and why nothing can be read with them."""
+    try:
+        return find_columns(header, wanted), ""
+    except IntakeError as error:
+        named = with_wanted(guess_columns(header), wanted)
+        there = replace(
+            named,
+            path=named.path if named.path in header else None,
+            texts=tuple(name for name in named.texts if name in header),
+            id=named.id if named.id in header else None,
+        )
+        return there, str(error)
+
+
+def _typed(file: NamedFile, kind: str, wanted: Columns | None) -> Preview:
+    """Return the preview of a table with typed columns, whose images the table itself may hold."""
+    schema = (parquet_schema if kind == "parquet" else arrow_schema)(file)
+    with arrow_errors(kind.capitalize()):  # names that are not UTF-8
+        header = [name for name in schema.names if schema.names.count(name) == 1]
+    try:
+        columns, problem = arrow_rows(file, kind, wanted)[1], ""
+    except IntakeError as error:
+        columns, problem = _columns(header, wanted)[0], str(error)
+    rows, notes = list[Mapping[str, object]](), list[str]()
+    read = header
+    if kind == "parquet":
+        read = _small_columns(file, header)
+        if left := [safe_name(name) for name in header if name not in read]:
+            notes.append(f"Too large to be shown before the import: {', '.join(left[:10])}.")
+    batches = _parquet_batches(file, read) if kind == "parquet" else _arrow_batches(file, read)
+    try:
+        for batch in batches:
+            for index in range(min(batch.num_rows, ROWS - len(rows))):
+                row = row_of(batch, index, read)
+                if isinstance(row, IntakeError):
+                    notes.append(str(row))
+                else:
+                    rows.append(row)
+            if len(rows) + len(notes) >= ROWS:
+                break
+    except IntakeError as error:
+        notes.append(str(error))
+    return table_preview(
+        file.name, _format(file), header, columns, rows, problem=problem, notes=notes[:NOTES]
+    )
+
+
+def _small_columns(file: NamedFile, header: list[str]) -> list[str]:
+    """Return the columns whose first part can be read whole."""
+    from pyarrow.parquet import ParquetFile
+
+    with file.open() as opened, arrow_errors("Parquet"), ParquetFile(opened) as table:
+        if not table.num_row_groups:
+            return header
+        group = table.metadata.row_group(0)
+        sizes = Counter[str]()
+        for column in map(group.column, range(group.num_columns)):
+            sizes[column.path_in_schema.partition(".")[0]] += column.total_uncompressed_size
+    return [name for name in header if sizes[name] <= FIRST_BATCH]
+
+
+def _parquet_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
+    """Yield the first rows; with a buffer Arrow reads no more of a column than it needs."""
+    from pyarrow.parquet import ParquetFile
+
+    with (
+        file.open() as opened,
+        arrow_errors("Parquet"),
+        ParquetFile(opened, buffer_size=1 << 16) as table,
+    ):
+        yield from table.iter_batches(ROWS, row_groups=[0][: table.num_row_groups], columns=header)
+
+
+def _arrow_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
+    if (size := _first_batch(file)) > FIRST_BATCH:
+        raise IntakeError(f"Its rows are not shown: the first batch of them has {size:,} bytes.")
+    yield from arrow_batches(file, header)
+
+
+def _first_batch(file: NamedFile) -> int:
+    """Return how many bytes must be read for the first rows. IntakeError where it is damaged."""
+    largest = 0
+    with file.open() as opened:
+        opened.seek(len(ARROW_FILE) if opened.read(len(ARROW_FILE)) == ARROW_FILE else 0)
+        try:
+            for message in message_sizes(opened):
+                largest = max(largest, message.bytes)
+                if message.kind == RECORD_BATCH:
+                    break
+        except struct.error as error:
+            raise IntakeError("The Arrow file is damaged; write it again.") from error
+    return largest
+
+
+def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -> Preview:
+    size = file.size()
+    if size > limits.table_bytes:
+        raise IntakeError(
+            f"The file has {size:,} bytes; at most {limits.table_bytes:,} are read. Split it, or "
+            "save its rows as JSON Lines."
+        )
+    document = read_document(file, limits) if size <= whole else _excerpt(file)
+    if (format := format_of(document)) is not None:
+        return _annotated(file.name, format.label, format.read(document))
+    if is_vqa_answers(document):
+        return Preview(table=file.name, format="Answers to questions", problem=NO_QUESTIONS)
+    if isinstance(document, list) and document and isinstance(document[0], dict):
+        rows = ((number, _object(row)) for number, row in enumerate(document, start=1))
+        return _rows(file, None, rows, wanted)
+    reason = "It is JSON of no known format; docs/formats.md lists them."
+    if size > whole:
+        reason = f"It has {size:,} bytes: the import, which reads all of it, tells its format."
+    raise IntakeError(reason)
+
+
+def _excerpt(file: NamedFile) -> Any:
+    """Return the beginning of a JSON document, and that of its images and annotations."""
+    document = beginning_of(file.start(HEAD))
+    for part in PARTS if isinstance(document, dict) else ():
+        if part not in document and (data := start_at(file, f'"{part}"'.encode(), HEAD)):
+            with suppress(IntakeError):  # words within a text
+                document |= beginning_of(b"{" + data)
+    return document
+
+
+def _object(row: object) -> dict[str, object] | IntakeError:
+    return row if isinstance(row, dict) else IntakeError("This is not a JSON object.")
+
+
+def _flickr(file: NamedFile) -> Preview:
+    head, notes = _head(file)
+    images: dict[str | None, AnnotatedImage] = {}
+    with Lines(head.open()) as lines:
+        for one in islice(read_flickr(line or "" for _, line in lines.numbered()), ENTRIES):
+            if isinstance(one, AnnotatedImage):
+                known = images.setdefault(one.path, replace(one, texts=()))
+                images[one.path] = replace(known, texts=(*known.texts, *one.texts))
+    found = _annotated(file.name, "Flickr captions", iter(images.values()))
+    return replace(found, notes=tuple(notes))
+
+
+def _annotated(table: str, format: str, entries: Iterator[AnnotatedImage]) -> Preview:
+    """Return the preview of an annotation file: the first images that have texts."""
+    first = list(islice(entries, ENTRIES))
+    several: dict[str, list[str]] = {}
+    for one in first:
+        texts = several.setdefault(one.path or one.url or f"entry {one.number}", [])
+        texts += [text for text, _ in one.texts]
+    with_texts = [name for name, texts in several.items() if texts]
+    names = islice(chain(with_texts, (name for name in several if not several[name])), IMAGES)
+    images = tuple(
+        PreviewImage(name=Cell(text=one_line(name)), texts=_first_texts(several[name]))
+        for name in names
+    )
+    problem = "" if images else "There is no image in it."
+    return Preview(table=table, format=format, images=images, problem=problem)
+
+
+def _first_texts(texts: list[str]) -> tuple[str, ...]:
+    shown = tuple(map(one_line, texts[:TEXTS]))
+    more = len(texts) - len(shown)
+    return (*shown, f"and {count_of(more, 'text')} more") if more > 0 else shown

@@ -1,0 +1,239 @@
+"""preview(): the tables of a source before it is imported, by their first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from posixpath import dirname
+
+from blip2core.errors import IntakeError
+from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
+from blip2core.formats.files import (
+    ARCHIVE_SUFFIXES,
+    COMPRESSED,
+    INTAKE_SUFFIXES,
+    TABLE_KINDS,
+    TABLE_SUFFIXES,
+    TEXT_TABLES,
+    NamedFile,
+    kind_of,
+    text_table_kind,
+)
+from blip2core.intake.archive_reader import COMPANION_ENDS, COMPANIONS, ReadPlan
+from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles
+from blip2core.intake.columns import Columns
+from blip2core.intake.img2dataset import is_index
+from blip2core.intake.limits import Limits
+from blip2core.intake.links import folder_of
+from blip2core.intake.pairing import key
+from blip2core.intake.preview_tables import HEAD, preview_of
+from blip2core.intake.preview_values import MOST_BYTES, Cell, Preview, small_image
+from blip2core.intake.reader import ReadableSource, folders_and_files, no_source
+from blip2core.intake.saved_datasets import is_computed
+from blip2core.intake.tars import TarArchive
+from blip2core.intake.zips import ZipArchive
+
+NAMES = 20_000
+"""Names of a folder or tar archive that are looked at; a zip archive lists all of its own."""
+TABLES = 30
+"""Tables that are looked into, in all."""
+WHOLE = 20_000_000
+"""Bytes of JSON files that are read whole, in all."""
+ARCHIVES = 3
+"""Archives that are looked into."""
+KINDS = 6
+"""Previews that are returned: one of each kind of header."""
+HEAD_OF_TAR = 64_000_000
+"""Bytes of a compressed tar that are looked at: it can only be read from its start."""
+
+
+def preview(
+    source: ReadableSource | Sequence[ReadableSource],
+    *,
+    columns: Columns | Mapping[str, Columns] | None = None,
+    limits: Limits | None = None,
+) -> tuple[Preview, ...]:
+    """Return the first tables of a source: of those with the same columns the first.
+
+    It takes what `read` takes, and reads only beginnings: `NAMES` names of a folder or archive,
+    some rows of each of `TABLES` tables. What is wrong with a table is told by its preview; what is
+    wrong with the only source raises IntakeError, as in `read`.
+    """
+    plan = ReadPlan(columns=columns, limits=limits or Limits())
+    sources = folders_and_files(source)
+    looking = _Looking(
+        plan=plan,
+        is_only=isinstance(source, str | Path | NamedFile),
+        archives=ARCHIVES,
+        tables=TABLES,
+        whole=WHOLE,
+    )
+    found = list(looking.into(sources))
+    return tuple(islice(_one_of_each_kind(found), KINDS))
+
+
+def _one_of_each_kind(found: Sequence[Preview]) -> Iterator[Preview]:
+    """Yield the first of the tables with the same columns, with the names of the others; and the
+    annotation files.
+    """
+    kinds: dict[tuple[object, ...], list[Preview]] = {}
+    for number, one in enumerate(found):
+        kind = (one.header, one.columns) if one.is_table else (number,)
+        kinds.setdefault(kind, []).append(one)
+    for several in kinds.values():
+        names = dict.fromkeys(one.table for one in several)
+        yield replace(several[0], others=tuple(names)[1:])
+
+
+@dataclass(slots=True)
+class _Looking:
+    """One look at a source."""
+
+    plan: ReadPlan
+    is_only: bool
+    """Whether it is one source, which other files may lie beside."""
+    archives: int
+    tables: int
+    whole: int
+    """What may still be looked into."""
+
+    def into(self, sources: Sequence[Path | NamedFile]) -> Iterator[Preview]:
+        """Yield the tables of the sources in turn. Raises IntakeError where the only one cannot be
+        read.
+        """
+        loose = [one for one in sources if isinstance(one, NamedFile)]
+        beside = LooseFiles(loose)
+        packed = {stem(one.name) for one in loose if suffix(one.name) in ARCHIVE_SUFFIXES}
+        for source in sources:
+            if not self.tables:
+                return
+            try:
+                if isinstance(source, Path):
+                    yield from self._archive(FolderArchive(source, self.plan.limits))
+                else:
+                    yield from self._file(source, beside, packed)
+            except IntakeError:
+                if self.is_only:
+                    raise
+
+    def _file(self, file: NamedFile, beside: Archive, packed: set[str]) -> Iterator[Preview]:
+        if not file.start(1) and suffix(file.name) in ARCHIVE_SUFFIXES:
+            raise IntakeError(f"{safe_name(file.name)} is empty.")
+        kind = kind_of(file)
+        if kind in TABLE_KINDS or kind == "json":
+            if self.is_only and isinstance(file.content, Path):
+                beside = FolderArchive(folder_of(file.content), self.plan.limits)
+            if not (stem(file.name) in packed and is_index(file)):
+                yield self._table(file, beside, "")
+        elif kind in ("zip", "tar"):
+            yield from self._inner(file)
+        elif kind != "image":
+            raise no_source(file.name)
+
+    def _inner(self, file: NamedFile) -> Iterator[Preview]:
+        """Yield the tables of an archive."""
+        if not self.archives:
+            return
+        self.archives -= 1
+        archive: ZipArchive | TarArchive
+        if kind_of(file) == "zip":
+            archive = ZipArchive(file, self.plan.limits)
+        elif file.start(6).startswith(tuple(COMPRESSED)):
+            archive = TarArchive(NamedFile(file.name, file.start(HEAD_OF_TAR)), self.plan.limits)
+        else:
+            archive = TarArchive(file, self.plan.limits)
+        with archive:
+            yield from self._archive(archive)
+
+    def _archive(self, archive: Archive) -> Iterator[Preview]:
+        """Yield the tables among files, those that an import would read."""
+        is_folder = isinstance(archive, FolderArchive)
+        most = None if isinstance(archive, ZipArchive) else NAMES
+        names = [name for name in islice(archive.names(), most) if isinstance(name, str)]
+        images = [name for name in names if suffix(name) in INTAKE_SUFFIXES]
+        packed = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
+        known = {*names, *images, *map(stem, images), *map(dirname, images)}
+        samples = set(map(key, images)) if isinstance(archive, TarArchive) else set()
+        for name in names:
+            if not self.tables:
+                return
+            is_json = suffix(name) == ".json"
+            is_text = suffix(name) == ".txt" and _is_text_table(archive, name, known)
+            if not (is_text or _may_be_table(name, known)) or is_computed(name, known):
+                continue
+            if is_json and key(name) in samples:
+                continue
+            try:
+                file = self._member(archive, name)
+            except IntakeError as error:
+                yield Preview(table=name, format="file", problem=str(error))
+                continue
+            if not (_is_beside(name, packed, known) and is_index(file)):
+                found = self._table(file, archive, dirname(name))
+                if not is_json or found.is_table or not found.problem:
+                    yield found
+        if is_folder:
+            for name in names:
+                if suffix(name) in ARCHIVE_SUFFIXES:
+                    yield from self._quietly(archive, name)
+
+    def _member(self, archive: Archive, name: str) -> NamedFile:
+        """Return a table among files; of a text in an archive the beginning is enough."""
+        limit = self.plan.limits.table_bytes
+        if isinstance(archive, FolderArchive):
+            return archive.file(name, limit if suffix(name) == ".json" else ANY)
+        data = archive.head(name, HEAD + 1) if suffix(name) in {*TEXT_TABLES, ".txt"} else b""
+        return NamedFile(name, data) if data else archive.file(name, limit)
+
+    def _quietly(self, archive: Archive, name: str) -> Iterator[Preview]:
+        """Yield the tables of an archive in a folder; the import tells what is wrong with it."""
+        try:
+            yield from self._inner(archive.file(name, ANY))
+        except IntakeError:
+            return
+
+    def _table(self, file: NamedFile, beside: Archive, folder: str) -> Preview:
+        """Return the preview of a table, with images that lie where it says."""
+        self.tables -= 1
+        columns, limits = self.plan.columns_in(file.name), self.plan.limits
+        found = preview_of(file, columns, limits, self.whole)
+        if suffix(file.name) == ".json":
+            self.whole -= min(file.size(), self.whole)
+        path = found.columns.path
+
+        def with_image(cell: Cell) -> Cell:
+            return replace(cell, image=cell.image or _image_beside(cell, beside, folder, limits))
+
+        images = (replace(one, name=with_image(one.name)) for one in found.images)
+        rows = ({**row, path: with_image(row[path])} if path else row for row in found.rows)
+        return replace(found, images=tuple(images), rows=tuple(rows))
+
+
+def _image_beside(cell: Cell, beside: Archive, folder: str, limits: Limits) -> bytes | None:
+    """Return a small image of the file that a table names, where it lies just there."""
+    try:
+        path = table_path(cell.text, folder=folder, depth=limits.depth)
+        return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
+    except IntakeError:
+        return None
+
+
+def _may_be_table(name: str, known: set[str]) -> bool:
+    """Return whether an import takes a file for a table or an annotation file."""
+    base = base_name(name).lower()
+    if suffix(name) != ".json":
+        return suffix(name) in TABLE_SUFFIXES
+    is_companion = base in COMPANIONS or base.endswith(COMPANION_ENDS)
+    return not is_companion and stem(name) not in known
+
+
+def _is_text_table(archive: Archive, name: str, known: set[str]) -> bool:
+    """Return whether a .txt that belongs to no image is a table, as Flickr8k's captions are."""
+    return stem(name) not in known and text_table_kind(archive.head(name)) is not None
+
+
+def _is_beside(table: str, packed: set[str], known: set[str]) -> bool:
+    """Return whether a table stands beside what else img2dataset writes of its name."""
+    return stem(table) in packed | known or f"{stem(table)}_stats.json" in known
