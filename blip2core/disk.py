@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 LEVELS = 3
@@ -22,7 +23,13 @@ def sync_name(path: Path) -> None:
 
     Those are synced whoever made them: a process may have been killed before it could.
     """
-    for folder in [*path.absolute().parents][:LEVELS]:
+    sync_names([path])
+
+
+def sync_names(paths: Iterable[Path]) -> None:
+    """Sync the names of several files as `sync_name` does, each folder once, the deepest first."""
+    folders = {folder for path in paths for folder in [*path.absolute().parents][:LEVELS]}
+    for folder in sorted(folders, key=lambda one: (-len(one.parts), one)):
         sync_folder(folder)
 
 

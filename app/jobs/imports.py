@@ -15,7 +15,7 @@ from blip2core.config import CaptionConfig
 from blip2core.curation import import_images, start_import
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.errors import IntakeError, StorageError, UnavailableError
-from blip2core.intake import Columns, Downloads, NamedFile, read, safe_name
+from blip2core.intake import Columns, Downloads, NamedFile, Reading, read, safe_name
 from blip2core.records import Problem, Told, WebImage
 from blip2core.storage.database import Database
 from blip2core.storage.retries import requeue_run
@@ -97,9 +97,14 @@ class RecordedImport:
         if run.status == "cancelled":
             return False
         stop = threading.Event()
-        inputs = _found(job, self._download)
+        reading = Reading()
         steps = import_images(
-            database, dataset=job.dataset, inputs=inputs, stop=stop, run_id=self._run_id
+            database,
+            dataset=job.dataset,
+            inputs=_found(job, self._download, reading),
+            stop=stop,
+            run_id=self._run_id,
+            reading=reading,
         )
         with closing(steps):
             for _ in steps:
@@ -112,11 +117,11 @@ class RecordedImport:
             shutil.rmtree(self.job.clean_up, ignore_errors=True)
 
 
-def _found(job: Import, download: Downloads | None) -> Iterator[WebImage | Told]:
+def _found(job: Import, download: Downloads | None, reading: Reading) -> Iterator[WebImage | Told]:
     """Yield what can be read of a source; one that cannot be opened becomes a Problem."""
     source = job.sources[0] if len(job.sources) == 1 else list(job.sources)
     try:
-        yield from read(source, columns=job.columns, download=download)
+        yield from read(source, columns=job.columns, download=download, reading=reading)
     except IntakeError as error:
         yield Problem(name=job.label, reason=str(error))
 

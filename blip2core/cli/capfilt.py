@@ -38,7 +38,7 @@ from blip2core.texts import count_of
 
 if TYPE_CHECKING:
     from blip2core.capfilt import CapFilt
-    from blip2core.intake import Columns
+    from blip2core.intake import Columns, Reading
     from blip2core.records import Problem, Unused, WebImage
     from blip2core.storage import Database
     from blip2core.storage.schema import Run
@@ -103,7 +103,7 @@ def run_capfilt(
     or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
     from blip2core.curation import set_rules, start_capfilt
-    from blip2core.intake import Columns
+    from blip2core.intake import Columns, Reading
     from blip2core.models.specs import find_spec, of_kind
 
     of_kind(find_spec(captioner), "generator")
@@ -115,11 +115,12 @@ def run_capfilt(
             captioner, captions = settings_of_run(_unfinished(studio, dataset), captioner)
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
-        found = _read(inputs or [], download, columns, metadata_texts)
+        reading = Reading()
+        found = _read(inputs or [], download, columns, metadata_texts, reading)
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
-            _import(studio, dataset, inputs, found, as_json)
+            _import(studio, dataset, inputs, found, reading, as_json)
         number = dataset_number(studio, dataset)
         set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
@@ -196,7 +197,11 @@ def capfilt_status(
 
 
 def _read(
-    inputs: list[str], download: bool, columns: "Columns", metadata_texts: bool
+    inputs: list[str],
+    download: bool,
+    columns: "Columns",
+    metadata_texts: bool,
+    reading: "Reading",
 ) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
     from blip2core.intake import Downloads, read
@@ -209,6 +214,7 @@ def _read(
         download=fetched,
         metadata_texts=metadata_texts,
         storages=storages(),
+        reading=reading,
     )
 
 
@@ -217,27 +223,36 @@ def _import(
     dataset: str,
     inputs: list[str],
     found: "Iterator[WebImage | Problem | Unused]",
+    reading: "Reading",
     as_json: bool,
 ) -> None:
+    from blip2core.cli.reading_bar import ReadingBar
     from blip2core.curation import import_images
     from blip2core.intake import Sums
 
     label = ", ".join(Path(name).name for name in inputs)
     counts = {"imported": 0, "known": 0, "problems": 0}
     sums = Sums()
-    steps = import_images(database, dataset=dataset, inputs=found, label=label, sums=sums)
-    with closing(steps) as results:
+    steps = import_images(
+        database, dataset=dataset, inputs=found, label=label, sums=sums, reading=reading
+    )
+    with ReadingBar(reading) as bar, closing(steps) as results:
         for one in results:
+            bar.show()
             if one.problem is not None:
                 is_note = one.problem.about == "note"
                 counts["problems"] += not is_note
-                row = {"name": one.problem.name, "problem": one.problem.reason}
+                row: dict[str, object] = {"name": one.problem.name, "problem": one.problem.reason}
                 told = f"{'note' if is_note else 'problem'}: {one.problem.reason}"
-                write_row(
-                    row | {"about": one.problem.about}, as_json, shown(one.problem.name), told
-                )
+                row["about"] = one.problem.about
+                bar.write_row(row, as_json, shown(one.problem.name), told)
+            elif one.item is None:
+                counts["known"] += one.skipped
+                row = {"name": one.name, "skipped": one.skipped}
+                told = f"finished before: {count_of(one.skipped, 'image')} there already"
+                bar.write_row(row, as_json, shown(one.name), told)
             else:
-                counts["imported" if one.item and one.item.is_new else "known"] += 1
+                counts["imported" if one.item.is_new else "known"] += 1
     for left in () if as_json else sums.unused_examples():
         write_row({}, as_json, shown(left.name), f"not used: {left.in_words()}")
     words = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -53,9 +53,10 @@ def intake(
     """Show what an import would bring: images, texts, problems, duplicates, and what became of all
     that was read. Nothing is kept.
     """
-    from blip2core.intake import Columns, Downloads, preview, read, safe_name
+    from blip2core.cli.reading_bar import ReadingBar
+    from blip2core.intake import Columns, Downloads, Reading, preview, read, safe_name
 
-    seen = _Seen()
+    seen, reading = _Seen(), Reading()
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
     if only_preview:
@@ -66,43 +67,57 @@ def intake(
             write_row({"tables": 0}, as_json, "There is no table in it.")
         return
     fetched = Downloads() if download else None
-    found_all = read(
+    found = read(
         one,
         columns=columns,
         download=fetched,
         root=root,
         metadata_texts=metadata_texts,
         storages=storages(),
+        reading=reading,
     )
-    for found in found_all:
-        name = safe_name(found.name)
-        if isinstance(found, Unused):
-            seen.sums.add_unused(found)
-            row: dict[str, object] = {"name": found.name, "unused": found.kind}
-            row["count"] = found.count
-            advice = found.in_words()
-            write_row(row | {"advice": advice}, as_json, name, f"not used: {advice}")
-            continue
-        checked = found if isinstance(found, Problem) else seen.check(found)
-        if isinstance(checked, Problem):
-            seen.add_problem(checked)
-            row = {"name": checked.name, "problem": checked.reason, "about": checked.about}
-            kind = "note" if checked.about == "note" else "problem"
-            told = f"{kind}: {checked.reason}"
-            write_row(row | {"texts": checked.texts}, as_json, name, told)
-        elif isinstance(found, WebImage):
-            size = f"{checked.width} x {checked.height} {checked.format}"
-            texts = " | ".join(safe_name(text) for text in found.texts)
-            row = _row(found.name, checked) | {"texts": found.texts, "url": found.url}
-            write_row(row, as_json, name, size, texts, checked.changed)
+    with ReadingBar(reading) as bar:
+        for each in found:
+            bar.show()
+            row, words = _told(each, seen)
+            bar.write_row(row, as_json, safe_name(each.name), *words)
     alike = 0
     for kind, places in _alike(seen.checked):
         alike += 1
         group = [seen.names[place] for place in places]
         write_row({"alike": group, "kind": kind}, as_json, kind, *map(safe_name, group))
     counts = {"pictures": len(seen.names), "problems": seen.problems, "groups_alike": alike}
-    words = f"{count_of(seen.problems, 'problem')}, {count_of(alike, 'group')} alike"
-    write_row(counts | seen.sums.as_json(), as_json, "; ".join((*seen.sums.sentences(), words)))
+    told = f"{count_of(seen.problems, 'problem')}, {count_of(alike, 'group')} alike"
+    sums = seen.sums.as_json()
+    del sums["images_alike"]  # which is about a dataset
+    write_row(counts | sums, as_json, "; ".join((*seen.sums.sentences(), told)))
+
+
+def _told(found: WebImage | Problem | Unused, seen: "_Seen") -> tuple[dict[str, object], list[str]]:
+    """Count what was found, and return it as a row and in words."""
+    from blip2core.intake import safe_name
+
+    if isinstance(found, Unused):
+        seen.sums.add_unused(found)
+        row: dict[str, object] = {"name": found.name, "unused": found.kind, "count": found.count}
+        advice = found.in_words()
+        return row | {"advice": advice}, [f"not used: {advice}"]
+    if isinstance(found, Problem):
+        return _told_problem(found, seen)
+    checked = seen.check(found)
+    if isinstance(checked, Problem):
+        return _told_problem(checked, seen)
+    size = f"{checked.width} x {checked.height} {checked.format}"
+    texts = " | ".join(safe_name(text) for text in found.texts)
+    row = _row(found.name, checked) | {"texts": found.texts, "url": found.url}
+    return row, [size, texts, checked.changed]
+
+
+def _told_problem(problem: Problem, seen: "_Seen") -> tuple[dict[str, object], list[str]]:
+    seen.add_problem(problem)
+    row = {"name": problem.name, "problem": problem.reason, "about": problem.about}
+    kind = "note" if problem.about == "note" else "problem"
+    return row | {"texts": problem.texts}, [f"{kind}: {problem.reason}"]
 
 
 def _write_preview(found: "Preview", as_json: bool) -> None:

@@ -3,29 +3,24 @@
 from collections.abc import Generator as Yielding
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 
 from sqlalchemy.orm import Session
 
-from blip2core.capfilt.prefetch import prefetch
-from blip2core.curation.jobs import code_version, running
-from blip2core.errors import ImageError, StorageError
-from blip2core.intake import CheckedImage, Limits, check_image
+from blip2core.curation.checking import Checked, check_all, units
+from blip2core.curation.jobs import Request, code_version, running
+from blip2core.curation.tally import Tally, problem_of
+from blip2core.intake import CheckedImage, Limits, Reading
 from blip2core.intake.sums import Sums
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.storage import Database
-from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.datasets import get_or_create_dataset
-from blip2core.storage.items import AddedItem, ImageFacts, add_item, is_taken_down
+from blip2core.storage.finished_archives import finished_archives, forget_archives_of_run
+from blip2core.storage.items import TAKEN_DOWN, AddedItem, ImageFacts, add_items, taken_down
 from blip2core.storage.retries import restart_run
-from blip2core.storage.runs import NewRun, add_problem, create_run, heartbeat, note_sums
+from blip2core.storage.runs import NewRun, create_run, heartbeat, note_sums
 from blip2core.storage.store_id import check_store
-
-UNIT = 32
-"""Images committed together."""
-CHECKING_THREADS = 2
-"""Threads that check image files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,70 +32,48 @@ class Imported:
     """Where it was. Hostile text."""
     item: AddedItem | None = None
     problem: Problem | None = None
-
-
-Input = WebImage | Problem | Unused
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    image: WebImage | None
-    """Without its bytes: those lie in `safe`, or are useless."""
-    safe: CheckedImage | None = None
-    problem: Problem | None = None
-    unused: Unused | None = None
+    skipped: int = 0
+    """Images that an archive had which an earlier import finished: it was not read again."""
 
 
 def import_images(
     database: Database,
     *,
     dataset: str,
-    inputs: Iterable[Input],
+    inputs: Iterable[WebImage | Problem | Unused],
     label: str = "",
     limits: Limits | None = None,
     started_by: int | None = None,
     stop: Event | None = None,
     run_id: int | None = None,
     sums: Sums | None = None,
+    reading: Reading | None = None,
 ) -> Yielding[Imported, None, None]:
     """Check, store and list images with their sources and texts; a result for each image and
     problem. The record of the run, and `sums`, say what became of all that was read.
 
     Each image is on disk before its row is. What is in the dataset already stays as it is, so an
-    import that was killed is simply run again. `label` says in the list of runs what was imported;
-    `run_id` is a run of `start_import`, new without one.
+    import that was killed is simply run again. With the `reading` that `read` was given, it does
+    not read archives again that it had finished, and the record says how far it is. `label` says in
+    the list of runs what was imported; `run_id` is a run of `start_import`, new without one.
     """
     stop, sums = stop or Event(), sums or Sums()
     run_id = run_id or start_import(database, dataset=dataset, label=label, started_by=started_by)
-    dataset_id = _begin(database, dataset, run_id)
+    dataset_id = _begin(database, dataset, run_id, reading)
+    tally = Tally(dataset_id, run_id, sums)
     with running(database, run_id, stop) as pulse:
-        checked = prefetch(inputs, lambda one: _check(one, limits), CHECKING_THREADS, UNIT)
+        checked = check_all(reading.followed(inputs) if reading else inputs, limits)
         with closing(checked):
-            for unit in chunks(checked, UNIT):
+            for unit in units(checked):
                 if stop.is_set():
                     return
-                with database.read() as session:  # a disk that is gone would be begun anew
-                    check_store(session, database.images)
-                for one in unit:
-                    if one.safe is not None:
-                        database.images.put(one.safe.data, format=one.safe.format)
-                with database.write() as session:
-                    refused = _taken_down(session, unit)
-                    results = [
-                        _add(session, dataset_id, run_id, one, sums)
-                        for one in unit
-                        if one.unused is None
-                    ]
-                    _count_unused(unit, sums)
-                    done = sum(one.item is not None for one in results)
-                    failed = sum(_is_failure(one.problem) for one in results)
-                    note_sums(session, run_id=run_id, sums=sums.as_json())
-                    request = heartbeat(session, run_id=run_id, done=done, failed=failed)
-                pulse.count(done, failed)
-                for safe in refused:  # stored above, before the tables could say so
-                    database.images.delete(safe.sha256, format=safe.format)
+                results, request = _store(database, dataset_id, run_id, unit, tally, reading)
+                pulse.count(*_counts(results))
                 pulse.hear(request)
                 yield from results
+        if not stop.is_set():
+            with database.write() as session:
+                forget_archives_of_run(session, run_id=run_id)
 
 
 def start_import(
@@ -121,66 +94,88 @@ def start_import(
         return create_run(session, new).id
 
 
-def _begin(database: Database, dataset: str, run_id: int) -> int:
+def _begin(database: Database, dataset: str, run_id: int, reading: Reading | None) -> int:
     """Begin a run, also one that was begun before; return the number of the dataset."""
     with database.write() as session:
         restart_run(session, run_id=run_id)
-        return get_or_create_dataset(session, name=dataset).id
+        dataset_id = get_or_create_dataset(session, name=dataset).id
+        if reading is not None:
+            reading.finished = finished_archives(session, dataset_id=dataset_id)
+        return dataset_id
 
 
-def _is_failure(problem: Problem | None) -> bool:
-    return problem is not None and problem.about != "note"
-
-
-def _count_unused(unit: Sequence[_Checked], sums: Sums) -> None:
-    for one in unit:
-        if one.unused is not None:
-            sums.add_unused(one.unused)
-
-
-def _check(one: Input, limits: Limits | None) -> _Checked:
-    """Decode and hash an image and cut off what is not the image; runs in a worker thread."""
-    if isinstance(one, Unused):
-        return _Checked(None, unused=one)
-    if isinstance(one, Problem):
-        return _Checked(None, problem=one)
-    bare = replace(one, data=b"")
-    try:
-        return _Checked(bare, check_image(one.data, limits=limits))
-    except ImageError as error:
-        return _Checked(bare, problem=one.problem(str(error)))
-    except Exception as error:  # one hostile file must not end an import
-        reason = f"The image could not be checked: {error}."
-        return _Checked(bare, problem=one.problem(reason))
-
-
-def _add(session: Session, dataset_id: int, run_id: int, one: _Checked, sums: Sums) -> Imported:
-    if one.image is None or one.safe is None:
-        problem = one.problem or Problem(name="", reason="Unknown.")
-        return _problem(session, run_id, problem, sums)
-    try:
-        item = add_item(
-            session,
-            dataset_id=dataset_id,
-            run_id=run_id,
-            image=_facts(one.safe),
-            web=one.image,
-        )
-    except StorageError as error:  # taken down before
-        return _problem(session, run_id, one.image.problem(str(error)), sums)
-    sums.add_image(one.image, is_new=item.is_new, texts_new=item.texts)
-    return Imported(run_id=run_id, name=one.image.name, item=item)
-
-
-def _taken_down(session: Session, unit: Sequence[_Checked]) -> list[CheckedImage]:
+def _store(
+    database: Database,
+    dataset_id: int,
+    run_id: int,
+    unit: Sequence[Checked],
+    tally: Tally,
+    reading: Reading | None,
+) -> tuple[list[Imported], Request]:
+    """Store what was checked, as one unit of the database, the images before it."""
+    with database.read() as session:  # a disk that is gone would be begun anew
+        check_store(session, database.images)
     safe = [one.safe for one in unit if one.safe is not None]
-    return [image for image in safe if is_taken_down(session, _facts(image))]
+    database.images.put_all([(image.data, image.format) for image in safe])
+    with database.write() as session:
+        refused = taken_down(session, list(map(_facts, safe)))
+        results = _add(session, dataset_id, run_id, unit, tally)
+        done, failed = _counts(results)
+        progress = reading.as_json() if reading is not None else None
+        note_sums(session, run_id=run_id, sums=tally.sums.as_json(), reading=progress)
+        request = heartbeat(session, run_id=run_id, done=done, failed=failed)
+    for image in safe:  # stored above, before the tables could say so
+        if image.sha256 in refused:
+            database.images.delete(image.sha256, format=image.format)
+    return results, request
 
 
-def _problem(session: Session, run_id: int, problem: Problem, sums: Sums) -> Imported:
-    sums.add_problem(problem)
-    add_problem(session, run_id=run_id, problem=problem)
-    return Imported(run_id=run_id, name=problem.name, problem=problem)
+def _add(
+    session: Session, dataset_id: int, run_id: int, unit: Sequence[Checked], tally: Tally
+) -> list[Imported]:
+    """Add the images of a unit, and count all that is in it, in order."""
+    found = [
+        (_facts(one.safe), one.image)
+        for one in unit
+        if one.safe is not None and one.image is not None
+    ]
+    items = iter(add_items(session, dataset_id=dataset_id, run_id=run_id, found=found))
+    results: list[Imported] = []
+
+    def refuse(problem: Problem) -> None:
+        tally.add_problem(session, problem)
+        results.append(Imported(run_id=run_id, name=problem.name, problem=problem))
+
+    for one in unit:
+        if one.mark is not None:
+            if (earlier := tally.pass_mark(session, one.mark)) is not None:
+                results += _skipped(run_id, one.mark.name, *earlier)
+        elif one.unused is not None:
+            tally.add_unused(one.unused)
+        elif one.image is None or one.safe is None:
+            refuse(problem_of(one))
+        elif (item := next(items)) is None:
+            refuse(one.image.problem(TAKEN_DOWN))
+        else:
+            tally.add_image(one.image, item)
+            results.append(Imported(run_id=run_id, name=one.image.name, item=item))
+    return results
+
+
+def _counts(results: Sequence[Imported]) -> tuple[int, int]:
+    """Return how many images are there now, and how many problems there were; notes are none."""
+    done = sum(one.item is not None for one in results) + sum(one.skipped for one in results)
+    failed = sum(one.problem is not None and one.problem.about != "note" for one in results)
+    return done, failed
+
+
+def _skipped(run_id: int, name: str, sums: Sums, problems: Sequence[Problem]) -> list[Imported]:
+    """Return what an archive brought earlier: its images in one, and each of its problems."""
+    images = sums.images_new + sums.images_known
+    return [
+        Imported(run_id=run_id, name=name, skipped=images),
+        *(Imported(run_id=run_id, name=one.name, problem=one) for one in problems),
+    ]
 
 
 def _facts(safe: CheckedImage) -> ImageFacts:

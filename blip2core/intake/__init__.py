@@ -10,6 +10,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage
 from blip2core.intake.previews import preview
 from blip2core.intake.reader import read
+from blip2core.intake.reading import Reading, reading_of
 from blip2core.intake.storages import Storages
 from blip2core.intake.sums import Sums, sums_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "NearPair",
     "Preview",
     "PreviewImage",
+    "Reading",
     "Storages",
     "Sums",
     "check_image",
@@ -31,6 +33,7 @@ __all__ = [
     "perceptual_hash",
     "preview",
     "read",
+    "reading_of",
     "safe_name",
     "same",
     "sums_of",

@@ -26,6 +26,7 @@ from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.limits import Limits
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
 from blip2core.intake.side_files import (
     MAX_SIDE,
@@ -57,6 +58,7 @@ class ReadPlan:
     """The same for all tables, or by the name of each."""
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
+    reading: Reading | None = None
 
     def columns_in(self, table: str) -> Columns | None:
         """Return what was said of the columns of a table; None where they are to be guessed."""
@@ -232,7 +234,9 @@ class _ArchiveReading:
             return
         columns = self._plan.columns_in(file.name)
         file = replace(file, name=with_split(file.name, self._names, self._archive))
-        yield from self._take(table_entries(file, columns, self._limits), file.name)
+        entries = table_entries(file, columns, self._limits)
+        reading = self._plan.reading if suffix(file.name) in CARRIERS else None
+        yield from in_unit(reading, file, self._rows, lambda: self._take(entries, file.name))
 
     def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
         """Read the JSON files that are no text beside an image and have a known format."""
@@ -337,9 +341,11 @@ class _ArchiveReading:
         """Yield the images of an archive among the files, with the texts that tables have."""
         self._used.add(name)
         try:
-            if self._read_inner is None:
+            if (read_inner := self._read_inner) is None:
                 raise IntakeError("An archive in an archive is not opened.")
-            for found in self._read_inner(self._archive.file(name, ANY)):
+            file = self._archive.file(name, ANY)
+            within = in_unit(self._plan.reading, file, self._rows, lambda: read_inner(file))
+            for found in within:
                 if isinstance(found, WebImage):
                     row = self._rows.find(found.name)
                     found = with_entry(found, row, self._limits)

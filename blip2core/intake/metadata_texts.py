@@ -89,6 +89,11 @@ class MetadataTexts:
             )
             yield Problem(name=seen.name, reason=reason, about="note")
 
+    def taken(self) -> Iterator[Told]:
+        """Yield what `told` does, and forget it: of the images since the last call."""
+        yield from self.told()
+        self._not_used, self._unread = {}, {}
+
     def _seen(self, places: dict[str, _Seen], place: str, name: str) -> _Seen:
         place = safe_name(place, limit=SHOWN)
         if place not in places and len(places) >= MOST_FIELDS:

@@ -30,6 +30,7 @@ from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
+from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.remote_sources import has_addresses, read_fetched
 from blip2core.intake.storages import Storages
 from blip2core.intake.tables import table_entries
@@ -53,6 +54,7 @@ def read(
     root: str | Path | None = None,
     metadata_texts: bool = True,
     storages: Storages | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Return the images of a source, and a Problem for each that cannot be used.
 
@@ -66,13 +68,15 @@ def read(
     table's own. Tables among several files reach the others by name, and nothing else.
     `metadata_texts`: whether texts inside the image files (EXIF, IPTC, XMP, PNG) are taken too.
     `storages`: None reads nothing at an address such as s3://bucket/folder; never anything else for
-    addresses that strangers give. IntakeError where the only source cannot be read.
+    addresses that strangers give. `reading`: is told how far this is, and knows which archives need
+    not be read again. IntakeError where the only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
     _check_texts(texts)
     expected = "storages of read are Storages(), or None"
     check_kind(storages, (Storages, NoneType), expected, IntakeError)
+    limits = limits or Limits()
     if storages is not None and has_addresses(source):
         again = partial(
             read,
@@ -82,11 +86,21 @@ def read(
             limits=limits,
             root=root,
             metadata_texts=metadata_texts,
+            reading=reading,
         )
-        return read_fetched(source, storages, limits or Limits(), again)
-    plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
+        return read_fetched(source, storages, limits, again)
+    plan = ReadPlan(columns=columns, download=download, limits=limits, reading=reading)
+    metadata = MetadataTexts(limits) if metadata_texts else None
+    if reading is not None:
+        sources = [source] if isinstance(source, str | Path | NamedFile) else source
+        reading.begin(
+            sources, (columns, download is not None, limits, metadata_texts), limits.members
+        )
+        reading.left = metadata.taken if metadata is not None else None
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
+    if reading is not None:
+        reading.look_at(rows)
     if isinstance(source, str | Path | NamedFile):
         found = _read_one(source, plan, root)
     else:
@@ -94,7 +108,7 @@ def read(
     images = _with_rows(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
-    return _complete(images, MetadataTexts(plan.limits) if metadata_texts else None)
+    return _complete(images, metadata)
 
 
 def folders_and_files(
@@ -165,11 +179,15 @@ def _with_rows(
         if not isinstance(one, WebImage):
             yield one
             continue
+        if plan.reading is not None:
+            plan.reading.count(len(one.data))
         if matched != len(rows) and rows.may_match(one.name):
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
         yield with_entry(one, rows.find(one.name), plan.limits)
     yield from read_entries(rows.rest(), NO_FILES, plan)
+    if plan.reading is not None:
+        plan.reading.bytes = plan.reading.total_bytes
 
 
 def _complete(
@@ -185,7 +203,7 @@ def _complete(
         whole = metadata.added(one) if metadata is not None else one
         yield from whole.refused
         yield replace(whole, refused=())
-    yield from metadata.told() if metadata is not None else ()
+    yield from metadata.taken() if metadata is not None else ()
 
 
 def _image_names(
@@ -194,7 +212,7 @@ def _image_names(
     """Yield the names of the images that `source` has; it is read for them, but nothing is
     downloaded.
     """
-    plan = replace(plan, download=None)
+    plan = replace(plan, download=None, reading=None)
     if isinstance(source, str | Path | NamedFile):
         found = _read_one(source, plan, root)
     else:
@@ -298,7 +316,9 @@ def _read_several(
             if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
                 yield from failed_rows(_named(source))
             elif kind in TABLE_KINDS:
-                yield from _add_texts(rows, source, plan)
+                reading = plan.reading if suffix(_name(source)) in CARRIERS else None
+                texts = partial(_add_texts, rows, source, plan)
+                yield from in_unit(reading, _named(source), rows, texts)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)
             else:
@@ -308,9 +328,20 @@ def _read_several(
     yield from read_archive(LooseFiles(loose), plan)
     for source in rest:
         try:
-            yield from _read_one(source, plan)
+            yield from _read_whole(source, rows, plan)
         except IntakeError as error:
             yield Problem(name=_name(source), reason=str(error), about="source")
+
+
+def _read_whole(
+    source: ReadableSource, rows: EntriesByName, plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Read one of several folders and archives; an archive is a unit of the reading."""
+    if not _is_folder(source):
+        return in_unit(plan.reading, _named(source), rows, lambda: _read_one(source, plan))
+    if plan.reading is not None:
+        plan.reading.look_at(rows)
+    return _read_one(source, plan)
 
 
 def _add_texts(

@@ -20,6 +20,8 @@ class Sums:
     images_known: int = 0
     """Those that are in the dataset already, from before or from this import."""
     images_refused: int = 0
+    images_alike: int = 0
+    """Of the new ones, those that look like an image that the dataset had before them."""
     texts_new: int = 0
     texts_known: int = 0
     """Those that their image has already, from before or from this import."""
@@ -44,10 +46,13 @@ class Sums:
         stored = self.texts_new + self.texts_known
         return stored + self.texts_refused + self.texts_without_image
 
-    def add_image(self, image: WebImage, *, is_new: bool, texts_new: int) -> None:
+    def add_image(
+        self, image: WebImage, *, is_new: bool, texts_new: int, is_alike: bool = False
+    ) -> None:
         """Count an image that was taken, of whose texts so many are new."""
         if is_new:
             self.images_new += 1
+            self.images_alike += is_alike
         else:
             self.images_known += 1
         self.texts_new += texts_new
@@ -71,6 +76,19 @@ class Sums:
         if len(examples) < EXAMPLES:
             told = {"name": unused.name, "advice": unused.advice}
             examples.append(told | ({"option": unused.option} if unused.option else {}))
+
+    def add_again(self, earlier: Sums) -> None:
+        """Count what an earlier import took of the same, as if all of it were read again."""
+        self.images_known += earlier.images_new + earlier.images_known
+        self.texts_known += earlier.texts_new + earlier.texts_known
+        self.images_refused += earlier.images_refused
+        self.texts_refused += earlier.texts_refused
+        self.texts_without_image += earlier.texts_without_image
+        self.sources_refused += earlier.sources_refused
+        for kind, count in earlier.unused.items():
+            self.unused[kind] = self.unused.get(kind, 0) + count
+            examples = self.examples.setdefault(kind, [])
+            examples += earlier.examples.get(kind, [])[: EXAMPLES - len(examples)]
 
     def as_json(self) -> dict[str, Any]:
         """Return the sums with what was read in all."""
@@ -103,6 +121,10 @@ class Sums:
                 (self.texts_refused, "refused"),
             ),
         ]
+        if self.images_alike:
+            looks = "looks" if self.images_alike == 1 else "look"
+            new = count_of(self.images_alike, "new image")
+            parts.append(f"{new} {looks} like one that was there before")
         if self.sources_refused:
             which = "file or row" if self.sources_refused == 1 else "files or rows"
             parts.append(f"{self.sources_refused:,} {which} of which nothing was read")

@@ -1,8 +1,9 @@
-"""Images in datasets: adding them, finding what looks alike, taking them down."""
+"""Images in datasets: adding them, excluding them, taking them down."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -10,12 +11,12 @@ from sqlalchemy.orm import Session
 from blip2core.errors import StorageError
 from blip2core.records import TextOrigin, WebImage
 from blip2core.storage.bulk_insert import chunks, insert_missing
+from blip2core.storage.finished_archives import forget_archives
+from blip2core.storage.near_images import bands, note_near
 from blip2core.storage.review_order import shuffle_place
-from blip2core.storage.schema import Caption, DuplicatePair, Image, Item, Source
+from blip2core.storage.schema import Caption, Image, Item, Source
 from blip2core.texts import clean_text
 
-NEAR_DUPLICATE_BITS = 3
-"""Bits in which the perceptual hashes of near duplicates differ at most."""
 MAX_TEXT = 20_000
 """Characters of a caption that are stored."""
 TAKEN_DOWN = "This image has been taken down and cannot be imported again."
@@ -56,31 +57,48 @@ def add_item(
 
     Raises StorageError where the image, or another file with its pixels, has been taken down.
     """
-    if is_taken_down(session, image):
+    (added,) = add_items(session, dataset_id=dataset_id, run_id=run_id, found=[(image, web)])
+    if added is None:
         raise StorageError(TAKEN_DOWN)
-    row = _image_row(image)
-    insert_missing(session, Image, [row], unique=["sha256"])
-    # Locked, so that a takedown at the same time waits for the item, and then excludes it too.
-    query = select(Image).where(Image.sha256 == image.sha256).with_for_update(read=True)
-    stored = session.scalars(query.execution_options(populate_existing=True)).one()
-    if stored.state == "purged":
-        raise StorageError(TAKEN_DOWN)
-    found = select(Item.id).where(Item.dataset_id == dataset_id, Item.image_id == stored.id)
-    is_new = session.scalar(found) is None
-    if is_new:
-        item = {
-            "dataset_id": dataset_id,
-            "image_id": stored.id,
-            "shuffle": shuffle_place(image.sha256),
-        }
-        insert_missing(session, Item, [item], unique=["dataset_id", "image_id"])
-    item_id = session.scalars(found).one()
-    source_id = _add_source(session, item_id, run_id, web)
-    texts = _add_web_texts(session, item_id, source_id, web)
-    near: tuple[int, ...] = ()
-    if is_new:
-        near = _note_duplicates(session, dataset_id, stored)
-    return AddedItem(item_id=item_id, image_id=stored.id, is_new=is_new, texts=texts, near=near)
+    return added
+
+
+def add_items(
+    session: Session, *, dataset_id: int, run_id: int, found: Sequence[tuple[ImageFacts, WebImage]]
+) -> list[AddedItem | None]:
+    """Add images, each with its source and texts, as if one after the other; what is there already
+    is left as it is. None stands for an image that has been taken down, see `TAKEN_DOWN`.
+
+    The number of statements does not grow with the number of images, so give a hundred at once.
+    """
+    gone = taken_down(session, [image for image, _ in found])
+    wanted = [(image, web) for image, web in found if image.sha256 not in gone]
+    images = _add_images(session, [image for image, _ in wanted])
+    kept = [(images[i.sha256], web) for i, web in wanted if images[i.sha256].state == "ok"]
+    items, new = _add_rows(session, dataset_id, [image for image, _ in kept])
+    of_item = [(items[image.id], web) for image, web in kept]
+    sources = _add_sources(session, run_id, of_item)
+    texts = _add_web_texts(session, of_item, sources, new={items[image.id] for image in new})
+    near = note_near(session, dataset_id=dataset_id, images=new)
+    added: list[AddedItem | None] = []
+    still_new = {image.id for image in new}
+    counts = iter(texts)
+    for facts, _ in found:
+        image = images.get(facts.sha256)
+        if facts.sha256 in gone or image is None or image.state != "ok":
+            added.append(None)
+            continue
+        is_new = image.id in still_new
+        still_new.discard(image.id)
+        one = AddedItem(
+            item_id=items[image.id],
+            image_id=image.id,
+            is_new=is_new,
+            texts=next(counts),
+            near=near[image.id] if is_new else (),
+        )
+        added.append(one)
+    return added
 
 
 def find_image(session: Session, *, sha256: str) -> Image | None:
@@ -95,44 +113,6 @@ def image_of_item(session: Session, *, item_id: int) -> Image:
     if found is None:
         raise StorageError(f"There is no item number {item_id}.")
     return found
-
-
-def near_duplicates(
-    session: Session, *, phash: int, pixel_sha256: str = "", distance: int = NEAR_DUPLICATE_BITS
-) -> list[tuple[Image, int]]:
-    """Return images that look alike, with the bits in which they differ (0: the same pixels),
-    nearest first. `distance` is at most 3: hashes that differ in more bits may share no band.
-    """
-    if distance > NEAR_DUPLICATE_BITS:
-        raise StorageError(f"Near duplicates differ in at most {NEAR_DUPLICATE_BITS} bits.")
-    values = bands(phash)
-    same_band = [getattr(Image, f"band{band}") == value for band, value in enumerate(values)]
-    query = select(Image).where(or_(*same_band, Image.pixel_sha256 == pixel_sha256))
-    found = []
-    for image in session.scalars(query):
-        bits = 0 if image.pixel_sha256 == pixel_sha256 else hamming(image.phash, phash)
-        if bits <= distance:
-            found.append((image, bits))
-    return sorted(found, key=lambda pair: (pair[1], pair[0].id))
-
-
-def duplicates_of(session: Session, *, item_id: int) -> list[tuple[int, int]]:
-    """Return (item, distance) of the items of the same dataset that look alike, nearest first."""
-    mine = session.get_one(Item, item_id)
-    pair = DuplicatePair
-    query = (
-        select(Item.id, pair.distance)
-        .join(
-            pair,
-            or_(
-                (pair.first_id == mine.image_id) & (pair.second_id == Item.image_id),
-                (pair.second_id == mine.image_id) & (pair.first_id == Item.image_id),
-            ),
-        )
-        .where(Item.dataset_id == mine.dataset_id)
-        .order_by(pair.distance, Item.id)
-    )
-    return [(other, distance) for other, distance in session.execute(query)]
 
 
 def exclude_items(session: Session, *, item_ids: Sequence[int]) -> None:
@@ -154,32 +134,31 @@ def purge_image(session: Session, *, sha256: str) -> list[int]:
     query = select(Item.id).join(Image, Image.id == Item.image_id).where(same).order_by(Item.id)
     item_ids = list(session.scalars(query))
     exclude_items(session, item_ids=item_ids)
+    forget_archives(session, item_ids=item_ids)
     return item_ids
 
 
 def is_taken_down(session: Session, image: ImageFacts) -> bool:
     """Return whether these pixels have been taken down, in this file or in another."""
-    query = select(Image.id).where(
-        or_(Image.sha256 == image.sha256, Image.pixel_sha256 == image.pixel_sha256),
+    return bool(taken_down(session, [image]))
+
+
+def taken_down(session: Session, images: Sequence[ImageFacts]) -> set[str]:
+    """Return the hashes of those whose pixels have been taken down, in this file or in another."""
+    query = select(Image.sha256, Image.pixel_sha256).where(
+        or_(
+            Image.sha256.in_([image.sha256 for image in images]),
+            Image.pixel_sha256.in_([image.pixel_sha256 for image in images]),
+        ),
         Image.state == "purged",
     )
-    return session.scalar(query.limit(1)) is not None
+    hashes = {value for row in session.execute(query) for value in row}
+    return {one.sha256 for one in images if not hashes.isdisjoint((one.sha256, one.pixel_sha256))}
 
 
 def stored_images(session: Session) -> set[str]:
     """Return the hashes of the images that are wanted; the image store may sweep all others."""
     return set(session.scalars(select(Image.sha256).where(Image.state == "ok")))
-
-
-def bands(phash: int) -> tuple[int, int, int, int]:
-    """Return the four 16-bit pieces of a hash: two hashes within 3 bits have one in common."""
-    high, upper, lower, low = ((phash >> shift) & 0xFFFF for shift in (48, 32, 16, 0))
-    return high, upper, lower, low
-
-
-def hamming(first: int, second: int) -> int:
-    """Return the number of bits in which two hashes differ."""
-    return ((first ^ second) & 0xFFFF_FFFF_FFFF_FFFF).bit_count()
 
 
 def _image_row(image: ImageFacts) -> dict[str, object]:
@@ -196,27 +175,97 @@ def _image_row(image: ImageFacts) -> dict[str, object]:
     }
 
 
-def _add_source(session: Session, item_id: int, run_id: int, image: WebImage) -> int:
+def _add_images(session: Session, images: Sequence[ImageFacts]) -> dict[str, Image]:
+    """Add images that are new -> all of them by their hashes, locked, so that a takedown at the
+    same time waits for their items, and then excludes these too.
+    """
+    by_hash = {image.sha256: image for image in images}
+    query = select(Image.sha256).where(Image.sha256.in_(by_hash))
+    known = set(session.scalars(query))
+    # Not those that are known: a row that is refused takes a number, another in each unit.
+    rows = [_image_row(image) for image in by_hash.values() if image.sha256 not in known]
+    insert_missing(session, Image, rows, unique=["sha256"])
+    stored = select(Image).where(Image.sha256.in_(by_hash)).with_for_update(read=True)
+    found = session.scalars(stored.execution_options(populate_existing=True))
+    return {image.sha256: image for image in found}
+
+
+def _add_rows(
+    session: Session, dataset_id: int, images: Sequence[Image]
+) -> tuple[dict[int, int], list[Image]]:
+    """Return the item of each image, and the images that are new to the dataset, in order."""
+    numbers = [image.id for image in images]
+    query = select(Item.image_id, Item.id).where(
+        Item.dataset_id == dataset_id, Item.image_id.in_(numbers)
+    )
+    known = {image_id for image_id, _ in session.execute(query)}
+    new = list({image.id: image for image in images if image.id not in known}.values())
+    rows = [
+        {"dataset_id": dataset_id, "image_id": image.id, "shuffle": shuffle_place(image.sha256)}
+        for image in new
+    ]
+    insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    return {image_id: item_id for image_id, item_id in session.execute(query)}, new
+
+
+def _add_sources(session: Session, run_id: int, found: Sequence[tuple[int, WebImage]]) -> list[int]:
+    """Note where each item was found -> the numbers of these places."""
+    rows = [_source_row(item_id, run_id, web) for item_id, web in found]
+    by_key = {(row["item_id"], row["origin_key"]): row for row in reversed(rows)}
+    query = select(Source.item_id, Source.origin_key, Source.id).where(
+        Source.item_id.in_([row["item_id"] for row in rows]),
+        Source.origin_key.in_([row["origin_key"] for row in rows]),
+    )
+    known = {(item_id, key) for item_id, key, _ in session.execute(query)}
+    new = [row for key, row in reversed(by_key.items()) if key not in known]
+    insert_missing(session, Source, new, unique=["item_id", "origin_key"])
+    numbers = {(item_id, key): number for item_id, key, number in session.execute(query)}
+    return [numbers[row["item_id"], row["origin_key"]] for row in rows]
+
+
+def _source_row(item_id: int, run_id: int, image: WebImage) -> dict[str, Any]:
     name, url = clean_text(image.name), image.url and clean_text(image.url)
-    key = hashlib.sha256(f"{url or ''}\n{name}".encode()).hexdigest()
-    row = {
+    return {
         "item_id": item_id,
         "run_id": run_id,
-        "origin_key": key,
+        "origin_key": hashlib.sha256(f"{url or ''}\n{name}".encode()).hexdigest(),
         "name": name,
         "url": url,
         "page_url": image.page_url and clean_text(image.page_url),
         "license": image.license and clean_text(image.license),
         "alt_text": "\n".join(clean_text(text) for text in image.texts),
     }
-    insert_missing(session, Source, [row], unique=["item_id", "origin_key"])
-    query = select(Source.id).where(Source.item_id == item_id, Source.origin_key == key)
-    return session.scalars(query).one()
 
 
-def _add_web_texts(session: Session, item_id: int, source_id: int, image: WebImage) -> int:
-    """Store the texts that the item does not have; return how many these are."""
-    rows: dict[str, dict[str, object]] = {}
+def _add_web_texts(
+    session: Session,
+    found: Sequence[tuple[int, WebImage]],
+    sources: Sequence[int],
+    *,
+    new: Set[int],
+) -> list[int]:
+    """Store the texts that the items do not have -> for each, how many these are. `new` items have
+    none.
+    """
+    old = {item_id for item_id, _ in found} - new
+    query = select(Caption.item_id, Caption.origin_key).where(
+        Caption.item_id.in_(old), Caption.source == "web"
+    )
+    known = {(item_id, key) for item_id, key in session.execute(query)} if old else set()
+    counts, rows = [], []
+    for (item_id, web), source_id in zip(found, sources, strict=True):
+        texts = _text_rows(item_id, source_id, web)
+        missing = [row for row in texts if (item_id, row["origin_key"]) not in known]
+        known.update((item_id, row["origin_key"]) for row in missing)
+        rows += missing
+        counts.append(len(missing))
+    insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
+    return counts
+
+
+def _text_rows(item_id: int, source_id: int, image: WebImage) -> list[dict[str, Any]]:
+    """Return the texts of an image as rows, each once."""
+    rows: dict[str, dict[str, Any]] = {}
     for text in image.texts:
         cleaned, origin = clean_text(text)[:MAX_TEXT], image.origins.get(text, TextOrigin())
         key = f"web:{hashlib.sha256(cleaned.encode()).hexdigest()}"
@@ -233,27 +282,4 @@ def _add_web_texts(session: Session, item_id: int, source_id: int, image: WebIma
                     "data": dict(origin.data) or None,
                 },
             )
-    mine = Caption.item_id == item_id, Caption.origin_key.in_(list(rows))
-    known = set(session.scalars(select(Caption.origin_key).where(*mine)))
-    new = [row for key, row in rows.items() if key not in known]
-    insert_missing(session, Caption, new, unique=["item_id", "origin_key"])
-    return len(new)
-
-
-def _note_duplicates(session: Session, dataset_id: int, image: Image) -> tuple[int, ...]:
-    alike = near_duplicates(session, phash=image.phash, pixel_sha256=image.pixel_sha256)
-    distances = {other.id: bits for other, bits in alike if other.id != image.id}
-    query = select(Item.image_id).where(
-        Item.dataset_id == dataset_id, Item.image_id.in_(list(distances))
-    )
-    here = sorted(session.scalars(query)) if distances else []
-    rows = [
-        {
-            "first_id": min(image.id, other),
-            "second_id": max(image.id, other),
-            "distance": distances[other],
-        }
-        for other in here
-    ]
-    insert_missing(session, DuplicatePair, rows, unique=["first_id", "second_id"])
-    return tuple(here)
+    return list(rows.values())

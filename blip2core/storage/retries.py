@@ -68,5 +68,5 @@ def restart_run(session: Session, *, run_id: int) -> None:
     run = locked_run(session, run_id)
     session.execute(delete(RunProblem).where(RunProblem.run_id == run_id))
     run.done = run.failed = 0
-    run.sums = None
+    run.sums = run.reading = None
     session.flush()

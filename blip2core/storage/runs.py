@@ -134,9 +134,16 @@ def heartbeat(
     return request
 
 
-def note_sums(session: Session, *, run_id: int, sums: Mapping[str, Any]) -> None:
-    """Keep what became of all that an import has read so far."""
-    locked_run(session, run_id).sums = dict(sums)
+def note_sums(
+    session: Session,
+    *,
+    run_id: int,
+    sums: Mapping[str, Any],
+    reading: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep what became of all that an import has read so far, and how far it is."""
+    run = locked_run(session, run_id)
+    run.sums, run.reading = dict(sums), dict(reading) if reading is not None else None
     session.flush()
 
 

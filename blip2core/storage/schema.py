@@ -4,7 +4,8 @@ datasets ── items ──┬── sources      where an image was found
 images ─────┘       ├── captions ──── scores ──── scorers
                     ├── decisions ─── batches     the log of all acts
                     └── verdicts                  what the log amounts to; can be rebuilt
-runs ── run_problems                              jobs, and what went wrong in them
+runs ──┬── run_problems                           jobs, and what went wrong in them
+       └── finished_archives                      what an import need not read again
 snapshots ── snapshot_pairs, exports              frozen sets of accepted pairs
 image_store                                       which folder of images belongs to these tables
 """
@@ -252,6 +253,8 @@ class Run(Base):
     error: Mapped[str | None] = mapped_column(Text)
     sums: Mapped[dict[str, Any] | None]
     """Of an import: what became of each image and text that was read."""
+    reading: Mapped[dict[str, Any] | None]
+    """Of an import: how far it has read its sources."""
     created_at: Mapped[Moment]
     heartbeat_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -277,6 +280,25 @@ class RunProblem(Base):
     """How many images, files or rows it is."""
     texts: Mapped[int] = mapped_column(default=0, server_default="0")
     """Texts that were read and are lost with it."""
+    created_at: Mapped[Moment]
+
+
+class FinishedArchive(Base):
+    """An archive that an import has read to its end, until that import ends: one that was killed
+    goes on behind it.
+    """
+
+    __tablename__ = "finished_archives"
+    __table_args__ = (UniqueConstraint("dataset_id", "key"), Index(None, "run_id"), NUMBERED)
+    id: Mapped[RowId]
+    dataset_id: Mapped[int] = refers_to("datasets.id")
+    run_id: Mapped[int] = refers_to("runs.id")
+    """The import that read it, or passed over it last."""
+    key: Mapped[Sha256]
+    """What decides what is read of it: its bytes, and how they are read."""
+    name: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[dict[str, Any]]
+    """Sums of what it brought, and what could not be used."""
     created_at: Mapped[Moment]
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.database import Database
-from blip2core.storage.items import find_image, image_of_item, near_duplicates, purge_image
+from blip2core.storage.items import find_image, image_of_item, purge_image
+from blip2core.storage.near_images import near_duplicates
 from blip2core.storage.schema import (
     Caption,
     Dataset,

@@ -56,3 +56,32 @@ def test_in_words() -> None:
         "8 files or rows of which nothing was read",
     ]
     assert Sums().sentences() == ["0 images read: 0 new", "0 texts read: 0 new"]
+
+
+def test_alike_images_are_counted_among_the_new_ones() -> None:
+    sums = Sums()
+    image = WebImage(name="a", data=b"")
+    for is_new in (True, False):
+        sums.add_image(image, is_new=is_new, texts_new=0, is_alike=True)
+    assert sums.images_alike == 1
+    assert sums.sentences()[2] == "1 new image looks like one that was there before"
+    sums.add_image(image, is_new=True, texts_new=0, is_alike=True)
+    assert sums.sentences()[2] == "2 new images look like one that was there before"
+
+
+def test_what_was_read_before_counts_as_there_already() -> None:
+    earlier = filled()
+    for number in range(2):
+        earlier.add_unused(Unused(kind="file", name=f"{number}.doc", advice="no image"))
+    sums = filled()
+    sums.add_unused(Unused(kind="file", name="a.doc", advice="no image"))
+    sums.add_again(earlier)
+    sums.add_again(earlier)
+    assert (sums.images_new, sums.images_known, sums.images_refused) == (1, 1 + 4, 3 * 21)
+    assert (sums.texts_new, sums.texts_known) == (2, 8 + 20)
+    assert (sums.texts_refused, sums.texts_without_image) == (18, 48)
+    assert sums.sources_refused == 24
+    assert sums.unused == {"file": 5}
+    names = [one["name"] for one in sums.examples["file"]]
+    assert names == ["a.doc", "0.doc", "1.doc"]
+    assert [one["name"] for one in earlier.examples["file"]] == ["0.doc", "1.doc"]

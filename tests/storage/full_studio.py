@@ -11,6 +11,7 @@ from blip2core.storage.cards import save_draft, take_lease
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
 from blip2core.storage.export_records import finish_export, record_export
 from blip2core.storage.feedback import NewRating, add_feedback
+from blip2core.storage.finished_archives import finish_archive
 from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.people import get_or_create_annotator
 from blip2core.storage.runs import add_problem, heartbeat
@@ -53,6 +54,9 @@ def fill_every_table(database: Database) -> None:
         take_lease(session, item_id=3, annotator_id=world.bob)
         add_problem(session, run_id=world.run_id, problem=Problem(name=HOSTILE, reason="no"))
         heartbeat(session, run_id=world.run_id, done=6, total=6)
+        finish_archive(
+            session, dataset_id=1, run_id=world.run_id, key="b" * 64, name=HOSTILE, outcome=JSON
+        )
         session.execute(insert(DuplicatePair).values(first_id=1, second_id=2, distance=3))
     policy = SnapshotPolicy(validation=0.1)
     snapshot = create_snapshot(

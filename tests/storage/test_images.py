@@ -86,6 +86,42 @@ def test_a_crash_leaves_no_half_of_an_image(
     assert files(store) == []
 
 
+def test_several_are_stored_together(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is synced before the first gets its name, and each folder once."""
+    calls: list[str] = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *args, _real=real, _name=name: (calls.append(_name), _real(*args))[1]
+        )
+    many = [(bytes([number]), "PNG") for number in range(20)]
+    names = store.put_all([*many, many[0]])
+    assert names[0] == names[-1] and len(set(names)) == 20
+    assert all(
+        store.read(name, format="PNG") == data for name, (data, _) in zip(names, many, strict=False)
+    )
+    folders = len({name[:2] for name in names}) + 2
+    assert calls == ["fsync"] * 21 + ["replace"] * 21 + ["fsync"] * folders
+    assert len(files(store)) == 20, "no half-written file is left"
+
+
+def test_one_that_cannot_be_written_leaves_no_halves_of_the_others(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, calls = os.fsync, []
+
+    def fail_once(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 5:
+            raise OSError(28, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    with pytest.raises(StorageError, match="No space left on device; free some space there"):
+        store.put_all([(bytes([number]), "PNG") for number in range(20)])
+    assert files(store) == []
+
+
 def test_bytes_are_synced_before_they_get_their_name(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,15 +10,12 @@ from blip2core.storage import Database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.items import (
     add_item,
-    bands,
-    duplicates_of,
     exclude_items,
-    hamming,
     image_of_item,
-    near_duplicates,
     purge_image,
     stored_images,
 )
+from blip2core.storage.near_images import bands, duplicates_of, hamming, near_duplicates
 from blip2core.storage.review import review_queue
 from blip2core.storage.schema import Caption, Image, Item, Source
 from tests.storage.world import facts, fill, found, import_one, new_world

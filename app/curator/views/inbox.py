@@ -22,7 +22,7 @@ from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError, way_out
 from blip2core.formats.files import TABLE_SUFFIXES
-from blip2core.intake import Columns
+from blip2core.intake import Columns, reading_of
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.runs import (
     count_problems,
@@ -262,7 +262,10 @@ def draw_job(context: PageContext, run: Run, dataset: str, problems: int) -> Non
         st.text(title_of(run, dataset))
         of = f"{run.done:,} of " if run.total else ""
         counted = of + count_of(run.total or run.done, "image")
-        if run.status == "running":
+        if run.status == "running" and run.reading:
+            reading = reading_of(run.reading)
+            st.progress(reading.share, text=reading.sentence())
+        elif run.status == "running":
             st.progress(min(run.done / run.total, 1.0) if run.total else 0.0, text=counted)
         else:
             st.caption(counted)

@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 from app.jobs import Import
 from app.roles import MAY, Visitor
 from app.services import Services
+from blip2core.intake import Reading, Sums
 from blip2core.storage.database import Database
-from blip2core.storage.runs import NewRun, create_run, get_run, start_run
+from blip2core.storage.runs import NewRun, create_run, finish_run, get_run, note_sums, start_run
 from blip2core.storage.schema import Dataset
 from tests.app.curator.conftest import Open, change_settings
 
@@ -109,3 +110,19 @@ def test_a_job_that_does_more_than_it_was_to_do_is_full(
     page = open_page("inbox")
     (bar,) = page.main.get("progress")
     assert bar.proto.value == 100 and bar.proto.text == "3 of 2 images"
+
+
+def test_a_running_import_says_how_far_it_is(open_page: Open, database: Database) -> None:
+    reading = Reading(total_bytes=3_000_000_000, bytes=750_000_000, archives=8, archive=2)
+    with database.write() as session:
+        run_id = create_run(session, NewRun(kind="import", code_version="t", dataset_id=1)).id
+        start_run(session, run_id=run_id)
+        stored = reading.as_json() | {"images": 12_340, "seconds": 60.0}
+        note_sums(session, run_id=run_id, sums=Sums().as_json(), reading=stored)
+    (bar,) = open_page("inbox").main.get("progress")
+    assert bar.proto.value == 25
+    told = "750 MB of 3.0 GB, archive 2 of 8, 12,340 images, about 3 minutes left"
+    assert bar.proto.text == told
+    with database.write() as session:
+        finish_run(session, run_id=run_id, status="done")
+    assert not open_page("inbox").main.get("progress"), "one that has ended does not go on"

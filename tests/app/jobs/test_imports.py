@@ -63,12 +63,12 @@ def test_at_the_end_an_import_has_failed_as_its_files_are_removed(
 ) -> None:
     going, on = threading.Event(), threading.Event()
 
-    def read(source: object, *, columns: object, download: object) -> Iterator[WebImage]:
-        for number in range(100):
+    def read(source: object, **_: object) -> Iterator[WebImage]:
+        for number in range(400):
             content = image(number).content
             assert isinstance(content, bytes)
             yield WebImage(name=f"{number}.png", data=content)
-            if number == 70:  # more than a unit is on its way
+            if number == 300:  # more than a unit is on its way
                 going.set()
                 assert on.wait(PATIENCE)
 
@@ -79,7 +79,7 @@ def test_at_the_end_an_import_has_failed_as_its_files_are_removed(
     on.set()
     jobs.close()
     run = run_of(database, "many")
-    assert run is not None and run.status == "failed" and 0 < run.done < 100
+    assert run is not None and run.status == "failed" and 0 < run.done < 400
     assert run.error == "The studio was stopped meanwhile: import it again."
 
 
@@ -185,7 +185,7 @@ def test_addresses_are_fetched_where_the_setting_and_the_person_say_so(
     given: list[object] = []
     told: list[object] = []
 
-    def read(source: object, *, columns: object, download: object) -> Iterator[object]:
+    def read(source: object, *, columns: object, download: object, **_: object) -> Iterator[object]:
         given.append(download)
         told.append(columns)
         yield from ()
