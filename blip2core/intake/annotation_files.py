@@ -34,6 +34,11 @@ NO_QUESTIONS = (
 def read_document(file: NamedFile, limits: Limits) -> Any:
     """Return the content of a JSON file. Raises IntakeError where it cannot be read."""
     data = file.read(limits.table_bytes)
+    if (values := sum(map(data.count, (b"{", b"[", b",")))) > limits.json_values:
+        raise IntakeError(
+            f"{safe_name(file.name)} has about {values:,} values; at most {limits.json_values:,} "
+            "are read. Split it, or save its rows as JSON Lines."
+        )
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -40,6 +40,7 @@ def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTex
     origins: dict[str, TextOrigin] = {}
     refused: list[Problem] = []
     duplicates = 0
+    cleaned_last, last = None, TextOrigin()
     for text, origin in found:
         if not text.strip():
             continue
@@ -50,7 +51,9 @@ def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTex
         elif cleaned in origins:
             duplicates += 1
         else:
-            origins[cleaned] = clean_origin(origin)
+            if len(origins) < limits.texts and origin is not cleaned_last:
+                cleaned_last, last = origin, clean_origin(origin)
+            origins[cleaned] = last  # beyond the limit it is not kept
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits)
     return ImageTexts(
