@@ -75,7 +75,8 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
     IntakeError where no column tells of images, or a wanted one is missing.
     """
     columns = with_wanted(guess_columns(header), wanted)
-    missing = [name for name in columns.named() if name not in header]
+    there = set(header)
+    missing = [name for name in columns.named() if name not in there]
     has = ", ".join(safe_name(name, limit=40) for name in header[:20]) or "none"
     if missing:
         raise IntakeError(f"There is no column {', '.join(missing)}; there are: {has}.")

@@ -21,6 +21,7 @@ from blip2core.intake.archive_reader import (
     read_entries,
 )
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
+from blip2core.intake.brief_problems import briefly
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
@@ -94,7 +95,7 @@ def read(
     images = _with_rows(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
-    return _complete(images, MetadataTexts(plan.limits) if metadata_texts else None)
+    return briefly(_complete(images, MetadataTexts(plan.limits) if metadata_texts else None))
 
 
 def folders_and_files(
