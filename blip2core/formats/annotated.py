@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypedDict
 
 from blip2core.errors import IntakeError
@@ -14,6 +15,10 @@ Text = tuple[str, TextOrigin]
 TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
 0 is of the whole table: how it was read, where that is not the usual."""
+
+
+MOST_DATA = 50
+"""Fields of a row that are kept as data of its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,17 @@ def strings(value: object) -> list[str]:
 
 
 def scalars(row: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
-    """Return the fields of a row that are a number, a short text or true or false."""
-    return {
-        str(key): value
+    """Return the first `MOST_DATA` fields of a row that are a number, a short text or true or
+    false.
+    """
+    fields = (
+        (str(key), value)
         for key, value in row.items()
         if key not in left_out
         and isinstance(value, str | int | float | bool)
         and len(str(value)[:1_001]) <= 1_000
-    }
+    )
+    return dict(islice(fields, MOST_DATA))
 
 
 def extra_of(row: Mapping[str, Any]) -> Mapping[str, Any]:

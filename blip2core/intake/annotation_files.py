@@ -36,6 +36,11 @@ NO_QUESTION = "the question is not here, so nothing was read of it."
 def read_document(file: NamedFile, limits: Limits) -> Any:
     """Return the content of a JSON file. Raises IntakeError where it cannot be read."""
     data = file.read(limits.table_bytes)
+    if (values := sum(map(data.count, (b"{", b"[", b",")))) > limits.json_values:
+        raise IntakeError(
+            f"{safe_name(file.name)} has about {values:,} values; at most {limits.json_values:,} "
+            "are read. Split it, or save its rows as JSON Lines."
+        )
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -48,7 +53,10 @@ def annotated_entries(
     name: str, found: Iterable[AnnotatedImage], limits: Limits
 ) -> Iterator[Entry | Told]:
     """Yield the entries of an annotation file; a Problem for each that names no image."""
-    for one in found:
+    for count, one in enumerate(found, start=1):
+        if count > limits.rows:
+            yield too_many(name, limits)
+            return
         where = f"{name}, entry {one.number}"
         path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
         if path and URL.match(path):
@@ -70,6 +78,12 @@ def annotated_entries(
         yield entry if path or url else entry.problem(where, "The entry names no image.")
 
 
+def too_many(name: str, limits: Limits) -> Problem:
+    """Return that a table or annotation file was not read to its end."""
+    reason = f"Only the first {limits.rows:,} rows were read; split the table."
+    return Problem(name=name, reason=reason, about="source")
+
+
 def format_of_lines(file: NamedFile) -> Format | None:
     """Return the format whose entries the lines of a .jsonl are; None where they are rows."""
     rows = (row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict))
@@ -78,7 +92,10 @@ def format_of_lines(file: NamedFile) -> Format | None:
 
 def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a .jsonl that has one of a format in each line."""
-    for number, row in jsonl_rows(file):
+    for count, (number, row) in enumerate(jsonl_rows(file), start=1):
+        if count > limits.rows:
+            yield too_many(file.name, limits)
+            return
         if isinstance(row, IntakeError):
             if number == 0:  # not of a line, but of the whole file
                 yield Problem(name=file.name, reason=str(row), about="note")
@@ -93,7 +110,11 @@ def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a token file."""
     with Lines(file.open()) as lines:
-        for one in read_flickr(line or "" for _, line in lines.numbered()):
+        found = read_flickr(line or "" for _, line in lines.numbered())
+        for count, one in enumerate(found, start=1):
+            if count > limits.rows:
+                yield too_many(file.name, limits)
+                return
             if isinstance(one, int):
                 reason = "The line is not NAME#NUMBER, a tab and a caption."
                 yield Problem(name=f"{file.name}, line {one}", reason=reason, about="source")
