@@ -13,6 +13,7 @@ from blip2core.file_names import safe_name, suffix
 from blip2core.formats.files import NamedFile
 from blip2core.formats.parquet import parquet_rows, parquet_schema
 from blip2core.intake.columns import Columns, guess_columns, with_wanted
+from blip2core.intake.row_entries import found_texts
 from blip2core.records import Problem
 
 KEY = "key"
@@ -86,10 +87,12 @@ def failed_rows(file: NamedFile) -> Iterator[Problem]:
     """
     failed = FailedRows()
     try:
-        names = tuple(name for name in STATUS_COLUMNS if name in parquet_schema(file).names)
+        header = parquet_schema(file).names
+        columns = Columns(texts=guess_columns(header).texts)
+        names = [name for name in (*STATUS_COLUMNS, *columns.texts) if name in header]
         for _, row in parquet_rows(file, names):
             if not isinstance(row, IntakeError):
-                failed.takes(row)
+                failed.takes(row, sum(bool(text.strip()) for text, _ in found_texts(row, columns)))
     except IntakeError:
         return
     yield from failed.told(file.name)
