@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blip2core.intake.limits import Limits
 from blip2core.intake.text_data import clean_origin
 from blip2core.records import Problem, TextOrigin
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""NUL and halves of surrogate pairs, which no database takes."""
 FoundText = tuple[str, TextOrigin]
 """A text as it stood there, and where."""
 
@@ -35,11 +38,21 @@ class ImageTexts:
 NO_TEXTS = ImageTexts()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooManyTexts(Problem):
+    """How many texts of an image are above the limit; one for each image, of whatever rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut(Problem):
+    """How many texts had characters that cannot be stored; a note, told once for all images."""
+
+
 def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTexts:
     """Return the texts that stood at one place. White space alone is no text."""
     origins: dict[str, TextOrigin] = {}
     refused: list[Problem] = []
-    duplicates = 0
+    duplicates = changed = 0
     for text, origin in found:
         if not text.strip():
             continue
@@ -51,6 +64,10 @@ def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTex
             duplicates += 1
         else:
             origins[cleaned] = clean_origin(origin)
+            changed += bool(UNSTORABLE.search(text))
+    if changed:
+        reason = "Characters that cannot be stored were taken out of its texts."
+        refused.append(TakenOut(name=where, reason=reason, about="note", count=changed))
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits)
     return ImageTexts(
@@ -71,24 +88,29 @@ def joined(parts: Iterable[ImageTexts], where: str, limits: Limits) -> ImageText
         refused += part.refused
         for text in part.words:
             origins.setdefault(text, part.origins.get(text, TextOrigin()))
-    kept, refused_too = _first(tuple(origins), where, limits)
+    kept, refused_too = _first(tuple(origins), where, limits, refused)
     return ImageTexts(
         words=kept,
         origins={text: origins[text] for text in kept},
         duplicates=duplicates,
-        refused=(*refused, *refused_too),
+        refused=(*(one for one in refused if not isinstance(one, TooManyTexts)), *refused_too),
     )
 
 
 def _first(
-    words: tuple[str, ...], where: str, limits: Limits
+    words: tuple[str, ...], where: str, limits: Limits, refused: Iterable[Problem] = ()
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    """Return as many texts as an image may have, and a Problem for the others."""
-    kept, over = words[: limits.texts], len(words) - limits.texts
-    if over <= 0:
+    """Return as many texts as an image may have, and a Problem for the others and for those that
+    were `refused` before as too many.
+    """
+    before = [one for one in refused if isinstance(one, TooManyTexts)]
+    kept, over = words[: limits.texts], max(0, len(words) - limits.texts)
+    over += sum(one.texts for one in before)
+    if not over:
         return kept, ()
-    reason = f"There are {len(words)} texts; at most {limits.texts} are read."
-    return kept, (Problem(name=where, reason=reason, about="text", texts=over),)
+    name = before[0].name if before else where
+    reason = f"There are {len(kept) + over:,} texts; at most {limits.texts} are read."
+    return kept, (TooManyTexts(name=name, reason=reason, about="text", texts=over),)
 
 
 def _refused(where: str, text: str, limits: Limits) -> Problem:
@@ -97,3 +119,31 @@ def _refused(where: str, text: str, limits: Limits) -> Problem:
         most = limits.text_characters
         reason = f"A text has {len(text):,} characters; at most {most:,} are read."
     return Problem(name=where, reason=reason, about="text", texts=1)
+
+
+class RefusedTexts:
+    """Tells what became of texts that are not stored as they stood, notes once for all images."""
+
+    def __init__(self) -> None:
+        self._first: TakenOut | None = None
+        self._count = 0
+
+    def told_apart(self, refused: Iterable[Problem]) -> Iterator[Problem]:
+        """Yield what is told of each image; the notes are kept for `told`."""
+        for one in refused:
+            if isinstance(one, TakenOut):
+                self._first = self._first or one
+                self._count += one.count
+            else:
+                yield one
+
+    def told(self) -> Iterator[Problem]:
+        """Yield the notes of all."""
+        if self._first is not None:
+            texts = count_of(self._count, "text")
+            which = "; this is the first" if self._count > 1 else ""
+            reason = (
+                f"NUL or halves of surrogate pairs were taken out of {texts}, as they cannot be "
+                f"stored{which}."
+            )
+            yield Problem(name=self._first.name, reason=reason, about="note")

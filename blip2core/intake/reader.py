@@ -25,7 +25,7 @@ from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
-from blip2core.intake.image_texts import texts_of
+from blip2core.intake.image_texts import RefusedTexts, texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
@@ -178,13 +178,15 @@ def _complete(
     """Yield images with the texts in their files, those that cannot be used before the image; at
     the end what else was seen in the files.
     """
+    refused = RefusedTexts()
     for one in found:
         if not isinstance(one, WebImage):
             yield one
             continue
         whole = metadata.added(one) if metadata is not None else one
-        yield from whole.refused
+        yield from refused.told_apart(whole.refused)
         yield replace(whole, refused=())
+    yield from refused.told()
     yield from metadata.told() if metadata is not None else ()
 
 
