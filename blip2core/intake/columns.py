@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import NoneType
 
+from blip2core.arguments import check_kind
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.conversations import TURNS
@@ -65,10 +67,33 @@ class Columns:
     complete: bool = False
     """These are all: no other column is guessed by its name, and no texts may mean none."""
 
+    def __post_init__(self) -> None:
+        """Raise IntakeError where a name is none."""
+        for field in ("path", "url", "page_url", "license", "id"):
+            expected = f"{field} of Columns is the name of a column, or None"
+            check_kind(getattr(self, field), (str, NoneType), expected, IntakeError)
+        expected = 'texts of Columns are the names of columns in a tuple, ("deutsch", "english")'
+        if isinstance(self.texts, str):
+            raise IntakeError(f"{expected}; got a str: put it into a tuple, (name,).")
+        check_kind(self.texts, Sequence, expected, IntakeError)
+        for name in self.texts:
+            check_kind(name, str, f"{expected}; not so for one of them", IntakeError)
+
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""
         single = (self.path, self.url, self.page_url, self.license, self.id)
         return (*(name for name in single if name), *self.texts)
+
+
+def check_columns(columns: object) -> None:
+    """Raise IntakeError where `columns` of `read` are nothing that it takes."""
+    expected = (
+        'columns of read are Columns(path="foto", texts=("deutsch",)), or a dict of these by the '
+        "names of tables"
+    )
+    check_kind(columns, (Columns, Mapping, NoneType), expected, IntakeError)
+    for name, one in columns.items() if isinstance(columns, Mapping) else ():
+        check_kind(one, Columns, f"{expected}; not so for {safe_name(str(name))}", IntakeError)
 
 
 def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:

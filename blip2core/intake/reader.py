@@ -21,7 +21,7 @@ from blip2core.intake.archive_reader import (
     read_entries,
 )
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import Columns, check_columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
@@ -41,6 +41,7 @@ from blip2core.remote.addresses import shown_address
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
 NO_FILES = LooseFiles(())
+SOURCES = "read takes the path of a file or folder, a NamedFile, or a list of these"
 
 
 def read(
@@ -70,7 +71,10 @@ def read(
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
+        if not source and texts is None:
+            raise IntakeError(f"{SOURCES}; got an empty list.")
     _check_texts(texts)
+    check_columns(columns)
     expected = "storages of read are Storages(), or None"
     check_kind(storages, (Storages, NoneType), expected, IntakeError)
     if storages is not None and has_addresses(source):
@@ -83,7 +87,12 @@ def read(
             root=root,
             metadata_texts=metadata_texts,
         )
-        return read_fetched(source, storages, limits or Limits(), again)
+        return read_fetched(
+            source,
+            storages,
+            limits or Limits(),
+            lambda brought: again(brought) if brought or texts is not None else iter(()),
+        )
     plan = ReadPlan(columns=columns, download=download, limits=limits or Limits())
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
@@ -125,7 +134,7 @@ def no_source(name: str) -> IntakeError:
 
 def _checked_list(sources: object) -> list[ReadableSource]:
     """Return several sources as a list. Raises IntakeError where some are none."""
-    expected = "read takes the path of a file or folder, a NamedFile, or a list of these"
+    expected = SOURCES
     hint = ": NamedFile('images.zip', data) names bytes" if isinstance(sources, bytes) else ""
     if hint or not isinstance(sources, Iterable):
         raise IntakeError(f"{expected}; got {described(sources)}{hint}.")
@@ -347,9 +356,10 @@ def _named(source: ReadableSource) -> NamedFile:
         return source
     path = Path(source).expanduser()
     if isinstance(source, str) and ADDRESS.match(source):
-        raise IntakeError(
-            f"{shown_address(source)} is an address: download it, then give the file."
-        )
+        way = "download it, then give the file"
+        if source.partition("://")[0].lower() not in ("http", "https", "ftp"):
+            way = "storages=Storages() of blip2core.intake reads it"
+        raise IntakeError(f"{shown_address(source)} is an address: {way}.")
     if not os.path.exists(path):  # pathlib's own raises where a name is too long
         raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)
