@@ -11,6 +11,7 @@ from blip2core.formats.annotated import TableRow
 from blip2core.formats.csv import csv_header, csv_rows
 from blip2core.formats.files import NamedFile, kind_of
 from blip2core.formats.jsonl import jsonl_rows
+from blip2core.formats.split_files import is_left_out
 from blip2core.intake.annotation_files import (
     JsonFiles,
     annotated_entries,
@@ -122,6 +123,8 @@ def _row_entries(
                 reason = f"Only the first {limits.rows:,} rows were read; split the table."
                 yield Problem(name=name, reason=reason, about="source")
                 break
+            if isinstance(row, dict) and is_left_out(name, row):
+                continue
             of_row = read_row(number, row) if read_row and isinstance(row, dict) else []
             if of_row:
                 yield from annotated_entries(name, of_row, limits)
