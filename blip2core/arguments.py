@@ -5,7 +5,7 @@ how to get it. Cheap: nothing here looks at pixels or tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -68,7 +68,7 @@ def check_text(text: object, what: str) -> None:
             ) from error
 
 
-def check_texts(texts: object, function: str, *, may_be_empty: bool = False) -> None:
+def check_texts(texts: object, function: str) -> None:
     """Raise TextError where `texts`, which `function` was given, is no list of texts."""
     expected = f"{function} takes a list of texts"
     if isinstance(texts, str):
@@ -76,7 +76,7 @@ def check_texts(texts: object, function: str, *, may_be_empty: bool = False) -> 
     if not isinstance(texts, Sequence) or isinstance(texts, bytes):
         hint = ": list(texts) makes one of it" if isinstance(texts, Iterable) else ""
         raise TextError(f"{expected}; got {described(texts)}{hint}.")
-    if not texts and not may_be_empty:
+    if not texts:
         raise TextError(f"{expected}; got an empty one.")
     for number, text in enumerate(texts, start=1):
         check_text(text, f"Text {number} of {function}")
@@ -89,6 +89,8 @@ def checked_images(images: object, function: str) -> list[Image.Image]:
         raise ImageError(f"{expected}; got one image: put it into a list, [image].")
     if _is_array(images) or isinstance(images, str | bytes) or not isinstance(images, Iterable):
         raise ImageError(f"{expected}; got {described(images)}{_way_to_an_image(images)}.")
+    if isinstance(images, Mapping):
+        raise ImageError(f"{expected}; got {described(images)}: list(images.values()) makes one.")
     given = list(images)
     if not given:
         raise ImageError(f"{expected}; got an empty one.")

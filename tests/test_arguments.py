@@ -35,7 +35,7 @@ from blip2core.evaluation import evaluate
 from blip2core.explain.answers import trace_answer
 from blip2core.exports import export_pairs
 from blip2core.images import open_image
-from blip2core.intake import check_image, read
+from blip2core.intake import Columns, check_image, read
 from blip2core.models import Generator, ImageFeatures, Matcher, find_spec, load_generator
 from blip2core.records import Conversation
 from blip2core.training import finetune, stage1, stage2, unimodal
@@ -93,6 +93,10 @@ IMAGES: dict[str, tuple[Call, str]] = {
     ),
     "a gray array": (lambda m: m.generator.encode([GRAY]), "NumPy array of shape (4, 5): " + ARRAY),
     "an empty list": (lambda m: m.generator.encode([]), LIST + "got an empty one."),
+    "a dict": (
+        lambda m: m.generator.encode({"a": m.image}),
+        LIST + "got a dict of 1: list(images.values()) makes one.",
+    ),
     "None": (lambda m: m.generator.encode(None), LIST + "got None."),
     "a list of None": (lambda m: m.generator.encode([None]), LIST + "number 1 of it is None."),
     "an int": (lambda m: m.generator.encode(7), LIST + "got an int."),
@@ -182,6 +186,14 @@ TEXTS: dict[str, tuple[Call, str]] = {
         "match takes a list of texts; got a NumPy array of shape (1,): list(texts) makes one of",
     ),
     "itc a str": (lambda m: m.matcher.itc(m.matched, "a dog"), "itc" + IN_LIST),
+    "match nothing": (
+        lambda m: m.matcher.match(m.matched, []),
+        "match takes a list of texts; got an empty one.",
+    ),
+    "answer nothing": (
+        lambda m: m.generator.answer(m.features, []),
+        "answer takes a list of texts; got an empty one.",
+    ),
     "itc nothing": (
         lambda m: m.matcher.itc(m.matched, []),
         "itc takes a list of texts; got an empty one.",
@@ -453,6 +465,10 @@ MODELS: dict[str, tuple[Call, str]] = {
 }
 TAKES = "read takes the path of a file or folder, a NamedFile, or a list of these"
 GIVEN = "texts of read are a table, or a list of texts by the name of each image; "
+COLUMNS = (
+    'columns of read are Columns(path="foto", texts=("deutsch",)), or a dict of these by the names '
+    "of tables"
+)
 READ: dict[str, tuple[Call, str]] = {
     "None": (lambda m: read(None), TAKES + "; got None."),
     "an int": (lambda m: read(3), TAKES + "; got an int."),
@@ -466,6 +482,30 @@ READ: dict[str, tuple[Call, str]] = {
         lambda m: list(read("https://example.com/a.zip")),
         "is an address: download it, then give the file.",
     ),
+    "an address of a storage": (
+        lambda m: list(read("s3://bucket/folder")),
+        "is an address: storages=Storages() of blip2core.intake reads it.",
+    ),
+    "an empty list": (lambda m: read([]), TAKES + "; got an empty list."),
+    "one column of texts": (
+        lambda m: Columns(path="foto", texts="deutsch"),
+        "; got a str: put it into a tuple, (name,).",
+    ),
+    "a number of texts": (lambda m: Columns(texts=3), '("deutsch", "english"); got an int.'),
+    "no name of a text": (lambda m: Columns(texts=(None,)), "not so for one of them; got None."),
+    "several columns of images": (
+        lambda m: Columns(path=("a", "b")),
+        "path of Columns is the name of a column, or None; got a tuple of 2.",
+    ),
+    "columns as a dict": (
+        lambda m: read(SAMPLE, columns={"path": "foto"}),
+        COLUMNS + "; not so for path; got a str.",
+    ),
+    "columns as a list": (
+        lambda m: read(SAMPLE, columns=["foto"]),
+        COLUMNS + "; got a list of 1.",
+    ),
+    "columns as a name": (lambda m: read(SAMPLE, columns="foto"), COLUMNS + "; got a str."),
     "storages as a flag": (
         lambda m: read("memory://bucket", storages=True),
         "storages of read are Storages(), or None; got a bool.",
@@ -516,7 +556,6 @@ def test_what_is_right_is_taken(made: SimpleNamespace, tmp_path: Path) -> None:
         assert len(generator.encode([image, made.image.convert("L")])) == 2
     assert len(generator.encode(one for one in (made.image,))) == 1
     assert len(generator.encode(generator.vision.prepare((made.image,)))) == 1
-    assert matcher.match(made.matched, []) == [] == generator.answer(made.features, [])
     assert len(matcher.match(made.matched, ("naïve", "\U0001f600", "a\u202eb"))) == 3
     assert DecodeConfig(temperature=1, max_new_tokens=numpy.int64(3), top_p=numpy.float32(0.5))
     assert find_spec("stickers-itm").name == "stickers-itm"

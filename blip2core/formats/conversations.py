@@ -95,7 +95,8 @@ def _words(said: Mapping[str, Any]) -> str | None:
     """Return what was said: a text, or the texts of a list of parts; None where it is neither."""
     content = _content(said)
     if isinstance(content, list):
-        texts = [text for part in rows_of(content) for text in strings(part.get("text"))]
+        parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
+        texts = [part for part in parts if isinstance(part, str)]
         return "\n".join(texts) if texts else None
     return content if isinstance(content, str) else None
 

@@ -17,6 +17,7 @@ from blip2core.file_names import suffix
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.csv_records import Cells, NumberedLine, Record, Records, image_kind
 from blip2core.formats.files import NamedFile
+from blip2core.formats.flickr import flickr_cells, is_flickr_table
 from blip2core.formats.format import Format, Output
 from blip2core.formats.lines import Lines, is_broken
 from blip2core.formats.rows import OF_IMAGE, about, text_columns
@@ -119,6 +120,8 @@ class _Table:
         if any(is_broken(cell) for cell in cells):
             label = self._encoding.label
             return IntakeError(f"The row is not {label}; save the table as UTF-8.")
+        if self._delimiter and is_flickr_table(self.header):
+            cells = flickr_cells(cells, columns, self._delimiter)
         if len(cells) > columns and any(cell.strip() for cell in cells[columns:]):
             return IntakeError(f"The row has {count_of(len(cells), 'cell')}, the header {columns}.")
         if len(cells) == 1 < columns:  # a piece of a row, rather than one

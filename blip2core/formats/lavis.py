@@ -20,8 +20,8 @@ from blip2core.formats.annotated import (
     word,
 )
 from blip2core.formats.format import Format
-from blip2core.formats.nested_texts import listed_texts, nested_texts
-from blip2core.formats.questions import question_text
+from blip2core.formats.nested_texts import spelled
+from blip2core.formats.questions import row_question
 
 LISTS = ("choices", "rationales")
 """Lists of texts of A-OKVQA that are kept as data of the question."""
@@ -60,21 +60,10 @@ def _question(row: Mapping[str, Any]) -> Text | Refused:
     most people gave.
     """
     question = row.get("question")
-    answers = [*nested_texts(listed_texts(row.get("answer")))]
-    answers = answers or [*nested_texts(listed_texts(row.get("direct_answers")))]
-    choices, correct = strings(listed_texts(row.get("choices"))), row.get("correct_choice_idx")
-    best = None
-    if isinstance(correct, int) and 0 <= correct < len(choices):
-        best = choices[correct]
     data = scalars(row, "image", "question", "answer", *LISTS)
-    data |= {name: found for name in LISTS if (found := strings(listed_texts(row.get(name))))}
-    return question_text(
-        question if isinstance(question, str) else "",
-        answers,
-        place="question",
-        data=data,
-        best=best,
-    )
+    data |= {name: found for name in LISTS if (found := strings(spelled(row.get(name))))}
+    asked = question if isinstance(question, str) else ""
+    return row_question(asked, row, place="question", data=data)
 
 
 LAVIS_VQA = Format(label="LAVIS or A-OKVQA questions", is_it=is_lavis_vqa, read=read_lavis_vqa)

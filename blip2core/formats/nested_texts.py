@@ -11,24 +11,36 @@ LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2,4})?")
 """Key of a text in an object of translations: {"en": "A dog.", "pt-BR": "Um cachorro."}."""
 DEEPEST = 6
 """Lists and objects within one another that are looked into."""
+LONGEST_JSON, LONGEST_PYTHON = 1_000_000, 100_000
+"""Characters of a cell that spells a list, as JSON or as Python writes it."""
 
-LIST = re.compile(r"""\s*\[\s*["'].*["']\s*\]\s*""", re.DOTALL)
-LONGEST_LIST = 100_000
-"""Characters of a list in a cell of text."""
+
+def spelled(cell: object) -> object:
+    """Return the list or object that a cell of text spells, as JSON or as Python writes it; any
+    other value as it is.
+    """
+    if not isinstance(cell, str) or len(cell) > LONGEST_JSON:
+        return cell
+    text = cell.strip()
+    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
+        return cell
+    for read in (json.loads, ast.literal_eval) if len(text) <= LONGEST_PYTHON else (json.loads,):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        return found if isinstance(found, list | dict) else cell
+    return cell
 
 
 def listed_texts(value: object) -> object:
-    """Return the list that a cell of text spells, as JSON or as Python: ["A dog.", "Two dogs."];
+    """Return the list of texts, or of objects with a text, that a cell spells: ["A dog.", "Dogs."];
     any other value as it is.
     """
-    if not isinstance(value, str) or len(value) > LONGEST_LIST or not LIST.fullmatch(value):
-        return value
-    for read in (json.loads, ast.literal_eval):
-        try:
-            found = read(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        if isinstance(found, list) and all(isinstance(one, str) for one in found):
+    found = spelled(value)
+    if isinstance(found, list) and found:
+        is_text = all(isinstance(one, str) for one in found)
+        if is_text or all(isinstance(one, Mapping) and any(nested_texts(one)) for one in found):
             return found
     return value
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from blip2core.formats.annotated import Refused, Text, strings
+from blip2core.formats.nested_texts import spelled
 from blip2core.records import ExportPair, TextOrigin
 
 MOST_ANSWERS = 20
 """Answers of one question that are kept; VQA has ten."""
 
+DEEPEST = 4
+"""Lists and objects within one another in which answers are looked for."""
 NO_ANSWER = "The question has no answer here; give the file of answers beside it."
 
 
@@ -47,6 +50,39 @@ def question_text(
         return Refused(NO_ANSWER)
     kept = dict(data) | {"question": question, "answers": answers}
     return f"{question.strip()} {best.strip()}", TextOrigin(place=place, data=kept)
+
+
+def row_question(
+    question: str, row: Mapping[str, object], *, place: str, data: Mapping[str, Any]
+) -> Text | Refused:
+    """Return a question with its answer out of a row, as VQAv2, A-OKVQA and LAVIS have it: the
+    official one, or the choice that is marked as correct, else the one that most people gave.
+    """
+    answers = [
+        answer
+        for name in ("answer", "answers", "direct_answers")
+        for answer in answers_of(row.get(name))
+    ]
+    best = answers_of(row.get("multiple_choice_answer")) or _chosen(row)
+    return question_text(question, answers, place=place, data=data, best=best[0] if best else None)
+
+
+def answers_of(cell: object, depth: int = DEEPEST) -> list[str]:
+    """Return the answers in a cell: one, a list, objects with `answer`, or what spells these."""
+    value = spelled(cell)
+    if isinstance(value, Mapping) and depth:
+        return answers_of(value.get("answer"), depth - 1)
+    if isinstance(value, list) and depth:
+        return [answer for one in value for answer in answers_of(one, depth - 1)]
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return [str(value)] if str(value).strip() else []
+    return []
+
+
+def _chosen(row: Mapping[str, object]) -> list[str]:
+    """Return the right one of several choices, where it is known."""
+    choices, place = answers_of(row.get("choices")), str(row.get("correct_choice_idx"))
+    return [choices[int(place)]] if place.isdecimal() and int(place) < len(choices) else []
 
 
 def question_of(pair: ExportPair) -> Question | None:

@@ -1,8 +1,9 @@
 """Files that are opened as pairs come: one per split, or a new one after so many."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from posixpath import basename
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, Self, TypeVar
 
@@ -86,6 +87,11 @@ class JsonList:
     def close(self) -> None:
         """End the array; what stands behind it may follow."""
         self._file.write(b"\n]" if self._separator == b",\n" else b"[]")
+
+
+def is_left_out(name: str, row: Mapping[str, object]) -> bool:
+    """Return whether a row is one that `LeftOut` wrote: no image and no text is in it."""
+    return basename(name) == LEFT_OUT and row.keys() == {"caption_id", "reason"}
 
 
 class LeftOut:

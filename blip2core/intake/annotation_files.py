@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -25,7 +24,7 @@ from blip2core.records import Problem, Told
 from blip2core.texts import clean_text, count_of
 
 LINES_TRIED = 20
-"""Lines of which the first that is an object tells the format of all."""
+"""Lines that tell the format of a preview; an import goes by each line."""
 NO_QUESTIONS = (
     "These are answers to questions that are not here: give the file of questions beside it."
 )
@@ -62,16 +61,11 @@ def annotated_entries(
         if path and URL.match(path):
             path, url = None, url or path
         yield from (Problem(name=where, reason=note, about="note") for note in one.notes)
-        texts = texts_of(one.texts, where, limits)
-        refused = (
-            Problem(name=where, reason=no.reason, about="text", texts=no.count)
-            for no in one.refused
-        )
         entry = Entry(
             where=where,
             path=path,
             url=url,
-            found=replace(texts, refused=(*texts.refused, *refused)),
+            found=texts_of((*one.texts, *one.refused), where, limits),
             page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
@@ -85,26 +79,10 @@ def too_many(name: str, limits: Limits) -> Problem:
 
 
 def format_of_lines(file: NamedFile) -> Format | None:
-    """Return the format whose entries the lines of a .jsonl are; None where they are rows."""
-    rows = (row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict))
-    return next((format_of_line(row) for row in rows), None)
-
-
-def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:
-    """Yield the entries of a .jsonl that has one of a format in each line."""
-    for count, (number, row) in enumerate(jsonl_rows(file), start=1):
-        if count > limits.rows:
-            yield too_many(file.name, limits)
-            return
-        if isinstance(row, IntakeError):
-            if number == 0:  # not of a line, but of the whole file
-                yield Problem(name=file.name, reason=str(row), about="note")
-            else:
-                name = f"{file.name}, row {number}"
-                yield Problem(name=name, reason=str(row), about="source")
-        else:
-            found = (replace(one, number=number) for one in format.read([row]))
-            yield from annotated_entries(file.name, found, limits)
+    """Return the format whose entries the first lines of a .jsonl are; None where some are rows."""
+    rows = [row for _, row in islice(jsonl_rows(file), LINES_TRIED) if isinstance(row, dict)]
+    formats = [format_of_line(row) for row in rows]
+    return formats[0] if formats and None not in formats else None
 
 
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:

@@ -212,7 +212,7 @@ class _ArchiveReading:
                 yield Problem(name=table, reason=str(error), about="source")
                 continue
             if stem(table) in archives and is_index(file, or_damaged=True):
-                yield from failed_rows(file)
+                yield from failed_rows(file, self._limits)
             elif self._is_beside(table, folders) and is_index(file):
                 yield from self._read_index(file, images)
             else:

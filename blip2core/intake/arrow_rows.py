@@ -13,7 +13,14 @@ from blip2core.formats.arrow import arrow_batches, arrow_schema
 from blip2core.formats.files import NamedFile
 from blip2core.formats.parquet import arrow_errors, parquet_batches, parquet_schema, row_of
 from blip2core.formats.rows import DETAILS, OF_TEXT
-from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
+from blip2core.intake.columns import (
+    Columns,
+    answers_beside,
+    find_columns,
+    guess_columns,
+    with_wanted,
+)
+from blip2core.intake.first_rows import first_rows
 from blip2core.intake.img2dataset import STATUS_COLUMNS
 from blip2core.texts import count_of
 
@@ -29,6 +36,8 @@ IMAGE_COLUMNS = (
 """Names of columns whose bytes are images, the most usual first."""
 KEPT_COLUMNS = frozenset({*STATUS_COLUMNS, *OF_TEXT, DETAILS})
 """What img2dataset says of a row, and what an export says of a text."""
+UNUSED_ROWS = 16
+"""Rows of which the columns that are not used are looked at."""
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 """How a path begins that is one of another machine."""
 
@@ -43,7 +52,7 @@ class _Roles:
     unread: tuple[str, ...]
     """Other columns that hold images."""
     beside: tuple[str, ...] = ()
-    """Columns of numbers, kept as data of the texts, and those of img2dataset's status."""
+    """Columns of answers, of numbers, kept as data of the texts, and of img2dataset's status."""
 
     def read(self) -> list[str]:
         """Return the columns that are read, each once."""
@@ -69,6 +78,42 @@ def arrow_rows(
     return _rows(batches_of(file, roles.read()), roles, file, kind), roles.columns
 
 
+def unused_rows(
+    file: NamedFile, kind: str, wanted: Columns | None
+) -> Iterator[Mapping[str, object]]:
+    """Yield a few first rows of the columns that are not used and whose type is one of texts.
+
+    None where the file is damaged, which `arrow_rows` tells.
+    """
+    schema = READERS[kind][0](file)
+    try:
+        with arrow_errors(kind.capitalize()):
+            used = _roles(schema, wanted).read()
+            names = [
+                column.name
+                for column in schema
+                if _may_hold_texts(column.type)
+                and column.name not in used
+                and schema.names.count(column.name) == 1
+            ]
+    except IntakeError:
+        return
+    yield from first_rows(file, kind, names, UNUSED_ROWS)[0] if names else ()
+
+
+def _may_hold_texts(type: Any) -> bool:
+    """Return whether cells of a type may be texts, lists of texts or objects with texts."""
+    from pyarrow import types
+
+    if types.is_struct(type):
+        return any(_may_hold_texts(type.field(index).type) for index in range(len(type)))
+    if hasattr(type, "value_type"):  # lists, dictionaries
+        return _may_hold_texts(type.value_type)
+    return any(
+        is_kind(type) for is_kind in (types.is_string, types.is_large_string, types.is_string_view)
+    )
+
+
 def _roles(schema: Any, wanted: Columns | None) -> _Roles:
     guessed = guess_columns(schema.names)
     holders = _holders(schema, is_other_known=bool(guessed.path or guessed.url))
@@ -81,7 +126,7 @@ def _roles(schema: Any, wanted: Columns | None) -> _Roles:
         columns=columns,
         name=guessed.path if is_held and guessed.path not in (*holders, path) else None,
         unread=() if wanted and wanted.path else tuple(name for name in holders if name != path),
-        beside=tuple(_beside(schema)),
+        beside=(*answers_beside(columns, schema.names), *_beside(schema)),
     )
 
 
@@ -174,9 +219,10 @@ class _Notes:
             )
         if self.elsewhere:
             yield (
-                f"{count_of(self.elsewhere, 'image')} are named by paths on the machine that wrote "
-                "the table; import their folder, or write it with save_to_disk of "
-                "`datasets`, which puts them in."
+                f"{count_of(self.elsewhere, 'image')} {'is' if self.elsewhere == 1 else 'are'} "
+                "named by paths on the machine that wrote the table. Those not found here by name: "
+                "import their folder too, or write the table with save_to_disk of `datasets`, "
+                "which puts them in."
             )
         if roles.unread:
             names = ", ".join(map(safe_name, roles.unread))

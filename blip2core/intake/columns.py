@@ -1,22 +1,14 @@
 """The roles of a table's columns: which holds the image, a text, the address, the licence."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice, zip_longest
+from types import NoneType
 
+from blip2core.arguments import check_kind
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats.annotated import MOST_DATA
-from blip2core.formats.files import within
-from blip2core.formats.nested_texts import listed_texts, nested_texts
-from blip2core.formats.rows import DETAILS, exported_origin
-from blip2core.intake.entries import Entry
-from blip2core.intake.image_texts import FoundText, texts_of
-from blip2core.intake.limits import Limits
-from blip2core.intake.text_data import MOST_DIGITS
-from blip2core.records import TextOrigin
-from blip2core.texts import APOSTROPHE_COLUMN, clean_text
+from blip2core.formats.conversations import TURNS
 
 PATH_COLUMNS = (
     *(
@@ -40,11 +32,23 @@ TEXT = re.compile(
     r"(web_?|(?!id_|is_|no_)[a-z]{2}_)?"
     r"(text|caption|prompt|title|alt|alt_?text|description|sentence|raw)s?"
     r"(_?\d+|_(?!id)[a-z]{2})?"
+    r"|txt"
 )
 """A name of a column of texts: caption, TEXT, alt_text, sentences, text 2, en_text, Caption EN."""
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
-"""Numbers that tell of the image, which is measured here."""
+LONG_TEXT = re.compile(r"[a-z0-9_]+_(text|caption|prompt)s?")
+"""A name that says more before it: long_caption, blip_caption."""
+NO_TEXT = re.compile(
+    r"(.+_)?(id|is|has|no|num|n|len|length|count|score|similarity|sim|probability|prob|hash|lang|"
+    r"language|negative|system)_.+"
+)
+"""Of these, names of what is no text about the image: has_text, num_caption, negative_prompt."""
+QUESTION = "question"
+"""A column of questions, each of which is one text with the answer beside it."""
+ANSWERS = (
+    *("multiple_choice_answer", "answer", "answers", "direct_answers"),
+    *("choices", "correct_choice_idx"),
+)
+"""Columns of answers, as VQAv2, A-OKVQA and LAVIS have them."""
 URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
 
 
@@ -63,10 +67,33 @@ class Columns:
     complete: bool = False
     """These are all: no other column is guessed by its name, and no texts may mean none."""
 
+    def __post_init__(self) -> None:
+        """Raise IntakeError where a name is none."""
+        for field in ("path", "url", "page_url", "license", "id"):
+            expected = f"{field} of Columns is the name of a column, or None"
+            check_kind(getattr(self, field), (str, NoneType), expected, IntakeError)
+        expected = 'texts of Columns are the names of columns in a tuple, ("deutsch", "english")'
+        if isinstance(self.texts, str):
+            raise IntakeError(f"{expected}; got a str: put it into a tuple, (name,).")
+        check_kind(self.texts, Sequence, expected, IntakeError)
+        for name in self.texts:
+            check_kind(name, str, f"{expected}; not so for one of them", IntakeError)
+
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""
         single = (self.path, self.url, self.page_url, self.license, self.id)
         return (*(name for name in single if name), *self.texts)
+
+
+def check_columns(columns: object) -> None:
+    """Raise IntakeError where `columns` of `read` are nothing that it takes."""
+    expected = (
+        'columns of read are Columns(path="foto", texts=("deutsch",)), or a dict of these by the '
+        "names of tables"
+    )
+    check_kind(columns, (Columns, Mapping, NoneType), expected, IntakeError)
+    for name, one in columns.items() if isinstance(columns, Mapping) else ():
+        check_kind(one, Columns, f"{expected}; not so for {safe_name(str(name))}", IntakeError)
 
 
 def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:
@@ -89,17 +116,18 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
 
 
 def guess_columns(header: Sequence[str]) -> Columns:
-    """Return what each column is by its usual names; the first of several that fit."""
-    plain = {re.sub(r"[\s\-.]+", "_", name.strip().lower()): name for name in reversed(header)}
+    """Return what each column is by its usual names; the first of several that fit, but of texts
+    all.
+    """
+    plain = {plain_name(name): name for name in reversed(header)}
 
     def first(names: Iterable[str]) -> str | None:
         return next((plain[name] for name in names if name in plain), None)
 
     # Flickr30k's captions; elsewhere a comment is about a text rather than the image.
-    of_flickr = {"comment"} if "comment_number" in plain else set()
-    texts = tuple(
-        plain[name] for name in reversed(plain) if TEXT.fullmatch(name) or name in of_flickr
-    )
+    others = {*TURNS, *(["comment"] if "comment_number" in plain else [])}
+    others |= {QUESTION} if not plain.keys().isdisjoint(ANSWERS) else set()
+    texts = tuple(name for name in dict.fromkeys(header) if _is_text(plain_name(name), others))
     return Columns(
         path=first(PATH_COLUMNS),
         url=first(URL_COLUMNS),
@@ -108,6 +136,26 @@ def guess_columns(header: Sequence[str]) -> Columns:
         license=first(LICENSE_COLUMNS),
         id=first(ID_COLUMNS),
     )
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a column as it is compared with usual ones: alt_text of "Alt Text"."""
+    return re.sub(r"[\s\-.]+", "_", name.strip().lower())
+
+
+def _is_text(name: str, others: Iterable[str]) -> bool:
+    is_long = LONG_TEXT.fullmatch(name) and not NO_TEXT.fullmatch(name)
+    return bool(TEXT.fullmatch(name) or is_long) or name in others
+
+
+def answers_beside(columns: Columns, header: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of answers to a column of questions, where there is one among the texts;
+    but those that are texts themselves, or have another use.
+    """
+    if not any(plain_name(name) == QUESTION for name in columns.texts):
+        return ()
+    used = columns.named()
+    return tuple(name for name in header if plain_name(name) in ANSWERS and name not in used)
 
 
 def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Columns:
@@ -139,79 +187,3 @@ def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
         guessed = replace(guessed, path=None, url=None)
     said = {name: value for name, value in asdict(wanted).items() if value}
     return replace(guessed, **said)
-
-
-def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
-    """Return one row as an entry, which may name no image.
-
-    Raises IntakeError where its cells cannot be used.
-    """
-    path, data = _image(row.get(columns.path)) if columns.path else (None, None)
-    within(data or b"", limits.image_bytes)
-    url = _word(row.get(columns.url)) if columns.url else None
-    if path and URL.match(path):
-        path, url = None, url or path
-    return Entry(
-        where=where,
-        path=path,
-        url=url,
-        data=data,
-        found=texts_of(_found_texts(row, columns), where, limits),
-        page_url=_word(row.get(columns.page_url)) if columns.page_url else None,
-        license=_word(row.get(columns.license)) if columns.license else None,
-    )
-
-
-def _image(value: object) -> tuple[str | None, bytes | None]:
-    """Return a path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare
-    bytes.
-    """
-    if isinstance(value, bytes):
-        return None, value or None
-    if isinstance(value, Mapping):
-        data, path = value.get("bytes"), value.get("path")
-        return _word(path), data if isinstance(data, bytes) and data else None
-    return _word(value), None
-
-
-def _word(value: object) -> str | None:
-    """Return a short text, cleaned; None where it is empty or something else."""
-    if not isinstance(value, str):
-        return None
-    if len(value) > 4_000:
-        raise IntakeError(f"A path, address or licence has {len(value):,} characters.")
-    return clean_text(value) or None
-
-
-def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText]:
-    data = dict(islice(data_of(row, columns), MOST_DATA))
-    for name in columns.texts:
-        cell = row.get(name)
-        is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
-        found = list(nested_texts(cell if is_ours else listed_texts(cell)))
-        of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
-        details = row.get(DETAILS)
-        own = details if isinstance(details, list) and len(details) == len(found) else ()
-        for text, said in zip_longest(found, own):  # said of each text in a list, or in the row
-            origin = exported_origin(said, name) if isinstance(said, Mapping) else of_row
-            yield text, origin or TextOrigin(place=name, data=data)
-
-
-def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
-    """Yield the id of a row, and the columns that hold numbers."""
-    used = {*columns.named()} - {columns.id}
-    for name, value in row.items():
-        if name in used or name.strip().lower() in NO_DATA:
-            continue
-        is_id = name == columns.id and isinstance(value, str) and 0 < len(value) <= 200
-        if is_id or isinstance(value, bool | int | float):
-            yield name, value
-        elif isinstance(value, str) and len(value) <= MOST_DIGITS and NUMBER.fullmatch(value):
-            yield name, _number(value)
-
-
-def _number(value: str) -> int | float:
-    try:
-        return int(value)
-    except ValueError:
-        return float(value)

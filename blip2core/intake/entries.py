@@ -165,7 +165,8 @@ class EntriesByName:
         if name not in self._by_name or name in self._unclear:
             return None
         if name in self._used:
-            self._again[name] = None
+            if self._paths[whole_key(name)] < 2:  # else another row is about the other image
+                self._again[name] = None
             return None
         self._used.add(name)
         return self._by_name[name]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from blip2core.formats.annotated import Refused
 from blip2core.intake.limits import Limits
 from blip2core.intake.text_data import clean_origin
 from blip2core.records import Problem, TextOrigin
 from blip2core.texts import clean_text, count_of
 
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""NUL and halves of surrogate pairs, which no database takes."""
 FoundText = tuple[str, TextOrigin]
 """A text as it stood there, and where."""
 
@@ -42,14 +46,29 @@ refused unseen.
 """
 
 
-def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTexts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooManyTexts(Problem):
+    """How many texts of an image are above the limit; one for each image, of whatever rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut(Problem):
+    """How many texts had characters that cannot be stored; a note, told once for all images."""
+
+
+def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -> ImageTexts:
     """Return the texts that stood at one place. White space alone is no text."""
     origins: dict[str, TextOrigin] = {}
     refused: list[Problem] = []
-    duplicates = 0
+    duplicates = changed = 0
     cleaned_last, last = None, TextOrigin()
     looked_at = over = 0
-    for text, origin in found:
+    for one in found:
+        if isinstance(one, Refused):
+            reason = one.reason
+            refused.append(Problem(name=where, reason=reason, about="text", texts=one.count))
+            continue
+        text, origin = one
         if not text.strip():
             continue
         if looked_at >= LOOKED_AT * limits.texts:
@@ -66,6 +85,10 @@ def texts_of(found: Iterable[FoundText], where: str, limits: Limits) -> ImageTex
             if len(origins) < limits.texts and origin is not cleaned_last:
                 cleaned_last, last = origin, clean_origin(origin)
             origins[cleaned] = last  # beyond the limit it is not kept
+            changed += bool(UNSTORABLE.search(text))
+    if changed:
+        reason = "Characters that cannot be stored were taken out of its texts."
+        refused.append(TakenOut(name=where, reason=reason, about="note", count=changed))
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits, over)
     return ImageTexts(
@@ -89,7 +112,8 @@ def joined(parts: Iterable[ImageTexts], where: str, limits: Limits) -> ImageText
                 duplicates += 1
             else:
                 origins[text] = part.origins.get(text, NO_ORIGIN)
-    kept, refused_too = _first(tuple(origins), where, limits)
+    kept, refused_too = _first(tuple(origins), where, limits, refused=refused)
+    refused = [one for one in refused if not isinstance(one, TooManyTexts)]
     return ImageTexts(
         words=kept,
         origins={text: origins[text] for text in kept},
@@ -109,14 +133,23 @@ def _few(refused: tuple[Problem, ...], where: str) -> tuple[Problem, ...]:
 
 
 def _first(
-    words: tuple[str, ...], where: str, limits: Limits, unseen: int = 0
+    words: tuple[str, ...],
+    where: str,
+    limits: Limits,
+    unseen: int = 0,
+    refused: Iterable[Problem] = (),
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    """Return as many texts as an image may have, and a Problem for the others."""
-    kept, over = words[: limits.texts], max(len(words) - limits.texts, 0) + unseen
+    """Return as many texts as an image may have, and a Problem for the others: also for those that
+    were not looked at, and those that were `refused` before as too many.
+    """
+    before = [one for one in refused if isinstance(one, TooManyTexts)]
+    kept, over = words[: limits.texts], max(0, len(words) - limits.texts) + unseen
+    over += sum(one.texts for one in before)
     if not over:
         return kept, ()
-    reason = f"There are {len(words) + unseen} texts; at most {limits.texts} are read."
-    return kept, (Problem(name=where, reason=reason, about="text", texts=over),)
+    name = before[0].name if before else where
+    reason = f"There are {len(kept) + over:,} texts; at most {limits.texts} are read."
+    return kept, (TooManyTexts(name=name, reason=reason, about="text", texts=over),)
 
 
 def _refused(where: str, text: str, limits: Limits) -> Problem:
@@ -125,3 +158,31 @@ def _refused(where: str, text: str, limits: Limits) -> Problem:
         most = limits.text_characters
         reason = f"A text has {len(text):,} characters; at most {most:,} are read."
     return Problem(name=where, reason=reason, about="text", texts=1)
+
+
+class RefusedTexts:
+    """Tells what became of texts that are not stored as they stood, notes once for all images."""
+
+    def __init__(self) -> None:
+        self._first: TakenOut | None = None
+        self._count = 0
+
+    def told_apart(self, refused: Iterable[Problem]) -> Iterator[Problem]:
+        """Yield what is told of each image; the notes are kept for `told`."""
+        for one in refused:
+            if isinstance(one, TakenOut):
+                self._first = self._first or one
+                self._count += one.count
+            else:
+                yield one
+
+    def told(self) -> Iterator[Problem]:
+        """Yield the notes of all."""
+        if self._first is not None:
+            texts = count_of(self._count, "text")
+            which = "; this is the first" if self._count > 1 else ""
+            reason = (
+                f"NUL or halves of surrogate pairs were taken out of {texts}, as they cannot be "
+                f"stored{which}."
+            )
+            yield Problem(name=self._first.name, reason=reason, about="note")

@@ -13,6 +13,9 @@ from blip2core.file_names import safe_name, suffix
 from blip2core.formats.files import NamedFile
 from blip2core.formats.parquet import parquet_rows, parquet_schema
 from blip2core.intake.columns import Columns, guess_columns, with_wanted
+from blip2core.intake.image_texts import texts_of
+from blip2core.intake.limits import Limits
+from blip2core.intake.row_entries import found_texts
 from blip2core.records import Problem
 
 KEY = "key"
@@ -79,17 +82,19 @@ def key_columns(file: NamedFile, wanted: Columns | None) -> Columns:
     return replace(with_wanted(guess_columns(parquet_schema(file).names), wanted), path=KEY)
 
 
-def failed_rows(file: NamedFile) -> Iterator[Problem]:
+def failed_rows(file: NamedFile, limits: Limits) -> Iterator[Problem]:
     """Yield one line for the failed rows of an index, whose other rows an archive holds.
 
     Nothing where it cannot be read: the archive has all that is to be had.
     """
     failed = FailedRows()
     try:
-        names = tuple(name for name in STATUS_COLUMNS if name in parquet_schema(file).names)
+        header = parquet_schema(file).names
+        columns = Columns(texts=guess_columns(header).texts)
+        names = [name for name in (*STATUS_COLUMNS, *columns.texts) if name in header]
         for _, row in parquet_rows(file, names):
             if not isinstance(row, IntakeError):
-                failed.takes(row)
+                failed.takes(row, texts_of(found_texts(row, columns), file.name, limits).read)
     except IntakeError:
         return
     yield from failed.told(file.name)

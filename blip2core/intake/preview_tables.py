@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import struct
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,20 +13,19 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name, suffix
 from blip2core.formats import AnnotatedImage, format_of
 from blip2core.formats.annotated import TableRow
-from blip2core.formats.arrow import arrow_batches, arrow_schema
-from blip2core.formats.arrow_messages import RECORD_BATCH, message_sizes
+from blip2core.formats.arrow import arrow_schema
 from blip2core.formats.csv import csv_header, csv_rows
 from blip2core.formats.encodings import find_encoding
-from blip2core.formats.files import ARROW_FILE, NamedFile, kind_of
+from blip2core.formats.files import NamedFile, kind_of
 from blip2core.formats.flickr import read_flickr
 from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
-from blip2core.formats.parquet import arrow_errors, parquet_schema, row_of
-from blip2core.formats.parquet_footer import column_sizes
+from blip2core.formats.parquet import arrow_errors, parquet_schema
 from blip2core.formats.vqa import is_vqa_answers
 from blip2core.intake.annotation_files import NO_QUESTIONS, format_of_lines, read_document
 from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
+from blip2core.intake.first_rows import first_rows
 from blip2core.intake.json_beginning import beginning_of, start_at
 from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
@@ -42,8 +39,6 @@ TEXTS = 5
 """Texts of each that are shown."""
 HEAD = 2_000_000
 """Bytes of a text that are read."""
-FIRST_BATCH = 100_000_000
-"""Bytes of typed columns that are read whole for their first rows."""
 ENTRIES = 2_000
 """Entries of an annotation file among which images with texts are looked for."""
 PARTS = ("images", "annotations")
@@ -163,71 +158,10 @@ def _typed(file: NamedFile, kind: str, wanted: Columns | None) -> Preview:
         columns, problem = arrow_rows(file, kind, wanted)[1], ""
     except IntakeError as error:
         columns, problem = _columns(header, wanted)[0], str(error)
-    rows, notes = list[Mapping[str, object]](), list[str]()
-    read = header
-    if kind == "parquet":
-        read = _small_columns(file, header)
-        if left := [safe_name(name) for name in header if name not in read]:
-            notes.append(f"Too large to be shown before the import: {', '.join(left[:10])}.")
-    batches = _parquet_batches(file, read) if kind == "parquet" else _arrow_batches(file, read)
-    try:
-        for batch in batches:
-            for index in range(min(batch.num_rows, ROWS - len(rows))):
-                row = row_of(batch, index, read)
-                if isinstance(row, IntakeError):
-                    notes.append(str(row))
-                else:
-                    rows.append(row)
-            if len(rows) + len(notes) >= ROWS:
-                break
-    except IntakeError as error:
-        notes.append(str(error))
+    rows, notes = first_rows(file, kind, header, ROWS)
     return table_preview(
         file.name, _format(file), header, columns, rows, problem=problem, notes=notes[:NOTES]
     )
-
-
-def _small_columns(file: NamedFile, header: list[str]) -> list[str]:
-    """Return the columns whose first part can be read whole."""
-    with file.open() as opened:
-        first = next(iter(column_sizes(opened)), [])
-    sizes = Counter[str]()
-    for name, size in first:
-        sizes[name] += size
-    return [name for name in header if sizes[name] <= FIRST_BATCH]
-
-
-def _parquet_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
-    """Yield the first rows; with a buffer Arrow reads no more of a column than it needs."""
-    from pyarrow.parquet import ParquetFile
-
-    with (
-        file.open() as opened,
-        arrow_errors("Parquet"),
-        ParquetFile(opened, buffer_size=1 << 16) as table,
-    ):
-        yield from table.iter_batches(ROWS, row_groups=[0][: table.num_row_groups], columns=header)
-
-
-def _arrow_batches(file: NamedFile, header: list[str]) -> Iterator[Any]:
-    if (size := _first_batch(file)) > FIRST_BATCH:
-        raise IntakeError(f"Its rows are not shown: the first batch of them has {size:,} bytes.")
-    yield from arrow_batches(file, header)
-
-
-def _first_batch(file: NamedFile) -> int:
-    """Return how many bytes must be read for the first rows. IntakeError where it is damaged."""
-    largest = 0
-    with file.open() as opened:
-        opened.seek(len(ARROW_FILE) if opened.read(len(ARROW_FILE)) == ARROW_FILE else 0)
-        try:
-            for message in message_sizes(opened):
-                largest = max(largest, message.bytes)
-                if message.kind == RECORD_BATCH:
-                    break
-        except struct.error as error:
-            raise IntakeError("The Arrow file is damaged; write it again.") from error
-    return largest
 
 
 def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -> Preview:

@@ -13,8 +13,9 @@ from blip2core.file_names import safe_name
 from blip2core.formats.files import looks_like_image
 from blip2core.formats.nested_texts import nested_texts
 from blip2core.images import open_image
-from blip2core.intake.columns import Columns, data_of, find_columns
+from blip2core.intake.columns import Columns, answers_beside, find_columns
 from blip2core.intake.image_check import thumbnail
+from blip2core.intake.row_entries import data_of
 from blip2core.intake.unused_columns import is_text_column
 from blip2core.texts import count_of
 
@@ -91,7 +92,7 @@ class Preview:
             "page": (columns.page_url,),
             "license": (columns.license,),
             "id": (columns.id,),
-            "data": tuple(self.data),
+            "data": (*self.data, *answers_beside(columns, self.header)),
         }
         return next((role for role, names in roles.items() if name in names), "not used")
 

@@ -22,11 +22,11 @@ from blip2core.intake.archive_reader import (
 )
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.brief_problems import briefly
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import Columns, check_columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
-from blip2core.intake.image_texts import texts_of
+from blip2core.intake.image_texts import RefusedTexts, texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
@@ -44,6 +44,7 @@ from blip2core.texts import clean_text
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
 NO_FILES = LooseFiles(())
+SOURCES = "read takes the path of a file or folder, a NamedFile, or a list of these"
 
 
 def read(
@@ -75,7 +76,10 @@ def read(
     """
     if not isinstance(source, str | Path | NamedFile):
         source = _checked_list(source)
+        if not source and texts is None:
+            raise IntakeError(f"{SOURCES}; got an empty list.")
     _check_texts(texts)
+    check_columns(columns)
     expected = "storages of read are Storages(), or None"
     check_kind(storages, (Storages, NoneType), expected, IntakeError)
     limits = limits or Limits()
@@ -90,7 +94,12 @@ def read(
             metadata_texts=metadata_texts,
             reading=reading,
         )
-        return read_fetched(source, storages, limits, again)
+        return read_fetched(
+            source,
+            storages,
+            limits,
+            lambda brought: again(brought) if brought or texts is not None else iter(()),
+        )
     plan = ReadPlan(columns=columns, download=download, limits=limits, reading=reading)
     metadata = MetadataTexts(limits) if metadata_texts else None
     if reading is not None:
@@ -141,7 +150,7 @@ def no_source(name: str) -> IntakeError:
 
 def _checked_list(sources: object) -> list[ReadableSource]:
     """Return several sources as a list. Raises IntakeError where some are none."""
-    expected = "read takes the path of a file or folder, a NamedFile, or a list of these"
+    expected = SOURCES
     hint = ": NamedFile('images.zip', data) names bytes" if isinstance(sources, bytes) else ""
     if hint or not isinstance(sources, Iterable):
         raise IntakeError(f"{expected}; got {described(sources)}{hint}.")
@@ -199,13 +208,15 @@ def _complete(
     """Yield images with the texts in their files, those that cannot be used before the image; at
     the end what else was seen in the files.
     """
+    refused = RefusedTexts()
     for one in found:
         if not isinstance(one, WebImage):
             yield one
             continue
         whole = metadata.added(one) if metadata is not None else one
-        yield from whole.refused
+        yield from refused.told_apart(whole.refused)
         yield replace(whole, refused=())
+    yield from refused.told()
     yield from metadata.taken() if metadata is not None else ()
 
 
@@ -317,7 +328,7 @@ def _read_several(
         try:
             kind = "folder" if _is_folder(source) else kind_of(_named(source))
             if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
-                yield from failed_rows(_named(source))
+                yield from failed_rows(_named(source), plan.limits)
             elif kind in TABLE_KINDS:
                 reading = plan.reading if suffix(_name(source)) in CARRIERS else None
                 texts = partial(_add_texts, rows, source, plan)
@@ -387,9 +398,10 @@ def _named(source: ReadableSource) -> NamedFile:
         return source
     path = Path(source).expanduser()
     if isinstance(source, str) and ADDRESS.match(source):
-        raise IntakeError(
-            f"{shown_address(source)} is an address: download it, then give the file."
-        )
+        way = "download it, then give the file"
+        if source.partition("://")[0].lower() not in ("http", "https", "ftp"):
+            way = "storages=Storages() of blip2core.intake reads it"
+        raise IntakeError(f"{shown_address(source)} is an address: {way}.")
     if not os.path.exists(path):  # pathlib's own raises where a name is too long
         raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
     return NamedFile(path.name, path)

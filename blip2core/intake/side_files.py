@@ -7,10 +7,11 @@ from dataclasses import replace
 from blip2core.errors import IntakeError
 from blip2core.file_names import suffix
 from blip2core.formats.encodings import Encoding, decode
-from blip2core.intake.columns import entry_of, guess_columns
+from blip2core.intake.columns import guess_columns
 from blip2core.intake.entries import Entry, together
 from blip2core.intake.image_texts import ImageTexts, joined, texts_of
 from blip2core.intake.limits import Limits
+from blip2core.intake.row_entries import entry_of
 from blip2core.records import Problem, TextOrigin
 from blip2core.texts import clean_text
 

@@ -1,30 +1,32 @@
 """A table of images -> its entries, whatever format it has."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats import format_of
+from blip2core.formats import AnnotatedImage, format_of
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.csv import csv_header, csv_rows
 from blip2core.formats.files import NamedFile, kind_of
 from blip2core.formats.jsonl import jsonl_rows
+from blip2core.formats.split_files import is_left_out
 from blip2core.intake.annotation_files import (
     JsonFiles,
     annotated_entries,
-    annotated_lines,
     flickr_entries,
-    format_of_lines,
     is_rows,
     read_document,
     too_many,
 )
-from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
-from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
+from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows, unused_rows
+from blip2core.intake.columns import Columns, columns_of, find_columns
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.limits import Limits
+from blip2core.intake.row_entries import entry_of
+from blip2core.intake.rows_of_formats import of_format
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
@@ -61,11 +63,20 @@ def json_entries(
         raise IntakeError(
             f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
         )
+    unused = UnusedColumns()
     rows = (
         (number, row if isinstance(row, dict) else IntakeError("This is not a JSON object."))
         for number, row in enumerate(document, start=1)
     )
-    return merged(_row_entries(name, rows, lambda row: columns_of(row, columns), limits), limits)
+    found = _row_entries(
+        name,
+        rows,
+        lambda row: columns_of(row, columns),
+        limits,
+        unused,
+        partial(of_format, columns, unused),
+    )
+    return merged(found, limits)
 
 
 def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
@@ -82,21 +93,31 @@ def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Ite
 
 
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
+    unused = UnusedColumns()
     try:
-        if kind_of(file) == "jsonl" and (format := format_of_lines(file)) is not None:
-            yield from annotated_lines(file, format, limits)
-            return
         rows, columns_in = _rows(file, columns)
+        if (kind := kind_of(file)) in ("parquet", "arrow"):
+            for row in unused_rows(file, kind, columns):
+                unused.see(row, columns_in(row))
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
     else:
-        yield from _row_entries(file.name, rows, columns_in, limits)
+        read_row = partial(of_format, columns, unused) if kind == "jsonl" else None
+        yield from _row_entries(file.name, rows, columns_in, limits, unused, read_row)
 
 
 def _row_entries(
-    name: str, rows: Iterable[TableRow], columns_in: ColumnsIn, limits: Limits
+    name: str,
+    rows: Iterable[TableRow],
+    columns_in: ColumnsIn,
+    limits: Limits,
+    unused: UnusedColumns,
+    read_row: Callable[[int, dict[str, object]], list[AnnotatedImage]] | None = None,
 ) -> Iterator[Entry | Told]:
-    unused, failed, count = UnusedColumns(), FailedRows(), 0
+    """Yield the entries of the rows. `read_row`: what reads those that an annotation format has,
+    by the number of each.
+    """
+    failed, count = FailedRows(), 0
     try:
         for number, row in rows:
             if number == 0:  # not of a row, but of the whole table
@@ -106,6 +127,12 @@ def _row_entries(
             if count > limits.rows:
                 yield too_many(name, limits)
                 break
+            if isinstance(row, dict) and is_left_out(name, row):
+                continue
+            of_row = read_row(number, row) if read_row and isinstance(row, dict) else []
+            if of_row:
+                yield from annotated_entries(name, of_row, limits)
+                continue
             found = _entry(row, columns_in, f"{name}, row {number}", limits, unused, failed)
             if found is not None:
                 yield found

@@ -6,7 +6,10 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from blip2core.intake.columns import Columns
+from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.rows import DETAILS, OF_IMAGE, OF_TEXT
+from blip2core.intake.cell_texts import spelled, turns_of
+from blip2core.intake.columns import Columns, answers_beside
 from blip2core.intake.img2dataset import STATUS_COLUMNS
 from blip2core.records import Unused
 
@@ -14,6 +17,10 @@ LEAST_WORDS = 2
 """Words of a cell that looks like a text about an image; a name or a category has one."""
 LABELS = frozenset({"truth", "label", "labels", "class", "category", "split", "source", "author"})
 """Columns that say something else in words."""
+KNOWN = frozenset({*STATUS_COLUMNS, *OF_TEXT, *OF_IMAGE, DETAILS})
+"""Columns of img2dataset and of our own exports, which are read in their own way."""
+MOST_CELLS = 1_000
+"""Cells of a column that are looked at."""
 LONGEST_NAME = 200
 """Characters of a name that somebody may type."""
 LEAST_SHARE = 0.5
@@ -26,26 +33,34 @@ class UnusedColumns:
     def __init__(self) -> None:
         self._cells = Counter[str]()
         self._texts = Counter[str]()
+        self._objects = set[str]()
 
     def see(self, row: Mapping[str, object], columns: Columns) -> None:
         """Look at the cells of a row that are not used."""
-        used = {*columns.named(), *STATUS_COLUMNS}
+        used = {*columns.named(), *answers_beside(columns, row), *KNOWN}
         for name, value in row.items():
-            if name not in used and not is_label(name) and value not in (None, "", []):
+            if name in used or is_label(name) or self._cells[name] == MOST_CELLS:
+                continue
+            if value not in (None, "", []):
                 self._cells[name] += 1
                 self._texts[name] += looks_like_text(value)
+                if isinstance(value, str) and isinstance(spelled(value), dict):
+                    self._objects.add(name)
 
     def found(self, table: str) -> Iterator[Unused]:
         """Yield the columns that look like texts."""
         for name, texts in self._texts.items():
             if texts >= LEAST_SHARE * self._cells[name]:
+                option, advice = f"--text-column {shlex.quote(name)}", "looks like texts"
+                if name in self._objects:
+                    option, advice = (
+                        "",
+                        "holds JSON with texts: make columns of them",
+                    )
+                elif len(name) > LONGEST_NAME:
+                    option = "give it a shorter name"
                 yield Unused(
-                    kind="column",
-                    name=f"{table}, column {name}",
-                    advice="looks like texts",
-                    option=f"--text-column {shlex.quote(name)}"
-                    if len(name) <= LONGEST_NAME
-                    else "give it a shorter name",
+                    kind="column", name=f"{table}, column {name}", advice=advice, option=option
                 )
 
 
@@ -62,10 +77,17 @@ def is_text_column(name: str, cells: Iterable[object]) -> bool:
 
 
 def looks_like_text(value: object) -> bool:
-    """Return whether a cell, or the first element of a list in it, is a text of some words."""
-    if isinstance(value, list | tuple) and value:
-        value = value[0]
+    """Return whether a cell is a text of some words, or the first text of the list, object or
+    conversation in it is one.
+    """
+    value = spelled(value)
+    if isinstance(value, list | tuple | Mapping):
+        value = "" if not value else "a conversation" if turns_of(value) else _first_text(value)
     if not isinstance(value, str) or "://" in value:
         return False
     words = value[:1_000].split()
     return len(words) >= LEAST_WORDS and sum(map(str.isalpha, words)) >= len(words) / 2
+
+
+def _first_text(value: object) -> str:
+    return next(nested_texts(value), "")

@@ -129,7 +129,7 @@ class Generator:
         prompts.
         """
         check_features(features, "answer")
-        check_texts(prompts, "answer", may_be_empty=True)
+        check_texts(prompts, "answer")
         if len(features) == 1:
             features = features[[0] * len(prompts)]
         if len(features) != len(prompts):

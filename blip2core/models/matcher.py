@@ -67,11 +67,9 @@ class Matcher:
     def match(self, features: ImageFeatures, texts: Sequence[str]) -> list[Match]:
         """Score any number of texts for one image, in the order of the texts."""
         check_features(features, "match")
-        check_texts(texts, "match", may_be_empty=True)
+        check_texts(texts, "match")
         if len(features) != 1:
             raise ModelError(f"match() takes the features of one image, not of {len(features)}.")
-        if not texts:
-            return []
         cosines = self.embed_images(features)[0] @ self.embed_texts(texts).T  # (Q, N)
         best = cosines.max(dim=0)
         margins = self._margins(features, texts)

@@ -165,7 +165,10 @@ def test_a_damaged_row_in_utf_8_is_told_by_its_number() -> None:
 
 
 def test_nul_bytes_are_no_part_of_a_text() -> None:
-    assert texts_of('path,text\na.png,o\0ne\nb.png,"t\0wo"\n') == {"a.png": "one", "b.png": "two"}
+    texts, told = read_table('path,text\na.png,o\0ne\nb.png,"t\0wo"\n')
+    assert texts == {"a.png": ("one",), "b.png": ("two",)}
+    reason = "Characters that cannot be stored were taken out of its texts."
+    assert told == {"t.csv, row 2": reason, "t.csv, row 3": reason}
 
 
 def test_a_cell_of_10_mb_costs_only_what_is_in_it() -> None:

@@ -21,7 +21,7 @@ from blip2core import exports
 from blip2core.config import ExportConfig
 from blip2core.exports import export_pairs
 from blip2core.intake import read
-from blip2core.records import ExportPair
+from blip2core.records import ExportPair, WebImage
 from blip2core.texts import clean_text
 from tests.exports.conftest import SUBJECT
 from tests.exports.reading import json_lines, left_open, load
@@ -124,6 +124,13 @@ def expected(pairs: list[ExportPair]) -> dict[str, list[str]]:
     for pair in pairs:
         found[pair.image_sha256].append(pair.text)
     return {image: sorted(texts) for image, texts in found.items()}
+
+
+@pytest.mark.parametrize(("how", "name"), FORMATS)
+def test_an_import_of_an_export_has_nothing_to_tell(folder: Path, how: str, name: str) -> None:
+    """No column of ours is advised as one of texts, and what was left out is no problem."""
+    out, _ = exported(folder, [["a dog on a beach", "left out <image>"]], how, name)
+    assert [one for one in read(out) if not isinstance(one, WebImage)] == []
 
 
 @pytest.mark.parametrize(("how", "name"), FORMATS)

@@ -162,6 +162,15 @@ def llava_lines(drawn: list[Drawn]) -> tuple[str, bytes]:
     return "all.jsonl", "\n".join(map(json.dumps, conversations(drawn))).encode()
 
 
+def conversations_in_parquet(drawn: list[Drawn]) -> tuple[str, bytes]:
+    """A row for each image; its name is in a column of its own."""
+    file = io.BytesIO()
+    kind = pyarrow.list_(pyarrow.struct([("from", pyarrow.string()), ("value", pyarrow.string())]))
+    schema = pyarrow.schema([("image", pyarrow.string()), ("conversations", kind)])
+    parquet.write_table(pyarrow.Table.from_pylist(conversations(drawn), schema=schema), file)
+    return "metadata.parquet", file.getvalue()
+
+
 def label_studio(drawn: list[Drawn]) -> tuple[str, bytes]:
     tasks = [
         {
@@ -185,6 +194,7 @@ TABLES: dict[str, Callable[[list[Drawn]], tuple[str, bytes]]] = {
     "lavis": lavis,
     "llava": llava,
     "llava in lines": llava_lines,
+    "conversations in parquet": conversations_in_parquet,
     "label studio": label_studio,
 }
 
@@ -241,7 +251,7 @@ def sums_of_reading(files: list[tuple[str, bytes]], container: str) -> Sums:
 def test_every_image_and_text_is_in_a_sum(
     drawn: list[Drawn], how: str, container: str, order: random.Random
 ) -> None:
-    assume(drawn or how in ("csv", "jsonl", "parquet", "arrow", "side files"))
+    assume(drawn or how in ("csv", "parquet", "arrow", "conversations in parquet", "side files"))
     files = members(drawn, how, order)
     sums = sums_of_reading(files, container)
     named = [one for one in drawn if one.state != "missing" or how in TABLES]

@@ -5,8 +5,9 @@ from unittest.mock import patch
 from blip2core.formats import rows
 from blip2core.formats.annotated import MOST_DATA, scalars
 from blip2core.intake import Limits, image_texts
-from blip2core.intake.columns import entry_of, guess_columns
+from blip2core.intake.columns import guess_columns
 from blip2core.intake.image_texts import texts_of
+from blip2core.intake.row_entries import entry_of
 from blip2core.records import TextOrigin
 
 

@@ -167,3 +167,16 @@ def test_what_servers_answered_is_counted_in_bounded_memory(tmp_path: Path, coun
     [reason] = reasons(read(tmp_path, limits=Limits(rows=5_000))).values()
     assert reason.startswith("1 row has" if count == 1 else "2,500 rows have")
     assert len(reason) < 500 and "\u202e" not in reason
+
+
+@pytest.mark.parametrize("layout", ["tar", "folder", "several files"])
+def test_the_texts_of_failed_rows_are_counted_in_every_layout(tmp_path: Path, layout: str) -> None:
+    if layout == "folder":
+        files = {f"00000/{name}": data for name, data in samples().items()}
+    else:
+        files = {"00000.tar": tarred(list(samples().items()))}
+    write(tmp_path, files | beside())
+    names = ["00000.parquet", "00000.tar"] if layout == "several files" else [""]
+    sources = [tmp_path / name for name in names]
+    (told,) = (one for one in read(sources) if isinstance(one, Problem))
+    assert (told.about, told.count, told.texts) == ("image", 3, 3)

@@ -12,7 +12,7 @@ from PIL import Image
 from pyarrow import feather, parquet
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, Limits, NamedFile, Preview, preview, read
+from blip2core.intake import Columns, Limits, NamedFile, Preview, first_rows, preview, read
 from blip2core.intake import preview_tables as tables
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
@@ -243,7 +243,7 @@ def test_columns_too_large_to_be_read_at_once_are_not_shown(
     write = parquet.write_table if kind == "parquet" else feather.write_feather
     images = [png(shade, (300, 300)) for shade in range(40)]
     write(pa.table({"image": images, "text": ["a b"] * 40}), file)
-    monkeypatch.setattr(tables, "FIRST_BATCH", 2_000)
+    monkeypatch.setattr(first_rows, "FIRST_BATCH", 2_000)
     found = only(NamedFile(f"t.{kind}", file.getvalue()))
     assert roles(found) == {"image": "image", "text": "text"}
     assert all(row["image"].image is None for row in found.rows)

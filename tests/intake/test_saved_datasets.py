@@ -108,8 +108,9 @@ def test_a_cache_without_its_images_says_what_to_do(source: Path, tmp_path: Path
     assert not [one for one in found if isinstance(one, WebImage)]
     notes = [reason for name, reason in reasons(found).items() if name.endswith(".arrow")]
     told = (
-        "3 images are named by paths on the machine that wrote the table; import their folder, "
-        "or write it with save_to_disk of `datasets`, which puts them in."
+        "3 images are named by paths on the machine that wrote the table. Those not found here by "
+        "name: import their folder too, or write the table with save_to_disk of `datasets`, which "
+        "puts them in."
     )
     assert notes == [told] * 2
     assert len(reasons(found)) == 8  # and each image

@@ -1,10 +1,15 @@
 """Columns that look like texts and are not used are told; names, labels and addresses are not."""
 
+import io
+
+import pyarrow as pa
 import pytest
+from pyarrow import feather, parquet
 
 from blip2core.intake import NamedFile, read
 from blip2core.intake.unused_columns import looks_like_text
-from blip2core.records import Unused
+from blip2core.records import Unused, WebImage
+from tests.intake.making import png
 
 ROWS = "\n".join(
     f"{n}.png,a text,a long legend of picture {n},{n},dog,https://a.org/a b,a big dog,"
@@ -56,3 +61,42 @@ def test_a_name_that_nobody_would_type_is_not_repeated() -> None:
 )
 def test_what_looks_like_a_text(cell: object, is_text: bool) -> None:
     assert looks_like_text(cell) is is_text
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_columns_of_typed_tables_are_told_too(kind: str) -> None:
+    file = io.BytesIO()
+    columns = {
+        "image": pa.array([png()], pa.binary()),
+        "legend": ["two dogs"],
+        "list": [["two dogs"]],
+        "object": [{"raw": "two dogs"}],
+        "chat": [[{"role": "user", "content": "who?"}]],
+        "json": ['{"caption": "two dogs"}'],
+        "word": ["dog"],
+        "hash": pa.array([b"two dogs"], pa.binary()),
+        "text_place": ["Caption EN"],
+    }
+    table = pa.table(columns)
+    if kind == "parquet":
+        parquet.write_table(table, file)
+    else:
+        feather.write_feather(table, file)
+    found = read(NamedFile(f"t.{kind}", file.getvalue()))
+    told = {one.name.rpartition(" ")[2]: one.in_words() for one in found if isinstance(one, Unused)}
+    assert told == {
+        **{
+            name: f"looks like texts: --text-column {name}"
+            for name in ("legend", "list", "object", "chat")
+        },
+        "json": "holds JSON with texts: make columns of them",
+    }
+
+
+def test_columns_that_differ_in_case_are_all_used() -> None:
+    table = b"file_name,text,TEXT,Text 1,long_caption,negative_prompt\n1.png,a,b,c,d,not a dog\n"
+    found = list(read([NamedFile("1.png", png()), NamedFile("t.csv", table)]))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("a", "b", "c", "d")]
+    assert [one.name for one in found if isinstance(one, Unused)] == [
+        "t.csv, column negative_prompt"
+    ]

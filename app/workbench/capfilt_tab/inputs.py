@@ -52,7 +52,7 @@ def read_uploads(uploads: Sequence[Upload], typed: str) -> PairInput:
     size = 0
     try:
         files = [NamedFile(upload.name, uploaded_path(upload.path)) for upload in uploads]
-        for one in read(files, limits=_LIMITS):
+        for one in read(files, limits=_LIMITS) if files else ():
             if isinstance(one, Problem):
                 note_refusal("image")
                 problems.append((one.name, one.reason))

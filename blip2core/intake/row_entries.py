@@ -1,0 +1,111 @@
+"""A row of a table, or an object that says as much -> the entry of its image."""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice, zip_longest
+
+from blip2core.errors import IntakeError
+from blip2core.formats.annotated import MOST_DATA, Refused
+from blip2core.formats.files import within
+from blip2core.formats.nested_texts import listed_texts, nested_texts
+from blip2core.formats.questions import row_question
+from blip2core.formats.rows import DETAILS, exported_origin
+from blip2core.intake.cell_texts import conversation_texts, turns_of
+from blip2core.intake.columns import QUESTION, URL, Columns, answers_beside, plain_name
+from blip2core.intake.entries import Entry
+from blip2core.intake.image_texts import FoundText, texts_of
+from blip2core.intake.limits import Limits
+from blip2core.intake.text_data import MOST_DIGITS
+from blip2core.records import TextOrigin
+from blip2core.texts import APOSTROPHE_COLUMN, clean_text
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
+"""Numbers that tell of the image, which is measured here."""
+
+
+def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
+    """Return one row as an entry, which may name no image.
+
+    Raises IntakeError where its cells cannot be used.
+    """
+    path, data = _image(row.get(columns.path)) if columns.path else (None, None)
+    within(data or b"", limits.image_bytes)
+    url = _word(row.get(columns.url)) if columns.url else None
+    if path and URL.match(path):
+        path, url = None, url or path
+    return Entry(
+        where=where,
+        path=path,
+        url=url,
+        data=data,
+        found=texts_of(found_texts(row, columns), where, limits),
+        page_url=_word(row.get(columns.page_url)) if columns.page_url else None,
+        license=_word(row.get(columns.license)) if columns.license else None,
+    )
+
+
+def _image(value: object) -> tuple[str | None, bytes | None]:
+    """Return a path, or the bytes with the path they had: {"bytes": ..., "path": ...} or bare
+    bytes.
+    """
+    if isinstance(value, bytes):
+        return None, value or None
+    if isinstance(value, Mapping):
+        data, path = value.get("bytes"), value.get("path")
+        return _word(path), data if isinstance(data, bytes) and data else None
+    return _word(value), None
+
+
+def _word(value: object) -> str | None:
+    """Return a short text, cleaned; None where it is empty or something else."""
+    if not isinstance(value, str):
+        return None
+    if len(value) > 4_000:
+        raise IntakeError(f"A path, address or licence has {len(value):,} characters.")
+    return clean_text(value) or None
+
+
+def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundText | Refused]:
+    """Yield the texts of a row by the columns that hold texts: of a conversation its answers, of a
+    question the question with the answer beside it.
+    """
+    data = dict(islice(data_of(row, columns), MOST_DATA))
+    for name in columns.texts:
+        cell = row.get(name)
+        is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
+        if not is_ours and (turns := turns_of(cell)):
+            yield from conversation_texts(turns, data | {"extra": row.get("extra")})
+            continue
+        beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
+        is_asked = plain_name(name) == QUESTION and isinstance(cell, str) and cell.strip()
+        if not is_ours and beside and is_asked:
+            yield row_question(str(cell), beside, place=name, data=data)
+            continue
+        found = list(nested_texts(cell if is_ours else listed_texts(cell)))
+        of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
+        details = row.get(DETAILS)
+        own = details if isinstance(details, list) and len(details) == len(found) else ()
+        for text, said in zip_longest(found, own):  # said of each text in a list, or in the row
+            origin = exported_origin(said, name) if isinstance(said, Mapping) else of_row
+            yield text, origin or TextOrigin(place=name, data=data)
+
+
+def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
+    """Yield the id of a row, and the columns that hold numbers."""
+    used = {*columns.named(), *answers_beside(columns, row)} - {columns.id}
+    for name, value in row.items():
+        if name in used or name.strip().lower() in NO_DATA:
+            continue
+        is_id = name == columns.id and isinstance(value, str) and 0 < len(value) <= 200
+        if is_id or isinstance(value, bool | int | float):
+            yield name, value
+        elif isinstance(value, str) and len(value) <= MOST_DIGITS and NUMBER.fullmatch(value):
+            yield name, _number(value)
+
+
+def _number(value: str) -> int | float:
+    try:
+        return int(value)
+    except ValueError:
+        return float(value)
