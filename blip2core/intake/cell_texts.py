@@ -7,6 +7,7 @@ from typing import Any
 
 from blip2core.formats.annotated import Refused, Text
 from blip2core.formats.conversations import read_conversations
+from blip2core.formats.nested_texts import spelled
 
 WHO, WHAT = ("from", "role"), ("value", "content")
 """How a turn of a conversation tells who said what."""

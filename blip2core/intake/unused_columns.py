@@ -6,9 +6,9 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.nested_texts import nested_texts, spelled
 from blip2core.formats.rows import DETAILS, OF_IMAGE, OF_TEXT
-from blip2core.intake.cell_texts import spelled, turns_of
+from blip2core.intake.cell_texts import turns_of
 from blip2core.intake.columns import Columns, answers_beside
 from blip2core.intake.img2dataset import STATUS_COLUMNS
 from blip2core.records import Unused

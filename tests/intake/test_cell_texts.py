@@ -121,7 +121,8 @@ def test_an_answer_that_is_chosen_as_a_text_is_one_by_itself() -> None:
 
 
 def test_an_empty_question_is_no_text() -> None:
-    assert list(question_texts(" ", {"answer": "so"}, "question", {})) == []
+    found = image_of("csv", {"question": " ", "answer": "so"})
+    assert found.texts == ()
 
 
 @pytest.mark.parametrize("first", [0, 1])
