@@ -29,6 +29,8 @@ class AnnotatedImage:
     page_url: str | None = None
     license: str | None = None
     split: str | None = None
+    missing: str = ""
+    """Why neither path nor address is known, in a sentence, where the format tells."""
 
 
 def is_row(value: object, *fields: str) -> bool:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from blip2core.config import ExportConfig
+from blip2core.file_names import safe_name
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Text,
@@ -62,9 +63,10 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
             page_url=word(extra_of(row).get("page_url")),
             license=licenses.get(word(row.get("license"))),
         )
-    for left in texts.values():
+    for image_id, left in texts.items():
         number += 1
-        yield AnnotatedImage(number=number, texts=tuple(left))
+        missing = f"The file lists no image with the id {safe_name(str(image_id), limit=40)}."
+        yield AnnotatedImage(number=number, texts=tuple(left), missing=missing)
 
 
 class _Annotations:
