@@ -113,3 +113,17 @@ def test_json_without_texts_about_images_is_named(document: object, what: str) -
     [unused] = [one for one in found if isinstance(one, Unused)]
     assert unused.name == "x.json" and what in unused.advice
     assert not any(isinstance(one, Problem) for one in found)
+
+
+def test_json_without_texts_about_images_is_named_where_it_is_all_there_is() -> None:
+    boxes = b'{"images": [], "annotations": [{"bbox": [0, 0, 1, 1]}]}'
+    told = reasons(read(NamedFile("instances.json", boxes)))
+    assert told == {
+        "instances.json": "instances.json has no texts about images: it has boxes or outlines of "
+        "objects, and no captions."
+    }
+
+
+def test_rows_with_boxes_and_texts_are_read() -> None:
+    rows = b'[{"file_name": "1.png", "text": "the left dog", "bbox": [0, 0, 1, 1]}]'
+    assert texts(of({"1.png": png(), "refs.json": rows})) == {"1.png": ("the left dog",)}
