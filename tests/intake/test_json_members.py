@@ -37,7 +37,9 @@ def source(document: Any, kind: str) -> NamedFile | list[NamedFile]:
         ({"c.png": "a cat", "d.png": ["a dog", "dogs"]}, ("a cat",), ("a dog", "dogs")),
         ({"conversations": TURNS}, ("A cat.",), ()),
         ({"image": "d.png", "conversations": TURNS}, (), ("A cat.",)),
+        ([{"file_name": "d.png", "text": "a dog"}], (), ("a dog",)),
         ({"caption": "a cat"}, ("a cat",), ()),
+        ({"info": {"caption": "a cat"}}, (), ()),
         ({"info": {"caption": "a cat"}, "text": "cats"}, ("cats",), ()),
     ],
 )
