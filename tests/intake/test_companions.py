@@ -58,7 +58,7 @@ def test_a_table_that_is_only_called_as_one_of_ours_is_read() -> None:
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_what_systems_put_beside_files_is_no_matter(kind: str) -> None:
-    files = {"1.png": png(), "__MACOSX/._1.png": b"\0\5\x16\7", "__MACOSX/x.png": b"\0\5"}
+    files = {"1.png": png(), "__MACOSX/._1.png": b"\0\5\x16\7", "sub/__MACOSX/x.png": b"\0\5"}
     files |= {".DS_Store": b"\0\0\0\1Bud1"}
     files |= {"a/Thumbs.db": b"\xd0\xcf", "._1.csv": b"\0\5\x16\7", "a/x.lock": b"", "empty": b""}
     found = of(files, kind)
