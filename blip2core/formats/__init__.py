@@ -20,6 +20,7 @@ from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
 from blip2core.formats.lavis import LAVIS_VQA
 from blip2core.formats.parquet import PARQUET
 from blip2core.formats.sidecars import SIDECARS
+from blip2core.formats.text_maps import TEXT_MAP
 from blip2core.formats.vqa import GQA, VQA
 from blip2core.formats.webdataset import WEBDATASET
 
@@ -38,11 +39,12 @@ FORMATS: dict[str, Format] = {
     "label-studio-min": LABEL_STUDIO_MIN,
     "lavis-vqa": LAVIS_VQA,
     "gqa": GQA,
+    "text-map": TEXT_MAP,
 }
 """All formats by the name that a command line gives them."""
 JSON_FORMATS = (
     *(KARPATHY, COCO, VQA, LABEL_STUDIO, LABEL_STUDIO_MIN, CONVERSATIONS),
-    *(LAVIS_VQA, GQA),
+    *(LAVIS_VQA, GQA, TEXT_MAP),
 )
 """Those of one JSON document, in the order in which they are tried: the first that fits."""
 

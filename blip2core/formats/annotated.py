@@ -45,6 +45,8 @@ class AnnotatedImage:
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person has to know of how the entry was read, one sentence each."""
+    missing: str = ""
+    """Why neither path nor address is known, in a sentence, where the format tells."""
 
 
 def is_row(value: object, *fields: str) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from blip2core.config import ExportConfig
+from blip2core.file_names import safe_name
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Refused,
@@ -82,8 +83,12 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
     for image in dict.fromkeys((*texts, *no_text)):
         number += 1
         lost = no_text[image]
-        refused = (Refused("The caption is no text.", lost),) if lost else ()
-        yield AnnotatedImage(number=number, texts=tuple(texts.get(image, ())), refused=refused)
+        yield AnnotatedImage(
+            number=number,
+            texts=tuple(texts.get(image, ())),
+            refused=(Refused("The caption is no text.", lost),) if lost else (),
+            missing=f"The file lists no image with the id {safe_name(str(image), limit=40)}.",
+        )
 
 
 class _Annotations:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from blip2core.config import ExportConfig
 from blip2core.file_names import suffix
@@ -137,10 +138,12 @@ def _looks_like_image(value: str) -> bool:
 
 
 def local_path(image: str) -> str:
-    """Return the path of an image that lies with Label Studio: /data/upload/3/a1b2-dog.jpg."""
+    """Return the path of an image that lies with Label Studio: /data/upload/3/a1b2-my%20dog.jpg;
+    Label Studio escapes what an address cannot have.
+    """
     for start in (LOCAL, UPLOADED):
         if image.startswith(start):
-            return image.removeprefix(start)
+            return unquote(image.removeprefix(start))
     return image
 
 

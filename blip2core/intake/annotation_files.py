@@ -69,7 +69,18 @@ def annotated_entries(
             page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
-        yield entry if path or url else entry.problem(where, "The entry names no image.")
+        yield entry if path or url else _without_image(entry, one.missing)
+
+
+def _without_image(entry: Entry, reason: str) -> Problem:
+    """Return that an entry names no image: its texts are without one, and no image is refused."""
+    lost = entry.found.read
+    return Problem(
+        name=entry.where,
+        reason=reason or "The entry names no image.",
+        about="text without image" if lost else "source",
+        texts=lost,
+    )
 
 
 def too_many(name: str, limits: Limits) -> Problem:

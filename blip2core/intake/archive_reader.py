@@ -1,6 +1,5 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
@@ -15,35 +14,39 @@ from blip2core.formats.files import (
     looks_like_image,
     text_table_kind,
 )
-from blip2core.formats.label_studio import INTERFACE_NAME
 from blip2core.formats.sidecars import concept_of
-from blip2core.intake.annotation_files import JsonFiles, read_document
 from blip2core.intake.archives import ANY, Archive
 from blip2core.intake.columns import Columns
+from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
+from blip2core.intake.json_members import JsonMembers, json_names
 from blip2core.intake.limits import Limits
+from blip2core.intake.other_files import (
+    EMPTY,
+    NO_KIND,
+    OF_DATA,
+    OF_NAMES,
+    OF_SAMPLE,
+    OtherFiles,
+    is_about_data,
+)
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
 from blip2core.intake.reading import CARRIERS, Reading, in_unit
-from blip2core.intake.saved_datasets import SAVED_COMPANIONS, is_computed, with_split
+from blip2core.intake.saved_datasets import is_computed, with_split
 from blip2core.intake.side_files import (
     MAX_SIDE,
     SIDE_SUFFIXES,
-    GuessedEncodings,
     SideFile,
+    SideNotes,
     side_entry,
 )
-from blip2core.intake.tables import json_entries, table_entries
+from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, TextOrigin, Told, Unused, WebImage
 
 ImageOrProblem = WebImage | Told
-COMPANIONS = SAVED_COMPANIONS | {
-    *("thumbs.db", "desktop.ini", "manifest.json", "sha256sums", "license", INTERFACE_NAME),
-}
-"""Files that lie beside images and mean nothing here."""
-COMPANION_ENDS = (".md", "_stats.json", ".yaml", ".yml", ".html", ".lock")
 COMPUTED = "datasets computed it from the tables beside it: give it alone to read it"
 OTHER_SUFFIXES = TABLE_SUFFIXES | ARCHIVE_SUFFIXES | frozenset(SIDE_SUFFIXES)
 KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
@@ -138,21 +141,27 @@ class _ArchiveReading:
         self._names: dict[str, None] = {}
         self._rows = EntriesByName()
         self._used: set[str] = set()
-        self._unread: dict[str, str] = {}
-        """JSON files that belong to no image by their names -> why nothing was read of them."""
-        self._guessed = GuessedEncodings()
+        self._json = JsonMembers(archive, (), plan.limits, webdataset=webdataset)
+        self._other = OtherFiles()
+        self._side_notes = SideNotes()
 
     def run(self) -> Iterator[ImageOrProblem]:
         for name in self._archive.names():
             if isinstance(name, Problem):
                 yield name
-            else:
+            elif not is_of_system(name):
                 self._names[name] = None
+        for name in export_companions(self._names, self._archive):
+            del self._names[name]
         images = [name for name in self._names if self._is_image(name)]
         yield from self._read_tables(images)
         yield from self._read_json(images)
         yield from self._rows.match(filter(may_be_image, self._names), self._limits)
-        sides = (name for name in self._names if suffix(name) in SIDE_SUFFIXES)
+        sides = (
+            name
+            for name in self._names
+            if suffix(name) in SIDE_SUFFIXES and name not in self._json.used
+        )
         self._pairing = pair(images, sides, webdataset=self._webdataset)
         yield from self._pairing.notes
         by_name = {*images, *(name for name in self._names if name in self._rows)}
@@ -165,27 +174,24 @@ class _ArchiveReading:
         yield from self._rows.told()
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
         yield from self._read_rest()
-        yield from self._guessed.told()
+        yield from self._side_notes.told()
 
     def _read_rest(self) -> Iterator[ImageOrProblem]:
         """Yield what is neither an image by its name, nor asked for by anything."""
-        fields: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._names:
-            if name in self._used:
+            if name in self._used or name in self._pairing.maps:
                 continue
             if self._is_field(name):
-                fields[field_end(name)].append(name)
-            else:
+                self._other.add(name, OF_SAMPLE, field_end(name))
+            elif suffix(name) not in TABLE_SUFFIXES:
                 yield from self._read_other(name)
-        for end, names in fields.items():
-            if suffix(end) == ".json":
-                yield _unread_fields(names, end)
+        yield from self._other.told()
 
     def _is_image(self, name: str) -> bool:
         """Return whether a file is an image by its ending, or by its bytes where that tells
         nothing.
         """
-        if suffix(name) in KNOWN_SUFFIXES or _is_companion(name):
+        if suffix(name) in KNOWN_SUFFIXES:
             return suffix(name) in INTAKE_SUFFIXES
         return looks_like_image(self._archive.head(name))
 
@@ -220,7 +226,7 @@ class _ArchiveReading:
 
     def _is_text_table(self, name: str, beside: set[str]) -> bool:
         """Return whether a .txt that belongs to no image is a table, as Flickr8k's captions are."""
-        if suffix(name) != ".txt" or stem(name) in beside or _is_companion(name):
+        if suffix(name) != ".txt" or stem(name) in beside:
             return False
         return text_table_kind(self._archive.head(name)) is not None
 
@@ -240,30 +246,12 @@ class _ArchiveReading:
         yield from in_unit(reading, file, self._rows, lambda: self._take(entries, file.name))
 
     def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
-        """Read the JSON files that are no text beside an image and have a known format."""
-        beside = {*images, *map(stem, images)}
-        samples = set(map(key, images)) if self._webdataset else set()
-        files = JsonFiles(self._limits)
-        for name in self._names:
-            is_beside = stem(name) in beside or key(name) in samples
-            if suffix(name) != ".json" or is_beside or _is_companion(name):
-                continue
-            try:
-                file = self._archive.file(name, self._limits.table_bytes)
-                document = read_document(file, self._limits)
-                taken = files.takes(name, document)
-                entries = (
-                    iter(())
-                    if taken
-                    else json_entries(name, document, self._plan.columns_in(name), self._limits)
-                )
-            except IntakeError as error:
-                self._unread[name] = str(error)
-                continue
-            self._used.add(name)
+        """Read the JSON files that have a known format; what is left may be a side file."""
+        self._json = JsonMembers(self._archive, images, self._limits, webdataset=self._webdataset)
+        names = json_names(self._names)
+        for name, entries in self._json.entries(names, self._plan.columns_in):
             yield from self._take(entries, name)
-        for name, entries in files.rest():
-            yield from self._take(entries, name)
+        self._used |= self._json.used
 
     def _take(self, entries: Iterable[Entry | Told], table: str) -> Iterator[ImageOrProblem]:
         """Keep the entries that are looked up by name; yield the images that a table carries."""
@@ -306,7 +294,7 @@ class _ArchiveReading:
         row = self._rows.find(name)
         known = row.texts if row else ()
         beside = side_entry(
-            name, self._sides(name), self._limits, known=known, guessed=self._guessed
+            name, self._sides(name), self._limits, known=known, notes=self._side_notes
         )
         entries = (beside, row) if row else (beside,)
         if not any(entry.found.read for entry in entries) and (concept := concept_of(name)):
@@ -330,13 +318,44 @@ class _ArchiveReading:
                 yield side, error
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
-        """Yield a file that is no image by its name, and that nothing has asked for."""
-        if _is_companion(name) or suffix(name) in TABLE_SUFFIXES:
-            return
+        """Yield a file that is no image by its name, and that nothing has asked for; or count it
+        among those that are told together.
+        """
         try:
-            yield self._told(name)
+            head, limit = self._archive.head(name), self._limits.image_bytes
+            if suffix(name) not in SIDE_SUFFIXES and (not head or looks_like_image(head)):
+                is_other = suffix(name) not in KNOWN_SUFFIXES
+                data = self._archive.file(name, limit).read(limit, may_be_empty=is_other)
+                if data:
+                    yield image(name, data)
+                else:
+                    self._other.add(name, EMPTY)
+            elif (known := self._json.known.get(name)) is not None:
+                self._other.add(name, known)
+            elif suffix(name) in SIDE_SUFFIXES:
+                yield from self._read_lonely(name)
+            else:
+                self._other.add(name, OF_DATA if is_about_data(name) else NO_KIND)
         except IntakeError as error:
-            yield Problem(name=name, reason=str(error), about="source")
+            reason = self._json.unread.get(name, str(error))
+            yield Problem(name=name, reason=reason, about="source")
+
+    def _read_lonely(self, name: str) -> Iterator[Problem]:
+        """Yield a text that belongs to no image. Raises IntakeError where it cannot be read."""
+        data = self._archive.file(name, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)
+        if suffix(name) != ".json" and is_about_data(name):
+            self._other.add(name, OF_DATA)
+            return
+        if suffix(name) != ".json" and is_list_of_names(data.decode("utf-8", "replace")):
+            self._other.add(name, OF_NAMES)
+            return
+        texts = side_entry(name, [(name, data)], self._limits).found
+        reason = self._json.unread.get(name, "")
+        if reason and not texts.words:
+            yield Problem(name=name, reason=reason, about="source")
+            return
+        reason = "No image has the name of this text, so it was not used; name them alike."
+        yield Problem(name=name, reason=reason, about="text without image", texts=texts.read)
 
     def _read_archive(self, name: str) -> Iterator[ImageOrProblem]:
         """Yield the images of an archive among the files, with the texts that tables have."""
@@ -353,29 +372,3 @@ class _ArchiveReading:
                 yield found
         except IntakeError as error:
             yield Problem(name=name, reason=str(error), about="source")
-
-    def _told(self, name: str) -> ImageOrProblem:
-        """Return an image that is called a text, or what is wrong with a file of another kind."""
-        limit, head = self._limits.image_bytes, self._archive.head(name)
-        if not head or looks_like_image(head):
-            return image(name, self._archive.file(name, limit).read(limit))
-        if name in self._unread and not self._webdataset:
-            return Problem(name=name, reason=self._unread[name], about="source")
-        if suffix(name) in SIDE_SUFFIXES:
-            reason = "No image has the name of this text, so it was not used; name them alike."
-            data = self._archive.file(name, MAX_SIDE).read(MAX_SIDE, may_be_empty=True)
-            texts = side_entry(name, [(name, data)], self._limits).found.read
-            return Problem(name=name, reason=reason, about="text without image", texts=texts)
-        reason = "The file is neither an image, nor a text beside one, nor a table."
-        return Problem(name=name, reason=reason, about="source")
-
-
-def _is_companion(name: str) -> bool:
-    base = base_name(name).lower()
-    return base in COMPANIONS or base.endswith(COMPANION_ENDS)
-
-
-def _unread_fields(names: list[str], end: str) -> Unused:
-    which = "this file was" if len(names) == 1 else f"this and {len(names) - 1:,} more {end} were"
-    advice = f"{which} not read: the texts of a sample are in KEY.txt, KEY.caption and KEY.json"
-    return Unused(kind="file", name=names[0], advice=advice, count=len(names))

@@ -36,6 +36,11 @@ OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 Fetched = WebImage | Told
 OFF = "Downloads are off; switch them on, or give the image as a file."
+NO_FILE = (
+    "There is no such file here, and downloads are off: give the folder of the images as well, "
+    "or the folder that holds both as --root."
+)
+"""Of an image that has an address too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ def fetch_all(items: Iterable[Fetched | Entry], downloads: Downloads | None) -> 
     """
     if downloads is None:
         for item in items:
-            yield item if not isinstance(item, Entry) else _problem(item, OFF)
+            yield item if not isinstance(item, Entry) else _not_fetched(item)
         return
     waiting: deque[Fetched | Future[Fetched]] = deque()
     with ThreadPoolExecutor(downloads.workers, thread_name_prefix="download") as pool:
@@ -185,6 +190,12 @@ def _fetched(entry: Entry, downloads: Downloads) -> WebImage | Problem:
 
 def _ready(item: Fetched | Future[Fetched]) -> Fetched:
     return item.result() if isinstance(item, Future) else item
+
+
+def _not_fetched(entry: Entry) -> Problem:
+    if entry.path:
+        return entry.problem(f"{entry.where}: {entry.path}", NO_FILE)
+    return _problem(entry, OFF)
 
 
 def _problem(entry: Entry, reason: str) -> Problem:

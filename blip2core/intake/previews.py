@@ -9,7 +9,7 @@ from pathlib import Path
 from posixpath import dirname
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
+from blip2core.file_names import safe_name, stem, suffix, table_path
 from blip2core.formats.files import (
     ARCHIVE_SUFFIXES,
     COMPRESSED,
@@ -21,13 +21,14 @@ from blip2core.formats.files import (
     kind_of,
     text_table_kind,
 )
-from blip2core.intake.archive_reader import COMPANION_ENDS, COMPANIONS, ReadPlan
+from blip2core.intake.archive_reader import ReadPlan
 from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
+from blip2core.intake.companions import export_companions, is_of_system
 from blip2core.intake.img2dataset import is_index
+from blip2core.intake.json_members import JsonMembers
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
-from blip2core.intake.pairing import key
 from blip2core.intake.preview_tables import HEAD, preview_of
 from blip2core.intake.preview_values import MOST_BYTES, Cell, Preview, small_image
 from blip2core.intake.reader import ReadableSource, folders_and_files, no_source
@@ -43,6 +44,8 @@ WHOLE = 20_000_000
 """Bytes of JSON files that are read whole, in all."""
 ARCHIVES = 3
 """Archives that are looked into."""
+SIDES = 100
+"""JSON files of the names of images that are looked into: are they about more?"""
 KINDS = 6
 """Previews that are returned: one of each kind of header."""
 HEAD_OF_TAR = 64_000_000
@@ -152,18 +155,26 @@ class _Looking:
         is_folder = isinstance(archive, FolderArchive)
         most = None if isinstance(archive, ZipArchive) else NAMES
         names = [name for name in islice(archive.names(), most) if isinstance(name, str)]
+        left_out = export_companions(names, archive)
+        names = [name for name in names if not (name in left_out or is_of_system(name))]
         images = [name for name in names if suffix(name) in INTAKE_SUFFIXES]
         packed = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
         known = {*names, *images, *map(stem, images), *map(dirname, images)}
-        samples = set(map(key, images)) if isinstance(archive, TarArchive) else set()
+        is_tar = isinstance(archive, TarArchive)
+        json = JsonMembers(archive, images, self.plan.limits, webdataset=is_tar)
+        sides = SIDES
         for name in names:
             if not self.tables:
                 return
             is_json = suffix(name) == ".json"
             is_text = suffix(name) == ".txt" and _is_text_table(archive, name, known)
-            if not (is_text or _may_be_table(name, known)) or is_computed(name, known):
+            if is_json and json.owner(name) is not None:
+                sides -= 1
+                if sides < 0 or not json.is_annotation(name):
+                    continue
+            elif not (is_text or is_json or suffix(name) in TABLE_SUFFIXES):
                 continue
-            if is_json and key(name) in samples:
+            if is_computed(name, known):
                 continue
             try:
                 file = self._member(archive, name)
@@ -218,15 +229,6 @@ def _image_beside(cell: Cell, beside: Archive, folder: str, limits: Limits) -> b
         return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
     except IntakeError:
         return None
-
-
-def _may_be_table(name: str, known: set[str]) -> bool:
-    """Return whether an import takes a file for a table or an annotation file."""
-    base = base_name(name).lower()
-    if suffix(name) != ".json":
-        return suffix(name) in TABLE_SUFFIXES
-    is_companion = base in COMPANIONS or base.endswith(COMPANION_ENDS)
-    return not is_companion and stem(name) not in known
 
 
 def _is_text_table(archive: Archive, name: str, known: set[str]) -> bool:

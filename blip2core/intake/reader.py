@@ -28,6 +28,7 @@ from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.image_texts import RefusedTexts, texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index
+from blip2core.intake.json_members import JsonMembers, json_names
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
@@ -319,8 +320,11 @@ def _with_files(
 def _read_several(
     sources: Iterable[ReadableSource], rows: EntriesByName, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
-    """Read folders and archives one by one and loose files together; tables are put into `rows`."""
+    """Read folders and archives one by one and loose files together; tables are put into `rows`,
+    and beside folders and archives annotation files, too.
+    """
     loose: list[NamedFile] = []
+    images: list[str] = []
     rest: list[ReadableSource] = []
     sources = list(sources)
     archives = {stem(_name(one)) for one in sources if suffix(_name(one)) in ARCHIVE_SUFFIXES}
@@ -337,8 +341,17 @@ def _read_several(
                 rest.append(source)
             else:
                 loose.append(_named(source))
+                images += [loose[-1].name] if kind == "image" else []
         except IntakeError as error:
             yield Problem(name=_name(source), reason=str(error), about="source")
+    if rest:
+        given = LooseFiles(loose)
+        annotations = JsonMembers(given, images, plan.limits, webdataset=False)
+        for _, entries in annotations.entries(
+            json_names(name for name in given.names() if isinstance(name, str)), plan.columns_in
+        ):
+            yield from _add_entries(rows, entries, plan)
+        loose = [file for file in loose if file.name not in annotations.used]
     yield from read_archive(LooseFiles(loose), plan)
     for source in rest:
         try:
@@ -378,14 +391,22 @@ def _add_texts(
                 )
     elif texts is not None:
         table = _named(texts)
-        for row in table_entries(table, plan.columns_in(table.name), plan.limits):
-            found = placed(row, "", plan.limits.depth)
-            if not isinstance(found, Entry):
-                yield found
-            elif found.data is not None:
-                yield image(found.name, found.data, found)
-            else:
-                rows.add(found, plan.limits)
+        entries = table_entries(table, plan.columns_in(table.name), plan.limits)
+        yield from _add_entries(rows, entries, plan)
+
+
+def _add_entries(
+    rows: EntriesByName, entries: Iterable[Entry | Told], plan: ReadPlan
+) -> Iterator[ImageOrProblem]:
+    """Keep entries under the names of their images; yield the images that they carry."""
+    for entry in entries:
+        found = placed(entry, "", plan.limits.depth)
+        if not isinstance(found, Entry):
+            yield found
+        elif found.data is not None:
+            yield image(found.name, found.data, found)
+        else:
+            rows.add(found, plan.limits)
 
 
 def _is_folder(source: ReadableSource) -> bool:

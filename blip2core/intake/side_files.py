@@ -11,8 +11,9 @@ from blip2core.intake.columns import guess_columns
 from blip2core.intake.entries import Entry, together
 from blip2core.intake.image_texts import ImageTexts, joined, texts_of
 from blip2core.intake.limits import Limits
+from blip2core.intake.other_files import NO_TEXT, OtherFiles
 from blip2core.intake.row_entries import entry_of
-from blip2core.records import Problem, TextOrigin
+from blip2core.records import Problem, TextOrigin, Told
 from blip2core.texts import clean_text
 
 SIDE_SUFFIXES = (".txt", ".caption", ".json")
@@ -23,19 +24,28 @@ SideFile = tuple[str, bytes | IntakeError]
 """Name of a side file, and its bytes or why it has none."""
 
 
-class GuessedEncodings:
-    """Side files that are not UTF-8 and whose encoding was guessed, told together."""
+class SideNotes:
+    """Side files that are told together: those whose encoding was guessed, since they are not
+    UTF-8, and those that say nothing.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
+        self._silent = OtherFiles()
 
     def add(self, name: str, encoding: Encoding) -> None:
         """Remember a file, where its encoding was guessed."""
         if encoding.guessed:
             self._names.setdefault(encoding.label, []).append(name)
 
-    def told(self) -> Iterator[Problem]:
-        """Yield a Problem for each encoding, under the name of the first file."""
+    def add_silent(self, name: str) -> None:
+        """Remember a .json without anything that is used."""
+        self._silent.add(name, NO_TEXT)
+
+    def told(self) -> Iterator[Told]:
+        """Yield a Problem for each encoding, under the name of the first file; then those that
+        say nothing.
+        """
         for label, names in self._names.items():
             which = "This file is" if len(names) == 1 else f"{len(names):,} such files are"
             reason = (
@@ -43,6 +53,7 @@ class GuessedEncodings:
                 "and import again."
             )
             yield Problem(name=names[0], reason=reason, about="note")
+        yield from self._silent.told()
 
 
 def side_entry(
@@ -51,23 +62,26 @@ def side_entry(
     limits: Limits,
     *,
     known: Sequence[str] = (),
-    guessed: GuessedEncodings | None = None,
+    notes: SideNotes | None = None,
 ) -> Entry:
     """Return the entry that the side files of an image make. Every line of a text is one text.
 
     A text with line breaks, which such a file cannot hold, is taken from where it stands whole:
     the .json beside it, or the `known` texts of the image. Encodings that had to be guessed are
-    added to `guessed`. A file that cannot be read, is not UTF-8, or no JSON object, counts as one
-    text that is refused.
+    added to `notes`, and so is a .json without anything that is used. A file that cannot be read,
+    is not UTF-8, or no JSON object, counts as one text that is refused.
     """
     said = Entry(where=where)
     contents: list[tuple[str, str]] = []
     refused: list[Problem] = []
     for name, data in sorted(files, key=lambda file: SIDE_SUFFIXES.index(suffix(file[0]))):
         try:
-            content = _text(name, data, guessed)
+            content = _text(name, data, notes)
             if suffix(name) == ".json":
-                said = together(said, _json_entry(where, content, limits), limits)
+                row = _json_row(content)
+                said = together(said, _json_entry(row, where, limits), limits)
+                if notes is not None and _is_silent(row):
+                    notes.add_silent(name)
             else:
                 contents.append((suffix(name), content))
         except IntakeError as error:
@@ -105,18 +119,29 @@ def on_one_line(text: str) -> str:
     return " ".join(clean_text(text).replace("\ufeff", " ").split())
 
 
-def _json_entry(where: str, content: str, limits: Limits) -> Entry:
-    """Return what a .json says. Raises IntakeError where it is no JSON object."""
+def _json_row(content: str) -> dict[str, object]:
+    """Return the object of a .json. Raises IntakeError where it is none."""
     try:
         row = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise IntakeError("The .json beside the image is not JSON.") from error
     if not isinstance(row, dict):
         raise IntakeError("The .json beside the image is not a JSON object.")
+    return row
+
+
+def _json_entry(row: dict[str, object], where: str, limits: Limits) -> Entry:
+    """Return what a .json says."""
     return entry_of(row, replace(guess_columns(list(row)), path=None), where, limits)
 
 
-def _text(name: str, data: bytes | IntakeError, guessed: GuessedEncodings | None) -> str:
+def _is_silent(row: dict[str, object]) -> bool:
+    """Return whether a .json has fields and none is one that is used."""
+    columns = guess_columns(list(row))
+    return bool(row) and not (columns.texts or columns.url or columns.page_url or columns.license)
+
+
+def _text(name: str, data: bytes | IntakeError, notes: SideNotes | None) -> str:
     """Return a side file as a text; an encoding is guessed only where that can be told."""
     if isinstance(data, IntakeError):
         raise data
@@ -125,8 +150,8 @@ def _text(name: str, data: bytes | IntakeError, guessed: GuessedEncodings | None
         text, encoding = decode(data)
     except IntakeError as error:
         raise IntakeError(f"The {end} beside the image is not UTF-8; save it as such.") from error
-    if encoding.guessed and guessed is None:
+    if encoding.guessed and notes is None:
         raise IntakeError(f"The {end} beside the image is not UTF-8; save it as such.")
-    if guessed is not None:
-        guessed.add(name, encoding)
+    if notes is not None:
+        notes.add(name, encoding)
     return text

@@ -22,6 +22,7 @@ from blip2core.intake.annotation_files import (
 )
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows, unused_rows
 from blip2core.intake.columns import Columns, columns_of, find_columns
+from blip2core.intake.companions import what_it_is
 from blip2core.intake.entries import Entry, merged
 from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.limits import Limits
@@ -60,6 +61,8 @@ def json_entries(
     if (format := format_of(document)) is not None:
         return merged(annotated_entries(name, format.read(document), limits), limits)
     if not is_rows(document, columns):
+        if (known := what_it_is(document)) is not None:
+            raise IntakeError(f"{safe_name(name)} has no texts about images: {known}.")
         raise IntakeError(
             f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
         )

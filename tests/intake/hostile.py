@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Told, Unused, WebImage
 from tests.intake.making import png
 
 PNGS = [png(shade) for shade in range(4)]
@@ -53,7 +53,7 @@ def damaged(data: bytes, damages: list[tuple[str, float, int, bytes]]) -> bytes:
     return bytes(spoiled)
 
 
-def read_hostile(name: str, data: bytes, limits: Limits) -> list[WebImage | Problem] | None:
+def read_hostile(name: str, data: bytes, limits: Limits) -> list[WebImage | Told] | None:
     """What is read, each of it within the limits; None where the file is refused as a whole."""
     try:
         found = list(read(NamedFile(name, data), limits=limits))
@@ -61,7 +61,9 @@ def read_hostile(name: str, data: bytes, limits: Limits) -> list[WebImage | Prob
         assert is_one_line(str(error))  # noqa: PT017 - most are no errors
         return None
     for one in found:
-        if isinstance(one, Problem):
+        if isinstance(one, Unused):
+            assert is_one_line(one.advice)
+        elif isinstance(one, Problem):
             assert is_one_line(one.reason)
         else:
             check_limits(one, limits)

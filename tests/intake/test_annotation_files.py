@@ -206,3 +206,38 @@ def test_the_folder_of_a_concept_is_the_text_of_an_image_that_has_none() -> None
     }
     [first] = [one for one in found if isinstance(one, WebImage) and one.name.endswith("1.png")]
     assert first.origins["shiba dog"].place == "folder"
+
+
+def test_texts_whose_entry_names_no_image_are_without_one_and_no_image_is_refused() -> None:
+    coco = {
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "annotations": [
+            {"image_id": 1, "caption": "a dog"},
+            {"image_id": 77, "caption": "a cat"},
+            {"image_id": 77, "caption": "cats"},
+        ],
+    }
+    said = [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "A text alone."}]
+    talk = [{"id": "x", "conversations": said}, {"id": "y", "conversations": said[:1]}]
+    files = {"1.png": png(), "c.json": json.dumps(coco).encode()}
+    files["talk.json"] = json.dumps(talk).encode()
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    told = {one.name: (one.about, one.texts) for one in found if isinstance(one, Problem)}
+    assert told == {
+        "c.json, entry 2": ("text without image", 2),
+        "talk.json, entry 1": ("text without image", 1),
+        "talk.json, entry 2": ("source", 0),
+    }
+    assert reasons(found)["c.json, entry 2"] == "The file lists no image with the id 77."
+    assert reasons(found)["talk.json, entry 1"] == "The entry names no image."
+
+
+@pytest.mark.parametrize("start", ["/data/upload/1/", "/data/local-files/?d="])
+def test_label_studio_escapes_names_of_files(start: str) -> None:
+    result = [{"value": {"text": ["a dog"]}}]
+    image = {"image": f"{start}my%20dog%20%C3%A4.png"}
+    tasks = [{"id": 1, "data": image, "annotations": [{"result": result}]}]
+    files = {"my dog \u00e4.png": png(), "t.json": json.dumps(tasks).encode()}
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    assert texts(found) == {"my dog \u00e4.png": ("a dog",)}
+    assert reasons(found) == {}

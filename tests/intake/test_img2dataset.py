@@ -58,6 +58,9 @@ def parquet(listed: list[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
+STATS = b'{"count": 5, "successes": 2, "failed_to_download": 2, "status_dict": {"success": 2}}'
+
+
 def write(folder: Path, files: dict[str, bytes]) -> Path:
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -66,10 +69,9 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def beside(shard: int = 0) -> dict[str, bytes]:
-    stats = {"count": 5, "successes": 2, "status_dict": {"success": 2}}
     index = parquet(list(rows(shard)))
     name = f"{shard:05}"
-    return {f"{name}.parquet": index, f"{name}_stats.json": json.dumps(stats).encode()}
+    return {f"{name}.parquet": index, f"{name}_stats.json": STATS}
 
 
 def check(found: list[WebImage | Problem], tables: list[str]) -> None:
@@ -103,7 +105,7 @@ def test_tables_of_images(tmp_path: Path) -> None:
         {**row, "jpg": png(number) if row["status"] == "success" else None}
         for number, row in enumerate(rows())
     ]
-    files = {"00000.parquet": parquet(listed), "00000_stats.json": b"{}"}
+    files = {"00000.parquet": parquet(listed), "00000_stats.json": STATS}
     check(list(read(write(tmp_path, files))), ["00000.parquet"])
     check(list(read(tmp_path / "00000.parquet")), ["00000.parquet"])
 
@@ -163,7 +165,7 @@ def test_what_servers_answered_is_counted_in_bounded_memory(tmp_path: Path, coun
         {"key": f"{n}", "url": "u", "status": "failed_to_x", "error_message": f"{n}\u202e" * 99}
         for n in range(count)
     ]
-    write(tmp_path, {"a.parquet": parquet(listed), "a_stats.json": b"{}"})
+    write(tmp_path, {"a.parquet": parquet(listed), "a_stats.json": STATS})
     [reason] = reasons(read(tmp_path, limits=Limits(rows=5_000))).values()
     assert reason.startswith("1 row has" if count == 1 else "2,500 rows have")
     assert len(reason) < 500 and "\u202e" not in reason

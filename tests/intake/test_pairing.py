@@ -133,18 +133,30 @@ def test_what_is_never_paired_is_told(kind: str) -> None:
         ("e.png", b""),
     ]
     found = list(read(archive(kind, members)))
-    assert set(reasons(found)) == {"b.txt", "c.json", "d.dat", "e.png"}
+    assert set(reasons(found)) == {"b.txt", "c.json", "e.png"}
     assert "No image has the name of this text" in reasons(found)["b.txt"]
-    assert "neither an image" in reasons(found)["d.dat"]
+    assert "JSON of no known format" in reasons(found)["c.json"]
+    [unused] = [one for one in found if isinstance(one, Unused)]
+    assert (unused.name, unused.kind, unused.count) == ("d.dat", "file", 1)
+    assert unused.advice.startswith("this file was not read: neither an image")
 
 
 def test_fields_of_a_sample_that_may_hold_texts_are_told_by_kind() -> None:
     members = [
         (f"{n}{end}", data) for n in "123" for end, data in ((".png", png()), (".b.json", b"[]"))
     ]
-    [unused] = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
-    assert (unused.name, unused.count) == ("1.b.json", 3)
-    assert "this and 2 more .b.json were not read" in unused.advice
+    members += [("1.prompt", b"a dog"), ("1.cls", b"7")]
+    found = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
+    told = {one.name: (one.count, one.advice) for one in found}
+    assert {name: count for name, (count, _) in told.items()} == {
+        "1.b.json": 3,
+        "1.prompt": 1,
+        "1.cls": 1,
+    }
+    assert told["1.b.json"][1].startswith(
+        "this and 2 more .b.json were not read (2.b.json, 3.b.json): the texts of a sample are in"
+    )
+    assert told["1.cls"][1].startswith("this file was not read: the texts of a sample are in")
 
 
 def test_more_files_of_texts_than_an_image_may_have_are_told() -> None:

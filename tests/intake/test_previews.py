@@ -155,8 +155,13 @@ def test_tables_in_archives_in_a_folder(tmp_path: Path, mode: str) -> None:
 
 
 def test_files_that_an_import_takes_for_no_tables_are_left_out(tmp_path: Path) -> None:
-    for name in ("a.json", "dataset_info.json", "x_stats.json"):
-        (tmp_path / name).write_text('[{"image": "a.png", "text": "a b"}]')
+    stats = '{"count": 1, "successes": 1, "failed_to_download": 0}'
+    manifest = '{"tool": "blip2-studio", "content_sha256": "", "counts": {}}'
+    left_out = '{"caption_id": 1, "reason": "x"}'
+    files = {"a.json": '{"text": "a b"}', "dataset_info.json": "{}", "x_stats.json": stats}
+    files |= {"manifest.json": manifest, "left_out.jsonl": left_out, "._a.csv": "file_name,text\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
     (tmp_path / "a.png").write_bytes(png())
     assert preview(tmp_path) == ()
     assert preview([tmp_path / "a.png", tmp_path / "gone.csv"]) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Columns, Limits, NamedFile, read
-from blip2core.records import WebImage
+from blip2core.records import Unused, WebImage
 from tests.intake.making import images, png, reasons, tarred, texts, zipped
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
@@ -46,7 +46,8 @@ def test_an_image_is_told_from_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "list.doc").write_bytes(b"\xd0\xcf\x11\xe0 something else")
     found = list(read(tmp_path))
     assert [one.name for one in found if isinstance(one, WebImage)] == ["noname"]
-    assert "neither an image" in reasons(found)["list.doc"]
+    [unused] = [one for one in found if isinstance(one, Unused)]
+    assert unused.name == "list.doc" and "neither an image" in unused.advice
 
 
 def test_a_table_in_a_folder_reaches_images_below_it(tmp_path: Path) -> None:
@@ -120,7 +121,8 @@ def test_a_folder_of_shards_with_their_index(tmp_path: Path) -> None:
     shard = tarred([("0.jpg", png(1)), ("0.txt", b"a cat"), ("0.json", sample.encode())])
     (tmp_path / "00000.tar").write_bytes(shard)
     (tmp_path / "00000.parquet").write_bytes(b"PAR1 is only the index and is left alone")
-    (tmp_path / "00000_stats.json").write_text("{}", "utf-8")
+    stats = '{"count": 1, "successes": 1, "failed_to_download": 0}'
+    (tmp_path / "00000_stats.json").write_text(stats, "utf-8")
     [found] = images(read(tmp_path))
     assert (found.name, found.texts) == ("0.jpg", ("a cat",))
     assert (found.url, found.license) == ("https://example.com/x", "CC-BY")

@@ -1,0 +1,119 @@
+"""The JSON files among others: annotation files, wherever they lie, and files of a single image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from blip2core.errors import IntakeError
+from blip2core.file_names import base_name, stem, suffix
+from blip2core.formats import format_of
+from blip2core.formats.conversations import CONVERSATIONS
+from blip2core.formats.text_maps import TEXT_MAP, names_images
+from blip2core.formats.vqa import is_vqa_answers
+from blip2core.intake.annotation_files import JsonFiles, is_rows, read_document
+from blip2core.intake.archives import Archive
+from blip2core.intake.columns import Columns
+from blip2core.intake.companions import is_companion, what_it_is
+from blip2core.intake.entries import Entry
+from blip2core.intake.limits import Limits
+from blip2core.intake.pairing import key
+from blip2core.intake.tables import json_entries
+from blip2core.records import Told
+
+ANNOTATIONS = ("image", "images")
+"""Fields in which a conversation names its image."""
+
+
+class JsonMembers:
+    """The JSON files of a folder or archive, and what became of each."""
+
+    def __init__(
+        self, archive: Archive, images: Iterable[str], limits: Limits, *, webdataset: bool
+    ) -> None:
+        """Take the names of the images; `webdataset`: those of one key belong together."""
+        self._archive, self._limits = archive, limits
+        self._webdataset = webdataset
+        self._owners: dict[str, str] = {}
+        for name in images:
+            for one in (name, stem(name), *((key(name),) if webdataset else ())):
+                self._owners.setdefault(one, name)
+        self.used: set[str] = set()
+        """Those that were read, or say nothing about single images."""
+        self.unread: dict[str, str] = {}
+        """Those of no image and no known format -> why nothing was read of them."""
+        self.known: dict[str, str] = {}
+        """Those without texts about images -> what they are."""
+
+    def owner(self, name: str) -> str | None:
+        """Return the image that a file belongs to by its name."""
+        of_key = self._owners.get(key(name)) if self._webdataset else None
+        return self._owners.get(stem(name)) or of_key
+
+    def is_annotation(self, name: str) -> bool:
+        """Return whether a file is taken for annotations of several images: it has the name of
+        none, or a format in which images are named.
+        """
+        if (image := self.owner(name)) is None:
+            return True
+        try:
+            return is_annotation(self._document(name, image))
+        except IntakeError:
+            return False
+
+    def entries(
+        self, names: Iterable[str], columns_in: Callable[[str], Columns | None]
+    ) -> Iterator[tuple[str, Iterable[Entry | Told]]]:
+        """Yield the annotation files among `names`, each with its entries; questions last, with
+        the answers to them. `columns_in` tells what was said of the columns of a file.
+        """
+        files = JsonFiles(self._limits)
+        for name in names:
+            image = self.owner(name)
+            try:
+                document = self._document(name, image)
+                if image is not None and not is_annotation(document):
+                    continue
+                if not files.takes(name, document):
+                    yield name, self._entries(name, document, columns_in(name))
+                self.used.add(name)
+            except IntakeError as error:
+                if is_companion(name, None):
+                    self.used.add(name)
+                elif image is None:
+                    self.unread[name] = str(error)
+        yield from files.rest()
+
+    def _entries(self, name: str, document: Any, columns: Columns | None) -> Iterable[Entry | Told]:
+        """Return the entries of a document. Raises IntakeError where it has no known format."""
+        try:
+            return json_entries(name, document, columns, self._limits)
+        except IntakeError:
+            if is_companion(name, document):
+                return ()
+            if (known := what_it_is(document)) is not None:
+                self.known[name] = known
+            raise
+
+    def _document(self, name: str, image: str | None) -> Any:
+        """Return the content of a file; one conversation beside an image is about that image."""
+        file = self._archive.file(name, self._limits.table_bytes)
+        document = read_document(file, self._limits)
+        is_one = isinstance(document, Mapping) and CONVERSATIONS.is_it(document)
+        if image is None or not is_one or any(document.get(field) for field in ANNOTATIONS):
+            return document
+        return {**document, "image": base_name(image)}
+
+
+def json_names(names: Iterable[str]) -> Iterator[str]:
+    """Yield the names that end as those of JSON files do."""
+    return (name for name in names if suffix(name) == ".json")
+
+
+def is_annotation(document: Any) -> bool:
+    """Return whether the .json beside an image is about more than that image, or says by itself
+    which image it is about.
+    """
+    if (format := format_of(document)) is not None:
+        return format is not TEXT_MAP or names_images(document)
+    return is_vqa_answers(document) or is_rows(document)
