@@ -120,6 +120,12 @@ def test_an_answer_that_is_chosen_as_a_text_is_one_by_itself() -> None:
     assert image_of("csv", row | {"caption": "a dog"}).texts == ("how? so", "a dog")
 
 
+def test_an_answer_in_numbers_is_no_other_data_of_the_question() -> None:
+    found = image_of("csv", {"question": "how many?", "answer": "3", "number": "7"})
+    said = {"question": "how many?", "answers": ["3"], "number": 7}
+    assert found.origins["how many? 3"].data == said
+
+
 def test_an_empty_question_is_no_text() -> None:
     found = image_of("csv", {"question": " ", "answer": "so"})
     assert found.texts == ()

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from blip2core.intake import NamedFile, read
+from blip2core.intake import NamedFile, read, unused_columns
 from blip2core.intake.unused_columns import looks_like_text
 from blip2core.records import Unused, WebImage
 from tests.intake.making import png
@@ -100,3 +100,10 @@ def test_columns_that_differ_in_case_are_all_used() -> None:
     assert [one.name for one in found if isinstance(one, Unused)] == [
         "t.csv, column negative_prompt"
     ]
+
+
+def test_only_the_first_cells_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unused_columns, "MOST_CELLS", 2)
+    cells = "".join(f"1.png,{cell}\n" for cell in ("two dogs", "two cats", *"abcd"))
+    found = read(NamedFile("t.csv", f"file_name,legend\n{cells}".encode()))
+    assert [one.name for one in found if isinstance(one, Unused)] == ["t.csv, column legend"]
