@@ -54,8 +54,15 @@ def write_row(row: Mapping[str, object], as_json: bool, *words: str) -> None:
     Line breaks, tabs and control codes inside a word are spelled out: it may come from anyone.
     """
     shown = "\t".join(visible(word) for word in words if word)
-    line = json.dumps(row, ensure_ascii=False) if as_json else shown
-    print(line, flush=True)
+    print(visible_json(row) if as_json else shown, flush=True)
+
+
+def visible_json(value: object) -> str:
+    r"""Return JSON for a terminal: letters as they are, and what cannot be seen or steers a
+    terminal as the \uXXXX of JSON, from which every reader has the same text.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    return "".join(one if visible(one) == one else json.dumps(one)[1:-1] for one in line)
 
 
 def flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,8 @@ def _checked(folder: Path) -> Iterator[ExportedFile]:
             "with `blip2 export`."
         )
     sums, manifest = _file(folder, SUMS), _file(folder, MANIFEST_NAME)
-    if sums.sha256 != _sums_of_manifest(manifest):
+    said = _manifest(manifest)
+    if sums.sha256 != said.get("sha256sums"):
         raise ExportError(f"{folder}: {SUMS} is not what the manifest says; export it again.")
     named = {SUMS, MANIFEST_NAME}
     yield sums
@@ -63,6 +64,8 @@ def _checked(folder: Path) -> Iterator[ExportedFile]:
         if found.sha256 != digest:
             raise ExportError(f"{folder}: {visible(name)} is not as it was written; export again.")
         yield found
+    if said.get("files") != len(named) - len((SUMS, MANIFEST_NAME)):
+        raise ExportError(f"{folder}: {MANIFEST_NAME} was changed; export it again.")
     for name in _names_below(folder):
         if name not in named:
             raise ExportError(
@@ -79,15 +82,15 @@ def _file(folder: Path, name: str) -> ExportedFile:
     return ExportedFile(name=name, path=path, size=size, sha256=digest)
 
 
-def _sums_of_manifest(manifest: ExportedFile) -> str:
-    """Return the hash of SHA256SUMS that a manifest has; empty where it is no manifest."""
+def _manifest(manifest: ExportedFile) -> Mapping[str, object]:
+    """Return what a manifest says; nothing where it is none."""
     try:
         if manifest.size > LONGEST_SUMS:
-            return ""
+            return {}
         found = json.loads(manifest.path.read_bytes())
-        return str(found["sha256sums"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return ""
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _is_plain(name: str) -> bool:

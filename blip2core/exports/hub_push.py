@@ -113,6 +113,10 @@ def _refuse_others(name: str, files: list[ExportedFile], there: Mapping[str, Hub
             )
 
 
+def _is_there(ours: ExportedFile, there: Mapping[str, HubFile]) -> bool:
+    return ours.name in there and _is_same(ours, there[ours.name])
+
+
 def _is_same(ours: ExportedFile, theirs: HubFile) -> bool:
     if len(theirs.digest) == 64:
         return ours.sha256 == theirs.digest and ours.size == theirs.size
@@ -137,7 +141,7 @@ def _send(
     for batch in (*_batches(others), [manifest]):
         if batch == [manifest]:
             there = _files_there(client, name, private=False) or {}
-            if lost := next((file for file in files[:-1] if file.name not in there), None):
+            if lost := next((file for file in files[:-1] if not _is_there(file, there)), None):
                 raise ExportError(f"The Hub has not kept {visible(lost.name)}: push again.")
         additions = [_addition(file) for file in batch]
         for start in range(0, len(batch), FILES_TOGETHER):
@@ -163,9 +167,15 @@ def _transfer(files: int, all_files: int, bytes_: int, all_bytes: int) -> Transf
 
 
 def _addition(file: ExportedFile) -> Any:
+    """Return a file as it is sent. Raises ExportError where it is no longer what was checked."""
     from huggingface_hub import CommitOperationAdd
 
-    return CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=str(file.path))
+    added = CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=str(file.path))
+    if added.upload_info.sha256.hex() != file.sha256:  # which is read of the file now
+        raise ExportError(
+            f"{visible(file.name)} was changed during the push: export again, and push that."
+        )
+    return added
 
 
 def _batches(files: list[ExportedFile]) -> Iterator[list[ExportedFile]]:

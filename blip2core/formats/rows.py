@@ -43,6 +43,8 @@ DETAILS = "details"
 """Column of what is said of each of the `captions` of an image."""
 ABSENT = {"string": "", "int64": 0, "float64": -1.0}
 """What stands for a value that is not there, by type, where a format has to have one."""
+SCORES = ("itm", "itc")
+"""What came with a text under these names is called `imported_itm` where we have no score."""
 NUMBERS: Mapping[str, Callable[[str], float]] = {"int64": int, "float64": float}
 """How a number is read of a text, by type."""
 
@@ -75,21 +77,29 @@ def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
     """
     if not {"caption_id", "decided_by", "text_data"} <= row.keys():
         return None
-    own = {name: value for name in OF_TEXT if (value := _value(name, row.get(name))) is not None}
+    # A format that has stand-ins writes no null, and a row of any other has nulls: no text has both
+    # a captioner and a place it was imported from.
+    filled = all(row[name] is not None for name in OF_TEXT if name in row)
+    values = {name: _value(name, row.get(name), filled) for name in OF_TEXT}
+    own = {name: value for name, value in values.items() if value is not None}
     before, data = own.pop("text_place", None), own.pop("text_data", None)
     try:
         said = json.loads(data) if isinstance(data, str) else data
     except (ValueError, RecursionError):
         said = None
-    return TextOrigin(
-        place=before if isinstance(before, str) else place,
-        data=(said if isinstance(said, dict) else {}) | own,
-    )
+    foreign = {
+        f"imported_{key}" if key in SCORES and key not in own else key: value
+        for key, value in (said.items() if isinstance(said, dict) else ())
+    }
+    return TextOrigin(place=before if isinstance(before, str) else place, data=foreign | own)
 
 
-def _value(name: str, value: object) -> Any:
-    """Return a value as it was before a format spelled it; None where there was none."""
-    if value is None or value == ABSENT[COLUMN_TYPES[name]]:
+def _value(name: str, value: object, filled: bool) -> Any:
+    """Return a value as it was before a format spelled it; None where there was none. -1 is a
+    cosine, but in a row that was `filled` with stand-ins.
+    """
+    kind = COLUMN_TYPES[name]
+    if value is None or (value == ABSENT[kind] and (filled or kind != "float64")):
         return None
     if isinstance(value, str) and (number := NUMBERS.get(COLUMN_TYPES[name])) is not None:
         try:

@@ -1,6 +1,7 @@
 """Only an export that is complete, and as it was written, goes elsewhere."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,17 @@ def test_what_is_no_export(written: Callable[..., Any], tmp_path: Path) -> None:
     (out / "manifest.json").unlink()
     with pytest.raises(ExportError, match="no finished export"):
         finished_export(out)
+
+
+def test_a_manifest_that_somebody_wrote_to_the_same_files_is_none(
+    written: Callable[..., Any],
+) -> None:
+    out, _, _ = written("jsonl")
+    manifest = out / "manifest.json"
+    said = json.loads(manifest.read_bytes())
+    for other in ({"sha256sums": said["sha256sums"]}, said | {"files": said["files"] + 1}):
+        manifest.write_text(json.dumps(other))
+        with pytest.raises(ExportError, match=r"manifest\.json was changed; export it again"):
+            finished_export(out)
+    manifest.write_text(json.dumps(said))
+    assert finished_export(out)

@@ -190,3 +190,36 @@ def test_refusals_are_one_sentence_without_the_token(
     assert TOKEN not in str(caught.value) and "wr0ng" not in str(caught.value)
     assert (*capfd.readouterr(), hub.logged) == ("", "", []), "the client says nothing of its own"
     assert all("manifest.json" not in made.files for made in hub.datasets.values())
+
+
+def test_a_file_that_changes_during_the_push_is_not_sent(
+    hub: FakeHub, written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _, _ = written("jsonl")
+    checked = hub_push.finished_export
+
+    def then_changed(folder: Path) -> Any:
+        files = checked(folder)
+        (folder / "train.jsonl").write_bytes(b"other")
+        return files
+
+    monkeypatch.setattr(hub_push, "finished_export", then_changed)
+    with pytest.raises(ExportError, match=r"train\.jsonl was changed during the push"):
+        push_export(out, NAME)
+    assert not shown_files(hub)
+
+
+def test_a_file_that_the_hub_has_with_other_bytes_is_noticed(
+    hub: FakeHub, written: Callable[..., Any]
+) -> None:
+    out, _, _ = written("jsonl")
+    made = hub.put(NAME, {})
+
+    class Spoiling(list[dict[str, bytes]]):
+        def append(self, files: dict[str, bytes]) -> None:
+            super().append({path: data + b"!" for path, data in files.items()})
+
+    made.commits = Spoiling(made.commits)
+    with pytest.raises(ExportError, match="has not kept"):
+        push_export(out, NAME)
+    assert "manifest.json" not in shown_files(hub)

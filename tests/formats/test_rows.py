@@ -1,13 +1,20 @@
 """What an export said of a text, read again: also where somebody changed it."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from blip2core.formats import FORMATS, imagefolder, rows
 from blip2core.formats.rows import exported_origin
 from blip2core.intake import NamedFile, read
-from blip2core.records import TextOrigin
+from blip2core.records import TextOrigin, WebImage
+from tests.exports.conftest import ANSWERS
 from tests.intake.making import images, png, zipped
 
 OURS = {"caption_id": 7, "decided_by": "ann", "text_place": "alt", "text_data": '{"id": 3}'}
+
+WITH_SCORES = sorted(name for name, one in FORMATS.items() if one.write and name != "imagefolder")
 
 
 def test_it_comes_back_with_what_the_export_added() -> None:
@@ -45,3 +52,30 @@ def test_hostile_values_are_read_with_their_text() -> None:
     [image] = images(read(source))
     origin = image.origins["a dog"]
     assert origin.place == "text" and "k" not in origin.data
+
+
+def test_a_cosine_of_minus_one_is_a_score_but_where_a_format_has_stand_ins() -> None:
+    ours = dict.fromkeys(rows.OF_TEXT) | OURS | {"itc": -1.0, "scorer": "blip"}
+    found = exported_origin(ours, "caption")
+    assert found is not None and found.data["itc"] == -1.0
+    for filled in (imagefolder.filled(ours), imagefolder.filled(ours | {"itc": None})):
+        found = exported_origin(filled, "caption")
+        assert found is not None and "itc" not in found.data
+
+
+@pytest.mark.parametrize("name", WITH_SCORES)
+def test_a_cosine_of_minus_one_comes_back_from_each_format(
+    name: str, written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    out, _, _ = written(name, make_pairs(**ANSWERS, itc=-1.0, captioner=None))
+    found = [one for one in read(out) if isinstance(one, WebImage)]
+    scores = [origin.data.get("itc") for one in found for origin in one.origins.values()]
+    assert scores and set(scores) == {-1.0}
+
+
+def test_scores_that_an_import_kept_are_not_taken_for_ours() -> None:
+    kept = {"text_data": '{"itm": 0.9, "itc": 0.8, "id": 3}'}
+    found = exported_origin(dict.fromkeys(rows.OF_TEXT) | OURS | kept | {"itc": 0.5}, "caption")
+    assert found is not None
+    said = {"imported_itm": 0.9, "itc": 0.5, "id": 3, "caption_id": 7, "decided_by": "ann"}
+    assert found.data == said
