@@ -17,7 +17,7 @@ from blip2core.formats.imagefolder import IMAGEFOLDER
 from blip2core.formats.jsonl import JSONL
 from blip2core.formats.karpathy import KARPATHY
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
-from blip2core.formats.lavis import LAVIS, LAVIS_VQA
+from blip2core.formats.lavis import LAVIS_VQA
 from blip2core.formats.parquet import PARQUET
 from blip2core.formats.sidecars import SIDECARS
 from blip2core.formats.vqa import GQA, VQA
@@ -36,14 +36,13 @@ FORMATS: dict[str, Format] = {
     "vqa": VQA,
     "label-studio": LABEL_STUDIO,
     "label-studio-min": LABEL_STUDIO_MIN,
-    "lavis": LAVIS,
     "lavis-vqa": LAVIS_VQA,
     "gqa": GQA,
 }
 """All formats by the name that a command line gives them."""
 JSON_FORMATS = (
     *(KARPATHY, COCO, VQA, LABEL_STUDIO, LABEL_STUDIO_MIN, CONVERSATIONS),
-    *(LAVIS, LAVIS_VQA, GQA),
+    *(LAVIS_VQA, GQA),
 )
 """Those of one JSON document, in the order in which they are tried: the first that fits."""
 

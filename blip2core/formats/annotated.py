@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypedDict
 
 from blip2core.errors import IntakeError
@@ -14,6 +15,19 @@ Text = tuple[str, TextOrigin]
 TableRow = tuple[int, dict[str, object] | IntakeError]
 """Number of the row, the header being row 1; its cells by column, or what is wrong with it. Number
 0 is of the whole table: how it was read, where that is not the usual."""
+
+
+MOST_DATA = 50
+"""Fields of a row that are kept as data of its texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Texts of an image that stand in the file and cannot be used."""
+
+    reason: str
+    """One sentence."""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +42,9 @@ class AnnotatedImage:
     texts: tuple[Text, ...] = ()
     page_url: str | None = None
     license: str | None = None
-    split: str | None = None
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person has to know of how the entry was read, one sentence each."""
 
 
 def is_row(value: object, *fields: str) -> bool:
@@ -44,7 +60,11 @@ def rows_of(value: object) -> list[Mapping[str, Any]]:
 
 
 def word(value: object) -> str | None:
-    """Return a name, an address or an id as a text; None for what is none of these."""
+    """Return a name, an address or an id as a text; None for what is none of these. An id that went
+    through a table of numbers, 7.0, is the one that it was, 7.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value) if len(str(value)[:4_001]) <= 4_000 else None
@@ -58,14 +78,17 @@ def strings(value: object) -> list[str]:
 
 
 def scalars(row: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
-    """Return the fields of a row that are a number, a short text or true or false."""
-    return {
-        str(key): value
+    """Return the first `MOST_DATA` fields of a row that are a number, a short text or true or
+    false.
+    """
+    fields = (
+        (str(key), value)
         for key, value in row.items()
         if key not in left_out
         and isinstance(value, str | int | float | bool)
         and len(str(value)[:1_001]) <= 1_000
-    }
+    )
+    return dict(islice(fields, MOST_DATA))
 
 
 def extra_of(row: Mapping[str, Any]) -> Mapping[str, Any]:

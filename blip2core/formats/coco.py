@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Refused,
     Text,
     extra_of,
     is_row,
@@ -23,19 +25,23 @@ from blip2core.formats.annotated import (
     word,
 )
 from blip2core.formats.format import Format, Output
+from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
 
 PLACE = "annotations"
+SAME_ID = "Another image has the same id; the captions of the id were taken for that one."
 
 
 def is_coco(document: Any) -> bool:
     """Return whether it has images, and annotations that are captions or none at all."""
     if not is_row(document, "images", "annotations"):
         return False
-    annotations = rows_of(document["annotations"])
-    return not annotations or "caption" in annotations[0]
+    images, annotations = document["images"], document["annotations"]
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        return False
+    return not annotations or is_row(annotations[0], "caption")
 
 
 def read_coco(document: Any) -> Iterator[AnnotatedImage]:
@@ -45,26 +51,39 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
         for row in rows_of(document.get("licenses"))
     }
     texts: dict[str | None, list[Text]] = {}
+    no_text = Counter[str | None]()
     for row in rows_of(document["annotations"]):
-        if isinstance(caption := row.get("caption"), str):
-            origin = exported_origin(extra_of(row), PLACE)
-            if origin is None:
-                data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
-                origin = TextOrigin(place=PLACE, data=data)
-            texts.setdefault(word(row.get("image_id")), []).append((caption, origin))
-    number = 0
+        origin = exported_origin(extra_of(row), PLACE)
+        if origin is None:
+            data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
+            origin = TextOrigin(place=PLACE, data=data)
+        captions = [*nested_texts(row.get("caption", row.get("text")))]
+        image = word(row.get("image_id"))
+        for caption in captions:
+            texts.setdefault(image, []).append((caption, origin))
+        if not captions:
+            no_text[image] += 1
+    number, seen = 0, set[str | None]()
     for number, row in enumerate(rows_of(document["images"]), start=1):
+        image = word(row.get("id"))
+        lost = 0 if image is None else no_text.pop(image, 0)
+        is_again = image is not None and image in seen
+        seen.add(image)
         yield AnnotatedImage(
             number=number,
             path=word(row.get("file_name")),
             url=word(row.get("coco_url")) or word(row.get("flickr_url")),
-            texts=tuple(texts.pop(word(row.get("id")), ())),
+            texts=() if image is None else tuple(texts.pop(image, ())),
+            refused=(Refused("The caption is no text.", lost),) if lost else (),
+            notes=(SAME_ID,) if is_again else (),
             page_url=word(extra_of(row).get("page_url")),
             license=licenses.get(word(row.get("license"))),
         )
-    for left in texts.values():
+    for image in dict.fromkeys((*texts, *no_text)):
         number += 1
-        yield AnnotatedImage(number=number, texts=tuple(left))
+        lost = no_text[image]
+        refused = (Refused("The caption is no text.", lost),) if lost else ()
+        yield AnnotatedImage(number=number, texts=tuple(texts.get(image, ())), refused=refused)
 
 
 class _Annotations:

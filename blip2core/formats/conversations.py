@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from blip2core.config import ExportConfig
+from blip2core.file_names import safe_name
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Refused,
     Text,
     extra_of,
     is_row,
@@ -21,9 +23,9 @@ from blip2core.formats.annotated import (
     rows_of,
     scalars,
     strings,
-    word,
 )
 from blip2core.formats.format import Format, Output
+from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.questions import question_of
 from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
@@ -34,8 +36,11 @@ IMAGE_WORD = "<image>"
 CONTROL_WORDS = ("<image>", "<im_start>", "<im_end>", "<im_patch>")
 """Words that LLaVA reads as a place for an image, wherever they stand."""
 TURNS = ("conversations", "conversation", "messages")
-ANSWERS = frozenset({"gpt", "assistant", "model", "chatgpt"})
-"""Who answers, in `from` or `role`."""
+ANSWERS = frozenset({"gpt", "assistant", "model", "chatgpt", "gpt4", "bot", "ai", "agent"})
+"""Who answers, in `from` or `role`, in whatever case."""
+ASKERS = frozenset({"human", "user", "person"})
+OTHERS = frozenset({"system", "developer", "tool", "function", "observation"})
+"""Who says nothing of the image."""
 
 
 def is_conversations(document: Any) -> bool:
@@ -45,38 +50,83 @@ def is_conversations(document: Any) -> bool:
 
 
 def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
-    """Yield a conversation as an entry: each answer is a text, its question is kept as data."""
+    """Yield a conversation as an entry: each answer is a text, its question is kept as data.
+
+    Answers about several images at once are about none of them alone, and are refused.
+    """
     rows = [document] if isinstance(document, Mapping) else rows_of(document)
     for number, row in enumerate(rows, start=1):
-        images = strings(row.get("image")) or strings(row.get("images"))
-        path = images[0] if images else None
-        yield AnnotatedImage(
-            number=number,
-            path=word(path),
-            texts=tuple(_texts(row)),
-            **origin_of_image(extra_of(row)),
-        )
+        images = [*_images(row)]
+        texts, refused = _texts(row)
+        if len(images) > 1:
+            reason = f"The conversation is about {len(images)} images, so about none of them alone."
+            refused = (*refused, *([Refused(reason, len(texts))] if texts else ()))
+            texts = ()
+        for place, image in enumerate(images or [None]):
+            yield AnnotatedImage(
+                number=number,
+                path=image,
+                texts=texts,
+                refused=refused if place == 0 else (),
+                **origin_of_image(extra_of(row)),
+            )
 
 
-def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
-    turns = next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
+def _images(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield paths and addresses of the images: of the row, else of the parts of its turns."""
+    found = strings(row.get("image")) or strings(row.get("images"))
+    parts = (part for said in _turns(row) for part in rows_of(_content(said)))
+    for part in () if found else parts:
+        inner = part.get("image_url", part.get("image"))
+        inner = inner.get("url") if isinstance(inner, Mapping) else inner
+        found += strings(inner)
+    yield from dict.fromkeys(found)
+
+
+def _turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
+
+
+def _content(said: Mapping[str, Any]) -> Any:
+    return said.get("value", said.get("content"))
+
+
+def _words(said: Mapping[str, Any]) -> str | None:
+    """Return what was said: a text, or the texts of a list of parts; None where it is neither."""
+    content = _content(said)
+    if isinstance(content, list):
+        texts = [text for part in rows_of(content) for text in strings(part.get("text"))]
+        return "\n".join(texts) if texts else None
+    return content if isinstance(content, str) else None
+
+
+def _texts(row: Mapping[str, Any]) -> tuple[tuple[Text, ...], tuple[Refused, ...]]:
     data, extra = scalars(row, "image"), extra_of(row)
     exported = iter(rows_of(extra.get("texts")) or [extra])
+    texts: list[Text] = []
+    refused: list[Refused] = []
     asked: list[str] = []
-    for turn, said in enumerate(turns):
-        who = said.get("from", said.get("role"))
-        what = said.get("value", said.get("content"))
-        if not isinstance(what, str):
+    for turn, said in enumerate(_turns(row)):
+        who, what = said.get("from", said.get("role")), _words(said)
+        role = who.casefold() if isinstance(who, str) else ""
+        if role in ASKERS:
+            asked.append((what or "").replace(IMAGE_WORD, "").strip())
+        elif role in OTHERS:
             continue
-        if who in ANSWERS:
+        elif role not in ANSWERS:
+            refused.append(Refused(f"Who says this is not known: {safe_name(str(who), limit=40)}."))
+        elif what is None:
+            refused.append(Refused("The answer is no text."))
+        else:
             question = " ".join(asked).strip()
             kept = data | {"turn": turn} | ({"question": question} if question else {})
             of_export = next(exported, {})
             origin = exported_origin(of_export, PLACE)
-            yield _whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)
+            texts.append((_whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)))
             asked = []
-        else:
-            asked.append(what.replace(IMAGE_WORD, "").strip())
+    if not _turns(row):  # a row of a table among conversations
+        texts += [(text, TextOrigin(place="caption")) for text in nested_texts(row.get("caption"))]
+    return tuple(texts), tuple(refused)
 
 
 def _whole(answer: str, of_export: Mapping[str, Any]) -> str:

@@ -7,17 +7,20 @@ one such file, and the images beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Refused,
+    Text,
     extra_of,
     is_row,
     origin_of_image,
     rows_of,
     scalars,
+    strings,
     word,
 )
 from blip2core.formats.format import Format, Output
@@ -41,22 +44,34 @@ def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each image with its sentences, as they were written and not as words (`raw`)."""
     for number, row in enumerate(rows_of(document["images"]), start=1):
         name, folder = word(row.get("filename")), word(row.get("filepath"))
-        texts = tuple(
-            (
-                raw,
-                exported_origin(extra_of(sentence), PLACE)
-                or TextOrigin(place=PLACE, data=scalars(sentence, "raw")),
-            )
-            for sentence in rows_of(row.get("sentences"))
-            if isinstance(raw := sentence.get("raw"), str)
-        )
+        split = word(row.get("split"))
+        sentences = row.get("sentences")
+        found = [
+            _read_sentence(one, split) for one in (sentences if isinstance(sentences, list) else [])
+        ]
+        texts = tuple(text for text in found if text is not None)
+        lost = len(found) - len(texts)
         yield AnnotatedImage(
             number=number,
             path=f"{folder}/{name}" if folder and name else name,
             texts=texts,
-            split=word(row.get("split")),
+            refused=(Refused("The sentence has no text.", lost),) if lost else (),
             **origin_of_image(extra_of(row)),
         )
+
+
+def _read_sentence(sentence: object, split: str | None) -> Text | None:
+    """Return a sentence as it was written; of one that has only its words, these."""
+    of_image = {"split": split} if split else {}
+    if isinstance(sentence, str):
+        return sentence, TextOrigin(place=PLACE, data=of_image)
+    if not isinstance(sentence, Mapping):
+        return None
+    raw = sentence.get("raw")
+    text = raw if isinstance(raw, str) else " ".join(strings(sentence.get("tokens")))
+    data = of_image | scalars(sentence, "raw")
+    origin = exported_origin(extra_of(sentence), PLACE) or TextOrigin(place=PLACE, data=data)
+    return (text, origin) if isinstance(raw, str) or text else None
 
 
 def write_karpathy(pairs: Iterable[ExportPair], output: Output, config: ExportConfig) -> None:

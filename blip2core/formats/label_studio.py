@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from blip2core.config import ExportConfig
+from blip2core.file_names import suffix
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Origin,
     Text,
     is_row,
     origin_of_image,
@@ -25,10 +27,13 @@ from blip2core.formats.format import Format, Output
 from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
+from blip2core.images import IMAGE_SUFFIXES
 from blip2core.records import ExportPair, TextOrigin
 
 IMAGE_KEYS = ("image", "img", "url", "picture", "photo")
-"""Keys of a task's data that name its image; else it is the only one."""
+"""Keys of a task's data that name its image."""
+TEXT_KEYS = ("caption", "captions", "text", "title", "description", "prompt")
+"""Keys of a task's data that are texts about its image."""
 OWN_FIELDS = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 """Fields of a row of JSON_MIN that are no label."""
 UPLOADED = "/data/upload/"
@@ -60,7 +65,7 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
     for number, row in enumerate(rows_of(document), start=1):
         data = row.get("data")
         data = data if isinstance(data, Mapping) else {}
-        image = _image(data)
+        key = image_key(data)
         texts = [
             text
             for kind in ("annotations", "predictions")
@@ -68,16 +73,14 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
             if not one.get("was_cancelled")
             for text in _texts(one, kind)
         ]
-        is_url = image is not None and image.startswith(("http://", "https://"))
-        origin = origin_of_image(data)
-        yield AnnotatedImage(
-            number=number,
-            path=None if is_url or image is None else local_path(image),
-            url=image if is_url else origin["url"],
-            texts=tuple(texts),
-            page_url=origin["page_url"],
-            license=origin["license"],
-        )
+        texts += [
+            (text, TextOrigin(place=f"data: {name}"))
+            for name in TEXT_KEYS
+            if name != key
+            for text in nested_texts(data.get(name))
+        ]
+        origin = origin_of_image(data if key != "url" else {**data, "url": None})
+        yield _annotated(number, data, key, tuple(texts), origin)
 
 
 def is_json_min(document: Any) -> bool:
@@ -91,8 +94,7 @@ def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
     is what a person wrote, one text or several.
     """
     for number, row in enumerate(rows_of(document), start=1):
-        key = next((key for key in IMAGE_KEYS if word(row.get(key))), None)
-        image = word(row.get(key)) if key else None
+        key = image_key(row)
         data = scalars({name: row[name] for name in OWN_FIELDS if name in row})
         texts = tuple(
             (text, TextOrigin(place=str(name), data=data))
@@ -100,9 +102,38 @@ def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
             if name not in OWN_FIELDS and name != key
             for text in nested_texts(value)
         )
-        is_url = image is not None and image.startswith(("http://", "https://"))
-        path = None if is_url or image is None else local_path(image)
-        yield AnnotatedImage(number=number, path=path, url=image if is_url else None, texts=texts)
+        yield _annotated(number, row, key, texts, origin_of_image({}))
+
+
+def _annotated(
+    number: int, data: Mapping[str, Any], key: str | None, texts: tuple[Text, ...], origin: Origin
+) -> AnnotatedImage:
+    image = word(data[key]) if key is not None else None
+    is_url = image is not None and image.startswith(("http://", "https://"))
+    return AnnotatedImage(
+        number=number,
+        path=None if is_url or image is None else local_path(image),
+        url=image if is_url else origin["url"],
+        texts=texts,
+        page_url=origin["page_url"],
+        license=origin["license"],
+    )
+
+
+def image_key(data: Mapping[str, Any]) -> str | None:
+    """Return which field of a task names its image: one with a usual name, else the first that
+    names a file of an image, else the only one.
+    """
+    words = {str(key): value for key, value in data.items() if isinstance(value, str) and value}
+    usual = (key for key in IMAGE_KEYS if key in words)
+    looks = (key for key, value in words.items() if _looks_like_image(value))
+    only = iter(words if len(words) == 1 else ())
+    return next((key for keys in (usual, looks, only) for key in keys), None)
+
+
+def _looks_like_image(value: str) -> bool:
+    path = value.partition("?")[0] if "://" in value else value
+    return value.startswith((UPLOADED, LOCAL)) or suffix(path) in IMAGE_SUFFIXES
 
 
 def local_path(image: str) -> str:
@@ -111,12 +142,6 @@ def local_path(image: str) -> str:
         if image.startswith(start):
             return image.removeprefix(start)
     return image
-
-
-def _image(data: Mapping[str, Any]) -> str | None:
-    named = [value for key in IMAGE_KEYS if (value := word(data.get(key)))]
-    words = [value for value in map(word, data.values()) if value]
-    return named[0] if named else (words[0] if len(words) == 1 else None)
 
 
 def _texts(annotation: Mapping[str, Any], kind: str) -> Iterator[Text]:

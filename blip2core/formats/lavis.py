@@ -1,7 +1,7 @@
-"""LAVIS's annotations: a list of objects with `image` and `caption`, or with question and answer.
+"""Questions as LAVIS and A-OKVQA have them: a list of objects with question and answers.
 
-https://github.com/salesforce/LAVIS, lavis/datasets/datasets/caption_datasets.py and
-coco_vqa_datasets.py; A-OKVQA's own files are such lists, too.
+https://github.com/salesforce/LAVIS, lavis/datasets/datasets/coco_vqa_datasets.py; Schwenk et al.,
+A-OKVQA, ECCV 2022. LAVIS's captions are a table: a list of rows with `image` and `caption`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Refused,
     Text,
     is_row,
     rows_of,
@@ -19,22 +20,11 @@ from blip2core.formats.annotated import (
     word,
 )
 from blip2core.formats.format import Format
+from blip2core.formats.nested_texts import listed_texts, nested_texts
 from blip2core.formats.questions import question_text
-from blip2core.records import TextOrigin
 
-
-def is_lavis(document: Any) -> bool:
-    """Return whether it is a list of images with captions."""
-    rows = rows_of(document)
-    return bool(rows) and is_row(rows[0], "image", "caption")
-
-
-def read_lavis(document: Any) -> Iterator[AnnotatedImage]:
-    """Yield an entry for each object; `caption` is a text or a list of texts."""
-    for number, row in enumerate(rows_of(document), start=1):
-        origin = TextOrigin(place="caption", data=scalars(row, "image", "caption"))
-        texts = tuple((text, origin) for text in strings(row.get("caption")))
-        yield AnnotatedImage(number=number, path=word(row.get("image")), texts=texts)
+LISTS = ("choices", "rationales")
+"""Lists of texts of A-OKVQA that are kept as data of the question."""
 
 
 def is_lavis_vqa(document: Any) -> bool:
@@ -48,7 +38,13 @@ def is_lavis_vqa(document: Any) -> bool:
 def read_lavis_vqa(document: Any) -> Iterator[AnnotatedImage]:
     """Yield an entry for each question, with its answers."""
     for number, row in enumerate(rows_of(document), start=1):
-        yield AnnotatedImage(number=number, path=_path(row), texts=tuple(_texts(row)))
+        found = _question(row)
+        yield AnnotatedImage(
+            number=number,
+            path=_path(row),
+            texts=() if isinstance(found, Refused) else (found,),
+            refused=(found,) if isinstance(found, Refused) else (),
+        )
 
 
 def _path(row: Mapping[str, Any]) -> str | None:
@@ -59,17 +55,26 @@ def _path(row: Mapping[str, Any]) -> str | None:
     return f"{number:012}.jpg" if isinstance(number, int) and number >= 0 else word(number)
 
 
-def _texts(row: Mapping[str, Any]) -> Iterator[Text]:
+def _question(row: Mapping[str, Any]) -> Text | Refused:
+    """Return a question with its answer: the choice that is marked as correct, else the one that
+    most people gave.
+    """
     question = row.get("question")
-    if not isinstance(question, str):
-        return
-    answers = strings(row.get("answer")) or strings(row.get("direct_answers"))
-    choices, correct = strings(row.get("choices")), row.get("correct_choice_idx")
+    answers = [*nested_texts(listed_texts(row.get("answer")))]
+    answers = answers or [*nested_texts(listed_texts(row.get("direct_answers")))]
+    choices, correct = strings(listed_texts(row.get("choices"))), row.get("correct_choice_idx")
+    best = None
     if isinstance(correct, int) and 0 <= correct < len(choices):
-        answers = [choices[correct], *answers]
-    data = scalars(row, "image", "question", "answer")
-    yield question_text(question, answers, place="question", data=data)
+        best = choices[correct]
+    data = scalars(row, "image", "question", "answer", *LISTS)
+    data |= {name: found for name in LISTS if (found := strings(listed_texts(row.get(name))))}
+    return question_text(
+        question if isinstance(question, str) else "",
+        answers,
+        place="question",
+        data=data,
+        best=best,
+    )
 
 
-LAVIS = Format(label="LAVIS captions", is_it=is_lavis, read=read_lavis)
 LAVIS_VQA = Format(label="LAVIS or A-OKVQA questions", is_it=is_lavis_vqa, read=read_lavis_vqa)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 TEXT_KEYS = ("raw", "text", "caption", "sentence")
 """Where the text of an object is: {"raw": "A dog.", "tokens": [...]}, as COCO has it."""
+LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2,4})?")
+"""Key of a text in an object of translations: {"en": "A dog.", "pt-BR": "Um cachorro."}."""
 DEEPEST = 6
 """Lists and objects within one another that are looked into."""
 
@@ -32,7 +34,9 @@ def listed_texts(value: object) -> object:
 
 
 def nested_texts(value: object, depth: int = DEEPEST) -> Iterator[str]:
-    """Yield the texts of a cell in order: of one text, of lists, of objects by `TEXT_KEYS`."""
+    """Yield the texts of a cell in order: of one text, of lists, of objects by `TEXT_KEYS` or
+    by languages.
+    """
     if isinstance(value, str):
         yield value
     elif not depth:
@@ -42,4 +46,7 @@ def nested_texts(value: object, depth: int = DEEPEST) -> Iterator[str]:
             yield from nested_texts(one, depth - 1)
     elif isinstance(value, Mapping):
         key = next((key for key in TEXT_KEYS if value.get(key)), None)
-        yield from nested_texts(value[key] if key else None, depth - 1)
+        if key is not None:
+            yield from nested_texts(value[key], depth - 1)
+        elif all(isinstance(name, str) and LANGUAGE.fullmatch(name) for name in value):
+            yield from nested_texts(list(value.values()), depth - 1)

@@ -18,6 +18,7 @@ from blip2core.errors import IntakeError
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.files import NamedFile
 from blip2core.formats.format import Format, Output
+from blip2core.formats.parquet_footer import column_sizes
 from blip2core.formats.rows import COLUMN_TYPES, OF_IMAGE, rows, text_columns
 from blip2core.formats.split_files import PerSplit, Shards
 from blip2core.records import SUFFIX_OF_FORMAT, ExportPair
@@ -40,7 +41,7 @@ def parquet_batches(file: NamedFile, columns: Sequence[str]) -> Iterator[Any]:
     Raises IntakeError where the file is damaged.
     """
     with _opened(file) as table, arrow_errors("Parquet"):
-        _check_sizes(table, columns)
+        _check_sizes(file, columns)
         for group in range(table.num_row_groups):  # given all of them, Arrow reads all ahead
             yield from table.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=list(columns))
 
@@ -86,14 +87,11 @@ def _opened(file: NamedFile) -> Iterator[Any]:
         yield table
 
 
-def _check_sizes(table: Any, columns: Sequence[str]) -> None:
-    for group in range(table.metadata.num_row_groups):
-        found = table.metadata.row_group(group)
-        for index in range(found.num_columns):
-            column = found.column(index)
-            name = column.path_in_schema.partition(".")[0]
-            if name in columns and column.total_uncompressed_size > MAX_GROUP:
-                raise IntakeError("A row group of the table is too large; write smaller ones.")
+def _check_sizes(file: NamedFile, columns: Sequence[str]) -> None:
+    with file.open() as opened:
+        groups = column_sizes(opened)
+    if any(size > MAX_GROUP for group in groups for name, size in group if name in columns):
+        raise IntakeError("A row group of the table is too large; write smaller ones.")
 
 
 GROUP_ROWS = 1_000

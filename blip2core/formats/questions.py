@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blip2core.formats.annotated import Text, strings
+from blip2core.formats.annotated import Refused, Text, strings
 from blip2core.records import ExportPair, TextOrigin
 
 MOST_ANSWERS = 20
 """Answers of one question that are kept; VQA has ten."""
+
+NO_ANSWER = "The question has no answer here; give the file of answers beside it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +30,23 @@ class Question:
 
 
 def question_text(
-    question: str, answers: Sequence[str], *, place: str, data: Mapping[str, Any]
-) -> Text:
-    """Return the question with the answer that most people gave; all answers are kept as data."""
-    answers = list(answers)[:MOST_ANSWERS]
-    best = Counter(answers).most_common(1)[0][0] if answers else ""
+    question: str,
+    answers: Sequence[str],
+    *,
+    place: str,
+    data: Mapping[str, Any],
+    best: str | None = None,
+) -> Text | Refused:
+    """Return the question with its answer: `best`, or the one that most people gave; all answers
+    are kept as data. A question that nobody has answered is refused: it says nothing of the image.
+    """
+    answers = [answer for answer in answers if answer.strip()][:MOST_ANSWERS]
+    if best is None or not best.strip():
+        best = Counter(answers).most_common(1)[0][0] if answers else ""
+    if not best or not question.strip():
+        return Refused(NO_ANSWER)
     kept = dict(data) | {"question": question, "answers": answers}
-    return f"{question.strip()} {best}".strip(), TextOrigin(place=place, data=kept)
+    return f"{question.strip()} {best.strip()}", TextOrigin(place=place, data=kept)
 
 
 def question_of(pair: ExportPair) -> Question | None:

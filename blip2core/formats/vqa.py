@@ -15,12 +15,14 @@ from typing import Any
 from blip2core.config import ExportConfig
 from blip2core.formats.annotated import (
     AnnotatedImage,
+    Refused,
     Text,
     extra_of,
     is_row,
     origin_of_image,
     rows_of,
     scalars,
+    strings,
     word,
 )
 from blip2core.formats.format import Format, Output
@@ -30,6 +32,8 @@ from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
 from blip2core.records import ExportPair
 
 PLACE = "questions"
+Texts = tuple[tuple[Text, ...], tuple[Refused, ...]]
+"""The texts of an entry, and those that cannot be used."""
 
 
 def is_vqa(document: Any) -> bool:
@@ -46,22 +50,26 @@ def is_vqa_answers(document: Any) -> bool:
 
 def join_vqa(questions: Any, answers: Any) -> dict[str, Any]:
     """Return the questions with the annotations beside them, matched by `question_id`."""
-    return {**questions, "annotations": [*rows_of(answers.get("annotations"))]}
+    known = rows_of(questions.get("annotations"))
+    return {**questions, "annotations": [*known, *rows_of(answers.get("annotations"))]}
 
 
 def read_vqa(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each question as an entry of its image."""
     annotations = {
-        word(row.get("question_id")): row for row in rows_of(document.get("annotations"))
+        question: row
+        for row in rows_of(document.get("annotations"))
+        if (question := word(row.get("question_id"))) is not None
     }
     subset = word(document.get("data_subtype"))
     for number, row in enumerate(rows_of(document["questions"]), start=1):
-        annotation = annotations.get(word(row.get("question_id")), {})
-        texts = tuple(_texts(row, annotation))
+        annotation = annotations.get(word(row.get("question_id")) or "", {})
+        texts, refused = _texts(row, annotation)
         yield AnnotatedImage(
             number=number,
             path=word(row.get("image")) or image_name(row, subset),
             texts=texts,
+            refused=refused,
             **origin_of_image(extra_of(annotation)),
         )
 
@@ -74,23 +82,25 @@ def image_name(row: Mapping[str, Any], subset: str | None) -> str | None:
     return f"COCO_{subset}_{number:012}.jpg" if subset else f"{number:012}.jpg"
 
 
-def _texts(row: Mapping[str, Any], annotation: Mapping[str, Any]) -> Iterator[Text]:
+def _texts(row: Mapping[str, Any], annotation: Mapping[str, Any]) -> Texts:
     question = row.get("question")
     if not isinstance(question, str):
-        return
+        return (), (Refused("The question is no text."),)
     answers = [
         answer
         for given in rows_of(annotation.get("answers"))
         if isinstance(answer := given.get("answer"), str)
     ]
     best = annotation.get("multiple_choice_answer")
-    if isinstance(best, str) and best not in answers:
-        answers = [best, *answers]
+    best = best if isinstance(best, str) else None
     data = scalars(row, "question", "image_id", "image")
     data |= scalars(annotation, "image_id", "question_id")
-    text, origin = question_text(question, answers, place=PLACE, data=data)
+    found = question_text(question, answers, place=PLACE, data=data, best=best)
+    if isinstance(found, Refused):
+        return (), (found,)
+    text, origin = found
     extra = extra_of(annotation)
-    yield _whole(text, extra), exported_origin(extra, PLACE) or origin
+    return ((_whole(text, extra), exported_origin(extra, PLACE) or origin),), ()
 
 
 def _whole(text: str, extra: Mapping[str, Any]) -> str:
@@ -171,13 +181,15 @@ def read_gqa(document: Any) -> Iterator[AnnotatedImage]:
     for number, (key, row) in enumerate(document.items(), start=1):
         row = row if isinstance(row, Mapping) else {}
         name, question = word(row.get("imageId")), row.get("question")
-        texts: tuple[Text, ...] = ()
-        if isinstance(question, str):
-            answer = row.get("answer")
-            data = {"question_id": str(key)} | scalars(row, "imageId", "question", "answer")
-            answers = [answer] if isinstance(answer, str) else []
-            texts = (question_text(question, answers, place="question", data=data),)
-        yield AnnotatedImage(number=number, path=f"{name}.jpg" if name else None, texts=texts)
+        data = {"question_id": str(key)} | scalars(row, "imageId", "question", "answer")
+        asked = question if isinstance(question, str) else ""
+        found = question_text(asked, strings(row.get("answer")), place="question", data=data)
+        yield AnnotatedImage(
+            number=number,
+            path=f"{name}.jpg" if name else None,
+            texts=() if isinstance(found, Refused) else (found,),
+            refused=(found,) if isinstance(found, Refused) else (),
+        )
 
 
 VQA = Format(

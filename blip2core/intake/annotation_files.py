@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -22,7 +22,7 @@ from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
 from blip2core.records import Problem, Told
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 LINES_TRIED = 20
 """Lines of which the first that is an object tells the format of all."""
@@ -30,10 +30,17 @@ NO_QUESTIONS = (
     "These are answers to questions that are not here: give the file of questions beside it."
 )
 
+NO_QUESTION = "the question is not here, so nothing was read of it."
+
 
 def read_document(file: NamedFile, limits: Limits) -> Any:
     """Return the content of a JSON file. Raises IntakeError where it cannot be read."""
     data = file.read(limits.table_bytes)
+    if (values := sum(map(data.count, (b"{", b"[", b",")))) > limits.json_values:
+        raise IntakeError(
+            f"{safe_name(file.name)} has about {values:,} values; at most {limits.json_values:,} "
+            "are read. Split it, or save its rows as JSON Lines."
+        )
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -46,20 +53,35 @@ def annotated_entries(
     name: str, found: Iterable[AnnotatedImage], limits: Limits
 ) -> Iterator[Entry | Told]:
     """Yield the entries of an annotation file; a Problem for each that names no image."""
-    for one in found:
+    for count, one in enumerate(found, start=1):
+        if count > limits.rows:
+            yield too_many(name, limits)
+            return
         where = f"{name}, entry {one.number}"
         path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
         if path and URL.match(path):
             path, url = None, url or path
+        yield from (Problem(name=where, reason=note, about="note") for note in one.notes)
+        texts = texts_of(one.texts, where, limits)
+        refused = (
+            Problem(name=where, reason=no.reason, about="text", texts=no.count)
+            for no in one.refused
+        )
         entry = Entry(
             where=where,
             path=path,
             url=url,
-            found=texts_of(one.texts, where, limits),
+            found=replace(texts, refused=(*texts.refused, *refused)),
             page_url=clean_text(one.page_url or "") or None,
             license=one.license,
         )
         yield entry if path or url else entry.problem(where, "The entry names no image.")
+
+
+def too_many(name: str, limits: Limits) -> Problem:
+    """Return that a table or annotation file was not read to its end."""
+    reason = f"Only the first {limits.rows:,} rows were read; split the table."
+    return Problem(name=name, reason=reason, about="source")
 
 
 def format_of_lines(file: NamedFile) -> Format | None:
@@ -70,7 +92,10 @@ def format_of_lines(file: NamedFile) -> Format | None:
 
 def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a .jsonl that has one of a format in each line."""
-    for number, row in jsonl_rows(file):
+    for count, (number, row) in enumerate(jsonl_rows(file), start=1):
+        if count > limits.rows:
+            yield too_many(file.name, limits)
+            return
         if isinstance(row, IntakeError):
             if number == 0:  # not of a line, but of the whole file
                 yield Problem(name=file.name, reason=str(row), about="note")
@@ -85,7 +110,11 @@ def annotated_lines(file: NamedFile, format: Format, limits: Limits) -> Iterator
 def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a token file."""
     with Lines(file.open()) as lines:
-        for one in read_flickr(line or "" for _, line in lines.numbered()):
+        found = read_flickr(line or "" for _, line in lines.numbered())
+        for count, one in enumerate(found, start=1):
+            if count > limits.rows:
+                yield too_many(file.name, limits)
+                return
             if isinstance(one, int):
                 reason = "The line is not NAME#NUMBER, a tab and a caption."
                 yield Problem(name=f"{file.name}, line {one}", reason=reason, about="source")
@@ -113,24 +142,31 @@ class JsonFiles:
 
     def rest(self) -> Iterator[tuple[str, Iterator[Entry | Told]]]:
         """Yield the name of each file of questions, and its entries with the answers to them."""
-        used: set[str] = set()
+        asked: set[str | None] = set()
         for name, questions in self._questions:
-            ids = {word(row.get("question_id")) for row in rows_of(questions["questions"])}
-            for other, answers in self._answers:
-                if word(rows_of(answers["annotations"])[0].get("question_id")) in ids:
+            ids = {_question_id(row) for row in rows_of(questions["questions"])}
+            asked |= ids
+            for _, answers in self._answers:
+                if not ids.isdisjoint(map(_question_id, rows_of(answers["annotations"]))):
                     questions = join_vqa(questions, answers)
-                    used.add(other)
             yield name, annotated_entries(name, VQA.read(questions), self._limits)
-        for name, _ in self._answers:
-            if name not in used:
-                problem = Problem(name=name, reason=NO_QUESTIONS, about="source")
-                yield name, iter([problem])
+        for name, answers in self._answers:
+            rows = rows_of(answers["annotations"])
+            if missing := sum(_question_id(row) not in asked for row in rows):
+                is_all = missing == len(rows)
+                reason = NO_QUESTIONS if is_all else f"{count_of(missing, 'answer')}: {NO_QUESTION}"
+                told = Problem(name=name, reason=reason, about="source", count=missing)
+                yield name, iter([told])
+
+
+def _question_id(row: Mapping[str, Any]) -> str | None:
+    return word(row.get("question_id"))
 
 
 def is_rows(document: Any, wanted: Columns | None = None) -> bool:
     """Return whether a document is a list of objects, the first of which names an image."""
     rows = document if isinstance(document, list) else []
-    if not rows or not all(isinstance(row, dict) for row in rows):
+    if not rows or not isinstance(rows[0], dict):
         return False
     columns = with_wanted(guess_columns(list(rows[0])), wanted)
     return bool(columns.path or columns.url)

@@ -162,6 +162,7 @@ class _ArchiveReading:
         for name in self._names:
             if suffix(name) in ARCHIVE_SUFFIXES:
                 yield from self._read_archive(name)
+        yield from self._rows.told()
         yield from read_entries(self._rows.rest(), self._archive, self._plan)
         yield from self._read_rest()
         yield from self._guessed.told()

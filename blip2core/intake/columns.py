@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
+from blip2core.formats.annotated import MOST_DATA
 from blip2core.formats.files import within
 from blip2core.formats.nested_texts import listed_texts, nested_texts
 from blip2core.formats.rows import DETAILS, exported_origin
@@ -44,8 +45,6 @@ TEXT = re.compile(
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
 """Numbers that tell of the image, which is measured here."""
-MOST_DATA = 50
-"""Columns of a row that are kept as data of its texts."""
 URL = re.compile(r"(https?|ftp|file|data|s3|gs):", re.IGNORECASE)
 
 
@@ -76,7 +75,8 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
     IntakeError where no column tells of images, or a wanted one is missing.
     """
     columns = with_wanted(guess_columns(header), wanted)
-    missing = [name for name in columns.named() if name not in header]
+    there = set(header)
+    missing = [name for name in columns.named() if name not in there]
     has = ", ".join(safe_name(name, limit=40) for name in header[:20]) or "none"
     if missing:
         raise IntakeError(f"There is no column {', '.join(missing)}; there are: {has}.")
@@ -189,17 +189,12 @@ def _found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundT
         cell = row.get(name)
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
         found = list(nested_texts(cell if is_ours else listed_texts(cell)))
-        for text, said in zip(found, _rows_of_texts(row, len(found)), strict=True):
-            yield text, exported_origin(said, name) or TextOrigin(place=name, data=data)
-
-
-def _rows_of_texts(row: Mapping[str, object], count: int) -> Iterator[Mapping[str, object]]:
-    """Yield what is said of each text of a cell: in a list of its own, or in the row."""
-    details = row.get(DETAILS)
-    if isinstance(details, list) and len(details) == count:
-        yield from (said if isinstance(said, Mapping) else row for said in details)
-    else:
-        yield from [row] * count
+        of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
+        details = row.get(DETAILS)
+        own = details if isinstance(details, list) and len(details) == len(found) else ()
+        for text, said in zip_longest(found, own):  # said of each text in a list, or in the row
+            origin = exported_origin(said, name) if isinstance(said, Mapping) else of_row
+            yield text, origin or TextOrigin(place=name, data=data)
 
 
 def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:

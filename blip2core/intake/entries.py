@@ -117,6 +117,7 @@ class EntriesByName:
         self._paths: Counter[str] = Counter()
         self._used: set[str] = set()
         self._unclear: set[str] = set()
+        self._again: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -158,10 +159,23 @@ class EntriesByName:
             _keep(self._by_name, path or name, row, limits)
 
     def find(self, name: str) -> Entry | None:
-        """Return the row of this name, which `match` may have put there."""
-        if name in self._by_name:
-            self._used.add(name)
-        return self._by_name.get(name)
+        """Return the row of this name, which `match` may have put there, for the first image that
+        asks: one row is not about several images.
+        """
+        if name not in self._by_name or name in self._unclear:
+            return None
+        if name in self._used:
+            self._again[name] = None
+            return None
+        self._used.add(name)
+        return self._by_name[name]
+
+    def told(self) -> Iterator[Problem]:
+        """Yield the rows that several images of the same name asked for."""
+        for name in self._again:
+            reason = "Several images have this name; what the row says was given to the first."
+            where = self._by_name[name].where
+            yield Problem(name=f"{where}: {name}", reason=reason, about="note")
 
     def has_twins(self) -> bool:
         """Return whether some names differ only in ways that a file system may not tell apart."""

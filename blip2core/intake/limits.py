@@ -21,6 +21,9 @@ class Limits:
     """Most rows of one table."""
     table_bytes: int = 200_000_000
     """Largest table inside an archive; one in a folder is read as a stream, whatever its size."""
+    json_values: int = 15_000_000
+    """Most values of one JSON file, a comma within a text counting as one: it is read whole, and
+    each value takes far more memory than characters."""
     members: int = 300_000
     """Most members of one archive, or files of one folder."""
     depth: int = 32

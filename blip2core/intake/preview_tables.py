@@ -24,6 +24,7 @@ from blip2core.formats.flickr import read_flickr
 from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema, row_of
+from blip2core.formats.parquet_footer import column_sizes
 from blip2core.formats.vqa import is_vqa_answers
 from blip2core.intake.annotation_files import NO_QUESTIONS, format_of_lines, read_document
 from blip2core.intake.arrow_rows import arrow_rows
@@ -188,15 +189,11 @@ def _typed(file: NamedFile, kind: str, wanted: Columns | None) -> Preview:
 
 def _small_columns(file: NamedFile, header: list[str]) -> list[str]:
     """Return the columns whose first part can be read whole."""
-    from pyarrow.parquet import ParquetFile
-
-    with file.open() as opened, arrow_errors("Parquet"), ParquetFile(opened) as table:
-        if not table.num_row_groups:
-            return header
-        group = table.metadata.row_group(0)
-        sizes = Counter[str]()
-        for column in map(group.column, range(group.num_columns)):
-            sizes[column.path_in_schema.partition(".")[0]] += column.total_uncompressed_size
+    with file.open() as opened:
+        first = next(iter(column_sizes(opened)), [])
+    sizes = Counter[str]()
+    for name, size in first:
+        sizes[name] += size
     return [name for name in header if sizes[name] <= FIRST_BATCH]
 
 

@@ -21,6 +21,7 @@ from blip2core.intake.archive_reader import (
     read_entries,
 )
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
+from blip2core.intake.brief_problems import briefly
 from blip2core.intake.columns import Columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
@@ -38,6 +39,7 @@ from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem, TextOrigin, Told, WebImage
 from blip2core.remote.addresses import shown_address
+from blip2core.texts import clean_text
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
@@ -108,7 +110,7 @@ def read(
     images = _with_rows(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
-    return _complete(images, metadata)
+    return briefly(_complete(images, metadata))
 
 
 def folders_and_files(
@@ -185,6 +187,7 @@ def _with_rows(
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
         yield with_entry(one, rows.find(one.name), plan.limits)
+    yield from rows.told()
     yield from read_entries(rows.rest(), NO_FILES, plan)
     if plan.reading is not None:
         plan.reading.bytes = plan.reading.total_bytes
@@ -351,9 +354,17 @@ def _add_texts(
     if isinstance(texts, Mapping):
         for name, several in texts.items():
             given = ((text, TextOrigin()) for text in several)
-            rows.add(
-                Entry(where=name, path=name, found=texts_of(given, name, plan.limits)), plan.limits
-            )
+            entry = Entry(where=name, path=name, found=texts_of(given, name, plan.limits))
+            if clean_text(name):
+                rows.add(entry, plan.limits)
+            else:
+                reason = "No image can have this name, so its texts were not used."
+                yield Problem(
+                    name="texts without a name",
+                    reason=reason,
+                    about="text without image",
+                    texts=entry.found.read,
+                )
     elif texts is not None:
         table = _named(texts)
         for row in table_entries(table, plan.columns_in(table.name), plan.limits):

@@ -80,7 +80,8 @@ def side_entry(
 def _lines(where: str, end: str, content: str, whole: Iterable[str], limits: Limits) -> ImageTexts:
     """Return the texts of a file of lines; those that are known whole are duplicates."""
     lines, copies = without_copies(content, whole)
-    found = texts_of(((line, TextOrigin(place=end)) for line in lines), where, limits)
+    origin = TextOrigin(place=end)
+    found = texts_of(((line, origin) for line in lines), where, limits)
     return replace(found, duplicates=found.duplicates + copies)
 
 
@@ -89,6 +90,8 @@ def without_copies(content: str, texts: Iterable[str]) -> tuple[list[str], int]:
     many texts were left out: one where all lines together are one of them, as in webdataset.
     """
     known = set(map(on_one_line, texts))
+    if not known:
+        return content.splitlines(), 0
     if on_one_line(content) in known:
         return [], 1
     lines = content.splitlines()

@@ -18,6 +18,7 @@ from blip2core.intake.annotation_files import (
     format_of_lines,
     is_rows,
     read_document,
+    too_many,
 )
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows
 from blip2core.intake.columns import Columns, columns_of, entry_of, find_columns
@@ -60,7 +61,10 @@ def json_entries(
         raise IntakeError(
             f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
         )
-    rows = enumerate(document, start=1)
+    rows = (
+        (number, row if isinstance(row, dict) else IntakeError("This is not a JSON object."))
+        for number, row in enumerate(document, start=1)
+    )
     return merged(_row_entries(name, rows, lambda row: columns_of(row, columns), limits), limits)
 
 
@@ -100,8 +104,7 @@ def _row_entries(
                 continue
             count += 1
             if count > limits.rows:
-                reason = f"Only the first {limits.rows:,} rows were read; split the table."
-                yield Problem(name=name, reason=reason, about="source")
+                yield too_many(name, limits)
                 break
             found = _entry(row, columns_in, f"{name}, row {number}", limits, unused, failed)
             if found is not None:

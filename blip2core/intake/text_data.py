@@ -13,6 +13,8 @@ from blip2core.texts import clean_text
 
 MOST_DIGITS = 40
 """Digits of a whole number that is kept; more are no id and no score."""
+DEEPEST = 20
+"""Lists and objects within one another that are kept."""
 
 
 def clean_origin(origin: TextOrigin) -> TextOrigin:
@@ -21,15 +23,17 @@ def clean_origin(origin: TextOrigin) -> TextOrigin:
     return TextOrigin(place=clean_text(origin.place), data=found if isinstance(found, dict) else {})
 
 
-def clean_data(value: object) -> object:
+def clean_data(value: object, depth: int = DEEPEST) -> object:
     """Return a JSON value that can be stored; None in place of what cannot."""
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, Mapping | list | tuple) and not depth:
+        return None
     if isinstance(value, Mapping):
-        cleaned = {clean_text(str(key)): clean_data(one) for key, one in value.items()}
+        cleaned = {clean_text(str(key)): clean_data(one, depth - 1) for key, one in value.items()}
         return {key: one for key, one in cleaned.items() if one is not None}
     if isinstance(value, list | tuple):
-        return [clean_data(one) for one in value]
+        return [clean_data(one, depth - 1) for one in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):

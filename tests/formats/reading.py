@@ -1,6 +1,7 @@
 """What a format reads of a document, in a short form."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,15 @@ def read(document: Any, format: Format) -> list[tuple[str | None, list[str]]]:
 def data(document: Any, format: Format) -> list[dict[str, Any]]:
     """What is kept of each text."""
     return [dict(origin.data) for one in format.read(document) for _, origin in one.texts]
+
+
+def refused(document: Any, format: Format) -> dict[str, int]:
+    """How many texts cannot be used, by reason."""
+    found: Counter[str] = Counter()
+    for one in format.read(document):
+        for no in one.refused:
+            found[no.reason] += no.count
+    return dict(found)
 
 
 def as_pairs(document: Any, format: Format, pairs: list[ExportPair]) -> list[ExportPair]:

@@ -9,7 +9,7 @@ from pycocotools import coco as pycocotools
 
 from blip2core.formats.coco import COCO, read_coco
 from tests.exports.reading import of_split
-from tests.formats.reading import data, read
+from tests.formats.reading import data, read, refused
 
 DOCUMENT = {
     "info": {"year": 2014},
@@ -44,7 +44,8 @@ def test_ids_and_scores_stay_with_the_text() -> None:
 
 def test_odd_documents_raise_nothing() -> None:
     odd = {"images": [None, {"id": []}, 3], "annotations": [{"caption": 3}, None, []]}
-    assert [one.path for one in read_coco(odd)] == [None, None, None]
+    assert [one.path for one in read_coco(odd)] == [None, None, None, None]
+    assert refused(odd, COCO) == {"The caption is no text.": 3}
 
 
 def test_pycocotools_reads_it(written: Callable[..., Any]) -> None:
@@ -75,3 +76,49 @@ def test_without_licences_none_is_claimed(written: Callable[..., Any], make_pair
     whole = json.loads((out / "annotations/captions_train.json").read_text("utf-8"))
     assert whole["licenses"] == []
     assert "license" not in whole["images"][0]
+
+
+def test_ids_that_went_through_a_table_of_numbers_and_those_that_are_missing() -> None:
+    document = {
+        "images": [
+            {"id": 1.0, "file_name": "a.jpg"},
+            {"id": 2.0, "file_name": "b.jpg"},
+            {"file_name": "c.jpg"},
+        ],
+        "annotations": [
+            {"image_id": 2.0, "caption": "of b"},
+            {"image_id": 1, "caption": "of a"},
+            {"caption": "of nobody knows what"},
+        ],
+    }
+    assert read(document, COCO) == [
+        ("a.jpg", ["of a"]),
+        ("b.jpg", ["of b"]),
+        ("c.jpg", []),
+        (None, ["of nobody knows what"]),
+    ]
+
+
+def test_captions_of_other_forms_are_read_or_told() -> None:
+    captions = [["one", "two"], {"en": "three"}, 5, None, ""]
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}],
+        "annotations": [{"image_id": 1, "caption": caption} for caption in captions]
+        + [{"image_id": 1, "text": "four"}, {"image_id": 9, "caption": 7}],
+    }
+    assert read(document, COCO) == [
+        ("a.jpg", ["one", "two", "three", "", "four"]),
+        ("b.jpg", []),
+        (None, []),
+    ]
+    assert refused(document, COCO) == {"The caption is no text.": 3}
+    [_, again, _] = COCO.read(document)
+    assert again.notes == (
+        "Another image has the same id; the captions of the id were taken for that one.",
+    )
+
+
+def test_other_files_of_coco_have_no_captions() -> None:
+    boxes = {"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}
+    assert not COCO.is_it(boxes)
+    assert not COCO.is_it({"images": [], "annotations": {"1": {"caption": "a dog"}}})

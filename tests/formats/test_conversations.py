@@ -9,7 +9,7 @@ import pytest
 from blip2core.config import ExportConfig
 from blip2core.formats.conversations import CONTROL_WORDS, CONVERSATIONS
 from tests.exports.reading import json_lines, of_split
-from tests.formats.reading import as_pairs, data, read
+from tests.formats.reading import as_pairs, data, read, refused
 
 
 def test_several_turns() -> None:
@@ -44,14 +44,42 @@ def test_messages_with_roles() -> None:
             "images": ["1.jpg"],
             "messages": [
                 {"role": "system", "content": "Be brief."},
-                {"role": "user", "content": "<image>What is it?"},
-                {"role": "assistant", "content": "A dog."},
-                {"role": "assistant", "content": [{"type": "text"}]},
+                {"role": "User", "content": "<image>What is it?"},
+                {"role": "ASSISTANT", "content": "A dog."},
+                {"role": "assistant", "content": {"odd": 1}},
+                {"role": "oracle", "content": "A cat."},
             ],
         }
     ]
     assert read(document, CONVERSATIONS) == [("1.jpg", ["A dog."])]
-    assert data(document, CONVERSATIONS) == [{"turn": 2, "question": "Be brief. What is it?"}]
+    assert data(document, CONVERSATIONS) == [{"turn": 2, "question": "What is it?"}]
+    told = {"The answer is no text.": 1, "Who says this is not known: oracle.": 1}
+    assert refused(document, CONVERSATIONS) == told
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"type": "image_url", "image_url": {"url": "https://example.org/1.jpg"}},
+        {"type": "image_url", "image_url": "https://example.org/1.jpg"},
+        {"type": "image", "image": "https://example.org/1.jpg"},
+    ],
+)
+def test_what_is_said_in_parts(image: dict[str, object]) -> None:
+    """As OpenAI's and TRL's messages have it."""
+    asked = {"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}
+    parts = [{"type": "text", "text": "A dog."}, {"type": "text", "text": "On a beach."}]
+    document = [{"messages": [asked, {"role": "assistant", "content": parts}]}]
+    assert read(document, CONVERSATIONS) == [("https://example.org/1.jpg", ["A dog.\nOn a beach."])]
+    assert data(document, CONVERSATIONS) == [{"turn": 1, "question": "What is it?"}]
+
+
+def test_answers_about_several_images_are_about_none_of_them() -> None:
+    said = [{"from": "human", "value": "<image><image> Which?"}, {"from": "gpt", "value": "Left."}]
+    document = [{"image": ["1.jpg", "2.jpg"], "conversations": said}]
+    assert read(document, CONVERSATIONS) == [("1.jpg", []), ("2.jpg", [])]
+    told = "The conversation is about 2 images, so about none of them alone."
+    assert refused(document, CONVERSATIONS) == {told: 1}
 
 
 def test_it_is_a_list_of_conversations(written: Callable[..., Any]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blip2core.formats.karpathy import KARPATHY
-from tests.formats.reading import data, read
+from tests.formats.reading import data, read, refused
 
 DOCUMENT = {
     "dataset": "coco",
@@ -29,8 +29,14 @@ def test_sentences_and_split() -> None:
         ("val2014/COCO_val2014_000000391895.jpg", ["A man with a red helmet.", "Two men."]),
         ("1.jpg", []),
     ]
-    assert [one.split for one in KARPATHY.read(DOCUMENT)] == ["test", "train"]
-    assert data(DOCUMENT, KARPATHY) == [{"sentid": 770337}, {}]
+    assert data(DOCUMENT, KARPATHY) == [{"split": "test", "sentid": 770337}, {"split": "test"}]
+
+
+def test_sentences_of_other_forms_are_read_or_told() -> None:
+    sentences = ["A dog.", {"tokens": ["two", "dogs"]}, {"raw": None}, 5, {"raw": "A cat."}]
+    document = {"images": [{"filename": "1.jpg", "sentences": sentences}]}
+    assert read(document, KARPATHY) == [("1.jpg", ["A dog.", "two dogs", "A cat."])]
+    assert refused(document, KARPATHY) == {"The sentence has no text.": 2}
 
 
 def test_one_file_for_all_splits(written: Callable[..., Any]) -> None:

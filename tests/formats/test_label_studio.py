@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blip2core.formats.label_studio import LABEL_STUDIO, local_path
+from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN, local_path
 from tests.formats.reading import data, read
 
 
@@ -43,6 +43,26 @@ def test_texts_of_annotations_and_predictions() -> None:
     assert kept[1]["score"] == 0.91 and kept[1]["model_version"] == "blip2"
     places = [origin.place for _, origin in next(LABEL_STUDIO.read(DOCUMENT)).texts]
     assert places == ["annotations: caption", "predictions: caption", "predictions: caption"]
+
+
+def test_the_image_is_found_under_any_key_and_texts_of_the_task_are_read() -> None:
+    document = [
+        {
+            "id": 3,
+            "data": {"ref_id": "7", "captioning": "/data/upload/1/3.jpg", "caption": "from before"},
+            "annotations": [{"result": result("a dog")}],
+        }
+    ]
+    assert read(document, LABEL_STUDIO) == [("1/3.jpg", ["a dog", "from before"])]
+    places = [origin.place for _, origin in next(LABEL_STUDIO.read(document)).texts]
+    assert places == ["annotations: caption", "data: caption"]
+
+
+def test_json_min_has_a_row_for_each_task() -> None:
+    row = {"id": 1, "annotator": 1, "annotation_id": 2, "lead_time": 3.5}
+    row |= {"captioning": "/data/upload/1/1.jpg", "caption": {"text": ["a dog", "dogs"]}}
+    assert read([row], LABEL_STUDIO_MIN) == [("1/1.jpg", ["a dog", "dogs"])]
+    assert data([row], LABEL_STUDIO_MIN)[0]["lead_time"] == 3.5
 
 
 def test_paths_of_its_own_storage() -> None:

@@ -1,45 +1,51 @@
-"""LAVIS's lists of captions and of questions, and A-OKVQA's."""
+"""Questions of LAVIS and A-OKVQA: the correct answer, else the one that most people gave."""
 
-from blip2core.formats.lavis import LAVIS, LAVIS_VQA
-from tests.formats.reading import data, read
+import pytest
 
-
-def test_captions() -> None:
-    document = [
-        {"image": "val2014/1.jpg", "caption": "a dog", "image_id": "coco_1"},
-        {"image": "val2014/2.jpg", "caption": ["a cat", "two cats"]},
-    ]
-    expected = [("val2014/1.jpg", ["a dog"]), ("val2014/2.jpg", ["a cat", "two cats"])]
-    assert read(document, LAVIS) == expected
-    assert data(document, LAVIS)[0] == {"image_id": "coco_1"}
+from blip2core.formats.lavis import LAVIS_VQA
+from tests.formats.reading import data, read, refused
 
 
 def test_questions() -> None:
     document = [
         {"image": "1.jpg", "question": "What is it?", "answer": ["a cat", "a dog", "a dog"]},
         {"image": "2.jpg", "question": "Where? ", "answer": "at home", "question_id": 5},
-        {"image": "3.jpg", "question": "Why?"},
     ]
     assert read(document, LAVIS_VQA) == [
         ("1.jpg", ["What is it? a dog"]),
         ("2.jpg", ["Where? at home"]),
-        ("3.jpg", ["Why?"]),
     ]
     kept = data(document, LAVIS_VQA)
     assert kept[0] == {"question": "What is it?", "answers": ["a cat", "a dog", "a dog"]}
     assert kept[1] == {"question_id": 5, "question": "Where? ", "answers": ["at home"]}
 
 
-def test_a_okvqa_names_images_by_number() -> None:
+@pytest.mark.parametrize("answer", [{}, {"answer": []}, {"answer": " "}, {"direct_answers": ""}])
+def test_a_question_without_an_answer_is_refused(answer: dict[str, object]) -> None:
+    """It is no text about the image; test sets have only such ones."""
+    document = [{"image": "3.jpg", "question": "Why?"} | answer]
+    assert read(document, LAVIS_VQA) == [("3.jpg", [])]
+    assert refused(document, LAVIS_VQA) == {
+        "The question has no answer here; give the file of answers beside it.": 1
+    }
+
+
+@pytest.mark.parametrize("spell", [list, str])
+def test_the_choice_that_is_correct_wins_and_is_no_vote(spell: type) -> None:
+    """`str`: lists as the copy on the Hub spells them."""
     document = [
         {
             "image_id": 299207,
             "question": "What is the man by the bags awaiting?",
-            "choices": ["skateboarder", "train", "delivery", "cab"],
+            "choices": spell(["skateboarder", "train", "delivery", "cab"]),
             "correct_choice_idx": 3,
-            "direct_answers": ["ride", "ride", "bus"],
+            "direct_answers": spell(["ride", "ride", "bus"]),
+            "rationales": spell(["He stands at a kerb."]),
         }
     ]
-    found = [("000000299207.jpg", ["What is the man by the bags awaiting? ride"])]
+    found = [("000000299207.jpg", ["What is the man by the bags awaiting? cab"])]
     assert read(document, LAVIS_VQA) == found
-    assert data(document, LAVIS_VQA)[0]["answers"] == ["cab", "ride", "ride", "bus"]
+    [kept] = data(document, LAVIS_VQA)
+    assert kept["answers"] == ["ride", "ride", "bus"]
+    assert kept["choices"] == ["skateboarder", "train", "delivery", "cab"]
+    assert kept["rationales"] == ["He stands at a kerb."]

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from blip2core.formats.vqa import GQA, VQA, is_vqa_answers, join_vqa
-from tests.formats.reading import as_pairs, data, read
+from tests.formats.reading import as_pairs, data, read, refused
 
 QUESTIONS: dict[str, Any] = {
     "data_type": "mscoco",
@@ -28,18 +29,37 @@ ANSWERS = {
 }
 
 
-def test_questions_alone() -> None:
+def test_questions_alone_are_no_texts() -> None:
     assert read(QUESTIONS, VQA) == [
-        ("COCO_val2014_000000262148.jpg", ["Where is he looking?"]),
-        ("COCO_val2014_000000000001.jpg", ["How many?"]),
+        ("COCO_val2014_000000262148.jpg", []),
+        ("COCO_val2014_000000000001.jpg", []),
     ]
+    assert refused(QUESTIONS, VQA) == {
+        "The question has no answer here; give the file of answers beside it.": 2
+    }
+
+
+def test_ids_decide_and_none_is_no_id() -> None:
+    asked = [{"image_id": 1, "question": "Is it a dog?", "question_id": 1.0}]
+    asked += [{"image_id": 2, "question": "Is it a cat?"}]
+    given = [{"question_id": 1, "multiple_choice_answer": "yes"}, {"multiple_choice_answer": "no"}]
+    joined = join_vqa(join_vqa({"questions": asked}, {"annotations": given}), {"annotations": []})
+    assert [texts for _, texts in read(joined, VQA)] == [["Is it a dog? yes"], []]
+
+
+def test_the_official_answer_wins() -> None:
+    answers = [{"answer": "no"}, {"answer": "yes"}]
+    given = {"question_id": 1, "multiple_choice_answer": "yes", "answers": answers}
+    asked = {"questions": [{"image_id": 1, "question": "Is it?", "question_id": 1}]}
+    joined = join_vqa(asked, {"annotations": [given]})
+    assert [texts for _, texts in read(joined, VQA)] == [["Is it? yes"]]
 
 
 def test_with_the_answers_of_the_other_file() -> None:
     assert is_vqa_answers(ANSWERS) and not is_vqa_answers(QUESTIONS)
     joined = join_vqa(QUESTIONS, ANSWERS)
     texts = [texts for _, texts in read(joined, VQA)]
-    assert texts == [["Where is he looking? down"], ["How many?"]]
+    assert texts == [["Where is he looking? down"], []]
     assert data(joined, VQA)[0] == {
         "question_id": 262148000,
         "question_type": "none of the above",
@@ -77,6 +97,15 @@ def test_what_was_read_is_written_as_it_was(written: Callable[..., Any], make_pa
     assert annotation["question_type"] == "none of the above"
     assert annotation["multiple_choice_answer"] == "down"
     assert [given["answer"] for given in annotation["answers"]] == ["down", "at table"]
-    # A question without an answer is none that a model can be tested with.
+    assert manifest.data["left_out"] == {}
+    assert not (out / "left_out.jsonl").exists()
+
+
+def test_a_text_that_is_no_question_is_left_out_and_said(
+    written: Callable[..., Any], make_pairs: Any
+) -> None:
+    one, other = make_pairs(1, text_data='{"question": "What is there?"}')
+    out, manifest, _ = written("vqa", [one, replace(other, text_data=None)])
     assert manifest.data["left_out"] == {"no question with an answer": 1}
-    assert json.loads((out / "left_out.jsonl").read_text("utf-8"))["caption_id"] == 2
+    told = json.loads((out / "left_out.jsonl").read_text("utf-8"))
+    assert told["caption_id"] == other.caption_id

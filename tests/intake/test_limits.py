@@ -11,7 +11,7 @@ from blip2core.file_names import MAX_NAME, inner_path
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.archives import FolderArchive, LooseFiles
 from blip2core.intake.limited_stream import LimitedStream
-from blip2core.records import Problem
+from blip2core.records import Problem, WebImage
 from tests.intake.making import images, png, reasons, zipped
 
 NAMES = [field.name for field in fields(Limits)]
@@ -103,3 +103,17 @@ def test_the_last_member_and_the_largest_image_of_an_archive() -> None:
     assert reasons(read(file, limits=Limits(members=2)))
     small = min(len(png(number)) for number in range(3)) - 1
     assert len(reasons(read(file, limits=Limits(image_bytes=small)))) == 3
+
+
+def test_a_json_file_of_too_many_values_is_refused_before_it_is_read() -> None:
+    row = b'{"image": "a.png", "caption": "one, two"},'
+    data = b"[" + row * 3 + row[:-1] + b"]"
+    files = {"a.png": png(), "t.json": data}
+    for values, number in ((data.count(b"{") + data.count(b",") + 1, 1), (12, 0)):
+        limits = Limits(json_values=values)
+        found = list(read(NamedFile("z.zip", zipped(files)), limits=limits))
+        assert [len(one.texts) for one in found if isinstance(one, WebImage)] == [number]
+        assert [one.reason for one in found if isinstance(one, Problem)] == [
+            "t.json has about 16 values; at most 12 are read. Split it, or save its rows as JSON "
+            "Lines."
+        ] * (1 - number)

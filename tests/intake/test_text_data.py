@@ -2,12 +2,13 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blip2core.formats import JSON_FORMATS
 from blip2core.intake import NamedFile, read
-from blip2core.intake.text_data import clean_data
+from blip2core.intake.text_data import DEEPEST, clean_data
 from blip2core.records import WebImage
 from tests.intake.making import png, zipped
 
@@ -58,3 +59,34 @@ def test_any_document_is_read_and_its_data_can_be_stored(document: object) -> No
             if isinstance(one, WebImage):
                 kept = [dict(origin.data) for origin in one.origins.values()]
                 json.dumps(kept, allow_nan=False).encode()
+
+
+def test_what_is_nested_too_deeply_is_left_out() -> None:
+    deep: object = "x"
+    for _ in range(DEEPEST - 1):
+        deep = [deep]
+    kept = clean_data({"a": deep, "b": 1})
+    assert kept == {"a": deep, "b": 1}
+    assert isinstance(clean_data({"a": [deep], "b": 1}), dict)
+    assert "x" not in json.dumps(clean_data({"a": [deep], "b": 1}))
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv", "a.json", "coco.json", "llava.json"])
+def test_data_nested_beyond_pythons_limit_is_no_error(name: str) -> None:
+    deep = '{"a":' + "[" * 900 + "]" * 900 + ', "b": 1}'
+    said = f'"caption_id": 1, "decided_by": "x", "text_data": {deep}'
+    cell = deep.replace('"', '""')
+    content = {
+        "t.jsonl": f'{{"image": "a.png", "text": "a dog", {said}}}',
+        "t.csv": f'file_name,text,caption_id,decided_by,text_data\na.png,a dog,1,x,"{cell}"\n',
+        "a.json": f'{{"text": "a dog", {said}}}',
+        "coco.json": '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1,'
+        f' "caption": "a dog", "extra": {{{said}}}}}]}}',
+        "llava.json": '[{"image": "a.png", "conversations": [{"from": "gpt", "value": "a dog"}],'
+        f' "extra": {{{said}}}}}]',
+    }[name]
+    found = list(read(NamedFile("z.zip", zipped({"a.png": png(), name: content.encode()}))))
+    (image,) = (one for one in found if isinstance(one, WebImage))
+    assert image.texts == ("a dog",)
+    if name != "llava.json":
+        assert image.origins["a dog"].data["b"] == 1

@@ -1,0 +1,62 @@
+"""A row of a table is about one image, however many have its name."""
+
+from pathlib import Path
+
+import pytest
+
+from blip2core.intake import NamedFile, read
+from blip2core.records import Problem, WebImage
+from tests.intake.making import png, tarred
+
+TABLE = b"file_name,text\na.png,one\n"
+SEVERAL = "Several images have this name; what the row says was given to the first."
+
+
+def archives() -> list[NamedFile]:
+    return [NamedFile(f"{shade}.tar", tarred([("a.png", png(shade))])) for shade in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("way", ["folder", "list", "texts", "texts by name"])
+def test_a_row_is_not_given_to_several_images_of_its_name(way: str, tmp_path: Path) -> None:
+    for file in archives():
+        assert isinstance(file.content, bytes)
+        (tmp_path / file.name).write_bytes(file.content)
+    table = NamedFile("t.csv", TABLE)
+    if way == "folder":
+        (tmp_path / "t.csv").write_bytes(TABLE)
+        found = list(read(tmp_path))
+    elif way == "list":
+        found = list(read([table, *archives()]))
+    else:
+        found = list(read(archives(), texts=table if way == "texts" else {"a.png": ["one"]}))
+    images = [one for one in found if isinstance(one, WebImage)]
+    assert [one.texts for one in images] == [("one",), (), ()]
+    where = "a.png" if way == "texts by name" else "t.csv, row 2"
+    assert [one for one in found if isinstance(one, Problem)] == [
+        Problem(name=f"{where}: a.png", reason=SEVERAL, about="note")
+    ]
+
+
+def test_a_row_that_fits_several_files_is_not_used_for_an_image_in_an_archive(
+    tmp_path: Path,
+) -> None:
+    for folder, shade in (("x", 1), ("y", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(png(shade))
+    (tmp_path / "t.csv").write_bytes(TABLE)
+    (tmp_path / "z.tar").write_bytes(tarred([("a.png", png(3))]))
+    found = list(read(tmp_path))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [(), (), ()]
+    (problem,) = (one for one in found if isinstance(one, Problem))
+    assert "fits several: x/a.png, y/a.png" in problem.reason and problem.texts == 1
+
+
+def test_texts_of_a_name_that_no_image_can_have_are_counted_as_texts_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    found = list(read(tmp_path / "a.png", texts={"": ["one", "two"], "\0": ["three"]}))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [()]
+    problems = [one for one in found if isinstance(one, Problem)]
+    assert [(one.about, one.texts) for one in problems] == [
+        ("text without image", 2),
+        ("text without image", 1),
+    ]
