@@ -1,5 +1,6 @@
 """A bar on the terminal that shows how far an import has read its sources."""
 
+import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ class ReadingBar:
 
     def write_row(self, row: Mapping[str, object], as_json: bool, *words: str) -> None:
         """Print a result, with the bar out of its way."""
+        if not sys.stdout.isatty():  # then the bar is in nobody's way
+            write_row(row, as_json, *words)
+            return
         with tqdm.external_write_mode():
             write_row(row, as_json, *words)
 

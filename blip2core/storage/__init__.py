@@ -10,8 +10,10 @@ Each takes the session first and never commits. By subject:
 
     datasets    get_or_create_dataset, find_dataset, get_dataset, list_datasets, status_counts,
                 filter_of, update_dataset
-    items       add_item, find_image, image_of_item, near_duplicates, duplicates_of, exclude_items,
-                purge_image, is_taken_down, stored_images
+    items       add_item, add_items, find_image, image_of_item, exclude_items, purge_image,
+                is_taken_down, taken_down, stored_images
+    alike       near_duplicates, duplicates_of, note_near (in near_images)
+    archives    finished_archives, finish_archive, take_over_archive, forget_archives
     takedown    plan_takedown, take_down, finish_takedowns (take the database)
     captions    add_captions, texts_of, add_scores, pending_items, scorer_ids
     review      review_queue, second_review_queue, count_queue
