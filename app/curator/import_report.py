@@ -43,6 +43,8 @@ def draw_sums(stored: dict[str, Any]) -> None:
     """Draw what became of all that an import read, and what it did not use."""
     sums = sums_of(stored)
     st.html(sums_html(sums))
+    if told := sums.alike():
+        st.caption(told)
     if html := unused_html(sums):
         st.html(html)
 

@@ -108,6 +108,12 @@ class Sums:
             for told in several
         ]
 
+    def alike(self) -> str:
+        """Return how many new images look like another, in words; empty where none does."""
+        looks = "looks" if self.images_alike == 1 else "look"
+        new = count_of(self.images_alike, "new image")
+        return f"{new} {looks} like one that was there before" if self.images_alike else ""
+
     def sentences(self) -> list[str]:
         """Return the sums in words: images, texts, and what was not used."""
         images = f"{count_of(self.images_read, 'image')} read: {self.images_new:,} new"
@@ -121,10 +127,7 @@ class Sums:
                 (self.texts_refused, "refused"),
             ),
         ]
-        if self.images_alike:
-            looks = "looks" if self.images_alike == 1 else "look"
-            new = count_of(self.images_alike, "new image")
-            parts.append(f"{new} {looks} like one that was there before")
+        parts += filter(None, [self.alike()])
         if self.sources_refused:
             which = "file or row" if self.sources_refused == 1 else "files or rows"
             parts.append(f"{self.sources_refused:,} {which} of which nothing was read")

@@ -89,6 +89,12 @@ def test_the_inbox_shows_sums_and_names_the_control_for_what_was_not_used(
     assert unused_html(Sums()) == ""
 
 
+def test_the_inbox_tells_of_images_that_look_alike(open_page: Open, database: Database) -> None:
+    import_with(database, [], Sums(images_new=9, images_alike=2))
+    captions = [one.value for one in open_page("inbox").caption]
+    assert "2 new images look like one that was there before" in captions
+
+
 def test_problems_are_grouped_by_reason_and_notes_stand_apart(
     open_page: Open, database: Database
 ) -> None:
