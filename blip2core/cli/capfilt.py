@@ -116,7 +116,7 @@ def run_capfilt(
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
         reading = Reading()
-        found = _read(inputs or [], download, columns, metadata_texts, reading)
+        found = _read(inputs, download, columns, metadata_texts, reading) if inputs else iter(())
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind

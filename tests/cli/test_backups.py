@@ -134,7 +134,7 @@ def test_a_copy_is_proven_table_by_table(studio: Database, db: Commands, tmp_pat
     studio.close()
     told, errors = db.lines("copy", target, "--url", url_of(studio))
     *tables, last = told.splitlines()
-    assert errors == [] and len(tables) == 21
+    assert errors == [] and len(tables) == 22
     scores = next(line for line in tables if line.startswith("scores\t"))
     assert scores.split("\t")[1] == "12" and len(scores.split("\t")[2]) == 64
     assert (
