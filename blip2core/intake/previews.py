@@ -31,8 +31,8 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.preview_tables import HEAD, preview_of
 from blip2core.intake.preview_values import MOST_BYTES, Cell, Preview, small_image
-from blip2core.intake.reader import ReadableSource, folders_and_files, no_source
 from blip2core.intake.saved_datasets import is_computed
+from blip2core.intake.sources import ReadableSource, folders_and_files, no_source
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 

@@ -1,6 +1,5 @@
 """read(): images with their texts out of whatever somebody has, one at a time."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 from types import NoneType
 
-from blip2core.arguments import ADDRESS, check_kind, described
+from blip2core.arguments import check_kind
 from blip2core.errors import IntakeError
-from blip2core.file_names import MAX_NAME, safe_name, stem, suffix
+from blip2core.file_names import safe_name, stem, suffix
 from blip2core.formats.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
@@ -34,18 +33,25 @@ from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
 from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.remote_sources import has_addresses, read_fetched
+from blip2core.intake.sources import (
+    SOURCES,
+    ReadableSource,
+    Texts,
+    check_texts,
+    checked_list,
+    is_folder,
+    name_of,
+    named,
+    no_source,
+)
 from blip2core.intake.storages import Storages
 from blip2core.intake.tables import table_entries
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 from blip2core.records import Problem, TextOrigin, Told, WebImage
-from blip2core.remote.addresses import shown_address
 from blip2core.texts import clean_text
 
-ReadableSource = str | Path | NamedFile
-Texts = Mapping[str, Sequence[str]] | ReadableSource
 NO_FILES = LooseFiles(())
-SOURCES = "read takes the path of a file or folder, a NamedFile, or a list of these"
 
 
 def read(
@@ -76,10 +82,10 @@ def read(
     not be read again. IntakeError where the only source cannot be read.
     """
     if not isinstance(source, str | Path | NamedFile):
-        source = _checked_list(source)
+        source = checked_list(source)
         if not source and texts is None:
             raise IntakeError(f"{SOURCES}; got an empty list.")
-    _check_texts(texts)
+    check_texts(texts)
     check_columns(columns)
     expected = "storages of read are Storages(), or None"
     check_kind(storages, (Storages, NoneType), expected, IntakeError)
@@ -121,59 +127,6 @@ def read(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
     return briefly(_complete(images, metadata))
-
-
-def folders_and_files(
-    source: ReadableSource | Sequence[ReadableSource],
-) -> list[Path | NamedFile]:
-    """Return what `read` would read, the folders as paths. IntakeError where the only one is not
-    there; of several, `read` tells of those that are not.
-    """
-    is_one = isinstance(source, str | Path | NamedFile)
-    found: list[Path | NamedFile] = []
-    for one in [source] if isinstance(source, str | Path | NamedFile) else _checked_list(source):
-        try:
-            is_folder = not isinstance(one, NamedFile) and _is_folder(one)
-            found.append(Path(one).expanduser() if is_folder else _named(one))  # type: ignore[arg-type]
-        except IntakeError:
-            if is_one:
-                raise
-    return found
-
-
-def no_source(name: str) -> IntakeError:
-    """Return that a file is nothing that an import reads."""
-    return IntakeError(
-        f"{safe_name(name)} is neither an image, nor a zip or tar archive, nor a table (CSV, TSV, "
-        "JSON, JSON Lines, Parquet, Arrow)."
-    )
-
-
-def _checked_list(sources: object) -> list[ReadableSource]:
-    """Return several sources as a list. Raises IntakeError where some are none."""
-    expected = SOURCES
-    hint = ": NamedFile('images.zip', data) names bytes" if isinstance(sources, bytes) else ""
-    if hint or not isinstance(sources, Iterable):
-        raise IntakeError(f"{expected}; got {described(sources)}{hint}.")
-    listed = list(sources)
-    for number, source in enumerate(listed, start=1):
-        check_kind(
-            source, (str, Path, NamedFile), f"{expected}; so must number {number} be", IntakeError
-        )
-    return listed
-
-
-def _check_texts(texts: object) -> None:
-    """Raise IntakeError where `texts` of `read` are nothing that it takes."""
-    expected = "texts of read are a table, or a list of texts by the name of each image"
-    check_kind(texts, (str, Path, NamedFile, Mapping, NoneType), expected, IntakeError)
-    for name, several in texts.items() if isinstance(texts, Mapping) else ():
-        shown = safe_name(str(name))
-        if isinstance(several, str):
-            raise IntakeError(f"{expected}; {shown} has a str: put it into a list, [text].")
-        check_kind(several, Sequence, f"{expected}; not so for {shown}", IntakeError)
-        for text in several:
-            check_kind(text, str, f"{expected}; not so for {shown}", IntakeError)
 
 
 def _with_rows(
@@ -239,9 +192,9 @@ def _read_one(
     source: ReadableSource, plan: ReadPlan, root: str | Path | None = None
 ) -> Iterator[ImageOrProblem]:
     """Read one source. What is wrong with all of it is raised here, not at the first image."""
-    if not isinstance(source, NamedFile) and _is_folder(source):
+    if not isinstance(source, NamedFile) and is_folder(source):
         return _read_folder(Path(source).expanduser(), plan)
-    file = _named(source)
+    file = named(source)
     kind = kind_of(file)
     if kind == "image":
         data = file.read(plan.limits.image_bytes)
@@ -327,23 +280,27 @@ def _read_several(
     images: list[str] = []
     rest: list[ReadableSource] = []
     sources = list(sources)
-    archives = {stem(_name(one)) for one in sources if suffix(_name(one)) in ARCHIVE_SUFFIXES}
+    archives = {stem(name_of(one)) for one in sources if suffix(name_of(one)) in ARCHIVE_SUFFIXES}
     for source in sources:
         try:
-            kind = "folder" if _is_folder(source) else kind_of(_named(source))
-            if kind in TABLE_KINDS and stem(_name(source)) in archives and is_index(_named(source)):
-                yield from failed_rows(_named(source), plan.limits)
+            kind = "folder" if is_folder(source) else kind_of(named(source))
+            if (
+                kind in TABLE_KINDS
+                and stem(name_of(source)) in archives
+                and is_index(named(source))
+            ):
+                yield from failed_rows(named(source), plan.limits)
             elif kind in TABLE_KINDS:
-                reading = plan.reading if suffix(_name(source)) in CARRIERS else None
+                reading = plan.reading if suffix(name_of(source)) in CARRIERS else None
                 texts = partial(_add_texts, rows, source, plan)
-                yield from in_unit(reading, _named(source), rows, texts)
+                yield from in_unit(reading, named(source), rows, texts)
             elif kind in {"folder", "zip", "tar"}:
                 rest.append(source)
             else:
-                loose.append(_named(source))
+                loose.append(named(source))
                 images += [loose[-1].name] if kind == "image" else []
         except IntakeError as error:
-            yield Problem(name=_name(source), reason=str(error), about="source")
+            yield Problem(name=name_of(source), reason=str(error), about="source")
     if rest:
         given = LooseFiles(loose)
         annotations = JsonMembers(given, images, plan.limits, webdataset=False)
@@ -357,15 +314,15 @@ def _read_several(
         try:
             yield from _read_whole(source, rows, plan)
         except IntakeError as error:
-            yield Problem(name=_name(source), reason=str(error), about="source")
+            yield Problem(name=name_of(source), reason=str(error), about="source")
 
 
 def _read_whole(
     source: ReadableSource, rows: EntriesByName, plan: ReadPlan
 ) -> Iterator[ImageOrProblem]:
     """Read one of several folders and archives; an archive is a unit of the reading."""
-    if not _is_folder(source):
-        return in_unit(plan.reading, _named(source), rows, lambda: _read_one(source, plan))
+    if not is_folder(source):
+        return in_unit(plan.reading, named(source), rows, lambda: _read_one(source, plan))
     if plan.reading is not None:
         plan.reading.look_at(rows)
     return _read_one(source, plan)
@@ -390,7 +347,7 @@ def _add_texts(
                     texts=entry.found.read,
                 )
     elif texts is not None:
-        table = _named(texts)
+        table = named(texts)
         entries = table_entries(table, plan.columns_in(table.name), plan.limits)
         yield from _add_entries(rows, entries, plan)
 
@@ -407,26 +364,3 @@ def _add_entries(
             yield image(found.name, found.data, found)
         else:
             rows.add(found, plan.limits)
-
-
-def _is_folder(source: ReadableSource) -> bool:
-    return not isinstance(source, NamedFile) and os.path.isdir(Path(source).expanduser())
-
-
-def _named(source: ReadableSource) -> NamedFile:
-    """Return a source as a named file. Raises IntakeError with the whole path, as it was given."""
-    if isinstance(source, NamedFile):
-        return source
-    path = Path(source).expanduser()
-    if isinstance(source, str) and ADDRESS.match(source):
-        way = "download it, then give the file"
-        if source.partition("://")[0].lower() not in ("http", "https", "ftp"):
-            way = "storages=Storages() of blip2core.intake reads it"
-        raise IntakeError(f"{shown_address(source)} is an address: {way}.")
-    if not os.path.exists(path):  # pathlib's own raises where a name is too long
-        raise IntakeError(f"There is no file or folder {safe_name(str(path), limit=MAX_NAME)}.")
-    return NamedFile(path.name, path)
-
-
-def _name(source: ReadableSource) -> str:
-    return source.name if isinstance(source, NamedFile) else str(source)
