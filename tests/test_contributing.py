@@ -121,3 +121,11 @@ def test_names_stand_in_the_files_that_are_named() -> None:
     assert len(named) > 5
     for name, file in named:
         assert re.search(rf"\b{name}\b", (ROOT / file).read_text("utf-8")), (name, file)
+
+
+def test_the_places_where_the_examples_are_put_are_there() -> None:
+    """Following them takes minutes, so `make test-slow` does; what they are put behind moves."""
+    from tests.test_examples_followed import EDITS
+
+    counts = {place: (ROOT / file).read_text("utf-8").count(place) for file, place, _ in EDITS}
+    assert {place for place, count in counts.items() if count != 1} == set()

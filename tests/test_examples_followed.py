@@ -18,7 +18,7 @@ EDITS = [
     # file, what stands there, what is added after it
     (
         "blip2core/formats/__init__.py",
-        "import LAVIS, LAVIS_VQA\n",
+        "import LAVIS_VQA\n",
         "from blip2core.formats.lines_of_text import LINES\n",
     ),
     ("blip2core/formats/__init__.py", '"gqa": GQA,\n', '"lines": LINES,\n'),
