@@ -61,6 +61,8 @@ class Format:
     write: Callable[[Iterable[ExportPair], Output, ExportConfig], None] | None = None
     """Writes pairs, which come image by image, under the folder of the output. None where the
     format is only read."""
+    one_way: bool = False
+    """Whether no import reads what is written: all other formats give back what they were given."""
     what: str = ""
     """One sentence of what is written where."""
     example: str = ""

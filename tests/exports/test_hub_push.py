@@ -47,7 +47,8 @@ def test_push_then_pull_gives_the_same_bytes_and_texts(
     assert not hub.datasets[NAME].private
     pull_dataset(list_dataset(NAME, companions=True), tmp_path / "pulled")
     assert contents(tmp_path / "pulled") == contents(out)
-    assert texts(read(tmp_path / "pulled")) == texts(read(out)) != {}
+    if not FORMATS[name].one_way:
+        assert texts(read(tmp_path / "pulled")) == texts(read(out)) != {}
 
 
 def test_the_manifest_comes_last_and_alone(

@@ -46,7 +46,8 @@ def test_an_upload_has_the_same_bytes_and_texts(
     assert upload_export(out, ADDRESS, show=shown.append) == len(contents(out))
     assert stored(memory) == contents(out)
     assert shown[-1].files == shown[-1].all_files == len(contents(out)) - 2
-    assert texts(read(str(ADDRESS), storages=Storages())) == texts(read(out)) != {}
+    if not FORMATS[name].one_way:
+        assert texts(read(str(ADDRESS), storages=Storages())) == texts(read(out)) != {}
     for call in (lambda: check_free(ADDRESS), lambda: upload_export(out, ADDRESS)):
         with pytest.raises(ExportError, match="exists already"):
             call()
