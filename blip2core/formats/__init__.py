@@ -24,7 +24,7 @@ from blip2core.formats.text_maps import TEXT_MAP
 from blip2core.formats.vqa import GQA, VQA
 from blip2core.formats.webdataset import WEBDATASET
 
-FORMATS: dict[str, Format] = {
+ALL_FORMATS: dict[str, Format] = {
     "imagefolder": IMAGEFOLDER,
     "webdataset": WEBDATASET,
     "coco": COCO,
@@ -41,7 +41,7 @@ FORMATS: dict[str, Format] = {
     "gqa": GQA,
     "text-map": TEXT_MAP,
 }
-"""All formats by the name that a command line gives them."""
+"""By name; `blip2core.exports.FORMATS` are those that are written."""
 JSON_FORMATS = (
     *(KARPATHY, COCO, VQA, LABEL_STUDIO, LABEL_STUDIO_MIN, CONVERSATIONS),
     *(LAVIS_VQA, GQA, TEXT_MAP),
@@ -64,7 +64,7 @@ def format_of(document: Any) -> Format | None:
 
 
 __all__ = [
-    "FORMATS",
+    "ALL_FORMATS",
     "JSON_FORMATS",
     "AnnotatedImage",
     "Format",

@@ -45,6 +45,8 @@ class AnnotatedImage:
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person has to know of how the entry was read, one sentence each."""
+    not_used: tuple[str, ...] = ()
+    """What was seen of it and is no text, such as a label: a kind for each, in few words."""
     missing: str = ""
     """Why neither path nor address is known, in a sentence, where the format tells."""
 
@@ -61,7 +63,7 @@ def rows_of(value: object) -> list[Mapping[str, Any]]:
     return [row if isinstance(row, Mapping) else {} for row in value]
 
 
-def word(value: object) -> str | None:
+def name_or_id(value: object) -> str | None:
     """Return a name, an address or an id as a text; None for what is none of these. An id that went
     through a table of numbers, 7.0, is the one that it was, 7.
     """
@@ -110,7 +112,7 @@ class Origin(TypedDict):
 def origin_of_image(said: Mapping[str, Any]) -> Origin:
     """Return what an export said of where an image comes from."""
     return Origin(
-        url=word(said.get("url")),
-        page_url=word(said.get("page_url")),
-        license=word(said.get("license")),
+        url=name_or_id(said.get("url")),
+        page_url=name_or_id(said.get("page_url")),
+        license=name_or_id(said.get("license")),
     )

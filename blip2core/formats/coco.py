@@ -21,9 +21,9 @@ from blip2core.formats.annotated import (
     Text,
     extra_of,
     is_row,
+    name_or_id,
     rows_of,
     scalars,
-    word,
 )
 from blip2core.formats.format import Format, Output
 from blip2core.formats.nested_texts import nested_texts
@@ -48,7 +48,7 @@ def is_coco(document: Any) -> bool:
 def read_coco(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each image with its captions, then the captions whose image is not listed."""
     licenses = {
-        word(row.get("id")): word(row.get("url")) or word(row.get("name"))
+        name_or_id(row.get("id")): name_or_id(row.get("url")) or name_or_id(row.get("name"))
         for row in rows_of(document.get("licenses"))
     }
     texts: dict[str | None, list[Text]] = {}
@@ -59,26 +59,26 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
             data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
             origin = TextOrigin(place=PLACE, data=data)
         captions = [*nested_texts(row.get("caption", row.get("text")))]
-        image = word(row.get("image_id"))
+        image = name_or_id(row.get("image_id"))
         for caption in captions:
             texts.setdefault(image, []).append((caption, origin))
         if not captions:
             no_text[image] += 1
     number, seen = 0, set[str | None]()
     for number, row in enumerate(rows_of(document["images"]), start=1):
-        image = word(row.get("id"))
+        image = name_or_id(row.get("id"))
         lost = 0 if image is None else no_text.pop(image, 0)
         is_again = image is not None and image in seen
         seen.add(image)
         yield AnnotatedImage(
             number=number,
-            path=word(row.get("file_name")),
-            url=word(row.get("coco_url")) or word(row.get("flickr_url")),
+            path=name_or_id(row.get("file_name")),
+            url=name_or_id(row.get("coco_url")) or name_or_id(row.get("flickr_url")),
             texts=() if image is None else tuple(texts.pop(image, ())),
             refused=(Refused("The caption is no text.", lost),) if lost else (),
             notes=(SAME_ID,) if is_again else (),
-            page_url=word(extra_of(row).get("page_url")),
-            license=licenses.get(word(row.get("license"))),
+            page_url=name_or_id(extra_of(row).get("page_url")),
+            license=licenses.get(name_or_id(row.get("license"))),
         )
     for image in dict.fromkeys((*texts, *no_text)):
         number += 1

@@ -84,7 +84,13 @@ def _images(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return next((rows_of(row[name]) for name in TURNS if isinstance(row.get(name), list)), [])
+    return next((turns for name in TURNS if (turns := rows_of(row.get(name)))), [])
+
+
+def _others(row: Mapping[str, Any]) -> list[str]:
+    """Return the fields with a conversation that is another than that of `_turns`."""
+    there = [name for name in TURNS if rows_of(row.get(name))]
+    return [name for name in there[1:] if row[name] != row[there[0]]]
 
 
 def _content(said: Mapping[str, Any]) -> Any:
@@ -125,6 +131,10 @@ def _texts(row: Mapping[str, Any]) -> tuple[tuple[Text, ...], tuple[Refused, ...
             origin = exported_origin(of_export, PLACE)
             texts.append((_whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)))
             asked = []
+    for name in _others(row):
+        answers, _ = _texts({name: row[name]})
+        reason = f"The row has a second conversation, `{name}`: give it in a row of its own."
+        refused += [Refused(reason, len(answers))] if answers else []
     if not _turns(row):  # a row of a table among conversations
         texts += [(text, TextOrigin(place="caption")) for text in nested_texts(row.get("caption"))]
     return tuple(texts), tuple(refused)
@@ -195,12 +205,12 @@ def write_llava(pairs: Iterable[ExportPair], output: Output, config: ExportConfi
                     left_out.add(pair, f"contains {word}")
                 else:
                     kept.append(pair)
-            for turns in _conversations(kept):
+            for turns in _by_conversation(kept):
                 image = f"images/{output.add_image(turns[0], 'images')}"
                 splits[turns[0].split].add(turns, image)
 
 
-def _conversations(pairs: Iterable[ExportPair]) -> list[list[ExportPair]]:
+def _by_conversation(pairs: Iterable[ExportPair]) -> list[list[ExportPair]]:
     """Return the texts of an image by the conversations of which they were imported, the turns in
     order; each other text is one by itself.
     """

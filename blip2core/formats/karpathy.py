@@ -17,11 +17,11 @@ from blip2core.formats.annotated import (
     Text,
     extra_of,
     is_row,
+    name_or_id,
     origin_of_image,
     rows_of,
     scalars,
     strings,
-    word,
 )
 from blip2core.formats.format import Format, Output
 from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
@@ -43,8 +43,8 @@ def is_karpathy(document: Any) -> bool:
 def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each image with its sentences, as they were written and not as words (`raw`)."""
     for number, row in enumerate(rows_of(document["images"]), start=1):
-        name, folder = word(row.get("filename")), word(row.get("filepath"))
-        split = word(row.get("split"))
+        name, folder = name_or_id(row.get("filename")), name_or_id(row.get("filepath"))
+        split = name_or_id(row.get("split"))
         sentences = row.get("sentences")
         found = [
             _read_sentence(one, split) for one in (sentences if isinstance(sentences, list) else [])

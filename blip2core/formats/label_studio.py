@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from blip2core.config import ExportConfig
-from blip2core.file_names import suffix
+from blip2core.file_names import safe_name, suffix
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Origin,
     Text,
     is_row,
+    name_or_id,
     origin_of_image,
     rows_of,
     scalars,
     strings,
-    word,
 )
 from blip2core.formats.format import Format, Output
 from blip2core.formats.nested_texts import nested_texts
@@ -81,7 +82,20 @@ def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
             for text in nested_texts(data.get(name))
         ]
         origin = origin_of_image(data if key != "url" else {**data, "url": None})
-        yield _annotated(number, data, key, tuple(texts), origin)
+        one = _annotated(number, data, key, tuple(texts), origin)
+        yield replace(one, not_used=tuple(_not_used(row)))
+
+
+def _not_used(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the kind of each annotation that was cancelled, and of each result that has no text."""
+    for one in (*rows_of(row.get("annotations")), *rows_of(row.get("predictions"))):
+        if one.get("was_cancelled"):
+            yield "cancelled annotation"
+            continue
+        for result in rows_of(one.get("result")):
+            value = result.get("value")
+            if not isinstance(value, Mapping) or "text" not in value:
+                yield f"{safe_name(str(result.get('type')), limit=40)} result"
 
 
 def is_json_min(document: Any) -> bool:
@@ -109,7 +123,7 @@ def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
 def _annotated(
     number: int, data: Mapping[str, Any], key: str | None, texts: tuple[Text, ...], origin: Origin
 ) -> AnnotatedImage:
-    image = word(data[key]) if key is not None else None
+    image = name_or_id(data[key]) if key is not None else None
     is_url = image is not None and image.startswith(("http://", "https://"))
     return AnnotatedImage(
         number=number,
@@ -153,7 +167,7 @@ def _texts(annotation: Mapping[str, Any], kind: str) -> Iterator[Text]:
         value = result.get("value")
         if not isinstance(value, Mapping):
             continue
-        place = f"{kind}: {word(result.get('from_name')) or 'text'}"
+        place = f"{kind}: {name_or_id(result.get('from_name')) or 'text'}"
         data = about | scalars(result, "value", "type")
         meta = result.get("meta")
         origin = exported_origin(meta if isinstance(meta, Mapping) else {}, place)

@@ -14,10 +14,10 @@ from blip2core.formats.annotated import (
     Refused,
     Text,
     is_row,
+    name_or_id,
     rows_of,
     scalars,
     strings,
-    word,
 )
 from blip2core.formats.format import Format
 from blip2core.formats.nested_texts import spelled
@@ -49,10 +49,10 @@ def read_lavis_vqa(document: Any) -> Iterator[AnnotatedImage]:
 
 def _path(row: Mapping[str, Any]) -> str | None:
     """Return the image; A-OKVQA has only its number, by which COCO names the file."""
-    if (path := word(row.get("image"))) is not None:
+    if (path := name_or_id(row.get("image"))) is not None:
         return path
     number = row.get("image_id")
-    return f"{number:012}.jpg" if isinstance(number, int) and number >= 0 else word(number)
+    return f"{number:012}.jpg" if isinstance(number, int) and number >= 0 else name_or_id(number)
 
 
 def _question(row: Mapping[str, Any]) -> Text | Refused:

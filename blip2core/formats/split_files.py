@@ -15,17 +15,10 @@ Opened = TypeVar("Opened")
 LEFT_OUT = "left_out.jsonl"
 
 
-class PerSplit(dict[str, Opened], Generic[Opened]):
-    """split -> what `make` opens for it, at its first use; all closed together."""
+class _Files:
+    """Files that are opened one by one and closed together."""
 
-    def __init__(self, make: Callable[[str], AbstractContextManager[Opened]]) -> None:
-        super().__init__()
-        self._make = make
-        self._open = ExitStack()
-
-    def __missing__(self, split: str) -> Opened:
-        self[split] = opened = self._open.enter_context(self._make(split))
-        return opened
+    _open: ExitStack
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +32,20 @@ class PerSplit(dict[str, Opened], Generic[Opened]):
         self._open.__exit__(kind, error, trace)
 
 
-class Shards(Generic[Opened]):
+class PerSplit(_Files, dict[str, Opened], Generic[Opened]):
+    """split -> what `make` opens for it, at its first use; all closed together."""
+
+    def __init__(self, make: Callable[[str], AbstractContextManager[Opened]]) -> None:
+        super().__init__()
+        self._make = make
+        self._open = ExitStack()
+
+    def __missing__(self, split: str) -> Opened:
+        self[split] = opened = self._open.enter_context(self._make(split))
+        return opened
+
+
+class Shards(_Files, Generic[Opened]):
     """A row of files that hold `size` entries each."""
 
     def __init__(self, make: Callable[[int], AbstractContextManager[Opened]], *, size: int) -> None:
@@ -58,17 +64,6 @@ class Shards(Generic[Opened]):
             self._file = self._open.enter_context(self._make(number))
         self.entries += 1
         return self._file
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
 
 
 class JsonList:
@@ -94,7 +89,7 @@ def is_left_out(name: str, row: Mapping[str, object]) -> bool:
     return basename(name) == LEFT_OUT and row.keys() == {"caption_id", "reason"}
 
 
-class LeftOut:
+class LeftOut(_Files):
     """Pairs that a format cannot hold: counted, and named in a file where there are any."""
 
     def __init__(self, output: Output) -> None:
@@ -107,14 +102,3 @@ class LeftOut:
         if self._file is None:
             self._file = self._open.enter_context(self._output.open(LEFT_OUT))
         self._file.write(json_line({"caption_id": pair.caption_id, "reason": reason}))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)

@@ -19,11 +19,11 @@ from blip2core.formats.annotated import (
     Text,
     extra_of,
     is_row,
+    name_or_id,
     origin_of_image,
     rows_of,
     scalars,
     strings,
-    word,
 )
 from blip2core.formats.format import Format, Output
 from blip2core.formats.questions import Question, question_of, question_text
@@ -59,15 +59,15 @@ def read_vqa(document: Any) -> Iterator[AnnotatedImage]:
     annotations = {
         question: row
         for row in rows_of(document.get("annotations"))
-        if (question := word(row.get("question_id"))) is not None
+        if (question := name_or_id(row.get("question_id"))) is not None
     }
-    subset = word(document.get("data_subtype"))
+    subset = name_or_id(document.get("data_subtype"))
     for number, row in enumerate(rows_of(document["questions"]), start=1):
-        annotation = annotations.get(word(row.get("question_id")) or "", {})
+        annotation = annotations.get(name_or_id(row.get("question_id")) or "", {})
         texts, refused = _texts(row, annotation)
         yield AnnotatedImage(
             number=number,
-            path=word(row.get("image")) or image_name(row, subset),
+            path=name_or_id(row.get("image")) or image_name(row, subset),
             texts=texts,
             refused=refused,
             **origin_of_image(extra_of(annotation)),
@@ -78,7 +78,7 @@ def image_name(row: Mapping[str, Any], subset: str | None) -> str | None:
     """Return the file name that COCO gives an image: COCO_val2014_000000262148.jpg."""
     number = row.get("image_id")
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        return word(number)
+        return name_or_id(number)
     return f"COCO_{subset}_{number:012}.jpg" if subset else f"{number:012}.jpg"
 
 
@@ -180,7 +180,7 @@ def read_gqa(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each question as an entry of its image, whose file is named by its id."""
     for number, (key, row) in enumerate(document.items(), start=1):
         row = row if isinstance(row, Mapping) else {}
-        name, question = word(row.get("imageId")), row.get("question")
+        name, question = name_or_id(row.get("imageId")), row.get("question")
         data = {"question_id": str(key)} | scalars(row, "imageId", "question", "answer")
         asked = question if isinstance(question, str) else ""
         found = question_text(asked, strings(row.get("answer")), place="question", data=data)

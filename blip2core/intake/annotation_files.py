@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats import AnnotatedImage, Format, format_of_line
-from blip2core.formats.annotated import rows_of, word
+from blip2core.formats.annotated import name_or_id, rows_of
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
 from blip2core.formats.jsonl import jsonl_rows
@@ -20,11 +21,13 @@ from blip2core.intake.columns import URL, Columns, guess_columns, with_wanted
 from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.limits import Limits
-from blip2core.records import Problem, Told
+from blip2core.records import Problem, Told, Unused
 from blip2core.texts import clean_text, count_of
 
 LINES_TRIED = 20
 """Lines that tell the format of a preview; an import goes by each line."""
+MOST_KINDS = 20
+"""Kinds of what is no text that are told of one file."""
 NO_QUESTIONS = (
     "These are answers to questions that are not here: give the file of questions beside it."
 )
@@ -51,11 +54,14 @@ def read_document(file: NamedFile, limits: Limits) -> Any:
 def annotated_entries(
     name: str, found: Iterable[AnnotatedImage], limits: Limits
 ) -> Iterator[Entry | Told]:
-    """Yield the entries of an annotation file; a Problem for each that names no image."""
+    """Yield the entries of an annotation file; a Problem for each that names no image. At the end
+    come the kinds of what is no text.
+    """
+    not_used, first = Counter[str](), dict[str, str]()
     for count, one in enumerate(found, start=1):
         if count > limits.rows:
             yield too_many(name, limits)
-            return
+            break
         where = f"{name}, entry {one.number}"
         path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
         if path and URL.match(path):
@@ -70,6 +76,12 @@ def annotated_entries(
             license=one.license,
         )
         yield entry if path or url else _without_image(entry, one.missing)
+        not_used.update(one.not_used)
+        for kind in one.not_used:
+            first.setdefault(kind, where)
+    for kind, number in not_used.most_common(MOST_KINDS):
+        advice = f"{count_of(number, kind)}, the first here: no text of an image, so not read"
+        yield Unused(kind="row", name=first[kind], advice=advice, count=number)
 
 
 def _without_image(entry: Entry, reason: str) -> Problem:
@@ -149,7 +161,7 @@ class JsonFiles:
 
 
 def _question_id(row: Mapping[str, Any]) -> str | None:
-    return word(row.get("question_id"))
+    return name_or_id(row.get("question_id"))
 
 
 def is_rows(document: Any, wanted: Columns | None = None) -> bool:

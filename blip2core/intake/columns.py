@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from types import NoneType
 
 from blip2core.arguments import check_kind
@@ -138,6 +139,7 @@ def guess_columns(header: Sequence[str]) -> Columns:
     )
 
 
+@lru_cache
 def plain_name(name: str) -> str:
     """Return the name of a column as it is compared with usual ones: alt_text of "Alt Text"."""
     return re.sub(r"[\s\-.]+", "_", name.strip().lower())

@@ -14,7 +14,7 @@ from blip2core.file_names import base_name
 from blip2core.formats.annotated import is_row
 from blip2core.formats.files import INTAKE_SUFFIXES
 from blip2core.formats.label_studio import INTERFACE_NAME
-from blip2core.formats.split_files import LEFT_OUT
+from blip2core.formats.split_files import LEFT_OUT, is_left_out
 from blip2core.intake.archives import Archive
 from blip2core.intake.saved_datasets import SAVED_COMPANIONS
 
@@ -24,7 +24,6 @@ OF_MACOS = "__macosx"
 MANIFEST = "manifest.json"
 BESIDE_MANIFEST = frozenset({MANIFEST, "README.md", "SHA256SUMS", INTERFACE_NAME, LEFT_OUT})
 """What an export of this program writes about itself."""
-OF_LEFT_OUT = {"caption_id", "reason"}
 MAX_MANIFEST = 1_000_000
 """Bytes of a manifest of this program."""
 OF_STATISTICS = ("count", "successes", "failed_to_download")
@@ -100,7 +99,7 @@ def _is_left_out(archive: Archive, name: str) -> bool:
         first = json.loads(archive.head(name, 400).partition(b"\n")[0])
     except (ValueError, RecursionError):
         return False
-    return isinstance(first, dict) and first.keys() == OF_LEFT_OUT
+    return isinstance(first, dict) and is_left_out(name, first)
 
 
 def _json(archive: Archive, name: str) -> Any:

@@ -155,3 +155,17 @@ def test_an_answer_that_was_changed_in_the_file_is_read_as_it_is_now(
     [entry, _] = json.loads((out / "train.json").read_text("utf-8"))
     entry["conversations"][1]["value"] = "a van"
     assert read([entry], CONVERSATIONS) == [(entry["image"], ["a van"])]
+
+
+def test_a_second_conversation_of_a_row_is_told() -> None:
+    one = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A dog."}]
+    other = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "On a beach."}]
+    document = [{"image": "1.jpg", "conversations": one, "messages": other}]
+    assert read(document, CONVERSATIONS) == [("1.jpg", ["A dog."])]
+    told = "The row has a second conversation, `messages`: give it in a row of its own."
+    assert refused(document, CONVERSATIONS) == {told: 1}
+    again = [{"image": "1.jpg", "conversations": one, "messages": [*one]}]
+    assert refused(again, CONVERSATIONS) == {}
+    assert read([{"image": "1.jpg", "conversations": [], "messages": other}], CONVERSATIONS) == [
+        ("1.jpg", ["On a beach."])
+    ]

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN, local_path
+from blip2core.intake import NamedFile
+from blip2core.intake import read as read_files
+from blip2core.records import Unused
 from tests.formats.reading import data, read
 
 
@@ -56,6 +59,18 @@ def test_the_image_is_found_under_any_key_and_texts_of_the_task_are_read() -> No
     assert read(document, LABEL_STUDIO) == [("1/3.jpg", ["a dog", "from before"])]
     places = [origin.place for _, origin in next(LABEL_STUDIO.read(document)).texts]
     assert places == ["annotations: caption", "data: caption"]
+
+
+def test_labels_and_what_was_cancelled_are_told_as_not_used() -> None:
+    label = {"from_name": "kind", "type": "choices", "value": {"choices": ["indoors"]}}
+    annotations = [{"result": [label, *result("a dog")]}, {"was_cancelled": True, "result": []}]
+    task = {"id": 1, "data": {"image": "1.jpg"}, "annotations": annotations}
+    found = list(read_files(NamedFile("tasks.json", json.dumps([task, task | {"id": 2}]).encode())))
+    told = {(one.kind, one.name, one.advice) for one in found if isinstance(one, Unused)}
+    assert told == {
+        ("row", "tasks.json, entry 1", f"{what}, the first here: no text of an image, so not read")
+        for what in ("2 choices results", "2 cancelled annotations")
+    }
 
 
 def test_json_min_has_a_row_for_each_task() -> None:

@@ -80,6 +80,16 @@ def test_a_cell_that_spells_a_list_is_several_texts() -> None:
     ]
 
 
+def test_a_cell_that_holds_no_text_is_told_and_an_empty_one_is_none() -> None:
+    cells = ["5", '{"k": 1}', "[[]]", "null", '""', "[]", "{}", "NaN", '{"en": "a dog"}']
+    rows = "".join(f'{{"image": "{n}.jpg", "caption": {cell}}}\n' for n, cell in enumerate(cells))
+    found = [one for one in entries("t.jsonl", rows.encode()) if isinstance(one, Entry)]
+    assert [len(one.found.refused) for one in found] == [1, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert found[-1].texts == ("a dog",)
+    [told] = found[0].found.refused
+    assert (told.reason, told.texts) == ("`caption` is neither a text nor a list of texts.", 1)
+
+
 def test_the_comments_of_flickr30k_are_texts_and_others_are_not() -> None:
     table = b"image_name| comment_number| comment\n1.jpg| 0| Two men , outside .\n"
     [one] = entries("results.csv", table)
