@@ -25,6 +25,7 @@ from blip2core.intake.archive_reader import ReadPlan
 from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles
 from blip2core.intake.columns import Columns
 from blip2core.intake.companions import export_companions, is_of_system
+from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.img2dataset import is_index
 from blip2core.intake.json_members import JsonMembers
 from blip2core.intake.limits import Limits
@@ -129,7 +130,8 @@ class _Looking:
             if self.is_only and isinstance(file.content, Path):
                 beside = FolderArchive(folder_of(file.content), self.plan.limits)
             if not (stem(file.name) in packed and is_index(file)):
-                yield self._table(file, beside, "")
+                files = (name for name in islice(beside.names(), NAMES) if isinstance(name, str))
+                yield self._table(file, beside, "", FileLookup(files))
         elif kind in ("zip", "tar"):
             yield from self._inner(file)
         elif kind != "image":
@@ -158,6 +160,7 @@ class _Looking:
         left_out = export_companions(names, archive)
         names = [name for name in names if not (name in left_out or is_of_system(name))]
         images = [name for name in names if suffix(name) in INTAKE_SUFFIXES]
+        files = FileLookup(names)
         packed = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
         known = {*names, *images, *map(stem, images), *map(dirname, images)}
         is_tar = isinstance(archive, TarArchive)
@@ -182,7 +185,7 @@ class _Looking:
                 yield Preview(table=name, format="file", problem=str(error))
                 continue
             if not (_is_beside(name, packed, known) and is_index(file)):
-                found = self._table(file, archive, dirname(name))
+                found = self._table(file, archive, dirname(name), files)
                 if not is_json or found.is_table or not found.problem:
                     yield found
         if is_folder:
@@ -205,8 +208,8 @@ class _Looking:
         except IntakeError:
             return
 
-    def _table(self, file: NamedFile, beside: Archive, folder: str) -> Preview:
-        """Return the preview of a table, with images that lie where it says."""
+    def _table(self, file: NamedFile, beside: Archive, folder: str, files: FileLookup) -> Preview:
+        """Return the preview of a table, with the images that its names mean among `files`."""
         self.tables -= 1
         columns, limits = self.plan.columns_in(file.name), self.plan.limits
         found = preview_of(file, columns, limits, self.whole)
@@ -215,17 +218,19 @@ class _Looking:
         path = found.columns.path
 
         def with_image(cell: Cell) -> Cell:
-            return replace(cell, image=cell.image or _image_beside(cell, beside, folder, limits))
+            return replace(cell, image=cell.image or _image_beside(cell, beside, folder, files))
 
         images = (replace(one, name=with_image(one.name)) for one in found.images)
         rows = ({**row, path: with_image(row[path])} if path else row for row in found.rows)
         return replace(found, images=tuple(images), rows=tuple(rows))
 
 
-def _image_beside(cell: Cell, beside: Archive, folder: str, limits: Limits) -> bytes | None:
-    """Return a small image of the file that a table names, where it lies just there."""
+def _image_beside(cell: Cell, beside: Archive, folder: str, files: FileLookup) -> bytes | None:
+    """Return a small image of the file that a table names, as an import finds it."""
     try:
-        path = table_path(cell.text, folder=folder, depth=limits.depth)
+        path = table_path(cell.text, folder=folder)
+        found = files.find(path).files
+        path = found[0] if len(found) == 1 else path
         return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
     except IntakeError:
         return None

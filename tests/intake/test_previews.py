@@ -110,6 +110,16 @@ def test_images_within_a_table_are_shown_small(kind: str) -> None:
     assert found.rows[0]["hash"].text == "2 bytes" and found.rows[0]["hash"].image is None
 
 
+def test_images_of_an_annotation_file_are_found_in_any_folder_below(tmp_path: Path) -> None:
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "val2017" / "3.png").write_bytes(png())
+    (tmp_path / "captions.json").write_text(json.dumps(COCO))
+    for source in (tmp_path, tmp_path / "captions.json"):
+        found = only(source)
+        shown = {one.name.text: one.name.image is not None for one in found.images}
+        assert shown == {"3.png": True, "4.png": False, "5.png": False}
+
+
 def test_images_that_lie_beside_are_shown_where_the_table_says_so(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "1.png").write_bytes(png(5))
