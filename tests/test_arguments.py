@@ -26,7 +26,6 @@ from blip2core.errors import (
     Blip2Error,
     ConfigError,
     ImageError,
-    IntakeError,
     ModelError,
     TextError,
     UnknownModelError,
@@ -35,7 +34,7 @@ from blip2core.evaluation import evaluate
 from blip2core.explain.answers import trace_answer
 from blip2core.exports import export_pairs
 from blip2core.images import open_image
-from blip2core.intake import Columns, check_image, read
+from blip2core.intake import check_image, read
 from blip2core.models import Generator, ImageFeatures, Matcher, find_spec, load_generator
 from blip2core.records import Conversation
 from blip2core.training import finetune, stage1, stage2, unimodal
@@ -463,63 +462,6 @@ MODELS: dict[str, tuple[Call, str]] = {
     ),
     "evaluate None": (lambda m: evaluate(None, "itm", 0, 10), "or its folder; got None."),
 }
-TAKES = "read takes the path of a file or folder, a NamedFile, or a list of these"
-GIVEN = "texts of read are a table, or a list of texts by the name of each image; "
-COLUMNS = (
-    'columns of read are Columns(path="foto", texts=("deutsch",)), or a dict of these by the names '
-    "of tables"
-)
-READ: dict[str, tuple[Call, str]] = {
-    "None": (lambda m: read(None), TAKES + "; got None."),
-    "an int": (lambda m: read(3), TAKES + "; got an int."),
-    "an image": (lambda m: read(m.image), TAKES + "; got an image."),
-    "bytes": (
-        lambda m: read(b"PK"),
-        TAKES + "; got a bytes: NamedFile('images.zip', data) names bytes.",
-    ),
-    "a list of ints": (lambda m: read([SAMPLE, 3]), TAKES + "; so must number 2 be; got an int."),
-    "a URL": (
-        lambda m: list(read("https://example.com/a.zip")),
-        "is an address: download it, then give the file.",
-    ),
-    "an address of a storage": (
-        lambda m: list(read("s3://bucket/folder")),
-        "is an address: storages=Storages() of blip2core.intake reads it.",
-    ),
-    "an empty list": (lambda m: read([]), TAKES + "; got an empty list."),
-    "one column of texts": (
-        lambda m: Columns(path="foto", texts="deutsch"),
-        "; got a str: put it into a tuple, (name,).",
-    ),
-    "a number of texts": (lambda m: Columns(texts=3), '("deutsch", "english"); got an int.'),
-    "no name of a text": (lambda m: Columns(texts=(None,)), "not so for one of them; got None."),
-    "several columns of images": (
-        lambda m: Columns(path=("a", "b")),
-        "path of Columns is the name of a column, or None; got a tuple of 2.",
-    ),
-    "columns as a dict": (
-        lambda m: read(SAMPLE, columns={"path": "foto"}),
-        COLUMNS + "; not so for path; got a str.",
-    ),
-    "columns as a list": (
-        lambda m: read(SAMPLE, columns=["foto"]),
-        COLUMNS + "; got a list of 1.",
-    ),
-    "columns as a name": (lambda m: read(SAMPLE, columns="foto"), COLUMNS + "; got a str."),
-    "storages as a flag": (
-        lambda m: read("memory://bucket", storages=True),
-        "storages of read are Storages(), or None; got a bool.",
-    ),
-    "one text": (
-        lambda m: read(SAMPLE, texts={"001.jpg": "a dog"}),
-        GIVEN + "001.jpg has a str: put it into a list, [text].",
-    ),
-    "no text": (lambda m: read(SAMPLE, texts={"001.jpg": [None]}), "not so for 001.jpg; got None."),
-    "no names": (
-        lambda m: read(SAMPLE, texts=["a dog"]),
-        GIVEN.replace("; ", "; got a list of 1."),
-    ),
-}
 TABLE: list[tuple[str, type[Blip2Error], Call, str]] = [
     (name, error, *row)
     for error, calls in (
@@ -528,7 +470,6 @@ TABLE: list[tuple[str, type[Blip2Error], Call, str]] = [
         (ModelError, FEATURES),
         (ConfigError, SETTINGS),
         (UnknownModelError, MODELS),
-        (IntakeError, READ),
     )
     for name, row in calls.items()
 ]

@@ -14,8 +14,7 @@ import streamlit as st
 from app.curator.context import PageContext
 from app.escaping import escape_markdown
 from blip2core.intake import Sums, safe_name, sums_of
-from blip2core.storage.run_problems import ProblemGroup, group_problems
-from blip2core.storage.runs import list_problems
+from blip2core.storage.run_problems import ProblemGroup, group_problems, list_problems
 from blip2core.storage.schema import Run, RunProblem
 from blip2core.texts import count_of, spreadsheet_safe
 

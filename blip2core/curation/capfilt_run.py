@@ -28,15 +28,8 @@ from blip2core.storage.captions import (
 )
 from blip2core.storage.datasets import status_counts
 from blip2core.storage.retries import NOTHING_WRITTEN
-from blip2core.storage.runs import (
-    NewRun,
-    add_problem,
-    create_run,
-    get_run,
-    heartbeat,
-    list_runs,
-    unfinished_run,
-)
+from blip2core.storage.run_problems import add_problem
+from blip2core.storage.runs import NewRun, create_run, get_run, heartbeat, list_runs, unfinished_run
 from blip2core.storage.schema import Run
 from blip2core.storage.store_id import check_store
 

@@ -10,7 +10,7 @@ from blip2core.intake.sums import Sums, sums_of
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.storage.finished_archives import finish_archive, take_over_archive
 from blip2core.storage.items import AddedItem
-from blip2core.storage.runs import add_problem
+from blip2core.storage.run_problems import add_problem
 
 MOST_PROBLEMS = 1_000
 """Problems that are kept with a finished archive; one with more of them is read again."""

@@ -15,7 +15,7 @@ from blip2core.errors import ConfigError, ExportError
 from blip2core.exports.card import dataset_card
 from blip2core.exports.embedding import Embedding
 from blip2core.exports.manifest import Manifest, tool_version
-from blip2core.exports.output import new_folder
+from blip2core.exports.output import Output, new_folder
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
 from blip2core.formats import Format
@@ -75,28 +75,39 @@ def export_pairs(
             raise ExportError(f"{format} can hold none of the pairs ({count:,} times: {reason}).")
         with output.open("README.md") as file:
             file.write(dataset_card(subject, statistics, output, layout, config).encode())
-        sums = output.close_sums()
-        manifest = Manifest(
-            data={
-                "tool": tool_version(),
-                "format": format,
-                "options": asdict(config),
-                "dataset": subject.dataset,
-                "snapshot": subject.snapshot,
-                "content_sha256": subject.content_sha256,
-                "policy": dict(subject.policy),
-                "applied": [dict(rules) for rules in subject.applied],
-                "rejected": dict(subject.rejected),
-                "agreement": subject.agreement,
-                "counts": statistics.as_dict(),
-                "left_out": dict(output.left_out),
-                "notes": output.notes,
-                "files": output.files,
-                "sha256sums": sums,
-            },
-            pairs=statistics.pairs.total() - output.left_out.total(),
-            images=statistics.images.total(),
-            files=output.files,
-        )
+        manifest = _manifest(subject, statistics, output, format, config)
         output.write_manifest(manifest.content)
     return manifest
+
+
+def _manifest(
+    subject: Subject,
+    statistics: ExportStatistics,
+    output: Output,
+    format: str,
+    config: ExportConfig,
+) -> Manifest:
+    """Return the manifest of what was written; no other file follows."""
+    data = {
+        "tool": tool_version(),
+        "format": format,
+        "options": asdict(config),
+        "dataset": subject.dataset,
+        "snapshot": subject.snapshot,
+        "content_sha256": subject.content_sha256,
+        "policy": dict(subject.policy),
+        "applied": [dict(rules) for rules in subject.applied],
+        "rejected": dict(subject.rejected),
+        "agreement": subject.agreement,
+        "counts": statistics.as_dict(),
+        "left_out": dict(output.left_out),
+        "notes": output.notes,
+        "files": output.files,
+        "sha256sums": output.close_sums(),
+    }
+    return Manifest(
+        data=data,
+        pairs=statistics.pairs.total() - output.left_out.total(),
+        images=statistics.images.total(),
+        files=output.files,
+    )

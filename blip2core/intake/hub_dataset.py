@@ -114,6 +114,13 @@ def list_dataset(
         files=tuple(sorted(files, key=lambda file: file.path)),
         left_out=tuple(sorted(left_out)),
     )
+    _refuse(found, most_bytes)
+    return found
+
+
+def _refuse(found: HubDataset, most_bytes: int) -> None:
+    """Raise IntakeError where nothing of a dataset can be read, or it is larger than allowed."""
+    name, files = found.name, found.files
     if not any(suffix(file.path) in READ for file in files):
         raise IntakeError(
             f"{name} has no images, tables, archives or texts that an import reads; left out: "
@@ -125,7 +132,6 @@ def list_dataset(
             f"{megabytes(most_bytes)} are fetched: allow more with `blip2 hub pull --limit`, or "
             "name a folder of it."
         )
-    return found
 
 
 def fetch_dataset(

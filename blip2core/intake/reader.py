@@ -81,14 +81,7 @@ def read(
     addresses that strangers give. `reading`: is told how far this is, and knows which archives need
     not be read again. IntakeError where the only source cannot be read.
     """
-    if not isinstance(source, str | Path | NamedFile):
-        source = checked_list(source)
-        if not source and texts is None:
-            raise IntakeError(f"{SOURCES}; got an empty list.")
-    check_texts(texts)
-    check_columns(columns)
-    expected = "storages of read are Storages(), or None"
-    check_kind(storages, (Storages, NoneType), expected, IntakeError)
+    source = _checked(source, texts, columns, storages)
     limits = limits or Limits()
     if storages is not None and has_addresses(source):
         again = partial(
@@ -110,11 +103,7 @@ def read(
     plan = ReadPlan(columns=columns, download=download, limits=limits, reading=reading)
     metadata = MetadataTexts(limits) if metadata_texts else None
     if reading is not None:
-        sources = [source] if isinstance(source, str | Path | NamedFile) else source
-        reading.begin(
-            sources, (columns, download is not None, limits, metadata_texts), limits.members
-        )
-        reading.left = metadata.taken if metadata is not None else None
+        _begin(reading, source, plan, metadata)
     rows = EntriesByName()
     problems = list(_add_texts(rows, texts, plan))
     if reading is not None:
@@ -127,6 +116,37 @@ def read(
         chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
     )
     return briefly(_complete(images, metadata))
+
+
+def _checked(
+    source: ReadableSource | Sequence[ReadableSource],
+    texts: object,
+    columns: object,
+    storages: object,
+) -> ReadableSource | Sequence[ReadableSource]:
+    """Return the source, several as a list. Raises IntakeError where an argument is none."""
+    if not isinstance(source, str | Path | NamedFile):
+        source = checked_list(source)
+        if not source and texts is None:
+            raise IntakeError(f"{SOURCES}; got an empty list.")
+    check_texts(texts)
+    check_columns(columns)
+    expected = "storages of read are Storages(), or None"
+    check_kind(storages, (Storages, NoneType), expected, IntakeError)
+    return source
+
+
+def _begin(
+    reading: Reading,
+    source: ReadableSource | Sequence[ReadableSource],
+    plan: ReadPlan,
+    metadata: MetadataTexts | None,
+) -> None:
+    """Tell a reading what is read, and all that decides what is found there."""
+    sources = [source] if isinstance(source, str | Path | NamedFile) else source
+    settings = (plan.columns, plan.download is not None, plan.limits, metadata is not None)
+    reading.begin(sources, settings, plan.limits.members)
+    reading.left = metadata.taken if metadata is not None else None
 
 
 def _with_rows(

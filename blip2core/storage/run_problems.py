@@ -1,13 +1,15 @@
-"""What a run could not use, by its reasons."""
+"""What a run could not use: noted, listed, and put together by its reasons."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from blip2core.records import Problem
 from blip2core.storage.schema import RunProblem
+from blip2core.texts import clean_text
 
 NUMBER = re.compile(r"\d[\d,.]*(?<=\d)")
 """What differs between reasons that are the same: sizes, counts, lines."""
@@ -33,6 +35,38 @@ class ProblemGroup:
     """Texts that were lost with them."""
     names: tuple[str, ...] = ()
     """The first of them: file, row, member. Hostile text."""
+
+
+def add_problem(
+    session: Session, *, run_id: int, problem: Problem, item_id: int | None = None
+) -> None:
+    """Note an input that a run could not use; the run goes on."""
+    session.add(
+        RunProblem(
+            run_id=run_id,
+            item_id=item_id,
+            name=clean_text(problem.name),
+            reason=clean_text(problem.reason),
+            about=problem.about,
+            inputs=problem.count,
+            texts=problem.texts,
+        )
+    )
+    session.flush()
+
+
+def list_problems(
+    session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
+) -> list[RunProblem]:
+    """Return problems of a run, oldest first; the next page is `after` the last number here."""
+    query = select(RunProblem).where(RunProblem.run_id == run_id, RunProblem.id > after)
+    return list(session.scalars(query.order_by(RunProblem.id).limit(limit)))
+
+
+def count_problems(session: Session, *, run_id: int) -> int:
+    """Return how many problems a run had; notes are none."""
+    query = select(func.count()).where(RunProblem.run_id == run_id, RunProblem.about != "note")
+    return session.scalar(query) or 0
 
 
 def group_problems(session: Session, *, run_id: int) -> list[ProblemGroup]:

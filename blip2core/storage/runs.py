@@ -10,9 +10,8 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import StorageError
-from blip2core.records import Problem
 from blip2core.storage.columns import is_past, utc_now
-from blip2core.storage.schema import Caption, Run, RunProblem, Score, Scorer
+from blip2core.storage.schema import Caption, Run, Score, Scorer
 from blip2core.texts import clean_text
 
 RUN_STALE_SECONDS = 60.0
@@ -261,38 +260,6 @@ def list_runs(
     if before is not None:
         query = query.where(Run.id < before)
     return list(session.scalars(query))
-
-
-def add_problem(
-    session: Session, *, run_id: int, problem: Problem, item_id: int | None = None
-) -> None:
-    """Note an input that a run could not use; the run goes on."""
-    session.add(
-        RunProblem(
-            run_id=run_id,
-            item_id=item_id,
-            name=clean_text(problem.name),
-            reason=clean_text(problem.reason),
-            about=problem.about,
-            inputs=problem.count,
-            texts=problem.texts,
-        )
-    )
-    session.flush()
-
-
-def list_problems(
-    session: Session, *, run_id: int, after: int = 0, limit: int = 1_000
-) -> list[RunProblem]:
-    """Return problems of a run, oldest first; the next page is `after` the last number here."""
-    query = select(RunProblem).where(RunProblem.run_id == run_id, RunProblem.id > after)
-    return list(session.scalars(query.order_by(RunProblem.id).limit(limit)))
-
-
-def count_problems(session: Session, *, run_id: int) -> int:
-    """Return how many problems a run had; notes are none."""
-    query = select(func.count()).where(RunProblem.run_id == run_id, RunProblem.about != "note")
-    return session.scalar(query) or 0
 
 
 def compare_runs(

@@ -11,15 +11,8 @@ from blip2core.errors import ModelUnavailableError
 from blip2core.models import loading
 from blip2core.records import Problem
 from blip2core.storage import open_database
-from blip2core.storage.runs import (
-    NewRun,
-    add_problem,
-    create_run,
-    finish_run,
-    get_run,
-    heartbeat,
-    start_run,
-)
+from blip2core.storage.run_problems import add_problem
+from blip2core.storage.runs import NewRun, create_run, finish_run, get_run, heartbeat, start_run
 from tests.cli.conftest import Shell
 from tests.formats.files import exif, saved
 

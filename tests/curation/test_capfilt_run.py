@@ -17,13 +17,8 @@ from blip2core.errors import StorageError
 from blip2core.storage import open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.retries import retry_run
-from blip2core.storage.runs import (
-    get_run,
-    list_problems,
-    list_runs,
-    request_cancel,
-    request_pause,
-)
+from blip2core.storage.run_problems import list_problems
+from blip2core.storage.runs import get_run, list_runs, request_cancel, request_pause
 from blip2core.storage.schema import Caption, Image, Run, RunProblem, Score, Scorer
 from tests import tiny
 from tests.curation.conftest import filled, web_image

@@ -16,7 +16,8 @@ from blip2core.intake import Sums
 from blip2core.records import Problem, TextOrigin, Unused, WebImage
 from blip2core.storage import Database
 from blip2core.storage.items import purge_image
-from blip2core.storage.runs import get_run, list_problems, list_runs
+from blip2core.storage.run_problems import list_problems
+from blip2core.storage.runs import get_run, list_runs
 from blip2core.storage.schema import Caption, Image, Item, Source
 from blip2core.storage.takedown import plan_takedown, take_down
 from tests.curation.conftest import web_image

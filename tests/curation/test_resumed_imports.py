@@ -19,7 +19,8 @@ from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.finished_archives import finished_archives
 from blip2core.storage.items import purge_image
-from blip2core.storage.runs import get_run, list_problems, list_runs
+from blip2core.storage.run_problems import list_problems
+from blip2core.storage.runs import get_run, list_runs
 from blip2core.storage.schema import Caption, FinishedArchive, Image, Source
 from tests.curation.conftest import web_image
 from tests.intake.making import tarred

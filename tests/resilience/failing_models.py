@@ -23,7 +23,8 @@ from blip2core.curation import start_capfilt, work
 from blip2core.errors import DeviceError
 from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
-from blip2core.storage.runs import get_run, list_problems, request_cancel, was_interrupted
+from blip2core.storage.run_problems import list_problems
+from blip2core.storage.runs import get_run, request_cancel, was_interrupted
 from blip2core.storage.schema import Caption, Run
 from tests.fakes import FakeGenerator, fake_services
 from tests.resilience.judge import Promises, broken_promises

@@ -14,7 +14,8 @@ from blip2core.storage.feedback import NewRating, add_feedback
 from blip2core.storage.finished_archives import finish_archive
 from blip2core.storage.freezing import create_snapshot
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.runs import add_problem, heartbeat
+from blip2core.storage.run_problems import add_problem
+from blip2core.storage.runs import heartbeat
 from blip2core.storage.schema import DuplicatePair, Feedback, Item, Run
 from blip2core.storage.snapshot_selection import SnapshotPolicy
 from tests.storage.world import captioning, fill

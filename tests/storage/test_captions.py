@@ -16,7 +16,8 @@ from blip2core.storage.captions import (
 )
 from blip2core.storage.datasets import get_dataset
 from blip2core.storage.items import exclude_items
-from blip2core.storage.runs import NewRun, add_problem, create_run
+from blip2core.storage.run_problems import add_problem
+from blip2core.storage.runs import NewRun, create_run
 from blip2core.storage.schema import Score
 from tests.storage.world import (
     OTHER_SCORER,

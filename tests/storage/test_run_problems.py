@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from blip2core.records import Problem, Unusable
 from blip2core.storage import Database
-from blip2core.storage.run_problems import ProblemGroup, group_problems
-from blip2core.storage.runs import NewRun, add_problem, count_problems, create_run
+from blip2core.storage.run_problems import ProblemGroup, add_problem, count_problems, group_problems
+from blip2core.storage.runs import NewRun, create_run
 
 
 def told(database: Database, *problems: Problem) -> int:

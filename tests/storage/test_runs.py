@@ -11,19 +11,17 @@ from blip2core.records import Problem
 from blip2core.storage import Database
 from blip2core.storage.captions import add_captions
 from blip2core.storage.columns import utc_now
+from blip2core.storage.run_problems import add_problem, count_problems, list_problems
 from blip2core.storage.runs import (
     ComparedItem,
     NewRun,
-    add_problem,
     claim_run,
     compare_runs,
-    count_problems,
     create_run,
     done_again,
     finish_run,
     get_run,
     heartbeat,
-    list_problems,
     list_runs,
     refuse_alive,
     request_cancel,

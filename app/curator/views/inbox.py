@@ -24,14 +24,8 @@ from blip2core.errors import StorageError, way_out
 from blip2core.formats.files import TABLE_SUFFIXES
 from blip2core.intake import Columns, reading_of
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
-from blip2core.storage.runs import (
-    count_problems,
-    done_again,
-    list_runs,
-    request_cancel,
-    request_pause,
-    resume_run,
-)
+from blip2core.storage.run_problems import count_problems
+from blip2core.storage.runs import done_again, list_runs, request_cancel, request_pause, resume_run
 from blip2core.storage.schema import Run
 from blip2core.texts import count_of
 

@@ -16,12 +16,11 @@ from app.escaping import escape_markdown
 from blip2core.errors import StorageError
 from blip2core.storage.items import image_of_item
 from blip2core.storage.retries import retry_run, retryable_items
+from blip2core.storage.run_problems import count_problems, list_problems
 from blip2core.storage.runs import (
     ComparedItem,
     compare_runs,
-    count_problems,
     done_again,
-    list_problems,
     list_runs,
     run_scores,
     was_interrupted,

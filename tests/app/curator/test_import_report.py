@@ -19,15 +19,8 @@ from app.curator.import_report import (
 from blip2core.intake import Sums
 from blip2core.records import Problem, Unused
 from blip2core.storage.database import Database
-from blip2core.storage.run_problems import ProblemGroup
-from blip2core.storage.runs import (
-    NewRun,
-    add_problem,
-    create_run,
-    finish_run,
-    note_sums,
-    start_run,
-)
+from blip2core.storage.run_problems import ProblemGroup, add_problem
+from blip2core.storage.runs import NewRun, create_run, finish_run, note_sums, start_run
 from tests.app.curator.conftest import Open
 
 PROBLEMS = [

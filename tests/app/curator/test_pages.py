@@ -1,7 +1,5 @@
 """Every other page of the curator, drawn and used."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,33 +13,26 @@ from streamlit.testing.v1 import AppTest
 from app import roles
 from app import services as shared
 from app.curator.main import PAGE_TITLES
-from app.jobs import ExportJob, Import
-from app.request_info import RequestInfo
+from app.jobs import ExportJob
 from app.roles import Visitor
 from app.services import Services
 from app.space import ROOT
 from blip2core.config import FilterConfig
 from blip2core.curation import apply_rules
-from blip2core.errors import StorageError, UnavailableError
 from blip2core.exports import FORMATS
-from blip2core.formats.files import TABLE_SUFFIXES
 from blip2core.records import Problem
 from blip2core.storage.batches import NewBatch
 from blip2core.storage.captions import add_captions
-from blip2core.storage.cards import save_draft
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database, open_database
-from blip2core.storage.datasets import get_or_create_dataset
 from blip2core.storage.items import image_of_item
 from blip2core.storage.people import get_or_create_annotator
-from blip2core.storage.runs import NewRun, add_problem, create_run, finish_run, get_run, start_run
+from blip2core.storage.run_problems import add_problem
+from blip2core.storage.runs import NewRun, create_run, finish_run, get_run, start_run
 from blip2core.storage.schema import Batch, Dataset, DecisionEvent, Item, Snapshot
 from tests.app.curator.conftest import Open
-from tests.app.curator.test_review_page import editor_of, press
+from tests.app.curator.test_review_page import press
 from tests.app.sample_dataset import HOSTILE, accept_first
-
-FULL = "The disk is full."
-AWAY = "The database does not answer; try again in a moment."
 
 
 def count(database: Database, table: type, **where: object) -> int:
@@ -315,127 +306,6 @@ def test_a_failed_import_is_imported_again(open_page: Open, database: Database) 
     assert not [one for one in page.button if "again" in one.label]
 
 
-@pytest.mark.parametrize("name", PAGE_TITLES)
-def test_a_page_says_in_one_sentence_that_the_database_is_away(
-    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    page = open_page(name)
-
-    @contextmanager
-    def away(self: Database) -> Iterator[None]:
-        raise UnavailableError(AWAY)
-        yield
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "read", away)
-        patched.setattr(Database, "write", away)
-        page.run()
-        assert not page.exception
-        assert [one.value for one in page.error] == [AWAY]
-    page.run()
-    assert not page.exception and not page.error
-
-
-def test_a_decision_that_cannot_be_stored_now_is_told(
-    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is acknowledged, and the same image is on screen."""
-    page = open_page("review")
-
-    def away(*_: object, **__: object) -> None:
-        raise UnavailableError(AWAY)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "run_write", away)
-        next(one for one in page.button if one.label.startswith("Accept")).click().run()
-    assert not page.exception
-    assert any("does not answer" in one.value for one in page.info)
-    with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(DecisionEvent)) == 0
-
-
-@contextmanager
-def no_writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every write of the block is refused, for a cause that will not pass."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageError(FULL)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Database, "write", refuse)
-        patched.setattr(Database, "run_write", refuse)
-        yield
-
-
-def test_rules_that_cannot_be_saved_stay_in_their_fields(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = open_page("people")
-    page.text_area[0].set_value("Only short texts.").run()
-    with no_writes(monkeypatch):
-        next(one for one in page.button if one.label == "Save the rules").click().run()
-    assert not page.exception and [one.value for one in page.info][:1] == [FULL]
-    assert page.text_area[0].value == "Only short texts."
-
-
-def test_threshold_that_cannot_be_stored_stays_chosen(
-    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = open_page("thresholds")
-    page.slider[0].set_value(0.7).run()
-    with no_writes(monkeypatch):
-        next(one for one in page.button if one.label.startswith("Make it")).click().run()
-    assert not page.exception and page.info[0].value == FULL
-    assert page.slider[0].value == 0.7
-    with database.read() as session:
-        assert session.scalars(select(Dataset.threshold)).one() == 0.5
-
-
-def test_a_draft_that_cannot_be_thrown_away_stays(
-    open_page: Open, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with database.write() as session:
-        person = get_or_create_annotator(session, handle="ada").id
-        save_draft(session, item_id=7, annotator_id=person, text="half a")
-    page = open_page("review")
-    assert editor_of(page) == ("half a", [7, 0])
-    with no_writes(monkeypatch):
-        next(one for one in page.button if one.label == "Throw the draft away").click().run()
-    assert not page.exception and page.info[0].value == FULL
-    assert editor_of(page) == ("half a", [7, 0])
-
-
-def test_a_page_that_stops_in_the_middle_says_one_sentence(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageError(FULL)
-
-    page = open_page("people")
-    request = RequestInfo(id="abc")
-    monkeypatch.setattr("app.request_info.current_request", lambda: request)
-    monkeypatch.setattr("blip2core.storage.people.annotator_progress", refuse)
-    page.run()
-    assert not page.exception and [one.value for one in page.error] == [FULL]
-
-
-@pytest.mark.parametrize("name", PAGE_TITLES)
-def test_a_page_that_cannot_be_read_says_why_without_a_traceback(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    page = open_page(name)
-
-    @contextmanager
-    def damaged(self: Database) -> Iterator[None]:
-        raise StorageError("The database is damaged.")
-        yield
-
-    monkeypatch.setattr(Database, "read", damaged)
-    page.run()
-    assert not page.exception
-    assert [one.value for one in page.error] == ["The database is damaged."]
-
-
 def test_a_run_that_gives_no_sign_of_life_is_not_called_running(
     open_page: Open, database: Database
 ) -> None:
@@ -466,96 +336,6 @@ def test_a_run_that_was_done_again_is_not_called_interrupted(
     titles = [one.value for one in open_page("inbox").text]
     assert "Import a.zip into samples: done" in titles
     assert "Import a.zip into samples: running" not in titles
-
-
-@pytest.mark.parametrize(
-    "path", ["/no/such/folder", "s3://bucket/images", "hf://datasets/ann/web", "file:///etc"]
-)
-def test_a_path_that_is_not_there_makes_no_dataset(
-    open_page: Open, services: Services, database: Database, path: str
-) -> None:
-    page = open_page("inbox")
-    page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value(path).run()
-    next(b for b in page.button if b.label == "Import").click().run()
-    assert "no such folder or file" in page.info[0].value
-    assert services.jobs.added == []
-    with database.read() as session:
-        assert session.scalars(select(Dataset.name)).all() == ["samples"]
-
-
-def test_upload_becomes_a_job(open_page: Open, services: Services) -> None:
-    page = open_page("inbox")
-    assert set(page.file_uploader[0].proto.type) >= TABLE_SUFFIXES
-    page.text_input("into").set_value("mine").run()
-    page.file_uploader[0].upload("../evil.csv", b"file,text\n", "text/csv").run()
-    next(b for b in page.button if b.label == "Import").click().run()
-    (job,) = services.jobs.added
-    assert isinstance(job, Import) and job.dataset == "mine" and job.then is not None
-    (source,) = job.sources
-    assert page.selectbox("dataset").value == "mine"  # what is imported is reviewed next
-    assert source.content.name == "000000" and source.content.read_bytes() == b"file,text\n"
-
-
-def test_uploads_that_do_not_fit_on_the_disk_are_told(
-    open_page: Open, services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    page = open_page("inbox")
-    page.text_input("into").set_value("mine").run()
-    page.file_uploader[0].upload("a.csv", b"file,text\n", "text/csv").run()
-    monkeypatch.setattr("shutil.copyfileobj", full)
-    next(b for b in page.button if b.label == "Import").click().run()
-    place = services.database.images.root.parent
-    assert f"No space left on device: {place}; free some space" in page.info[0].value.replace(
-        "\\", ""
-    )
-    assert services.jobs.added == []
-    assert not (place / "incoming").exists()
-
-
-def test_uploads_that_cannot_be_recorded_are_told_and_stay_in_the_uploader(
-    open_page: Open, services: Services, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(job: object) -> None:
-        raise StorageError(FULL)
-
-    monkeypatch.setattr(services.jobs, "add", refuse)
-    page = open_page("inbox")
-    page.file_uploader[0].upload("cats.zip", b"PK", "application/zip").run()
-    next(one for one in page.button if one.label == "Import").click().run()
-    assert not page.exception and page.info[0].value == FULL
-    assert page.session_state["uploads"] == 0
-    assert not (database.images.root.parent / "incoming").exists()
-    next(one for one in page.button if one.label == "Load the sample set").click().run()
-    assert not page.exception and page.info[0].value == FULL
-
-
-def test_a_job_names_its_dataset_and_says_why_it_brought_nothing(
-    open_page: Open, database: Database
-) -> None:
-    with database.write() as session:
-        other = get_or_create_dataset(session, name="<b>other</b> :red[x]").id
-        new = NewRun(
-            kind="import",
-            code_version="test",
-            dataset_id=other,
-            parameters={"input": "a.zip"},
-        )
-        run_id = create_run(session, new).id
-        add_problem(session, run_id=run_id, problem=Problem(name="a", reason="Not a **image**."))
-        start_run(session, run_id=run_id)
-        finish_run(session, run_id=run_id, status="done")
-    page = open_page("inbox")
-    html = "".join(str(part.proto.body) for part in page.main.get("html"))
-    assert "<b>1 image</b> Not a **image**.<ul><li>a</li></ul>" in html
-    assert "Import a.zip into <b>other</b> :red[x]: done" in [text.value for text in page.text]
-    assert "Caption and filter samples with stickers-opt: done" in [
-        text.value for text in page.text
-    ]
-    assert "1 problem" in [part.label for part in page.expander]
 
 
 @pytest.mark.parametrize("name", PAGE_TITLES)
