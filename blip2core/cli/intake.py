@@ -15,7 +15,7 @@ from blip2core.records import Problem, Unused, WebImage
 from blip2core.texts import count_of
 
 if TYPE_CHECKING:
-    from blip2core.intake import CheckedImage, Preview
+    from blip2core.intake import CheckedImage, Columns, Preview
 
 intake_commands = typer.Typer()
 
@@ -54,23 +54,18 @@ def intake(
     that was read. Nothing is kept.
     """
     from blip2core.cli.reading_bar import ReadingBar
-    from blip2core.intake import Columns, Downloads, Reading, preview, read, safe_name
+    from blip2core.intake import Columns, Downloads, Reading, read, safe_name
 
-    seen, reading = _Seen(), Reading()
     one = sources[0] if len(sources) == 1 else sources
     columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
     if only_preview:
-        tables = preview(one, columns=columns)
-        for table in tables:
-            _write_preview(table, as_json)
-        if not tables:
-            write_row({"tables": 0}, as_json, "There is no table in it.")
+        _write_previews(one, columns, as_json)
         return
-    fetched = Downloads() if download else None
+    seen, reading = _Seen(), Reading()
     found = read(
         one,
         columns=columns,
-        download=fetched,
+        download=Downloads() if download else None,
         root=root,
         metadata_texts=metadata_texts,
         storages=storages(),
@@ -81,6 +76,13 @@ def intake(
             bar.show()
             row, words = _told(each, seen)
             bar.write_row(row, as_json, safe_name(each.name), *words)
+    _write_sums(seen, as_json)
+
+
+def _write_sums(seen: "_Seen", as_json: bool) -> None:
+    """Print the groups of images that are alike, then what became of all that was read."""
+    from blip2core.intake import safe_name
+
     alike = 0
     for kind, places in _alike(seen.checked):
         alike += 1
@@ -118,6 +120,17 @@ def _told_problem(problem: Problem, seen: "_Seen") -> tuple[dict[str, object], l
     row = {"name": problem.name, "problem": problem.reason, "about": problem.about}
     kind = "note" if problem.about == "note" else "problem"
     return row | {"texts": problem.texts}, [f"{kind}: {problem.reason}"]
+
+
+def _write_previews(sources: str | list[str], columns: "Columns", as_json: bool) -> None:
+    """Print what an import would make of the tables in the sources."""
+    from blip2core.intake import preview
+
+    tables = preview(sources, columns=columns)
+    for table in tables:
+        _write_preview(table, as_json)
+    if not tables:
+        write_row({"tables": 0}, as_json, "There is no table in it.")
 
 
 def _write_preview(found: "Preview", as_json: bool) -> None:
