@@ -171,6 +171,15 @@ def test_what_was_forgotten_while_it_was_passed_over_is_a_problem(
     assert any("import the same again" in reason for reason in reasons)
 
 
+def test_an_archive_whose_images_a_table_may_name_is_not_called_finished(
+    database: Database, folder: Path
+) -> None:
+    """Passed over, the row would be called a text without an image."""
+    (folder / "texts.csv").write_text("image,text\n9.png,from the table\n", encoding="utf-8")
+    interrupted(database, folder, 14)
+    assert finished(database) == 0
+
+
 def test_an_archive_with_very_many_problems_is_read_again(
     database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

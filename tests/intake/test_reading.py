@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from blip2core.intake import Columns, Limits, NamedFile, Reading, read, reading_of
+from blip2core.intake import Columns, Downloads, Limits, NamedFile, Reading, read, reading_of
 from blip2core.intake.reading import ArchiveMark, in_bytes, in_time
 from blip2core.records import Problem, WebImage
 from tests.intake.making import encoded, png, tarred, zipped
@@ -124,7 +124,13 @@ def test_an_archive_that_changed_is_read_again(
 
 
 @pytest.mark.parametrize(
-    "other", [{"columns": Columns(texts=("prompt",))}, {"limits": Limits(texts=7)}]
+    "other",
+    [
+        {"columns": Columns(texts=("prompt",))},
+        {"limits": Limits(texts=7)},
+        {"metadata_texts": False},
+        {"download": Downloads()},
+    ],
 )
 def test_other_settings_read_again(folder: Path, other: dict[str, object]) -> None:
     _, keys, _ = followed(folder)
