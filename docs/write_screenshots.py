@@ -27,7 +27,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from blip2core.evaluation.captions import is_true
 from blip2core.stickers.scene import SPLITS, Scene, draw_scene
-from tests.browser.conftest import find_browser
+from tests.chromium import find_browser
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent

@@ -1,6 +1,8 @@
 """What the documentation says works: commands, the five lines of Python, names, files."""
 
+import ast
 import contextlib
+import importlib
 import importlib.util
 import io
 import re
@@ -277,3 +279,20 @@ def test_files_that_the_documentation_names_are_there(file: str) -> None:
     missing = [link for link in links if not (ROOT / file).parent.joinpath(link).exists()]
     missing += [name for name in named if not (ROOT / name).exists()]
     assert [name for name in missing if Path(name).name not in EXAMPLE_FILES] == []
+
+
+SCRIPTS = sorted([*ROOT.glob("docs/*.py"), *ROOT.glob("benchmarks/*.py")])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
+def test_what_a_script_imports_is_there(script: Path) -> None:
+    """They run by hand only, so nothing else would notice."""
+    runpy.run_path(str(script))
+    tree = ast.parse(script.read_text("utf-8"))
+    for node in ast.walk(tree):  # those inside functions, too
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(str(node.module))
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.import_module(
+                    f"{node.module}.{alias.name}"
+                )
