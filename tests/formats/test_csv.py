@@ -167,7 +167,7 @@ def test_a_damaged_row_in_utf_8_is_told_by_its_number() -> None:
 def test_nul_bytes_are_no_part_of_a_text() -> None:
     texts, told = read_table('path,text\na.png,o\0ne\nb.png,"t\0wo"\n')
     assert texts == {"a.png": ("one",), "b.png": ("two",)}
-    reason = "Characters that cannot be stored were taken out of its texts."
+    reason = "Characters that are no text were taken out of its texts."
     assert told == {"t.csv, row 2": reason, "t.csv, row 3": reason}
 
 
