@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+from blip2core.arguments import check_fields
 from blip2core.errors import ConfigError
 
 
@@ -34,6 +35,7 @@ class Limits:
     """Bytes that any archive may unpack to, however small it is."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 raise ConfigError(f"{field.name} ({getattr(self, field.name)}) must be at least 1")

@@ -23,7 +23,7 @@ from blip2core.formats.files import (
 )
 from blip2core.intake.archive_reader import ReadPlan
 from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import Columns, check_columns
 from blip2core.intake.companions import export_companions, is_of_system
 from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.img2dataset import is_index
@@ -33,7 +33,7 @@ from blip2core.intake.links import folder_of
 from blip2core.intake.preview_tables import HEAD, preview_of
 from blip2core.intake.preview_values import MOST_BYTES, Cell, Preview, small_image
 from blip2core.intake.saved_datasets import is_computed
-from blip2core.intake.sources import ReadableSource, folders_and_files, no_source
+from blip2core.intake.sources import ReadableSource, check_settings, folders_and_files, no_source
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
 
@@ -65,6 +65,8 @@ def preview(
     some rows of each of `TABLES` tables. What is wrong with a table is told by its preview; what is
     wrong with the only source raises IntakeError, as in `read`.
     """
+    check_columns(columns)
+    check_settings(limits=limits)
     plan = ReadPlan(columns=columns, limits=limits or Limits())
     sources = folders_and_files(source)
     looking = _Looking(

@@ -37,6 +37,7 @@ from blip2core.intake.sources import (
     SOURCES,
     ReadableSource,
     Texts,
+    check_settings,
     check_texts,
     checked_list,
     is_folder,
@@ -82,6 +83,7 @@ def read(
     not be read again. IntakeError where the only source cannot be read.
     """
     source = _checked(source, texts, columns, storages)
+    check_settings(download=download, limits=limits, root=root, metadata_texts=metadata_texts)
     limits = limits or Limits()
     if storages is not None and has_addresses(source):
         again = partial(

@@ -11,10 +11,18 @@ from blip2core.arguments import ADDRESS, check_kind, described
 from blip2core.errors import IntakeError
 from blip2core.file_names import MAX_NAME, safe_name
 from blip2core.formats.files import NamedFile
+from blip2core.intake.downloads import Downloads
+from blip2core.intake.limits import Limits
 from blip2core.remote.addresses import shown_address
 
 ReadableSource = str | Path | NamedFile
 Texts = Mapping[str, Sequence[str]] | ReadableSource
+SETTINGS: dict[str, tuple[tuple[type, ...], str]] = {
+    "download": ((Downloads, NoneType), "Downloads(), or None"),
+    "limits": ((Limits, NoneType), "Limits(), or None"),
+    "root": ((str, Path, NoneType), "the path of a folder, or None"),
+    "metadata_texts": ((bool,), "True or False"),
+}
 SOURCES = "read takes the path of a file or folder, a NamedFile, or a list of these"
 
 
@@ -30,6 +38,13 @@ def checked_list(sources: object) -> list[ReadableSource]:
             source, (str, Path, NamedFile), f"{expected}; so must number {number} be", IntakeError
         )
     return listed
+
+
+def check_settings(**settings: object) -> None:
+    """Raise IntakeError where a setting of `read` or `preview` is of another kind than it takes."""
+    for name, value in settings.items():
+        kinds, expected = SETTINGS[name]
+        check_kind(value, kinds, f"{name} of read is {expected}", IntakeError)
 
 
 def check_texts(texts: object) -> None:
@@ -66,7 +81,11 @@ def folders_and_files(
 
 
 def is_folder(source: ReadableSource) -> bool:
-    """Return whether a source is a folder that is there."""
+    """Return whether a source is a folder that is there. Raises IntakeError where it has no name,
+    which pathlib takes for the current folder.
+    """
+    if source == "":
+        raise IntakeError("The path of a source is empty; the current folder is '.'.")
     return not isinstance(source, NamedFile) and os.path.isdir(Path(source).expanduser())
 
 

@@ -25,6 +25,12 @@ def test_every_limit_is_at_least_one(name: str) -> None:
             Limits(**{name: wrong})
 
 
+@pytest.mark.parametrize("value", ["5", None, 1.5, True])
+def test_a_limit_is_a_whole_number(value: object) -> None:
+    with pytest.raises(ConfigError, match="texts must be a whole number; got"):
+        Limits(texts=value)  # type: ignore[arg-type]
+
+
 def test_an_archive_may_unpack_to_the_larger_of_two_sizes() -> None:
     limits = Limits(unpacked_floor=100, unpacked_ratio=10)
     assert [limits.unpacked_bytes(packed) for packed in (0, 10, 11)] == [100, 100, 110]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from blip2core.errors import IntakeError
-from blip2core.intake import Columns, read
+from blip2core.intake import Columns, preview, read
 
 SAMPLE = Path(__file__).parents[2] / "data/samples/web/001.jpg"
 Call = Callable[[], Any]
@@ -59,6 +59,32 @@ READ: dict[str, tuple[Call, str]] = {
         lambda: read("memory://bucket", storages=True),
         "storages of read are Storages(), or None; got a bool.",
     ),
+    "a download as a flag": (
+        lambda: read(SAMPLE, download=True),
+        "download of read is Downloads(), or None; got a bool.",
+    ),
+    "limits as a number": (
+        lambda: read(SAMPLE, limits=5),
+        "limits of read is Limits(), or None; got an int.",
+    ),
+    "limits of a preview": (lambda: preview(SAMPLE, limits=5), "or None; got an int."),
+    "a root as a number": (
+        lambda: read(SAMPLE, root=5),
+        "root of read is the path of a folder, or None; got an int.",
+    ),
+    "a flag as a word": (
+        lambda: read(SAMPLE, metadata_texts="no"),
+        "metadata_texts of read is True or False; got a str.",
+    ),
+    "columns of a preview": (
+        lambda: preview(SAMPLE, columns={"t.csv": 5}),
+        COLUMNS + "; not so for t.csv; got an int.",
+    ),
+    "an empty path": (
+        lambda: read(""),
+        "The path of a source is empty; the current folder is '.'.",
+    ),
+    "an empty path of a preview": (lambda: preview(""), "The path of a source is empty"),
     "one text": (
         lambda: read(SAMPLE, texts={"001.jpg": "a dog"}),
         GIVEN + "001.jpg has a str: put it into a list, [text].",
