@@ -87,7 +87,9 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
             number=number,
             texts=tuple(texts.get(image, ())),
             refused=(Refused("The caption is no text.", lost),) if lost else (),
-            missing=f"The file lists no image with the id {safe_name(str(image), limit=40)}.",
+            missing="The annotation has no image_id."
+            if image is None
+            else f"The file lists no image with the id {safe_name(image, limit=40)}.",
         )
 
 

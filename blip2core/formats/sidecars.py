@@ -10,7 +10,7 @@ from blip2core.formats.rows import about, by_image, json_line
 from blip2core.records import ExportPair
 from blip2core.texts import count_of
 
-CONCEPT = re.compile(r"\d{1,3}_(?P<concept>.*\w.*)")
+CONCEPT = re.compile(r"\d{1,3}_(?P<concept>.*[^\W\d_].*)")
 """A folder of kohya's trainers: how often its images are repeated, and what they show."""
 
 

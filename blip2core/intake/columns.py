@@ -61,6 +61,7 @@ class Columns:
     """Path of the image relative to the table, or the image itself in Parquet."""
     url: str | None = None
     texts: tuple[str, ...] = ()
+    """Each once, however often it is given."""
     page_url: str | None = None
     license: str | None = None
     id: str | None = None
@@ -79,6 +80,7 @@ class Columns:
         check_kind(self.texts, Sequence, expected, IntakeError)
         for name in self.texts:
             check_kind(name, str, f"{expected}; not so for one of them", IntakeError)
+        object.__setattr__(self, "texts", tuple(dict.fromkeys(self.texts)))
 
     def named(self) -> tuple[str, ...]:
         """Return all columns that are read."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice, zip_longest
+from math import isfinite
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
@@ -21,6 +22,8 @@ from blip2core.records import TextOrigin
 from blip2core.texts import APOSTROPHE_COLUMN, clean_text
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+CODE = re.compile(r"\+.*|-?0\d+")
+"""Of these, what is no number but an id, a postcode or a telephone number: 007, 00501, +4930123."""
 NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
 """Numbers that tell of the image, which is measured here."""
 
@@ -73,7 +76,7 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
     """
     data = dict(islice(data_of(row, columns), MOST_DATA))
     for name in columns.texts:
-        cell = row.get(name)
+        cell = _in_words(row.get(name))
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
         if not is_ours and (turns := turns_of(cell)):
             yield from conversation_texts(turns, data | {"extra": row.get("extra")})
@@ -98,6 +101,12 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
             yield text, origin or TextOrigin(place=name, data=data)
 
 
+def _in_words(cell: object) -> object:
+    """Return a number as the text that it is in a CSV; any other cell as it is."""
+    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    return str(cell) if is_number and not is_none(cell) else cell
+
+
 def _is_empty(cell: object) -> bool:
     """Return whether nothing stands in a cell."""
     if isinstance(cell, list):
@@ -106,7 +115,9 @@ def _is_empty(cell: object) -> bool:
 
 
 def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
-    """Yield the id of a row, and the columns that hold numbers."""
+    """Yield the id of a row, and the columns that hold numbers or codes of digits; these stay
+    texts: 007 is not 7.
+    """
     used = {*columns.named(), *answers_beside(columns, row)} - {columns.id}
     for name, value in row.items():
         if name in used or name.strip().lower() in NO_DATA:
@@ -118,8 +129,11 @@ def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, 
             yield name, _number(value)
 
 
-def _number(value: str) -> int | float:
+def _number(value: str) -> int | float | str:
+    """Return a number; a code of digits, and what is too large for a number, as it stands."""
+    if CODE.fullmatch(value):
+        return value
     try:
         return int(value)
     except ValueError:
-        return float(value)
+        return float(value) if isfinite(float(value)) else value

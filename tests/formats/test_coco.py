@@ -118,6 +118,17 @@ def test_captions_of_other_forms_are_read_or_told() -> None:
     )
 
 
+def test_a_caption_without_an_image_id_says_so() -> None:
+    document = {
+        "images": [],
+        "annotations": [{"caption": "a dog"}, {"caption": "b", "image_id": 7}],
+    }
+    assert [one.missing for one in read_coco(document)] == [
+        "The annotation has no image_id.",
+        "The file lists no image with the id 7.",
+    ]
+
+
 def test_other_files_of_coco_have_no_captions() -> None:
     boxes = {"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}
     assert not COCO.is_it(boxes)

@@ -196,6 +196,7 @@ def test_the_captions_of_flickr8k_in_a_txt() -> None:
 
 def test_the_folder_of_a_concept_is_the_text_of_an_image_that_has_none() -> None:
     files = {"10_shiba dog/1.png": png(1), "10_shiba dog/2.png": png(2), "2024_sea/3.png": png(3)}
+    files |= {"10_000/4.png": png(4), "5_2 dogs/5.png": png(5)}
     files |= {"10_shiba dog/2.txt": b"a photo of sks dog"}
     found = list(read(NamedFile("t.zip", zipped(files))))
     told = {one.name: one.texts for one in found if isinstance(one, WebImage)}
@@ -203,6 +204,8 @@ def test_the_folder_of_a_concept_is_the_text_of_an_image_that_has_none() -> None
         "10_shiba dog/1.png": ("shiba dog",),
         "10_shiba dog/2.png": ("a photo of sks dog",),
         "2024_sea/3.png": (),
+        "10_000/4.png": (),
+        "5_2 dogs/5.png": ("2 dogs",),
     }
     [first] = [one for one in found if isinstance(one, WebImage) and one.name.endswith("1.png")]
     assert first.origins["shiba dog"].place == "folder"

@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import pandas
 import pyarrow
 import pytest
 from pyarrow import parquet
@@ -80,8 +81,41 @@ def test_a_cell_that_spells_a_list_is_several_texts() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_number_in_a_column_of_texts_is_a_text_in_every_kind_of_table(kind: str) -> None:
+    file = io.BytesIO()
+    frame = pandas.DataFrame({"image": ["1.jpg", "2.jpg"], "n": [5, -7], "s": [0.5, None]})
+    if kind == "csv":
+        frame.to_csv(file, index=False)
+    elif kind == "jsonl":
+        frame.to_json(file, orient="records", lines=True)
+    else:
+        frame.to_parquet(file)
+    wanted = Columns(texts=("n", "s", "n"))
+    found = list(table_entries(NamedFile(f"t.{kind}", file.getvalue()), wanted, Limits()))
+    assert [one.texts for one in found if isinstance(one, Entry)] == [("5", "0.5"), ("-7",)]
+    assert [one.found.read for one in found if isinstance(one, Entry)] == [2, 1]
+
+
+def test_digits_that_are_a_code_stay_as_they_were_written() -> None:
+    header = "image,text,zip,phone,caption_id,score,count,much,minus"
+    [found] = entries(
+        "t.csv", f"{header}\n1.jpg,a dog,00501,+4930123,007,0.50,12,1e400,-0.5".encode()
+    )
+    assert isinstance(found, Entry)
+    assert found.found.origins["a dog"].data == {
+        "zip": "00501",
+        "phone": "+4930123",
+        "caption_id": "007",
+        "score": 0.5,
+        "count": 12,
+        "much": "1e400",
+        "minus": -0.5,
+    }
+
+
 def test_a_cell_that_holds_no_text_is_told_and_an_empty_one_is_none() -> None:
-    cells = ["5", '{"k": 1}', "[[]]", "null", '""', "[]", "{}", "NaN", '{"en": "a dog"}']
+    cells = ["true", '{"k": 1}', "[[]]", "null", '""', "[]", "{}", "NaN", '{"en": "a dog"}']
     rows = "".join(f'{{"image": "{n}.jpg", "caption": {cell}}}\n' for n, cell in enumerate(cells))
     found = [one for one in entries("t.jsonl", rows.encode()) if isinstance(one, Entry)]
     assert [len(one.found.refused) for one in found] == [1, 1, 1, 0, 0, 0, 0, 0, 0]
