@@ -62,12 +62,27 @@ class ReadPlan:
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     reading: Reading | None = None
+    asked: set[str] = field(default_factory=set, compare=False)
+    """Names of tables whose columns were asked for."""
 
-    def columns_in(self, table: str) -> Columns | None:
-        """Return what was said of the columns of a table; None where they are to be guessed."""
-        if self.columns is None or isinstance(self.columns, Columns):
-            return self.columns
-        return self.columns.get(table)
+    def columns_in(self, table: str, *, is_only: bool = False) -> Columns | None:
+        """Return what was said of the columns of a table; None where they are to be guessed. What
+        was said of all tables is about those of several that have such columns.
+        """
+        if isinstance(self.columns, Columns):
+            is_optional = not (is_only or self.columns.complete) and bool(self.columns.named())
+            return replace(self.columns, optional=is_optional)
+        self.asked.add(table)
+        return self.columns.get(table) if self.columns is not None else None
+
+    def unasked(self) -> Iterator[Problem]:
+        """Yield the tables of which columns were said and that were not there; none where archives
+        were not read again, which may hold them.
+        """
+        if isinstance(self.columns, Mapping) and not (self.reading and self.reading.skipped_bytes):
+            for name in (name for name in self.columns if name not in self.asked):
+                reason = "There is no such table, of which columns were said; nothing was read so."
+                yield Problem(name=name, reason=reason, about="source")
 
 
 def read_archive(

@@ -18,6 +18,7 @@ from blip2core.intake.columns import (
     answers_beside,
     find_columns,
     guess_columns,
+    said_of,
     with_wanted,
 )
 from blip2core.intake.first_rows import first_rows
@@ -72,6 +73,7 @@ def arrow_rows(
     schema_of, batches_of = READERS[kind]
     schema = schema_of(file)
     with arrow_errors(kind.capitalize()):  # names that are not UTF-8
+        wanted = said_of(schema.names, wanted)
         _check_names(schema.names, with_wanted(guess_columns(schema.names), wanted).named())
         roles = _roles(schema, wanted)
         _check_names(schema.names, roles.read())
@@ -88,7 +90,7 @@ def unused_rows(
     schema = READERS[kind][0](file)
     try:
         with arrow_errors(kind.capitalize()):
-            used = _roles(schema, wanted).read()
+            used = _roles(schema, said_of(schema.names, wanted)).read()
             names = [
                 column.name
                 for column in schema

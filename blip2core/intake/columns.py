@@ -68,6 +68,8 @@ class Columns:
     """Kept as data of the texts, as columns of numbers are."""
     complete: bool = False
     """These are all: no other column is guessed by its name, and no texts may mean none."""
+    optional: bool = False
+    """A table that has none of these is read by the names of its own columns."""
 
     def __post_init__(self) -> None:
         """Raise IntakeError where a name is none."""
@@ -104,16 +106,17 @@ def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Column
 
     IntakeError where no column tells of images, or a wanted one is missing.
     """
-    columns = with_wanted(guess_columns(header), wanted)
+    columns = with_wanted(guess_columns(header), said_of(header, wanted))
     there = set(header)
     missing = [name for name in columns.named() if name not in there]
     has = ", ".join(safe_name(name, limit=40) for name in header[:20]) or "none"
     if missing:
-        raise IntakeError(f"There is no column {', '.join(missing)}; there are: {has}.")
+        names = ", ".join(safe_name(name, limit=40) for name in missing)
+        raise IntakeError(f"There is no column {names}; there are: {has}.")
     if not columns.path and not columns.url:
         raise IntakeError(
             "No column tells where the images are (file_name, path, image, url ...); "
-            f"there are: {has}. Rename one, or name it."
+            f"there are: {has}. Rename one, or name it: --image-column NAME, path of Columns."
         )
     return columns
 
@@ -167,7 +170,7 @@ def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Colu
 
     Raises IntakeError where none tells of an image.
     """
-    columns = with_wanted(guess_columns(list(row)), wanted)
+    columns = with_wanted(guess_columns(list(row)), said_of(row, wanted))
     present = replace(
         columns,
         url=columns.url if columns.url in row else None,
@@ -181,6 +184,14 @@ def columns_of(row: Mapping[str, object], wanted: Columns | None = None) -> Colu
     return find_columns(list(row), present)
 
 
+def said_of(header: Iterable[str], wanted: Columns | None) -> Columns | None:
+    """Return what was said of the columns of a table: None where these are `optional`, and it has
+    none of them.
+    """
+    is_other = wanted is not None and wanted.optional and set(wanted.named()).isdisjoint(header)
+    return None if is_other else wanted
+
+
 def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
     """Return the guess with what was said in its place."""
     if wanted is None:
@@ -190,4 +201,4 @@ def with_wanted(guessed: Columns, wanted: Columns | None) -> Columns:
     if wanted.path or wanted.url:  # else a guessed address would stand beside a wanted path
         guessed = replace(guessed, path=None, url=None)
     said = {name: value for name, value in asdict(wanted).items() if value}
-    return replace(guessed, **said)
+    return replace(guessed, **said | {"optional": False})

@@ -133,7 +133,8 @@ class _Looking:
                 beside = FolderArchive(folder_of(file.content), self.plan.limits)
             if not (stem(file.name) in packed and is_index(file)):
                 files = (name for name in islice(beside.names(), NAMES) if isinstance(name, str))
-                yield self._table(file, beside, "", FileLookup(files))
+                lookup = FileLookup(files)
+                yield self._table(file, beside, "", lookup, is_only=self.is_only)
         elif kind in ("zip", "tar"):
             yield from self._inner(file)
         elif kind != "image":
@@ -210,10 +211,19 @@ class _Looking:
         except IntakeError:
             return
 
-    def _table(self, file: NamedFile, beside: Archive, folder: str, files: FileLookup) -> Preview:
+    def _table(
+        self,
+        file: NamedFile,
+        beside: Archive,
+        folder: str,
+        files: FileLookup,
+        *,
+        is_only: bool = False,
+    ) -> Preview:
         """Return the preview of a table, with the images that its names mean among `files`."""
         self.tables -= 1
-        columns, limits = self.plan.columns_in(file.name), self.plan.limits
+        columns = self.plan.columns_in(file.name, is_only=is_only)
+        limits = self.plan.limits
         found = preview_of(file, columns, limits, self.whole)
         if suffix(file.name) == ".json":
             self.whole -= min(file.size(), self.whole)

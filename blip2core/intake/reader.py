@@ -174,6 +174,7 @@ def _with_rows(
         yield with_entry(one, rows.find(one.name), plan.limits)
     yield from rows.told()
     yield from read_entries(rows.rest(), NO_FILES, plan)
+    yield from plan.unasked()
     if plan.reading is not None:
         plan.reading.bytes = plan.reading.total_bytes
 
@@ -264,7 +265,7 @@ def _read_table(
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
-    entries = table_entries(file, plan.columns_in(file.name), plan.limits)
+    entries = table_entries(file, plan.columns_in(file.name, is_only=True), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
     return read_entries(_with_files(found, archive, plan.limits), archive, plan)
 

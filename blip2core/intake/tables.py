@@ -105,8 +105,18 @@ def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterat
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
     else:
+        if kind != "jsonl" and columns is not None and columns.optional:
+            yield from _not_as_said(file.name, columns_in({}), columns)
         read_row = partial(of_format, columns, unused) if kind == "jsonl" else None
         yield from _row_entries(file.name, rows, columns_in, limits, unused, read_row)
+
+
+def _not_as_said(name: str, columns: Columns, wanted: Columns) -> Iterator[Problem]:
+    """Yield a note where a table has none of the columns that were named."""
+    if set(columns.named()).isdisjoint(wanted.named()):
+        read = ", ".join(safe_name(one, limit=40) for one in columns.named())
+        reason = f"None of the columns that were named is here; what was read by its name: {read}."
+        yield Problem(name=name, reason=reason, about="note")
 
 
 def _row_entries(

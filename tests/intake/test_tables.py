@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from blip2core.errors import IntakeError
 from blip2core.formats import parquet as parquet_table
-from blip2core.intake import Columns, Limits, NamedFile, read
+from blip2core.intake import Columns, Limits, NamedFile, preview, read
 from blip2core.intake.columns import find_columns
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
@@ -95,6 +95,56 @@ def test_a_number_in_a_column_of_texts_is_a_text_in_every_kind_of_table(kind: st
     found = list(table_entries(NamedFile(f"t.{kind}", file.getvalue()), wanted, Limits()))
     assert [one.texts for one in found if isinstance(one, Entry)] == [("5", "0.5"), ("-7",)]
     assert [one.found.read for one in found if isinstance(one, Entry)] == [2, 1]
+
+
+def test_columns_said_of_all_tables_are_about_those_that_have_them(tmp_path: Path) -> None:
+    """In a folder the others are read by the names of their own; a table alone must have them."""
+    for number in range(1, 5):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+    (tmp_path / "a.csv").write_text("foto,deutsch\n1.png,ein Hund\n")
+    (tmp_path / "b.csv").write_text("image,text\n2.png,a cat\n")
+    (tmp_path / "c.jsonl").write_text(
+        '{"foto": "3.png", "deutsch": "drei"}\n{"image": "2.png", "text": "two"}\n'
+    )
+    pandas.DataFrame({"image": ["4.png"], "text": ["four"]}).to_parquet(tmp_path / "d.parquet")
+    wanted = Columns(path="foto", texts=("deutsch",))
+    found = list(read(tmp_path, columns=wanted))
+    assert {one.name: one.texts for one in found if isinstance(one, WebImage)} == {
+        "1.png": ("ein Hund",),
+        "2.png": ("a cat", "two"),
+        "3.png": ("drei",),
+        "4.png": ("four",),
+    }
+    note = "None of the columns that were named is here; what was read by its name: image, text."
+    told = [one for one in found if isinstance(one, Problem)]
+    assert [(one.name, one.about, one.reason) for one in told] == [
+        ("b.csv", "note", note),
+        ("d.parquet", "note", note),
+    ]
+    previews = {one.table: one.problem for one in preview(tmp_path, columns=wanted)}
+    assert set(previews.values()) == {""}
+    for source in (tmp_path / "b.csv", tmp_path / "d.parquet"):
+        [told] = [one for one in read(source, columns=wanted) if isinstance(one, Problem)]
+        assert told.reason == "There is no column foto, deutsch; there are: image, text."
+        [alone] = preview(source, columns=wanted)
+        assert alone.problem == told.reason
+
+
+def test_columns_of_a_table_that_is_not_there_are_told(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(png())
+    (tmp_path / "t.csv").write_text("foto,text\n1.png,a dog\n")
+    columns = {"t.csv": Columns(path="foto"), "nope.csv": Columns(path="foto")}
+    found = list(read(tmp_path, columns=columns))
+    [told] = [one for one in found if isinstance(one, Problem)]
+    assert (told.name, told.about) == ("nope.csv", "source")
+    assert told.reason == "There is no such table, of which columns were said; nothing was read so."
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("a dog",)]
+
+
+def test_what_to_do_where_no_column_names_the_images() -> None:
+    [told] = entries("t.csv", b"foto,words\n1.png,a red dog\n")
+    assert isinstance(told, Problem)
+    assert told.reason.endswith("Rename one, or name it: --image-column NAME, path of Columns.")
 
 
 def test_digits_that_are_a_code_stay_as_they_were_written() -> None:
