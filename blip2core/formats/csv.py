@@ -163,10 +163,13 @@ class _Table:
         cells, taken = Cells(self._delimiter), list[NumberedLine]()
         is_open = cells.add(first)
         while is_open and len(taken) < MAX_HEADER_LINES:
-            taken.extend(islice(self._lines, 1))
-            if not taken or taken[-1][1] is None:
+            numbered = next(self._lines, None)
+            if numbered is None:
                 break
-            is_open = cells.add(taken[-1][1])
+            taken.append(numbered)
+            if numbered[1] is None:
+                break
+            is_open = cells.add(numbered[1])
         if not is_open:
             return cells.found
         self._lines = chain(taken, self._lines)

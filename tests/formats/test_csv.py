@@ -320,3 +320,21 @@ def test_all_else_stays(cell: Any) -> None:
 def test_cells_come_back(written: Callable[..., Any], make_pairs: Any, text: str) -> None:
     out, _, _ = written("csv", make_pairs(1, texts=(text,)))
     assert pandas.read_csv(out / "train.csv")["text"][0] == text
+
+
+@pytest.mark.parametrize("lines", range(25))
+def test_a_quotation_mark_that_stays_open_in_the_header_ends(
+    lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that is shorter than a header may be, too: its last line is not read for ever."""
+    looked_at, add = [0], Cells.add
+
+    def counted(cells: Cells, text: str) -> bool:
+        looked_at[0] += 1
+        assert looked_at[0] <= 4 * (lines + 25)
+        return add(cells, text)
+
+    monkeypatch.setattr(Cells, "add", counted)
+    table = 'image,"text\n' + "1.jpg,a\n" * lines
+    texts, problems = read_table(table)
+    assert texts.keys() == ({"1.jpg"} if lines else set()) and problems == {}
