@@ -1,6 +1,7 @@
 """Image files by their bytes, whatever their names say: which format one is, or what else."""
 
 import io
+import warnings
 
 from PIL import Image, UnidentifiedImageError, features
 
@@ -27,6 +28,10 @@ SIGNATURES = (
     (b"8BPS", "a Photoshop document"),
 )
 """First bytes of files that people mistake for images."""
+# What is wrong with a file is told in our words, to whoever gave it; Pillow would also write it to
+# standard error ("Corrupt EXIF data"). Not around each call: that is for one thread alone.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.")
 
 
 def open_file(data: bytes, name: str = "The file") -> Image.Image:

@@ -248,4 +248,6 @@ CSV = Format(
     what="A table per split in UTF-8; images lie in `images`.",
     example='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',
+    data_files="{split}.csv",
+    loader={"keep_default_na": False, "na_values": [""]},  # "null" and "NaN" are texts
 )

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -19,7 +20,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem
 from blip2core.texts import spreadsheet_safe
-from tests.exports.reading import of_split
+from tests.exports.reading import left_open, load, of_split
 from tests.intake.making import images
 
 
@@ -259,6 +260,19 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
     assert list(frame["text"]) == [spreadsheet_safe(pair.text) for pair in train]
     assert list(frame["itm"].fillna(-1)) == [-1 if pair.itm is None else pair.itm for pair in train]
     assert all((out / name).is_file() for name in frame["image"])
+
+
+def test_datasets_reads_it_with_the_texts_that_pandas_takes_for_nothing(
+    written: Callable[..., Any], make_pairs: Callable[..., Any], tmp_path: Path
+) -> None:
+    """By what the card says; told nothing, it would make None of them."""
+    words = ("null", "NaN", "None", "n/a", "NA", "a dog")
+    out, _, pairs = written("csv", make_pairs(20, texts=words))
+    with left_open():
+        found = load(str(out), tmp_path / "cache")
+        for split in ("train", "validation"):
+            assert found[split]["text"] == [pair.text for pair in of_split(pairs, split)]
+            assert None in found[split]["itm"], "an empty cell is none"
 
 
 def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) -> None:
