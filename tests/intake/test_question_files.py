@@ -125,6 +125,16 @@ def test_two_questions_of_one_id_in_a_file_are_not_answered() -> None:
     assert "several questions have this id, in q.json;" in told(found)["a.json"][0]
 
 
+def test_the_same_question_about_two_images_is_two_questions() -> None:
+    files = {
+        f"{name}.json": [{"question_id": 1, "image": f"{name}.png", "question": "What?"}]
+        for name in ("b", "c")
+    }
+    found = list(read(archive(files | {"x.json": answers(given("a dog"))}, "b.png", "c.png")))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [(), ()]
+    assert "in b.json and in c.json;" in told(found)["x.json"][0]
+
+
 def test_answers_of_another_split_are_not_taken() -> None:
     files = {"train_q.json": questions(asked("1.png", "What?")), "val_a.json": answers(given("x"))}
     found = list(read(archive(files, "1.png")))
@@ -136,6 +146,13 @@ def test_answers_of_another_split_are_not_taken() -> None:
             1,
         )
     }
+    east, west = {"data_subtype": "east"}, {"data_subtype": "west"}
+    files = {"q.json": files["train_q.json"] | east, "a.json": files["val_a.json"] | west}
+    assert "is of another split" in told(read(archive(files, "1.png")))["a.json"][0]
+
+
+def test_what_the_files_say_of_their_split_counts_before_their_names() -> None:
+    files = {"train_q.json": questions(asked("1.png", "What?")), "val_a.json": answers(given("x"))}
     same = {"data_subtype": "val2014"}
     files = {"train_q.json": files["train_q.json"] | same, "val_a.json": files["val_a.json"] | same}
     assert texts(read(archive(files, "1.png"))) == {"1.png": ("What? x",)}
