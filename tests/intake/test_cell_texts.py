@@ -105,7 +105,8 @@ def test_a_question_is_one_text_with_the_answer_of_most_people(kind: str) -> Non
         ({"choices": ["x", "y"], "correct_choice_idx": 2}, ""),
         ({"answers": {"answer": ["x", "y", "y"], "answer_id": [1, 2, 3]}}, "y"),
         ({"answer": 3}, "3"),
-        ({"answer": True}, ""),
+        ({"answer": True}, "true"),
+        ({"answer": 3.0}, "3"),
         ({"answer": None}, ""),
     ],
 )
