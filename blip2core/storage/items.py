@@ -204,7 +204,8 @@ def _add_rows(
         {"dataset_id": dataset_id, "image_id": image.id, "shuffle": shuffle_place(image.sha256)}
         for image in new
     ]
-    insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    added = insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    new = [image for image in new if (dataset_id, image.id) in added]
     return {image_id: item_id for image_id, item_id in session.execute(query)}, new
 
 
@@ -252,15 +253,16 @@ def _add_web_texts(
         Caption.item_id.in_(old), Caption.source == "web"
     )
     known = {(item_id, key) for item_id, key in session.execute(query)} if old else set()
-    counts, rows = [], []
+    missing, rows = [], []
     for (item_id, web), source_id in zip(found, sources, strict=True):
         texts = _text_rows(item_id, source_id, web)
-        missing = [row for row in texts if (item_id, row["origin_key"]) not in known]
-        known.update((item_id, row["origin_key"]) for row in missing)
-        rows += missing
-        counts.append(len(missing))
-    insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
-    return counts
+        texts = [row for row in texts if (item_id, row["origin_key"]) not in known]
+        keys = {(item_id, row["origin_key"]) for row in texts}
+        known |= keys
+        rows += texts
+        missing.append(keys)
+    added = insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
+    return [len(keys & added) for keys in missing]
 
 
 def _text_rows(item_id: int, source_id: int, image: WebImage) -> list[dict[str, Any]]:
