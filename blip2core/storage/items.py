@@ -205,7 +205,8 @@ def _add_rows(
         {"dataset_id": dataset_id, "image_id": image.id, "shuffle": shuffle_place(image.sha256)}
         for image in new
     ]
-    insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    added = insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    new = [image for image in new if (dataset_id, image.id) in added]
     return {image_id: item_id for image_id, item_id in session.execute(query)}, new
 
 

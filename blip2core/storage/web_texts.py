@@ -36,9 +36,9 @@ def add_web_texts(
     known = _known(session, {item_id for item_id, _ in found} - new)
     rows: dict[tuple[int, str], Row] = {}
     told: dict[int, Row] = {}
-    counts = []
+    missing: list[set[tuple[int, str]]] = []
     for (item_id, web), source_id in zip(found, sources, strict=True):
-        before = len(rows)
+        missing.append(set())
         for row in _text_rows(item_id, source_id, web):
             key = (item_id, row["origin_key"])
             if key in known:
@@ -47,12 +47,12 @@ def add_web_texts(
                     told.setdefault(caption_id, _origin(row))
             elif key not in rows:
                 rows[key] = row
+                missing[-1].add(key)
             elif row["data"] and not rows[key]["data"]:
                 rows[key] |= _origin(row)
-        counts.append(len(rows) - before)
-    insert_missing(session, Caption, list(rows.values()), unique=["item_id", "origin_key"])
+    added = insert_missing(session, Caption, list(rows.values()), unique=["item_id", "origin_key"])
     _tell(session, dataset_id, told)
-    return counts
+    return [len(keys & added) for keys in missing]
 
 
 def _known(session: Session, item_ids: Set[int]) -> dict[tuple[int, str], tuple[int, bool]]:
