@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,10 +9,8 @@ from blip2core.formats.annotated import Refused
 from blip2core.intake.limits import Limits
 from blip2core.intake.text_data import clean_origin
 from blip2core.records import Problem, TextOrigin
-from blip2core.texts import clean_text, count_of
+from blip2core.texts import CONTROLS, clean_text, count_of
 
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-"""NUL and halves of surrogate pairs, which no database takes."""
 FoundText = tuple[str, TextOrigin]
 """A text as it stood there, and where."""
 
@@ -53,7 +50,7 @@ class TooManyTexts(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOut(Problem):
-    """How many texts had characters that cannot be stored; a note, told once for all images."""
+    """How many texts had characters that are no text; a note, told once for all images."""
 
 
 def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -> ImageTexts:
@@ -82,14 +79,14 @@ def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -
             continue
         is_known = cleaned in origins
         duplicates += is_known
-        changed += not is_known and bool(UNSTORABLE.search(text))
+        changed += not is_known and bool(CONTROLS.search(text))
         if is_known and (origins[cleaned].data or not origin.data):
             continue
         if (is_known or len(origins) < limits.texts) and origin is not cleaned_last:
             cleaned_last, last = origin, clean_origin(origin)
         origins[cleaned] = last  # beyond the limit it is not kept
     if changed:
-        reason = "Characters that cannot be stored were taken out of its texts."
+        reason = "Characters that are no text were taken out of its texts."
         refused.append(TakenOut(name=where, reason=reason, about="note", count=changed))
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits, over)
@@ -184,7 +181,7 @@ class RefusedTexts:
             texts = count_of(self._count, "text")
             which = "; this is the first" if self._count > 1 else ""
             reason = (
-                f"NUL or halves of surrogate pairs were taken out of {texts}, as they cannot be "
-                f"stored{which}."
+                f"Control characters, as NUL, or halves of surrogate pairs were taken out of "
+                f"{texts}, as they are no text{which}."
             )
             yield Problem(name=self._first.name, reason=reason, about="note")

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas
 import pytest
@@ -168,7 +168,7 @@ def test_a_damaged_row_in_utf_8_is_told_by_its_number() -> None:
 def test_nul_bytes_are_no_part_of_a_text() -> None:
     texts, told = read_table('path,text\na.png,o\0ne\nb.png,"t\0wo"\n')
     assert texts == {"a.png": ("one",), "b.png": ("two",)}
-    reason = "Characters that cannot be stored were taken out of its texts."
+    reason = "Characters that are no text were taken out of its texts."
     assert told == {"t.csv, row 2": reason, "t.csv, row 3": reason}
 
 
@@ -249,6 +249,24 @@ def test_no_line_of_a_tsv_is_lost(lines: list[str]) -> None:
     data = "".join(f"{n}.png\t{line}\n" for n, line in enumerate(lines))
     rows = [row for number, row in csv_rows(NamedFile("t.tsv", f"path\ttext\n{data}".encode()))]
     assert len([row for row in rows if not isinstance(row, dict) or "path" in row]) >= len(lines)
+
+
+@given(
+    st.lists(st.lists(CELL, min_size=2, max_size=2), max_size=6),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+@example([["nl\nin", "tab\there"], ["nl\nin", "tab\there"]], csv.QUOTE_MINIMAL)
+@example([["a\nb\tc\td", "x\ny"]], csv.QUOTE_MINIMAL)
+@example([["a\nb", "tab\there\nand\tthere"]], csv.QUOTE_MINIMAL)
+def test_line_breaks_and_tabs_in_quoted_cells_of_a_tsv_are_part_of_their_texts(
+    rows: list[list[str]], quoting: Literal[0, 1]
+) -> None:
+    file = io.StringIO(newline="")
+    full = [(f"{n}.jpg", *cells, "x") for n, cells in enumerate(rows)]
+    writer = csv.writer(file, delimiter="\t", quoting=quoting, lineterminator="\n")
+    writer.writerows([("image", "text", "title", "id"), *full])
+    found = csv_rows(NamedFile("t.tsv", file.getvalue().encode()))
+    assert [tuple(row.values()) for _, row in found if isinstance(row, dict)] == full
 
 
 def test_pandas_reads_it(written: Callable[..., Any]) -> None:
