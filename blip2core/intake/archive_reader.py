@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
+from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
@@ -16,7 +17,7 @@ from blip2core.formats.files import (
 )
 from blip2core.formats.sidecars import concept_of
 from blip2core.intake.archives import ANY, Archive
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import Columns, SaidColumns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
@@ -34,6 +35,7 @@ from blip2core.intake.other_files import (
     is_about_data,
 )
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.preview_tables import kind_of_table
 from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.saved_datasets import is_computed, with_split
 from blip2core.intake.side_files import (
@@ -57,32 +59,36 @@ KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 class ReadPlan:
     """How to read, the same for all sources of one import."""
 
-    columns: Columns | Mapping[str, Columns] | None = None
-    """The same for all tables, or by the name of each."""
+    columns: SaidColumns | None = None
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     reading: Reading | None = None
     asked: set[str] = field(default_factory=set, compare=False)
     """Names of tables whose columns were asked for."""
 
-    def columns_in(self, table: str, *, is_only: bool = False) -> Columns | None:
-        """Return what was said of the columns of a table; None where they are to be guessed. What
-        was said of all tables is about those of several that have such columns.
+    def columns_in(self, table: NamedFile, *, is_only: bool = False) -> Columns | None:
+        """Return what was said of the columns of a table, by its name or else by its kind; None
+        where they are to be guessed. What was said of all tables is about those of several that
+        have such columns.
         """
         if isinstance(self.columns, Columns):
             is_optional = not (is_only or self.columns.complete) and bool(self.columns.named())
             return replace(self.columns, optional=is_optional)
-        self.asked.add(table)
-        return self.columns.get(table) if self.columns is not None else None
+        self.asked.add(table.name)
+        if not self.columns:
+            return None
+        said: Mapping[Any, Columns] = self.columns
+        return said.get(table.name) or said.get(kind_of_table(table, self.limits))
 
     def unasked(self) -> Iterator[Problem]:
         """Yield the tables of which columns were said and that were not there; none where archives
         were not read again, which may hold them.
         """
         if isinstance(self.columns, Mapping) and not (self.reading and self.reading.skipped_bytes):
-            for name in (name for name in self.columns if name not in self.asked):
-                reason = "There is no such table, of which columns were said; nothing was read so."
-                yield Problem(name=name, reason=reason, about="source")
+            for name in self.columns:
+                if isinstance(name, str) and name not in self.asked:
+                    reason = "There is no such table, of which columns were said; see its name."
+                    yield Problem(name=name, reason=reason, about="source")
 
 
 def read_archive(
@@ -254,7 +260,7 @@ class _ArchiveReading:
         if is_computed(file.name, self._names):
             yield Unused(kind="file", name=file.name, advice=COMPUTED)
             return
-        columns = self._plan.columns_in(file.name)
+        columns = self._plan.columns_in(file)
         file = replace(file, name=with_split(file.name, self._names, self._archive))
         entries = table_entries(file, columns, self._limits)
         reading = self._plan.reading if suffix(file.name) in CARRIERS else None
@@ -285,7 +291,7 @@ class _ArchiveReading:
             self._by_stem = {stem(name): name for name in images}
         missing: list[str] = []
         lost = 0
-        columns = key_columns(file, self._plan.columns_in(file.name))
+        columns = key_columns(file, self._plan.columns_in(file))
         for entry in table_entries(file, columns, self._limits):
             if not isinstance(entry, Entry):
                 yield entry

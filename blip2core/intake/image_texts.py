@@ -21,7 +21,7 @@ class ImageTexts:
 
     words: tuple[str, ...] = ()
     origins: Mapping[str, TextOrigin] = field(default_factory=dict)
-    """Text -> where it stood first."""
+    """Text -> where it stood first; with data (ids, scores), where it stood first with any."""
     duplicates: int = 0
     """Texts that were read and are in `words` already."""
     refused: tuple[Problem, ...] = ()
@@ -58,7 +58,7 @@ def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -
     origins: dict[str, TextOrigin] = {}
     refused: list[Problem] = []
     duplicates = changed = 0
-    cleaned_last, last = None, TextOrigin()
+    cleaned_last, last = None, NO_ORIGIN
     looked_at = over = 0
     for one in found:
         if isinstance(one, Refused):
@@ -76,13 +76,15 @@ def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -
         cleaned = clean_text(text) if len(text) <= limits.text_characters else ""
         if not 0 < len(cleaned) <= limits.text_characters:
             refused.append(_refused(where, text, limits))
-        elif cleaned in origins:
-            duplicates += 1
-        else:
-            if len(origins) < limits.texts and origin is not cleaned_last:
-                cleaned_last, last = origin, clean_origin(origin)
-            origins[cleaned] = last  # beyond the limit it is not kept
-            changed += bool(CONTROLS.search(text))
+            continue
+        is_known = cleaned in origins
+        duplicates += is_known
+        changed += not is_known and bool(CONTROLS.search(text))
+        if is_known and (origins[cleaned].data or not origin.data):
+            continue
+        if (is_known or len(origins) < limits.texts) and origin is not cleaned_last:
+            cleaned_last, last = origin, clean_origin(origin)
+        origins[cleaned] = last  # beyond the limit it is not kept
     if changed:
         reason = "Characters that are no text were taken out of its texts."
         refused.append(TakenOut(name=where, reason=reason, about="note", count=changed))
@@ -105,10 +107,10 @@ def joined(parts: Iterable[ImageTexts], where: str, limits: Limits) -> ImageText
         duplicates += part.duplicates
         refused += part.refused
         for text in part.words:
-            if text in origins:
-                duplicates += 1
-            else:
-                origins[text] = part.origins.get(text, NO_ORIGIN)
+            origin = part.origins.get(text, NO_ORIGIN)
+            duplicates += text in origins
+            if text not in origins or (origin.data and not origins[text].data):
+                origins[text] = origin
     kept, refused_too = _first(tuple(origins), where, limits, refused=refused)
     refused = [one for one in refused if not isinstance(one, TooManyTexts)]
     return ImageTexts(

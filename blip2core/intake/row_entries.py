@@ -75,13 +75,13 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
     question the question with the answer beside it.
     """
     data = dict(islice(data_of(row, columns), MOST_DATA))
+    beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
     for name in columns.texts:
         cell = _in_words(row.get(name))
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
         if not is_ours and (turns := turns_of(cell)):
             yield from conversation_texts(turns, data | {"extra": row.get("extra")})
             continue
-        beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
         is_asked = plain_name(name) == QUESTION and isinstance(cell, str) and cell.strip()
         if not is_ours and beside and is_asked:
             yield row_question(str(cell), beside, place=name, data=data)

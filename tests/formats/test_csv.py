@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas
@@ -19,7 +20,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem
 from blip2core.texts import spreadsheet_safe
-from tests.exports.reading import of_split
+from tests.exports.reading import left_open, load, of_split
 from tests.intake.making import images
 
 
@@ -279,6 +280,19 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
     assert all((out / name).is_file() for name in frame["image"])
 
 
+def test_datasets_reads_it_with_the_texts_that_pandas_takes_for_nothing(
+    written: Callable[..., Any], make_pairs: Callable[..., Any], tmp_path: Path
+) -> None:
+    """By what the card says; told nothing, it would make None of them."""
+    words = ("null", "NaN", "None", "n/a", "NA", "a dog")
+    out, _, pairs = written("csv", make_pairs(20, texts=words))
+    with left_open():
+        found = load(str(out), tmp_path / "cache")
+        for split in ("train", "validation"):
+            assert found[split]["text"] == [pair.text for pair in of_split(pairs, split)]
+            assert None in found[split]["itm"], "an empty cell is none"
+
+
 def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) -> None:
     out, manifest, _pairs = written("csv")
     frames = [pandas.read_csv(path, dtype=str) for path in out.glob("*.csv")]
@@ -338,3 +352,21 @@ def test_all_else_stays(cell: Any) -> None:
 def test_cells_come_back(written: Callable[..., Any], make_pairs: Any, text: str) -> None:
     out, _, _ = written("csv", make_pairs(1, texts=(text,)))
     assert pandas.read_csv(out / "train.csv")["text"][0] == text
+
+
+@pytest.mark.parametrize("lines", range(25))
+def test_a_quotation_mark_that_stays_open_in_the_header_ends(
+    lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that is shorter than a header may be, too: its last line is not read for ever."""
+    looked_at, add = [0], Cells.add
+
+    def counted(cells: Cells, text: str) -> bool:
+        looked_at[0] += 1
+        assert looked_at[0] <= 4 * (lines + 25)
+        return add(cells, text)
+
+    monkeypatch.setattr(Cells, "add", counted)
+    table = 'image,"text\n' + "1.jpg,a\n" * lines
+    texts, problems = read_table(table)
+    assert texts.keys() == ({"1.jpg"} if lines else set()) and problems == {}

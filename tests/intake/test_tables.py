@@ -137,7 +137,7 @@ def test_columns_of_a_table_that_is_not_there_are_told(tmp_path: Path) -> None:
     found = list(read(tmp_path, columns=columns))
     [told] = [one for one in found if isinstance(one, Problem)]
     assert (told.name, told.about) == ("nope.csv", "source")
-    assert told.reason == "There is no such table, of which columns were said; nothing was read so."
+    assert told.reason == "There is no such table, of which columns were said; see its name."
     assert [one.texts for one in found if isinstance(one, WebImage)] == [("a dog",)]
 
 
