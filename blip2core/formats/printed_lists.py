@@ -1,8 +1,7 @@
 """Lists and objects as Python, NumPy and pandas print them into a cell of a table."""
 
 import ast
-import io
-import tokenize
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -12,10 +11,12 @@ WRAPPERS = frozenset(
 """What NumPy prints around a value: array(['a', 'b'], dtype=object)."""
 MISSING = frozenset({"nan", "NaN"})
 """How a missing value is printed."""
-VALUES = frozenset({tokenize.STRING, tokenize.NUMBER, tokenize.NAME})
-LAYOUT = frozenset(
-    {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+WORD = re.compile(
+    r"""\s*(?:(?P<value>[uUrRbB]{0,2}'(?:[^'\\\n]|\\.)*+'|[uUrRbB]{0,2}"(?:[^"\\\n]|\\.)*+"|[\w.+-]++)"""
+    r"|(?P<sign>[\[\](){},:=])|(?P<end>\Z))",
+    re.DOTALL,
 )
+"""A text, a number or a name; a sign; or the end."""
 
 
 def printed(text: str) -> object:
@@ -46,26 +47,24 @@ def _with_commas(text: str) -> str:
     """
     words: list[str] = []
     levels = [_Brackets("")]
-    is_value = False
-    try:
-        for kind, word, *_ in tokenize.generate_tokens(io.StringIO(text).readline):
-            if kind in LAYOUT:
-                continue
-            inner = levels[-1]
-            if is_value and (kind in VALUES or word in ("[", "{")):
-                inner.has_gaps = True
-                words.append(",")
-            inner.has_commas |= word == ","
-            if inner.has_gaps and (inner.has_commas or inner.opening != "["):
-                raise ValueError("values stand side by side")
-            words.append(word)
-            if word in ("(", "[", "{"):
-                levels.append(_Brackets(word))
-            elif word in (")", "]", "}") and len(levels) > 1:
-                levels.pop()
-            is_value = kind in VALUES or word in (")", "]", "}")
-    except tokenize.TokenError as error:
-        raise ValueError("no value in Python") from error
+    is_value, at = False, 0
+    while at < len(text):
+        found = WORD.match(text, at)
+        if found is None:
+            raise ValueError("no list that is printed")
+        at, word, inner = found.end(), found[0].strip(), levels[-1]
+        if is_value and (found["value"] or word in ("[", "{")):
+            inner.has_gaps = True
+            words.append(",")
+        inner.has_commas |= word == ","
+        if inner.has_gaps and (inner.has_commas or inner.opening != "["):
+            raise ValueError("values stand side by side")
+        words.append(word)
+        if word in ("(", "[", "{"):
+            levels.append(_Brackets(word))
+        elif word in (")", "]", "}") and len(levels) > 1:
+            levels.pop()
+        is_value = bool(found["value"]) or word in (")", "]", "}")
     return " ".join(words)
 
 

@@ -74,6 +74,8 @@ def test_what_is_no_certain_list_is_one_text_as_it_stands(cell: str) -> None:
         ('["it\'s", null]', ["it's"]),
         ("['a', None]", ["a"]),
         ("[nan, 'a']", ["a"]),
+        ("[u'a', u'b']", ["a", "b"]),
+        ("['it\\'s' \"a 'b'\"]", ["it's", "a 'b'"]),
         ('[["a", "b"], ["c"]]', ["a", "b", "c"]),
         ('{"text": ["a dog", "b dog"]}', ["a dog", "b dog"]),
         ('{"en": "a dog", "de": "ein Hund"}', ["a dog", "ein Hund"]),
