@@ -9,6 +9,7 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import base_name, stem, suffix
 from blip2core.formats import format_of
 from blip2core.formats.conversations import CONVERSATIONS
+from blip2core.formats.files import NamedFile
 from blip2core.formats.text_maps import TEXT_MAP, names_images
 from blip2core.formats.vqa import is_vqa_answers
 from blip2core.intake.annotation_files import is_rows, read_document
@@ -58,12 +59,13 @@ class JsonMembers:
         if (image := self.owner(name)) is None:
             return True
         try:
-            return is_annotation(self._document(name, image))
+            file = self._archive.file(name, self._limits.table_bytes)
+            return is_annotation(self._document(file, image))
         except IntakeError:
             return False
 
     def entries(
-        self, names: Iterable[str], columns_in: Callable[[str], Columns | None]
+        self, names: Iterable[str], columns_in: Callable[[NamedFile], Columns | None]
     ) -> Iterator[tuple[str, Iterable[Entry | Told]]]:
         """Yield the annotation files among `names`, each with its entries; questions last, with
         the answers to them. `columns_in` tells what was said of the columns of a file.
@@ -72,18 +74,20 @@ class JsonMembers:
         for name in names:
             image = self.owner(name)
             try:
-                document = self._document(name, image)
+                file = self._archive.file(name, self._limits.table_bytes)
+                document = self._document(file, image)
                 if image is not None and not is_annotation(document):
                     continue
                 if files.takes(name, document):
                     self.used.add(name)
                 else:
-                    yield from self._known(name, document, columns_in(name))
+                    yield from self._known(name, document, columns_in(file))
             except IntakeError as error:
                 self._not_read(name, error)
         documents, problems = files.joined()
         for name, document in documents:
-            yield from self._known(name, document, columns_in(name))
+            file = self._archive.file(name, self._limits.table_bytes)
+            yield from self._known(name, document, columns_in(file))
         for problem in problems:
             yield problem.name, [problem]
 
@@ -117,9 +121,8 @@ class JsonMembers:
                 self.known[name] = known
             raise
 
-    def _document(self, name: str, image: str | None) -> Any:
+    def _document(self, file: NamedFile, image: str | None) -> Any:
         """Return the content of a file; one conversation beside an image is about that image."""
-        file = self._archive.file(name, self._limits.table_bytes)
         document = read_document(file, self._limits)
         is_one = isinstance(document, Mapping) and CONVERSATIONS.is_it(document)
         if image is None or not is_one or any(document.get(field) for field in ANNOTATIONS):
