@@ -14,6 +14,9 @@ from blip2core.formats import format_of
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN, local_path
 from blip2core.intake import NamedFile
 from blip2core.intake import read as read_files
+from blip2core.intake.entries import Entry
+from blip2core.intake.limits import Limits
+from blip2core.intake.tables import table_entries
 from blip2core.records import Problem, Unused, WebImage
 from tests.formats.reading import data, read
 from tests.intake.making import png, zipped
@@ -186,6 +189,25 @@ def test_an_upload_is_found_under_the_name_that_it_had(kind: str, there: str, up
     notes = {one.reason for one in found if isinstance(one, Problem)}
     note = "1 name was found without regard to the code of an upload."
     assert notes == (set() if there == upload else {note})
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "/data/upload/7/0a1b2c3d-my_dog.png",
+        "http://localhost:8080/data/upload/7/0a1b2c3d-my_dog.png",
+        "/data/local-files/?d=images/my%20dog.png",
+    ],
+)
+def test_a_table_given_beside_the_images_finds_uploads(image: str) -> None:
+    table = NamedFile("t.csv", f"caption,id,image\na dog,1,{image}\n".encode())
+    archive = NamedFile("a.zip", zipped({"images/my dog.png": png(1), "2.png": png(2)}))
+    found = list(read_files([archive, table]))
+    told = {one.name: one.texts for one in found if isinstance(one, WebImage)}
+    assert told == {"images/my dog.png": ("a dog",), "2.png": ()}
+    assert {one.about for one in found if isinstance(one, Problem)} <= {"note"}
+    [row] = [one for one in table_entries(table, None, Limits()) if isinstance(one, Entry)]
+    assert row.path == local_path(image), "its own folders say nothing of the image's"
 
 
 def test_the_name_of_an_upload_itself_comes_first_and_two_of_one_name_are_unclear() -> None:
