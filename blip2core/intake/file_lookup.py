@@ -2,6 +2,7 @@
 (Unicode form, spaces, percent escapes), to the folders in front, or to a missing ending.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from blip2core.file_names import base_name, safe_name, stem
 
 MOST_COMPARED = 64
 """Files of nearly the same name that are compared; where there are more, none is chosen."""
+
+UPLOADED = re.compile(r"[0-9a-f]{8}-(?P<name>.+)")
+"""Name of what was uploaded to Label Studio: eight digits of a random number in front."""
+NOT_KEPT = re.compile(r"[^-\w.]")
+"""What its web framework leaves out of the name of an upload; of a space it makes "_"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,21 @@ class FileLookup:
         """
         if name in self._files:
             return Found(files=(name,))
-        return self._by_path.find(name) or self._by_stem.find(name) or Found()
+        return self._by_path.find(name) or self._by_stem.find(name) or self._uploaded(name)
+
+    def _uploaded(self, name: str) -> Found:
+        """Return the files whose name Label Studio made this one of, as they were uploaded."""
+        if not UPLOADED.fullmatch(_folded(base_name(name))):
+            return Found()
+        files = self._by_upload.get(_as_uploaded(name), ())[: MOST_COMPARED + 1]
+        return Found(files=tuple(files), is_whole=False, without=("the code of an upload",))
+
+    @cached_property
+    def _by_upload(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for file in self._files:
+            found.setdefault(_as_uploaded(file), []).append(file)
+        return found
 
     def has_whole(self, name: str) -> bool:
         """Return whether a file has this whole path, exactly or in another spelling."""
@@ -140,7 +160,16 @@ def match(wanted: Iterable[str], files: Iterable[str]) -> Matches:
 def loose_keys(name: str) -> frozenset[str]:
     """Return keys of which two names share one where one may be found by the other."""
     base = base_name(_folded(name))
-    return frozenset((base, stem(base)))
+    return frozenset((base, stem(base), _as_uploaded(name)))
+
+
+def _as_uploaded(path: str) -> str:
+    """Return the name of a file as Label Studio keeps an upload, without the code that it puts in
+    front: "a/my dog (1).jpg" and "0a1b2c3d-my_dog_1.jpg" -> my_dog_1.jpg.
+    """
+    base = _folded(base_name(path)).replace(" ", "_")
+    found = UPLOADED.fullmatch(base)
+    return NOT_KEPT.sub("", found["name"] if found else base)
 
 
 def whole_key(path: str) -> str:

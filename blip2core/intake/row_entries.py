@@ -9,6 +9,7 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
+from blip2core.formats.label_studio import local_path
 from blip2core.formats.nested_texts import is_none, listed_texts, nested_texts
 from blip2core.formats.questions import row_question
 from blip2core.formats.rows import DETAILS, exported_origin
@@ -36,8 +37,10 @@ def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Li
     path, data = _image(row.get(columns.path)) if columns.path else (None, None)
     within(data or b"", limits.image_bytes)
     url = _word(row.get(columns.url)) if columns.url else None
+    local = local_path(path or "")
     if path and URL.match(path):
         path, url = None, url or path
+    path = local or path
     return Entry(
         where=where,
         path=path,

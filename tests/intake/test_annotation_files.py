@@ -62,7 +62,7 @@ DOCUMENTS: dict[str, tuple[Any, tuple[str, ...]]] = {
                 "lead_time": 3.5,
             }
         ],
-        ("a dog", "dogs", "sharp"),
+        ("a dog", "dogs"),
     ),
     "rows": (
         [{"file_name": "dog.png", "prompt": "a dog", "Caption EN": "dogs"}],
