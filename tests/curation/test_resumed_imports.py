@@ -171,6 +171,26 @@ def test_what_was_forgotten_while_it_was_passed_over_is_a_problem(
     assert any("import the same again" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_import_passes_over_what_one_that_ends_meanwhile_had_finished(
+    database: Database, folder: Path
+) -> None:
+    """One server has many writers; SQLite has one."""
+    first = iter(Counted(database, folder))
+    for _ in range(14):
+        next(first)
+    skipped = finished(database)
+    second = Counted(database, folder)
+    steps = iter(second)
+    begun = [next(steps)]
+    list(first)
+    results = begun + list(steps)
+    assert sum(one.skipped > 0 for one in results) == skipped > 1
+    assert not [one for one in results if one.problem and "import the same" in one.problem.reason]
+    assert second.sums.images_new + second.sums.images_known == 3 * ARCHIVES
+    assert finished(database) == 0
+
+
 def test_an_archive_whose_images_a_table_may_name_is_not_called_finished(
     database: Database, folder: Path
 ) -> None:
