@@ -179,15 +179,18 @@ def test_an_import_passes_over_what_one_that_ends_meanwhile_had_finished(
     first = iter(Counted(database, folder))
     for _ in range(14):
         next(first)
-    skipped = finished(database)
-    second = Counted(database, folder)
-    steps = iter(second)
-    begun = [next(steps)]
-    list(first)
-    results = begun + list(steps)
-    assert sum(one.skipped > 0 for one in results) == skipped > 1
+    skipped, reading, sums = finished(database), Reading(), Sums()
+
+    def found_after_the_first_ended() -> Iterator[WebImage | Problem | Unused]:
+        list(first)
+        yield from read(folder, reading=reading)
+
+    inputs = found_after_the_first_ended()
+    second = import_images(database, dataset="web", inputs=inputs, reading=reading, sums=sums)
+    results = list(second)
+    assert sum(one.skipped > 0 for one in results) == skipped > 0
     assert not [one for one in results if one.problem and "import the same" in one.problem.reason]
-    assert second.sums.images_new + second.sums.images_known == 3 * ARCHIVES
+    assert sums.images_new + sums.images_known == 3 * ARCHIVES
     assert finished(database) == 0
 
 
