@@ -22,13 +22,14 @@ from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema
 from blip2core.formats.vqa import is_vqa_answers
-from blip2core.intake.annotation_files import NO_QUESTIONS, format_of_lines, read_document
+from blip2core.intake.annotation_files import format_of_lines, read_document
 from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, TableKind, find_columns, guess_columns, with_wanted
 from blip2core.intake.first_rows import first_rows
 from blip2core.intake.json_beginning import beginning_of, start_at
 from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
+from blip2core.intake.question_files import NO_QUESTIONS
 from blip2core.texts import count_of
 
 ROWS = 8

@@ -8,10 +8,10 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
-from blip2core.formats.nested_texts import listed_texts, nested_texts
+from blip2core.formats.nested_texts import is_none, listed_texts, nested_texts
 from blip2core.formats.questions import row_question
 from blip2core.formats.rows import DETAILS, exported_origin
-from blip2core.intake.cell_texts import conversation_texts, turns_of
+from blip2core.intake.cell_texts import conversation_texts, is_damaged_conversation, turns_of
 from blip2core.intake.columns import QUESTION, URL, Columns, answers_beside, plain_name
 from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import FoundText, texts_of
@@ -72,19 +72,23 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
     question the question with the answer beside it.
     """
     data = dict(islice(data_of(row, columns), MOST_DATA))
+    beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
     for name in columns.texts:
         cell = row.get(name)
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
         if not is_ours and (turns := turns_of(cell)):
             yield from conversation_texts(turns, data | {"extra": row.get("extra")})
             continue
-        beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
         is_asked = plain_name(name) == QUESTION and isinstance(cell, str) and cell.strip()
         if not is_ours and beside and is_asked:
             yield row_question(str(cell), beside, place=name, data=data)
             continue
-        found = list(nested_texts(cell if is_ours else listed_texts(cell)))
-        if not found and not _is_empty(cell):
+        listed = cell if is_ours else listed_texts(cell)
+        found = list(nested_texts(listed))
+        if listed is cell and is_damaged_conversation(name, cell):
+            yield Refused(f"`{safe_name(name, limit=40)}` holds JSON that cannot be read.")
+            continue
+        if not found and not _is_empty(listed):
             yield Refused(f"`{safe_name(name, limit=40)}` is neither a text nor a list of texts.")
         of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
         details = row.get(DETAILS)
@@ -95,8 +99,10 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
 
 
 def _is_empty(cell: object) -> bool:
-    """Return whether nothing stands in a cell; NaN is how tables of numbers say so."""
-    return cell is None or cell != cell or (isinstance(cell, list | dict | str) and not cell)
+    """Return whether nothing stands in a cell."""
+    if isinstance(cell, list):
+        return all(map(is_none, cell))
+    return is_none(cell) or (isinstance(cell, dict | str) and not cell)
 
 
 def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:
