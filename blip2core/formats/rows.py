@@ -86,9 +86,14 @@ def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
     try:
         said = json.loads(data) if isinstance(data, str) else data
     except (ValueError, RecursionError):
-        said = None
-    data = _renamed(said, own) | own if isinstance(said, dict) else own
-    return TextOrigin(place=before if isinstance(before, str) else place, data=data)
+        said = data
+    # What somebody else wrote there stays as it is.
+    kept = said if isinstance(said, dict) else {} if said is None else {"text_data": data}
+    if isinstance(before, str):
+        place = before
+    elif before is not None:
+        kept = {**kept, "text_place": before}
+    return TextOrigin(place=place, data=_renamed(kept, own) | own)
 
 
 def _renamed(said: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

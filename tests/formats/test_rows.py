@@ -55,7 +55,9 @@ def test_hostile_values_are_read_with_their_text() -> None:
     source = NamedFile("t.zip", zipped({"1.png": png(), "t.jsonl": line}))
     [image] = images(read(source))
     origin = image.origins["a dog"]
-    assert origin.place == "text" and "k" not in origin.data
+    ours = {"caption_id": {"x": 1}, "decided_by": [""]}
+    assert origin.place == "text"
+    assert origin.data == ours | {"k": "Infinity", "text_place": {"y": 2}}
 
 
 def test_a_cosine_of_minus_one_is_a_score_but_where_a_format_has_stand_ins() -> None:
