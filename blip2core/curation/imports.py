@@ -2,7 +2,7 @@
 
 from collections.abc import Generator as Yielding
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from threading import Event
 
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from blip2core.curation.checking import Checked, check_all, units
 from blip2core.curation.jobs import Request, code_version, running
 from blip2core.curation.tally import Tally, problem_of
+from blip2core.errors import UnavailableError
 from blip2core.intake import CheckedImage, Limits, Reading
 from blip2core.intake.sums import Sums
 from blip2core.records import Problem, Unused, WebImage
 from blip2core.storage import Database
 from blip2core.storage.datasets import get_or_create_dataset
-from blip2core.storage.finished_archives import finished_archives, forget_archives_of_run
+from blip2core.storage.finished_archives import begin_with_archives, forget_archives_of_run
 from blip2core.storage.items import TAKEN_DOWN, AddedItem, ImageFacts, add_items, taken_down
 from blip2core.storage.retries import restart_run
 from blip2core.storage.runs import NewRun, create_run, heartbeat, note_sums
@@ -59,9 +60,9 @@ def import_images(
     """
     stop, sums = stop or Event(), sums or Sums()
     run_id = run_id or start_import(database, dataset=dataset, label=label, started_by=started_by)
-    dataset_id = _begin(database, dataset, run_id, reading)
-    tally = Tally(dataset_id, run_id, sums)
     with running(database, run_id, stop) as pulse:
+        dataset_id = _begin(database, dataset, run_id, reading)
+        tally = Tally(dataset_id, run_id, sums)
         checked = check_all(reading.followed(inputs) if reading else inputs, limits)
         with closing(checked):
             for unit in units(checked):
@@ -71,9 +72,10 @@ def import_images(
                 pulse.count(*_counts(results))
                 pulse.hear(request)
                 yield from results
-        if not stop.is_set():
-            with database.write() as session:
-                forget_archives_of_run(session, run_id=run_id)
+    # Not before it is marked as done: of two that end at once each would leave it to the other.
+    if not stop.is_set():
+        with suppress(UnavailableError), database.write() as session:  # else the next import does
+            forget_archives_of_run(session, run_id=run_id, is_alone=database.is_alone)
 
 
 def start_import(
@@ -95,12 +97,12 @@ def start_import(
 
 
 def _begin(database: Database, dataset: str, run_id: int, reading: Reading | None) -> int:
-    """Begin a run, also one that was begun before; return the number of the dataset."""
+    """Begin a running run, also one that was begun before; return the number of the dataset."""
     with database.write() as session:
         restart_run(session, run_id=run_id)
         dataset_id = get_or_create_dataset(session, name=dataset).id
         if reading is not None:
-            reading.finished = finished_archives(session, dataset_id=dataset_id)
+            reading.finished = begin_with_archives(session, dataset_id=dataset_id)
         return dataset_id
 
 

@@ -44,7 +44,7 @@ DETAILS = "details"
 ABSENT = {"string": "", "int64": 0, "float64": -1.0}
 """What stands for a value that is not there, by type, where a format has to have one."""
 SCORES = ("itm", "itc")
-"""What came with a text under these names is called `imported_itm` where we have no score."""
+"""What came with a text under these names is no score of ours, also where we have none."""
 NUMBERS: Mapping[str, Callable[[str], float]] = {"int64": int, "float64": float}
 """How a number is read of a text, by type."""
 
@@ -86,12 +86,24 @@ def exported_origin(row: Mapping[str, Any], place: str) -> TextOrigin | None:
     try:
         said = json.loads(data) if isinstance(data, str) else data
     except (ValueError, RecursionError):
-        said = None
-    foreign = {
-        f"imported_{key}" if key in SCORES and key not in own else key: value
-        for key, value in (said.items() if isinstance(said, dict) else ())
-    }
-    return TextOrigin(place=before if isinstance(before, str) else place, data=foreign | own)
+        said = data
+    # What somebody else wrote there stays as it is.
+    kept = said if isinstance(said, dict) else {} if said is None else {"text_data": data}
+    if isinstance(before, str):
+        place = before
+    elif before is not None:
+        kept = {**kept, "text_place": before}
+    return TextOrigin(place=place, data=_renamed(kept, own) | own)
+
+
+def _renamed(said: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what came with a text; what has a name of ours and is something else is called
+    `imported_NAME`, and stays the one that came first however often it goes out and in.
+    """
+    taken = {key for key in said if key in own or key in SCORES}
+    others = {key: value for key, value in said.items() if key not in taken}
+    renamed = {f"imported_{key}": said[key] for key in taken if said[key] != own.get(key)}
+    return renamed | others
 
 
 def _value(name: str, value: object, filled: bool) -> Any:

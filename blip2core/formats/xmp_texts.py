@@ -60,7 +60,10 @@ def xmp_packet(texts: Sequence[str], existing: bytes = b"") -> bytes:
     block = ElementTree.SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
     _add(block, description, "Alt", texts[:1], {LANGUAGE: "x-default"})
     _add(block, OWN_TEXTS, "Seq", texts, {})
-    return PACKET.format(ElementTree.tostring(root, encoding="unicode")).encode()
+    try:
+        return PACKET.format(ElementTree.tostring(root, encoding="unicode")).encode()
+    except RecursionError as error:
+        raise ValueError("the packet is nested too deeply") from error
 
 
 def _parsed(packet: bytes) -> ElementTree.Element:

@@ -30,10 +30,14 @@ class _Seen:
     name: str
     """The first image."""
     count: int = 0
+    """Images."""
+    latest: int = 0
+    """Number of the last of them: one may have it many times."""
     examples: list[str] = field(default_factory=list)
 
-    def add(self, text: str) -> None:
-        self.count += 1
+    def add(self, text: str, image: int) -> None:
+        self.count += image != self.latest
+        self.latest = image
         shown = safe_name(text.strip(), limit=SHOWN)
         if len(self.examples) < EXAMPLES and shown not in self.examples:
             self.examples.append(shown)
@@ -44,6 +48,7 @@ class MetadataTexts:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._images = 0
         self._not_used: dict[str, _Seen] = {}
         self._unread: dict[str, _Seen] = {}
 
@@ -52,10 +57,11 @@ class MetadataTexts:
         it on a single line, is a duplicate, whose data it gets where it has none.
         """
         inside = image_metadata(found.data)
+        self._images += 1
         for place, text in inside.not_used:
-            self._seen(self._not_used, place, found.name).add(text)
+            self._seen(self._not_used, place, found.name).add(text, self._images)
         for block in dict.fromkeys(inside.unread):
-            self._seen(self._unread, block, found.name).add("")
+            self._seen(self._unread, block, found.name).add("", self._images)
         if not inside.texts:
             return found
         known = {on_one_line(text): text for text in found.texts}

@@ -12,7 +12,7 @@ from blip2core.formats.files import within
 from blip2core.formats.label_studio import local_path
 from blip2core.formats.nested_texts import is_none, listed_texts, nested_texts
 from blip2core.formats.questions import row_question
-from blip2core.formats.rows import DETAILS, exported_origin
+from blip2core.formats.rows import DETAILS, OF_IMAGE, OF_TEXT, ORIGIN, exported_origin
 from blip2core.intake.cell_texts import conversation_texts, is_damaged_conversation, turns_of
 from blip2core.intake.columns import QUESTION, URL, Columns, answers_beside, plain_name
 from blip2core.intake.entries import Entry
@@ -27,6 +27,9 @@ CODE = re.compile(r"\+.*|-?0\d+")
 """Of these, what is no number but an id, a postcode or a telephone number: 007, 00501, +4930123."""
 NO_DATA = frozenset({"width", "height", "size", "bytes", "original_width", "original_height"})
 """Numbers that tell of the image, which is measured here."""
+ORIGIN_COLUMNS = frozenset(ORIGIN)
+OF_EXPORT = frozenset({*OF_TEXT, *OF_IMAGE})
+NO_EXPORT: Mapping[str, object] = dict.fromkeys(("caption_id", "decided_by", *ORIGIN))
 
 
 def entry_of(row: Mapping[str, object], columns: Columns, where: str, limits: Limits) -> Entry:
@@ -96,11 +99,11 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
             continue
         if not found and not _is_empty(listed):
             yield Refused(f"`{safe_name(name, limit=40)}` is neither a text nor a list of texts.")
-        of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
+        of_row = _exported(row, name, data) or TextOrigin(place=name, data=data)
         details = row.get(DETAILS)
         own = details if isinstance(details, list) and len(details) == len(found) else ()
         for text, said in zip_longest(found, own):  # said of each text in a list, or in the row
-            origin = exported_origin(said, name) if isinstance(said, Mapping) else of_row
+            origin = _exported(said, name, data) if isinstance(said, Mapping) else of_row
             yield text, origin or TextOrigin(place=name, data=data)
 
 
@@ -108,6 +111,19 @@ def _in_words(cell: object) -> object:
     """Return a number as the text that it is in a CSV; any other cell as it is."""
     is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
     return str(cell) if is_number and not is_none(cell) else cell
+
+
+def _exported(
+    row: Mapping[str, object], name: str, data: Mapping[str, object]
+) -> TextOrigin | None:
+    """Return what an export said of a text, also where somebody took columns out of the export, and
+    the `data` of columns that somebody added to it.
+    """
+    is_part = not ORIGIN_COLUMNS.isdisjoint(row)
+    if (origin := exported_origin({**NO_EXPORT, **row} if is_part else row, name)) is None:
+        return None
+    added = {key: value for key, value in data.items() if key not in OF_EXPORT}
+    return TextOrigin(place=origin.place, data=added | dict(origin.data))
 
 
 def _is_empty(cell: object) -> bool:

@@ -12,7 +12,7 @@ from blip2core.records import TextOrigin
 from blip2core.texts import clean_text
 
 MOST_DIGITS = 40
-"""Digits of a whole number that is kept; more are no id and no score."""
+"""Digits of a whole number that is kept as one, not as a text of its digits."""
 DEEPEST = 20
 """Lists and objects within one another that are kept."""
 
@@ -24,7 +24,9 @@ def clean_origin(origin: TextOrigin) -> TextOrigin:
 
 
 def clean_data(value: object, depth: int = DEEPEST) -> object:
-    """Return a JSON value that can be stored; None in place of what cannot."""
+    """Return a JSON value that can be stored: numbers that JSON does not know, and very large ones,
+    as texts. None in place of what cannot be stored, and of NaN, by which tables mean no value.
+    """
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Mapping | list | tuple) and not depth:
@@ -34,8 +36,17 @@ def clean_data(value: object, depth: int = DEEPEST) -> object:
         return {key: one for key, one in cleaned.items() if one is not None}
     if isinstance(value, list | tuple):
         return [clean_data(one, depth - 1) for one in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return None if math.isnan(value) else value
     if isinstance(value, int):
-        return value if abs(value) < 10**MOST_DIGITS else None
+        return value if abs(value) < 10**MOST_DIGITS else _digits(value)
     return None
+
+
+def _digits(value: int) -> str | None:
+    try:
+        return str(value)
+    except ValueError:  # of thousands of digits
+        return None

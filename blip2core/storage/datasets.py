@@ -53,6 +53,12 @@ def get_dataset(session: Session, *, dataset_id: int) -> Dataset:
     return found
 
 
+def lock_dataset(session: Session, *, dataset_id: int) -> None:
+    """Wait for whoever else locked this dataset; decisions, and new items of it, do not wait."""
+    turn = select(Dataset.id).where(Dataset.id == dataset_id)
+    session.execute(turn.with_for_update(key_share=True))
+
+
 def list_datasets(session: Session) -> list[DatasetSummary]:
     """Return all datasets by name, with their items counted by status."""
     query = select(Item.dataset_id, Item.status, func.count()).group_by(

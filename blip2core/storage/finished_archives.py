@@ -7,12 +7,22 @@ and so brings back images whose files were lost.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from blip2core.storage.bulk_insert import chunks, insert_missing
-from blip2core.storage.schema import FinishedArchive, Item
+from blip2core.storage.datasets import lock_dataset
+from blip2core.storage.runs import was_interrupted
+from blip2core.storage.schema import FinishedArchive, Item, Run
 from blip2core.texts import clean_text
+
+
+def begin_with_archives(session: Session, *, dataset_id: int) -> dict[str, int]:
+    """Return `finished_archives` for a run that is marked as running: none of them is forgotten
+    before it ends.
+    """
+    lock_dataset(session, dataset_id=dataset_id)
+    return finished_archives(session, dataset_id=dataset_id)
 
 
 def finished_archives(session: Session, *, dataset_id: int) -> dict[str, int]:
@@ -61,8 +71,26 @@ def take_over_archive(
     return found.outcome
 
 
-def forget_archives_of_run(session: Session, *, run_id: int) -> None:
-    """Forget what a run has finished, as it came to its end."""
+def forget_archives_of_run(session: Session, *, run_id: int, is_alone: bool = False) -> None:
+    """Forget what a run has finished, as it came to its end; where another import into the dataset
+    is under way, which may have passed over it, this is left to that one.
+
+    `is_alone`: no other can be.
+    """
+    run = session.get_one(Run, run_id)
+    if run.dataset_id is not None and not is_alone:
+        lock_dataset(session, dataset_id=run.dataset_id)
+        query = select(Run).where(
+            Run.dataset_id == run.dataset_id,
+            Run.kind == run.kind,
+            Run.status == "running",
+            Run.id != run_id,
+        )
+        alive = [one.id for one in session.scalars(query) if not was_interrupted(one)]
+        if alive:
+            mine = update(FinishedArchive).where(FinishedArchive.run_id == run_id)
+            session.execute(mine.values(run_id=alive[0]))
+            return
     session.execute(delete(FinishedArchive).where(FinishedArchive.run_id == run_id))
 
 

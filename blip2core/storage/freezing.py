@@ -22,7 +22,8 @@ from blip2core.records import ExportPair
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
-from blip2core.storage.schema import Caption, Dataset, Snapshot, SnapshotPair
+from blip2core.storage.datasets import lock_dataset
+from blip2core.storage.schema import Caption, Snapshot, SnapshotPair
 from blip2core.storage.snapshot_pairs import describe_pairs
 from blip2core.storage.snapshot_selection import SnapshotPolicy, chosen_rows
 from blip2core.storage.snapshot_state import DatasetState, read_state
@@ -190,9 +191,8 @@ def _store(database: Database, number: int, rows: list[dict[str, Any]]) -> None:
 
 def _complete(session: Session, number: int, computed: _Computed, name: str | None) -> Snapshot:
     """Give the snapshot its name -> it, or the one that has the same rules and pairs."""
-    # One after the other: two would else both find the name free. Decisions do not wait for it.
-    turn = select(Dataset.id).where(Dataset.id == computed.dataset_id)
-    session.execute(turn.with_for_update(key_share=True))
+    # One after the other: two would else both find the name free.
+    lock_dataset(session, dataset_id=computed.dataset_id)
     if name is None:
         known = _same(session, computed)
         if known is not None:

@@ -171,6 +171,29 @@ def test_what_was_forgotten_while_it_was_passed_over_is_a_problem(
     assert any("import the same again" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_import_passes_over_what_one_that_ends_meanwhile_had_finished(
+    database: Database, folder: Path
+) -> None:
+    """One server has many writers; SQLite has one."""
+    first = iter(Counted(database, folder))
+    for _ in range(14):
+        next(first)
+    skipped, reading, sums = finished(database), Reading(), Sums()
+
+    def found_after_the_first_ended() -> Iterator[WebImage | Problem | Unused]:
+        list(first)
+        yield from read(folder, reading=reading)
+
+    inputs = found_after_the_first_ended()
+    second = import_images(database, dataset="web", inputs=inputs, reading=reading, sums=sums)
+    results = list(second)
+    assert sum(one.skipped > 0 for one in results) == skipped > 0
+    assert not [one for one in results if one.problem and "import the same" in one.problem.reason]
+    assert sums.images_new + sums.images_known == 3 * ARCHIVES
+    assert finished(database) == 0
+
+
 def test_an_archive_whose_images_a_table_may_name_is_not_called_finished(
     database: Database, folder: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What an export said of a text, read again: also where somebody changed it."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -54,7 +55,9 @@ def test_hostile_values_are_read_with_their_text() -> None:
     source = NamedFile("t.zip", zipped({"1.png": png(), "t.jsonl": line}))
     [image] = images(read(source))
     origin = image.origins["a dog"]
-    assert origin.place == "text" and "k" not in origin.data
+    ours = {"caption_id": {"x": 1}, "decided_by": [""]}
+    assert origin.place == "text"
+    assert origin.data == ours | {"k": "Infinity", "text_place": {"y": 2}}
 
 
 def test_a_cosine_of_minus_one_is_a_score_but_where_a_format_has_stand_ins() -> None:
@@ -80,5 +83,29 @@ def test_scores_that_an_import_kept_are_not_taken_for_ours() -> None:
     kept = {"text_data": '{"itm": 0.9, "itc": 0.8, "id": 3}'}
     found = exported_origin(dict.fromkeys(rows.OF_TEXT) | OURS | kept | {"itc": 0.5}, "caption")
     assert found is not None
-    said = {"imported_itm": 0.9, "itc": 0.5, "id": 3, "caption_id": 7, "decided_by": "ann"}
-    assert found.data == said
+    said = {"imported_itm": 0.9, "imported_itc": 0.8, "itc": 0.5, "id": 3}
+    assert found.data == said | {"caption_id": 7, "decided_by": "ann"}
+
+
+def test_what_came_under_names_of_ours_is_kept_beside_ours_however_often_it_goes_round() -> None:
+    data: Mapping[str, Any] = {"source": "flickr", "caption_id": 49, "decided_by": ["bo"], "id": 3}
+    for number in (7, 8, 9):
+        ours = {"caption_id": number, "source": "web", "decided_by": "ann", "itm": number / 10}
+        row = dict.fromkeys(rows.OF_TEXT) | ours | {"text_data": json.dumps(dict(data))}
+        found = exported_origin(row, "caption")
+        assert found is not None
+        data = found.data
+        imported = {"source": "flickr", "caption_id": 49, "decided_by": ["bo"]}
+        kept = {f"imported_{name}": value for name, value in imported.items()}
+        kept |= {"imported_itm": 0.7} if number > 7 else {}
+        assert data == {"id": 3} | ours | kept
+
+
+def test_a_key_of_an_annotation_comes_back_though_an_export_has_it_too(
+    written: Callable[..., Any], make_pairs: Callable[..., Any]
+) -> None:
+    out, _, _ = written("coco", make_pairs(text_data='{"source": "flickr", "license": 4}'))
+    for one in images(read(out)):
+        for origin in one.origins.values():
+            assert origin.data["imported_source"] == "flickr" and origin.data["license"] == 4
+            assert origin.data["source"] in ("web", "synthetic", "human", "edited")

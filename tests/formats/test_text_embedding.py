@@ -169,6 +169,7 @@ def test_the_longest_text_of_an_import_fits() -> None:
         FILES["WebP"][:12] + b"VP8X\0\0\0\0" + FILES["WebP"][12:],
         FILES["WebP"][:12] + b"VP8L\x04\0\0\0abcd",
         saved("JPEG", xmp=b"<no xml"),
+        saved("JPEG", xmp=b"<x>" * 2_000 + b"</x>" * 2_000),
         saved("JPEG", xmp=XMP.format("<dc:creator>" + "a" * 60_000 + "</dc:creator>").encode()),
         saved("JPEG")[:2] + segment(0xE1, b"Exif\0\0no TIFF") + saved("JPEG")[2:],
     ],

@@ -151,12 +151,22 @@ def test_what_cameras_write_is_told_once_for_each_field_with_examples() -> None:
     assert [one.texts for one in found if isinstance(one, WebImage)] == [()] * 7
 
 
+def test_images_are_counted_and_not_how_often_one_has_a_field() -> None:
+    chunks = [chunk(b"tEXt", b"Software\0GIMP 2.%d" % number) for number in range(5)]
+    files = [NamedFile(f"{number}.png", png_with(*chunks)) for number in range(2)]
+    (told,) = (one for one in read(files) if isinstance(one, Unused))
+    assert told.count == 2
+    assert told.advice.startswith(
+        'PNG Software says "GIMP 2.0", "GIMP 2.1", "GIMP 2.2" in 2 images:'
+    )
+
+
 def test_names_of_fields_are_shown_safely_and_not_without_end() -> None:
     odd = "\x1b[31m" + "x" * 70
     chunks = [chunk(b"tEXt", f"{number} {odd}\0a dog".encode()) for number in range(60)]
     found = list(read([NamedFile("a.png", png_with(*chunks))]))
     told = [one for one in found if isinstance(one, Unused)]
-    assert len(told) == 51 and sum(one.count for one in told) == 60
+    assert len(told) == 51 and {one.count for one in told} == {1}
     assert told[-1].advice.startswith("other fields says")
     assert not any("\x1b" in one.advice for one in told)
     assert max(len(one.advice) for one in told) < 400

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from blip2core.formats import JSON_FORMATS
 from blip2core.intake import NamedFile, read
 from blip2core.intake.text_data import DEEPEST, clean_data
-from blip2core.records import WebImage
+from blip2core.records import TextOrigin, WebImage
 from tests.intake.making import png, zipped
 
 KEYS = st.sampled_from(
@@ -32,19 +32,52 @@ def test_numbers_and_letters_that_cannot_be_stored() -> None:
         "b": float("nan"),
         "c": 10**400,
         "d": "x\0\ud800",
-        "\0k": [1.5, None],
+        "\0k": [1.5, float("-inf"), None],
     }
-    assert clean_data(value) == {"d": "x", "k": [1.5, None]}
+    kept = {"a": "Infinity", "c": "1" + "0" * 400, "d": "x", "k": [1.5, "-Infinity", None]}
+    assert clean_data(value) == kept
+    assert clean_data(10**5_000) is None
+    assert clean_data(10**39) == 10**39 and clean_data(-(10**40)) == f"-1{'0' * 40}"
 
 
-def test_a_row_with_odd_numbers_is_imported_without_them() -> None:
-    row = '{"file_name": "a.png", "text": "a dog", "big": 1%s, "inf": Infinity, "itm": 0.5}'
+def test_odd_numbers_of_a_row_are_kept_as_texts_and_nan_is_no_value() -> None:
+    row = '{"file_name": "a.png", "text": "a dog", "big": 1%s, "inf": Infinity, "nan": NaN}'
     table = (row % ("0" * 400)).encode()
     [image] = read([NamedFile("a.png", png()), NamedFile("t.jsonl", table)])
-    assert isinstance(image, WebImage) and image.origins["a dog"].data == {"itm": 0.5}
+    assert isinstance(image, WebImage)
+    assert image.origins["a dog"].data == {"inf": "Infinity", "big": "1" + "0" * 400}
     table = b"file_name,text,inf,itm\na.png,a dog,1e999,.5\n"
     [image] = read([NamedFile("a.png", png()), NamedFile("t.csv", table)])
-    assert isinstance(image, WebImage) and image.origins["a dog"].data == {"itm": 0.5}
+    assert isinstance(image, WebImage)
+    assert image.origins["a dog"].data == {"inf": "1e999", "itm": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("beside", "place", "data"),
+    [
+        ({"text_data": {"id": 3, "question": "What?"}}, "text", {"id": 3, "question": "What?"}),
+        ({"text_data": '{"id": 3}', "text_place": "alt"}, "alt", {"id": 3}),
+        ({"text_place": "alt"}, "alt", {}),
+        (
+            {"text_data": "so it is", "text_place": 5},
+            "text",
+            {"text_data": "so it is", "text_place": 5},
+        ),
+        (
+            {"text_data": '{"id": 3}', "aesthetic": 5.5, "item_id": 9},
+            "text",
+            {"id": 3, "aesthetic": 5.5},
+        ),
+    ],
+)
+def test_what_is_left_of_an_export_with_fewer_or_more_columns_is_read(
+    beside: dict[str, object], place: str, data: dict[str, object]
+) -> None:
+    row = {"file_name": "a.png", "text": "a dog"} | beside
+    table = NamedFile("t.jsonl", json.dumps(row).encode())
+    [image] = read([NamedFile("a.png", png()), table])
+    assert isinstance(image, WebImage)
+    assert image.origins["a dog"] == TextOrigin(place=place, data=data)
 
 
 @given(JSON)
