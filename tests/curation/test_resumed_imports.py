@@ -1,5 +1,6 @@
 """An import that was killed goes on behind the archives that it had finished, with right sums."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -39,6 +40,9 @@ def folder(tmp_path: Path) -> Path:
         for image in (2 * number, 2 * number + 1, 2 * number + 2):
             members[f"{image}.png"] = web_image(image).data
             members[f"{image}.txt"] = f"picture {image}\npicture {image}".encode()
+        # What the archive before had without data is told more of here.
+        told = {"text": f"picture {2 * number}", "score": number / 2}
+        members[f"{2 * number}.json"] = json.dumps(told).encode()
         members[f"{2 * number}.cls"] = b"7"
         (tmp_path / "tars" / f"{number}.tar").write_bytes(tarred(members.items()))
     return tmp_path / "tars"
@@ -81,7 +85,8 @@ def stored(database: Database) -> list[Any]:
     """All that an import leaves, without times and numbers of runs."""
     with database.read() as session:
         images = session.execute(select(Image.id, Image.sha256).order_by(Image.id))
-        texts = session.execute(select(Caption.item_id, Caption.text).order_by(Caption.id))
+        said = (Caption.item_id, Caption.text, Caption.place, Caption.data)
+        texts = session.execute(select(*said).order_by(Caption.id))
         sources = session.execute(select(Source.item_id, Source.name).order_by(Source.id))
         return [[tuple(row) for row in rows] for rows in (images, texts, sources)]
 
@@ -307,5 +312,6 @@ def test_after_kill_9_it_goes_on_and_the_database_is_the_same(
         list(plain)
         assert len(resumed.images_read) == 4 * (ARCHIVES - skipped)
         assert stored(database) == stored(whole), "not even a number differs"
+        assert sum(data is not None for *_, data in stored(whole)[1]) == ARCHIVES
         assert resumed.problems() == plain.problems()
         assert skipped == {1: 0, 2: 0, 4: 1, 6: 2}[unit]
