@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from blip2core.config import ExportConfig
-from blip2core.file_names import safe_name, suffix
+from blip2core.file_names import base_name, safe_name, suffix
 from blip2core.formats.annotated import (
     AnnotatedImage,
     Origin,
@@ -152,13 +152,12 @@ def _looks_like_image(value: str) -> bool:
 
 
 def local_path(image: str) -> str:
-    """Return the path of an image that lies with Label Studio: /data/upload/3/a1b2-my%20dog.jpg;
-    Label Studio escapes what an address cannot have.
+    """Return the path of an image that lies with Label Studio: /data/upload/3/a1b2-my%20dog.jpg,
+    where 3 is its project; Label Studio escapes what an address cannot have.
     """
-    for start in (LOCAL, UPLOADED):
-        if image.startswith(start):
-            return unquote(image.removeprefix(start))
-    return image
+    if image.startswith(UPLOADED):
+        return unquote(base_name(image))
+    return unquote(image.removeprefix(LOCAL)) if image.startswith(LOCAL) else image
 
 
 def _texts(annotation: Mapping[str, Any], kind: str) -> Iterator[Text]:

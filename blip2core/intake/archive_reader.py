@@ -15,7 +15,7 @@ from blip2core.formats.files import (
     text_table_kind,
 )
 from blip2core.formats.sidecars import concept_of
-from blip2core.intake.archives import ANY, Archive
+from blip2core.intake.archives import ANY, Archive, FolderArchive
 from blip2core.intake.columns import Columns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
@@ -262,7 +262,16 @@ class _ArchiveReading:
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                self._rows.add(found, self._limits)
+                self._rows.add(self._listed(found), self._limits, dirname(table))
+
+    def _listed(self, entry: Entry) -> Entry:
+        """Return an entry with the name that its file has here, where links lead to it."""
+        if not entry.path or entry.path in self._names:
+            return entry
+        if not isinstance(self._archive, FolderArchive):
+            return entry
+        name = self._archive.real_name(entry.path)
+        return replace(entry, path=name) if name in self._names else entry
 
     def _read_index(self, file: NamedFile, images: list[str]) -> Iterator[Told]:
         """Keep the rows of a table of img2dataset under the images that their keys mean."""

@@ -64,6 +64,16 @@ class FolderArchive:
     def has(self, name: str) -> bool:
         return os.path.isfile(self._root / name)  # pathlib's own raises where a name is too long
 
+    def real_name(self, name: str) -> str:
+        """Return the name of the file that a name leads to by links, where it lies in the folder;
+        else the same name.
+        """
+        try:
+            real = self._reach.resolve(self._root / name)
+        except IntakeError:
+            return name
+        return real.relative_to(self._root).as_posix() if real.is_relative_to(self._root) else name
+
     def file(self, name: str, limit: int) -> NamedFile:
         real = self._reach.resolve(self._root / name)
         if not real.is_file():

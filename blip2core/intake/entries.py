@@ -96,7 +96,7 @@ def merged(entries: Iterable[Entry | Told], limits: Limits) -> Iterator[Entry | 
         if not isinstance(entry, Entry):
             yield entry
         elif entry.data is None:
-            _keep(rows, entry.name, entry, limits)
+            _keep(rows, entry.path or entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
             carried = together(carried, entry, limits)
         else:
@@ -113,6 +113,7 @@ class EntriesByName:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Entry] = {}
+        self._folders: dict[str, str] = {}
         self._keys: set[str] = set()
         self._paths: Counter[str] = Counter()
         self._used: set[str] = set()
@@ -125,10 +126,14 @@ class EntriesByName:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    def add(self, entry: Entry, limits: Limits) -> None:
-        """Put a row beside those of other tables; one about the same image is joined with it."""
+    def add(self, entry: Entry, limits: Limits, folder: str = "") -> None:
+        """Put a row beside those of other tables; one about the same image is joined with it.
+
+        `folder`: where its table lies.
+        """
         name = entry.path or entry.name
         if name not in self._by_name:
+            self._folders[name] = folder
             self._keys |= loose_keys(name)
             self._paths[whole_key(name)] += 1
         _keep(self._by_name, name, entry, limits)
@@ -139,9 +144,12 @@ class EntriesByName:
         Yields the rows that fit several, and for each table how many names were found loosely.
         """
         rows, self._by_name = self._by_name, {}
-        matches = match((name for name in rows if name not in self._unclear), files)
-        for name, reason in matches.unclear.items():
-            if path := rows[name].path:  # else it can be downloaded
+        matches = match(
+            {name: self._folders.get(name, "") for name in rows if name not in self._unclear}, files
+        )
+        for name, reason in (*matches.unclear.items(), *matches.elsewhere.items()):
+            is_other = name in matches.elsewhere and rows[name].url is not None
+            if (path := rows[name].path) and not is_other:  # else it can be downloaded
                 self._unclear.add(name)
                 yield rows[name].problem(f"{rows[name].where}: {path}", reason)
         tables = ((_table(rows[name]), without) for name, without in matches.loose.items())

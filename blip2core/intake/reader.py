@@ -261,24 +261,25 @@ def _read_table(
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
-        archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
+        archive = FolderArchive(top, plan.limits)
+        folder = "" if parent == top else parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns_in(file.name), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
-    return read_entries(_with_files(found, archive, plan.limits), archive, plan)
+    return read_entries(_with_files(found, archive, folder, plan.limits), archive, plan)
 
 
 def _with_files(
-    entries: Iterable[Entry | Told], archive: Archive, limits: Limits
+    entries: Iterable[Entry | Told], archive: Archive, folder: str, limits: Limits
 ) -> Iterator[Entry | Told]:
-    """Yield entries with the paths of their files. The files are listed only where a name has to be
-    looked up among them.
+    """Yield entries of a table in `folder` with the paths of their files. The files are listed only
+    where a name has to be looked up among them.
     """
     rows = EntriesByName()
     for entry in entries:
         if not isinstance(entry, Entry) or entry.data is not None:
             yield entry
         else:
-            rows.add(entry, limits)
+            rows.add(entry, limits, folder)
     paths = [row.path for row in rows.rest() if row.path]
     there = [path for path in paths if archive.has(path)]
     if len(there) < len(paths) or rows.has_twins():

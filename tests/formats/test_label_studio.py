@@ -39,7 +39,7 @@ DOCUMENT = [
 
 def test_texts_of_annotations_and_predictions() -> None:
     assert read(DOCUMENT, LABEL_STUDIO) == [
-        ("3/a1b2c3-dog.jpg", ["a dog", "a big dog", "dogs"]),
+        ("a1b2c3-dog.jpg", ["a dog", "a big dog", "dogs"]),
         ("https://example.org/2.jpg", []),
     ]
     kept = data(DOCUMENT, LABEL_STUDIO)
@@ -56,7 +56,7 @@ def test_the_image_is_found_under_any_key_and_texts_of_the_task_are_read() -> No
             "annotations": [{"result": result("a dog")}],
         }
     ]
-    assert read(document, LABEL_STUDIO) == [("1/3.jpg", ["a dog", "from before"])]
+    assert read(document, LABEL_STUDIO) == [("3.jpg", ["a dog", "from before"])]
     places = [origin.place for _, origin in next(LABEL_STUDIO.read(document)).texts]
     assert places == ["annotations: caption", "data: caption"]
 
@@ -76,7 +76,7 @@ def test_labels_and_what_was_cancelled_are_told_as_not_used() -> None:
 def test_json_min_has_a_row_for_each_task() -> None:
     row = {"id": 1, "annotator": 1, "annotation_id": 2, "lead_time": 3.5}
     row |= {"captioning": "/data/upload/1/1.jpg", "caption": {"text": ["a dog", "dogs"]}}
-    assert read([row], LABEL_STUDIO_MIN) == [("1/1.jpg", ["a dog", "dogs"])]
+    assert read([row], LABEL_STUDIO_MIN) == [("1.jpg", ["a dog", "dogs"])]
     assert data([row], LABEL_STUDIO_MIN)[0]["lead_time"] == 3.5
 
 
