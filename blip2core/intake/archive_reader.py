@@ -162,7 +162,8 @@ class _ArchiveReading:
             for name in self._names
             if suffix(name) in SIDE_SUFFIXES and name not in self._json.used
         )
-        self._pairing = pair(images, sides, webdataset=self._webdataset)
+        named = {name for name in images if name in self._rows}
+        self._pairing = pair(images, sides, webdataset=self._webdataset, named=named)
         yield from self._pairing.notes
         by_name = {*images, *(name for name in self._names if name in self._rows)}
         for name in self._names:

@@ -7,7 +7,7 @@ share a name up to the first dot are taken by the rule that pairs more of their 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
@@ -50,10 +50,17 @@ def field_end(name: str) -> str:
     return base_name(name)[len(base_name(key(name))) :]
 
 
-def pair(images: Iterable[str], sides: Iterable[str], *, webdataset: bool) -> Pairing:
+def pair(
+    images: Iterable[str],
+    sides: Iterable[str],
+    *,
+    webdataset: bool,
+    named: Container[str] = (),
+) -> Pairing:
     """Return which of `sides` belong to which of `images`.
 
     `webdataset`: whether the archive may hold samples of webdataset, so that images can be maps.
+    `named`: those that a table names, which are none.
     """
     samples: defaultdict[str, _Sample] = defaultdict(_Sample)
     for name in images:
@@ -62,14 +69,12 @@ def pair(images: Iterable[str], sides: Iterable[str], *, webdataset: bool) -> Pa
         samples[key(name)].sides.append(name)
     found: defaultdict[str, list[str]] = defaultdict(list)
     maps: list[str] = []
-    lonely: list[str] = []
     loose: list[tuple[str, str]] = []
     for sample in samples.values():
         plain = _plain_pairs(sample)
         by_key = not _has_dotted_pairs(plain)
         left_out = _maps(sample) if webdataset and by_key else []
-        maps += left_out
-        lonely += left_out if not sample.sides else ()
+        maps += (name for name in left_out if name not in named)
         for side in sample.sides:
             owners = plain[side]
             if by_key and not owners:
@@ -81,7 +86,7 @@ def pair(images: Iterable[str], sides: Iterable[str], *, webdataset: bool) -> Pa
         sides={image: tuple(several) for image, several in found.items()},
         maps=frozenset(maps),
         keys=frozenset(name for name, sample in samples.items() if sample.images),
-        notes=(*_map_note(lonely), *(() if webdataset else _key_note(loose))),
+        notes=(*_map_note(maps), *(() if webdataset else _key_note(loose))),
     )
 
 

@@ -87,11 +87,23 @@ def test_a_text_of_several_images_of_a_folder_is_told() -> None:
     assert "up to the first dot" in reasons(found)["b.txt"]
 
 
-def test_an_image_that_is_taken_for_a_map_is_told_where_no_text_says_so() -> None:
-    members = [(f"{stem}{end}", png()) for stem in "ab" for end in (".jpg", ".seg.png")]
+@pytest.mark.parametrize("sides", [[], [("a.txt", b"one"), ("b.txt", b"two")]])
+def test_an_image_that_is_taken_for_a_map_is_told(sides: Members) -> None:
+    members = [(f"{stem}{end}", png()) for stem in "ab" for end in (".jpg", ".seg.png")] + sides
     [unused] = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
     assert (unused.name, unused.count) == ("a.seg.png", 2)
     assert "This file and 1 more were not imported" in unused.advice
+
+
+def test_an_image_that_a_table_names_is_no_map() -> None:
+    table = b"file_name,text\na.jpg,first\na.v2.jpg,second\n"
+    members = [("a.jpg", png(1)), ("a.v2.jpg", png(2)), ("a.v3.jpg", png(3)), ("m.csv", table)]
+    found = list(read(archive("tar", members)))
+    assert texts(one for one in found if isinstance(one, WebImage)) == {
+        "a.jpg": ("first",),
+        "a.v2.jpg": ("second",),
+    }
+    assert [one.name for one in found if isinstance(one, Unused)] == ["a.v3.jpg"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
