@@ -20,6 +20,7 @@ from blip2core.intake.columns import Columns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
+from blip2core.intake.given_places import GivenRows
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.json_members import JsonMembers, json_names
@@ -62,6 +63,8 @@ class ReadPlan:
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     reading: Reading | None = None
+    only_names: bool = False
+    """Images without their bytes: which there are."""
 
     def columns_in(self, table: str) -> Columns | None:
         """Return what was said of the columns of a table; None where they are to be guessed."""
@@ -76,13 +79,15 @@ def read_archive(
     *,
     read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
     webdataset: bool = False,
+    given: GivenRows | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Yield every image once, in the order of names; then the images that only tables name.
 
     `read_inner` reads archives among the files, where that is allowed. `webdataset`: the archive
-    may hold samples of several members, of which some are neither image nor text.
+    may hold samples of several members, of which some are neither image nor text. `given`: takes
+    the rows of its tables, which are about the images of other sources too.
     """
-    return _ArchiveReading(archive, plan, read_inner, webdataset).run()
+    return _ArchiveReading(archive, plan, read_inner, webdataset, given).run()
 
 
 def read_entries(
@@ -97,6 +102,8 @@ def read_entries(
         try:
             if entry.data is not None:
                 return image(entry.name, entry.data, entry)
+            if entry.path and plan.only_names and archive.has(entry.path):
+                return image(entry.path, b"")
             if entry.path:
                 data = archive.file(entry.path, plan.limits.image_bytes)
                 return image(entry.path, data.read(plan.limits.image_bytes), entry)
@@ -132,8 +139,10 @@ class _ArchiveReading:
         plan: ReadPlan,
         read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None,
         webdataset: bool,
+        given: GivenRows | None,
     ) -> None:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
+        self._given = given
         self._webdataset = webdataset
         self._pairing = Pairing(sides={})
         self._by_stem: dict[str, str] = {}
@@ -189,9 +198,7 @@ class _ArchiveReading:
         yield from self._other.told()
 
     def _is_image(self, name: str) -> bool:
-        """Return whether a file is an image by its ending, or by its bytes where that tells
-        nothing.
-        """
+        """Return whether a file is an image by its ending, else by its bytes."""
         if suffix(name) in KNOWN_SUFFIXES:
             return suffix(name) in INTAKE_SUFFIXES
         return looks_like_image(self._archive.head(name))
@@ -244,7 +251,8 @@ class _ArchiveReading:
         file = replace(file, name=with_split(file.name, self._names, self._archive))
         entries = table_entries(file, columns, self._limits)
         reading = self._plan.reading if suffix(file.name) in CARRIERS else None
-        yield from in_unit(reading, file, self._rows, lambda: self._take(entries, file.name))
+        rows = self._given.rows if self._given is not None else self._rows
+        yield from in_unit(reading, file, rows, lambda: self._take(entries, file.name))
 
     def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
         """Read the JSON files that have a known format; what is left may be a side file."""
@@ -263,16 +271,22 @@ class _ArchiveReading:
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                self._rows.add(self._listed(found), self._limits, dirname(table))
+                self._keep(self._listed(found), table)
+
+    def _keep(self, entry: Entry, table: str) -> None:
+        """Keep a row of a table until its image is read."""
+        if self._given is not None:
+            self._given.add(entry, table, self._limits)
+        else:
+            self._rows.add(entry, self._limits, dirname(table))
 
     def _listed(self, entry: Entry) -> Entry:
         """Return an entry with the name that its file has here, where links lead to it."""
-        if not entry.path or entry.path in self._names:
-            return entry
-        if not isinstance(self._archive, FolderArchive):
-            return entry
-        name = self._archive.real_name(entry.path)
-        return replace(entry, path=name) if name in self._names else entry
+        archive = self._archive
+        if entry.path and entry.path not in self._names and isinstance(archive, FolderArchive):
+            name = archive.real_name(entry.path)
+            return replace(entry, path=name) if name in self._names else entry
+        return entry
 
     def _read_index(self, file: NamedFile, images: list[str]) -> Iterator[Told]:
         """Keep the rows of a table of img2dataset under the images that their keys mean."""
@@ -290,7 +304,7 @@ class _ArchiveReading:
                 missing.append(f"{entry.path}")
                 lost += entry.found.read
             else:
-                self._rows.add(replace(entry, path=name), self._limits)
+                self._keep(replace(entry, path=name), file.name)
         if missing:
             which = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
             reason = (
@@ -301,6 +315,9 @@ class _ArchiveReading:
 
     def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
         self._used.update((name, *self._pairing.sides.get(name, ())))
+        if self._plan.only_names:
+            yield image(name, b"")
+            return
         row = self._rows.find(name)
         known = row.texts if row else ()
         beside = side_entry(
@@ -328,9 +345,7 @@ class _ArchiveReading:
                 yield side, error
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
-        """Yield a file that is no image by its name, and that nothing has asked for; or count it
-        among those that are told together.
-        """
+        """Yield a file that nothing asked for, or count it among those that are told together."""
         try:
             head, limit = self._archive.head(name), self._limits.image_bytes
             if suffix(name) not in SIDE_SUFFIXES and (not head or looks_like_image(head)):

@@ -1,7 +1,8 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -121,6 +122,37 @@ class LooseFiles:
         if found.size() > limit:
             raise IntakeError(f"The file is too large; at most {limit:,} bytes are read.")
         return found
+
+
+class GivenFiles:
+    """Loose files, and the files of folders and archives under the names of these."""
+
+    def __init__(self, loose: LooseFiles, archives: Mapping[str, Archive]) -> None:
+        self._loose, self._archives = loose, archives
+
+    def names(self) -> Iterator[str | Problem]:
+        yield from self._loose.names()
+        for label, archive in self._archives.items():
+            for name in archive.names():
+                yield f"{label}/{name}" if isinstance(name, str) else name
+
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        archive, inner = self._inside(name)
+        return archive.head(inner, count)
+
+    def has(self, name: str) -> bool:
+        archive, inner = self._inside(name)
+        return archive.has(inner)
+
+    def file(self, name: str, limit: int) -> NamedFile:
+        archive, inner = self._inside(name)
+        return replace(archive.file(inner, limit), name=name)
+
+    def _inside(self, name: str) -> tuple[Archive, str]:
+        label, slash, inner = name.partition("/")
+        if self._loose.has(name) or not slash or label not in self._archives:
+            return self._loose, name
+        return self._archives[label], inner
 
 
 def _head(archive: Archive, name: str, count: int) -> bytes:

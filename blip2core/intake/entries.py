@@ -1,10 +1,10 @@
 """The entry of an image: texts, address, licence; from a row of a table or a side file."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from blip2core.intake.file_lookup import loose_keys, match, whole_key
+from blip2core.intake.file_lookup import match, whole_key
 from blip2core.intake.image_texts import NO_TEXTS, ImageTexts, joined
 from blip2core.intake.limits import Limits
 from blip2core.records import Problem, Told, WebImage
@@ -114,7 +114,6 @@ class EntriesByName:
     def __init__(self) -> None:
         self._by_name: dict[str, Entry] = {}
         self._folders: dict[str, str] = {}
-        self._keys: set[str] = set()
         self._paths: Counter[str] = Counter()
         self._used: set[str] = set()
         self._unclear: set[str] = set()
@@ -126,20 +125,20 @@ class EntriesByName:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    def add(self, entry: Entry, limits: Limits, folder: str = "") -> None:
+    def add(self, entry: Entry, limits: Limits, folder: str = "", place: str | None = None) -> None:
         """Put a row beside those of other tables; one about the same image is joined with it.
 
-        `folder`: where its table lies.
+        `folder`: where its table lies. `place`: where its image is, if that is not its path.
         """
-        name = entry.path or entry.name
+        name = place or entry.path or entry.name
         if name not in self._by_name:
             self._folders[name] = folder
-            self._keys |= loose_keys(name)
             self._paths[whole_key(name)] += 1
         _keep(self._by_name, name, entry, limits)
 
-    def match(self, files: Iterable[str], limits: Limits) -> Iterator[Problem]:
-        """Put each row under the name of its file, of `files`: the images that there are.
+    def match(self, files: Iterable[str] | Mapping[str, str], limits: Limits) -> Iterator[Problem]:
+        """Put each row under the name of its file, of `files`: the images that there are, each with
+        what it was given in.
 
         Yields the rows that fit several, and for each table how many names were found loosely.
         """
@@ -163,7 +162,7 @@ class EntriesByName:
         }
         for name, entry in rows.items():
             path = moved.get(name)
-            row = replace(entry, path=path) if path else entry
+            row = replace(entry, path=path) if path and entry.path == name else entry
             _keep(self._by_name, path or name, row, limits)
 
     def find(self, name: str) -> Entry | None:
@@ -189,12 +188,6 @@ class EntriesByName:
     def has_twins(self) -> bool:
         """Return whether some names differ only in ways that a file system may not tell apart."""
         return len(self._paths) < len(self._by_name)
-
-    def may_match(self, name: str) -> bool:
-        """Return whether `match` might find more rows for this file than `find` does."""
-        if name in self._by_name:
-            return self._paths[whole_key(name)] > 1
-        return not self._keys.isdisjoint(loose_keys(name))
 
     def rest(self) -> list[Entry]:
         """Return the rows that `find` has not returned, in order."""

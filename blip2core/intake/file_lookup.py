@@ -14,7 +14,7 @@ from posixpath import dirname
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from blip2core.file_names import base_name, safe_name, stem
+from blip2core.file_names import safe_name, stem
 
 MOST_COMPARED = 64
 """Files of nearly the same name that are compared; where there are more, none is chosen."""
@@ -239,12 +239,6 @@ def match(
     taken = {file: tuple(names) for file, names in named.items() if names}
     loose = {n: found[n].without for names in taken.values() for n in names if found[n].without}
     return Matches(names=taken, loose=loose, unclear=unclear, elsewhere=elsewhere)
-
-
-def loose_keys(name: str) -> frozenset[str]:
-    """Return keys of which two names share one where one may be found by the other."""
-    base = base_name(_folded(name))
-    return frozenset((base, stem(base)))
 
 
 def whole_key(path: str) -> str:
