@@ -306,19 +306,20 @@ def _composed(path: str) -> str:
     return normalize("NFC", path)
 
 
-def _caseless(path: str) -> str:
+def caseless(path: str) -> str:
+    """Return a path in one case and Unicode form."""
     return normalize("NFC", normalize("NFC", path).casefold())
 
 
 def _folded(path: str) -> str:
-    return _caseless(_spelled(path))
+    return caseless(_spelled(path))
 
 
 _FORMS: tuple[tuple[Callable[[str], str], tuple[str, ...]], ...] = (
     (str, ()),
     (_composed, ()),
     (_spelled, ("spelling",)),
-    (_caseless, ("case",)),
+    (caseless, ("case",)),
     (_folded, ("case", "spelling")),
 )
 """How names are compared, the strictest first -> what is not regarded."""

@@ -95,6 +95,36 @@ def test_an_image_that_is_taken_for_a_map_is_told(sides: Members) -> None:
     assert "This file and 1 more were not imported" in unused.advice
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip", "files"])
+def test_a_text_finds_its_image_in_another_unicode_form_or_case(kind: str) -> None:
+    members = [
+        ("caf\u00e9.png", png(1)),
+        ("cafe\u0301.txt", b"composed"),
+        ("u\u0308.png", png(2)),
+        ("\u00fc.png.caption", b"apart"),
+        ("IMG_1.JPG", png(3)),
+        ("img_1.txt", b"in capitals"),
+        ("d/Two.png", png(4)),
+        ("d/two.png", png(5)),
+        ("d/two.txt", b"as it is written"),
+        ("E.png", png(6)),
+        ("e.png", png(7)),
+    ]
+    assert [one.texts for one in images(read(archive(kind, members)))] == [
+        ("composed",),
+        ("apart",),
+        ("in capitals",),
+        (),
+        ("as it is written",),
+        (),
+        (),
+    ]
+    unclear = [("Ab.png", png(1)), ("aB.png", png(2)), ("ab.txt", b"whose?")]
+    found = list(read(archive(kind, unclear)))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [(), ()]
+    assert list(reasons(found)) == ["ab.txt"]
+
+
 def test_an_image_that_a_table_names_is_no_map() -> None:
     table = b"file_name,text\na.jpg,first\na.v2.jpg,second\n"
     members = [("a.jpg", png(1)), ("a.v2.jpg", png(2)), ("a.v3.jpg", png(3)), ("m.csv", table)]
