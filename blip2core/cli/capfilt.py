@@ -24,6 +24,7 @@ from blip2core.cli.options import (
     IdColumn,
     ImageColumn,
     MetadataTexts,
+    ReadRoot,
     Rules,
     TextColumns,
     Threshold,
@@ -88,6 +89,7 @@ def run_capfilt(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch addresses from the public Internet.")
     ] = False,
+    root: ReadRoot = None,
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,
@@ -117,7 +119,9 @@ def run_capfilt(
             matcher = matcher or filter_of_dataset(studio, dataset_number(studio, dataset))
         columns = Columns(path=image_column, texts=tuple(text_columns or ()), id=id_column)
         reading = Reading()
-        found = _read(inputs, download, columns, metadata_texts, reading) if inputs else iter(())
+        found = (
+            _read(inputs, download, root, columns, metadata_texts, reading) if inputs else iter(())
+        )
         chosen = rules_named(studio, dataset, rules, threshold, may_be_new=bool(inputs))
         models = load_models(captioner, matcher, captions, batch, device)
         if inputs:  # only now, so that a wrong call leaves nothing behind
@@ -200,11 +204,14 @@ def capfilt_status(
 def _read(
     inputs: list[str],
     download: bool,
+    root: Path | None,
     columns: "Columns",
     metadata_texts: bool,
     reading: "Reading",
 ) -> "Iterator[WebImage | Problem | Unused]":
     """Read the inputs. Raises IntakeError where there is only one and it cannot be read."""
+    if not inputs:
+        return iter(())
     from blip2core.intake import Downloads, read
 
     source = inputs[0] if len(inputs) == 1 else inputs
@@ -213,6 +220,7 @@ def _read(
         source,
         columns=columns,
         download=fetched,
+        root=root,
         metadata_texts=metadata_texts,
         storages=storages(),
         reading=reading,

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blip2core.cli.options import AsJson, IdColumn, ImageColumn, MetadataTexts, TextColumns
+from blip2core.cli.options import (
+    AsJson,
+    IdColumn,
+    ImageColumn,
+    MetadataTexts,
+    ReadRoot,
+    TextColumns,
+)
 from blip2core.cli.output import write_row
 from blip2core.cli.transfers import storages
 from blip2core.records import Problem, Unused, WebImage
@@ -33,9 +39,7 @@ def intake(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch addresses from the public Internet.")
     ] = False,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder that the paths of a table may reach into.")
-    ] = None,
+    root: ReadRoot = None,
     text_columns: TextColumns = None,
     image_column: ImageColumn = None,
     id_column: IdColumn = None,

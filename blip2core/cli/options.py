@@ -1,5 +1,6 @@
 """Arguments and options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -64,6 +65,10 @@ IdColumn = Annotated[
         metavar="NAME",
         help="Column of ids, kept with the texts as columns of numbers are. Else guessed.",
     ),
+]
+ReadRoot = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder that the paths of a single table may reach into."),
 ]
 MetadataTexts = Annotated[
     bool,

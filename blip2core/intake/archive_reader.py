@@ -16,11 +16,12 @@ from blip2core.formats.files import (
     text_table_kind,
 )
 from blip2core.formats.sidecars import concept_of
-from blip2core.intake.archives import ANY, Archive
+from blip2core.intake.archives import ANY, Archive, FolderArchive
 from blip2core.intake.columns import Columns, SaidColumns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
+from blip2core.intake.given_places import GivenRows
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
 from blip2core.intake.json_members import JsonMembers, json_names
@@ -65,6 +66,8 @@ class ReadPlan:
     reading: Reading | None = None
     asked: set[str] = field(default_factory=set, compare=False)
     """Names of tables whose columns were asked for."""
+    only_names: bool = False
+    """Images without their bytes: which there are."""
 
     def columns_in(self, table: NamedFile, *, is_only: bool = False) -> Columns | None:
         """Return what was said of the columns of a table, by its name or else by its kind; None
@@ -97,13 +100,15 @@ def read_archive(
     *,
     read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None = None,
     webdataset: bool = False,
+    given: GivenRows | None = None,
 ) -> Iterator[ImageOrProblem]:
     """Yield every image once, in the order of names; then the images that only tables name.
 
     `read_inner` reads archives among the files, where that is allowed. `webdataset`: the archive
-    may hold samples of several members, of which some are neither image nor text.
+    may hold samples of several members, of which some are neither image nor text. `given`: takes
+    the rows of its tables, which are about the images of other sources too.
     """
-    return _ArchiveReading(archive, plan, read_inner, webdataset).run()
+    return _ArchiveReading(archive, plan, read_inner, webdataset, given).run()
 
 
 def read_entries(
@@ -118,6 +123,8 @@ def read_entries(
         try:
             if entry.data is not None:
                 return image(entry.name, entry.data, entry)
+            if entry.path and plan.only_names and archive.has(entry.path):
+                return image(entry.path, b"")
             if entry.path:
                 data = archive.file(entry.path, plan.limits.image_bytes)
                 return image(entry.path, data.read(plan.limits.image_bytes), entry)
@@ -153,8 +160,10 @@ class _ArchiveReading:
         plan: ReadPlan,
         read_inner: Callable[[NamedFile], Iterator[ImageOrProblem]] | None,
         webdataset: bool,
+        given: GivenRows | None,
     ) -> None:
         self._archive, self._plan, self._read_inner = archive, plan, read_inner
+        self._given = given
         self._webdataset = webdataset
         self._pairing = Pairing(sides={})
         self._by_stem: dict[str, str] = {}
@@ -183,7 +192,8 @@ class _ArchiveReading:
             for name in self._names
             if suffix(name) in SIDE_SUFFIXES and name not in self._json.used
         )
-        self._pairing = pair(images, sides, webdataset=self._webdataset)
+        named = {name for name in images if name in self._rows}
+        self._pairing = pair(images, sides, webdataset=self._webdataset, named=named)
         yield from self._pairing.notes
         by_name = {*images, *(name for name in self._names if name in self._rows)}
         for name in self._names:
@@ -209,9 +219,7 @@ class _ArchiveReading:
         yield from self._other.told()
 
     def _is_image(self, name: str) -> bool:
-        """Return whether a file is an image by its ending, or by its bytes where that tells
-        nothing.
-        """
+        """Return whether a file is an image by its ending, else by its bytes."""
         if suffix(name) in KNOWN_SUFFIXES:
             return suffix(name) in INTAKE_SUFFIXES
         return looks_like_image(self._archive.head(name))
@@ -264,7 +272,8 @@ class _ArchiveReading:
         file = replace(file, name=with_split(file.name, self._names, self._archive))
         entries = table_entries(file, columns, self._limits)
         reading = self._plan.reading if suffix(file.name) in CARRIERS else None
-        yield from in_unit(reading, file, self._rows, lambda: self._take(entries, file.name))
+        rows = self._given.rows if self._given is not None else self._rows
+        yield from in_unit(reading, file, rows, lambda: self._take(entries, file.name))
 
     def _read_json(self, images: list[str]) -> Iterator[ImageOrProblem]:
         """Read the JSON files that have a known format; what is left may be a side file."""
@@ -283,7 +292,22 @@ class _ArchiveReading:
             elif found.data is not None:
                 yield image(found.name, found.data, found)
             else:
-                self._rows.add(found, self._limits)
+                self._keep(self._listed(found), table)
+
+    def _keep(self, entry: Entry, table: str) -> None:
+        """Keep a row of a table until its image is read."""
+        if self._given is not None:
+            self._given.add(entry, table, self._limits)
+        else:
+            self._rows.add(entry, self._limits, dirname(table))
+
+    def _listed(self, entry: Entry) -> Entry:
+        """Return an entry with the name that its file has here, where links lead to it."""
+        archive = self._archive
+        if entry.path and entry.path not in self._names and isinstance(archive, FolderArchive):
+            name = archive.real_name(entry.path)
+            return replace(entry, path=name) if name in self._names else entry
+        return entry
 
     def _read_index(self, file: NamedFile, images: list[str]) -> Iterator[Told]:
         """Keep the rows of a table of img2dataset under the images that their keys mean."""
@@ -301,7 +325,7 @@ class _ArchiveReading:
                 missing.append(f"{entry.path}")
                 lost += entry.found.read
             else:
-                self._rows.add(replace(entry, path=name), self._limits)
+                self._keep(replace(entry, path=name), file.name)
         if missing:
             which = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"
             reason = (
@@ -312,6 +336,9 @@ class _ArchiveReading:
 
     def _read_image(self, name: str) -> Iterator[ImageOrProblem]:
         self._used.update((name, *self._pairing.sides.get(name, ())))
+        if self._plan.only_names:
+            yield image(name, b"")
+            return
         row = self._rows.find(name)
         known = row.texts if row else ()
         beside = side_entry(
@@ -339,9 +366,7 @@ class _ArchiveReading:
                 yield side, error
 
     def _read_other(self, name: str) -> Iterator[ImageOrProblem]:
-        """Yield a file that is no image by its name, and that nothing has asked for; or count it
-        among those that are told together.
-        """
+        """Yield a file that nothing asked for, or count it among those that are told together."""
         try:
             head, limit = self._archive.head(name), self._limits.image_bytes
             if suffix(name) not in SIDE_SUFFIXES and (not head or looks_like_image(head)):

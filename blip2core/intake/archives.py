@@ -1,7 +1,8 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +65,16 @@ class FolderArchive:
     def has(self, name: str) -> bool:
         return os.path.isfile(self._root / name)  # pathlib's own raises where a name is too long
 
+    def real_name(self, name: str) -> str:
+        """Return the name of the file that a name leads to by links, where it lies in the folder;
+        else the same name.
+        """
+        try:
+            real = self._reach.resolve(self._root / name)
+        except IntakeError:
+            return name
+        return real.relative_to(self._root).as_posix() if real.is_relative_to(self._root) else name
+
     def file(self, name: str, limit: int) -> NamedFile:
         real = self._reach.resolve(self._root / name)
         if not real.is_file():
@@ -111,6 +122,37 @@ class LooseFiles:
         if found.size() > limit:
             raise IntakeError(f"The file is too large; at most {limit:,} bytes are read.")
         return found
+
+
+class GivenFiles:
+    """Loose files, and the files of folders and archives under the names of these."""
+
+    def __init__(self, loose: LooseFiles, archives: Mapping[str, Archive]) -> None:
+        self._loose, self._archives = loose, archives
+
+    def names(self) -> Iterator[str | Problem]:
+        yield from self._loose.names()
+        for label, archive in self._archives.items():
+            for name in archive.names():
+                yield f"{label}/{name}" if isinstance(name, str) else name
+
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        archive, inner = self._inside(name)
+        return archive.head(inner, count)
+
+    def has(self, name: str) -> bool:
+        archive, inner = self._inside(name)
+        return archive.has(inner)
+
+    def file(self, name: str, limit: int) -> NamedFile:
+        archive, inner = self._inside(name)
+        return replace(archive.file(inner, limit), name=name)
+
+    def _inside(self, name: str) -> tuple[Archive, str]:
+        label, slash, inner = name.partition("/")
+        if self._loose.has(name) or not slash or label not in self._archives:
+            return self._loose, name
+        return self._archives[label], inner
 
 
 def _head(archive: Archive, name: str, count: int) -> bytes:

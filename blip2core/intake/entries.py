@@ -1,10 +1,10 @@
 """The entry of an image: texts, address, licence; from a row of a table or a side file."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from blip2core.intake.file_lookup import loose_keys, match, whole_key
+from blip2core.intake.file_lookup import match, whole_key
 from blip2core.intake.image_texts import NO_TEXTS, ImageTexts, joined
 from blip2core.intake.limits import Limits
 from blip2core.records import Problem, Told, WebImage
@@ -96,7 +96,7 @@ def merged(entries: Iterable[Entry | Told], limits: Limits) -> Iterator[Entry | 
         if not isinstance(entry, Entry):
             yield entry
         elif entry.data is None:
-            _keep(rows, entry.name, entry, limits)
+            _keep(rows, entry.path or entry.name, entry, limits)
         elif carried is not None and carried.data == entry.data:
             carried = together(carried, entry, limits)
         else:
@@ -113,7 +113,7 @@ class EntriesByName:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Entry] = {}
-        self._keys: set[str] = set()
+        self._folders: dict[str, str] = {}
         self._paths: Counter[str] = Counter()
         self._used: set[str] = set()
         self._unclear: set[str] = set()
@@ -125,23 +125,30 @@ class EntriesByName:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    def add(self, entry: Entry, limits: Limits) -> None:
-        """Put a row beside those of other tables; one about the same image is joined with it."""
-        name = entry.path or entry.name
+    def add(self, entry: Entry, limits: Limits, folder: str = "", place: str | None = None) -> None:
+        """Put a row beside those of other tables; one about the same image is joined with it.
+
+        `folder`: where its table lies. `place`: where its image is, if that is not its path.
+        """
+        name = place or entry.path or entry.name
         if name not in self._by_name:
-            self._keys |= loose_keys(name)
+            self._folders[name] = folder
             self._paths[whole_key(name)] += 1
         _keep(self._by_name, name, entry, limits)
 
-    def match(self, files: Iterable[str], limits: Limits) -> Iterator[Problem]:
-        """Put each row under the name of its file, of `files`: the images that there are.
+    def match(self, files: Iterable[str] | Mapping[str, str], limits: Limits) -> Iterator[Problem]:
+        """Put each row under the name of its file, of `files`: the images that there are, each with
+        what it was given in.
 
         Yields the rows that fit several, and for each table how many names were found loosely.
         """
         rows, self._by_name = self._by_name, {}
-        matches = match((name for name in rows if name not in self._unclear), files)
-        for name, reason in matches.unclear.items():
-            if path := rows[name].path:  # else it can be downloaded
+        matches = match(
+            {name: self._folders.get(name, "") for name in rows if name not in self._unclear}, files
+        )
+        for name, reason in (*matches.unclear.items(), *matches.elsewhere.items()):
+            is_other = name in matches.elsewhere and rows[name].url is not None
+            if (path := rows[name].path) and not is_other:  # else it can be downloaded
                 self._unclear.add(name)
                 yield rows[name].problem(f"{rows[name].where}: {path}", reason)
         tables = ((_table(rows[name]), without) for name, without in matches.loose.items())
@@ -155,7 +162,7 @@ class EntriesByName:
         }
         for name, entry in rows.items():
             path = moved.get(name)
-            row = replace(entry, path=path) if path else entry
+            row = replace(entry, path=path) if path and entry.path == name else entry
             _keep(self._by_name, path or name, row, limits)
 
     def find(self, name: str) -> Entry | None:
@@ -181,12 +188,6 @@ class EntriesByName:
     def has_twins(self) -> bool:
         """Return whether some names differ only in ways that a file system may not tell apart."""
         return len(self._paths) < len(self._by_name)
-
-    def may_match(self, name: str) -> bool:
-        """Return whether `match` might find more rows for this file than `find` does."""
-        if name in self._by_name:
-            return self._paths[whole_key(name)] > 1
-        return not self._keys.isdisjoint(loose_keys(name))
 
     def rest(self) -> list[Entry]:
         """Return the rows that `find` has not returned, in order."""

@@ -3,15 +3,17 @@
 Two rules are in use. The plain one compares names up to the last dot: 22.05.txt belongs to
 22.05.jpg. That of webdataset compares them up to the first dot of the file name: a.txt belongs to
 a.left.jpg and a.right.jpg, and a.seg.png is a map of a.jpg and no image of its own. Images that
-share a name up to the first dot are taken by the rule that pairs more of their texts.
+share a name up to the first dot are taken by the rule that pairs more of their texts. Where no
+image has a name as it is written, case and Unicode form are not regarded.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
 from blip2core.file_names import base_name, stem, suffix
+from blip2core.intake.file_lookup import caseless
 from blip2core.records import Problem, Told, Unused
 
 LINE_SUFFIXES = (".txt", ".caption")
@@ -50,26 +52,31 @@ def field_end(name: str) -> str:
     return base_name(name)[len(base_name(key(name))) :]
 
 
-def pair(images: Iterable[str], sides: Iterable[str], *, webdataset: bool) -> Pairing:
+def pair(
+    images: Iterable[str],
+    sides: Iterable[str],
+    *,
+    webdataset: bool,
+    named: Container[str] = (),
+) -> Pairing:
     """Return which of `sides` belong to which of `images`.
 
     `webdataset`: whether the archive may hold samples of webdataset, so that images can be maps.
+    `named`: those that a table names, which are none.
     """
     samples: defaultdict[str, _Sample] = defaultdict(_Sample)
     for name in images:
-        samples[key(name)].images.append(name)
+        samples[caseless(key(name))].images.append(name)
     for name in sides:
-        samples[key(name)].sides.append(name)
+        samples[caseless(key(name))].sides.append(name)
     found: defaultdict[str, list[str]] = defaultdict(list)
     maps: list[str] = []
-    lonely: list[str] = []
     loose: list[tuple[str, str]] = []
     for sample in samples.values():
         plain = _plain_pairs(sample)
         by_key = not _has_dotted_pairs(plain)
         left_out = _maps(sample) if webdataset and by_key else []
-        maps += left_out
-        lonely += left_out if not sample.sides else ()
+        maps += (name for name in left_out if name not in named)
         for side in sample.sides:
             owners = plain[side]
             if by_key and not owners:
@@ -80,18 +87,25 @@ def pair(images: Iterable[str], sides: Iterable[str], *, webdataset: bool) -> Pa
     return Pairing(
         sides={image: tuple(several) for image, several in found.items()},
         maps=frozenset(maps),
-        keys=frozenset(name for name, sample in samples.items() if sample.images),
-        notes=(*_map_note(lonely), *(() if webdataset else _key_note(loose))),
+        keys=frozenset(key(name) for sample in samples.values() for name in sample.images),
+        notes=(*_map_note(maps), *(() if webdataset else _key_note(loose))),
     )
 
 
 def _plain_pairs(sample: _Sample) -> dict[str, list[str]]:
     """Return the images of each side file: a.txt and a.jpg.txt both belong to a.jpg."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
+    by_form: defaultdict[str, list[str]] = defaultdict(list)
     for name in sample.images:
         for one in {name, stem(name)}:
             by_name[one].append(name)
-    return {side: by_name.get(stem(side), []) for side in sample.sides}
+            by_form[caseless(one)].append(name)
+    found = {side: by_name.get(stem(side), []) for side in sample.sides}
+    for side in (side for side, owners in found.items() if not owners):
+        alike = by_form.get(caseless(stem(side)), [])
+        if len({stem(name) for name in alike}) == 1:
+            found[side] = alike
+    return found
 
 
 def _has_dotted_pairs(plain: Mapping[str, Collection[str]]) -> bool:
@@ -117,6 +131,9 @@ def _key_owners(sample: _Sample, side: str, maps: list[str], *, webdataset: bool
     if not (is_text or (is_field and webdataset)):
         return []
     others = [name for name in sample.images if name not in maps]
+    others = [name for name in others if key(name) == key(side)] or others
+    if len({key(name) for name in others}) > 1:
+        return []
     return others if is_field or (webdataset and len(others) == 1) else []
 
 

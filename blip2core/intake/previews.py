@@ -263,7 +263,7 @@ def _image_beside(cell: Cell, beside: Archive, folder: str, files: FileLookup) -
     """Return a small image of the file that a table names, as an import finds it."""
     try:
         path = table_path(cell.text, folder=folder)
-        found = files.find(path).files
+        found = files.find(path, folder).files
         path = found[0] if len(found) == 1 else path
         return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
     except IntakeError:

@@ -9,8 +9,8 @@ from types import NoneType
 
 from blip2core.arguments import check_kind
 from blip2core.errors import IntakeError
-from blip2core.file_names import safe_name, stem, suffix
-from blip2core.formats.files import ARCHIVE_SUFFIXES, TABLE_KINDS, NamedFile, kind_of
+from blip2core.file_names import safe_name
+from blip2core.formats.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
     ReadPlan,
@@ -25,14 +25,14 @@ from blip2core.intake.columns import SaidColumns, check_columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
+from blip2core.intake.given_places import GivenRows, Places, below
 from blip2core.intake.image_texts import RefusedTexts, texts_of
-from blip2core.intake.img2dataset import failed_rows, is_index
-from blip2core.intake.json_members import JsonMembers, json_names
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
-from blip2core.intake.reading import CARRIERS, Reading, in_unit
+from blip2core.intake.reading import Reading
 from blip2core.intake.remote_sources import has_addresses, read_fetched
+from blip2core.intake.several_sources import Placed, read_several
 from blip2core.intake.sources import (
     SOURCES,
     ReadableSource,
@@ -41,7 +41,6 @@ from blip2core.intake.sources import (
     check_texts,
     checked_list,
     is_folder,
-    name_of,
     named,
     no_source,
 )
@@ -107,16 +106,24 @@ def read(
     metadata = MetadataTexts(limits) if metadata_texts else None
     if reading is not None:
         _begin(reading, source, plan, metadata)
+    sources = [source] if isinstance(source, str | Path | NamedFile) else source
+    beside = [texts] if isinstance(texts, str | Path | NamedFile) else []
+    places = Places([*sources, *beside])
     rows = EntriesByName()
-    problems = list(_add_texts(rows, texts, plan))
+    problems = list(_add_texts(rows, texts, plan, places))
     if reading is not None:
         reading.look_at(rows)
+    found: Iterator[Placed]
     if isinstance(source, str | Path | NamedFile):
-        found = _read_one(source, plan, root)
+        inside = places.inside(source)
+        found = ((below(inside, one.name), inside, one) for one in _read_one(source, plan, root))
     else:
-        found = _read_several(source, rows, plan)
+        found = read_several(source, rows, plan, places, _read_one)
     images = _with_rows(
-        chain(problems, found), rows, plan, lambda: _image_names(source, plan, root)
+        chain(((one.name, "", one) for one in problems), found),
+        rows,
+        plan,
+        lambda: _image_names(source, plan, root, places),
     )
     return briefly(_complete(images, metadata))
 
@@ -153,26 +160,26 @@ def _begin(
 
 
 def _with_rows(
-    found: Iterable[ImageOrProblem],
+    found: Iterable[Placed],
     rows: EntriesByName,
     plan: ReadPlan,
-    image_names: Callable[[], Iterable[str]],
+    image_names: Callable[[], Mapping[str, str]],
 ) -> Iterator[ImageOrProblem]:
     """Yield images with the texts that were given apart; then what is left of these.
 
-    Where a row may mean an image of another name, which one is decided among all `image_names`.
+    Which image a row means is decided among all `image_names`.
     """
     matched = 0
-    for one in found:
+    for place, _, one in found:
         if not isinstance(one, WebImage):
             yield one
             continue
         if plan.reading is not None:
             plan.reading.count(len(one.data))
-        if matched != len(rows) and rows.may_match(one.name):
+        if matched != len(rows):
             yield from rows.match(image_names(), plan.limits)
             matched = len(rows)
-        yield with_entry(one, rows.find(one.name), plan.limits)
+        yield with_entry(one, rows.find(place), plan.limits)
     yield from rows.told()
     yield from read_entries(rows.rest(), NO_FILES, plan)
     yield from plan.unasked()
@@ -199,17 +206,23 @@ def _complete(
 
 
 def _image_names(
-    source: ReadableSource | Sequence[ReadableSource], plan: ReadPlan, root: str | Path | None
-) -> Iterator[str]:
-    """Yield the names of the images that `source` has; it is read for them, but nothing is
-    downloaded.
+    source: ReadableSource | Sequence[ReadableSource],
+    plan: ReadPlan,
+    root: str | Path | None,
+    places: Places,
+) -> dict[str, str]:
+    """Return the images that `source` has, each with what it was given in; nothing is downloaded,
+    and of images in files nothing is read.
     """
-    plan = replace(plan, download=None, reading=None)
+    plan = replace(plan, download=None, reading=None, only_names=True)
     if isinstance(source, str | Path | NamedFile):
-        found = _read_one(source, plan, root)
+        inside = places.inside(source)
+        found: Iterator[Placed] = (
+            (below(inside, one.name), inside, one) for one in _read_one(source, plan, root)
+        )
     else:
-        found = _read_several(source, EntriesByName(), plan)
-    yield from (one.name for one in found if isinstance(one, WebImage))
+        found = read_several(source, EntriesByName(), plan, places, _read_one)
+    return {place: inside for place, inside, one in found if isinstance(one, WebImage)}
 
 
 def _read_one(
@@ -265,24 +278,25 @@ def _read_table(
         top = Path(root).expanduser().resolve() if root is not None else parent
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
-        archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
+        archive = FolderArchive(top, plan.limits)
+        folder = "" if parent == top else parent.relative_to(top).as_posix()
     entries = table_entries(file, plan.columns_in(file, is_only=True), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
-    return read_entries(_with_files(found, archive, plan.limits), archive, plan)
+    return read_entries(_with_files(found, archive, folder, plan.limits), archive, plan)
 
 
 def _with_files(
-    entries: Iterable[Entry | Told], archive: Archive, limits: Limits
+    entries: Iterable[Entry | Told], archive: Archive, folder: str, limits: Limits
 ) -> Iterator[Entry | Told]:
-    """Yield entries with the paths of their files. The files are listed only where a name has to be
-    looked up among them.
+    """Yield entries of a table in `folder` with the paths of their files. The files are listed only
+    where a name has to be looked up among them.
     """
     rows = EntriesByName()
     for entry in entries:
         if not isinstance(entry, Entry) or entry.data is not None:
             yield entry
         else:
-            rows.add(entry, limits)
+            rows.add(entry, limits, folder)
     paths = [row.path for row in rows.rest() if row.path]
     there = [path for path in paths if archive.has(path)]
     if len(there) < len(paths) or rows.has_twins():
@@ -294,66 +308,8 @@ def _with_files(
     yield from rows.rest()
 
 
-def _read_several(
-    sources: Iterable[ReadableSource], rows: EntriesByName, plan: ReadPlan
-) -> Iterator[ImageOrProblem]:
-    """Read folders and archives one by one and loose files together; tables are put into `rows`,
-    and beside folders and archives annotation files, too.
-    """
-    loose: list[NamedFile] = []
-    images: list[str] = []
-    rest: list[ReadableSource] = []
-    sources = list(sources)
-    archives = {stem(name_of(one)) for one in sources if suffix(name_of(one)) in ARCHIVE_SUFFIXES}
-    for source in sources:
-        try:
-            kind = "folder" if is_folder(source) else kind_of(named(source))
-            if (
-                kind in TABLE_KINDS
-                and stem(name_of(source)) in archives
-                and is_index(named(source))
-            ):
-                yield from failed_rows(named(source), plan.limits)
-            elif kind in TABLE_KINDS:
-                reading = plan.reading if suffix(name_of(source)) in CARRIERS else None
-                texts = partial(_add_texts, rows, source, plan)
-                yield from in_unit(reading, named(source), rows, texts)
-            elif kind in {"folder", "zip", "tar"}:
-                rest.append(source)
-            else:
-                loose.append(named(source))
-                images += [loose[-1].name] if kind == "image" else []
-        except IntakeError as error:
-            yield Problem(name=name_of(source), reason=str(error), about="source")
-    if rest:
-        given = LooseFiles(loose)
-        annotations = JsonMembers(given, images, plan.limits, webdataset=False)
-        for _, entries in annotations.entries(
-            json_names(name for name in given.names() if isinstance(name, str)), plan.columns_in
-        ):
-            yield from _add_entries(rows, entries, plan)
-        loose = [file for file in loose if file.name not in annotations.used]
-    yield from read_archive(LooseFiles(loose), plan)
-    for source in rest:
-        try:
-            yield from _read_whole(source, rows, plan)
-        except IntakeError as error:
-            yield Problem(name=name_of(source), reason=str(error), about="source")
-
-
-def _read_whole(
-    source: ReadableSource, rows: EntriesByName, plan: ReadPlan
-) -> Iterator[ImageOrProblem]:
-    """Read one of several folders and archives; an archive is a unit of the reading."""
-    if not is_folder(source):
-        return in_unit(plan.reading, named(source), rows, lambda: _read_one(source, plan))
-    if plan.reading is not None:
-        plan.reading.look_at(rows)
-    return _read_one(source, plan)
-
-
 def _add_texts(
-    rows: EntriesByName, texts: Texts | None, plan: ReadPlan
+    rows: EntriesByName, texts: Texts | None, plan: ReadPlan, places: Places
 ) -> Iterator[ImageOrProblem]:
     """Keep texts under the names of their images; yield the images that a table carries."""
     if isinstance(texts, Mapping):
@@ -371,20 +327,14 @@ def _add_texts(
                     texts=entry.found.read,
                 )
     elif texts is not None:
-        table = named(texts)
+        table, where = named(texts), places.of(texts)
         entries = table_entries(table, plan.columns_in(table), plan.limits)
-        yield from _add_entries(rows, entries, plan)
-
-
-def _add_entries(
-    rows: EntriesByName, entries: Iterable[Entry | Told], plan: ReadPlan
-) -> Iterator[ImageOrProblem]:
-    """Keep entries under the names of their images; yield the images that they carry."""
-    for entry in entries:
-        found = placed(entry, "", plan.limits.depth)
-        if not isinstance(found, Entry):
-            yield found
-        elif found.data is not None:
-            yield image(found.name, found.data, found)
-        else:
-            rows.add(found, plan.limits)
+        beside = GivenRows(rows, lambda name: where)
+        for one in entries:
+            found = placed(one, "", plan.limits.depth)
+            if not isinstance(found, Entry):
+                yield found
+            elif found.data is not None:
+                yield image(found.name, found.data, found)
+            else:
+                beside.add(found, table.name, plan.limits)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice, zip_longest
 from math import isfinite
+from unicodedata import normalize
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
@@ -63,8 +64,14 @@ def _image(value: object) -> tuple[str | None, bytes | None]:
         return None, value or None
     if isinstance(value, Mapping):
         data, path = value.get("bytes"), value.get("path")
-        return _word(path), data if isinstance(data, bytes) and data else None
-    return _word(value), None
+        return _path(path), data if isinstance(data, bytes) and data else None
+    return _path(value), None
+
+
+def _path(value: object) -> str | None:
+    """Return a path, cleaned but for its Unicode form: two files may differ in that alone."""
+    word = _word(value)
+    return str(value) if word is not None and normalize("NFC", str(value)) == word else word
 
 
 def _word(value: object) -> str | None:

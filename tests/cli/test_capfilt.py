@@ -48,6 +48,18 @@ def test_texts_inside_images_are_imported_unless_told_otherwise(
     assert (counts["images_known"], counts["texts_new"]) == (1, 1)
 
 
+def test_a_table_may_name_images_elsewhere_below_a_root(
+    shell: Shell, tmp_path: Path, loaded: list[str]
+) -> None:
+    top = tmp_path / "coco"
+    for name in ("annotations", "val"):
+        (top / name).mkdir(parents=True)
+    (top / "val/1.jpg").write_bytes(saved("JPEG"))
+    table = top / "annotations/t.csv"
+    table.write_text("file_name,text\n1.jpg,a dog\n", "utf-8")
+    assert shell.rows(*RUN, table, "--root", top)[0]["texts_new"] == 1
+
+
 @pytest.mark.parametrize("mode", ["sample", "greedy", "beam"])
 def test_the_same_call_again_computes_nothing(
     shell: Shell, folder: Path, loaded: list[str], mode: str

@@ -16,24 +16,32 @@ def archives() -> list[NamedFile]:
     return [NamedFile(f"{shade}.tar", tarred([("a.png", png(shade))])) for shade in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("way", ["folder", "list", "texts", "texts by name"])
-def test_a_row_is_not_given_to_several_images_of_its_name(way: str, tmp_path: Path) -> None:
+def test_a_row_is_given_to_the_first_of_several_images_in_archives_of_a_folder(
+    tmp_path: Path,
+) -> None:
     for file in archives():
         assert isinstance(file.content, bytes)
         (tmp_path / file.name).write_bytes(file.content)
+    (tmp_path / "t.csv").write_bytes(TABLE)
+    found = list(read(tmp_path))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [("one",), (), ()]
+    assert [one for one in found if isinstance(one, Problem)] == [
+        Problem(name="t.csv, row 2: a.png", reason=SEVERAL, about="note")
+    ]
+
+
+@pytest.mark.parametrize("way", ["list", "texts", "texts by name"])
+def test_a_row_that_fits_images_of_several_sources_is_refused(way: str) -> None:
     table = NamedFile("t.csv", TABLE)
-    if way == "folder":
-        (tmp_path / "t.csv").write_bytes(TABLE)
-        found = list(read(tmp_path))
-    elif way == "list":
+    if way == "list":
         found = list(read([table, *archives()]))
     else:
         found = list(read(archives(), texts=table if way == "texts" else {"a.png": ["one"]}))
-    images = [one for one in found if isinstance(one, WebImage)]
-    assert [one.texts for one in images] == [("one",), (), ()]
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [(), (), ()]
     where = "a.png" if way == "texts by name" else "t.csv, row 2"
+    reason = "There is no file of this name, and it fits several: 1/a.png, 2/a.png, 3/a.png"
     assert [one for one in found if isinstance(one, Problem)] == [
-        Problem(name=f"{where}: a.png", reason=SEVERAL, about="note")
+        Problem(name=f"{where}: a.png", reason=f"{reason}; write which.", texts=1)
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from blip2core.intake import Limits, NamedFile, file_lookup, read
 from blip2core.intake.file_lookup import FileLookup, match
+from blip2core.intake.tars import TarArchive
 from blip2core.records import Problem, WebImage
 from tests.intake.making import png, reasons, tarred, zipped
 
@@ -38,13 +39,13 @@ FORMS = {
         "\U0001f600/\U0001f468\u200d\U0001f469.png",
     ),
     "another machine": ("/home/me/data/img/1.png", "img/1.png"),
-    "another machine, another folder": ("/home/me/data/img/1.png", "export/img/1.png"),
+    "folders between": ("train/1.png", "data/train/images/1.png"),
     "another machine, name only": ("/home/me/data/img/1.png", "1.png"),
     "another Windows machine": ("C:\\Users\\me\\img\\1.png", "img/1.png"),
     "a share": ("\\\\server\\share\\1.png", "1.png"),
     "no ending": ("000000000139", "000000000139.png"),
     "no ending, with a dot": ("img/22.05", "img/22.05.png"),
-    "all at once": ("C:\\Me\\IMG\\CAFE\u0301%201", "export/img/caf\u00e9 1.png"),
+    "all at once": ("C:\\Me\\IMG\\CAFE\u0301%201", "img/caf\u00e9 1.png"),
 }
 HOW = ["table", "folder", "zip", "loose", "zip beside", "tar beside", "folder beside"]
 
@@ -108,15 +109,77 @@ def test_an_exact_match_wins_over_each_loosened_form(how: str, tmp_path: Path) -
     assert not reasons(found)
 
 
-@pytest.mark.parametrize("how", HOW)
-def test_of_two_files_whose_names_differ_in_their_unicode_form_one_is_given_the_row(
+@pytest.mark.parametrize("how", ["table", "folder", "zip"])
+def test_two_files_whose_names_differ_in_their_unicode_form_have_each_their_own_row(
     how: str, tmp_path: Path
 ) -> None:
-    # Cells and names of images are brought into one form, so the two are alike where they meet.
-    found = read_as(how, tmp_path, table_of((NFC, "whose")) | {NFC: png(1), NFD: png(2)})
-    given = [one.texts for one in found if isinstance(one, WebImage) and one.texts]
-    assert given == [("whose",)]
-    assert all("given to the first" in reason for reason in reasons(found).values())
+    rows = table_of((NFC, "composed"), (NFD, "apart"))
+    found = read_as(how, tmp_path, rows | {NFC: png(1), NFD: png(2)})
+    assert texts_of(found) == {png(1): ("composed",), png(2): ("apart",)}
+    assert not reasons(found)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("train/1.png", "test/1.png"),
+        ("coco/train2014/1.png", "coco/val2014/1.png"),
+        ("/home/me/train/img/1.png", "test/img/1.png"),
+        ("TRAIN/1", "test/1.png"),
+        ("a/img/1.png", "b/img/1.png"),
+    ],
+)
+def test_a_file_whose_folders_are_others_than_those_of_the_name_is_not_taken(
+    name: str, file: str, how: str, tmp_path: Path
+) -> None:
+    found = read_as(how, tmp_path, table_of((name, "of another image")) | {file: png(1)})
+    assert texts_of(found).get(png(1), ()) == ()
+    [reason] = reasons(found).values()
+    assert reason.startswith("There is no such file; ") and reason.endswith(
+        f"{file} lies in another folder, and may be another image. Write its path, or move it."
+    )
+
+
+IN_FOLDERS = {
+    "a folder of another split": ({"train/t.jsonl", "test/1.png"}, None),
+    "years behind the split": ({"c/train2014/t.jsonl", "c/val2014/1.png"}, None),
+    "a folder with other images": ({"a/t.jsonl", "a/2.png", "b/1.png"}, None),
+    "a folder of another table": ({"a/t.jsonl", "b/u.jsonl", "b/1.png"}, None),
+    "beside the folder of annotations": ({"c/notes/t.jsonl", "c/images/1.png"}, "c/images/1.png"),
+    "the nearer of two": (
+        {"c/notes/t.jsonl", "c/images/1.png", "d/images/1.png"},
+        "c/images/1.png",
+    ),
+    "below the table": ({"a/t.jsonl", "a/x/1.png", "b/x/1.png"}, "a/x/1.png"),
+    "two below the table": ({"a/t.jsonl", "a/x/1.png", "a/y/1.png"}, None),
+    "the same split": ({"notes/train/t.jsonl", "images/train/1.png"}, "images/train/1.png"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", IN_FOLDERS)
+def test_a_name_without_a_folder_means_the_nearest_file_that_no_other_table_is_about(
+    case: str, packed: bool, tmp_path: Path
+) -> None:
+    names, expected = IN_FOLDERS[case]
+    files = {name: png(number) for number, name in enumerate(sorted(names))}
+    rows = {"t.jsonl": table_of(("1.png", "its text")), "u.jsonl": table_of(("3.png", "other"))}
+    for name in names:
+        if name.endswith(".jsonl"):
+            files[name] = rows[Path(name).name]["t.jsonl"]
+    source = NamedFile("z.zip", zipped(files)) if packed else written(tmp_path, files)
+    found = [one for one in read(source) if isinstance(one, WebImage) and one.texts]
+    assert [(one.name, one.texts) for one in found] == (
+        [(expected, ("its text",))] if expected else []
+    )
+
+
+def test_folders_of_a_name_that_were_not_regarded_are_told() -> None:
+    files = table_of(("/home/me/IMG/1.png", "its text")) | {"img/1.png": png(1)}
+    assert reasons(read(NamedFile("z.zip", zipped(files)))) == {
+        "t.jsonl": "1 name was found without regard to case and folders."
+    }
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -124,7 +187,7 @@ def test_of_two_files_whose_names_differ_in_their_unicode_form_one_is_given_the_
     ("name", "files"),
     [
         ("photo.png", ["PHOTO.png", "Photo.png"]),
-        ("/home/me/1.png", ["a/1.png", "b/1.png"]),
+        ("1.png", ["a/1.png", "b/1.png"]),
         ("img/1.png", ["a/img/1.png", "b/img/1.png"]),
         ("photo", ["photo.png", "photo.jpg"]),
         ("d/my photo.png", ["d/my%20photo.png", "d /my photo.png"]),
@@ -248,26 +311,21 @@ def test_hidden_files_and_those_beyond_the_limit_are_found_by_their_own_names(
     assert list(reasons(found)) == ["t.jsonl, row 3: gone.png"]
 
 
-def test_rows_and_files_beside_each_other_are_read_once_more_only_for_loose_names(
+def test_only_the_names_of_images_are_read_to_find_those_of_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    opened: list[str] = []
-    healthy = NamedFile.open
+    read_of: list[str] = []
+    healthy = TarArchive.file
 
-    def open_(file: NamedFile) -> object:
-        opened.append(file.name)
-        return healthy(file)
+    def file(archive: TarArchive, name: str, limit: int) -> NamedFile:
+        read_of.append(name)
+        return healthy(archive, name, limit)
 
-    monkeypatch.setattr(NamedFile, "open", open_)
-    for name, times in (("1.png", 0), ("1.PNG", 1)):
-        table = NamedFile("t.jsonl", table_of((name, "its text"))["t.jsonl"])
-        archive = NamedFile("t.tar", tarred([("1.png", png(1)), ("2.png", png(2))]))
-        opened.clear()
-        list(read([archive, table]))
-        first = opened.count("t.tar")
-        opened.clear()
-        list(read([archive]))
-        assert (first - opened.count("t.tar") > 0) == bool(times)
+    monkeypatch.setattr(TarArchive, "file", file)
+    table = NamedFile("t.jsonl", table_of(("1.PNG", "its text"))["t.jsonl"])
+    archive = NamedFile("t.tar", tarred([("1.png", png(1)), ("2.png", png(2))]))
+    assert texts_of(list(read([archive, table]))) == {png(1): ("its text",), png(2): ()}
+    assert read_of == ["1.png", "2.png"]
 
 
 def test_the_work_for_a_row_hardly_grows_with_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +356,7 @@ def test_many_files_of_nearly_one_name_are_never_compared_one_by_one() -> None:
     letters = "abcdefghijklmnop"
     chance = random.Random(3)
     files = {"".join(chance.choice((x, x.upper())) for x in letters) for _ in range(2_000)}
-    found = match(["".join(letters), "x"], files - {letters})
+    found = match({"".join(letters): "", "x": ""}, files - {letters})
     assert list(found.unclear) == [letters]
     assert found.unclear[letters].endswith("and others; write which.")
 
@@ -328,4 +386,9 @@ def test_a_whole_path_wins_over_an_end_and_an_exact_name_among_very_many() -> No
         "".join(c.upper() if n >> i & 1 else c for i, c in enumerate("abcdefg")) for n in range(128)
     }
     assert len(FileLookup(many).find("%61bcdefg").files) > 1
+    rows = [f"{number}/labels/1.png" for number in range(200)]
+    images = [f"{number}/images/1.png" for number in range(200)]
+    lookup = FileLookup(images)
+    assert [lookup.find(one, one[:-6]).files for one in rows] == [(one,) for one in images]
+    assert lookup.find("7/IMAGES/1.png").files == ("7/images/1.png",)
     assert FileLookup(many).find("aBcDeFg").files == ("aBcDeFg",)

@@ -87,11 +87,53 @@ def test_a_text_of_several_images_of_a_folder_is_told() -> None:
     assert "up to the first dot" in reasons(found)["b.txt"]
 
 
-def test_an_image_that_is_taken_for_a_map_is_told_where_no_text_says_so() -> None:
-    members = [(f"{stem}{end}", png()) for stem in "ab" for end in (".jpg", ".seg.png")]
+@pytest.mark.parametrize("sides", [[], [("a.txt", b"one"), ("b.txt", b"two")]])
+def test_an_image_that_is_taken_for_a_map_is_told(sides: Members) -> None:
+    members = [(f"{stem}{end}", png()) for stem in "ab" for end in (".jpg", ".seg.png")] + sides
     [unused] = [one for one in read(archive("tar", members)) if isinstance(one, Unused)]
     assert (unused.name, unused.count) == ("a.seg.png", 2)
     assert "This file and 1 more were not imported" in unused.advice
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "files"])
+def test_a_text_finds_its_image_in_another_unicode_form_or_case(kind: str) -> None:
+    members = [
+        ("caf\u00e9.png", png(1)),
+        ("cafe\u0301.txt", b"composed"),
+        ("u\u0308.png", png(2)),
+        ("\u00fc.png.caption", b"apart"),
+        ("IMG_1.JPG", png(3)),
+        ("img_1.txt", b"in capitals"),
+        ("d/Two.png", png(4)),
+        ("d/two.png", png(5)),
+        ("d/two.txt", b"as it is written"),
+        ("E.png", png(6)),
+        ("e.png", png(7)),
+    ]
+    assert [one.texts for one in images(read(archive(kind, members)))] == [
+        ("composed",),
+        ("apart",),
+        ("in capitals",),
+        (),
+        ("as it is written",),
+        (),
+        (),
+    ]
+    unclear = [("Ab.png", png(1)), ("aB.png", png(2)), ("ab.txt", b"whose?")]
+    found = list(read(archive(kind, unclear)))
+    assert [one.texts for one in found if isinstance(one, WebImage)] == [(), ()]
+    assert list(reasons(found)) == ["ab.txt"]
+
+
+def test_an_image_that_a_table_names_is_no_map() -> None:
+    table = b"file_name,text\na.jpg,first\na.v2.jpg,second\n"
+    members = [("a.jpg", png(1)), ("a.v2.jpg", png(2)), ("a.v3.jpg", png(3)), ("m.csv", table)]
+    found = list(read(archive("tar", members)))
+    assert texts(one for one in found if isinstance(one, WebImage)) == {
+        "a.jpg": ("first",),
+        "a.v2.jpg": ("second",),
+    }
+    assert [one.name for one in found if isinstance(one, Unused)] == ["a.v3.jpg"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -93,7 +93,12 @@ def test_loose_files_meet_their_table() -> None:
         NamedFile("C2.png", png(2)),
         NamedFile("C2.txt", b"zwei"),
     ]
-    assert texts(read(files)) == {"C1.png": ("one",), "C2.png": ("zwei", "two")}
+    found = list(read(files))
+    assert reasons(found) == {"upload.csv": "1 name was found without regard to folders."}
+    assert texts(one for one in found if isinstance(one, WebImage)) == {
+        "C1.png": ("one",),
+        "C2.png": ("zwei", "two"),
+    }
 
 
 def test_a_table_beside_an_archive() -> None:
