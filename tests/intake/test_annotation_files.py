@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blip2core.intake import NamedFile, read
-from blip2core.records import Problem, WebImage
+from blip2core.records import Problem, Unused, WebImage
 from tests.formats.test_coco import DOCUMENT as COCO
 from tests.formats.test_vqa import ANSWERS, QUESTIONS
 from tests.intake.making import png, reasons, tarred, texts, zipped
@@ -129,7 +129,8 @@ def test_answers_without_questions_say_what_is_missing() -> None:
 
 def test_every_caption_of_a_file_is_accounted_for() -> None:
     found = list(read(NamedFile("captions.json", json.dumps(COCO).encode())))
-    assert sum(one.texts for one in found if isinstance(one, Problem)) == 5
+    assert sum(one.texts for one in found if isinstance(one, Problem)) == 4
+    assert [one.name for one in found if isinstance(one, Unused)] == ["captions.json, entry 1"]
     assert not [one for one in found if isinstance(one, WebImage)]
 
 
