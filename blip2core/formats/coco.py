@@ -26,7 +26,7 @@ from blip2core.formats.annotated import (
     scalars,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.nested_texts import nested_parts
 from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
@@ -62,12 +62,13 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
         if origin is None:
             data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
             origin = TextOrigin(place=PLACE, data=data)
-        captions = [*nested_texts(row.get("caption", row.get("text")))]
+        parts = [*nested_parts(row.get("caption", row.get("text")))]
+        captions = [part for part in parts if part is not None]
         image = name_or_id(row.get("image_id"))
         for caption in captions:
             texts.setdefault(image, []).append((caption, origin))
-        if not captions:
-            no_text[image] += 1
+        if lost := len(parts) - len(captions) or (not captions):
+            no_text[image] += lost
     number, seen = 0, set[str | None]()
     for number, row in enumerate(rows_of(document["images"]), start=1):
         image = name_or_id(row.get("id"))

@@ -128,6 +128,8 @@ def _texts(row: Mapping[str, Any]) -> tuple[tuple[Text, ...], tuple[Refused, ...
             origin = exported_origin(of_export, PLACE)
             texts.append((_whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)))
             asked = []
+    if any(asked):
+        refused.append(Refused("The last question has no answer."))
     for name in _others(row):
         answers, _ = _texts({name: row[name]})
         reason = f"The row has a second conversation, `{name}`: give it in a row of its own."

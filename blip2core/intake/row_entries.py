@@ -8,7 +8,7 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
-from blip2core.formats.nested_texts import listed_texts, nested_texts
+from blip2core.formats.nested_texts import listed_texts, nested_parts
 from blip2core.formats.questions import row_question
 from blip2core.formats.rows import DETAILS, exported_origin
 from blip2core.intake.cell_texts import conversation_texts, turns_of
@@ -83,20 +83,19 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
         if not is_ours and beside and is_asked:
             yield row_question(str(cell), beside, place=name, data=data)
             continue
-        found = list(nested_texts(cell if is_ours else listed_texts(cell)))
-        if not found and not _is_empty(cell):
-            yield Refused(f"`{safe_name(name, limit=40)}` is neither a text nor a list of texts.")
+        parts = list(nested_parts(cell if is_ours else listed_texts(cell)))
+        found = [part for part in parts if part is not None]
+        if lost := len(parts) - len(found):
+            what = (
+                "has parts that are no texts" if found else "is neither a text nor a list of texts"
+            )
+            yield Refused(f"`{safe_name(name, limit=40)}` {what}.", lost)
         of_row = exported_origin(row, name) or TextOrigin(place=name, data=data)
         details = row.get(DETAILS)
         own = details if isinstance(details, list) and len(details) == len(found) else ()
         for text, said in zip_longest(found, own):  # said of each text in a list, or in the row
             origin = exported_origin(said, name) if isinstance(said, Mapping) else of_row
             yield text, origin or TextOrigin(place=name, data=data)
-
-
-def _is_empty(cell: object) -> bool:
-    """Return whether nothing stands in a cell; NaN is how tables of numbers say so."""
-    return cell is None or cell != cell or (isinstance(cell, list | dict | str) and not cell)
 
 
 def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:

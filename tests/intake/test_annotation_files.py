@@ -227,7 +227,7 @@ def test_texts_whose_entry_names_no_image_are_without_one_and_no_image_is_refuse
     assert told == {
         "c.json, entry 2": ("text without image", 2),
         "talk.json, entry 1": ("text without image", 1),
-        "talk.json, entry 2": ("source", 0),
+        "talk.json, entry 2": ("text without image", 1),  # a question without an answer
     }
     assert reasons(found)["c.json, entry 2"] == "The file lists no image with the id 77."
     assert reasons(found)["talk.json, entry 1"] == "The entry names no image."

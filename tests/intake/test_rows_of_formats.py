@@ -167,6 +167,16 @@ def test_one_object_is_one_row() -> None:
         assert told["t.json"].startswith("No image has the name of this text")
 
 
+@pytest.mark.parametrize("write", [as_json, as_lines])
+def test_parts_of_a_cell_that_are_no_texts_are_counted(write: Any) -> None:
+    both = {"text": "with text", "raw": "with raw"}
+    parts = [{"x": "of another kind"}, {"text": "kept"}, 5, None, True, both]
+    found = found_in(write([{"image": "1.png", "captions": parts}]))
+    assert by_image(found) == {"1.png": {"kept", "with raw", "with text"}}
+    [refused] = [one for one in found if isinstance(one, Problem)]
+    assert (refused.texts, refused.reason) == (3, "`captions` has parts that are no texts.")
+
+
 def test_a_preview_shows_rows_of_one_kind_as_images_and_others_as_a_table() -> None:
     for write in (as_json, as_lines):
         [alike] = preview(NamedFile("t.zip", zipped(IMAGES | write([TALK, ASKED, TASK]))))
