@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
@@ -13,6 +14,7 @@ from blip2core.formats import AnnotatedImage
 from blip2core.formats.annotated import name_or_id, rows_of
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
+from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL
@@ -32,7 +34,9 @@ NO_QUESTION = "the question is not here, so nothing was read of it."
 
 
 def read_document(file: NamedFile, limits: Limits) -> Any:
-    """Return the content of a JSON file. Raises IntakeError where it cannot be read."""
+    """Return the content of a JSON file; of JSON Lines called so, the list of its rows. Raises
+    IntakeError where it cannot be read.
+    """
     data = file.read(limits.table_bytes)
     if (values := sum(map(data.count, (b"{", b"[", b",")))) > limits.json_values:
         raise IntakeError(
@@ -40,11 +44,21 @@ def read_document(file: NamedFile, limits: Limits) -> Any:
             "are read. Split it, or save its rows as JSON Lines."
         )
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data)  # UTF-8, UTF-16 or UTF-32
     except UnicodeDecodeError as error:
         raise IntakeError(f"{safe_name(file.name)} is not UTF-8; save it as such.") from error
     except (ValueError, RecursionError) as error:
+        if (rows := rows_of_lines(file)) is not None:
+            return rows
         raise IntakeError(f"{safe_name(file.name)} is not JSON, or is cut off.") from error
+
+
+def rows_of_lines(file: NamedFile) -> list[dict[str, object] | IntakeError] | None:
+    """Return the rows of JSON Lines, and what is wrong with others; None for what is no such."""
+    rows = (row for number, row in jsonl_rows(file) if number)
+    first = list(islice(rows, 2))
+    is_lines = len(first) == 2 and all(isinstance(row, dict) for row in first)
+    return [*first, *rows] if is_lines else None
 
 
 class NotUsed:

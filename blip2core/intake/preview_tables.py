@@ -23,7 +23,7 @@ from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema
 from blip2core.formats.text_maps import TEXT_MAP
 from blip2core.formats.vqa import is_vqa_answers
-from blip2core.intake.annotation_files import NO_QUESTIONS, read_document
+from blip2core.intake.annotation_files import NO_QUESTIONS, read_document, rows_of_lines
 from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
 from blip2core.intake.first_rows import first_rows
@@ -31,7 +31,7 @@ from blip2core.intake.json_beginning import beginning_of, start_at
 from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
 from blip2core.intake.rows_of_formats import Rows as RowsOfFormats
-from blip2core.intake.rows_of_formats import is_one_row, rows_in
+from blip2core.intake.rows_of_formats import how_to_save, is_map_of_rows, is_one_row, rows_in
 from blip2core.intake.tables import numbered
 from blip2core.texts import count_of
 
@@ -176,12 +176,14 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
     document = read_document(file, limits) if size <= whole else _excerpt(file)
     rows = [document] if is_one_row(document) else rows_in(document, wanted)
     if rows is not None:
-        return _objects(file, numbered(rows), wanted, by_name=isinstance(document, dict))
+        return _objects(file, numbered(rows), wanted, by_name=is_map_of_rows(document))
     if (format := format_of(document)) is not None:
         return _annotated(file.name, format.label, format.read(document))
     if is_vqa_answers(document):
         return Preview(table=file.name, format="Answers to questions", problem=NO_QUESTIONS)
     reason = "It is JSON of no known format; docs/formats.md lists them."
+    if (advice := how_to_save(document)) is not None:
+        reason = f"It cannot be read as it is: {advice}."
     if size > whole:
         reason = f"It has {size:,} bytes: the import, which reads all of it, tells its format."
     raise IntakeError(reason)
@@ -189,7 +191,12 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
 
 def _excerpt(file: NamedFile) -> Any:
     """Return the beginning of a JSON document, and that of its images and annotations."""
-    document = beginning_of(file.start(HEAD))
+    try:
+        document = beginning_of(file.start(HEAD))
+    except IntakeError:
+        if (rows := rows_of_lines(_head(file)[0])) is None:
+            raise
+        return rows
     for part in PARTS if isinstance(document, dict) else ():
         if part not in document and (data := start_at(file, f'"{part}"'.encode(), HEAD)):
             with suppress(IntakeError):  # words within a text

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from blip2core.file_names import suffix
+from blip2core.file_names import safe_name, suffix
 from blip2core.formats import OF_ROWS, AnnotatedImage, Format, format_of_row
-from blip2core.formats.annotated import Refused, name_or_id
+from blip2core.formats.annotated import Refused, is_row, name_or_id
 from blip2core.formats.conversations import CONVERSATIONS, TURNS
 from blip2core.formats.files import INTAKE_SUFFIXES
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
@@ -126,10 +126,40 @@ def rows_in(document: Any, wanted: Columns | None = None) -> list[Any] | None:
     if isinstance(document, list):
         is_said = wanted is not None and bool(wanted.path or wanted.url)
         return document if _is_any_row(document, is_said=is_said) else None
-    return list(map_rows(document)) if is_map_of_rows(document) else None
+    if is_map_of_rows(document):
+        return list(_rows_by_name(document))
+    return _rows_of_columns(document) if isinstance(document, Mapping) else None
 
 
-def map_rows(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def how_to_save(document: Any) -> str | None:
+    """Return how JSON that has texts and cannot be read is to be saved, as the end of a sentence;
+    None where that is not known.
+    """
+    rows = document.get("annotations") if isinstance(document, Mapping) else document
+    if isinstance(rows, list) and any(is_row(row, "image_id", "caption") for row in rows):
+        return "its captions have the ids of images only; give each its file name, as `image`"
+    for name, inner in document.items() if isinstance(document, Mapping) else ():
+        if isinstance(inner, list) and rows_in(inner) is not None:
+            return f"its rows stand under `{safe_name(name, limit=40)}`; save that list alone"
+    return None
+
+
+def _rows_of_columns(document: Mapping[str, Any]) -> list[Any] | None:
+    """Return the rows of an object of columns, which are lists, or objects as pandas writes them;
+    None where it is none.
+    """
+    columns = guess_columns(list(document))
+    cells = list(document.values())
+    if not columns.path or not columns.texts:
+        return None
+    if all(isinstance(column, Mapping) for column in cells):
+        cells = [list(column.values()) for column in cells]
+    if not all(isinstance(column, list) and len(column) == len(cells[0]) for column in cells):
+        return None
+    return [dict(zip(document, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _rows_by_name(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of an object as rows; one that names no image is about the name before
     it.
     """

@@ -29,7 +29,7 @@ from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.limits import Limits
 from blip2core.intake.row_entries import entry_of, found_texts
-from blip2core.intake.rows_of_formats import Rows, is_one_row, rows_in
+from blip2core.intake.rows_of_formats import Rows, how_to_save, is_map_of_rows, is_one_row, rows_in
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
@@ -65,7 +65,7 @@ def json_entries(
     """
     rows = [document] if is_one_row(document) else rows_in(document, columns)
     if rows is not None:
-        reading = Rows(columns, by_name=isinstance(document, dict))
+        reading = Rows(columns, by_name=is_map_of_rows(document))
         found = _row_entries(
             name, numbered(rows), lambda row: columns_of(row, columns), limits, reading
         )
@@ -74,13 +74,17 @@ def json_entries(
         return merged(annotated_entries(name, format.read(document), limits), limits)
     if (known := what_it_is(document)) is not None:
         raise IntakeError(f"{safe_name(name)} has no texts about images: {known}.")
+    if (advice := how_to_save(document)) is not None:
+        raise IntakeError(f"{safe_name(name)} cannot be read as it is: {advice}.")
     raise IntakeError(f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them.")
 
 
 def numbered(rows: Iterable[object]) -> Iterator[TableRow]:
     """Yield the elements of a JSON list as rows with their numbers."""
     for number, row in enumerate(rows, start=1):
-        yield number, row if isinstance(row, dict) else IntakeError("This is not a JSON object.")
+        if not isinstance(row, dict | IntakeError):
+            row = IntakeError("This is not a JSON object.")
+        yield number, row
 
 
 def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from blip2core.intake import Columns, NamedFile, preview, read
+from blip2core.intake import Columns, Limits, NamedFile, preview, read
+from blip2core.intake.preview_tables import preview_of
 from blip2core.records import Problem, Told, Unused, WebImage
 from tests.intake.making import png, reasons, zipped
 
@@ -189,3 +190,19 @@ def test_a_preview_shows_rows_of_one_kind_as_images_and_others_as_a_table() -> N
         ]
         [mixed] = preview(NamedFile("t.zip", zipped(IMAGES | write([TALK, ROW]))))
         assert mixed.is_table and set(mixed.header) >= {"conversations", "text"}
+
+
+def test_a_preview_of_objects_by_name_shows_the_texts_of_their_fields() -> None:
+    rows = {"1.png": {"tags": "dog", "text": "more"}, "7": {"file_name": "2.png", "caption": "a"}}
+    [shown] = preview(NamedFile("t.zip", zipped(IMAGES | as_json(rows))))
+    assert (shown.format, shown.problem) == ("texts by name of image", "")
+    assert [(one.name.text, one.texts) for one in shown.images] == [
+        ("1.png", ("dog", "more")),
+        ("2.png", ("a",)),
+    ]
+
+
+def test_a_preview_of_large_rows_reads_their_beginning() -> None:
+    for data in (as_lines([ROW, OTHER] * 20)["t.jsonl"], json.dumps([ROW, OTHER] * 20).encode()):
+        shown = preview_of(NamedFile("t.json", data), None, Limits(), whole=10)
+        assert (shown.problem, shown.header) == ("", ("image", "text", "caption"))
