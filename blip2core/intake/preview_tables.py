@@ -22,7 +22,7 @@ from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema
 from blip2core.formats.text_maps import TEXT_MAP
-from blip2core.formats.vqa import is_vqa_answers
+from blip2core.formats.vqa import VQA, is_vqa_answers
 from blip2core.intake.annotation_files import NO_QUESTIONS, read_document, rows_of_lines
 from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
@@ -47,6 +47,7 @@ HEAD = 2_000_000
 """Bytes of a text that are read."""
 ENTRIES = 2_000
 """Entries of an annotation file among which images with texts are looked for."""
+ANSWERS_ELSEWHERE = "The answers stand in another file; an import that has both joins them."
 PARTS = ("images", "annotations")
 """What an annotation file of COCO consists of."""
 NOTES = 3
@@ -178,7 +179,9 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
     if rows is not None:
         return _objects(file, numbered(rows), wanted, by_name=is_map_of_rows(document))
     if (format := format_of(document)) is not None:
-        return _annotated(file.name, format.label, format.read(document))
+        found = _annotated(file.name, format.label, format.read(document))
+        is_unanswered = format is VQA and not any(one.texts for one in found.images)
+        return replace(found, notes=(ANSWERS_ELSEWHERE,)) if is_unanswered else found
     if is_vqa_answers(document):
         return Preview(table=file.name, format="Answers to questions", problem=NO_QUESTIONS)
     reason = "It is JSON of no known format; docs/formats.md lists them."

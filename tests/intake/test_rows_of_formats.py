@@ -206,3 +206,17 @@ def test_a_preview_of_large_rows_reads_their_beginning() -> None:
     for data in (as_lines([ROW, OTHER] * 20)["t.jsonl"], json.dumps([ROW, OTHER] * 20).encode()):
         shown = preview_of(NamedFile("t.json", data), None, Limits(), whole=10)
         assert (shown.problem, shown.header) == ("", ("image", "text", "caption"))
+
+
+def test_a_preview_of_questions_says_where_their_answers_are() -> None:
+    question = {"question_id": 1, "image_id": 3, "question": "What?", "image": "1.png"}
+    asked = {"questions": [question]}
+    [shown] = preview(NamedFile("t.zip", zipped(IMAGES | as_json(asked))))
+    assert shown.notes == (
+        "The answers stand in another file; an import that has both joins them.",
+    )
+    answer = {"question_id": 1, "multiple_choice_answer": "a dog", "answers": []}
+    [shown] = preview(
+        NamedFile("t.zip", zipped(IMAGES | as_json(asked | {"annotations": [answer]})))
+    )
+    assert (shown.images[0].texts, shown.notes) == (("What? a dog",), ())
