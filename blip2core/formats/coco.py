@@ -26,7 +26,7 @@ from blip2core.formats.annotated import (
     scalars,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.nested_texts import nested_parts
+from blip2core.formats.nested_texts import nested_parts, nested_texts
 from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
@@ -47,7 +47,9 @@ def is_coco(document: Any) -> bool:
 
 
 def read_coco(document: Any) -> Iterator[AnnotatedImage]:
-    """Yield each image with its captions, then the captions whose image is not listed."""
+    """Yield each image with its captions, be they annotations or stand with the image itself; then
+    the captions whose image is not listed.
+    """
     licenses = {
         name_or_id(row.get("id")): name_or_id(row.get("url")) or name_or_id(row.get("name"))
         for row in rows_of(document.get("licenses"))
@@ -75,11 +77,13 @@ def read_coco(document: Any) -> Iterator[AnnotatedImage]:
         lost = 0 if image is None else no_text.pop(image, 0)
         is_again = image is not None and image in seen
         seen.add(image)
+        origin = TextOrigin(place="images", data={} if image is None else {"image_id": image})
+        own = [(text, origin) for text in nested_texts(row.get("caption"))]
         yield AnnotatedImage(
             number=number,
             path=name_or_id(row.get("file_name")),
             url=name_or_id(row.get("coco_url")) or name_or_id(row.get("flickr_url")),
-            texts=() if image is None else tuple(texts.pop(image, ())),
+            texts=(*(() if image is None else texts.pop(image, ())), *own),
             refused=(Refused("The caption is no text.", lost),) if lost else (),
             not_used=(NO_CAPTION,) * (0 if image is None else no_caption.pop(image, 0)),
             notes=(SAME_ID,) if is_again else (),

@@ -29,6 +29,8 @@ from blip2core.intake.unused_columns import UnusedColumns
 
 IMAGE = "image"
 """Field of a row for the name that stands before it, in an object of rows by names."""
+MOST_FIELDS = 1_000
+"""Fields of an object that may be one row, or columns; more are questions or texts by name."""
 TRIED = 20
 """Objects of such an object that are looked at."""
 
@@ -128,7 +130,8 @@ def rows_in(document: Any, wanted: Columns | None = None) -> list[Any] | None:
         return document if _is_any_row(document, is_said=is_said) else None
     if is_map_of_rows(document):
         return list(_rows_by_name(document))
-    return _rows_of_columns(document) if isinstance(document, Mapping) else None
+    is_few = isinstance(document, Mapping) and len(document) <= MOST_FIELDS
+    return _rows_of_columns(document) if is_few else None
 
 
 def how_to_save(document: Any) -> str | None:
@@ -191,8 +194,10 @@ def names_images_inside(document: Mapping[str, Any]) -> bool:
 
 def is_one_row(document: Any) -> bool:
     """Return whether a JSON document is one row, about an image that it names."""
-    return isinstance(document, dict) and (
-        format_of_row(document) is not None or _has_text_and_image(document)
+    return (
+        isinstance(document, dict)
+        and len(document) <= MOST_FIELDS
+        and (format_of_row(document) is not None or _has_text_and_image(document))
     )
 
 

@@ -131,6 +131,14 @@ def test_captions_after_boxes_are_captions() -> None:
     assert one.refused == () and one.not_used == ("annotation without a caption",) * 2
 
 
+def test_a_caption_that_stands_with_the_image_is_a_text_of_it() -> None:
+    images = [{"id": 1, "file_name": "a.jpg", "caption": "with the image"}]
+    annotations = [{"image_id": 1, "caption": "a dog"}]
+    document = {"images": images, "annotations": annotations}
+    assert read(document, COCO) == [("a.jpg", ["a dog", "with the image"])]
+    assert read(document | {"annotations": []}, COCO) == [("a.jpg", ["with the image"])]
+
+
 def test_other_files_of_coco_have_no_captions() -> None:
     boxes = {"images": [{"id": 1}], "annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}
     assert not COCO.is_it(boxes)

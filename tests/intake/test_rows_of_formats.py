@@ -7,6 +7,7 @@ import pytest
 
 from blip2core.intake import Columns, Limits, NamedFile, preview, read
 from blip2core.intake.preview_tables import preview_of
+from blip2core.intake.rows_of_formats import MOST_FIELDS, is_one_row, rows_in
 from blip2core.records import Problem, Told, Unused, WebImage
 from tests.intake.making import png, reasons, zipped
 
@@ -220,3 +221,11 @@ def test_a_preview_of_questions_says_where_their_answers_are() -> None:
         NamedFile("t.zip", zipped(IMAGES | as_json(asked | {"annotations": [answer]})))
     )
     assert (shown.images[0].texts, shown.notes) == (("What? a dog",), ())
+
+
+def test_an_object_of_very_many_fields_is_no_row_and_no_columns() -> None:
+    row = {"image": "1.png", "caption": "a dog"}
+    columns = {"image": ["1.png"], "caption": ["a dog"]}
+    assert is_one_row(row) and rows_in(columns) == [row]
+    many = {f"field {number}": [1] for number in range(MOST_FIELDS - 1)}
+    assert not is_one_row(row | many) and rows_in(columns | many) is None
