@@ -58,6 +58,11 @@ class DecodeConfig:
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed ({self.seed}) must be from 0 to 2**63 - 1, or None")
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether these settings draw the same text each time."""
+        return self.mode != "sample" or self.seed is not None
+
 
 GREEDY = DecodeConfig()
 """The settings where none are given."""

@@ -1,11 +1,14 @@
 """Image files by their bytes, whatever their names say: which format one is, or what else."""
 
 import io
+import warnings
 
 from PIL import Image, UnidentifiedImageError, features
 
 from blip2core.errors import ImageError
+from blip2core.gif_comments import without_long_comments
 from blip2core.png_texts import without_large_texts
+from blip2core.tag_directories import is_directory_bomb
 
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "ICO", "HEIF")
 """What is decoded; others that Pillow knows start programs (EPS) or are rare and old."""
@@ -25,6 +28,10 @@ SIGNATURES = (
     (b"8BPS", "a Photoshop document"),
 )
 """First bytes of files that people mistake for images."""
+# What is wrong with a file is told in our words, to whoever gave it; Pillow would also write it to
+# standard error ("Corrupt EXIF data"). Not around each call: that is for one thread alone.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, module=r"PIL\.")
 
 
 def open_file(data: bytes, name: str = "The file") -> Image.Image:
@@ -34,8 +41,11 @@ def open_file(data: bytes, name: str = "The file") -> Image.Image:
     Pillow's DecompressionBombError where it has very many pixels.
     """
     formats = _formats(data, name)
+    if is_directory_bomb(data):
+        raise ImageError(f"{name} is a damaged image: its tags take more bytes than the file has.")
     try:
-        return Image.open(io.BytesIO(without_large_texts(data)), formats=formats)
+        bounded = without_long_comments(without_large_texts(data))
+        return Image.open(io.BytesIO(bounded), formats=formats)
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image but {_guess(data)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -10,6 +10,7 @@ from blip2core.arguments import check_image_open, check_image_source, described
 from blip2core.errors import ImageError
 from blip2core.image_files import open_file
 from blip2core.pixels import rgb
+from blip2core.tag_directories import claims_too_much
 
 MAX_PIXELS = 80_000_000
 """Largest width x height that is decoded, about 240 MB as RGB."""
@@ -59,10 +60,20 @@ def open_image(
 def orientation(image: Image.Image) -> int:
     """Return how the camera was held, 1 to 8 as EXIF counts; 1, upright, where nothing says it."""
     try:
+        if claims_too_much(_exif(image)):
+            return 1
         found = int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # broken EXIF data is no reason to refuse good pixels
         return 1
     return found if found in TURNS else 1
+
+
+def _exif(image: Image.Image) -> bytes:
+    """Return the EXIF data that Pillow reads, of a PNG perhaps in a text; empty where none is."""
+    if exif := image.info.get("exif", b""):
+        return bytes(exif)
+    profile = str(image.info.get("Raw profile type exif", ""))
+    return bytes.fromhex("".join(profile.split("\n")[3:]))
 
 
 def content_hash(image: Image.Image) -> str:

@@ -5,8 +5,12 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""C0 and C1 controls but tab and newline, DEL, and halves of surrogate pairs."""
+SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f]")
+"""Controls that stand between words: vertical tab, form feed, separators of files, groups, records
+and units.
+"""
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""Other C0 and C1 controls but tab and line ends, DEL, and halves of surrogate pairs."""
 
 UNSEEN = re.compile(
     r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -23,14 +27,15 @@ invisible characters, halves of pairs, private and unassigned ones, line breaks.
 
 
 def clean_text(text: str) -> str:
-    """Return one Unicode form (NFC), line ends as newlines, no controls, no white space around.
+    """Return one Unicode form (NFC), line ends as newlines, separators as spaces, no
+    other controls, no white space around.
 
     SQLite takes a NUL and then counts only up to it, PostgreSQL refuses it, and both drivers fail
     on halves of surrogate pairs; none of these is meant as text. Marks of direction and joiners
     are: they stay, but a text of which nobody would see anything is empty.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
-    text = unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
+    text = unicodedata.normalize("NFC", CONTROLS.sub("", SEPARATORS.sub(" ", text))).strip()
     return "" if UNSEEN.fullmatch(text) else text
 
 

@@ -24,6 +24,7 @@ from blip2core.texts import (
         ("whole \U0001f600", "whole \U0001f600"),
         ("one\r\ntwo\rthree\x85four", "one\ntwo\nthree\nfour"),
         ("tab\tstays", "tab\tstays"),
+        ("page one\fpage two\vthree\x1funit\f", "page one page two three unit"),
         ("\u202egnihton", "\u202egnihton"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("\0\x01", ""),

@@ -14,7 +14,16 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app.escaping import escape_markdown
 from app.settings import AppSettings, is_allowed
 from blip2core.errors import IntakeError
-from blip2core.intake import Cell, Columns, NamedFile, Preview, preview, safe_name
+from blip2core.intake import (
+    Cell,
+    Columns,
+    NamedFile,
+    Preview,
+    TableKind,
+    one_of_each_kind,
+    preview,
+    safe_name,
+)
 from blip2core.intake.preview_values import Role
 from blip2core.texts import count_of
 
@@ -34,21 +43,21 @@ NO_IMAGES = (
 
 def draw_previews(
     files: Sequence[UploadedFile], path: str, settings: AppSettings
-) -> dict[str, Columns]:
+) -> dict[TableKind, Columns]:
     """Draw the tables among what was chosen; return the columns of those where somebody chose
-    others than the guessed ones, by the name of each table.
+    others than the guessed ones, for all tables of the kind.
     """
     uploads = [NamedFile(safe_name(one.name), one.getvalue()) for one in files]
     key = (*(one.file_id for one in files), *_state_of(path))
     if not key:
         return {}
     previews = _looked_at(key, uploads, _folder(path, settings))
-    chosen: dict[str, Columns] = {}
+    chosen: dict[TableKind, Columns] = {}
     for number, one in enumerate(previews):
         with st.container(border=True):
             columns = draw_preview(one, f"{hash(key)}-{number}")
-        if columns is not None:
-            chosen |= dict.fromkeys((one.table, *one.others), columns)
+        if columns is not None and one.kind is not None:
+            chosen[one.kind] = columns
     return chosen
 
 
@@ -101,7 +110,7 @@ def _look(
         except Exception:  # the import tells what is wrong with it, and reads the rest
             log.warning("A table cannot be looked at", exc_info=True)
             problems.append("What is in it cannot be shown before the import.")
-    return tuple(found), tuple(problems)
+    return one_of_each_kind(found), tuple(problems)
 
 
 def draw_preview(found: Preview, key: str) -> Columns | None:

@@ -85,7 +85,7 @@ def within_limits(decode: DecodeConfig) -> DecodeConfig:
 
 def seeded(decode: DecodeConfig) -> DecodeConfig:
     """Return the settings; with a drawn seed where they sample and have none."""
-    if decode.mode != "sample" or decode.seed is not None:
+    if decode.is_repeatable:
         return decode
     return replace(decode, seed=secrets.randbits(SEED_BITS))
 

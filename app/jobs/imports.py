@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from blip2core.config import CaptionConfig
 from blip2core.curation import import_images, start_import
 from blip2core.curation.jobs import BEAT_SECONDS, Pulse, describe_error
 from blip2core.errors import IntakeError, StorageError, UnavailableError
-from blip2core.intake import Columns, Downloads, NamedFile, Reading, read, safe_name
+from blip2core.intake import Downloads, NamedFile, Reading, SaidColumns, read, safe_name
 from blip2core.records import Problem, Told, WebImage
 from blip2core.storage.database import Database
 from blip2core.storage.retries import requeue_run
@@ -34,8 +34,8 @@ class Import:
     """Its name in the list of runs."""
     annotator_id: int | None = None
     downloads: bool = False
-    columns: Mapping[str, Columns] = field(default_factory=dict)
-    """What somebody chose: name of a table -> its columns. Those of the others are guessed."""
+    columns: SaidColumns | None = None
+    """What somebody chose, for each kind of table. The columns of others are guessed."""
     then: CaptionConfig | None = None
     """How captions are written afterwards, before all texts are scored; None: neither is done."""
     clean_up: Path | None = None

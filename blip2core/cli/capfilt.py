@@ -99,8 +99,9 @@ def run_capfilt(
 ) -> None:
     """Import images with their texts, write texts for each, score all of them alike.
 
-    The same call goes on where it was interrupted; nothing is computed twice. Nothing is accepted
-    or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
+    The same call goes on where it was interrupted, and after its end looks only at images that
+    have come in since: no text is written, and none scored, twice by the same model and settings.
+    Nothing is accepted or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
     from blip2core.curation import set_rules, start_capfilt
     from blip2core.intake import Columns, Reading

@@ -53,13 +53,14 @@ def start_capfilt(
 ) -> int:
     """Create the run that captions a dataset with this captioner and scores all its texts.
 
-    One that has been begun goes on, also when it was done and items have come in since; without a
-    seed the texts are new each time, and only a run that did not come to its end goes on.
+    One that has been begun with the same model and settings goes on, also when it was done and
+    items have come in since: no item gets the same captions twice. Where texts are sampled without
+    a seed they are new each time, and only a run that did not come to its end goes on.
     """
     generator = models.generator
     if generator is None:
         return start_rescore(database, dataset_id=dataset_id, models=models, started_by=started_by)
-    seed = models.captions.decode.seed
+    decode = models.captions.decode
     new = NewRun(
         kind="capfilt",
         code_version=code_version(),
@@ -69,10 +70,10 @@ def start_capfilt(
         dtype=dtype_of(generator),
         parameters={"captions": asdict(models.captions), "revision": revision_of(generator)}
         | {"captioner": generator.spec.name, "dtype": dtype_of(generator)},
-        seed=seed,
+        seed=decode.seed,
         started_by=started_by,
     )
-    return _find_or_create(database, new, again=seed is not None)
+    return _find_or_create(database, new, again=decode.is_repeatable)
 
 
 def start_rescore(

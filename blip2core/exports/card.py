@@ -112,7 +112,7 @@ def _front_matter(
             {"split": split, "path": layout.data_files.format(split=split)}
             for split in _splits(statistics)
         ]
-        told["configs"] = [{"config_name": "default", "data_files": files}]
+        told["configs"] = [{"config_name": "default", "data_files": files, **layout.loader}]
     if layout.typed:
         told["dataset_info"] = {"features": _features(config)}
     return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"

@@ -163,10 +163,13 @@ class _Table:
         cells, taken = Cells(self._delimiter), list[NumberedLine]()
         is_open = cells.add(first)
         while is_open and len(taken) < MAX_HEADER_LINES:
-            taken.extend(islice(self._lines, 1))
-            if not taken or taken[-1][1] is None:
+            numbered = next(self._lines, None)
+            if numbered is None:
                 break
-            is_open = cells.add(taken[-1][1])
+            taken.append(numbered)
+            if numbered[1] is None:
+                break
+            is_open = cells.add(numbered[1])
         if not is_open:
             return cells.found
         self._lines = chain(taken, self._lines)
@@ -245,4 +248,6 @@ CSV = Format(
     what="A table per split in UTF-8; images lie in `images`.",
     example='pandas.read_csv("FOLDER/train.csv", dtype={"text": str}, keep_default_na=False, '
     'na_values=[""])',
+    data_files="{split}.csv",
+    loader={"keep_default_na": False, "na_values": [""]},  # "null" and "NaN" are texts
 )

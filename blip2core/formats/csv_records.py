@@ -156,22 +156,24 @@ class Records:
 
     def _is_row(self, first: str, line: str) -> bool:
         """Return whether a line in a quoted cell that began in the line `first` has all the cells
-        of a row. Commas are common in texts, so there it must name an image in the same column.
+        of a row, and names an image in the same column. In a TSV it may open a quoted cell, and
+        where `first` names no image, as many cells are enough: tabs are rare in texts.
         """
         if self._trusted:
             return False
-        if self._delimiter == "\t":
-            return len(self._plain(line)) >= self._columns
-        cells = Cells(self._delimiter)
-        if cells.add(line) or len(cells.found) < self._columns:
+        cells, is_tsv = Cells(self._delimiter), self._delimiter == "\t"
+        is_open = cells.add(line)
+        found = self._plain(line) if is_open and is_tsv else cells.found
+        if (is_open and not is_tsv) or len(found) < self._columns:
             return False
-        kinds = [image_kind(cell) for cell in cells.found]
+        of_first = list(map(image_kind, self._plain(first)))
+        kinds = list(map(image_kind, found))
         if len(kinds) != self._columns:
             kinds = [None if kind == "number" else kind for kind in kinds]
-        return any(
-            kind is not None and kind == image_kind(other)
-            for kind, other in zip(kinds, self._plain(first), strict=False)
-        )
+        if is_tsv and not any(of_first):
+            return True
+        same = zip(kinds, of_first, strict=False)
+        return any(kind is not None and kind == other for kind, other in same)
 
     def _plain(self, line: str) -> list[str]:
         body = line.rstrip("\r\n")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from blip2core.errors import IntakeError
+from blip2core.formats.unmarked_utf16 import alphabetic_order, eastern_order
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -60,20 +61,22 @@ class Encoding:
 
 
 def find_encoding(file: BinaryIO) -> Encoding:
-    """Return the encoding of a file by its mark; without one it is UTF-16 where every other byte is
-    a NUL, UTF-8 where most of what is not ASCII is, or Windows-1252 where it looks like a western
-    text. All else is UTF-8 with broken lines. The file is read from its start, and left at its end.
+    """Return the encoding of a file by its mark; without one it is UTF-16 where all of it is a text
+    in that, UTF-8 where most of what is not ASCII is, or Windows-1252 where it looks like a western
+    text. All else is UTF-8 with broken lines. The file is read from its start, and left anywhere.
     """
     file.seek(0)
-    head = file.read(64)
+    head = file.read(4)
     for mark, name in MARKS.items():
         if head.startswith(mark):
             return Encoding(name=name)
-    if wide := _wide(head):
-        return Encoding(name=wide, guessed=True)
+    if order := alphabetic_order(file):
+        return Encoding(name=order, guessed=True)
     file.seek(0)
     if _is_utf8(file):
         return Encoding(name="utf-8")
+    if order := eastern_order(file):
+        return Encoding(name=order, guessed=True)
     file.seek(0)
     return Encoding(name="cp1252", guessed=True) if _is_western(file) else Encoding(name="utf-8")
 
@@ -92,18 +95,6 @@ def decode(data: bytes) -> tuple[str, Encoding]:
 def is_broken(text: str) -> bool:
     """Return whether the text held bytes that are not of its encoding."""
     return BROKEN.search(text) is not None
-
-
-def _wide(head: bytes) -> str | None:
-    """Return which UTF-16 a text begins in whose first characters are mostly ASCII."""
-    first, second = head[0::2], head[1::2]
-    if len(head) < 4:
-        return None
-    if 0 not in first and second.count(0) * 10 >= len(second) * 7:
-        return "utf-16-le"
-    if 0 not in second and first.count(0) * 10 >= len(first) * 7:
-        return "utf-16-be"
-    return None
 
 
 def _is_utf8(file: BinaryIO) -> bool:

@@ -17,6 +17,10 @@ XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
 WINDOWS_TEXTS = {0x9C9B: "XPTitle", 0x9C9C: "XPComment", 0x9C9F: "XPSubject"}
 USER_COMMENT = 0x9286
 EXIF_POINTER = 0x8769
+READ = frozenset(
+    {DESCRIPTION, USER_COMMENT, *WINDOWS_TEXTS, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, EXIF_POINTER}
+)
+"""Tags whose values are kept."""
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 13: 4, 129: 1}
 """Bytes of a value by its type, of the types that texts and pointers have."""
 MOST_TAGS = 1_000
@@ -29,7 +33,7 @@ UNREADABLE = frozenset({"Cc", "Cn", "Co", "Cs"})
 
 
 class ExifTags:
-    """The tags of the first directory of TIFF data, and of its EXIF directory.
+    """The tags READ of the first directory of TIFF data, and of its EXIF directory.
 
     Raises ValueError where the data is none or a directory is cut off.
     """
@@ -67,7 +71,7 @@ class ExifTags:
                 start = entry + 8 if size <= 4 else self._number("I", entry + 8)
                 if start + size > len(self._data):
                     self.damaged = True
-                elif size:
+                elif size and tag in READ:
                     self.values.setdefault(tag, self._data[start : start + size])
         except ValueError:
             self.damaged = True

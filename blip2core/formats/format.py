@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from blip2core.config import ExportConfig
@@ -72,6 +72,8 @@ class Format:
     """Python that reads what was written, for the card."""
     data_files: str | None = None
     """Glob of the files of a `{split}`, where `datasets.load_dataset` reads them."""
+    loader: Mapping[str, Any] = field(default_factory=dict)
+    """What the card tells `datasets.load_dataset` besides, by the names of its settings."""
     typed: bool = False
     """Whether the card must tell the loader the types of the columns: nulls hide them."""
     lists: bool = False

@@ -32,12 +32,12 @@ from blip2core.formats.image_blocks import (
 from blip2core.formats.iptc_texts import iptc_captions, iptc_resource
 from blip2core.formats.program_texts import is_by_itself, prompt_of
 from blip2core.formats.xmp_texts import XmpTexts
+from blip2core.gif_comments import GIF_STARTS, without_long_comments
 from blip2core.image_files import media_format, open_file
 from blip2core.records import TextOrigin
 from blip2core.texts import clean_text
 
 TIFF_STARTS = (b"II*\0", b"MM\0*")
-GIF_STARTS = (b"GIF87a", b"GIF89a")
 PNG_NAMES = frozenset({"description", "caption", "title", "comment", "parameters", "prompt"})
 """Keywords of PNG texts that are about the image, in small letters."""
 PNG_TECHNICAL = ("date:", "creation time", "exif:", "png:", "jpeg:", "tiff:", "raw profile type")
@@ -176,7 +176,9 @@ def _opened_blocks(data: bytes) -> Blocks | None:
             exif, xmp, comment = (image.info.get(name) for name in ("exif", "xmp", "comment"))
     except Exception:  # whoever checks the image tells what is wrong with it
         return None
+    is_long = len(without_long_comments(data)) < len(data)
     return Blocks(
+        unread=["GIF comment"] if is_long else [],
         exif=exif.removeprefix(b"Exif\0\0") if isinstance(exif, bytes) else b"",
         xmp=xmp if isinstance(xmp, bytes) else b"",
         comments=[comment] if isinstance(comment, bytes) else [],

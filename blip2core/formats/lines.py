@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from blip2core.formats.encodings import find_encoding, is_broken
 
-__all__ = ["MAX_LINE", "Lines", "is_broken"]
+__all__ = ["MAX_LINE", "Lines", "is_broken", "split_lines"]
 
 MAX_LINE = 12_000_000
 """Characters of one line; a longer one is left out."""
@@ -48,3 +48,10 @@ class Lines:
             while line and not line.endswith(("\n", "\r")):
                 line = self._file.readline(MAX_LINE)
             yield number, None
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text by line feeds and carriage returns; what else Unicode calls a line
+    end (form feed, U+2028) is part of a line.
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(text, newline=None)]

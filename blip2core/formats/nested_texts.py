@@ -1,9 +1,11 @@
 """Texts that lie within lists and objects of a cell, as the field's datasets have them."""
 
-import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
+
+from blip2core.formats.printed_lists import printed
 
 TEXT_KEYS = ("raw", "text", "caption", "sentence")
 """Where the text of an object is: {"raw": "A dog.", "tokens": [...]}, as COCO has it."""
@@ -16,15 +18,15 @@ LONGEST_JSON, LONGEST_PYTHON = 1_000_000, 100_000
 
 
 def spelled(cell: object) -> object:
-    """Return the list or object that a cell of text spells, as JSON or as Python writes it; any
-    other value as it is.
+    """Return the list or object that a cell of text spells, as JSON or as Python, NumPy or pandas
+    print it; any other value as it is.
     """
     if not isinstance(cell, str) or len(cell) > LONGEST_JSON:
         return cell
     text = cell.strip()
     if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
         return cell
-    for read in (json.loads, ast.literal_eval) if len(text) <= LONGEST_PYTHON else (json.loads,):
+    for read in (_JSON, printed) if len(text) <= LONGEST_PYTHON else (_JSON,):
         try:
             found = read(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -33,16 +35,31 @@ def spelled(cell: object) -> object:
     return cell
 
 
+_JSON = partial(json.loads, strict=False)
+"""Reads line breaks within a text too, which a cell of a table may have."""
+
+
 def listed_texts(value: object) -> object:
-    """Return the list of texts, or of objects with a text, that a cell spells: ["A dog.", "Dogs."];
-    any other value as it is.
+    """Return the texts that a cell spells: a list of texts, or of objects with a text, or one such
+    object; ["A dog.", null] is one text, [] and {} are none. Any other value as it is.
     """
     found = spelled(value)
-    if isinstance(found, list) and found:
-        is_text = all(isinstance(one, str) for one in found)
-        if is_text or all(isinstance(one, Mapping) and any(nested_texts(one)) for one in found):
-            return found
-    return value
+    if isinstance(found, list):
+        return (
+            found
+            if all(isinstance(one, str) or is_none(one) or _holds_text(one) for one in found)
+            else value
+        )
+    return found if isinstance(found, Mapping) and (not found or _holds_text(found)) else value
+
+
+def is_none(value: object) -> bool:
+    """Return whether nothing stands there; NaN is how tables of numbers say so."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _holds_text(value: object) -> bool:
+    return isinstance(value, list | Mapping) and any(nested_texts(value))
 
 
 def nested_texts(value: object) -> Iterator[str]:
@@ -71,5 +88,5 @@ def nested_parts(value: object, depth: int = DEEPEST) -> Iterator[str | None]:
             yield from nested_parts(texts, depth - 1)
         else:
             yield None
-    elif value is not None and value == value:  # NaN is how tables of numbers say that it is empty
+    elif not is_none(value):
         yield None

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from blip2core.config import ExportConfig
 from blip2core.errors import IntakeError
+from blip2core.file_names import safe_name
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.files import NamedFile
 from blip2core.formats.format import Format, Output
@@ -27,6 +28,11 @@ ROWS_AT_ONCE = 16
 """Rows that are in memory at once, with their images."""
 MAX_GROUP = 2_000_000_000
 """Bytes that one column of a row group may unpack to, since Arrow reads it in large pieces."""
+MAX_UNPACKED, MAX_RATIO = 2_000_000_000, 200
+"""Bytes that a file may unpack to, however small it is; how many times its own size a larger one
+may. A value that stands there once can be in each of millions of rows."""
+MAX_VALUES = 100_000
+"""Values of one cell, of lists in lists all of them; nulls take no bytes and count, too."""
 
 
 def parquet_schema(file: NamedFile) -> Any:
@@ -38,12 +44,22 @@ def parquet_schema(file: NamedFile) -> Any:
 def parquet_batches(file: NamedFile, columns: Sequence[str]) -> Iterator[Any]:
     """Yield the rows, with the named columns only, as pyarrow.RecordBatch.
 
-    Raises IntakeError where the file is damaged.
+    Raises IntakeError where the file is damaged, or unpacks to very much.
     """
+    left = max(MAX_UNPACKED, MAX_RATIO * file.size())
     with _opened(file) as table, arrow_errors("Parquet"):
         _check_sizes(file, columns)
         for group in range(table.num_row_groups):  # given all of them, Arrow reads all ahead
-            yield from table.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=list(columns))
+            for batch in table.iter_batches(
+                ROWS_AT_ONCE, row_groups=[group], columns=list(columns)
+            ):
+                left -= batch.nbytes
+                if left < 0:
+                    raise IntakeError(
+                        "The rest of the table is not read: it unpacks to very much more than the "
+                        "file has. Where that is meant, write it as several files."
+                    )
+                yield batch
 
 
 def parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[TableRow]:
@@ -60,11 +76,26 @@ def parquet_rows(file: NamedFile, columns: Sequence[str]) -> Iterator[TableRow]:
 def row_of(batch: Any, index: int, names: Sequence[str]) -> dict[str, object] | IntakeError:
     """Return the cells of a row of a pyarrow.RecordBatch by column, or what is wrong with it."""
     try:
-        return {name: batch.column(name)[index].as_py() for name in names}
+        cells = {name: batch.column(name).slice(index, 1) for name in names}
+        for name, cell in cells.items():
+            if (values := _values_of(cell)) > MAX_VALUES:
+                return IntakeError(
+                    f"A cell of {safe_name(name, limit=40)} holds {values:,} values; "
+                    f"at most {MAX_VALUES:,} are read."
+                )
+        return {name: cell[0].as_py() for name, cell in cells.items()}
     # Texts that are not UTF-8, dates out of range, time zones that nobody knows: what Arrow raises
     # is not told.
     except Exception:
         return IntakeError("A cell of the row cannot be read.")
+
+
+def _values_of(array: Any) -> int:
+    """Return how many values a pyarrow.Array holds, those in lists and structs included."""
+    if pa.types.is_nested(array.type):
+        inner = array.flatten()  # of a list its values, of a struct its columns
+        return sum(map(_values_of, inner if isinstance(inner, list) else [inner]))
+    return len(array)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from blip2core.formats.annotated import Refused, Text, strings
@@ -17,7 +18,8 @@ MOST_ANSWERS = 20
 
 DEEPEST = 4
 """Lists and objects within one another in which answers are looked for."""
-NO_ANSWER = "The question has no answer here; give the file of answers beside it."
+NO_ANSWER = "The question has no answer here, so it says nothing of the image."
+EMPTY_QUESTION = "The question is empty."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,12 @@ def question_text(
     """Return the question with its answer: `best`, or the one that most people gave; all answers
     are kept as data. A question that nobody has answered is refused: it says nothing of the image.
     """
-    answers = [answer for answer in answers if answer.strip()][:MOST_ANSWERS]
+    answers = [answer for answer in answers if answer.strip()]
     if best is None or not best.strip():
         best = Counter(answers).most_common(1)[0][0] if answers else ""
     if not best or not question.strip():
-        return Refused(NO_ANSWER)
-    kept = dict(data) | {"question": question, "answers": answers}
+        return Refused(NO_ANSWER if question.strip() else EMPTY_QUESTION)
+    kept = dict(data) | {"question": question, "answers": answers[:MOST_ANSWERS]}
     return f"{question.strip()} {best.strip()}", TextOrigin(place=place, data=kept)
 
 
@@ -58,23 +60,46 @@ def row_question(
     """Return a question with its answer out of a row, as VQAv2, A-OKVQA and LAVIS have it: the
     official one, or the choice that is marked as correct, else the one that most people gave.
     """
-    answers = [
-        answer
-        for name in ("answer", "answers", "direct_answers")
-        for answer in answers_of(row.get(name))
-    ]
-    best = answers_of(row.get("multiple_choice_answer")) or _chosen(row)
-    return question_text(question, answers, place=place, data=data, best=best[0] if best else None)
+    best = _best(row)
+    return question_text(
+        question, _answers(row), place=place, data=data, best=best[0] if best else None
+    )
 
 
-def answers_of(cell: object, depth: int = DEEPEST) -> list[str]:
-    """Return the answers in a cell: one, a list, objects with `answer`, or what spells these."""
-    value = spelled(cell)
+def has_answer(row: Mapping[str, object]) -> bool:
+    """Return whether there is an answer in a row."""
+    return bool(_best(row) or _answers(row))
+
+
+def _answers(row: Mapping[str, object]) -> list[str]:
+    names = ("answer", "answers", "direct_answers")
+    return [answer for name in names for answer in answers_of(row.get(name))]
+
+
+def _best(row: Mapping[str, object]) -> list[str]:
+    return answers_of(row.get("multiple_choice_answer")) or _chosen(row)
+
+
+def answers_of(cell: object) -> list[str]:
+    """Return the answers in a cell of a table, or in a text there that spells them."""
+    return answers_in(spelled(cell))
+
+
+def answers_in(value: object, depth: int = DEEPEST) -> list[str]:
+    """Return the answers in a JSON value: one, a list, or objects with `answer`.
+
+    Numbers, true and false are written as JSON has them; a whole number that went through a table
+    of floats, 3.0, is the one that it was, 3.
+    """
     if isinstance(value, Mapping) and depth:
-        return answers_of(value.get("answer"), depth - 1)
+        return answers_in(value.get("answer"), depth - 1)
     if isinstance(value, list) and depth:
-        return [answer for one in value for answer in answers_of(one, depth - 1)]
-    if isinstance(value, str | int) and not isinstance(value, bool):
+        return [answer for one in value for answer in answers_in(one, depth - 1)]
+    if isinstance(value, bool):
+        return [json.dumps(value)]
+    if isinstance(value, float) and isfinite(value):
+        return [str(int(value) if value.is_integer() else value)]
+    if isinstance(value, str | int):
         return [str(value)] if str(value).strip() else []
     return []
 

@@ -23,54 +23,111 @@ from blip2core.formats.annotated import (
     origin_of_image,
     rows_of,
     scalars,
-    strings,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.questions import Question, question_of, question_text
+from blip2core.formats.questions import (
+    NO_ANSWER,
+    Question,
+    answers_in,
+    question_of,
+    question_text,
+)
 from blip2core.formats.rows import about, exported_origin
 from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
 from blip2core.records import ExportPair
 
 PLACE = "questions"
-Texts = tuple[tuple[Text, ...], tuple[Refused, ...]]
-"""The texts of an entry, and those that cannot be used."""
+NO_ANSWERS = "The question has no answer here; give the file of answers too."
+NONE_FITS = "None of the answers that were given is to this question."
+AGAIN = "The question stood here before; its answers are there."
+Key = tuple[str | None, str | None]
+"""`question_id` and `image_id`."""
 
 
 def is_vqa(document: Any) -> bool:
-    """Return whether it has questions about images; `join_vqa` puts their answers there."""
+    """Return whether it has questions about images, whose answers may be another document's."""
     rows = rows_of(document["questions"]) if is_row(document, "questions") else []
-    return bool(rows) and is_row(rows[0], "image_id", "question")
+    return any(is_question(row) for row in rows)
+
+
+def is_question(row: object) -> bool:
+    """Return whether a row asks about an image."""
+    return is_row(row, "question") and (is_row(row, "image_id") or is_row(row, "image"))
+
+
+def answer_rows(document: Any) -> list[Mapping[str, Any]]:
+    """Return the answers of a document that has no questions itself: `annotations`, or a list as
+    https://visualqa.org/evaluation.html has it, [{"question_id": 1, "answer": "dog"}]; none where
+    it is neither.
+    """
+    if isinstance(document, Mapping) and "questions" not in document:
+        rows = rows_of(document.get("annotations"))
+        return rows if any(map(_is_answer, rows)) else []
+    rows = rows_of(document)
+    return rows if rows and all(map(_is_answer, rows)) else []
 
 
 def is_vqa_answers(document: Any) -> bool:
-    """Return whether it is the file of annotations, which has no questions itself."""
-    rows = rows_of(document["annotations"]) if is_row(document, "annotations") else []
-    return bool(rows) and is_row(rows[0], "question_id", "answers") and "questions" not in document
+    """Return whether it has answers to the questions of another document."""
+    return bool(answer_rows(document))
 
 
-def join_vqa(questions: Any, answers: Any) -> dict[str, Any]:
-    """Return the questions with the annotations beside them, matched by `question_id`."""
-    known = rows_of(questions.get("annotations"))
-    return {**questions, "annotations": [*known, *rows_of(answers.get("annotations"))]}
+def _is_answer(row: Mapping[str, Any]) -> bool:
+    names = row.keys()
+    given = not names.isdisjoint(("answers", "multiple_choice_answer", "answer"))
+    return given and "question_id" in names and names.isdisjoint(("question", "image"))
+
+
+def question_key(row: Mapping[str, Any]) -> Key:
+    """Return the ids by which an answer and its question know each other."""
+    return name_or_id(row.get("question_id")), name_or_id(row.get("image_id"))
+
+
+def match_answers(
+    questions: Iterable[Mapping[str, Any]], answers: Iterable[Mapping[str, Any]]
+) -> dict[int, list[Mapping[str, Any]]]:
+    """Return the answers to each question that has some, by its place: those of its id, but for
+    those about another image. Of equal questions the first has all of them.
+    """
+    places: dict[Key, int] = {}
+    of_id: dict[str, int] = {}
+    for place, row in enumerate(questions):
+        number, image = question_key(row)
+        if number is not None:
+            places.setdefault((number, image), place)
+            of_id.setdefault(number, place)
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for answer in answers:
+        number, image = question_key(answer)
+        if image is None:
+            at = of_id.get(number or "")
+        else:
+            at = places.get((number, image), places.get((number, None)))
+        if at is not None:
+            found.setdefault(at, []).append(answer)
+    return found
 
 
 def read_vqa(document: Any) -> Iterator[AnnotatedImage]:
-    """Yield each question as an entry of its image."""
-    annotations = {
-        question: row
-        for row in rows_of(document.get("annotations"))
-        if (question := name_or_id(row.get("question_id"))) is not None
-    }
+    """Yield each question as an entry of its image, with a text for each of the `annotations` that
+    answer it; without those, with the answer in the question itself.
+    """
+    questions, annotations = rows_of(document["questions"]), rows_of(document.get("annotations"))
+    matched = match_answers(questions, annotations)
+    answered = {question_key(questions[place]) for place in matched}
     subset = name_or_id(document.get("data_subtype"))
-    for number, row in enumerate(rows_of(document["questions"]), start=1):
-        annotation = annotations.get(name_or_id(row.get("question_id")) or "", {})
-        texts, refused = _texts(row, annotation)
+    for place, row in enumerate(questions):
+        given = matched.get(place, [])
+        found: list[Text | Refused] = [_text(row, one) for one in given or [{}]]
+        if not given and found == [Refused(NO_ANSWER)]:
+            is_again = question_key(row) in answered
+            found = [Refused(AGAIN if is_again else NONE_FITS if annotations else NO_ANSWERS)]
         yield AnnotatedImage(
-            number=number,
+            number=place + 1,
             path=name_or_id(row.get("image")) or image_name(row, subset),
-            texts=texts,
-            refused=refused,
-            **origin_of_image(extra_of(annotation)),
+            texts=tuple(one for one in found if not isinstance(one, Refused)),
+            refused=tuple(one for one in found if isinstance(one, Refused)),
+            **origin_of_image(extra_of(given[0] if given else {})),
         )
 
 
@@ -82,25 +139,21 @@ def image_name(row: Mapping[str, Any], subset: str | None) -> str | None:
     return f"COCO_{subset}_{number:012}.jpg" if subset else f"{number:012}.jpg"
 
 
-def _texts(row: Mapping[str, Any], annotation: Mapping[str, Any]) -> Texts:
+def _text(row: Mapping[str, Any], annotation: Mapping[str, Any]) -> Text | Refused:
     question = row.get("question")
     if not isinstance(question, str):
-        return (), (Refused("The question is no text."),)
-    answers = [
-        answer
-        for given in rows_of(annotation.get("answers"))
-        if isinstance(answer := given.get("answer"), str)
-    ]
-    best = annotation.get("multiple_choice_answer")
-    best = best if isinstance(best, str) else None
+        return Refused("The question is no text.")
     data = scalars(row, "question", "image_id", "image")
     data |= scalars(annotation, "image_id", "question_id")
-    found = question_text(question, answers, place=PLACE, data=data, best=best)
+    said = annotation or row
+    answers = [*answers_in(said.get("answer")), *answers_in(said.get("answers"))]
+    best = answers_in(said.get("multiple_choice_answer"))
+    found = question_text(question, answers, place=PLACE, data=data, best=best[0] if best else None)
     if isinstance(found, Refused):
-        return (), (found,)
+        return found
     text, origin = found
     extra = extra_of(annotation)
-    return ((_whole(text, extra), exported_origin(extra, PLACE) or origin),), ()
+    return _whole(text, extra), exported_origin(extra, PLACE) or origin
 
 
 def _whole(text: str, extra: Mapping[str, Any]) -> str:
@@ -183,7 +236,7 @@ def read_gqa(document: Any) -> Iterator[AnnotatedImage]:
         name, question = name_or_id(row.get("imageId")), row.get("question")
         data = {"question_id": str(key)} | scalars(row, "imageId", "question", "answer")
         asked = question if isinstance(question, str) else ""
-        found = question_text(asked, strings(row.get("answer")), place="question", data=data)
+        found = question_text(asked, answers_in(row.get("answer")), place="question", data=data)
         yield AnnotatedImage(
             number=number,
             path=f"{name}.jpg" if name else None,

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats import AnnotatedImage
-from blip2core.formats.annotated import name_or_id, rows_of
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
 from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
-from blip2core.formats.vqa import VQA, is_vqa, is_vqa_answers, join_vqa
 from blip2core.intake.columns import URL
 from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import texts_of
@@ -26,11 +24,6 @@ from blip2core.texts import clean_text, count_of
 
 MOST_KINDS = 20
 """Kinds of what is no text that are told of one file."""
-NO_QUESTIONS = (
-    "These are answers to questions that are not here: give the file of questions beside it."
-)
-
-NO_QUESTION = "the question is not here, so nothing was read of it."
 
 
 def read_document(file: NamedFile, limits: Limits) -> Any:
@@ -144,44 +137,3 @@ def flickr_entries(file: NamedFile, limits: Limits) -> Iterator[Entry | Told]:
                 yield Problem(name=f"{file.name}, line {one}", reason=reason, about="source")
             else:
                 yield from annotated_entries(file.name, [one], limits)
-
-
-class JsonFiles:
-    """The JSON files of a source, of which some belong together: questions and their answers."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._questions: list[tuple[str, Any]] = []
-        self._answers: list[tuple[str, Any]] = []
-
-    def takes(self, name: str, document: Any) -> bool:
-        """Return whether a document is one of questions or answers, which are kept for `rest`."""
-        if is_vqa(document):
-            self._questions.append((name, document))
-        elif is_vqa_answers(document):
-            self._answers.append((name, document))
-        else:
-            return False
-        return True
-
-    def rest(self) -> Iterator[tuple[str, Iterator[Entry | Told]]]:
-        """Yield the name of each file of questions, and its entries with the answers to them."""
-        asked: set[str | None] = set()
-        for name, questions in self._questions:
-            ids = {_question_id(row) for row in rows_of(questions["questions"])}
-            asked |= ids
-            for _, answers in self._answers:
-                if not ids.isdisjoint(map(_question_id, rows_of(answers["annotations"]))):
-                    questions = join_vqa(questions, answers)
-            yield name, annotated_entries(name, VQA.read(questions), self._limits)
-        for name, answers in self._answers:
-            rows = rows_of(answers["annotations"])
-            if missing := sum(_question_id(row) not in asked for row in rows):
-                is_all = missing == len(rows)
-                reason = NO_QUESTIONS if is_all else f"{count_of(missing, 'answer')}: {NO_QUESTION}"
-                told = Problem(name=name, reason=reason, about="source", count=missing)
-                yield name, iter([told])
-
-
-def _question_id(row: Mapping[str, Any]) -> str | None:
-    return name_or_id(row.get("question_id"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
+from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
@@ -15,7 +16,7 @@ from blip2core.formats.files import (
 )
 from blip2core.formats.sidecars import concept_of
 from blip2core.intake.archives import ANY, Archive, is_text_table
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import Columns, SaidColumns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
@@ -33,6 +34,7 @@ from blip2core.intake.other_files import (
     is_about_data,
 )
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
+from blip2core.intake.preview_tables import kind_of_table
 from blip2core.intake.reading import CARRIERS, Reading, in_unit
 from blip2core.intake.saved_datasets import is_computed, with_split
 from blip2core.intake.side_files import (
@@ -56,17 +58,21 @@ KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 class ReadPlan:
     """How to read, the same for all sources of one import."""
 
-    columns: Columns | Mapping[str, Columns] | None = None
-    """The same for all tables, or by the name of each."""
+    columns: SaidColumns | None = None
     download: Downloads | None = None
     limits: Limits = field(default_factory=Limits)
     reading: Reading | None = None
 
-    def columns_in(self, table: str) -> Columns | None:
-        """Return what was said of the columns of a table; None where they are to be guessed."""
-        if self.columns is None or isinstance(self.columns, Columns):
+    def columns_in(self, table: NamedFile) -> Columns | None:
+        """Return what was said of the columns of a table, by its name or else by its kind; None
+        where they are to be guessed.
+        """
+        if isinstance(self.columns, Columns):
             return self.columns
-        return self.columns.get(table)
+        if not self.columns:
+            return None
+        said: Mapping[Any, Columns] = self.columns
+        return said.get(table.name) or said.get(kind_of_table(table, self.limits))
 
 
 def read_archive(
@@ -230,7 +236,7 @@ class _ArchiveReading:
         if is_computed(file.name, self._names):
             yield Unused(kind="file", name=file.name, advice=COMPUTED)
             return
-        columns = self._plan.columns_in(file.name)
+        columns = self._plan.columns_in(file)
         file = replace(file, name=with_split(file.name, self._names, self._archive))
         entries = table_entries(file, columns, self._limits)
         reading = self._plan.reading if suffix(file.name) in CARRIERS else None
@@ -261,7 +267,7 @@ class _ArchiveReading:
             self._by_stem = {stem(name): name for name in images}
         missing: list[str] = []
         lost = 0
-        columns = key_columns(file, self._plan.columns_in(file.name))
+        columns = key_columns(file, self._plan.columns_in(file))
         for entry in table_entries(file, columns, self._limits):
             if not isinstance(entry, Entry):
                 yield entry

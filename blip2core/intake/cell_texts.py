@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blip2core.formats.annotated import Refused, Text
-from blip2core.formats.conversations import read_conversations
+from blip2core.formats.conversations import TURNS, read_conversations
 from blip2core.formats.nested_texts import spelled
+from blip2core.intake.columns import plain_name
 
 WHO, WHAT = ("from", "role"), ("value", "content")
 """How a turn of a conversation tells who said what."""
+BEGINNING = re.compile(r"\s*\[?\s*\{")
 BOTH = ("user", "assistant")
 """Names of a question and its answer, where one object holds both."""
 
@@ -31,6 +34,11 @@ def turns_of(cell: object) -> list[Mapping[str, Any]]:
     if all(name in turns[0] for name in BOTH):
         return [{"from": name, "value": one.get(name)} for one in turns for name in BOTH]
     return turns if _is_turn(turns[0]) else []
+
+
+def is_damaged_conversation(column: str, cell: object) -> bool:
+    """Return whether a cell of a column of conversations, which is none, begins as JSON of one."""
+    return isinstance(cell, str) and plain_name(column) in TURNS and bool(BEGINNING.match(cell))
 
 
 def conversation_texts(

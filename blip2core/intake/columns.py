@@ -86,6 +86,26 @@ class Columns:
         return (*(name for name in single if name), *self.texts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableKind:
+    """What tables have in common for which one choice of columns holds, wherever they lie: the
+    same columns in any order, of which the same is guessed.
+    """
+
+    header: tuple[str, ...]
+    guessed: Columns
+
+    def __post_init__(self) -> None:
+        """Sort the names: equal kinds are spelled the same, also in the keys of archives."""
+        texts = tuple(sorted(self.guessed.texts))
+        object.__setattr__(self, "header", tuple(sorted(self.header)))
+        object.__setattr__(self, "guessed", replace(self.guessed, texts=texts))
+
+
+SaidColumns = Columns | Mapping[str, Columns] | Mapping[TableKind, Columns]
+"""What is said of columns: the same for all tables, or by the name or the kind of each."""
+
+
 def check_columns(columns: object) -> None:
     """Raise IntakeError where `columns` of `read` are nothing that it takes."""
     expected = (
@@ -94,7 +114,9 @@ def check_columns(columns: object) -> None:
     )
     check_kind(columns, (Columns, Mapping, NoneType), expected, IntakeError)
     for name, one in columns.items() if isinstance(columns, Mapping) else ():
-        check_kind(one, Columns, f"{expected}; not so for {safe_name(str(name))}", IntakeError)
+        said = safe_name(str(name))
+        check_kind(name, (str, TableKind), f"{expected}; not so {said}", IntakeError)
+        check_kind(one, Columns, f"{expected}; not so for {said}", IntakeError)
 
 
 def find_columns(header: Sequence[str], wanted: Columns | None = None) -> Columns:

@@ -1,7 +1,7 @@
 """Strip image files of everything but their pixels: metadata, comments, appended files.
 
-JPEG and PNG are rebuilt from the parts that pixels need, without touching these; of other formats
-it is told whether they are clean. All offsets are checked: ValueError where they do not fit.
+They are rebuilt from the parts that pixels need, without touching these; a file that has no others
+is returned as it is. All offsets are checked: ValueError or IndexError where they do not fit.
 """
 
 import re
@@ -14,6 +14,9 @@ PNG_KEPT = frozenset(
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT"}
 )
 WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"})
+WEBP_MOVING = frozenset({b"ANIM", b"ANMF"})
+WEBP_METADATA_FLAGS = 0x08 | 0x04
+"""Of the VP8X chunk of WebP: EXIF and XMP."""
 GIF_IMAGE, GIF_EXTENSION, GIF_END, GIF_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 BMP_HEADERS = 14 + 124 + 1024
 """Bytes before the pixels of a BMP: file header, largest image header, palette."""
@@ -62,37 +65,63 @@ def plain_png(data: bytes) -> bytes:
     return bytes(kept)
 
 
-def is_plain_webp(data: bytes) -> bool:
-    """Return whether a WebP file holds one still image, and nothing else."""
-    if len(data) != 8 + int.from_bytes(data[4:8], "little"):
-        return False
-    at = 12
-    while at < len(data):
+def plain_webp(data: bytes) -> bytes:
+    """Return a WebP file with the pixels, transparency and colour profile of its one image, and
+    nothing after its end; ValueError where it moves.
+    """
+    end, at = 8 + int.from_bytes(data[4:8], "little"), 12
+    chunks: dict[int, bytes] = {}
+    while at < end:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if data[at : at + 4] not in WEBP_KEPT:
-            return False
-        at += 8 + size + size % 2
-    return at == len(data)
+        chunk = data[at : at + 8 + size]
+        if len(chunk) < 8 + size or chunk[:4] in WEBP_MOVING:
+            raise ValueError("a chunk is cut off, or one of several frames")
+        chunks[at] = chunk + bytes(size % 2)
+        at += len(chunks[at])
+    kept = [chunk for chunk in chunks.values() if chunk[:4] in WEBP_KEPT]
+    if len(kept) == len(chunks) and at == end == len(data):
+        return data
+    content = b"".join(_plain_webp_head(kept))
+    return b"RIFF" + (4 + len(content)).to_bytes(4, "little") + b"WEBP" + content
 
 
-def is_plain_gif(data: bytes) -> bool:
-    """Return whether a GIF file holds one still image, and nothing else."""
-    at, images = 13 + _palette(data[10]), 0
+def plain_gif(data: bytes) -> bytes:
+    """Return a GIF file with the first of its images, and nothing after its end."""
+    at = 13 + _palette(data[10])
+    head, control, image = data[:at], b"", b""
     while data[at] != GIF_END:
         if data[at] == GIF_IMAGE:
-            images += 1
-            at = _after_blocks(data, at + 11 + _palette(data[at + 9]))
-        elif data[at] == GIF_EXTENSION and data[at + 1] == GIF_CONTROL:
-            at = _after_blocks(data, at + 2)
+            following = _after_blocks(data, at + 11 + _palette(data[at + 9]))
+            image = image or control + data[at:following]
+        elif data[at] == GIF_EXTENSION:
+            following = _after_blocks(data, at + 2)
+            control = data[at:following] if data[at + 1] == GIF_CONTROL else control
         else:
-            return False
-    return images == 1 and at + 1 == len(data)
+            raise ValueError("no block where one must be")
+        at = following
+    return head + image + bytes([GIF_END])
 
 
-def is_plain_bmp(data: bytes) -> bool:
-    """Return whether a BMP file has its pixels right behind its header and ends where it says."""
+def plain_bmp(data: bytes) -> bytes:
+    """Return a BMP file that ends where it says; ValueError where its pixels are not right behind
+    its header.
+    """
     size, pixels = int.from_bytes(data[2:6], "little"), int.from_bytes(data[10:14], "little")
-    return size == len(data) and pixels <= BMP_HEADERS
+    if size > len(data) or pixels > BMP_HEADERS:
+        raise ValueError("the end is missing, or something stands before the pixels")
+    return data[:size]
+
+
+def _plain_webp_head(chunks: list[bytes]) -> list[bytes]:
+    """Return the chunks of a WebP file without what the first says of metadata; the first itself
+    is left out where it would say nothing of the others.
+    """
+    if not chunks or chunks[0][:4] != b"VP8X" or len(chunks[0]) < 18:
+        return chunks
+    head, *others = chunks
+    if not {chunk[:4] for chunk in others} & {b"ALPH", b"ICCP"}:
+        return others
+    return [head[:8] + bytes([head[8] & ~WEBP_METADATA_FLAGS]) + head[9:], *others]
 
 
 def _is_needed(segment: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import imagehash
@@ -17,8 +18,17 @@ from blip2core.pixels import has_own_colours
 
 LOSSY = frozenset({"JPEG", "MPO", "AVIF", "HEIF"})
 """Formats that become JPEG where they have to be encoded again; all others become PNG."""
-REBUILT = frozenset({"JPEG", "MPO", "PNG"})
+REBUILT = frozenset({"JPEG", "MPO", "PNG", "GIF"})
 """Formats that are copied part by part, which fails only where a part is damaged."""
+PLAIN: Mapping[str, Callable[[bytes], bytes]] = {
+    "JPEG": containers.plain_jpeg,
+    "MPO": containers.plain_jpeg,
+    "PNG": containers.plain_png,
+    "WEBP": containers.plain_webp,
+    "GIF": containers.plain_gif,
+    "BMP": containers.plain_bmp,
+}
+"""Format of a file that is stored -> what removes all that is not the image."""
 JPEG_QUALITY = 95
 """Of a JPEG that has to be encoded again."""
 REMOVED = "Metadata, or data that is no part of the image, was removed."
@@ -59,9 +69,10 @@ def check_image(data: bytes, *, limits: Limits | None = None) -> CheckedImage:
     """Return an image file that is safe to store, and its facts.
 
     A clean file stays as it came. Else all that is not the image is removed (EXIF data with places
-    in it, comments, appended data); where that cannot be cut out, the image is encoded again, in
-    sRGB. Of moving images the first frame stays. Raises ImageError where it is no image, is cut off
-    or damaged, or too large, which is read off its header before anything is decoded.
+    in it, comments, appended data) without touching the pixels; of a format that is not stored, and
+    where it cannot be cut out, the image is encoded again, in sRGB. Of moving images the first
+    frame stays. Raises ImageError where it is no image, is cut off or damaged, or too large, which
+    is read off its header before anything is decoded.
     """
     limits = limits or Limits()
     expected = "check_image takes the bytes of an image file, such as Path('cat.jpg').read_bytes()"
@@ -111,7 +122,7 @@ def _cleaned(data: bytes, image: Image.Image) -> tuple[bytes, str, str]:
     plain = _plain(data, format)
     if plain == data:
         return data, "JPEG" if format == "MPO" else format, ""
-    if plain is not None and content_hash(open_image(plain)) == content_hash(image):
+    if plain is not None and _is_same(plain, image):
         return plain, "JPEG" if format == "MPO" else format, _said(first, REMOVED)
     is_damaged = plain is None and format in REBUILT
     how = DAMAGED if is_damaged else f"The {format or 'image'} was encoded again."
@@ -124,19 +135,18 @@ def _said(*sentences: str) -> str:
 
 def _plain(data: bytes, format: str) -> bytes | None:
     """Return the file without all that is not the image; None where it must be encoded again."""
-    is_plain = {
-        "WEBP": containers.is_plain_webp,
-        "GIF": containers.is_plain_gif,
-        "BMP": containers.is_plain_bmp,
-    }
     try:
-        if format in ("JPEG", "MPO"):
-            return containers.plain_jpeg(data)
-        if format == "PNG":
-            return containers.plain_png(data)
-        return data if format in is_plain and is_plain[format](data) else None
+        return PLAIN[format](data) if format in PLAIN else None
     except (ValueError, IndexError):  # decoders forgive what we do not
         return None
+
+
+def _is_same(data: bytes, image: Image.Image) -> bool:
+    """Return whether a file shows this image."""
+    try:
+        return content_hash(open_image(data)) == content_hash(image)
+    except ImageError:
+        return False
 
 
 def _encoded(image: Image.Image, format: str) -> tuple[bytes, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,10 +9,8 @@ from blip2core.formats.annotated import Refused
 from blip2core.intake.limits import Limits
 from blip2core.intake.text_data import clean_origin
 from blip2core.records import Problem, TextOrigin
-from blip2core.texts import clean_text, count_of
+from blip2core.texts import CONTROLS, clean_text, count_of
 
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-"""NUL and halves of surrogate pairs, which no database takes."""
 FoundText = tuple[str, TextOrigin]
 """A text as it stood there, and where."""
 
@@ -24,7 +21,7 @@ class ImageTexts:
 
     words: tuple[str, ...] = ()
     origins: Mapping[str, TextOrigin] = field(default_factory=dict)
-    """Text -> where it stood first."""
+    """Text -> where it stood first; with data (ids, scores), where it stood first with any."""
     duplicates: int = 0
     """Texts that were read and are in `words` already."""
     refused: tuple[Problem, ...] = ()
@@ -53,7 +50,7 @@ class TooManyTexts(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOut(Problem):
-    """How many texts had characters that cannot be stored; a note, told once for all images."""
+    """How many texts had characters that are no text; a note, told once for all images."""
 
 
 def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -> ImageTexts:
@@ -61,7 +58,7 @@ def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -
     origins: dict[str, TextOrigin] = {}
     refused: list[Problem] = []
     duplicates = changed = 0
-    cleaned_last, last = None, TextOrigin()
+    cleaned_last, last = None, NO_ORIGIN
     looked_at = over = 0
     for one in found:
         if isinstance(one, Refused):
@@ -79,15 +76,17 @@ def texts_of(found: Iterable[FoundText | Refused], where: str, limits: Limits) -
         cleaned = clean_text(text) if len(text) <= limits.text_characters else ""
         if not 0 < len(cleaned) <= limits.text_characters:
             refused.append(_refused(where, text, limits))
-        elif cleaned in origins:
-            duplicates += 1
-        else:
-            if len(origins) < limits.texts and origin is not cleaned_last:
-                cleaned_last, last = origin, clean_origin(origin)
-            origins[cleaned] = last  # beyond the limit it is not kept
-            changed += bool(UNSTORABLE.search(text))
+            continue
+        is_known = cleaned in origins
+        duplicates += is_known
+        changed += not is_known and bool(CONTROLS.search(text))
+        if is_known and (origins[cleaned].data or not origin.data):
+            continue
+        if (is_known or len(origins) < limits.texts) and origin is not cleaned_last:
+            cleaned_last, last = origin, clean_origin(origin)
+        origins[cleaned] = last  # beyond the limit it is not kept
     if changed:
-        reason = "Characters that cannot be stored were taken out of its texts."
+        reason = "Characters that are no text were taken out of its texts."
         refused.append(TakenOut(name=where, reason=reason, about="note", count=changed))
     words = tuple(origins)
     kept, refused_too = _first(words, where, limits, over)
@@ -108,10 +107,10 @@ def joined(parts: Iterable[ImageTexts], where: str, limits: Limits) -> ImageText
         duplicates += part.duplicates
         refused += part.refused
         for text in part.words:
-            if text in origins:
-                duplicates += 1
-            else:
-                origins[text] = part.origins.get(text, NO_ORIGIN)
+            origin = part.origins.get(text, NO_ORIGIN)
+            duplicates += text in origins
+            if text not in origins or (origin.data and not origins[text].data):
+                origins[text] = origin
     kept, refused_too = _first(tuple(origins), where, limits, refused=refused)
     refused = [one for one in refused if not isinstance(one, TooManyTexts)]
     return ImageTexts(
@@ -182,7 +181,7 @@ class RefusedTexts:
             texts = count_of(self._count, "text")
             which = "; this is the first" if self._count > 1 else ""
             reason = (
-                f"NUL or halves of surrogate pairs were taken out of {texts}, as they cannot be "
-                f"stored{which}."
+                f"Control characters, as NUL, or halves of surrogate pairs were taken out of "
+                f"{texts}, as they are no text{which}."
             )
             yield Problem(name=self._first.name, reason=reason, about="note")

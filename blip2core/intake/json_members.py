@@ -9,15 +9,17 @@ from blip2core.errors import IntakeError
 from blip2core.file_names import base_name, stem, suffix
 from blip2core.formats import format_of
 from blip2core.formats.conversations import CONVERSATIONS
+from blip2core.formats.files import NamedFile
 from blip2core.formats.text_maps import TEXT_MAP, names_images
 from blip2core.formats.vqa import is_vqa_answers
-from blip2core.intake.annotation_files import JsonFiles, read_document
+from blip2core.intake.annotation_files import read_document
 from blip2core.intake.archives import Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.companions import is_companion, what_it_is
 from blip2core.intake.entries import Entry
 from blip2core.intake.limits import Limits
 from blip2core.intake.pairing import key
+from blip2core.intake.question_files import QuestionFiles
 from blip2core.intake.rows_of_formats import names_images_inside, rows_in
 from blip2core.intake.tables import json_entries
 from blip2core.records import Told
@@ -58,32 +60,56 @@ class JsonMembers:
         if (image := self.owner(name)) is None:
             return True
         try:
-            return is_annotation(self._document(name, image))
+            file = self._archive.file(name, self._limits.table_bytes)
+            return is_annotation(self._document(file, image))
         except IntakeError:
             return False
 
     def entries(
-        self, names: Iterable[str], columns_in: Callable[[str], Columns | None]
+        self, names: Iterable[str], columns_in: Callable[[NamedFile], Columns | None]
     ) -> Iterator[tuple[str, Iterable[Entry | Told]]]:
         """Yield the annotation files among `names`, each with its entries; questions last, with
         the answers to them. `columns_in` tells what was said of the columns of a file.
         """
-        files = JsonFiles(self._limits)
+        files = QuestionFiles()
         for name in names:
             image = self.owner(name)
             try:
-                document = self._document(name, image)
+                file = self._archive.file(name, self._limits.table_bytes)
+                document = self._document(file, image)
                 if image is not None and not is_annotation(document):
                     continue
-                if not files.takes(name, document):
-                    yield name, self._entries(name, document, columns_in(name))
-                self.used.add(name)
-            except IntakeError as error:
-                if is_companion(name, None):
+                if files.takes(name, document):
                     self.used.add(name)
-                elif image is None:
-                    self.unread[name] = str(error)
-        yield from files.rest()
+                else:
+                    yield from self._known(name, document, columns_in(file))
+            except IntakeError as error:
+                self._not_read(name, error)
+        documents, problems = files.joined()
+        for name, document in documents:
+            file = self._archive.file(name, self._limits.table_bytes)
+            yield from self._known(name, document, columns_in(file))
+        for problem in problems:
+            yield problem.name, [problem]
+
+    def _known(
+        self, name: str, document: Any, columns: Columns | None
+    ) -> Iterator[tuple[str, Iterable[Entry | Told]]]:
+        """Yield a document with its entries, where its format is known."""
+        try:
+            entries = self._entries(name, document, columns)
+        except IntakeError as error:
+            self.used.discard(name)
+            self._not_read(name, error)
+        else:
+            self.used.add(name)
+            yield name, entries
+
+    def _not_read(self, name: str, error: IntakeError) -> None:
+        if is_companion(name, None):
+            self.used.add(name)
+        elif self.owner(name) is None:
+            self.unread[name] = str(error)
 
     def _entries(self, name: str, document: Any, columns: Columns | None) -> Iterable[Entry | Told]:
         """Return the entries of a document. Raises IntakeError where it has no known format."""
@@ -96,9 +122,8 @@ class JsonMembers:
                 self.known[name] = known
             raise
 
-    def _document(self, name: str, image: str | None) -> Any:
+    def _document(self, file: NamedFile, image: str | None) -> Any:
         """Return the content of a file; one conversation beside an image is about that image."""
-        file = self._archive.file(name, self._limits.table_bytes)
         document = read_document(file, self._limits)
         is_one = isinstance(document, Mapping) and CONVERSATIONS.is_row(document)
         if image is None or not is_one or any(document.get(field) for field in ANNOTATIONS):

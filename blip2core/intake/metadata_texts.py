@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from blip2core.file_names import safe_name
 from blip2core.formats.image_metadata import image_metadata
@@ -49,7 +49,7 @@ class MetadataTexts:
 
     def added(self, found: WebImage) -> WebImage:
         """Return an image with the texts of its file after those that it has; one that it has, be
-        it on a single line, is a duplicate.
+        it on a single line, is a duplicate, whose data it gets where it has none.
         """
         inside = image_metadata(found.data)
         for place, text in inside.not_used:
@@ -58,16 +58,15 @@ class MetadataTexts:
             self._seen(self._unread, block, found.name).add("")
         if not inside.texts:
             return found
-        known = {on_one_line(text) for text in found.texts}
-        texts: list[FoundText] = []
-        copies = 0
+        known = {on_one_line(text): text for text in found.texts}
+        copies: list[FoundText] = []
+        others: list[FoundText] = []
         for text, origin in inside.texts:
-            is_copy = on_one_line(text) in known
-            copies += is_copy
-            texts += [] if is_copy else [(text, origin)]
-        read = texts_of(texts, found.name, self._limits)
-        entry = Entry(where=found.name, found=replace(read, duplicates=read.duplicates + copies))
-        return with_entry(found, entry, self._limits)
+            copy = known.get(on_one_line(text))
+            (others if copy is None else copies).append((copy or text, origin))
+        # The copies first: whatever the limit, they are no texts too many.
+        read = texts_of((*copies, *others), found.name, self._limits)
+        return with_entry(found, Entry(where=found.name, found=read), self._limits)
 
     def told(self) -> Iterator[Told]:
         """Yield for each field what was not used of it, and a note for each kind of block that

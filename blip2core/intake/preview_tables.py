@@ -23,13 +23,14 @@ from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema
 from blip2core.formats.text_maps import TEXT_MAP
 from blip2core.formats.vqa import VQA, is_vqa_answers
-from blip2core.intake.annotation_files import NO_QUESTIONS, read_document, rows_of_lines
+from blip2core.intake.annotation_files import read_document, rows_of_lines
 from blip2core.intake.arrow_rows import arrow_rows
-from blip2core.intake.columns import Columns, find_columns, guess_columns, with_wanted
+from blip2core.intake.columns import Columns, TableKind, find_columns, guess_columns, with_wanted
 from blip2core.intake.first_rows import first_rows
 from blip2core.intake.json_beginning import beginning_of, start_at
 from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
+from blip2core.intake.question_files import NO_QUESTIONS
 from blip2core.intake.rows_of_formats import Rows as RowsOfFormats
 from blip2core.intake.rows_of_formats import how_to_save, is_map_of_rows, is_one_row, rows_in
 from blip2core.intake.tables import numbered
@@ -64,6 +65,17 @@ def preview_of(file: NamedFile, columns: Columns | None, limits: Limits, whole: 
         return _preview(file, columns, limits, whole)
     except IntakeError as error:
         return Preview(table=file.name, format=_format(file), problem=str(error))
+
+
+def kind_of_table(file: NamedFile, limits: Limits) -> TableKind | None:
+    """Return the kind of a table as its preview has it; None of what is no table, or damaged."""
+    try:
+        if (kind := kind_of(file)) in ("parquet", "arrow"):  # no rows are read of these
+            header, columns, _ = _typed_columns(file, kind, None)
+            return TableKind(header=tuple(header), guessed=columns)
+    except IntakeError:
+        return None
+    return preview_of(file, None, limits, HEAD).kind
 
 
 def _preview(file: NamedFile, columns: Columns | None, limits: Limits, whole: int) -> Preview:
@@ -154,17 +166,26 @@ def _columns(header: list[str], wanted: Columns | None) -> tuple[Columns, str]:
 
 def _typed(file: NamedFile, kind: str, wanted: Columns | None) -> Preview:
     """Return the preview of a table with typed columns, whose images the table itself may hold."""
-    schema = (parquet_schema if kind == "parquet" else arrow_schema)(file)
-    with arrow_errors(kind.capitalize()):  # names that are not UTF-8
-        header = [name for name in schema.names if schema.names.count(name) == 1]
-    try:
-        columns, problem = arrow_rows(file, kind, wanted)[1], ""
-    except IntakeError as error:
-        columns, problem = _columns(header, wanted)[0], str(error)
+    header, columns, problem = _typed_columns(file, kind, wanted)
     rows, notes = first_rows(file, kind, header, ROWS)
     return table_preview(
         file.name, _format(file), header, columns, rows, problem=problem, notes=notes[:NOTES]
     )
+
+
+def _typed_columns(
+    file: NamedFile, kind: str, wanted: Columns | None
+) -> tuple[list[str], Columns, str]:
+    """Return the header of a table with typed columns, what they are, and why nothing can be read
+    with them.
+    """
+    schema = (parquet_schema if kind == "parquet" else arrow_schema)(file)
+    with arrow_errors(kind.capitalize()):  # names that are not UTF-8
+        header = [name for name in schema.names if schema.names.count(name) == 1]
+    try:
+        return header, arrow_rows(file, kind, wanted)[1], ""
+    except IntakeError as error:
+        return header, _columns(header, wanted)[0], str(error)
 
 
 def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -> Preview:

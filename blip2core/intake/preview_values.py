@@ -14,7 +14,7 @@ from blip2core.formats.files import looks_like_image
 from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.rows import DETAILS, OF_TEXT, exported_origin
 from blip2core.images import open_image
-from blip2core.intake.columns import Columns, answers_beside, find_columns
+from blip2core.intake.columns import Columns, TableKind, answers_beside, find_columns
 from blip2core.intake.image_check import thumbnail
 from blip2core.intake.row_entries import data_of
 from blip2core.intake.unused_columns import is_text_column
@@ -83,6 +83,13 @@ class Preview:
     def is_table(self) -> bool:
         """Return whether it has columns, which somebody may say what they are."""
         return bool(self.header)
+
+    @property
+    def kind(self) -> TableKind | None:
+        """Return what `read` takes in `columns` for all tables like this one, where none were said
+        for the preview; None of an annotation file.
+        """
+        return TableKind(header=self.header, guessed=self.columns) if self.is_table else None
 
     def role(self, name: str, columns: Columns | None = None) -> Role:
         """Return what a column is, where `columns` are in the place of the guessed ones."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from blip2core.formats.files import (
 )
 from blip2core.intake.archive_reader import ReadPlan
 from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles, is_text_table
-from blip2core.intake.columns import Columns
+from blip2core.intake.columns import SaidColumns
 from blip2core.intake.companions import export_companions, is_of_system
 from blip2core.intake.file_lookup import FileLookup
 from blip2core.intake.img2dataset import is_beside, is_index
@@ -35,6 +35,7 @@ from blip2core.intake.saved_datasets import is_computed
 from blip2core.intake.sources import ReadableSource, folders_and_files, no_source
 from blip2core.intake.tars import TarArchive
 from blip2core.intake.zips import ZipArchive
+from blip2core.texts import count_of
 
 NAMES = 20_000
 """Names of a folder or tar archive that are looked at; a zip archive lists all of its own."""
@@ -55,7 +56,7 @@ HEAD_OF_TAR = 64_000_000
 def preview(
     source: ReadableSource | Sequence[ReadableSource],
     *,
-    columns: Columns | Mapping[str, Columns] | None = None,
+    columns: SaidColumns | None = None,
     limits: Limits | None = None,
 ) -> tuple[Preview, ...]:
     """Return the first tables of a source: of those with the same columns the first.
@@ -73,21 +74,36 @@ def preview(
         tables=TABLES,
         whole=WHOLE,
     )
-    found = list(looking.into(sources))
-    return tuple(islice(_one_of_each_kind(found), KINDS))
+    kinds = one_of_each_kind(looking.into(sources))
+    shown, more = kinds[:KINDS], kinds[KINDS:]
+    notes = []
+    if more:
+        notes.append(
+            f"Not shown: {count_of(len(more), 'other kind')} of tables or files, the first "
+            f"{safe_name(more[0].table)}. Their columns are guessed by their names."
+        )
+    if looking.is_cut:
+        notes.append(
+            f"At most {TABLES} tables, and {ARCHIVES} archives, are looked into before an import. "
+            "What is chosen holds for all tables with the same columns, these and others."
+        )
+    return (*shown[:-1], *(replace(one, notes=(*one.notes, *notes)) for one in shown[-1:]))
 
 
-def _one_of_each_kind(found: Sequence[Preview]) -> Iterator[Preview]:
-    """Yield the first of the tables with the same columns, with the names of the others; and the
-    annotation files.
+def one_of_each_kind(found: Iterable[Preview]) -> tuple[Preview, ...]:
+    """Return the first of the tables of each kind, with the names of the others; and the annotation
+    files.
     """
-    kinds: dict[tuple[object, ...], list[Preview]] = {}
+    kinds: dict[object, list[Preview]] = {}
     for number, one in enumerate(found):
-        kind = (one.header, one.columns) if one.is_table else (number,)
-        kinds.setdefault(kind, []).append(one)
-    for several in kinds.values():
-        names = dict.fromkeys(one.table for one in several)
-        yield replace(several[0], others=tuple(names)[1:])
+        kinds.setdefault(one.kind or number, []).append(one)
+    return tuple(
+        replace(
+            several[0],
+            others=tuple(name for one in several for name in (one.table, *one.others))[1:],
+        )
+        for several in kinds.values()
+    )
 
 
 @dataclass(slots=True)
@@ -101,6 +117,8 @@ class _Looking:
     tables: int
     whole: int
     """What may still be looked into."""
+    is_cut: bool = False
+    """Whether something was not looked into."""
 
     def into(self, sources: Sequence[Path | NamedFile]) -> Iterator[Preview]:
         """Yield the tables of the sources in turn. Raises IntakeError where the only one cannot be
@@ -111,6 +129,7 @@ class _Looking:
         packed = {stem(one.name) for one in loose if suffix(one.name) in ARCHIVE_SUFFIXES}
         for source in sources:
             if not self.tables:
+                self.is_cut = True
                 return
             try:
                 if isinstance(source, Path):
@@ -139,6 +158,7 @@ class _Looking:
     def _inner(self, file: NamedFile) -> Iterator[Preview]:
         """Yield the tables of an archive."""
         if not self.archives:
+            self.is_cut = True
             return
         self.archives -= 1
         archive: ZipArchive | TarArchive
@@ -156,6 +176,7 @@ class _Looking:
         is_folder = isinstance(archive, FolderArchive)
         most = None if isinstance(archive, ZipArchive) else NAMES
         names = [name for name in islice(archive.names(), most) if isinstance(name, str)]
+        self.is_cut = self.is_cut or len(names) == most
         left_out = export_companions(names, archive)
         names = [name for name in names if not (name in left_out or is_of_system(name))]
         images = [name for name in names if suffix(name) in INTAKE_SUFFIXES]
@@ -167,6 +188,7 @@ class _Looking:
         sides = SIDES
         for name in names:
             if not self.tables:
+                self.is_cut = True
                 return
             is_json = suffix(name) == ".json"
             is_text = is_text_table(archive, name, beside)
@@ -211,7 +233,7 @@ class _Looking:
     def _table(self, file: NamedFile, beside: Archive, folder: str, files: FileLookup) -> Preview:
         """Return the preview of a table, with the images that its names mean among `files`."""
         self.tables -= 1
-        columns, limits = self.plan.columns_in(file.name), self.plan.limits
+        columns, limits = self.plan.columns_in(file), self.plan.limits
         found = preview_of(file, columns, limits, self.whole)
         if suffix(file.name) == ".json":
             self.whole -= min(file.size(), self.whole)

@@ -21,7 +21,7 @@ from blip2core.intake.archive_reader import (
 )
 from blip2core.intake.archives import Archive, FolderArchive, LooseFiles
 from blip2core.intake.brief_problems import briefly
-from blip2core.intake.columns import Columns, check_columns
+from blip2core.intake.columns import SaidColumns, check_columns
 from blip2core.intake.downloads import Downloads
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.file_lookup import FileLookup
@@ -58,7 +58,7 @@ def read(
     source: ReadableSource | Sequence[ReadableSource],
     *,
     texts: Texts | None = None,
-    columns: Columns | Mapping[str, Columns] | None = None,
+    columns: SaidColumns | None = None,
     download: Downloads | None = None,
     limits: Limits | None = None,
     root: str | Path | None = None,
@@ -73,9 +73,10 @@ def read(
     does that.
 
     `texts`: more texts by the names of images, or a table of them. `columns`: which column is
-    what, where names do not tell; for all tables, or by the name of each. `download`: None leaves
-    addresses alone. `root`: the folder that the paths of a table may reach into, instead of the
-    table's own. Tables among several files reach the others by name, and nothing else.
+    what, where names do not tell; for all tables, or by the name or the `Preview.kind` of each.
+    `download`: None leaves addresses alone. `root`: the folder that the paths of a table may reach
+    into, instead of the table's own. Tables among several files reach the others by name, and
+    nothing else.
     `metadata_texts`: whether texts inside the image files (EXIF, IPTC, XMP, PNG) are taken too.
     `storages`: None reads nothing at an address such as s3://bucket/folder; never anything else for
     addresses that strangers give. `reading`: is told how far this is, and knows which archives need
@@ -262,7 +263,7 @@ def _read_table(
         if not parent.is_relative_to(top):
             raise IntakeError(f"{safe_name(file.name)} does not lie in {top}; move it there.")
         archive, folder = FolderArchive(top, plan.limits), parent.relative_to(top).as_posix()
-    entries = table_entries(file, plan.columns_in(file.name), plan.limits)
+    entries = table_entries(file, plan.columns_in(file), plan.limits)
     found = (placed(entry, folder, plan.limits.depth) for entry in entries)
     return read_entries(_with_files(found, archive, plan.limits), archive, plan)
 
@@ -368,7 +369,7 @@ def _add_texts(
                 )
     elif texts is not None:
         table = named(texts)
-        entries = table_entries(table, plan.columns_in(table.name), plan.limits)
+        entries = table_entries(table, plan.columns_in(table), plan.limits)
         yield from _add_entries(rows, entries, plan)
 
 

@@ -11,7 +11,7 @@ from blip2core.formats.files import within
 from blip2core.formats.nested_texts import listed_texts, nested_parts
 from blip2core.formats.questions import row_question
 from blip2core.formats.rows import DETAILS, exported_origin
-from blip2core.intake.cell_texts import conversation_texts, turns_of
+from blip2core.intake.cell_texts import conversation_texts, is_damaged_conversation, turns_of
 from blip2core.intake.columns import QUESTION, URL, Columns, answers_beside, plain_name
 from blip2core.intake.entries import Entry
 from blip2core.intake.image_texts import FoundText, texts_of
@@ -72,18 +72,22 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
     question the question with the answer beside it.
     """
     data = dict(islice(data_of(row, columns), MOST_DATA))
+    beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
     for name in columns.texts:
         cell = row.get(name)
         is_ours = "text_data" in row or APOSTROPHE_COLUMN in row  # where a text stands as it is
         if not is_ours and (turns := turns_of(cell)):
             yield from conversation_texts(turns, data | {"extra": row.get("extra")})
             continue
-        beside = {plain_name(one): row[one] for one in answers_beside(columns, row)}
         is_asked = plain_name(name) == QUESTION and isinstance(cell, str) and cell.strip()
         if not is_ours and beside and is_asked:
             yield row_question(str(cell), beside, place=name, data=data)
             continue
-        parts = list(nested_parts(cell if is_ours else listed_texts(cell)))
+        listed = cell if is_ours else listed_texts(cell)
+        if listed is cell and is_damaged_conversation(name, cell):
+            yield Refused(f"`{safe_name(name, limit=40)}` holds JSON that cannot be read.")
+            continue
+        parts = list(nested_parts(listed))
         found = [part for part in parts if part is not None]
         if lost := len(parts) - len(found):
             what = (

@@ -7,6 +7,7 @@ from dataclasses import replace
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name, suffix
 from blip2core.formats.encodings import Encoding, decode
+from blip2core.formats.lines import split_lines
 from blip2core.intake.columns import guess_columns
 from blip2core.intake.entries import Entry, together
 from blip2core.intake.image_texts import ImageTexts, joined, texts_of
@@ -46,6 +47,7 @@ class SideNotes:
         """Remember what is not used of a .json."""
         if _is_silent(row):
             self._silent.add(name, NO_TEXT)
+            return
         self._unused.see(row, guess_columns(list(row)))
         for field in row:
             self._first.setdefault(field, name)
@@ -117,10 +119,10 @@ def without_copies(content: str, texts: Iterable[str]) -> tuple[list[str], int]:
     """
     known = set(map(on_one_line, texts))
     if not known:
-        return content.splitlines(), 0
+        return split_lines(content), 0
     if on_one_line(content) in known:
         return [], 1
-    lines = content.splitlines()
+    lines = split_lines(content)
     kept = [line for line in lines if on_one_line(line) not in known]
     return kept, len(lines) - len(kept)
 

@@ -13,7 +13,6 @@ from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.label_studio import LABEL_STUDIO_MIN
 from blip2core.formats.split_files import is_left_out
 from blip2core.intake.annotation_files import (
-    JsonFiles,
     NotUsed,
     annotated_entries,
     entries_of,
@@ -28,6 +27,7 @@ from blip2core.intake.entries import Entry, merged
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.limits import Limits
+from blip2core.intake.question_files import QuestionFiles
 from blip2core.intake.row_entries import entry_of, found_texts
 from blip2core.intake.rows_of_formats import Rows, how_to_save, is_map_of_rows, is_one_row, rows_in
 from blip2core.intake.unused_columns import UnusedColumns
@@ -89,15 +89,16 @@ def numbered(rows: Iterable[object]) -> Iterator[TableRow]:
 
 def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
     """Yield the entries of a JSON file that stands alone."""
-    files = JsonFiles(limits)
+    files = QuestionFiles()
     try:
         document = read_document(file, limits)
-        if not files.takes(file.name, document):
-            yield from json_entries(file.name, document, columns, limits)
+        is_taken = files.takes(file.name, document)
+        found, problems = files.joined()
+        for name, one in found if is_taken else [(file.name, document)]:
+            yield from json_entries(name, one, columns, limits)
+        yield from problems
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
-    for _, entries in files.rest():
-        yield from merged(entries, limits)
 
 
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:

@@ -33,7 +33,6 @@ class UnusedColumns:
     def __init__(self) -> None:
         self._cells = Counter[str]()
         self._texts = Counter[str]()
-        self._objects = set[str]()
 
     def see(self, row: Mapping[str, object], columns: Columns) -> None:
         """Look at the cells of a row that are not used."""
@@ -44,8 +43,6 @@ class UnusedColumns:
             if value not in (None, "", []):
                 self._cells[name] += 1
                 self._texts[name] += looks_like_text(value)
-                if isinstance(value, str) and isinstance(spelled(value), dict):
-                    self._objects.add(name)
 
     def names(self) -> Iterator[str]:
         """Yield the names of the columns that look like texts."""
@@ -57,9 +54,7 @@ class UnusedColumns:
         """Yield the columns that look like texts."""
         for name in self.names():
             option, advice = f"--text-column {shlex.quote(name)}", "looks like texts"
-            if name in self._objects:
-                option, advice = "", "holds JSON with texts: make columns of them"
-            elif len(name) > LONGEST_NAME:
+            if len(name) > LONGEST_NAME:
                 option = "give it a shorter name"
             yield Unused(
                 kind="column", name=f"{table}, column {name}", advice=advice, option=option

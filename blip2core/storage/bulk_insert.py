@@ -16,15 +16,20 @@ ROWS_PER_STATEMENT = 500
 
 def insert_missing(
     session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]], *, unique: Sequence[str]
-) -> None:
-    """Add the rows whose `unique` columns are new; the others change nothing."""
+) -> set[tuple[Any, ...]]:
+    """Add the rows whose `unique` columns are new; the others change nothing -> these columns of
+    the rows that were added, which a process that adds the same at this moment is not told of.
+    """
     if not rows:
-        return
+        return set()
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     session.flush()
     statement = insert(table).on_conflict_do_nothing(index_elements=list(unique))
-    session.execute(statement, [dict(row) for row in rows])
+    added = session.execute(
+        statement.returning(*(getattr(table, name) for name in unique)), [dict(row) for row in rows]
+    )
+    return {tuple(row) for row in added}
 
 
 def chunks(elements: Iterable[Element], size: int = ROWS_PER_STATEMENT) -> Iterable[list[Element]]:

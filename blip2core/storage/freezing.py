@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
@@ -22,10 +22,11 @@ from blip2core.records import ExportPair
 from blip2core.storage.bulk_insert import chunks
 from blip2core.storage.columns import utc_now
 from blip2core.storage.database import Database
-from blip2core.storage.schema import Dataset, Snapshot, SnapshotPair
+from blip2core.storage.schema import Caption, Dataset, Snapshot, SnapshotPair
 from blip2core.storage.snapshot_pairs import describe_pairs
 from blip2core.storage.snapshot_selection import SnapshotPolicy, chosen_rows
 from blip2core.storage.snapshot_state import DatasetState, read_state
+from blip2core.storage.web_texts import HAS_DATA
 from blip2core.texts import clean_text
 
 PAIRS_PER_UNIT = 500
@@ -33,6 +34,7 @@ PAIRS_PER_UNIT = 500
 UNFINISHED_STALE_SECONDS = 3600.0
 """Nobody waits so long for a snapshot; it gives no sign of life meanwhile."""
 TAKEN_FOR_DEAD = "Another process took this snapshot for that of a dead one; freeze it again."
+TOLD_MORE = "An import told more of texts in this snapshot meanwhile; freeze it again."
 _TOLD_IF_ANY = ("text_place", "text_data")
 _TOLD = tuple(field.name for field in fields(ExportPair) if field.name not in _TOLD_IF_ANY)
 """What the hash covers."""
@@ -48,6 +50,8 @@ class _Computed:
     content_sha256: str
     pairs: int
     created_by: int
+    with_data: int
+    """Pairs of whose texts something was said where they stood."""
 
 
 def create_snapshot(
@@ -137,7 +141,7 @@ def _compute(
 ) -> _Computed:
     """Choose the pairs, put them aside in the file of the state, and hash what is told of them."""
     state.file.execute("CREATE TABLE pairs (position INTEGER PRIMARY KEY, row TEXT)")
-    digest, count = hashlib.sha256(), 0
+    digest, count, with_data = hashlib.sha256(), 0, 0
     for rows in chunks(chosen_rows(database, state, policy), PAIRS_PER_UNIT):
         with database.read() as session:
             described = describe_pairs(session, rows)
@@ -149,6 +153,7 @@ def _compute(
         kept = [(row["position"], json.dumps(row)) for row in rows]
         state.file.executemany("INSERT INTO pairs VALUES (?, ?)", kept)
         count += len(rows)
+        with_data += sum(pair.text_data is not None for _, pair in described)
     if not count:
         raise StorageError("Nothing is accepted yet that these rules would take.")
     guidelines = {"guidelines": state.guidelines} if state.guidelines else {}
@@ -159,6 +164,7 @@ def _compute(
         content_sha256=digest.hexdigest(),
         pairs=count,
         created_by=created_by,
+        with_data=with_data,
     )
 
 
@@ -169,7 +175,9 @@ def _kept_rows(state: DatasetState) -> Iterator[dict[str, Any]]:
 
 def _begin(session: Session, computed: _Computed) -> int:
     """Add the snapshot under a name that nobody chooses; its pairs refer to it."""
-    snapshot = Snapshot(name=f"writing {uuid.uuid4()}", status="writing", **asdict(computed))
+    facts = asdict(computed)
+    del facts["with_data"]
+    snapshot = Snapshot(name=f"writing {uuid.uuid4()}", status="writing", **facts)
     session.add(snapshot)
     session.flush()
     return snapshot.id
@@ -195,10 +203,20 @@ def _complete(session: Session, number: int, computed: _Computed, name: str | No
     pairs = select(func.count()).where(SnapshotPair.snapshot_id == number)
     if snapshot is None or session.scalar(pairs) != computed.pairs:
         raise StorageError(TAKEN_FOR_DEAD)
+    if session.scalar(_with_data(number)) != computed.with_data:
+        raise StorageError(TOLD_MORE)  # the hash is about texts as they were before
     snapshot.name = name or _free_name(session, computed.dataset_id)
     snapshot.status = "complete"
     session.flush()
     return snapshot
+
+
+def _with_data(number: int) -> Select[int]:
+    """Count the pairs of a snapshot of whose texts something was said."""
+    pairs = select(func.count()).join_from(
+        SnapshotPair, Caption, Caption.id == SnapshotPair.caption_id
+    )
+    return pairs.where(SnapshotPair.snapshot_id == number, HAS_DATA)
 
 
 def _same(session: Session, computed: _Computed) -> Snapshot | None:

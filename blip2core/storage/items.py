@@ -1,7 +1,7 @@
 """Images in datasets: adding them, excluding them, taking them down."""
 
 import hashlib
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,15 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from blip2core.errors import StorageError
-from blip2core.records import TextOrigin, WebImage
+from blip2core.records import WebImage
 from blip2core.storage.bulk_insert import chunks, insert_missing
 from blip2core.storage.finished_archives import forget_archives
 from blip2core.storage.near_images import bands, note_near
 from blip2core.storage.review_order import shuffle_place
-from blip2core.storage.schema import Caption, Image, Item, Source
+from blip2core.storage.schema import Image, Item, Source
+from blip2core.storage.web_texts import add_web_texts
 from blip2core.texts import clean_text
 
-MAX_TEXT = 20_000
-"""Characters of a caption that are stored."""
 TAKEN_DOWN = "This image has been taken down and cannot be imported again."
 
 
@@ -67,7 +66,8 @@ def add_items(
     session: Session, *, dataset_id: int, run_id: int, found: Sequence[tuple[ImageFacts, WebImage]]
 ) -> list[AddedItem | None]:
     """Add images, each with its source and texts, as if one after the other; what is there already
-    is left as it is. None stands for an image that has been taken down, see `TAKEN_DOWN`.
+    is left as it is, but for texts of which more is said now (`add_web_texts`). None stands for an
+    image that has been taken down, see `TAKEN_DOWN`.
 
     The number of statements does not grow with the number of images, so give a hundred at once.
     """
@@ -78,7 +78,8 @@ def add_items(
     items, new = _add_rows(session, dataset_id, [image for image, _ in kept])
     of_item = [(items[image.id], web) for image, web in kept]
     sources = _add_sources(session, run_id, of_item)
-    texts = _add_web_texts(session, of_item, sources, new={items[image.id] for image in new})
+    new_items = {items[image.id] for image in new}
+    texts = add_web_texts(session, of_item, sources, dataset_id=dataset_id, new=new_items)
     near = note_near(session, dataset_id=dataset_id, images=new)
     added: list[AddedItem | None] = []
     still_new = {image.id for image in new}
@@ -204,7 +205,8 @@ def _add_rows(
         {"dataset_id": dataset_id, "image_id": image.id, "shuffle": shuffle_place(image.sha256)}
         for image in new
     ]
-    insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    added = insert_missing(session, Item, rows, unique=["dataset_id", "image_id"])
+    new = [image for image in new if (dataset_id, image.id) in added]
     return {image_id: item_id for image_id, item_id in session.execute(query)}, new
 
 
@@ -235,51 +237,3 @@ def _source_row(item_id: int, run_id: int, image: WebImage) -> dict[str, Any]:
         "license": image.license and clean_text(image.license),
         "alt_text": "\n".join(clean_text(text) for text in image.texts),
     }
-
-
-def _add_web_texts(
-    session: Session,
-    found: Sequence[tuple[int, WebImage]],
-    sources: Sequence[int],
-    *,
-    new: Set[int],
-) -> list[int]:
-    """Store the texts that the items do not have -> for each, how many these are. `new` items have
-    none.
-    """
-    old = {item_id for item_id, _ in found} - new
-    query = select(Caption.item_id, Caption.origin_key).where(
-        Caption.item_id.in_(old), Caption.source == "web"
-    )
-    known = {(item_id, key) for item_id, key in session.execute(query)} if old else set()
-    counts, rows = [], []
-    for (item_id, web), source_id in zip(found, sources, strict=True):
-        texts = _text_rows(item_id, source_id, web)
-        missing = [row for row in texts if (item_id, row["origin_key"]) not in known]
-        known.update((item_id, row["origin_key"]) for row in missing)
-        rows += missing
-        counts.append(len(missing))
-    insert_missing(session, Caption, rows, unique=["item_id", "origin_key"])
-    return counts
-
-
-def _text_rows(item_id: int, source_id: int, image: WebImage) -> list[dict[str, Any]]:
-    """Return the texts of an image as rows, each once."""
-    rows: dict[str, dict[str, Any]] = {}
-    for text in image.texts:
-        cleaned, origin = clean_text(text)[:MAX_TEXT], image.origins.get(text, TextOrigin())
-        key = f"web:{hashlib.sha256(cleaned.encode()).hexdigest()}"
-        if cleaned:
-            rows.setdefault(
-                key,
-                {
-                    "item_id": item_id,
-                    "source": "web",
-                    "origin_key": key,
-                    "text": cleaned,
-                    "source_id": source_id,
-                    "place": origin.place or None,
-                    "data": dict(origin.data) or None,
-                },
-            )
-    return list(rows.values())

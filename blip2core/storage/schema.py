@@ -1,4 +1,4 @@
-"""The tables. What a curator does is only ever added to: captions and decisions never change.
+"""The tables. What a curator does is only ever added to: texts and decisions never change.
 
 datasets ── items ──┬── sources      where an image was found
 images ─────┘       ├── captions ──── scores ──── scorers
@@ -171,7 +171,9 @@ class Source(Base):
 
 
 class Caption(Base):
-    """A text about an image. Never changes: an edit is a new one with its parent."""
+    """A text about an image. It never changes: an edit is a new one with its parent. What was said
+    of it may come later, until it is in a snapshot.
+    """
 
     __tablename__ = "captions"
     __table_args__ = (
@@ -514,6 +516,7 @@ class SnapshotPair(Base):
         of_same_item("caption_id"),
         UniqueConstraint("snapshot_id", "caption_id"),
         one_of("split", ("train", "validation", "test")),
+        Index(None, "caption_id"),
     )
     snapshot_id: Mapped[int] = refers_to("snapshots.id", primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

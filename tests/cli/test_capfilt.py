@@ -48,11 +48,12 @@ def test_texts_inside_images_are_imported_unless_told_otherwise(
     assert (counts["images_known"], counts["texts_new"]) == (1, 1)
 
 
+@pytest.mark.parametrize("mode", ["sample", "greedy", "beam"])
 def test_the_same_call_again_computes_nothing(
-    shell: Shell, folder: Path, loaded: list[str]
+    shell: Shell, folder: Path, loaded: list[str], mode: str
 ) -> None:
-    first = shell.rows(*RUN, folder)[-1]
-    again = shell.rows(*RUN, folder)
+    first = shell.rows(*RUN, "--mode", mode, folder)[-1]
+    again = shell.rows(*RUN, "--mode", mode, folder)
     counts = again[-2]
     assert (counts["imported"], counts["known"], counts["problems"]) == (0, 3, 1)
     assert (counts["images_known"], counts["texts_known"], counts["texts_new"]) == (3, 2, 0)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from blip2core.cli import main
 from blip2core.intake import Downloads
 from blip2core.records import Problem
-from tests.formats.files import exif, saved
+from tests.formats.files import exif, jpeg_with_exif, saved
 from tests.intake.making import encoded, png, zipped
+from tests.intake.test_image_check import bomb
 
 WEB = Path(__file__).parents[2] / "data/samples/web"
 
@@ -182,3 +185,17 @@ def test_a_wrong_empty_or_huge_file_is_one_line_that_says_what_is_wrong(
         said = "no table"
     assert re.search(said, printed.out if code == 0 else printed.err)
     assert code in (0, 2) and printed.err.count("\n") == (code == 2)
+
+
+def test_pillow_writes_nothing_about_damaged_files_to_standard_error(tmp_path: Path) -> None:
+    """What is wrong with them is told as a note or a problem. In a process of its own, as pytest
+    makes errors of all warnings.
+    """
+    (tmp_path / "a.jpg").write_bytes(jpeg_with_exif(b"II*\0"))
+    (tmp_path / "b.png").write_bytes(bomb(10_000, 9_500))
+    call = [sys.executable, "-m", "blip2core", "intake", str(tmp_path), "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    told = [json.loads(line).get("problem", "") for line in done.stdout.splitlines()]
+    assert [reason.partition(" of this")[0] for reason in told if "EXIF" in reason] == ["EXIF"]
+    assert sum("pixels; at most" in reason for reason in told) == 1

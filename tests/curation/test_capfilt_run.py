@@ -76,6 +76,19 @@ def test_the_same_again_looks_at_nothing(database, models, seen):
     assert len(list(work(database, run_id, models))) == 1 and seen.images == 1
 
 
+@pytest.mark.parametrize("mode", ["greedy", "beam"])
+def test_so_it_does_where_nothing_is_sampled_and_no_seed_is_needed(database, models, seen, mode):
+    captions = CaptionConfig(num=1, decode=DecodeConfig(mode=mode, max_new_tokens=4))
+    models = replace(models, captions=captions)
+    dataset = filled(database, [web_image(1)])
+    run_id = start_capfilt(database, dataset_id=dataset, models=models)
+    list(work(database, run_id, models))
+    before, seen.images = everything(database), 0
+    assert start_capfilt(database, dataset_id=dataset, models=models) == run_id
+    assert list(work(database, run_id, models)) == []
+    assert seen.images == 0 and everything(database) == before
+
+
 def test_other_settings_are_another_run(database, models):
     dataset = filled(database, [web_image(1)])
     first = start_capfilt(database, dataset_id=dataset, models=models)

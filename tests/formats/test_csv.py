@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pandas
 import pytest
@@ -19,7 +20,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.tables import table_entries
 from blip2core.records import Problem
 from blip2core.texts import spreadsheet_safe
-from tests.exports.reading import of_split
+from tests.exports.reading import left_open, load, of_split
 from tests.intake.making import images
 
 
@@ -167,7 +168,7 @@ def test_a_damaged_row_in_utf_8_is_told_by_its_number() -> None:
 def test_nul_bytes_are_no_part_of_a_text() -> None:
     texts, told = read_table('path,text\na.png,o\0ne\nb.png,"t\0wo"\n')
     assert texts == {"a.png": ("one",), "b.png": ("two",)}
-    reason = "Characters that cannot be stored were taken out of its texts."
+    reason = "Characters that are no text were taken out of its texts."
     assert told == {"t.csv, row 2": reason, "t.csv, row 3": reason}
 
 
@@ -250,6 +251,24 @@ def test_no_line_of_a_tsv_is_lost(lines: list[str]) -> None:
     assert len([row for row in rows if not isinstance(row, dict) or "path" in row]) >= len(lines)
 
 
+@given(
+    st.lists(st.lists(CELL, min_size=2, max_size=2), max_size=6),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+@example([["nl\nin", "tab\there"], ["nl\nin", "tab\there"]], csv.QUOTE_MINIMAL)
+@example([["a\nb\tc\td", "x\ny"]], csv.QUOTE_MINIMAL)
+@example([["a\nb", "tab\there\nand\tthere"]], csv.QUOTE_MINIMAL)
+def test_line_breaks_and_tabs_in_quoted_cells_of_a_tsv_are_part_of_their_texts(
+    rows: list[list[str]], quoting: Literal[0, 1]
+) -> None:
+    file = io.StringIO(newline="")
+    full = [(f"{n}.jpg", *cells, "x") for n, cells in enumerate(rows)]
+    writer = csv.writer(file, delimiter="\t", quoting=quoting, lineterminator="\n")
+    writer.writerows([("image", "text", "title", "id"), *full])
+    found = csv_rows(NamedFile("t.tsv", file.getvalue().encode()))
+    assert [tuple(row.values()) for _, row in found if isinstance(row, dict)] == full
+
+
 def test_pandas_reads_it(written: Callable[..., Any]) -> None:
     out, _, pairs = written("csv")
     frame = pandas.read_csv(
@@ -259,6 +278,19 @@ def test_pandas_reads_it(written: Callable[..., Any]) -> None:
     assert list(frame["text"]) == [spreadsheet_safe(pair.text) for pair in train]
     assert list(frame["itm"].fillna(-1)) == [-1 if pair.itm is None else pair.itm for pair in train]
     assert all((out / name).is_file() for name in frame["image"])
+
+
+def test_datasets_reads_it_with_the_texts_that_pandas_takes_for_nothing(
+    written: Callable[..., Any], make_pairs: Callable[..., Any], tmp_path: Path
+) -> None:
+    """By what the card says; told nothing, it would make None of them."""
+    words = ("null", "NaN", "None", "n/a", "NA", "a dog")
+    out, _, pairs = written("csv", make_pairs(20, texts=words))
+    with left_open():
+        found = load(str(out), tmp_path / "cache")
+        for split in ("train", "validation"):
+            assert found[split]["text"] == [pair.text for pair in of_split(pairs, split)]
+            assert None in found[split]["itm"], "an empty cell is none"
 
 
 def test_no_cell_is_a_formula_and_the_card_says_so(written: Callable[..., Any]) -> None:
@@ -320,3 +352,21 @@ def test_all_else_stays(cell: Any) -> None:
 def test_cells_come_back(written: Callable[..., Any], make_pairs: Any, text: str) -> None:
     out, _, _ = written("csv", make_pairs(1, texts=(text,)))
     assert pandas.read_csv(out / "train.csv")["text"][0] == text
+
+
+@pytest.mark.parametrize("lines", range(25))
+def test_a_quotation_mark_that_stays_open_in_the_header_ends(
+    lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that is shorter than a header may be, too: its last line is not read for ever."""
+    looked_at, add = [0], Cells.add
+
+    def counted(cells: Cells, text: str) -> bool:
+        looked_at[0] += 1
+        assert looked_at[0] <= 4 * (lines + 25)
+        return add(cells, text)
+
+    monkeypatch.setattr(Cells, "add", counted)
+    table = 'image,"text\n' + "1.jpg,a\n" * lines
+    texts, problems = read_table(table)
+    assert texts.keys() == ({"1.jpg"} if lines else set()) and problems == {}

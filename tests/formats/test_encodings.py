@@ -5,7 +5,7 @@ import io
 import pytest
 
 from blip2core.errors import IntakeError
-from blip2core.formats.encodings import decode, find_encoding
+from blip2core.formats.encodings import Encoding, decode, find_encoding
 from blip2core.formats.lines import MAX_LINE, Lines
 
 WESTERN = "ein Bär, l’été à la plage – “Çok güzel”, £5, naïve señor"
@@ -39,6 +39,65 @@ def test_other_encodings_are_refused_and_never_read_as_western(encoding: str) ->
     }[encoding]
     with pytest.raises(IntakeError, match="not UTF-8; save it as UTF-8"):
         decode(f"image,text\n1.png,{text}\n2.png,{text}\n".encode(encoding))
+
+
+SCRIPTS = {
+    "Cyrillic": "Привет мир собака бежит по пляжу",
+    "capitals": "СОБАКА БЕЖИТ",
+    "one word": "собака",
+    "Greek": "αβγδ εζη",
+    "Arabic": "كلب يركض على الشاطئ",
+    "Hindi": "समुद्र तट पर दौड़ता हुआ कुत्ता",
+    "Thai": "สุนัขวิ่งบนชายหาด",
+    "Japanese": "日本語の犬",
+    "kana": "これはいぬです",
+    "Chinese": "一只狗，在海滩上奔跑。",
+    "Chinese, a line": "一只狗在海滩上奔跑\n",
+    "Korean": "개가 해변을 달린다",
+    "emoji": "ein Bär 🐻",
+    "a table": "image,text\n1.jpg,Привет мир\n2.jpg,日本語の犬\n",
+    "a long table": "image,text\n" + "1.jpg,一只狗在海滩上奔跑\n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_in_any_script(script: str, encoding: str) -> None:
+    text, found = decode(SCRIPTS[script].encode(encoding))
+    assert text == SCRIPTS[script]
+    assert (found.name, found.guessed, found.label) == (encoding, True, "UTF-16")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a dog\0",
+        "dog\0",
+        "a\0dog",
+        "two\0\0dogs",
+        "page one\fpage two",
+        "\n\n\n\n",
+        "\0\0\0\0",
+        "image,text\n1.jpg,a dog\0\n",
+        "日本語\0の犬",
+    ],
+)
+def test_controls_in_utf_8_make_no_utf_16_of_it(text: str) -> None:
+    assert decode(text.encode()) == (text, Encoding(name="utf-8"))
+
+
+@pytest.mark.parametrize("text", ["été", "un chien à la plage 0", "café \0 au lait", "él 0 nüsse"])
+def test_western_texts_are_no_chinese(text: str) -> None:
+    assert decode(text.encode("cp1252"))[0] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("犬が浜辺を走っている", "shift-jis"), ("一只狗在海滩上奔跑", "gbk")],
+)
+def test_texts_in_pairs_of_bytes_are_no_utf_16(text: str, encoding: str) -> None:
+    with pytest.raises(IntakeError, match="not UTF-8; save it as UTF-8"):
+        decode(text.encode(encoding))
 
 
 def test_one_damaged_line_does_not_change_how_the_others_are_read() -> None:

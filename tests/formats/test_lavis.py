@@ -26,7 +26,7 @@ def test_a_question_without_an_answer_is_refused(answer: dict[str, object]) -> N
     document = [{"image": "3.jpg", "question": "Why?"} | answer]
     assert read(document, LAVIS_VQA) == [("3.jpg", [])]
     assert refused(document, LAVIS_VQA) == {
-        "The question has no answer here; give the file of answers beside it.": 1
+        "The question has no answer here, so it says nothing of the image.": 1
     }
 
 

@@ -71,7 +71,7 @@ def test_a_webp_image_may_end_without_the_byte_that_fills_it_up() -> None:
     assert found_in(with_texts(odd, TEXTS)) == list(TEXTS)
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "PNG with alpha"])
+@pytest.mark.parametrize("name", FILES)
 def test_an_import_of_the_copy_keeps_the_very_file_that_was_stored(name: str) -> None:
     assert check_image(with_texts(FILES[name], TEXTS)).data == FILES[name]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from blip2core.formats.vqa import GQA, VQA, is_vqa_answers, join_vqa
+from blip2core.formats.vqa import GQA, VQA, is_vqa_answers
 from tests.formats.reading import as_pairs, data, read, refused
 
 QUESTIONS: dict[str, Any] = {
@@ -16,7 +16,7 @@ QUESTIONS: dict[str, Any] = {
         {"image_id": 1, "question": "How many?", "question_id": 1000},
     ],
 }
-ANSWERS = {
+ANSWERS: dict[str, Any] = {
     "annotations": [
         {
             "question_id": 262148000,
@@ -35,32 +35,57 @@ def test_questions_alone_are_no_texts() -> None:
         ("COCO_val2014_000000000001.jpg", []),
     ]
     assert refused(QUESTIONS, VQA) == {
-        "The question has no answer here; give the file of answers beside it.": 2
+        "The question has no answer here; give the file of answers too.": 2
     }
+
+
+def joined(questions: dict[str, Any], *annotations: dict[str, Any]) -> dict[str, Any]:
+    return {**questions, "annotations": [*annotations]}
 
 
 def test_ids_decide_and_none_is_no_id() -> None:
     asked = [{"image_id": 1, "question": "Is it a dog?", "question_id": 1.0}]
     asked += [{"image_id": 2, "question": "Is it a cat?"}]
     given = [{"question_id": 1, "multiple_choice_answer": "yes"}, {"multiple_choice_answer": "no"}]
-    joined = join_vqa(join_vqa({"questions": asked}, {"annotations": given}), {"annotations": []})
-    assert [texts for _, texts in read(joined, VQA)] == [["Is it a dog? yes"], []]
+    document = joined({"questions": asked}, *given)
+    assert [texts for _, texts in read(document, VQA)] == [["Is it a dog? yes"], []]
+    assert refused(document, VQA) == {"None of the answers that were given is to this question.": 1}
 
 
-def test_the_official_answer_wins() -> None:
-    answers = [{"answer": "no"}, {"answer": "yes"}]
-    given = {"question_id": 1, "multiple_choice_answer": "yes", "answers": answers}
-    asked = {"questions": [{"image_id": 1, "question": "Is it?", "question_id": 1}]}
-    joined = join_vqa(asked, {"annotations": [given]})
-    assert [texts for _, texts in read(joined, VQA)] == [["Is it? yes"]]
+def test_an_answer_about_another_image_is_none() -> None:
+    asked = [{"image_id": image, "question": "What?", "question_id": 1} for image in (1, 2)]
+    given = {"question_id": 1, "image_id": "2", "answer": "a cat"}
+    texts = [texts for _, texts in read(joined({"questions": asked}, given), VQA)]
+    assert texts == [[], ["What? a cat"]]
+
+
+def test_each_answer_is_a_text_and_the_same_question_has_them_once() -> None:
+    asked = [{"image_id": 1, "question": "What?", "question_id": 1}] * 2
+    given = [{"question_id": 1, "answer": answer} for answer in ("a dog", "a cat")]
+    document = joined({"questions": asked}, *given)
+    assert [texts for _, texts in read(document, VQA)] == [["What? a dog", "What? a cat"], []]
+    assert refused(document, VQA) == {"The question stood here before; its answers are there.": 1}
+
+
+def test_an_answer_in_the_question_itself() -> None:
+    asked = {"image": "1.jpg", "question": "What?", "answers": [{"answer": "a dog"}]}
+    assert read({"questions": [asked]}, VQA) == [("1.jpg", ["What? a dog"])]
+
+
+def test_a_question_that_is_empty_or_no_text_says_so() -> None:
+    asked = [{"image_id": 1, "question": what, "answer": "x"} for what in (" ", 5)]
+    assert refused({"questions": asked}, VQA) == {
+        "The question is empty.": 1,
+        "The question is no text.": 1,
+    }
 
 
 def test_with_the_answers_of_the_other_file() -> None:
     assert is_vqa_answers(ANSWERS) and not is_vqa_answers(QUESTIONS)
-    joined = join_vqa(QUESTIONS, ANSWERS)
-    texts = [texts for _, texts in read(joined, VQA)]
+    document = joined(QUESTIONS, *ANSWERS["annotations"])
+    texts = [texts for _, texts in read(document, VQA)]
     assert texts == [["Where is he looking? down"], []]
-    assert data(joined, VQA)[0] == {
+    assert data(document, VQA)[0] == {
         "question_id": 262148000,
         "question_type": "none of the above",
         "multiple_choice_answer": "down",
@@ -83,10 +108,21 @@ def test_gqa() -> None:
     assert data(document, GQA)[0]["fullAnswer"] == "Yes, the sky is dark."
 
 
+def test_an_answer_of_gqa_that_is_no_text_or_not_there() -> None:
+    document = {
+        str(number): {"imageId": "1", "question": "How many?", **more}
+        for number, more in enumerate([{"answer": 3}, {}])
+    }
+    assert [texts for _, texts in read(document, GQA)] == [["How many? 3"], []]
+    assert refused(document, GQA) == {
+        "The question has no answer here, so it says nothing of the image.": 1
+    }
+
+
 def test_what_was_read_is_written_as_it_was(written: Callable[..., Any], make_pairs: Any) -> None:
     one, other = make_pairs(2, split="train")[::2]
-    joined = join_vqa(QUESTIONS, ANSWERS)
-    out, manifest, _ = written("vqa", as_pairs(joined, VQA, [one, other]))
+    document = joined(QUESTIONS, *ANSWERS["annotations"])
+    out, manifest, _ = written("vqa", as_pairs(document, VQA, [one, other]))
     questions = json.loads((out / "questions_train.json").read_text("utf-8"))
     annotations = json.loads((out / "annotations_train.json").read_text("utf-8"))
     [question], [annotation] = questions["questions"], annotations["annotations"]

@@ -11,6 +11,7 @@ from pyarrow import ipc, parquet
 
 from blip2core.formats import arrow as arrow_table
 from blip2core.formats.files import kind_of
+from blip2core.formats.parquet import MAX_VALUES
 from blip2core.intake import Columns, Limits, NamedFile, read
 from blip2core.intake.entries import Entry
 from blip2core.intake.tables import table_entries
@@ -270,3 +271,36 @@ def test_several_columns_of_images_with_one_name_are_told(name: str) -> None:
     assert reasons(found_in(name, table)) == {
         name: "Several columns are called image; rename them."
     }
+
+
+NULLS = pyarrow.nulls(MAX_VALUES + 1)
+MANY = {
+    "nulls": pyarrow.ListArray.from_arrays([0, len(NULLS), len(NULLS)], NULLS),
+    "lists in a list": pyarrow.array([[["a cat"] * 10] * (MAX_VALUES // 9), []]),
+    "structs": pyarrow.array([[{"a": 1, "b": 2}] * (MAX_VALUES // 2 + 1), []]),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("captions", MANY.values(), ids=list(MANY))
+def test_a_cell_of_very_many_values_is_refused(name: str, captions: pyarrow.Array) -> None:
+    """Nulls take no bytes in the file, and dozens each in memory."""
+    image = [{"bytes": ONE, "path": "one.png"}, {"bytes": TWO, "path": "two.png"}]
+    found = found_in(name, {"image": image, "captions": captions})
+    (refused,) = (one for one in found if isinstance(one, Problem))
+    assert "A cell of captions holds 1" in refused.reason
+    assert "at most 100,000 are read" in refused.reason
+    assert facts(found) == [("two.png", TWO, ())]
+
+
+def test_a_value_that_is_in_very_many_rows_is_not_read_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dictionary of Parquet has it once, the rows hundreds of gigabytes of it."""
+    monkeypatch.setattr("blip2core.formats.parquet.MAX_UNPACKED", 100_000)
+    monkeypatch.setattr("blip2core.formats.parquet.MAX_RATIO", 1)
+    columns = {"image": [f"{number}.png" for number in range(640)], "text": ["a cat" * 200] * 640}
+    found = found_in("t.parquet", columns)
+    reasons = [one.reason for one in found if isinstance(one, Problem) and one.about == "source"]
+    assert any("unpacks to very much more than the file has" in reason for reason in reasons)
+    assert 50 < sum(isinstance(one, Problem) and one.about == "image" for one in found) < 150

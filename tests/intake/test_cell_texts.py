@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,8 @@ from blip2core.formats.nested_texts import spelled
 from blip2core.formats.questions import row_question
 from blip2core.intake import Columns, NamedFile, preview, read
 from blip2core.intake.cell_texts import conversation_texts, turns_of
-from blip2core.records import Unused, WebImage
+from blip2core.intake.columns import answers_beside
+from blip2core.records import Problem, Unused, WebImage
 from tests.intake.making import png
 
 TURNS = [
@@ -103,7 +105,8 @@ def test_a_question_is_one_text_with_the_answer_of_most_people(kind: str) -> Non
         ({"choices": ["x", "y"], "correct_choice_idx": 2}, ""),
         ({"answers": {"answer": ["x", "y", "y"], "answer_id": [1, 2, 3]}}, "y"),
         ({"answer": 3}, "3"),
-        ({"answer": True}, ""),
+        ({"answer": True}, "true"),
+        ({"answer": 3.0}, "3"),
         ({"answer": None}, ""),
     ],
 )
@@ -203,3 +206,43 @@ def test_a_cell_that_spells_nothing_is_as_it_was() -> None:
         {"a": b"c"},
         3,
     ]
+
+
+@pytest.mark.parametrize("columns", [10, 400])
+def test_what_stands_beside_the_texts_of_a_row_is_looked_for_once(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many columns of texts it has: else a small table takes hours."""
+    rows_looked_at = []
+
+    def counted(found: Columns, row: Mapping[str, object]) -> list[str]:
+        rows_looked_at.append(row)
+        return answers_beside(found, row)
+
+    monkeypatch.setattr("blip2core.intake.row_entries.answers_beside", counted)
+    header = ",".join(["image", *(f"x{number}_caption" for number in range(columns))])
+    table = NamedFile("t.csv", f"{header}\n1.png{',a cat' * columns}\n".encode())
+    images = [one for one in read([table, NamedFile("1.png", png(1))]) if isinstance(one, WebImage)]
+    assert [one.texts for one in images] == [("a cat",)]
+    assert len(rows_looked_at) == 2  # for the texts, and for the numbers
+
+
+def test_a_line_break_within_a_conversation_in_csv_is_part_of_its_text() -> None:
+    cell = (
+        '[{""from"":""human"",""value"":""<image>\nQ?""},{""from"":""gpt"",""value"":""A\ndog.""}]'
+    )
+    csv_file = NamedFile("t.csv", f'image,conversations\n1.png,"{cell}"\n'.encode())
+    (found,) = read([NamedFile("1.png", png()), csv_file])
+    assert isinstance(found, WebImage)
+    assert found.texts == ("A\ndog.",)
+    assert found.origins["A\ndog."].data["question"] == "Q?"
+
+
+@pytest.mark.parametrize("cell", ['[{"from": "human", "value": "Q', '{"from": ', '[{"a": 1}]'])
+def test_json_that_is_no_conversation_is_refused_and_no_text(cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    csv_file = NamedFile("t.csv", f'image,conversations,text\n1.png,"{quoted}",a dog\n'.encode())
+    told, found = read([NamedFile("1.png", png()), csv_file])
+    assert isinstance(told, Problem) and isinstance(found, WebImage)
+    assert told.reason == "`conversations` holds JSON that cannot be read."
+    assert (told.about, told.texts, found.texts) == ("text", 1, ("a dog",))

@@ -92,6 +92,17 @@ def test_so_is_one_that_stands_beside_it_on_a_single_line() -> None:
     assert (image.texts, image.duplicates) == (("a dog on a beach",), 1)
 
 
+def test_a_text_beside_the_image_gets_the_settings_that_stand_with_it_inside() -> None:
+    inside = "a dog\non a beach\nNegative prompt: cats\nSteps: 20"
+    data = png_with(chunk(b"tEXt", b"parameters\0" + inside.encode()))
+    files = {"a.png": data, "a.txt": b"a dog on a beach"}
+    (image,) = images(read(NamedFile("s.zip", zipped(files))))
+    assert (image.texts, image.duplicates) == (("a dog on a beach",), 1)
+    origin = image.origins["a dog on a beach"]
+    assert origin.place == "metadata: PNG parameters"
+    assert "Steps: 20" in str(origin.data)
+
+
 def test_the_same_text_in_several_fields_is_one() -> None:
     data = saved("JPEG", exif=exif({0x010E: b"a dog"}, b"ASCII\0\0\0a dog"), comment=b"a dog ")
     (image,) = images(read([NamedFile("a.jpg", data)]))

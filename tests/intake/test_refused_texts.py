@@ -32,7 +32,7 @@ def test_too_many_at_one_place_and_at_several_are_counted_together() -> None:
 
 
 def test_what_was_taken_out_of_texts_is_a_note_with_their_number() -> None:
-    rows = b"1.png,a\x00 dog\n1.png,a cat\n2.png,a\x00\x00 bird\n"
+    rows = b"1.png,a\x00 dog\n1.png,a cat\n2.png,a\x00\x00 bird\n2.png,a b\x08ell\n"
     lines = b'{"image": "2.png", "text": "half \\ud800"}'
     files = [
         NamedFile("1.png", png()),
@@ -43,8 +43,8 @@ def test_what_was_taken_out_of_texts_is_a_note_with_their_number() -> None:
     (told,) = (one for one in read(files) if isinstance(one, Problem))
     assert (told.name, told.about, told.texts) == ("t.csv, row 2", "note", 0)
     assert told.reason == (
-        "NUL or halves of surrogate pairs were taken out of 3 texts, as they cannot be stored; "
-        "this is the first."
+        "Control characters, as NUL, or halves of surrogate pairs were taken out of 4 texts, as "
+        "they are no text; this is the first."
     )
 
 
@@ -54,4 +54,11 @@ def test_one_text_and_none() -> None:
     refused = texts_of([("a\0", TextOrigin())], "here", LIMITS).refused
     assert list(notes.told_apart(refused)) == []
     (told,) = notes.told()
-    assert told.reason.endswith("out of 1 text, as they cannot be stored.")
+    assert told.reason.endswith("out of 1 text, as they are no text.")
+
+
+def test_separators_and_line_ends_are_white_space_and_no_note() -> None:
+    words = "page one\fpage two\x1funit\r\nline\x85line"
+    found = texts_of([(words, TextOrigin())], "here", LIMITS)
+    assert found.words == ("page one page two unit\nline\nline",)
+    assert found.refused == ()

@@ -55,6 +55,12 @@ def test_each_line_is_a_text_where_nothing_says_otherwise() -> None:
     assert entry.texts == ("one", "two", "three")
 
 
+def test_only_line_ends_make_lines() -> None:
+    data = "one\fpage\r\ntwo\u2028parts\rthree\n\nfour\n".encode()
+    entry = side_entry("a.png", [("a.txt", data)], Limits())
+    assert entry.texts == ("one page", "two\u2028parts", "three", "four")
+
+
 def test_a_line_is_a_copy_of_a_text_of_the_table_with_line_breaks(tmp_path: Path) -> None:
     """As kohya and taggui read it: a line is a caption; the table beside it has the whole text."""
     (tmp_path / "a.png").write_bytes(png())

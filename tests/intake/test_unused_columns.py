@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from blip2core.intake import NamedFile, read, unused_columns
+from blip2core.intake import Columns, NamedFile, read, unused_columns
 from blip2core.intake.unused_columns import looks_like_text
 from blip2core.records import Unused, WebImage
 from tests.intake.making import png
@@ -85,12 +85,15 @@ def test_columns_of_typed_tables_are_told_too(kind: str) -> None:
     found = read(NamedFile(f"t.{kind}", file.getvalue()))
     told = {one.name.rpartition(" ")[2]: one.in_words() for one in found if isinstance(one, Unused)}
     assert told == {
-        **{
-            name: f"looks like texts: --text-column {name}"
-            for name in ("legend", "list", "object", "chat")
-        },
-        "json": "holds JSON with texts: make columns of them",
+        name: f"looks like texts: --text-column {name}"
+        for name in ("legend", "list", "object", "chat", "json")
     }
+    (image,) = (
+        one
+        for one in read(NamedFile(f"t.{kind}", file.getvalue()), columns=Columns(texts=("json",)))
+        if isinstance(one, WebImage)
+    )
+    assert image.texts == ("two dogs",)
 
 
 def test_columns_that_differ_in_case_are_all_used() -> None:

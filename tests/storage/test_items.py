@@ -1,12 +1,15 @@
 """Images in datasets: twice is once, likeness is found, what was taken down stays away."""
 
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from blip2core.errors import StorageError
-from blip2core.storage import Database
+from blip2core.storage import Database, items, open_database
 from blip2core.storage.captions import texts_of
 from blip2core.storage.items import (
     add_item,
@@ -51,6 +54,51 @@ def test_another_place_adds_its_source_and_new_texts(database: Database) -> None
         texts = [text.text for text in texts_of(session, item_id=first.item_id)]
         assert texts == ["a bird", "a finch"]
         assert session.scalar(select(func.count()).select_from(Source)) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("table", [Item, Caption])
+def test_of_two_imports_at_once_one_counts_what_is_new(
+    database: Database,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    table: type,
+) -> None:
+    """Both have looked for what is there before one of them adds it; SQLite has one writer."""
+    with database.write() as session:
+        world = new_world(session)
+        first = world if table is Caption else new_world(session, "where the images are already")
+        for number in range(3):
+            import_one(session, first, number, "an old text")
+    both, insert = threading.Barrier(2, timeout=30), items.insert_missing
+
+    def insert_together(session, inserted, rows, **more):  # type: ignore[no-untyped-def]
+        if inserted is table:
+            both.wait()
+        return insert(session, inserted, rows, **more)
+
+    def add(database: Database) -> list[tuple[bool, int]]:
+        with database.write() as session:
+            added = items.add_items(
+                session,
+                dataset_id=world.dataset_id,
+                run_id=world.run_id,
+                found=[(facts(number), found(number, "a bird", "a cat")) for number in range(3)],
+            )
+        return [(one.is_new, one.texts) for one in added if one is not None]
+
+    monkeypatch.setattr(items, "insert_missing", insert_together)
+    other = open_database(database_url, data=tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(add, (database, other)))
+    other.close()
+    is_new = table is Item
+    assert sorted(told) == [[(False, 0)] * 3, [(is_new, 2)] * 3]
+    with database.read() as session:
+        mine = select(Item.id).where(Item.dataset_id == world.dataset_id)
+        texts = select(func.count()).select_from(Caption).where(Caption.item_id.in_(mine))
+        assert session.scalar(texts) == (6 if is_new else 9)
 
 
 def test_long_and_empty_texts(database: Database) -> None:

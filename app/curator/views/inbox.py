@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ from blip2core.bundled import SAMPLES
 from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import StorageError, way_out
 from blip2core.formats.files import TABLE_SUFFIXES
-from blip2core.intake import Columns, reading_of
+from blip2core.intake import SaidColumns, reading_of
 from blip2core.storage.datasets import dataset_names, get_or_create_dataset
 from blip2core.storage.run_problems import count_problems
 from blip2core.storage.runs import done_again, list_runs, request_cancel, request_pause, resume_run
@@ -121,7 +121,7 @@ def start_import(
     path: str,
     downloads: bool,
     captions: CaptionConfig | None,
-    columns: Mapping[str, Columns],
+    columns: SaidColumns,
 ) -> None:
     """Copy the uploads to disk and hand the import to the background jobs."""
     folder = Path(path.strip()).expanduser() if path.strip() else None

@@ -18,7 +18,7 @@ from app.curator.import_preview import (
 )
 from app.jobs import Import
 from app.services import Services
-from blip2core.intake import Columns, NamedFile, preview, read
+from blip2core.intake import Columns, NamedFile, preview, read, safe_name
 from blip2core.records import WebImage
 from tests.app.curator.conftest import Open, change_settings
 from tests.intake.making import png, zipped
@@ -90,7 +90,8 @@ def test_what_was_chosen_is_shown_and_used_for_all_tables_of_the_kind(
     roles = roles_in(html_of(page))
     assert (roles["legend"], roles["title"], roles["nr"]) == ("text", "not used", "id")
     chosen = Columns(path="file_name", texts=("legend",), id="nr", complete=True)
-    assert press_import(page, services).columns == {"a/t.csv": chosen, "b/t.csv": chosen}
+    kind = preview(tmp_path / "set.zip")[0].kind
+    assert press_import(page, services).columns == {kind: chosen}
 
 
 def test_a_table_without_a_known_image_column_asks_for_one(
@@ -103,7 +104,8 @@ def test_a_table_without_a_known_image_column_asks_for_one(
     box(page, IMAGES_ARE_IN).set_value("foto").run()  # type: ignore[attr-defined]
     assert not page.warning
     columns = press_import(page, services).columns
-    assert columns == {"t.csv": Columns(path="foto", complete=True)}
+    kind = preview(tmp_path / "t.csv")[0].kind
+    assert columns == {kind: Columns(path="foto", complete=True)}
 
 
 def test_an_annotation_file_is_named_with_its_first_images(open_page: Open, tmp_path: Path) -> None:
@@ -221,6 +223,16 @@ def test_a_choice_says_of_every_column_what_it_is(
         assert {name: getattr(chosen, name) for name in expected} == expected
 
 
+def test_a_folder_beside_uploads_has_one_choice_for_tables_of_one_kind(
+    open_page: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_bytes(TABLE)
+    page = look(open_page("inbox"), tmp_path / "t.csv")
+    page.file_uploader[0].set_value([("u.csv", TABLE, "text/csv")]).run()
+    assert "<b>u.csv</b> CSV, and 1 table like it" in html_of(page)
+    assert box(page, TEXTS_ARE_IN)
+
+
 def test_uploads_are_shown_and_imported_with_what_was_chosen(
     open_page: Open, services: Services
 ) -> None:
@@ -233,7 +245,6 @@ def test_uploads_are_shown_and_imported_with_what_was_chosen(
     box(page, TEXTS_ARE_IN).set_value(["legend"]).run()  # type: ignore[attr-defined]
     job = press_import(page, services)
     names = [one.name for one in job.sources if isinstance(one, NamedFile)]
-    assert names[0] == "1.png" and list(job.columns) == [names[1]]
-    assert job.columns[names[1]].texts == ("legend",)
+    assert names == ["1.png", safe_name("../t.csv")]
     found = [one for one in read(job.sources, columns=job.columns) if isinstance(one, WebImage)]
     assert [one.texts for one in found] == [("the first one",)]
