@@ -13,7 +13,7 @@ from blip2core.formats.annotated import Refused, is_row, name_or_id
 from blip2core.formats.conversations import CONVERSATIONS, TURNS
 from blip2core.formats.files import INTAKE_SUFFIXES
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
-from blip2core.formats.lavis import LAVIS_VQA
+from blip2core.formats.lavis import LAVIS_VQA, LISTS
 from blip2core.formats.nested_texts import spelled
 from blip2core.formats.text_maps import TEXT_FIELDS, TEXT_MAP, is_text_map
 from blip2core.intake.columns import (
@@ -77,7 +77,7 @@ class Rows:
             replace(one, path=(name or one.path) if is_first else (one.path or name))
             for one in found
         ]
-        return self._with_columns(found, row, columns, (*TURNS, QUESTION))
+        return self._with_columns(found, row, columns, (*TURNS, QUESTION, *LISTS))
 
     def _of_map(self, number: int, row: Mapping[str, Any]) -> list[AnnotatedImage]:
         """Return an object of kohya's metadata, with the texts of other fields."""

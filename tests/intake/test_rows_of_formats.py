@@ -100,6 +100,13 @@ def test_an_image_is_named_by_any_usual_column(write: Any) -> None:
     }
 
 
+def test_reasons_that_are_kept_with_a_question_are_not_told_as_unused() -> None:
+    found = found_in(as_json([ASKED | {"rationales": ["because it is so"]}]))
+    [image] = [one for one in found if isinstance(one, WebImage) and one.texts]
+    assert image.origins["Is it? yes"].data["rationales"] == ["because it is so"]
+    assert advice(found) == {}
+
+
 def test_a_question_that_is_empty_makes_a_row_of_a_table() -> None:
     rows = [{**ROW, "question": None, "answer": None}, {**OTHER, "question": " "}]
     found = found_in(as_json(rows))
