@@ -23,7 +23,7 @@ from blip2core.records import ExportPair
 
 __all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs", "find_format"]
 
-FORMATS = {name: format for name, format in formats.ALL_FORMATS.items() if format.write is not None}
+FORMATS = formats.ALL_FORMATS
 """Those that can be written, by name."""
 
 

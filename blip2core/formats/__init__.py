@@ -6,6 +6,7 @@ writes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from blip2core.formats.annotated import AnnotatedImage
@@ -36,39 +37,31 @@ ALL_FORMATS: dict[str, Format] = {
     "sidecars": SIDECARS,
     "vqa": VQA,
     "label-studio": LABEL_STUDIO,
-    "label-studio-min": LABEL_STUDIO_MIN,
-    "lavis-vqa": LAVIS_VQA,
-    "gqa": GQA,
-    "text-map": TEXT_MAP,
 }
-"""By name; `blip2core.exports.FORMATS` are those that are written."""
-JSON_FORMATS = (
-    *(KARPATHY, COCO, VQA, LABEL_STUDIO, LABEL_STUDIO_MIN, CONVERSATIONS),
-    *(LAVIS_VQA, GQA, TEXT_MAP),
-)
-"""Those of one JSON document, in the order in which they are tried: the first that fits."""
+"""Those that are written, by name."""
+OF_DOCUMENTS = (KARPATHY, COCO, VQA, GQA, TEXT_MAP)
+"""Those of one JSON object, in the order in which they are tried: the first that fits."""
+OF_ROWS = (CONVERSATIONS, LAVIS_VQA, LABEL_STUDIO, LABEL_STUDIO_MIN)
+"""Those of one object of a JSON list, or one row of any table, in the same way."""
 
 
-OF_LINES = (CONVERSATIONS, LAVIS_VQA, LABEL_STUDIO, LABEL_STUDIO_MIN)
-"""Those whose entries also stand in the lines of a .jsonl; others are tables there."""
-
-
-def format_of_line(row: Any) -> Format | None:
-    """Return the format of a line of a .jsonl; None where it is a row of a table."""
-    return next((one for one in OF_LINES if one.is_it([row])), None)
+def format_of_row(row: Mapping[str, Any]) -> Format | None:
+    """Return the format of a row; None where it is one of images and texts, by its columns."""
+    return next((one for one in OF_ROWS if one.is_row(row)), None)
 
 
 def format_of(document: Any) -> Format | None:
-    """Return the format of a JSON document; None where it is none of those."""
-    return next((one for one in JSON_FORMATS if one.is_it(document)), None)
+    """Return the format of a JSON document; None where it is none of those, or a list of rows."""
+    return next((one for one in OF_DOCUMENTS if one.is_it(document)), None)
 
 
 __all__ = [
     "ALL_FORMATS",
-    "JSON_FORMATS",
+    "OF_DOCUMENTS",
+    "OF_ROWS",
     "AnnotatedImage",
     "Format",
     "Output",
     "format_of",
-    "format_of_line",
+    "format_of_row",
 ]

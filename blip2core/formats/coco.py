@@ -26,70 +26,81 @@ from blip2core.formats.annotated import (
     scalars,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.nested_texts import nested_parts, nested_texts
 from blip2core.formats.rows import OF_IMAGE, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, PerSplit
 from blip2core.records import ExportPair, TextOrigin
 
 PLACE = "annotations"
+NO_CAPTION = "annotation without a caption"
 SAME_ID = "Another image has the same id; the captions of the id were taken for that one."
 
 
 def is_coco(document: Any) -> bool:
-    """Return whether it has images, and annotations that are captions or none at all."""
+    """Return whether it has images, and annotations of which one is a caption, or none at all."""
     if not is_row(document, "images", "annotations"):
         return False
     images, annotations = document["images"], document["annotations"]
     if not isinstance(images, list) or not isinstance(annotations, list):
         return False
-    return not annotations or is_row(annotations[0], "caption")
+    return not annotations or any(is_row(one, "caption") for one in annotations)
 
 
 def read_coco(document: Any) -> Iterator[AnnotatedImage]:
-    """Yield each image with its captions, then the captions whose image is not listed."""
+    """Yield each image with its captions, be they annotations or stand with the image itself; then
+    the captions whose image is not listed.
+    """
     licenses = {
         name_or_id(row.get("id")): name_or_id(row.get("url")) or name_or_id(row.get("name"))
         for row in rows_of(document.get("licenses"))
     }
     texts: dict[str | None, list[Text]] = {}
-    no_text = Counter[str | None]()
+    no_text, no_caption = Counter[str | None](), Counter[str | None]()
     for row in rows_of(document["annotations"]):
+        if "caption" not in row and "text" not in row:
+            no_caption[name_or_id(row.get("image_id"))] += 1
+            continue
         origin = exported_origin(extra_of(row), PLACE)
         if origin is None:
             data = scalars(row, "caption", "image_id") | scalars(extra_of(row), *OF_IMAGE)
             origin = TextOrigin(place=PLACE, data=data)
-        captions = [*nested_texts(row.get("caption", row.get("text")))]
+        parts = [*nested_parts(row.get("caption", row.get("text")))]
+        captions = [part for part in parts if part is not None]
         image = name_or_id(row.get("image_id"))
         for caption in captions:
             texts.setdefault(image, []).append((caption, origin))
-        if not captions:
-            no_text[image] += 1
+        if lost := len(parts) - len(captions) or (not captions):
+            no_text[image] += lost
     number, seen = 0, set[str | None]()
     for number, row in enumerate(rows_of(document["images"]), start=1):
         image = name_or_id(row.get("id"))
         lost = 0 if image is None else no_text.pop(image, 0)
         is_again = image is not None and image in seen
         seen.add(image)
+        origin = TextOrigin(place="images", data={} if image is None else {"image_id": image})
+        own = [(text, origin) for text in nested_texts(row.get("caption"))]
         yield AnnotatedImage(
             number=number,
             path=name_or_id(row.get("file_name")),
             url=name_or_id(row.get("coco_url")) or name_or_id(row.get("flickr_url")),
-            texts=() if image is None else tuple(texts.pop(image, ())),
+            texts=(*(() if image is None else texts.pop(image, ())), *own),
             refused=(Refused("The caption is no text.", lost),) if lost else (),
+            not_used=(NO_CAPTION,) * (0 if image is None else no_caption.pop(image, 0)),
             notes=(SAME_ID,) if is_again else (),
             page_url=name_or_id(extra_of(row).get("page_url")),
             license=licenses.get(name_or_id(row.get("license"))),
         )
-    for image in dict.fromkeys((*texts, *no_text)):
+    for image in dict.fromkeys((*texts, *no_text, *no_caption)):
         number += 1
         lost = no_text[image]
         yield AnnotatedImage(
             number=number,
             texts=tuple(texts.get(image, ())),
             refused=(Refused("The caption is no text.", lost),) if lost else (),
+            not_used=(NO_CAPTION,) * no_caption[image],
             missing="The annotation has no image_id."
             if image is None
-            else f"The file lists no image with the id {safe_name(image, limit=40)}.",
+            else f"The file lists no image with the id {safe_name(str(image), limit=40)}.",
         )
 
 

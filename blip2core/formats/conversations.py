@@ -25,7 +25,6 @@ from blip2core.formats.annotated import (
     strings,
 )
 from blip2core.formats.format import Format, Output
-from blip2core.formats.nested_texts import nested_texts
 from blip2core.formats.questions import question_of
 from blip2core.formats.rows import about_image, about_text, by_image, exported_origin
 from blip2core.formats.split_files import JsonList, LeftOut, PerSplit
@@ -43,10 +42,9 @@ OTHERS = frozenset({"system", "developer", "tool", "function", "observation"})
 """Who says nothing of the image."""
 
 
-def is_conversations(document: Any) -> bool:
-    """Return whether it is a list of conversations about images, or such an object."""
-    rows = [document] if isinstance(document, Mapping) else rows_of(document)[:1]
-    return any(is_row(row, name) and is_row(_first(row[name])) for row in rows for name in TURNS)
+def is_conversation(row: Mapping[str, Any]) -> bool:
+    """Return whether a row has a conversation."""
+    return any(is_row(_first(row.get(name))) for name in TURNS)
 
 
 def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
@@ -54,8 +52,7 @@ def read_conversations(document: Any) -> Iterator[AnnotatedImage]:
 
     Answers about several images at once are about none of them alone, and are refused.
     """
-    rows = [document] if isinstance(document, Mapping) else rows_of(document)
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows_of(document), start=1):
         images = [*_images(row)]
         texts, refused = _texts(row)
         if len(images) > 1:
@@ -131,12 +128,12 @@ def _texts(row: Mapping[str, Any]) -> tuple[tuple[Text, ...], tuple[Refused, ...
             origin = exported_origin(of_export, PLACE)
             texts.append((_whole(what, of_export), origin or TextOrigin(place=PLACE, data=kept)))
             asked = []
+    if any(asked):
+        refused.append(Refused("The last question has no answer."))
     for name in _others(row):
         answers, _ = _texts({name: row[name]})
         reason = f"The row has a second conversation, `{name}`: give it in a row of its own."
         refused += [Refused(reason, len(answers))] if answers else []
-    if not _turns(row):  # a row of a table among conversations
-        texts += [(text, TextOrigin(place="caption")) for text in nested_texts(row.get("caption"))]
     return tuple(texts), tuple(refused)
 
 
@@ -237,7 +234,7 @@ def _without_words(question: str) -> str:
 
 CONVERSATIONS = Format(
     label="LLaVA or ShareGPT conversations",
-    is_it=is_conversations,
+    is_row=is_conversation,
     read=read_conversations,
     write=write_llava,
     what="A JSON list of conversations per split; images lie in `images`, and where a text comes "

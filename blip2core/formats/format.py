@@ -54,6 +54,9 @@ class Format:
     is_it: Callable[[Any], bool] = _never
     """Whether a JSON document has this format. Formats of another kind are told by their files:
     `blip2core.formats.files.kind_of`."""
+    is_row: Callable[[Mapping[str, Any]], bool] = _never
+    """Whether a row has this format: an object of a JSON list, a line of a .jsonl. Each row of
+    such a file decides for itself, and a document of the format is a list of such rows."""
     read: Callable[[Any], Iterator[AnnotatedImage]] = _nothing
     """Yields what such a document says of each image. Raises nothing: odd entries are passed by as
     an image without a name, which the reader reports.

@@ -35,9 +35,9 @@ SPLITS = {"validation": "val"}
 
 
 def is_karpathy(document: Any) -> bool:
-    """Return whether the first image has sentences."""
+    """Return whether it has images, one of which has sentences."""
     images = rows_of(document["images"]) if is_row(document, "images") else []
-    return bool(images) and "sentences" in images[0]
+    return any("sentences" in image for image in images)
 
 
 def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:

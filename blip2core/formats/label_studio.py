@@ -60,11 +60,9 @@ INTERFACE = """\
 """Label Studio's template "Image Captioning", for several texts."""
 
 
-def is_label_studio(document: Any) -> bool:
-    """Return whether it is a list of tasks."""
-    rows = rows_of(document)
-    kinds = (*ANNOTATIONS, "id")
-    return bool(rows) and is_row(rows[0], "data") and any(kind in rows[0] for kind in kinds)
+def is_task(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is a task with its annotations."""
+    return is_row(row.get("data")) and any(kind in row for kind in (*ANNOTATIONS, "id"))
 
 
 def read_label_studio(document: Any) -> Iterator[AnnotatedImage]:
@@ -126,10 +124,9 @@ def _field(name: object) -> str:
     return f"`{safe_name(str(name), limit=40)}` field"
 
 
-def is_json_min(document: Any) -> bool:
-    """Return whether it is a list of tasks in the form JSON_MIN: a row each."""
-    rows = rows_of(document)
-    return bool(rows) and is_row(rows[0], "id", "annotator", "annotation_id")
+def is_min_task(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is a task in the form JSON_MIN."""
+    return is_row(row, "id", "annotator", "annotation_id")
 
 
 def read_json_min(document: Any) -> Iterator[AnnotatedImage]:
@@ -263,11 +260,11 @@ def _prediction(pair: ExportPair, config: ExportConfig) -> dict[str, Any]:
 
 LABEL_STUDIO = Format(
     label="Label Studio",
-    is_it=is_label_studio,
+    is_row=is_task,
     read=read_label_studio,
     write=write_label_studio,
     what="`tasks_SPLIT.json` to import into Label Studio: an image each, its texts as predictions "
     "with their ITM scores; `labeling_interface.xml` is the interface, images lie in `images`.",
     example='json.load(open("FOLDER/tasks_train.json"))[0]["predictions"]',
 )
-LABEL_STUDIO_MIN = Format(label="Label Studio (JSON_MIN)", is_it=is_json_min, read=read_json_min)
+LABEL_STUDIO_MIN = Format(label="Label Studio (JSON_MIN)", is_row=is_min_task, read=read_json_min)

@@ -13,7 +13,6 @@ from blip2core.formats.annotated import (
     AnnotatedImage,
     Refused,
     Text,
-    is_row,
     name_or_id,
     rows_of,
     scalars,
@@ -27,12 +26,11 @@ LISTS = ("choices", "rationales")
 """Lists of texts of A-OKVQA that are kept as data of the question."""
 
 
-def is_lavis_vqa(document: Any) -> bool:
-    """Return whether it is a list of questions about images."""
-    rows = rows_of(document)
-    return bool(rows) and (
-        is_row(rows[0], "image", "question") or is_row(rows[0], "image_id", "question")
-    )
+def is_question(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is a question about an image."""
+    question = row.get("question")
+    is_asked = isinstance(question, str) and bool(question.strip())
+    return is_asked and any(row.get(name) is not None for name in ("image", "image_id"))
 
 
 def read_lavis_vqa(document: Any) -> Iterator[AnnotatedImage]:
@@ -66,4 +64,4 @@ def _question(row: Mapping[str, Any]) -> Text | Refused:
     return row_question(asked, row, place="question", data=data)
 
 
-LAVIS_VQA = Format(label="LAVIS or A-OKVQA questions", is_it=is_lavis_vqa, read=read_lavis_vqa)
+LAVIS_VQA = Format(label="LAVIS or A-OKVQA questions", is_row=is_question, read=read_lavis_vqa)

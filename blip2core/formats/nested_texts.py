@@ -62,20 +62,31 @@ def _holds_text(value: object) -> bool:
     return isinstance(value, list | Mapping) and any(nested_texts(value))
 
 
-def nested_texts(value: object, depth: int = DEEPEST) -> Iterator[str]:
+def nested_texts(value: object) -> Iterator[str]:
     """Yield the texts of a cell in order: of one text, of lists, of objects by `TEXT_KEYS` or
     by languages.
     """
+    return (part for part in nested_parts(value) if part is not None)
+
+
+def nested_parts(value: object, depth: int = DEEPEST) -> Iterator[str | None]:
+    """Yield the texts of a cell as `nested_texts`, and None for each part that is no text, such as
+    a number or an object of something else; what is empty is no part.
+    """
     if isinstance(value, str):
         yield value
-    elif not depth:
-        return
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and depth:
         for one in value:
-            yield from nested_texts(one, depth - 1)
-    elif isinstance(value, Mapping):
-        key = next((key for key in TEXT_KEYS if value.get(key)), None)
-        if key is not None:
-            yield from nested_texts(value[key], depth - 1)
-        elif all(isinstance(name, str) and LANGUAGE.fullmatch(name) for name in value):
-            yield from nested_texts(list(value.values()), depth - 1)
+            yield from nested_parts(one, depth - 1)
+    elif isinstance(value, Mapping) and depth:
+        said = [value[key] for key in TEXT_KEYS if key in value]
+        if not said and all(isinstance(name, str) and LANGUAGE.fullmatch(name) for name in value):
+            said = list(value.values())
+        ids = (int, float)  # beside a text, such as the number of the sentence
+        texts = [one for one in said if not isinstance(one, ids)] or said
+        if texts or not value:
+            yield from nested_parts(texts, depth - 1)
+        else:
+            yield None
+    elif not is_none(value):
+        yield None

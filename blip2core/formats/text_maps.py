@@ -11,9 +11,10 @@ from itertools import islice
 from typing import Any
 
 from blip2core.file_names import suffix
-from blip2core.formats.annotated import AnnotatedImage, Text, scalars, strings
+from blip2core.formats.annotated import AnnotatedImage, Refused, scalars
 from blip2core.formats.files import INTAKE_SUFFIXES
 from blip2core.formats.format import Format
+from blip2core.formats.nested_texts import nested_parts
 from blip2core.records import TextOrigin
 
 TEXT_FIELDS = ("caption", "tags")
@@ -41,17 +42,20 @@ def names_images(document: Mapping[str, Any]) -> bool:
 def read_text_map(document: Any) -> Iterator[AnnotatedImage]:
     """Yield each image with its text or texts; what else kohya says of it is kept as data."""
     for number, (name, value) in enumerate(document.items(), start=1):
-        yield AnnotatedImage(number=number, path=str(name), texts=tuple(_texts(value)))
-
-
-def _texts(value: object) -> Iterator[Text]:
-    if not isinstance(value, Mapping):
-        yield from ((text, TextOrigin(place="text")) for text in strings(value))
-        return
-    data = scalars(value, *TEXT_FIELDS)
-    for name in TEXT_FIELDS:
-        for text in strings(value.get(name)):
-            yield text, TextOrigin(place=name, data=data)
+        said = value if isinstance(value, Mapping) else {"text": value}
+        data = scalars(value, *TEXT_FIELDS) if isinstance(value, Mapping) else {}
+        fields = TEXT_FIELDS if isinstance(value, Mapping) else ("text",)
+        parts = [(part, field) for field in fields for part in nested_parts(said.get(field))]
+        texts = [
+            (part, TextOrigin(place=field, data=data)) for part, field in parts if part is not None
+        ]
+        lost = len(parts) - len(texts)
+        yield AnnotatedImage(
+            number=number,
+            path=str(name),
+            texts=tuple(texts),
+            refused=(Refused("What stands for this image is no text.", lost),) if lost else (),
+        )
 
 
 def _first(values: Any) -> list[Any]:

@@ -13,17 +13,16 @@ from blip2core.formats.files import (
     TABLE_SUFFIXES,
     NamedFile,
     looks_like_image,
-    text_table_kind,
 )
 from blip2core.formats.sidecars import concept_of
-from blip2core.intake.archives import ANY, Archive, FolderArchive
+from blip2core.intake.archives import ANY, Archive, FolderArchive, is_text_table
 from blip2core.intake.columns import Columns, SaidColumns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
 from blip2core.intake.downloads import Downloads, fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.given_places import GivenRows
 from blip2core.intake.image_texts import texts_of
-from blip2core.intake.img2dataset import failed_rows, is_index, key_columns
+from blip2core.intake.img2dataset import failed_rows, is_beside, is_index, key_columns
 from blip2core.intake.json_members import JsonMembers, json_names
 from blip2core.intake.limits import Limits
 from blip2core.intake.other_files import (
@@ -237,7 +236,9 @@ class _ArchiveReading:
         folders = {dirname(name) for name in images}
         beside = set(map(stem, images))
         for table in self._names:
-            if suffix(table) not in TABLE_SUFFIXES and not self._is_text_table(table, beside):
+            if suffix(table) not in TABLE_SUFFIXES and not is_text_table(
+                self._archive, table, beside
+            ):
                 continue
             self._used.add(table)
             limit = ANY if self._read_inner else self._limits.table_bytes
@@ -248,20 +249,10 @@ class _ArchiveReading:
                 continue
             if stem(table) in archives and is_index(file, or_damaged=True):
                 yield from failed_rows(file, self._limits)
-            elif self._is_beside(table, folders) and is_index(file):
+            elif is_beside(table, folders, self._names) and is_index(file):
                 yield from self._read_index(file, images)
             else:
                 yield from self._read_table(file)
-
-    def _is_text_table(self, name: str, beside: set[str]) -> bool:
-        """Return whether a .txt that belongs to no image is a table, as Flickr8k's captions are."""
-        if suffix(name) != ".txt" or stem(name) in beside:
-            return False
-        return text_table_kind(self._archive.head(name)) is not None
-
-    def _is_beside(self, table: str, folders: set[str]) -> bool:
-        """Return whether a table stands beside what else img2dataset writes of its name."""
-        return stem(table) in folders or f"{stem(table)}_stats.json" in self._names
 
     def _read_table(self, file: NamedFile) -> Iterator[ImageOrProblem]:
         """Keep the rows that are looked up by name; yield the images that the table carries."""

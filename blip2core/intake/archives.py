@@ -1,14 +1,14 @@
 """Folders and loose files as archives of named files; nothing outside them is ever opened."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import inner_path, safe_name
-from blip2core.formats.files import NamedFile, refused_file
+from blip2core.file_names import inner_path, safe_name, stem, suffix
+from blip2core.formats.files import NamedFile, refused_file, text_table_kind
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import files_below, reach_of
 from blip2core.records import Problem
@@ -160,3 +160,12 @@ def _head(archive: Archive, name: str, count: int) -> bytes:
         return archive.file(name, ANY).start(count)
     except IntakeError:
         return b""
+
+
+def is_text_table(archive: Archive, name: str, beside: Container[str]) -> bool:
+    """Return whether a .txt is a table, as Flickr8k's captions are; none of them is that of an
+    image, whose names without their endings are `beside`.
+    """
+    if suffix(name) != ".txt" or stem(name) in beside:
+        return False
+    return text_table_kind(archive.head(name)) is not None

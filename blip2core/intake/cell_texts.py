@@ -47,7 +47,7 @@ def conversation_texts(
     """Return each answer of a conversation with its question as data, and what else is `said` in
     its row.
     """
-    found = next(read_conversations({**said, "conversations": turns}))
+    found = next(read_conversations([{**said, "conversations": turns}]))
     return (*found.texts, *found.refused)
 
 

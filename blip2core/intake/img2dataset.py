@@ -5,11 +5,11 @@ repeats what the .json beside each image says; with its format parquet it holds 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import safe_name, suffix
+from blip2core.file_names import safe_name, stem, suffix
 from blip2core.formats.files import NamedFile
 from blip2core.formats.parquet import parquet_rows, parquet_schema
 from blip2core.intake.columns import Columns, guess_columns, with_wanted
@@ -75,6 +75,13 @@ def is_index(file: NamedFile, *, or_damaged: bool = False) -> bool:
     except IntakeError:
         return or_damaged
     return INDEX_COLUMNS.issubset(header) and not guess_columns(header).path
+
+
+def is_beside(table: str, folders: Container[str], names: Container[str]) -> bool:
+    """Return whether a table stands beside what else img2dataset writes of its name: one of the
+    `folders` of images, or its statistics.
+    """
+    return stem(table) in folders or f"{stem(table)}_stats.json" in names
 
 
 def key_columns(file: NamedFile, wanted: Columns | None) -> Columns:

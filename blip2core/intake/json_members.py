@@ -12,7 +12,7 @@ from blip2core.formats.conversations import CONVERSATIONS
 from blip2core.formats.files import NamedFile
 from blip2core.formats.text_maps import TEXT_MAP, names_images
 from blip2core.formats.vqa import is_vqa_answers
-from blip2core.intake.annotation_files import is_rows, read_document
+from blip2core.intake.annotation_files import read_document
 from blip2core.intake.archives import Archive
 from blip2core.intake.columns import Columns
 from blip2core.intake.companions import is_companion, what_it_is
@@ -20,6 +20,7 @@ from blip2core.intake.entries import Entry
 from blip2core.intake.limits import Limits
 from blip2core.intake.pairing import key
 from blip2core.intake.question_files import QuestionFiles
+from blip2core.intake.rows_of_formats import names_images_inside, rows_in
 from blip2core.intake.tables import json_entries
 from blip2core.records import Told
 
@@ -124,7 +125,7 @@ class JsonMembers:
     def _document(self, file: NamedFile, image: str | None) -> Any:
         """Return the content of a file; one conversation beside an image is about that image."""
         document = read_document(file, self._limits)
-        is_one = isinstance(document, Mapping) and CONVERSATIONS.is_it(document)
+        is_one = isinstance(document, Mapping) and CONVERSATIONS.is_row(document)
         if image is None or not is_one or any(document.get(field) for field in ANNOTATIONS):
             return document
         return {**document, "image": base_name(image)}
@@ -140,5 +141,8 @@ def is_annotation(document: Any) -> bool:
     which image it is about.
     """
     if (format := format_of(document)) is not None:
-        return format is not TEXT_MAP or names_images(document)
-    return is_vqa_answers(document) or is_rows(document)
+        is_map = format is TEXT_MAP
+        return not is_map or names_images(document) or names_images_inside(document)
+    if isinstance(document, dict) and CONVERSATIONS.is_row(document):
+        return True
+    return is_vqa_answers(document) or rows_in(document) is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name, suffix
-from blip2core.formats import AnnotatedImage, format_of
+from blip2core.formats import AnnotatedImage, format_of, format_of_row
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.arrow import arrow_schema
 from blip2core.formats.csv import csv_header, csv_rows
@@ -21,8 +21,9 @@ from blip2core.formats.flickr import read_flickr
 from blip2core.formats.jsonl import jsonl_rows
 from blip2core.formats.lines import Lines
 from blip2core.formats.parquet import arrow_errors, parquet_schema
-from blip2core.formats.vqa import is_vqa_answers
-from blip2core.intake.annotation_files import format_of_lines, read_document
+from blip2core.formats.text_maps import TEXT_MAP
+from blip2core.formats.vqa import VQA, is_vqa_answers
+from blip2core.intake.annotation_files import read_document, rows_of_lines
 from blip2core.intake.arrow_rows import arrow_rows
 from blip2core.intake.columns import Columns, TableKind, find_columns, guess_columns, with_wanted
 from blip2core.intake.first_rows import first_rows
@@ -30,8 +31,13 @@ from blip2core.intake.json_beginning import beginning_of, start_at
 from blip2core.intake.limits import Limits
 from blip2core.intake.preview_values import Cell, Preview, PreviewImage, one_line, table_preview
 from blip2core.intake.question_files import NO_QUESTIONS
+from blip2core.intake.rows_of_formats import Rows as RowsOfFormats
+from blip2core.intake.rows_of_formats import how_to_save, is_map_of_rows, is_one_row, rows_in
+from blip2core.intake.tables import numbered
 from blip2core.texts import count_of
 
+ROWS_TRIED = 20
+"""Rows that tell whether all have a format; an import goes by each row."""
 ROWS = 8
 """Rows that are shown."""
 IMAGES = 3
@@ -42,6 +48,7 @@ HEAD = 2_000_000
 """Bytes of a text that are read."""
 ENTRIES = 2_000
 """Entries of an annotation file among which images with texts are looked for."""
+ANSWERS_ELSEWHERE = "The answers stand in another file; an import that has both joins them."
 PARTS = ("images", "annotations")
 """What an annotation file of COCO consists of."""
 NOTES = 3
@@ -86,11 +93,7 @@ def _preview(file: NamedFile, columns: Columns | None, limits: Limits, whole: in
     head, notes = _head(file)
     if kind == "csv":
         return _rows(file, csv_header(head), csv_rows(head), columns, notes)
-    if (format := format_of_lines(head)) is not None:
-        objects = (row for _, row in jsonl_rows(head) if isinstance(row, dict))
-        entries = (one for row in objects for one in format.read([row]))
-        return replace(_annotated(file.name, format.label, entries), notes=tuple(notes))
-    return _rows(file, None, jsonl_rows(head), columns, notes)
+    return _objects(file, jsonl_rows(head), columns, notes)
 
 
 def _format(file: NamedFile) -> str:
@@ -193,14 +196,18 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
             "save its rows as JSON Lines."
         )
     document = read_document(file, limits) if size <= whole else _excerpt(file)
+    rows = [document] if is_one_row(document) else rows_in(document, wanted)
+    if rows is not None:
+        return _objects(file, numbered(rows), wanted, by_name=is_map_of_rows(document))
     if (format := format_of(document)) is not None:
-        return _annotated(file.name, format.label, format.read(document))
+        found = _annotated(file.name, format.label, format.read(document))
+        is_unanswered = format is VQA and not any(one.texts for one in found.images)
+        return replace(found, notes=(ANSWERS_ELSEWHERE,)) if is_unanswered else found
     if is_vqa_answers(document):
         return Preview(table=file.name, format="Answers to questions", problem=NO_QUESTIONS)
-    if isinstance(document, list) and document and isinstance(document[0], dict):
-        rows = ((number, _object(row)) for number, row in enumerate(document, start=1))
-        return _rows(file, None, rows, wanted)
     reason = "It is JSON of no known format; docs/formats.md lists them."
+    if (advice := how_to_save(document)) is not None:
+        reason = f"It cannot be read as it is: {advice}."
     if size > whole:
         reason = f"It has {size:,} bytes: the import, which reads all of it, tells its format."
     raise IntakeError(reason)
@@ -208,7 +215,12 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
 
 def _excerpt(file: NamedFile) -> Any:
     """Return the beginning of a JSON document, and that of its images and annotations."""
-    document = beginning_of(file.start(HEAD))
+    try:
+        document = beginning_of(file.start(HEAD))
+    except IntakeError:
+        if (rows := rows_of_lines(_head(file)[0])) is None:
+            raise
+        return rows
     for part in PARTS if isinstance(document, dict) else ():
         if part not in document and (data := start_at(file, f'"{part}"'.encode(), HEAD)):
             with suppress(IntakeError):  # words within a text
@@ -216,8 +228,34 @@ def _excerpt(file: NamedFile) -> Any:
     return document
 
 
-def _object(row: object) -> dict[str, object] | IntakeError:
-    return row if isinstance(row, dict) else IntakeError("This is not a JSON object.")
+def _objects(
+    file: NamedFile,
+    rows: Rows,
+    wanted: Columns | None,
+    notes: Iterable[str] = (),
+    *,
+    by_name: bool = False,
+) -> Preview:
+    """Return the preview of rows that decide for themselves what they are: the first images where
+    all of the first have a format, else a table.
+    """
+    rows = iter(rows)
+    first = list(islice(rows, ROWS_TRIED))
+    reading = RowsOfFormats(wanted, by_name=by_name)
+    found = {number: row for number, row in first if isinstance(row, dict)}
+    entries = {number: reading.read(number, row) for number, row in found.items()}
+    if not found or not all(entries.values()):
+        return _rows(file, None, chain(first, rows), wanted, notes)
+    formats = (format_of_row(row) or TEXT_MAP for row in found.values())
+    labels = dict.fromkeys(format.label for format in formats)
+    more = chain(chain.from_iterable(entries.values()), _later(rows, reading))
+    return replace(_annotated(file.name, ", ".join(labels), more), notes=tuple(notes))
+
+
+def _later(rows: Rows, reading: RowsOfFormats) -> Iterator[AnnotatedImage]:
+    for number, row in rows:
+        if isinstance(row, dict):
+            yield from reading.read(number, row)
 
 
 def _flickr(file: NamedFile) -> Preview:

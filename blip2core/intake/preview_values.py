@@ -12,12 +12,13 @@ from blip2core.errors import ImageError, IntakeError
 from blip2core.file_names import safe_name
 from blip2core.formats.files import looks_like_image
 from blip2core.formats.nested_texts import nested_texts
+from blip2core.formats.rows import DETAILS, OF_TEXT, exported_origin
 from blip2core.images import open_image
 from blip2core.intake.columns import Columns, TableKind, answers_beside, find_columns
 from blip2core.intake.image_check import thumbnail
 from blip2core.intake.row_entries import data_of
 from blip2core.intake.unused_columns import is_text_column
-from blip2core.texts import count_of
+from blip2core.texts import APOSTROPHE_COLUMN, count_of
 
 Role = Literal["image", "address", "text", "id", "page", "license", "data", "not used"]
 """What an import makes of a column."""
@@ -65,7 +66,8 @@ class Preview:
     rows: tuple[Mapping[str, Cell], ...] = ()
     """The first rows."""
     data: frozenset[str] = frozenset()
-    """Columns of numbers, which are kept with the texts where nothing else is made of them."""
+    """Columns of numbers, and of what an export of this program says of its texts: they are kept
+    with the texts where nothing else is made of them."""
     wordy: frozenset[str] = frozenset()
     """Columns that look like texts."""
     images: tuple[PreviewImage, ...] = ()
@@ -124,6 +126,7 @@ def table_preview(
 ) -> Preview:
     """Return the preview of a table by its first rows."""
     found = {name for row in rows for name, _ in data_of(row, Columns())}
+    found |= {name for row in rows for name in _of_export(row)} | ({APOSTROPHE_COLUMN} & {*header})
     wordy = {name for name in header if is_text_column(name, [row.get(name) for row in rows])}
     return Preview(
         table=table,
@@ -136,6 +139,17 @@ def table_preview(
         problem=problem,
         notes=tuple(notes),
     )
+
+
+def _of_export(row: Mapping[str, object]) -> Iterator[str]:
+    """Yield the columns of a row in which an export says where its texts come from."""
+    details = row.get(DETAILS)
+    if exported_origin(row, "") is not None:
+        yield from (name for name in OF_TEXT if name in row)
+    elif isinstance(details, list) and any(
+        isinstance(one, Mapping) and exported_origin(one, "") is not None for one in details
+    ):
+        yield DETAILS
 
 
 def cell_of(value: object) -> Cell:

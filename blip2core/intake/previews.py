@@ -19,14 +19,13 @@ from blip2core.formats.files import (
     TEXT_TABLES,
     NamedFile,
     kind_of,
-    text_table_kind,
 )
 from blip2core.intake.archive_reader import ReadPlan
-from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles
+from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles, is_text_table
 from blip2core.intake.columns import SaidColumns, check_columns
 from blip2core.intake.companions import export_companions, is_of_system
 from blip2core.intake.file_lookup import FileLookup
-from blip2core.intake.img2dataset import is_index
+from blip2core.intake.img2dataset import is_beside, is_index
 from blip2core.intake.json_members import JsonMembers
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
@@ -186,7 +185,7 @@ class _Looking:
         images = [name for name in names if suffix(name) in INTAKE_SUFFIXES]
         files = FileLookup(names)
         packed = {stem(name) for name in names if suffix(name) in ARCHIVE_SUFFIXES}
-        known = {*names, *images, *map(stem, images), *map(dirname, images)}
+        known, beside, folders = {*names}, set(map(stem, images)), set(map(dirname, images))
         is_tar = isinstance(archive, TarArchive)
         json = JsonMembers(archive, images, self.plan.limits, webdataset=is_tar)
         sides = SIDES
@@ -195,7 +194,7 @@ class _Looking:
                 self.is_cut = True
                 return
             is_json = suffix(name) == ".json"
-            is_text = suffix(name) == ".txt" and _is_text_table(archive, name, known)
+            is_text = is_text_table(archive, name, beside)
             if is_json and json.owner(name) is not None:
                 sides -= 1
                 if sides < 0 or not json.is_annotation(name):
@@ -209,7 +208,8 @@ class _Looking:
             except IntakeError as error:
                 yield Preview(table=name, format="file", problem=str(error))
                 continue
-            if not (_is_beside(name, packed, known) and is_index(file)):
+            is_packed = stem(name) in packed or is_beside(name, folders, known)
+            if not (is_packed and is_index(file)):
                 found = self._table(file, archive, dirname(name), files)
                 if not is_json or found.is_table or not found.problem:
                     yield found
@@ -268,13 +268,3 @@ def _image_beside(cell: Cell, beside: Archive, folder: str, files: FileLookup) -
         return small_image(beside.file(path, MOST_BYTES).read(MOST_BYTES))
     except IntakeError:
         return None
-
-
-def _is_text_table(archive: Archive, name: str, known: set[str]) -> bool:
-    """Return whether a .txt that belongs to no image is a table, as Flickr8k's captions are."""
-    return stem(name) not in known and text_table_kind(archive.head(name)) is not None
-
-
-def _is_beside(table: str, packed: set[str], known: set[str]) -> bool:
-    """Return whether a table stands beside what else img2dataset writes of its name."""
-    return stem(table) in packed | known or f"{stem(table)}_stats.json" in known

@@ -11,7 +11,7 @@ from blip2core.file_names import safe_name
 from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
 from blip2core.formats.label_studio import local_path
-from blip2core.formats.nested_texts import is_none, listed_texts, nested_texts
+from blip2core.formats.nested_texts import is_none, listed_texts, nested_parts
 from blip2core.formats.questions import row_question
 from blip2core.formats.rows import DETAILS, OF_IMAGE, OF_TEXT, ORIGIN, exported_origin
 from blip2core.intake.cell_texts import conversation_texts, is_damaged_conversation, turns_of
@@ -100,12 +100,16 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
             yield row_question(str(cell), beside, place=name, data=data)
             continue
         listed = cell if is_ours else listed_texts(cell)
-        found = list(nested_texts(listed))
         if listed is cell and is_damaged_conversation(name, cell):
             yield Refused(f"`{safe_name(name, limit=40)}` holds JSON that cannot be read.")
             continue
-        if not found and not _is_empty(listed):
-            yield Refused(f"`{safe_name(name, limit=40)}` is neither a text nor a list of texts.")
+        parts = list(nested_parts(listed))
+        found = [part for part in parts if part is not None]
+        if lost := len(parts) - len(found):
+            what = (
+                "has parts that are no texts" if found else "is neither a text nor a list of texts"
+            )
+            yield Refused(f"`{safe_name(name, limit=40)}` {what}.", lost)
         of_row = _exported(row, name, data) or TextOrigin(place=name, data=data)
         details = row.get(DETAILS)
         own = details if isinstance(details, list) and len(details) == len(found) else ()
@@ -131,13 +135,6 @@ def _exported(
         return None
     added = {key: value for key, value in data.items() if key not in OF_EXPORT}
     return TextOrigin(place=origin.place, data=added | dict(origin.data))
-
-
-def _is_empty(cell: object) -> bool:
-    """Return whether nothing stands in a cell."""
-    if isinstance(cell, list):
-        return all(map(is_none, cell))
-    return is_none(cell) or (isinstance(cell, dict | str) and not cell)
 
 
 def data_of(row: Mapping[str, object], columns: Columns) -> Iterator[tuple[str, object]]:

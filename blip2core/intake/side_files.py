@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import suffix
+from blip2core.file_names import safe_name, suffix
 from blip2core.formats.encodings import Encoding, decode
 from blip2core.formats.lines import split_lines
 from blip2core.intake.columns import guess_columns
@@ -14,34 +14,43 @@ from blip2core.intake.image_texts import ImageTexts, joined, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.other_files import NO_TEXT, OtherFiles
 from blip2core.intake.row_entries import entry_of
-from blip2core.records import Problem, TextOrigin, Told
+from blip2core.intake.unused_columns import UnusedColumns
+from blip2core.records import Problem, TextOrigin, Told, Unused
 from blip2core.texts import clean_text
 
 SIDE_SUFFIXES = (".txt", ".caption", ".json")
 """Ends of side files, in the order in which they are read."""
 MAX_SIDE = 1_000_000
 """Bytes of a side file."""
+OTHER_FIELD = "looks like texts: of a .json beside an image `text`, `caption` and such are read"
 SideFile = tuple[str, bytes | IntakeError]
 """Name of a side file, and its bytes or why it has none."""
 
 
 class SideNotes:
     """Side files that are told together: those whose encoding was guessed, since they are not
-    UTF-8, and those that say nothing.
+    UTF-8, those that say nothing, and fields that look like texts and are not used.
     """
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
         self._silent = OtherFiles()
+        self._unused = UnusedColumns()
+        self._first: dict[str, str] = {}
 
     def add(self, name: str, encoding: Encoding) -> None:
         """Remember a file, where its encoding was guessed."""
         if encoding.guessed:
             self._names.setdefault(encoding.label, []).append(name)
 
-    def add_silent(self, name: str) -> None:
-        """Remember a .json without anything that is used."""
-        self._silent.add(name, NO_TEXT)
+    def add_row(self, name: str, row: dict[str, object]) -> None:
+        """Remember what is not used of a .json."""
+        if _is_silent(row):
+            self._silent.add(name, NO_TEXT)
+            return
+        self._unused.see(row, guess_columns(list(row)))
+        for field in row:
+            self._first.setdefault(field, name)
 
     def told(self) -> Iterator[Told]:
         """Yield a Problem for each encoding, under the name of the first file; then those that
@@ -55,6 +64,9 @@ class SideNotes:
             )
             yield Problem(name=names[0], reason=reason, about="note")
         yield from self._silent.told()
+        for field in self._unused.names():
+            name = f"{self._first[field]}, field {safe_name(field)}"
+            yield Unused(kind="column", name=name, advice=OTHER_FIELD)
 
 
 def side_entry(
@@ -81,8 +93,8 @@ def side_entry(
             if suffix(name) == ".json":
                 row = _json_row(content)
                 said = together(said, _json_entry(row, where, limits), limits)
-                if notes is not None and _is_silent(row):
-                    notes.add_silent(name)
+                if notes is not None:
+                    notes.add_row(name, row)
             else:
                 contents.append((suffix(name), content))
         except IntakeError as error:

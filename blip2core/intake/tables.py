@@ -1,36 +1,41 @@
 """A table of images -> its entries, whatever format it has."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import safe_name
-from blip2core.formats import AnnotatedImage, format_of
+from blip2core.formats import OF_ROWS, Format, format_of
 from blip2core.formats.annotated import TableRow
 from blip2core.formats.csv import csv_header, csv_rows
-from blip2core.formats.files import NamedFile, kind_of
+from blip2core.formats.files import FileKind, NamedFile, kind_of
 from blip2core.formats.jsonl import jsonl_rows
+from blip2core.formats.label_studio import LABEL_STUDIO_MIN
 from blip2core.formats.split_files import is_left_out
 from blip2core.intake.annotation_files import (
+    NotUsed,
     annotated_entries,
+    entries_of,
     flickr_entries,
-    is_rows,
     read_document,
     too_many,
 )
 from blip2core.intake.arrow_rows import IMAGE_COLUMNS, arrow_rows, unused_rows
-from blip2core.intake.columns import Columns, columns_of, find_columns
+from blip2core.intake.columns import Columns, columns_of, find_columns, guess_columns
 from blip2core.intake.companions import what_it_is
 from blip2core.intake.entries import Entry, merged
+from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import KEY, FailedRows
 from blip2core.intake.limits import Limits
 from blip2core.intake.question_files import QuestionFiles
-from blip2core.intake.row_entries import entry_of
-from blip2core.intake.rows_of_formats import of_format
+from blip2core.intake.row_entries import entry_of, found_texts
+from blip2core.intake.rows_of_formats import Rows, how_to_save, is_map_of_rows, is_one_row, rows_in
 from blip2core.intake.unused_columns import UnusedColumns
 from blip2core.records import Problem, Told
 
+FORMATS_OF_ROWS: dict[FileKind, Collection[Format]] = {"jsonl": OF_ROWS, "csv": (LABEL_STUDIO_MIN,)}
+"""Kind of a table -> the formats that its rows may have as a whole. In all others, and in CSV,
+conversations and questions are cells, which `found_texts` reads."""
 ColumnsIn = Callable[[Mapping[str, object]], Columns]
 
 
@@ -58,28 +63,28 @@ def json_entries(
 
     Raises IntakeError where it is neither.
     """
+    rows = [document] if is_one_row(document) else rows_in(document, columns)
+    if rows is not None:
+        reading = Rows(columns, by_name=is_map_of_rows(document))
+        found = _row_entries(
+            name, numbered(rows), lambda row: columns_of(row, columns), limits, reading
+        )
+        return merged(found, limits)
     if (format := format_of(document)) is not None:
         return merged(annotated_entries(name, format.read(document), limits), limits)
-    if not is_rows(document, columns):
-        if (known := what_it_is(document)) is not None:
-            raise IntakeError(f"{safe_name(name)} has no texts about images: {known}.")
-        raise IntakeError(
-            f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them."
-        )
-    unused = UnusedColumns()
-    rows = (
-        (number, row if isinstance(row, dict) else IntakeError("This is not a JSON object."))
-        for number, row in enumerate(document, start=1)
-    )
-    found = _row_entries(
-        name,
-        rows,
-        lambda row: columns_of(row, columns),
-        limits,
-        unused,
-        partial(of_format, columns, unused),
-    )
-    return merged(found, limits)
+    if (known := what_it_is(document)) is not None:
+        raise IntakeError(f"{safe_name(name)} has no texts about images: {known}.")
+    if (advice := how_to_save(document)) is not None:
+        raise IntakeError(f"{safe_name(name)} cannot be read as it is: {advice}.")
+    raise IntakeError(f"{safe_name(name)} is JSON of no known format; docs/formats.md lists them.")
+
+
+def numbered(rows: Iterable[object]) -> Iterator[TableRow]:
+    """Yield the elements of a JSON list as rows with their numbers."""
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict | IntakeError):
+            row = IntakeError("This is not a JSON object.")
+        yield number, row
 
 
 def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
@@ -97,19 +102,19 @@ def _whole_json(file: NamedFile, columns: Columns | None, limits: Limits) -> Ite
 
 
 def _entries(file: NamedFile, columns: Columns | None, limits: Limits) -> Iterator[Entry | Told]:
-    unused = UnusedColumns()
+    formats = FORMATS_OF_ROWS.get(kind_of(file), ())
+    reading = Rows(columns, formats=formats)
     try:
         rows, columns_in = _rows(file, columns)
         if (kind := kind_of(file)) in ("parquet", "arrow"):
             for row in unused_rows(file, kind, columns):
-                unused.see(row, columns_in(row))
+                reading.unused.see(row, columns_in(row))
     except IntakeError as error:
         yield Problem(name=file.name, reason=str(error), about="source")
     else:
         if kind != "jsonl" and columns is not None and columns.optional:
             yield from _not_as_said(file.name, columns_in({}), columns)
-        read_row = partial(of_format, columns, unused) if kind == "jsonl" else None
-        yield from _row_entries(file.name, rows, columns_in, limits, unused, read_row)
+        yield from _row_entries(file.name, rows, columns_in, limits, reading)
 
 
 def _not_as_said(name: str, columns: Columns, wanted: Columns) -> Iterator[Problem]:
@@ -125,13 +130,10 @@ def _row_entries(
     rows: Iterable[TableRow],
     columns_in: ColumnsIn,
     limits: Limits,
-    unused: UnusedColumns,
-    read_row: Callable[[int, dict[str, object]], list[AnnotatedImage]] | None = None,
+    reading: Rows,
 ) -> Iterator[Entry | Told]:
-    """Yield the entries of the rows. `read_row`: what reads those that an annotation format has,
-    by the number of each.
-    """
-    failed, count = FailedRows(), 0
+    """Yield the entries of the rows, of which each may have a format of its own."""
+    failed, not_used, count = FailedRows(), NotUsed(), 0
     try:
         for number, row in rows:
             if number == 0:  # not of a row, but of the whole table
@@ -143,17 +145,18 @@ def _row_entries(
                 break
             if isinstance(row, dict) and is_left_out(name, row):
                 continue
-            of_row = read_row(number, row) if read_row and isinstance(row, dict) else []
-            if of_row:
-                yield from annotated_entries(name, of_row, limits)
+            if isinstance(row, dict) and (of_format := reading.read(number, row)):
+                yield from entries_of(name, of_format, limits, not_used)
                 continue
-            found = _entry(row, columns_in, f"{name}, row {number}", limits, unused, failed)
+            where = f"{name}, row {number}"
+            found = _entry(row, columns_in, where, limits, reading.unused, failed)
             if found is not None:
                 yield found
     except IntakeError as error:
         yield Problem(name=name, reason=str(error), about="source")
     yield from failed.told(name)
-    yield from unused.found(name)
+    yield from not_used.told()
+    yield from reading.unused.found(name)
 
 
 def _entry(
@@ -172,12 +175,21 @@ def _entry(
         unused.see(row, columns)
         entry = entry_of(row, columns, where, limits)
     except IntakeError as error:
-        return Problem(name=where, reason=str(error), about="source")
+        return _unusable(row, where, str(error), limits)
     if entry.data is None and _may_have_failed(columns) and failed.takes(row, entry.found.read):
         return None
     if entry.path or entry.url or entry.data:
         return entry
     return entry.problem(where, "The row names no image.")
+
+
+def _unusable(row: dict[str, object], where: str, reason: str, limits: Limits) -> Problem:
+    """Return that a row cannot be used; its texts, where no column is one of images, have none."""
+    columns = guess_columns(list(row))
+    is_without = not columns.path and not columns.url
+    lost = texts_of(found_texts(row, columns), where, limits).read if is_without else 0
+    about: Literal["text without image", "source"] = "text without image" if lost else "source"
+    return Problem(name=where, reason=reason, about=about, texts=lost)
 
 
 def _rows(file: NamedFile, wanted: Columns | None) -> tuple[Iterator[TableRow], ColumnsIn]:

@@ -44,16 +44,21 @@ class UnusedColumns:
                 self._cells[name] += 1
                 self._texts[name] += looks_like_text(value)
 
-    def found(self, table: str) -> Iterator[Unused]:
-        """Yield the columns that look like texts."""
+    def names(self) -> Iterator[str]:
+        """Yield the names of the columns that look like texts."""
         for name, texts in self._texts.items():
             if texts >= LEAST_SHARE * self._cells[name]:
-                option, advice = f"--text-column {shlex.quote(name)}", "looks like texts"
-                if len(name) > LONGEST_NAME:
-                    option = "give it a shorter name"
-                yield Unused(
-                    kind="column", name=f"{table}, column {name}", advice=advice, option=option
-                )
+                yield name
+
+    def found(self, table: str) -> Iterator[Unused]:
+        """Yield the columns that look like texts."""
+        for name in self.names():
+            option, advice = f"--text-column {shlex.quote(name)}", "looks like texts"
+            if len(name) > LONGEST_NAME:
+                option = "give it a shorter name"
+            yield Unused(
+                kind="column", name=f"{table}, column {name}", advice=advice, option=option
+            )
 
 
 def is_label(name: str) -> bool:

@@ -5,13 +5,14 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from blip2core.formats import Format, format_of
+from blip2core.formats import Format, format_of, format_of_row
 from blip2core.records import ExportPair
 
 
 def read(document: Any, format: Format) -> list[tuple[str | None, list[str]]]:
     """Path or address of each image, and its texts; the format is found by itself."""
-    assert format_of(document) is format
+    found = format_of_row(document[0]) if isinstance(document, list) else format_of(document)
+    assert found is format
     return [(one.path or one.url, [text for text, _ in one.texts]) for one in format.read(document)]
 
 

@@ -45,7 +45,9 @@ def test_ids_and_scores_stay_with_the_text() -> None:
 def test_odd_documents_raise_nothing() -> None:
     odd = {"images": [None, {"id": []}, 3], "annotations": [{"caption": 3}, None, []]}
     assert [one.path for one in read_coco(odd)] == [None, None, None, None]
-    assert refused(odd, COCO) == {"The caption is no text.": 3}
+    assert refused(odd, COCO) == {"The caption is no text.": 1}
+    [last] = [one for one in read_coco(odd) if one.not_used]
+    assert last.not_used == ("annotation without a caption",) * 2
 
 
 def test_pycocotools_reads_it(written: Callable[..., Any]) -> None:
@@ -127,6 +129,25 @@ def test_a_caption_without_an_image_id_says_so() -> None:
         "The annotation has no image_id.",
         "The file lists no image with the id 7.",
     ]
+
+
+def test_captions_after_boxes_are_captions() -> None:
+    boxes = [{"image_id": 1, "bbox": [0, 0, 1, 1]}] * 2
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [*boxes, {"image_id": 1, "caption": "a dog"}],
+    }
+    assert read(document, COCO) == [("a.jpg", ["a dog"])]
+    [one] = COCO.read(document)
+    assert one.refused == () and one.not_used == ("annotation without a caption",) * 2
+
+
+def test_a_caption_that_stands_with_the_image_is_a_text_of_it() -> None:
+    images = [{"id": 1, "file_name": "a.jpg", "caption": "with the image"}]
+    annotations = [{"image_id": 1, "caption": "a dog"}]
+    document = {"images": images, "annotations": annotations}
+    assert read(document, COCO) == [("a.jpg", ["a dog", "with the image"])]
+    assert read(document | {"annotations": []}, COCO) == [("a.jpg", ["with the image"])]
 
 
 def test_other_files_of_coco_have_no_captions() -> None:

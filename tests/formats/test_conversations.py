@@ -169,3 +169,10 @@ def test_a_second_conversation_of_a_row_is_told() -> None:
     assert read([{"image": "1.jpg", "conversations": [], "messages": other}], CONVERSATIONS) == [
         ("1.jpg", ["On a beach."])
     ]
+
+
+def test_a_question_without_an_answer_is_refused() -> None:
+    said = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A dog."}]
+    document = [{"image": "1.jpg", "conversations": [*said, {"from": "human", "value": "Why?"}]}]
+    assert read(document, CONVERSATIONS) == [("1.jpg", ["A dog."])]
+    assert refused(document, CONVERSATIONS) == {"The last question has no answer.": 1}

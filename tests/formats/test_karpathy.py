@@ -32,6 +32,11 @@ def test_sentences_and_split() -> None:
     assert data(DOCUMENT, KARPATHY) == [{"split": "test", "sentid": 770337}, {"split": "test"}]
 
 
+def test_an_image_without_sentences_may_stand_first() -> None:
+    document = {"images": [{"filename": "1.jpg"}, {"filename": "2.jpg", "sentences": ["A cat."]}]}
+    assert read(document, KARPATHY) == [("1.jpg", []), ("2.jpg", ["A cat."])]
+
+
 def test_sentences_of_other_forms_are_read_or_told() -> None:
     sentences = ["A dog.", {"tokens": ["two", "dogs"]}, {"raw": None}, 5, {"raw": "A cat."}]
     document = {"images": [{"filename": "1.jpg", "sentences": sentences}]}

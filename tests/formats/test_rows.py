@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from blip2core.config import ExportConfig
 from blip2core.exports import FORMATS
 from blip2core.formats import imagefolder, rows
 from blip2core.formats.rows import exported_origin
-from blip2core.intake import NamedFile, read
+from blip2core.intake import NamedFile, preview, read
 from blip2core.records import TextOrigin, WebImage
 from tests.exports.conftest import ANSWERS
 from tests.intake.making import images, png, zipped
@@ -109,3 +110,23 @@ def test_a_key_of_an_annotation_comes_back_though_an_export_has_it_too(
         for origin in one.origins.values():
             assert origin.data["imported_source"] == "flickr" and origin.data["license"] == 4
             assert origin.data["source"] in ("web", "synthetic", "human", "edited")
+
+
+@pytest.mark.parametrize(
+    ("name", "captions"),
+    [
+        (name, captions)
+        for name in ("csv", "jsonl", "parquet", "imagefolder")
+        for captions in ("rows", "lists")
+        if captions == "rows" or FORMATS[name].lists
+    ],
+)
+def test_a_preview_tells_what_is_read_of_an_export(
+    written: Callable[..., Any], name: str, captions: Any
+) -> None:
+    out, _, _ = written(name, config=ExportConfig(captions=captions))
+    for shown in preview(out):
+        roles = {column: shown.role(column) for column in shown.header}
+        unread = {column for column, role in roles.items() if role == "not used"}
+        assert unread <= {"image_sha256", "width", "height"}
+        assert shown.role("details" if captions == "lists" else "scorer") == "data"

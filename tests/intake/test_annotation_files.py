@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from blip2core.intake import NamedFile, read
-from blip2core.records import Problem, WebImage
+from blip2core.intake import NamedFile, preview, read
+from blip2core.records import Problem, Unused, WebImage
 from tests.formats.test_coco import DOCUMENT as COCO
 from tests.formats.test_vqa import ANSWERS, QUESTIONS
 from tests.intake.making import png, reasons, tarred, texts, zipped
@@ -129,7 +129,8 @@ def test_answers_without_questions_say_what_is_missing() -> None:
 
 def test_every_caption_of_a_file_is_accounted_for() -> None:
     found = list(read(NamedFile("captions.json", json.dumps(COCO).encode())))
-    assert sum(one.texts for one in found if isinstance(one, Problem)) == 5
+    assert sum(one.texts for one in found if isinstance(one, Problem)) == 4
+    assert [one.name for one in found if isinstance(one, Unused)] == ["captions.json, entry 1"]
     assert not [one for one in found if isinstance(one, WebImage)]
 
 
@@ -150,6 +151,61 @@ def test_what_is_no_annotation_file_says_so(data: bytes, said: str) -> None:
     [problem] = read(NamedFile("a.json", data))
     assert isinstance(problem, Problem) and said in problem.reason
     assert problem.about == "source"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_in_each_of_its_encodings(encoding: str) -> None:
+    data = json.dumps([DOG | {"caption": "ein Hündchen"}], ensure_ascii=False).encode(encoding)
+    files = {"images/dog.png": png(), "a.json": data}
+    assert texts(read(NamedFile("t.zip", zipped(files)))) == {"images/dog.png": ("ein Hündchen",)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_json_lines_whose_file_is_called_json(encoding: str) -> None:
+    lines = [json.dumps(DOG | {"caption": text}) for text in ("a dog", "dogs")]
+    data = "\n".join([*lines, "{odd", "[1]"]).encode(encoding)
+    files = {"images/dog.png": png(), "a.json": data}
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    [image] = [one for one in found if isinstance(one, WebImage)]
+    assert image.texts == ("a dog", "dogs")
+    assert list(reasons(found)) == ["a.json, row 3", "a.json, row 4"]
+    [shown] = preview(NamedFile("t.zip", zipped(files)))
+    assert [row["caption"].text for row in shown.rows] == ["a dog", "dogs"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"image": ["images/dog.png", "lost.png"], "caption": ["a dog", "a cat"]},
+        {
+            "image": {"0": "images/dog.png", "5": "lost.png"},
+            "caption": {"0": "a dog", "5": "a cat"},
+        },
+    ],
+)
+def test_columns_as_pandas_writes_them(document: object) -> None:
+    files = {"images/dog.png": png(), "a.json": json.dumps(document).encode()}
+    found = list(read(NamedFile("t.zip", zipped(files))))
+    [image] = [one for one in found if isinstance(one, WebImage)]
+    assert image.texts == ("a dog",)
+    assert list(reasons(found)) == ["a.json, row 2: lost.png"]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ([{"image_id": 1, "caption": "a dog"}], "its captions have the ids"),
+        ({"annotations": [{"image_id": 1, "caption": "a dog"}]}, "its captions have the ids"),
+        ({"version": 1, "data": [DOG | {"caption": "a dog"}]}, "its rows stand under `data`"),
+        ({"image": ["a.png"], "caption": ["a dog", "more"]}, "no known format"),
+    ],
+)
+def test_json_that_cannot_be_read_says_what_to_do(document: object, said: str) -> None:
+    file = NamedFile("a.json", json.dumps(document).encode())
+    [problem] = read(file)
+    assert isinstance(problem, Problem) and said in problem.reason
+    [shown] = preview(file)
+    assert said in shown.problem
 
 
 def test_a_token_file_of_flickr(tmp_path: Path) -> None:
@@ -229,7 +285,7 @@ def test_texts_whose_entry_names_no_image_are_without_one_and_no_image_is_refuse
     assert told == {
         "c.json, entry 2": ("text without image", 2),
         "talk.json, entry 1": ("text without image", 1),
-        "talk.json, entry 2": ("source", 0),
+        "talk.json, entry 2": ("text without image", 1),  # a question without an answer
     }
     assert reasons(found)["c.json, entry 2"] == "The file lists no image with the id 77."
     assert reasons(found)["talk.json, entry 1"] == "The entry names no image."

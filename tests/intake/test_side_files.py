@@ -7,7 +7,7 @@ import pytest
 
 from blip2core.intake import Limits, NamedFile, read
 from blip2core.intake.side_files import side_entry, without_copies
-from blip2core.records import WebImage
+from blip2core.records import Unused, WebImage
 from tests.intake.making import png, reasons, tarred, texts, zipped
 
 
@@ -75,3 +75,17 @@ def test_lines_that_are_copies() -> None:
     assert without_copies("a\nb\n", ["a b"]) == ([], 1)
     assert without_copies("a\nb", ["a", "a b c"]) == (["b"], 1)
     assert without_copies("\ufeffa", ["\ufeff a"]) == ([], 1)
+
+
+def test_other_texts_in_a_json_beside_an_image_are_told_once_by_field() -> None:
+    rows = [
+        {"caption": "a dog", "width": 4, "label": "some kind of dog"},
+        {"caption": "a cat", "tags": ["dog", "cat"], "long": "a long other text"},
+        {"caption": "a bird", "long": "another long text"},
+    ]
+    files = {f"{number}.png": png(number) for number in range(3)}
+    files |= {f"{number}.json": json.dumps(row).encode() for number, row in enumerate(rows)}
+    for source in (zipped(files), tarred(files.items())):
+        [told] = [one for one in read(NamedFile("a", source)) if isinstance(one, Unused)]
+        assert (told.kind, told.name, told.option) == ("column", "1.json, field long", "")
+        assert told.advice.startswith("looks like texts")

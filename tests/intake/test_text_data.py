@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blip2core.formats import JSON_FORMATS
+from blip2core.formats import OF_DOCUMENTS
 from blip2core.intake import NamedFile, read
 from blip2core.intake.text_data import DEEPEST, clean_data
 from blip2core.records import TextOrigin, WebImage
@@ -82,7 +82,7 @@ def test_what_is_left_of_an_export_with_fewer_or_more_columns_is_read(
 
 @given(JSON)
 def test_any_document_is_read_and_its_data_can_be_stored(document: object) -> None:
-    for format in JSON_FORMATS:
+    for format in OF_DOCUMENTS:
         if format.is_it(document):
             list(format.read(document))
     data = json.dumps(document).encode()
