@@ -78,7 +78,8 @@ def read_several(
                         yield "", "", told
                 else:
                     file = named(source)
-                    if not isinstance(source, NamedFile):
+                    is_table = kind in TABLE_KINDS or kind == "json"
+                    if is_table or not isinstance(source, NamedFile):
                         file = NamedFile(_unused(file.name, loose), file.content)
                     loose[file.name] = file, places.of(source)
                     files.append(file)
