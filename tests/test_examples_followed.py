@@ -21,7 +21,7 @@ EDITS = [
         "import LAVIS_VQA\n",
         "from blip2core.formats.lines_of_text import LINES\n",
     ),
-    ("blip2core/formats/__init__.py", '"gqa": GQA,\n', '"lines": LINES,\n'),
+    ("blip2core/formats/__init__.py", '"label-studio": LABEL_STUDIO,\n', '"lines": LINES,\n'),
     ("blip2core/cli/export.py", '"label-studio",\n', '"lines",\n'),
     (
         "blip2core/explain/__init__.py",

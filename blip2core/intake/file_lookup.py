@@ -81,8 +81,10 @@ class FileLookup:
             return Found(files=(name,))
         by_path = self._by_path.find(name, folder)
         found = by_path if by_path.files else self._by_stem.find(name, folder)
-        found = found if found.files else self._uploaded(name)
-        return found if found.files or not by_path.elsewhere else by_path
+        if found.files:
+            return found
+        uploaded = self._uploaded(name)
+        return uploaded if uploaded.files else by_path if by_path.elsewhere else found
 
     def _uploaded(self, name: str) -> Found:
         """Return the files whose name Label Studio made this one of, as they were uploaded."""

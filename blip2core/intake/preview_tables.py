@@ -208,6 +208,8 @@ def _json(file: NamedFile, wanted: Columns | None, limits: Limits, whole: int) -
     reason = "It is JSON of no known format; docs/formats.md lists them."
     if (advice := how_to_save(document)) is not None:
         reason = f"It cannot be read as it is: {advice}."
+    elif isinstance(document, list) and any(isinstance(row, dict) for row in document):
+        return _objects(file, numbered(document), wanted)  # whose columns may be named by hand
     if size > whole:
         reason = f"It has {size:,} bytes: the import, which reads all of it, tells its format."
     raise IntakeError(reason)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blip2core.formats import format_of
+from blip2core.formats import format_of_row
 from blip2core.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN, local_path
 from blip2core.intake import NamedFile
 from blip2core.intake import read as read_files
@@ -87,7 +87,7 @@ def test_json_min_has_a_row_for_each_task() -> None:
 
 
 def not_used(document: Any) -> Counter[str]:
-    format = format_of(document)
+    format = format_of_row(document[0])
     assert format is not None
     return Counter(kind for one in format.read(document) for kind in one.not_used)
 

@@ -224,7 +224,7 @@ def test_what_stands_beside_the_texts_of_a_row_is_looked_for_once(
     table = NamedFile("t.csv", f"{header}\n1.png{',a cat' * columns}\n".encode())
     images = [one for one in read([table, NamedFile("1.png", png(1))]) if isinstance(one, WebImage)]
     assert [one.texts for one in images] == [("a cat",)]
-    assert len(rows_looked_at) == 2  # for the texts, and for the numbers
+    assert len(rows_looked_at) == 4  # for the texts and the numbers; names are listed beforehand
 
 
 def test_a_line_break_within_a_conversation_in_csv_is_part_of_its_text() -> None:
