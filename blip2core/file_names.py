@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from unicodedata import normalize
 
 from blip2core.errors import IntakeError
 from blip2core.texts import clean_text, visible
@@ -26,6 +27,14 @@ def safe_name(name: str, *, limit: int = 120) -> str:
         return shown
     end = limit // 3
     return f"{shown[: limit - end - 1]}…{shown[-end:]}"
+
+
+def clean_path(path: str) -> str:
+    """Return a path as `clean_text` does, but in the Unicode form that it has: two files may differ
+    in that alone.
+    """
+    cleaned = clean_text(path)
+    return path if normalize("NFC", path) == cleaned else cleaned
 
 
 def inner_path(name: str, *, folder: str = "", depth: int = 32) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import safe_name
+from blip2core.file_names import clean_path, safe_name
 from blip2core.formats import AnnotatedImage
 from blip2core.formats.files import NamedFile
 from blip2core.formats.flickr import read_flickr
@@ -91,7 +91,7 @@ def entries_of(
             yield too_many(name, limits)
             break
         where = f"{name}, entry {one.number}"
-        path, url = clean_text(one.path or "") or None, clean_text(one.url or "") or None
+        path, url = clean_path(one.path or "") or None, clean_text(one.url or "") or None
         if path and URL.match(path):
             path, url = None, url or path
         yield from (Problem(name=where, reason=note, about="note") for note in one.notes)

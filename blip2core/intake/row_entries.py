@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice, zip_longest
 from math import isfinite
-from unicodedata import normalize
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import safe_name
+from blip2core.file_names import clean_path, safe_name
 from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
 from blip2core.formats.label_studio import local_path
@@ -69,9 +68,8 @@ def _image(value: object) -> tuple[str | None, bytes | None]:
 
 
 def _path(value: object) -> str | None:
-    """Return a path, cleaned but for its Unicode form: two files may differ in that alone."""
-    word = _word(value)
-    return str(value) if word is not None and normalize("NFC", str(value)) == word else word
+    """Return a path, cleaned; None where it is empty or something else."""
+    return clean_path(str(value)) if _word(value) is not None else None
 
 
 def _word(value: object) -> str | None:

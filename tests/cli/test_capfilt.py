@@ -24,8 +24,9 @@ def test_a_folder_is_imported_captioned_and_scored(
 ) -> None:
     rows = shell.rows(*RUN, folder)
     assert loaded == ["stickers-opt", "stickers-itm"]
-    problem, counts, *texts, end = rows
+    problem, note, counts, *texts, end = rows
     assert "SVG" in problem["problem"] and "broken.png" in problem["name"]
+    assert "Control characters" in note["problem"]  # of the text of an image
     assert (counts["imported"], counts["known"], counts["problems"]) == (3, 0, 1)
     assert (counts["images_read"], counts["images_refused"], counts["texts_read"]) == (4, 1, 2)
     assert (end["status"], end["done"], end["failed"]) == ("done", 3, 0)

@@ -2,7 +2,6 @@
 
 from blip2core import intake
 
-
 ALIASES = {"SaidColumns"}
 """Of kinds of types, which know no module."""
 
