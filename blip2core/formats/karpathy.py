@@ -46,9 +46,9 @@ def read_karpathy(document: Any) -> Iterator[AnnotatedImage]:
         name, folder = name_or_id(row.get("filename")), name_or_id(row.get("filepath"))
         split = name_or_id(row.get("split"))
         sentences = row.get("sentences")
-        found = [
-            _read_sentence(one, split) for one in (sentences if isinstance(sentences, list) else [])
-        ]
+        if sentences is not None and not isinstance(sentences, list):
+            sentences = [sentences]
+        found = [_read_sentence(one, split) for one in sentences or []]
         texts = tuple(text for text in found if text is not None)
         lost = len(found) - len(texts)
         yield AnnotatedImage(

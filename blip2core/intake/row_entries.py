@@ -11,7 +11,7 @@ from blip2core.formats.annotated import MOST_DATA, Refused
 from blip2core.formats.files import within
 from blip2core.formats.label_studio import local_path
 from blip2core.formats.nested_texts import is_none, listed_texts, nested_parts
-from blip2core.formats.questions import row_question
+from blip2core.formats.questions import has_answer, row_question
 from blip2core.formats.rows import DETAILS, OF_IMAGE, OF_TEXT, ORIGIN, exported_origin
 from blip2core.intake.cell_texts import conversation_texts, is_damaged_conversation, turns_of
 from blip2core.intake.columns import QUESTION, URL, Columns, answers_beside, plain_name
@@ -96,6 +96,9 @@ def found_texts(row: Mapping[str, object], columns: Columns) -> Iterator[FoundTe
         is_asked = plain_name(name) == QUESTION and isinstance(cell, str) and cell.strip()
         if not is_ours and beside and is_asked:
             yield row_question(str(cell), beside, place=name, data=data)
+            continue
+        if not is_ours and plain_name(name) == QUESTION and has_answer(beside):
+            yield Refused("There are answers, and no question.")
             continue
         listed = cell if is_ours else listed_texts(cell)
         if listed is cell and is_damaged_conversation(name, cell):

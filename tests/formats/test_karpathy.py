@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from blip2core.formats.karpathy import KARPATHY
 from tests.formats.reading import data, read, refused
 
@@ -42,6 +44,14 @@ def test_sentences_of_other_forms_are_read_or_told() -> None:
     document = {"images": [{"filename": "1.jpg", "sentences": sentences}]}
     assert read(document, KARPATHY) == [("1.jpg", ["A dog.", "two dogs", "A cat."])]
     assert refused(document, KARPATHY) == {"The sentence has no text.": 2}
+
+
+@pytest.mark.parametrize(("sentences", "texts", "lost"), [("A dog.", ["A dog."], 0), (5, [], 1)])
+def test_sentences_that_are_no_list(sentences: object, texts: list[str], lost: int) -> None:
+    document = {"images": [{"filename": "1.jpg", "sentences": sentences}]}
+    assert read(document, KARPATHY) == [("1.jpg", texts)]
+    (one,) = KARPATHY.read(document)
+    assert sum(refused.count for refused in one.refused) == lost
 
 
 def test_one_file_for_all_splits(written: Callable[..., Any]) -> None:

@@ -246,3 +246,12 @@ def test_json_that_is_no_conversation_is_refused_and_no_text(cell: str) -> None:
     assert isinstance(told, Problem) and isinstance(found, WebImage)
     assert told.reason == "`conversations` holds JSON that cannot be read."
     assert (told.about, told.texts, found.texts) == ("text", 1, ("a dog",))
+
+
+@pytest.mark.parametrize("cell", ["", " "])
+def test_answers_to_no_question_are_refused(cell: str) -> None:
+    table = f"image,question,answer\n1.png,Who?,a dog\n1.png,{cell},a cat\n".encode()
+    told, found = read([NamedFile("1.png", png()), NamedFile("t.csv", table)])
+    assert isinstance(told, Problem) and isinstance(found, WebImage)
+    assert (told.reason, told.texts) == ("There are answers, and no question.", 1)
+    assert found.texts == ("Who? a dog",)
