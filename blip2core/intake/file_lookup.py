@@ -240,9 +240,8 @@ def match(
     """Return which of the `wanted` names, each with the folder of its table, belong to which file
     (see `FileLookup`); nothing is guessed.
 
-    A file that is named as it is belongs to that name alone, else one that is named by its whole
-    path in other spellings to those. Of several names that share only the end of a path with it
-    none is taken.
+    A file that is named by its whole path belongs to those names alone. Of several names that
+    share only the end of a path with it none is taken.
     """
     lookup = FileLookup(files, wanted.values())
     found = {name: lookup.find(name, folder) for name, folder in wanted.items()}
@@ -255,11 +254,7 @@ def match(
     for file, names in named.items():
         whole = [name for name in names if found[name].is_whole]
         ends = [name for name in names if not found[name].is_whole]
-        exact = [name for name in whole if name == file]
-        named[file] = exact or whole or (ends if len(ends) == 1 else [])
-        if exact and len(whole) > len(exact):
-            reason = f"There is no such file; {safe_name(file)} has a row of its own."
-            unclear |= {name: reason for name in whole if name != file}
+        named[file] = whole or (ends if len(ends) == 1 else [])
         if not whole and len(ends) > 1:
             reason = f"Other rows fit the file {safe_name(file)} as well; write its whole path."
             unclear |= dict.fromkeys(ends, reason)
