@@ -11,6 +11,7 @@ MAX_NAME = 1_000
 """Characters of a path inside an archive or folder."""
 HIDDEN = re.compile(r"\.(?!\.?$)")
 """The beginning of the name of a hidden file or folder, which . and .. are not."""
+SPLIT = re.compile(r"(train|val|dev|test)(ing|idation|id)?[-_]?\d*", re.IGNORECASE)
 DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -27,6 +28,16 @@ def safe_name(name: str, *, limit: int = 120) -> str:
         return shown
     end = limit // 3
     return f"{shown[: limit - end - 1]}…{shown[-end:]}"
+
+
+def split_of(word: str) -> str | None:
+    """Return which split a folder or a word of a file's name means: train, val or test, as in
+    train2014, validation, dev; None where it means none.
+    """
+    if (found := SPLIT.fullmatch(word)) is None:
+        return None
+    split = found[1].lower()
+    return "val" if split == "dev" else split
 
 
 def clean_path(path: str) -> str:

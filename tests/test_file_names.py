@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from blip2core.errors import IntakeError
-from blip2core.file_names import inner_path, safe_name
+from blip2core.file_names import inner_path, safe_name, split_of
 from blip2core.intake import NamedFile, read
 from blip2core.records import WebImage
 from tests.intake.making import png, tarred, zipped
@@ -81,3 +81,15 @@ def test_hostile_names_write_nothing_anywhere(
     list(read(tmp_path / "t.csv"))
     list(read([NamedFile(name, png()) for name in names]))
     assert [path.name for path in tmp_path.rglob("*")] == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    ("word", "split"),
+    [
+        *(("train", "train"), ("train2014", "train"), ("Training", "train"), ("train_1", "train")),
+        *(("val", "val"), ("valid", "val"), ("validation", "val"), ("dev", "val")),
+        *(("test", "test"), ("testing", "test"), ("test-dev", None), ("trains", None), ("", None)),
+    ],
+)
+def test_which_split_a_word_means(word: str, split: str | None) -> None:
+    assert split_of(word) == split

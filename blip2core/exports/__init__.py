@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from blip2core import formats
 from blip2core.arguments import check_kind, checked_folder
 from blip2core.config import ExportConfig
 from blip2core.errors import ConfigError, ExportError
@@ -18,13 +17,10 @@ from blip2core.exports.manifest import Manifest, tool_version
 from blip2core.exports.output import Output, new_folder
 from blip2core.exports.statistics import ExportStatistics
 from blip2core.exports.subject import Subject
-from blip2core.formats import Format
+from blip2core.formats import FORMATS, Format
 from blip2core.records import ExportPair
 
 __all__ = ["FORMATS", "Format", "Manifest", "Subject", "export_pairs", "find_format"]
-
-FORMATS = formats.ALL_FORMATS
-"""Those that can be written, by name."""
 
 
 def find_format(name: str) -> Format:

@@ -25,7 +25,7 @@ from blip2core.formats.text_maps import TEXT_MAP
 from blip2core.formats.vqa import GQA, VQA
 from blip2core.formats.webdataset import WEBDATASET
 
-ALL_FORMATS: dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     "imagefolder": IMAGEFOLDER,
     "webdataset": WEBDATASET,
     "coco": COCO,
@@ -56,7 +56,7 @@ def format_of(document: Any) -> Format | None:
 
 
 __all__ = [
-    "ALL_FORMATS",
+    "FORMATS",
     "OF_DOCUMENTS",
     "OF_ROWS",
     "AnnotatedImage",

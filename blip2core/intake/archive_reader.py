@@ -1,9 +1,8 @@
 """The images of a folder or archive, with the texts beside them and of the tables among them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from posixpath import dirname
-from typing import Any
 
 from blip2core.errors import IntakeError
 from blip2core.file_names import base_name, safe_name, stem, suffix, table_path
@@ -16,15 +15,13 @@ from blip2core.formats.files import (
 )
 from blip2core.formats.sidecars import concept_of
 from blip2core.intake.archives import ANY, Archive, FolderArchive, is_text_table
-from blip2core.intake.columns import Columns, SaidColumns
 from blip2core.intake.companions import export_companions, is_list_of_names, is_of_system
-from blip2core.intake.downloads import Downloads, fetch_all
+from blip2core.intake.downloads import fetch_all
 from blip2core.intake.entries import EntriesByName, Entry, image, with_entry
 from blip2core.intake.given_places import GivenRows
 from blip2core.intake.image_texts import texts_of
 from blip2core.intake.img2dataset import failed_rows, is_beside, is_index, key_columns
 from blip2core.intake.json_members import JsonMembers, json_names
-from blip2core.intake.limits import Limits
 from blip2core.intake.other_files import (
     EMPTY,
     NO_KIND,
@@ -35,8 +32,8 @@ from blip2core.intake.other_files import (
     is_about_data,
 )
 from blip2core.intake.pairing import LINE_SUFFIXES, Pairing, field_end, key, pair
-from blip2core.intake.preview_tables import kind_of_table
-from blip2core.intake.reading import CARRIERS, Reading, in_unit
+from blip2core.intake.read_plan import ReadPlan
+from blip2core.intake.reading import CARRIERS, in_unit
 from blip2core.intake.saved_datasets import is_computed, with_split
 from blip2core.intake.side_files import (
     MAX_SIDE,
@@ -53,44 +50,6 @@ COMPUTED = "datasets computed it from the tables beside it: give it alone to rea
 OTHER_SUFFIXES = TABLE_SUFFIXES | ARCHIVE_SUFFIXES | frozenset(SIDE_SUFFIXES)
 KNOWN_SUFFIXES = INTAKE_SUFFIXES | OTHER_SUFFIXES
 """Endings that say what a file is; of all others the first bytes do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPlan:
-    """How to read, the same for all sources of one import."""
-
-    columns: SaidColumns | None = None
-    download: Downloads | None = None
-    limits: Limits = field(default_factory=Limits)
-    reading: Reading | None = None
-    asked: set[str] = field(default_factory=set, compare=False)
-    """Names of tables whose columns were asked for."""
-    only_names: bool = False
-    """Images without their bytes: which there are."""
-
-    def columns_in(self, table: NamedFile, *, is_only: bool = False) -> Columns | None:
-        """Return what was said of the columns of a table, by its name or else by its kind; None
-        where they are to be guessed. What was said of all tables is about those of several that
-        have such columns.
-        """
-        if isinstance(self.columns, Columns):
-            is_optional = not (is_only or self.columns.complete) and bool(self.columns.named())
-            return replace(self.columns, optional=is_optional)
-        self.asked.add(table.name)
-        if not self.columns:
-            return None
-        said: Mapping[Any, Columns] = self.columns
-        return said.get(table.name) or said.get(kind_of_table(table, self.limits))
-
-    def unasked(self) -> Iterator[Problem]:
-        """Yield the tables of which columns were said and that were not there; none where archives
-        were not read again, which may hold them.
-        """
-        if isinstance(self.columns, Mapping) and not (self.reading and self.reading.skipped_bytes):
-            for name in self.columns:
-                if isinstance(name, str) and name not in self.asked:
-                    reason = "There is no such table, of which columns were said; see its name."
-                    yield Problem(name=name, reason=reason, about="source")
 
 
 def read_archive(

@@ -14,12 +14,10 @@ from posixpath import dirname
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from blip2core.file_names import base_name, safe_name, stem
+from blip2core.file_names import base_name, safe_name, split_of, stem
 
 MOST_COMPARED = 64
 """Files of nearly the same name that are compared; where there are more, none is chosen."""
-SPLIT = re.compile(r"(train|val|dev|test)(ing|idation|id)?[-_]?\d*")
-"""Name of the folder of a split, such as train2014: the images of one are not those of another."""
 _WHOLE, _GIVEN, _END = 2, 1, 0
 """A name is the whole path of a file, its path in the folder that was given, or an end of it."""
 
@@ -316,9 +314,8 @@ def _has_all(folders: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def _splits(folders: Iterable[str]) -> set[str]:
-    """Return the splits that folders are of, such as train."""
-    found = (SPLIT.fullmatch(one) for one in folders)
-    return {one[1] for one in found if one}
+    """Return the splits that folders are of: the images of one are not those of another."""
+    return set(filter(None, map(split_of, folders)))
 
 
 def _end(path: str, count: int) -> str:

@@ -20,7 +20,6 @@ from blip2core.formats.files import (
     NamedFile,
     kind_of,
 )
-from blip2core.intake.archive_reader import ReadPlan
 from blip2core.intake.archives import ANY, Archive, FolderArchive, LooseFiles, is_text_table
 from blip2core.intake.columns import SaidColumns, check_columns
 from blip2core.intake.companions import export_companions, is_of_system
@@ -31,6 +30,7 @@ from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.preview_tables import HEAD, preview_of
 from blip2core.intake.preview_values import MOST_BYTES, Cell, Preview, small_image
+from blip2core.intake.read_plan import ReadPlan
 from blip2core.intake.saved_datasets import is_computed
 from blip2core.intake.sources import ReadableSource, check_settings, folders_and_files, no_source
 from blip2core.intake.tars import TarArchive

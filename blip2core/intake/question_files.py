@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from blip2core.file_names import safe_name
+from blip2core.file_names import safe_name, split_of
 from blip2core.formats.annotated import name_or_id, rows_of
 from blip2core.formats.questions import has_answer
 from blip2core.formats.vqa import answer_rows, is_question, is_vqa, match_answers, question_key
@@ -29,12 +29,6 @@ NO_QUESTIONS = (
 NO_QUESTION = "the question is not here, so nothing was read of it."
 NO_ANSWER = "no question_id, or no answer, so nothing was read of it."
 WORD = re.compile(r"[^\W\d_]+|\d+")
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Words in names of files that tell of a split."""
 
 
 @dataclass(kw_only=True)
@@ -164,9 +158,7 @@ def _is_open(row: Row) -> bool:
 def _is_other_split(file: _File, other: _File) -> bool:
     if file.subset is not None and other.subset is not None:
         return file.subset != other.subset
-    one, two = (
-        {SPLITS[word] for word in words if word in SPLITS} for words in (file.words, other.words)
-    )
+    one, two = (set(filter(None, map(split_of, words))) for words in (file.words, other.words))
     return bool(one - two and two - one)
 
 

@@ -13,7 +13,6 @@ from blip2core.file_names import safe_name
 from blip2core.formats.files import TABLE_KINDS, NamedFile, kind_of
 from blip2core.intake.archive_reader import (
     ImageOrProblem,
-    ReadPlan,
     may_be_image,
     placed,
     read_archive,
@@ -30,6 +29,7 @@ from blip2core.intake.image_texts import RefusedTexts, texts_of
 from blip2core.intake.limits import Limits
 from blip2core.intake.links import folder_of
 from blip2core.intake.metadata_texts import MetadataTexts
+from blip2core.intake.read_plan import ReadPlan
 from blip2core.intake.reading import Reading
 from blip2core.intake.remote_sources import has_addresses, read_fetched
 from blip2core.intake.several_sources import Placed, read_several
@@ -113,12 +113,7 @@ def read(
     problems = list(_add_texts(rows, texts, plan, places))
     if reading is not None:
         reading.look_at(rows)
-    found: Iterator[Placed]
-    if isinstance(source, str | Path | NamedFile):
-        inside = places.inside(source)
-        found = ((below(inside, one.name), inside, one) for one in _read_one(source, plan, root))
-    else:
-        found = read_several(source, rows, plan, places, _read_one)
+    found = _read_all(source, rows, plan, places, root)
     images = _with_rows(
         chain(((one.name, "", one) for one in problems), found),
         rows,
@@ -215,14 +210,22 @@ def _image_names(
     and of images in files nothing is read.
     """
     plan = replace(plan, download=None, reading=None, only_names=True)
-    if isinstance(source, str | Path | NamedFile):
-        inside = places.inside(source)
-        found: Iterator[Placed] = (
-            (below(inside, one.name), inside, one) for one in _read_one(source, plan, root)
-        )
-    else:
-        found = read_several(source, EntriesByName(), plan, places, _read_one)
+    found = _read_all(source, EntriesByName(), plan, places, root)
     return {place: inside for place, inside, one in found if isinstance(one, WebImage)}
+
+
+def _read_all(
+    source: ReadableSource | Sequence[ReadableSource],
+    rows: EntriesByName,
+    plan: ReadPlan,
+    places: Places,
+    root: str | Path | None,
+) -> Iterator[Placed]:
+    """Read one source, or several together, which may put rows about others into `rows`."""
+    if not isinstance(source, str | Path | NamedFile):
+        return read_several(source, rows, plan, places, _read_one)
+    inside, found = places.inside(source), _read_one(source, plan, root)
+    return ((below(inside, one.name), inside, one) for one in found)
 
 
 def _read_one(

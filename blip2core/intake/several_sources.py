@@ -20,13 +20,13 @@ from blip2core.formats.files import (
 from blip2core.intake.archive_reader import (
     KNOWN_SUFFIXES,
     ImageOrProblem,
-    ReadPlan,
     read_archive,
 )
 from blip2core.intake.archives import Archive, FolderArchive, GivenFiles, LooseFiles
 from blip2core.intake.entries import EntriesByName
 from blip2core.intake.given_places import GivenRows, Places, below, shown_name
 from blip2core.intake.img2dataset import failed_rows, is_index
+from blip2core.intake.read_plan import ReadPlan
 from blip2core.intake.reading import CARRIERS, in_unit
 from blip2core.intake.sources import ReadableSource, is_folder, name_of, named
 from blip2core.intake.tars import TarArchive

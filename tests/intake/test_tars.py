@@ -13,7 +13,8 @@ import pytest
 
 from blip2core.errors import IntakeError
 from blip2core.intake import Limits, NamedFile, read
-from blip2core.intake.archive_reader import ReadPlan, read_archive
+from blip2core.intake.archive_reader import read_archive
+from blip2core.intake.read_plan import ReadPlan
 from blip2core.intake.tars import BACKWARD_STEPS, TarArchive
 from blip2core.records import WebImage
 from tests.intake.making import png, reasons, tarred, texts
