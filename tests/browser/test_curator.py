@@ -188,7 +188,9 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
             tab.get_by_role("button", name="Export", exact=True).click()
             expect(tab.get_by_text("imagefolder: complete")).to_be_visible()
             archive = tmp_path / "export.zip"
-            download_export(tab, archive)
+            with tab.expect_download() as download:
+                tab.get_by_role("button", name=re.compile("^Download")).click()
+            download.value.save_as(archive)
 
     pairs = load(archive, tmp_path / "unpacked")
     assert len(pairs["train"]) > 300
@@ -196,18 +198,6 @@ def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
     row = pairs["train"][0]
     assert row["text"] and row["image"].size == (112, 112)
     assert row["scorer"].startswith("stickers-itm@")
-
-
-def download_export(tab: Page, archive: Path) -> None:
-    """Save the export. Where the page is drawn anew as a download begins, Streamlit forgets the
-    file, which a slow machine shows: then it is asked for again, as somebody would.
-    """
-    for _ in range(3):
-        with tab.expect_download() as download:
-            tab.get_by_role("button", name=re.compile("^Download")).click()
-        if download.value.failure() is None:
-            break
-    download.value.save_as(archive)
 
 
 def check_verdicts_in_sight(tab: Page) -> None:

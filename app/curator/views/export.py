@@ -35,7 +35,8 @@ def render(context: DatasetContext) -> None:
     with left:
         draw_new(context)
     with right:
-        draw_snapshots(context)
+        shown = draw_snapshots(context)
+    draw_again_on_change(context, shown)
 
 
 def draw_message() -> None:
@@ -94,19 +95,40 @@ def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> Non
     st.session_state["export-message"] = message
 
 
-@st.fragment(run_every=_REFRESH_SECONDS)
-@tells_outages
-def draw_snapshots(context: DatasetContext) -> None:
-    """Draw the snapshots with their exports, again and again."""
-    draw_message()  # a button of a fragment draws only the fragment again
+def draw_snapshots(context: DatasetContext) -> list[SnapshotSummary]:
+    """Draw the snapshots with their exports, and return them."""
     st.subheader("Snapshots")
-    with context.database.read() as session:
-        found = list_snapshots(session, dataset_id=context.dataset_id)
+    found = read_snapshots(context)
     if not found:
         st.info("There is none yet.")
     for one in found:
         with st.container(border=True):
             draw_snapshot(context, one)
+    return found
+
+
+def read_snapshots(context: DatasetContext) -> list[SnapshotSummary]:
+    """Return the snapshots of the dataset, the newest first."""
+    with context.database.read() as session:
+        return list_snapshots(session, dataset_id=context.dataset_id)
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+@tells_outages
+def draw_again_on_change(context: DatasetContext, shown: list[SnapshotSummary]) -> None:
+    """Draw the page again once a snapshot or an export has changed, and not before: Streamlit drops
+    a download that begins as its button is drawn anew.
+    """
+    if state_of(read_snapshots(context)) != state_of(shown):
+        st.rerun()
+
+
+def state_of(snapshots: list[SnapshotSummary]) -> list[object]:
+    """Return what the page shows of snapshots that can change."""
+    return [
+        (one.snapshot.id, [(export.id, export.status) for export in one.exports])
+        for one in snapshots
+    ]
 
 
 def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
@@ -158,6 +180,7 @@ def draw_complete(folder: Path, manifest: str) -> None:
             archive.name,
             "application/zip",
             key=f"download-{folder.name}",
+            on_click="ignore",  # nothing to draw anew, see `draw_again_on_change`
         )
 
 

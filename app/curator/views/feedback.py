@@ -44,7 +44,11 @@ def render(context: PageContext) -> None:
         },
     )
     st.download_button(
-        "All of them as CSV", partial(feedback_csv, context.database), "feedback.csv", "text/csv"
+        "All of them as CSV",
+        partial(feedback_csv, context.database),
+        "feedback.csv",
+        "text/csv",
+        on_click="ignore",
     )
 
 
