@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blip2core.arguments import check_kind, check_text
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
-from blip2core.records import Conversation, Turn
+from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy, Turn
 from blip2core.texts import count_of
 
 if TYPE_CHECKING:  # a page that draws itself before the model is loaded imports no torch
@@ -23,7 +23,9 @@ class Prompt:
 
     text: str
     dropped: tuple[Turn, ...]
-    """The oldest turns, left out because the language model has no room for them."""
+    """The oldest turns, which are not sent."""
+    is_crowded: bool
+    """Whether some of these are missing for lack of room, and not by the history policy alone."""
     question: str
     """The part of `text` that asks, without the turns before it."""
     tokens: int
@@ -36,8 +38,10 @@ def build_prompt(
     template: PromptTemplate,
     count_tokens: Callable[[str], int],
     limit: int,
+    history: HistoryPolicy = ALL_TURNS,
 ) -> Prompt:
-    """Return the question after as many of the latest turns as fit into `limit` tokens.
+    """Return the question after as many of the latest turns as the policy sends and as fit into
+    `limit` tokens.
 
     Raises TextError where the question is empty, or does not fit by itself.
     """
@@ -45,15 +49,27 @@ def build_prompt(
     check_text(question, "The question")
     asked = _asked(question, template)
     past = [_spoken(turn, template) for turn in conversation.turns]
-    for dropped in range(len(past) + 1):
-        text = template.separator.join([*past[dropped:], asked])
-        length = count_tokens(text)
-        if length <= limit:
-            turns = conversation.turns[:dropped]
-            return Prompt(text=text, dropped=turns, question=asked, tokens=length)
-    raise TextError(
-        f"The question is too long: {length} tokens, where the model has room for {limit}. "
-        "Ask it in fewer words."
+    alone = count_tokens(asked)
+    if alone > limit:
+        raise TextError(
+            f"The question is too long: {alone} tokens, where the model has room for {limit}. "
+            "Ask it in fewer words."
+        )
+    least = 0 if history.turns is None else max(0, len(past) - history.turns)
+    text, tokens, dropped, is_crowded = asked, alone, len(past), False
+    for first in reversed(range(least, len(past))):
+        longer = template.separator.join([*past[first:], asked])
+        size = count_tokens(longer)
+        is_crowded = size > limit
+        if is_crowded or (history.tokens is not None and size - alone > history.tokens):
+            break
+        text, tokens, dropped = longer, size, first
+    return Prompt(
+        text=text,
+        dropped=conversation.turns[:dropped],
+        is_crowded=is_crowded,
+        question=asked,
+        tokens=tokens,
     )
 
 
@@ -63,19 +79,22 @@ def prompt_for(
     question: str,
     decode: DecodeConfig,
     template: PromptTemplate | None = None,
+    history: HistoryPolicy | None = None,
 ) -> Prompt:
     """Return `build_prompt` for a model, with room left for the image and the answer.
 
-    Without a template, in the words the model was trained with.
+    Without a template, in the words the model was trained with; without a history policy, with as
+    many earlier turns as its spec says.
     """
     template = template or generator.spec.template
+    history = generator.spec.history if history is None else history
     room = generator.prompt_room(decode.max_new_tokens)
     if room < 1:
         raise TextError(
             f"An answer of up to {count_of(decode.max_new_tokens, 'new token')} leaves the model "
             "no room for a question: allow fewer."
         )
-    return build_prompt(conversation, question, template, generator.count_tokens, room)
+    return build_prompt(conversation, question, template, generator.count_tokens, room, history)
 
 
 def _asked(question: str, template: PromptTemplate) -> str:

@@ -25,6 +25,24 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPolicy:
+    """Which earlier turns a question is sent with: the latest ones, within these bounds.
+
+    More is not better: a model answers worse after longer talks than it was trained on, and BLIP-2
+    was trained on none (Li et al. 2023, section 5). Without bounds, all that there is room for.
+    """
+
+    turns: int | None = None
+    """Most turns."""
+    tokens: int | None = None
+    """Most tokens that they take together, the words around them included."""
+
+
+ALL_TURNS = HistoryPolicy()
+"""As many of the latest turns as there is room for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
     """One text a model wrote. Never contains the prompt."""
 

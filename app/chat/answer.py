@@ -79,8 +79,11 @@ def turn_prompt(generator: TextGenerator, conversation: Conversation, turn: Chat
 
     Raises TextError where the question is empty or too long.
     """
-    template = turn.settings.template(generator.spec.template)
-    return prompt_for(generator, conversation, turn.question, turn.settings.decode, template)
+    settings, own = turn.settings, generator.spec
+    template, history = settings.template(own.template), settings.policy(own.history)
+    return prompt_for(
+        generator, conversation, turn.question, settings.decode, template, history
+    )
 
 
 def stream_answer(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.chat.generation_settings import GenerationSettings
 from blip2core.chat import prompt_for
-from blip2core.records import Conversation, Turn
+from blip2core.records import Conversation
 
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator
@@ -25,8 +25,12 @@ class ContextUsage:
     answer: int
     """Room kept for the answer; 0 where it lies elsewhere (encoder-decoder)."""
     total: int
-    dropped: tuple[Turn, ...] = ()
-    """Turns that have no room any more."""
+    sent: int = 0
+    """Earlier turns that are sent, the latest ones."""
+    unsent: int = 0
+    """Earlier turns that are not."""
+    is_crowded: bool = False
+    """Whether some of these are missing for lack of room, and not by the history policy alone."""
 
     @property
     def used(self) -> int:
@@ -39,8 +43,9 @@ def measure_context(
 ) -> ContextUsage:
     """Return what asking a question would take. Raises TextError where it cannot be asked."""
     template, decode = settings.template(generator.spec.template), settings.decode
+    history = settings.policy(generator.spec.history)
     text = question.strip()
-    prompt = prompt_for(generator, conversation, text or "?", decode, template)
+    prompt = prompt_for(generator, conversation, text or "?", decode, template, history)
     asked = generator.count_tokens(prompt.question)
     return ContextUsage(
         prompt=prompt.text if text else "",
@@ -49,5 +54,7 @@ def measure_context(
         question=asked if text else 0,
         answer=generator.context_limit - generator.prompt_room(decode.max_new_tokens),
         total=generator.image_tokens + generator.context_limit,
-        dropped=prompt.dropped,
+        sent=len(conversation.turns) - len(prompt.dropped),
+        unsent=len(prompt.dropped),
+        is_crowded=prompt.is_crowded,
     )

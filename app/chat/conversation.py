@@ -34,7 +34,7 @@ class ChatTurn:
     """The answer so far, or the message of a failure."""
     state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
     dropped: tuple[Turn, ...] = ()
-    """Earlier turns that the model did not read, for lack of room."""
+    """The earliest turns, which the model did not read."""
     prompt: str = ""
     """What the model read after the image."""
     model: str = ""

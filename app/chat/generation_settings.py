@@ -1,4 +1,4 @@
-"""The settings of a question: how its answer is decoded, and the words of the prompt around it."""
+"""The settings of a question: how its answer is decoded, and what its prompt holds besides."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from app.inference.decoding import DECODING, decode_from, seeded
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
+from blip2core.records import ALL_TURNS, HistoryPolicy
 
 if TYPE_CHECKING:
     from blip2core.models.specs import PromptTemplate
@@ -19,6 +20,9 @@ PROMPT_STYLES: dict[Style, str] = {
     "short": "Question: {question} Short answer:",
 }
 """Words around a question; `own` are the model's, `custom` the visitor's."""
+HISTORIES = ("own", "0", "1", "2", "3", "4", "6", "10", "all")
+"""Earlier turns that are sent with a question: as the model's own policy says, so many, or all that
+there is room for."""
 LONGEST_CUSTOM = 500
 """Characters of a visitor's own words around a question."""
 
@@ -31,10 +35,14 @@ class GenerationSettings:
     style: Style = "own"
     custom: str = ""
     """Words around the question, which `{question}` stands for; style custom only."""
+    history: str = "own"
+    """One of HISTORIES."""
 
     def __post_init__(self) -> None:
         if self.style not in get_args(Style):
             raise ConfigError(f"style ({self.style!r}) must be one of {', '.join(get_args(Style))}")
+        if self.history not in HISTORIES:
+            raise ConfigError(f"history ({self.history!r}) must be one of {', '.join(HISTORIES)}")
         if len(self.custom) > LONGEST_CUSTOM:
             raise ConfigError(f"Your own words may have at most {LONGEST_CUSTOM} characters.")
         if self.style == "custom" and "{question}" not in self.custom:
@@ -47,8 +55,14 @@ class GenerationSettings:
         words = self.custom if self.style == "custom" else PROMPT_STYLES[self.style]
         return replace(own, question=words)
 
+    def policy(self, own: HistoryPolicy) -> HistoryPolicy:
+        """Return which earlier turns are sent; `own` is the model's policy."""
+        if self.history == "own":
+            return own
+        return ALL_TURNS if self.history == "all" else HistoryPolicy(turns=int(self.history))
 
-NAMES = (*DECODING, "style", "custom")
+
+NAMES = (*DECODING, "style", "custom", "history")
 """The order in which `settings_from` takes values."""
 
 
@@ -57,9 +71,11 @@ def settings_from(*values: Any) -> GenerationSettings:
 
     Raises ConfigError with the name of a value that is out of its range.
     """
-    *decoding, style, custom = values
+    *decoding, style, custom, history = values
     decode = decode_from(*decoding)
-    return GenerationSettings(decode=decode, style=cast(Style, style), custom=str(custom or ""))
+    return GenerationSettings(
+        decode=decode, style=cast(Style, style), custom=str(custom or ""), history=history
+    )
 
 
 def with_seed(settings: GenerationSettings) -> GenerationSettings:

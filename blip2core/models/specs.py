@@ -9,6 +9,7 @@ from typing import Any, Literal
 from blip2core.arguments import check_kind
 from blip2core.bundled import CHECKPOINTS
 from blip2core.errors import ModelError, UnknownModelError
+from blip2core.records import HistoryPolicy
 
 Kind = Literal["generator", "matcher"]
 Family = Literal["blip2", "instructblip", "blip"]
@@ -24,6 +25,11 @@ class PromptTemplate:
     """Between an answer and the next question."""
     caption: str = ""
     """Prompt that asks for a caption."""
+
+
+HISTORY = HistoryPolicy(tokens=256)
+"""For models whose talks nobody measured here: about ten turns. None of them was trained on talks,
+and a longer prompt is slower, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class ModelSpec:
     dtype: Literal["auto", "float32"] = "auto"
     """auto: bfloat16 where the device is fast at it, else what the family can stand."""
     template: PromptTemplate = PromptTemplate()
+    history: HistoryPolicy = HISTORY
+    """Which earlier turns a question is sent with, unless somebody chooses others."""
     end: str = ""
     """Text whose last token ends an answer, besides the end tokens the checkpoint names."""
     text_limit: int | None = None
@@ -87,7 +95,9 @@ INSTRUCTION = PromptTemplate(
 )
 
 
-def _embedded(name: str, kind: Kind, language: str, parameters: int, *, end: str = "") -> ModelSpec:
+def _embedded(
+    name: str, kind: Kind, language: str, parameters: int, *, turns: int = 0, end: str = ""
+) -> ModelSpec:
     return ModelSpec(
         name=name,
         checkpoint=CHECKPOINTS / name,
@@ -101,6 +111,7 @@ def _embedded(name: str, kind: Kind, language: str, parameters: int, *, end: str
         licence="The licence of this project.",
         dtype="float32",
         template=NEWLINES,
+        history=HistoryPolicy(turns=turns),
         end=end,
     )
 
@@ -148,6 +159,8 @@ def _instructblip(name: str, language: str, parameters: int, licence: str) -> Mo
         knows=f"{PHOTOS} Follows instructions (13 public vision-language sets).",
         licence=licence,
         template=INSTRUCTION,
+        # Its Q-Former reads 128 tokens of the prompt, too, and loses the beginning of more.
+        history=HistoryPolicy(tokens=96),
     )
 
 
@@ -190,8 +203,8 @@ def _table(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 # Parameters: counted on the meta device from each model's configuration.
 SPECS: dict[str, ModelSpec] = _table(
     [
-        _embedded("stickers-opt", "generator", "opt", 7_430_000, end="\n"),
-        _embedded("stickers-t5", "generator", "t5", 8_690_000),
+        _embedded("stickers-opt", "generator", "opt", 7_430_000, turns=3, end="\n"),
+        _embedded("stickers-t5", "generator", "t5", 8_690_000, turns=3),
         _embedded("stickers-itm", "matcher", "bert", 5_480_000),
         _opt("blip2-opt-2.7b", 3_740_000_000),
         _opt("blip2-opt-6.7b", 7_750_000_000),

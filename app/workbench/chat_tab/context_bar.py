@@ -25,28 +25,31 @@ def usage_html(usage: ContextUsage) -> str:
         for name, size in parts.items()
         if size and name != "free"
     )
-    amber = bool(usage.dropped) or usage.used >= AMBER * usage.total
+    amber = usage.is_crowded or usage.used >= AMBER * usage.total
     return (
         f'<div class="context-bar{" amber" if amber else ""}">'
         f'<div class="bar" aria-hidden="true">{bar}</div>'
-        f"<p>Room: {usage.used} of {usage.total} tokens ({words}).{_warning(usage, amber)}</p>"
+        f"<p>Room: {usage.used} of {usage.total} tokens ({words}).{_sent(usage)}"
+        f"{_warning(usage, amber)}</p>"
         "</div>"
     )
 
 
+def _sent(usage: ContextUsage) -> str:
+    """Return which earlier turns go with the question; nothing where all of them do."""
+    if not usage.unsent:
+        return ""
+    if not usage.sent:
+        return " Sent without the turns before it."
+    turns = "the latest turn" if usage.sent == 1 else f"the latest {usage.sent}"
+    return f" Sent with {turns} of {usage.sent + usage.unsent}."
+
+
 def _warning(usage: ContextUsage, amber: bool) -> str:
-    if usage.dropped:
-        questions = ", ".join(f"“{escape(turn.question)}”" for turn in usage.dropped)
-        return (
-            f" <strong>The model will no longer know: {questions}. "
-            "A new conversation has all the room again.</strong>"
-        )
-    if amber:
-        return (
-            " <strong>Nearly full: the earliest questions are left out next. "
-            "A new conversation has all the room again.</strong>"
-        )
-    return ""
+    if not amber:
+        return ""
+    words = "There is no room for more" if usage.is_crowded else "Nearly full"
+    return f" <strong>{words}: a new conversation has all the room again.</strong>"
 
 
 def usage_problem_html(words: str) -> str:

@@ -54,10 +54,13 @@ def _thumb(rating: AnswerRating | None) -> str | None:
 
 
 def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
+    unsent = session.unsent
     for turn in session.turns:
+        if session.unsent and not unsent:
+            yield turn, UNSENT_ABOVE
+            unsent = -1
+        unsent -= turn.has_answer
         yield turn, {"role": "user", "content": turn.question}
-        if turn.dropped:
-            yield turn, _left_out(turn)
         if turn.note:
             yield turn, {"role": "assistant", "content": turn.note}
         yield turn, {"role": "assistant", "content": _wording(turn)}
