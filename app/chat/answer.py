@@ -81,9 +81,7 @@ def turn_prompt(generator: TextGenerator, conversation: Conversation, turn: Chat
     """
     settings, own = turn.settings, generator.spec
     template, history = settings.template(own.template), settings.policy(own.history)
-    return prompt_for(
-        generator, conversation, turn.question, settings.decode, template, history
-    )
+    return prompt_for(generator, conversation, turn.question, settings.decode, template, history)
 
 
 def stream_answer(

@@ -61,10 +61,12 @@ class SavedTurn(_Part):
     decode: SavedDecode
     style: Style
     custom: Annotated[str, Field(max_length=LONGEST_CUSTOM)] = ""
+    history: Literal["own", "0", "1", "2", "3", "4", "6", "10", "all"] = "all"
+    """Earlier turns that were sent; files from before it was a setting have all."""
     prompt: BoundedText
     """The exact text the model read after the image."""
     dropped: Annotated[int, Field(ge=0, le=MOST_TURNS)] = 0
-    """How many of the earliest turns had no room in the prompt."""
+    """How many of the earliest turns are not in the prompt."""
     note: Annotated[str, Field(max_length=1000)] = ""
     seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
     feedback: SavedFeedback | None = None
@@ -127,6 +129,7 @@ def _turn(turn: ChatTurn, dropped: int) -> SavedTurn:
         decode=SavedDecode(**decode),
         style=turn.settings.style,
         custom=turn.settings.custom,
+        history=turn.settings.history,  # type: ignore[arg-type]  # checked by the settings
         prompt=turn.prompt,
         dropped=dropped,
         note=turn.note,
@@ -150,7 +153,10 @@ def turns_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
             answer=saved_turn.answer,
             state=saved_turn.state,
             settings=GenerationSettings(
-                decode=decode, style=saved_turn.style, custom=saved_turn.custom
+                decode=decode,
+                style=saved_turn.style,
+                custom=saved_turn.custom,
+                history=saved_turn.history,
             ),
             prompt=saved_turn.prompt,
             dropped=conversation_of(turns).turns[: saved_turn.dropped],

@@ -39,6 +39,8 @@ class ChatSession:
         self.inspected_text = ""
         """The text with which the visitor wants to look inside the model."""
         self.turns: tuple[ChatTurn, ...] = ()
+        self.unsent = 0
+        """How many of the answered turns, from the first on, the next question is sent without."""
         self.stored: StoredConversation | None = None
         """The stored conversation that the one on screen continues, if any."""
         self.replaying: threading.Event | None = None
@@ -156,13 +158,13 @@ class ChatSession:
         """Begin an empty conversation about an image."""
         if self.turns:
             self._conversation_number = next(self._conversation_numbers)
-        self.image, self.turns, self.stored = image, (), None
+        self.image, self.turns, self.stored, self.unsent = image, (), None, 0
 
     def _open(self, stored: StoredConversation) -> None:
         self._conversation_number = next(self._conversation_numbers)
         turns = tuple(replace(turn, number=next(self._numbers)) for turn in stored.turns)
         self.stored = replace(stored, turns=turns)
-        self.image, self.turns = self._known(stored.image), turns
+        self.image, self.turns, self.unsent = self._known(stored.image), turns, 0
 
     def _known(self, image: ChatImage) -> ChatImage:
         """Return an image with the features and the caption that are remembered of it."""
@@ -244,4 +246,4 @@ class ChatSession:
         """Begin an empty conversation about the same image."""
         self.stop()
         with self._lock:
-            self.turns, self.stored = (), None
+            self.turns, self.stored, self.unsent = (), None, 0

@@ -103,7 +103,8 @@ class Endpoints:
                 where the studio allows no more.
 
         Returns:
-            answer; prompt, as the model read it; dropped, how many turns it had no room for.
+            answer; prompt, as the model read it; dropped, how many of the earliest turns are not
+            in it.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)

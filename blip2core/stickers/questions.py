@@ -64,6 +64,22 @@ def dialogue(scene: Scene, rng: random.Random, turns: int) -> tuple[Question, ..
     return tuple(asked)
 
 
+def long_dialogue(scene: Scene, rng: random.Random, turns: int) -> tuple[Question, ...]:
+    """Draw `turns` questions of all kinds, as somebody asks who goes on about one image.
+
+    Three in five follow up on the turn before with a pronoun, where that named something. A
+    question may come again, though not within four turns.
+    """
+    asked: list[Question] = []
+    while len(asked) < turns:
+        topic = asked[-1].topic if asked else None
+        question = follow_up(scene, rng, topic) if topic and rng.random() < 0.6 else None
+        question = question or ask(scene, rng, rng.choice((*KINDS, "list")))
+        if question and all(question.text != other.text for other in asked[-4:]):
+            asked.append(question)
+    return tuple(asked)
+
+
 def _named(group: Group) -> str:
     """Return how an answer names a group: "a dog", or "dogs" where there are several."""
     return (

@@ -5,6 +5,7 @@ that an oracle recognises one image and sees nothing in an average of several.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -42,7 +43,7 @@ class Writer:
     scenes: Sequence[Scene]
     constant: str | None = None
     spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-opt"))
-    context_limit: int = 500
+    context_limit: int = 5_000
     prompts: list[str] = field(default_factory=list)
     encoded: int = 0
 
@@ -69,10 +70,11 @@ class Writer:
             return self.constant or ""
         if not prompt.endswith("Answer:"):
             return caption(scene, prompt)
-        topic = None
+        said, topic = "", None
         for turn in prompt.split("\n"):
             question = turn.removeprefix("Question: ").partition(" Answer:")[0]
-            said, topic = answer(scene, question, topic)
+            with suppress(KeyError):  # "it" is something that the prompt no longer names
+                said, topic = answer(scene, question, topic)
         return said
 
 

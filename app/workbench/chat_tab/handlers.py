@@ -29,8 +29,9 @@ from app.workbench.chat_tab.updates import (
 )
 from app.workbench.events import SKIP, Update
 from app.workbench.messages import alert_html
-from app.workbench.widgets.generation_controls import seed_hint
+from app.workbench.widgets.generation_controls import history_choices, seed_hint
 from blip2core.errors import Blip2Error, ConfigError
+from blip2core.models.specs import find_spec
 
 LONGEST_QUESTION = 2000
 """Characters of a question."""
@@ -69,6 +70,8 @@ class ReadingUpdate(NamedTuple):
 
     prompt: Update
     context_bar: Update
+    chat: Update = SKIP
+    """With the line above the turns that are sent, where it moved."""
 
 
 class RatingUpdate(NamedTuple):
@@ -154,7 +157,7 @@ def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
     seed = turn.settings.decode.seed if turn else None
     settings = turn.settings if turn else GenerationSettings()
     reading = reading_of(services, session, "", settings)
-    yield AnswerUpdate(chat_of(session), *reading, seed_hint(seed))
+    yield AnswerUpdate(chat_of(session), reading.prompt, reading.context_bar, seed_hint(seed))
 
 
 def on_type(services: Services, session: ChatSession, question: str, *values: Any) -> ReadingUpdate:
@@ -182,7 +185,9 @@ def reading_of(
         return ReadingUpdate(prompt, usage_problem_html(str(error)))
     if usage.prompt:
         prompt = gr.update(value=usage.prompt, label=PROMPT_TYPED)
-    return ReadingUpdate(prompt, usage_html(usage))
+    has_moved = session.unsent != usage.unsent
+    session.unsent = usage.unsent
+    return ReadingUpdate(prompt, usage_html(usage), chat_of(session) if has_moved else SKIP)
 
 
 def on_undo(session: ChatSession, question: str, data: gr.UndoData) -> ChatUpdate:
@@ -266,5 +271,8 @@ def on_new_conversation(session: ChatSession) -> ChatUpdate:
 
 
 def on_model_change(session: ChatSession) -> list[Update]:
-    """Return new labels of the buttons that suggest questions: another model knows others."""
-    return [gr.update(**state) for state in suggestions(session.model)]
+    """Return new labels of the buttons that suggest questions, as another model knows others, and
+    of what it is sent of the earlier turns.
+    """
+    labels: list[Update] = [gr.update(**state) for state in suggestions(session.model)]
+    return [*labels, gr.update(choices=history_choices(find_spec(session.model).history))]

@@ -41,6 +41,7 @@ from app.workbench.chat_tab.updates import ChatUpdate, origin_html, show_chat, s
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets.generation_controls import QuestionControls, build_controls
+from blip2core.models.specs import find_spec
 
 CHAT_HEIGHT = "clamp(16rem, calc(100vh - 24.5rem), 44rem)"
 """The question box stands below it on the first screen, from 1280 x 800 on. The bounds are also
@@ -131,7 +132,8 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         context_bar = gr.HTML(elem_id="context-bar", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
     with gr.Accordion("Settings", open=False):
-        controls = build_controls(services.settings.max_new_tokens)
+        own = find_spec(arrival.model).history
+        controls = build_controls(services.settings.max_new_tokens, own)
     with gr.Accordion("What the model reads", open=False):
         prompt = gr.Textbox(
             label=PROMPT_READ,
@@ -236,7 +238,9 @@ def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     measured, reading = partial(on_type, services), tab.reading_outputs
     typing = [tab.question.input, *(control.change for control in tab.controls.inputs)]
     gr.on(typing, measured, tab.typed, reading, trigger_mode="always_last", **PRIVATE_EVENT)
-    chosen = shared.model_line.change(on_model_change, session, tab.suggestions, **PRIVATE_EVENT)
+    chosen = shared.model_line.change(
+        on_model_change, session, [*tab.suggestions, tab.controls.history], **PRIVATE_EVENT
+    )
     # The conversation of another image is another one, mostly empty.
     moved = panel.topic.change(show_chat, session, outputs, **PRIVATE_EVENT)
     cleared = [tab.fresh.click, tab.chat.clear]

@@ -11,6 +11,12 @@ Message = dict[str, Any]
 """role, content and perhaps metadata, as Gradio's Chatbot takes them."""
 
 
+UNSENT_ABOVE: Message = {
+    "role": "assistant",
+    "content": "",
+    "metadata": {"title": "What stands above is no longer sent to the model"},
+}
+"""A line between the turns."""
 JOINER = "\u2060"
 """Invisible; after it a letter begins no tag and no entity."""
 
@@ -56,14 +62,13 @@ def _thumb(rating: AnswerRating | None) -> str | None:
 def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
     unsent = session.unsent
     for turn in session.turns:
-        if session.unsent and not unsent:
-            yield turn, UNSENT_ABOVE
-            unsent = -1
-        unsent -= turn.has_answer
         yield turn, {"role": "user", "content": turn.question}
         if turn.note:
             yield turn, {"role": "assistant", "content": turn.note}
         yield turn, {"role": "assistant", "content": _wording(turn)}
+        unsent -= turn.has_answer
+        if turn.has_answer and unsent == 0:
+            yield turn, UNSENT_ABOVE
 
 
 def _wording(turn: ChatTurn) -> str:
@@ -74,13 +79,3 @@ def _wording(turn: ChatTurn) -> str:
     if turn.state == "answered":
         return turn.answer or "(The model has no answer.)"
     return turn.answer or "…"
-
-
-def _left_out(turn: ChatTurn) -> Message:
-    number = len(turn.dropped)
-    questions = "the earliest question" if number == 1 else f"the {number} earliest questions"
-    return {
-        "role": "assistant",
-        "content": "\n".join(f"{earlier.question} {earlier.answer}" for earlier in turn.dropped),
-        "metadata": {"title": f"For lack of room the model no longer knows {questions}"},
-    }

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.chat.generation_settings import LONGEST_CUSTOM, PROMPT_STYLES
+from app.chat.generation_settings import HISTORIES, LONGEST_CUSTOM, PROMPT_STYLES
 from app.inference.decoding import DECODING, SETTING_LIMITS
 from app.settings import USUAL_NEW_TOKENS
 from app.workbench.events import PRIVATE_EVENT, Update, components_named
+from blip2core.records import HistoryPolicy
 
-Control = gr.Radio | gr.Slider | gr.Textbox
+Control = gr.Dropdown | gr.Radio | gr.Slider | gr.Textbox
 
 HINTS = {
     "greedy": "The likeliest word each time: the same question has the same answer.",
@@ -65,15 +66,20 @@ class QuestionControls:
     """Which words stand around the question."""
     custom: gr.Textbox
     """The visitor's own words around the question."""
+    history: gr.Dropdown
+    """How many of the earlier turns go with the question."""
 
     @property
     def inputs(self) -> list[Control]:
         """The controls in the order in which `settings_from` takes their values."""
-        return [*self.decoding.inputs, self.style, self.custom]
+        return [*self.decoding.inputs, self.style, self.custom, self.history]
 
 
-def build_controls(max_new_tokens: int) -> QuestionControls:
-    """Draw and wire the controls of a question inside the page that is being built."""
+def build_controls(max_new_tokens: int, own: HistoryPolicy) -> QuestionControls:
+    """Draw and wire the controls of a question inside the page that is being built.
+
+    `own` is the history policy of the model that is chosen first.
+    """
     decoding = build_decoding(max_new_tokens)
     style = gr.Radio(
         [
@@ -96,7 +102,25 @@ def build_controls(max_new_tokens: int) -> QuestionControls:
         visible=False,
     )
     style.change(on_style, style, custom, **PRIVATE_EVENT)
-    return QuestionControls(decoding=decoding, style=style, custom=custom)
+    history = gr.Dropdown(
+        history_choices(own),
+        value="own",
+        label="Earlier turns that are sent",
+        info="More is not better: models answer worse after talks longer than they know.",
+        elem_id="history",
+    )
+    return QuestionControls(decoding=decoding, style=style, custom=custom, history=history)
+
+
+def history_choices(own: HistoryPolicy) -> list[tuple[str, str]]:
+    """Return how many earlier turns can be sent, in words, and as the settings have it."""
+    if own.turns is not None:
+        words = f"the latest {own.turns}, as measured"
+    else:
+        words = f"the latest, up to {own.tokens} tokens" if own.tokens else "all"
+    named = {"own": f"This model's own: {words}", "0": "None", "1": "The latest one"}
+    named["all"] = "All that there is room for"
+    return [(named.get(one, f"The latest {one}"), one) for one in HISTORIES]
 
 
 def build_decoding(

@@ -18,7 +18,7 @@ def test_parts_add_up_to_what_the_model_reads() -> None:
     assert taken.question == 5  # Question: Where is it? Answer:
     assert taken.history + taken.question == generator.count_tokens(taken.prompt)
     assert (taken.image, taken.answer, taken.total) == (16, 40, 116)
-    assert taken.dropped == ()
+    assert (taken.sent, taken.unsent, taken.is_crowded) == (2, 0, False)
 
 
 def test_an_empty_box_measures_the_history() -> None:
@@ -28,10 +28,20 @@ def test_an_empty_box_measures_the_history() -> None:
     assert (empty.prompt, empty.question, empty.history) == ("", 0, full.history)
 
 
-def test_turns_without_room_are_named() -> None:
+def test_turns_without_room_are_counted() -> None:
     generator = FakeGenerator(context_limit=56)
     taken = measure_context(generator, TALK, "Where is it?", GenerationSettings())
-    assert taken.dropped == TALK.turns[:1]
+    assert (taken.sent, taken.unsent, taken.is_crowded) == (1, 1, True)
+
+
+def test_only_what_is_sent_is_measured() -> None:
+    """A turn that the policy leaves out takes no room, and is no lack of room."""
+    whole = measure_context(FakeGenerator(), TALK, "Who?", GenerationSettings(history="all"))
+    taken = measure_context(FakeGenerator(), TALK, "Who?", GenerationSettings(history="1"))
+    assert (taken.sent, taken.unsent, taken.is_crowded) == (1, 1, False)
+    assert 0 < taken.history < whole.history
+    none = measure_context(FakeGenerator(), TALK, "Who?", GenerationSettings(history="0"))
+    assert (none.sent, none.history, none.prompt) == (0, 0, "Question: Who? Answer:")
 
 
 def test_a_style_takes_its_own_room() -> None:

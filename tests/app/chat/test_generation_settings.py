@@ -23,6 +23,7 @@ PAGE = {
     "seed": " 7 ",
     "style": "short",
     "custom": "",
+    "history": "2",
 }
 
 
@@ -45,7 +46,7 @@ def test_every_setting_arrives() -> None:
         seed=7,
     )
     assert isinstance(settings.decode.max_new_tokens, int)
-    assert settings.style == "short"
+    assert (settings.style, settings.history) == ("short", "2")
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,30 @@ def test_prompt_is_shown_as_it_was_read(session: ChatSession) -> None:
     assert last.prompt["value"] == generator.prompts[-1] == "Question: Who? Answer:"
 
 
-def test_dropped_turns_are_shown(session: ChatSession) -> None:
-    generator = FakeGenerator(answers={"Who?": "a dog"}, context_limit=50)  # 40 are the answer's
-    ask(session, generator, "Who?")
-    messages = ask(session, generator, "And where is it now?")
-    left_out = messages[-2]
-    assert "1" not in left_out["content"] and left_out["content"] == "Who? a dog"
-    assert "lack of room" in left_out["metadata"]["title"]
+def test_a_line_is_drawn_above_the_turns_that_are_sent(session: ChatSession) -> None:
+    """Three of them, with the embedded model."""
+    generator = FakeGenerator(answers=dict.fromkeys("12345", "yes"))
+    for question in "1234":
+        messages = ask(session, generator, question)
+    (place,) = (place for place, message in enumerate(messages) if "metadata" in message)
+    assert contents(messages[:place]) == ["1", "yes"]
+    ask(session, generator, "5")
+    assert [number in generator.prompts[-1] for number in "1234"] == [False, True, True, True]
+
+
+def test_how_many_turns_are_sent_can_be_chosen(session: ChatSession) -> None:
+    generator = FakeGenerator(answers=dict.fromkeys("123", "yes"))
+    services = fake_services(generator)
+    for question in "12":
+        ask(session, generator, question)
+    chosen = [(PAGE | {"history": "1"})[name] for name in NAMES]
+    typed = on_type(services, session, "3", *chosen)
+    assert "1" not in typed.prompt["value"] and "Question: 2" in typed.prompt["value"]
+    assert "metadata" in typed.chat["value"][2]  # the line moves at once
+    assert on_type(services, session, "3 ", *chosen).chat is SKIP
+    on_ask(session, "3", *chosen)
+    list(respond(services, session))
+    assert generator.prompts[-1].count("Question:") == 2
 
 
 @pytest.mark.parametrize(
@@ -421,11 +438,17 @@ def test_suggestions_are_what_the_model_knows() -> None:
         next(state["value"] for state in on_model_change(ChatSession("stickers-opt")))
         == "What animal is there?"
     )
-    photos = on_model_change(ChatSession("blip2-opt-2.7b"))
+    *photos, _ = on_model_change(ChatSession("blip2-opt-2.7b"))
     assert "animal" not in str(photos) and all(state["visible"] for state in photos)
-    assert not any(
-        state["visible"] for state in on_model_change(ChatSession("blip-image-captioning-base"))
-    )
+    *none, _ = on_model_change(ChatSession("blip-image-captioning-base"))
+    assert not any(state["visible"] for state in none)
+
+
+def test_what_a_model_is_sent_is_said(session: ChatSession) -> None:
+    *_, history = on_model_change(ChatSession("stickers-opt"))
+    assert ("This model's own: the latest 3, as measured", "own") in history["choices"]
+    *_, history = on_model_change(ChatSession("blip2-opt-2.7b"))
+    assert ("This model's own: the latest, up to 256 tokens", "own") in history["choices"]
 
 
 def test_too_many_beams_for_the_memory_become_none(session: ChatSession) -> None:

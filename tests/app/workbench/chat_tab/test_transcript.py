@@ -8,7 +8,6 @@ import pytest
 from app.chat.conversation import AnswerRating
 from app.chat.session import ChatSession
 from app.workbench.chat_tab.transcript import as_typed, thumbs, transcript, turn_at
-from blip2core.records import Turn
 
 
 def session_with(**changes: Any) -> ChatSession:
@@ -39,11 +38,27 @@ def test_state_in_words(state: str, answer: str, words: str) -> None:
     assert answered == {"role": "assistant", "content": words}
 
 
-def test_dropped_turns_stand_before_the_answer() -> None:
-    turns = (Turn(question="Where?", answer="there"), Turn(question="Why?", answer="because"))
-    _, left_out, _ = transcript(session_with(dropped=turns))
-    assert left_out["content"] == "Where? there\nWhy? because"
-    assert "the 2 earliest questions" in left_out["metadata"]["title"]
+@pytest.mark.parametrize("unsent", range(5))
+def test_a_line_stands_above_what_is_sent(unsent: int) -> None:
+    """After so many answers; a question that failed is not counted."""
+    session = ChatSession()
+    for question, state in [
+        ("1", "answered"),
+        ("2", "failed"),
+        ("3", "stopped"),
+        ("4", "answered"),
+    ]:
+        session.ask(question)
+        session.change(session.open_turn.number, state=state, answer=f"answer {question}")
+    session.unsent = unsent
+    above = [
+        [other["content"] for other in transcript(session)[:place] if other["role"] == "user"]
+        for place, message in enumerate(transcript(session))
+        if "metadata" in message
+    ]
+    expected = {1: [["1"]], 2: [["1", "2", "3"]], 3: [["1", "2", "3", "4"]]}
+    assert above == expected.get(unsent, [])
+    assert len(thumbs(session)) == sum(one["role"] == "assistant" for one in transcript(session))
 
 
 def test_nothing_said_is_nothing_shown() -> None:
