@@ -204,7 +204,7 @@ def _table(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 SPECS: dict[str, ModelSpec] = _table(
     [
         _embedded("stickers-opt", "generator", "opt", 7_430_000, turns=3, end="\n"),
-        _embedded("stickers-t5", "generator", "t5", 8_690_000, turns=3),
+        _embedded("stickers-t5", "generator", "t5", 8_690_000, turns=1),
         _embedded("stickers-itm", "matcher", "bert", 5_480_000),
         _opt("blip2-opt-2.7b", 3_740_000_000),
         _opt("blip2-opt-6.7b", 7_750_000_000),
