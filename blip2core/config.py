@@ -120,7 +120,7 @@ class CaptionConfig:
 class FilterConfig:
     """Which texts of an image are kept. A rule that is None is off.
 
-    The rules in their order: length, duplicates, threshold, margin, top_k.
+    The rules in their order: own_caption_itc, length, duplicates, threshold, margin, top_k.
     """
 
     head: Literal["itm", "itc"] = "itm"
@@ -132,6 +132,10 @@ class FilterConfig:
     come near the best."""
     top_k: int | None = None
     """Most texts kept of an image, the best ones."""
+    own_caption_itc: float | None = None
+    """Least mean cosine of the captions that a model wrote of an image, in [-1, 1]. Below it the
+    image is unlike what the models know, and no text of it is kept; see `blip2core.doubt`. An image
+    without written captions is not concerned."""
     shortest: int = 1
     """Fewest words of a text."""
     longest: int | None = None
@@ -146,6 +150,9 @@ class FilterConfig:
         lowest = 0 if self.head == "itm" else -1
         if self.threshold is not None and not lowest <= self.threshold <= 1:
             raise ConfigError(f"threshold ({self.threshold}) must be from {lowest} to 1, or None")
+        own = self.own_caption_itc
+        if own is not None and not -1 <= own <= 1:
+            raise ConfigError(f"own_caption_itc ({own}) must be from -1 to 1, or None")
         if self.margin is not None and not -2 <= self.margin <= 2:
             raise ConfigError(f"margin ({self.margin}) must be from -2 to 2, or None")
         if self.top_k is not None:

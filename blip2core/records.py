@@ -72,6 +72,25 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Whether an image is unlike anything a captioner has seen, by how well its own captions fit.
+    A doubt, no verdict; see `blip2core.doubt`.
+    """
+
+    captions: tuple[str, ...]
+    """What the captioner wrote, each text once."""
+    itc: float
+    """How well they fit on average, a cosine in [-1, 1]."""
+    threshold: float
+    """Below it the captioner's calibration doubts."""
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether what the model says of the image is not to be trusted."""
+        return self.itc < self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """A piece of a training passage."""
 
@@ -135,6 +154,8 @@ class Decision:
     kept: bool
     reason: str
     """The rule that decided, in words a curator reads: "ITM 0.31 is below 0.50"."""
+    doubted: bool = False
+    """Nothing is known of the text: its image is unlike what the models know. People decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,15 +45,16 @@ MAY_IMPORT = {
     "models": BASE,
     "stickers": BASE,
     "chat": BASE | {"models"},
+    "doubt": BASE | {"models"},
     "explain": BASE | {"models"},
     "capfilt": BASE | {"models"},
     "formats": BASE | {"gif_comments"},
     "remote": {"errors", "arguments", "texts"},
     "intake": BASE | {"formats", "remote"},
-    "evaluation": BASE | {"models", "chat", "explain", "stickers", "capfilt"},
+    "evaluation": BASE | {"models", "chat", "doubt", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "stickers", "formats", "intake", "evaluation"},
     "exports": BASE | {"storage", "agreement", "formats", "remote"},
-    "curation": BASE | {"models", "capfilt", "storage", "intake"},
+    "curation": BASE | {"models", "capfilt", "doubt", "storage", "intake"},
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}

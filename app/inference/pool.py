@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from blip2core.errors import Blip2Error
-from blip2core.models.specs import ModelSpec, find_spec
+from blip2core.models.specs import ModelSpec, find_spec, matcher_name
 
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator
@@ -131,18 +131,6 @@ class ModelPool:
         log.info("Loaded %s", spec.name)
         self._loaded.add(matcher)
         return matcher
-
-
-def matcher_name(spec: ModelSpec) -> str:
-    """Return the name of the matcher that goes with a generator.
-
-    It was trained on the same kind of images, and has the same encoder where there is such a one.
-    """
-    if spec.is_embedded:
-        return "stickers-itm"
-    if spec.family == "blip":
-        return "blip-itm-base-coco"
-    return "blip2-itm-vit-g-coco" if spec.image_size == 364 else "blip2-itm-vit-g"
 
 
 def import_model_code() -> None:

@@ -19,12 +19,14 @@ Reasons = dict[int, str]
 def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
     """Return a decision for each text of one image, in their order; all, some or none are kept.
 
-    Web and written texts are treated alike. Duplicates and texts of a wrong length are no rivals
-    of the others; texts below the threshold are.
+    Web and written texts are treated alike. Where the image is in doubt all are dropped. Duplicates
+    and texts of a wrong length are no rivals of the others; texts below the threshold are.
     """
     expected = "decide takes the Scored texts that score() returns"
     for text in scored:
         check_kind(text, Scored, expected, TextError)
+    if (doubt := _doubt(scored, rules)) is not None:
+        return [Decision(scored=text, kept=False, reason=doubt, doubted=True) for text in scored]
     values = [text.itm if rules.head == "itm" else text.itc for text in scored]
     dropped = _wrong_length(scored, rules)
     if rules.drop_duplicates:
@@ -41,6 +43,19 @@ def decide(scored: Sequence[Scored], rules: FilterConfig) -> list[Decision]:
         )
         for position, text in enumerate(scored)
     ]
+
+
+def _doubt(scored: Sequence[Scored], rules: FilterConfig) -> str | None:
+    """Return why nothing is known of the texts of an image; None where there is no reason."""
+    own = [text.itc for text in scored if text.candidate.source == "synthetic"]
+    least = rules.own_caption_itc
+    if least is None or not own or sum(own) / len(own) >= least:
+        return None
+    number, limit = _numbers(sum(own) / len(own), least)
+    return (
+        "the image is unlike what the models know: the captions written of it fit with ITC "
+        f"{number} on average, below {limit}"
+    )
 
 
 def _rest(values: Sequence[float], dropped: Reasons) -> list[int]:

@@ -105,7 +105,7 @@ def run_capfilt(
     have come in since: no text is written, and none scored, twice by the same model and settings.
     Nothing is accepted or rejected: the rules are kept with the dataset, see `blip2 curate apply`.
     """
-    from blip2core.curation import set_rules, start_capfilt
+    from blip2core.curation import set_rules, start_capfilt, with_doubt
     from blip2core.intake import Columns, Reading
     from blip2core.models.specs import find_spec, of_kind
 
@@ -127,6 +127,8 @@ def run_capfilt(
         if inputs:  # only now, so that a wrong call leaves nothing behind
             _import(studio, dataset, inputs, found, reading, as_json)
         number = dataset_number(studio, dataset)
+        if rules is None:
+            chosen = with_doubt(chosen, models)
         set_rules(studio, dataset_id=number, rules=chosen)
         run_id = start_capfilt(studio, dataset_id=number, models=models)
         _work(studio, run_id, models, chosen, as_json)

@@ -11,6 +11,7 @@ from blip2core.cli import (
     capfilt,
     curate,
     database,
+    doubt,
     explain,
     export,
     feedback,
@@ -38,6 +39,7 @@ app.add_typer(inference.inference_commands)
 app.add_typer(explain.explain_commands)
 app.add_typer(intake.intake_commands)
 app.add_typer(train.train_commands)
+app.add_typer(doubt.doubt_commands)
 app.add_typer(capfilt.capfilt, name="capfilt")
 app.add_typer(curate.curate, name="curate")
 app.add_typer(export.export_commands)

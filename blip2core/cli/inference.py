@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from blip2core.cli.doubt import Doubting
 from blip2core.cli.options import (
     AsJson,
     DecodingOption,
@@ -41,10 +42,13 @@ def caption(
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
     named = NamedImages(images, as_json)
     generator = load_generator(model, device=device)
+    doubting = Doubting(generator, device)
     for name, opened in named:
         features = generator.encode([opened])
+        doubt = doubting.look(name, opened, features, as_json)
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            write_row({"image": name, "caption": text.text}, as_json, named.label(name), text.text)
+            row = {"image": name, "caption": text.text} | doubt
+            write_row(row, as_json, named.label(name), text.text)
     named.finish()
 
 
@@ -68,13 +72,15 @@ def ask_image(
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
     named = NamedImages([image], as_json)
     generator = load_generator(model, device=device)
+    doubting = Doubting(generator, device)
     for name, opened in named:
         features, talk = generator.encode([opened]), Conversation()
+        doubt = doubting.look(name, opened, features, as_json)
         for question in questions:
             prompt = prompt_for(generator, talk, question, decode)
             answer = generator.answer(features, [prompt.text], decode=decode)[0].text
             talk = talk.add(question, answer)
-            row = {"image": name, "question": question, "answer": answer}
+            row = {"image": name, "question": question, "answer": answer} | doubt
             write_row(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
     named.finish()
 

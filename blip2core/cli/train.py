@@ -8,6 +8,7 @@ import typer
 
 from blip2core import config as configs
 from blip2core.cli.config_files import read_config
+from blip2core.cli.doubt import KnownFolder, StrangerFolders, evaluate_doubt
 from blip2core.cli.options import AsJson, GeneratorName
 from blip2core.cli.output import flat, write_row
 from blip2core.errors import ConfigError
@@ -38,7 +39,8 @@ def evaluate_model(
         str,
         typer.Option(
             help="captions, vqa, dialogue, itm, retrieval or all; or of the maps that explain "
-            "them: pointing, faithfulness, answers; or capfilt, which no part of all is."
+            "them: pointing, faithfulness, answers; or capfilt, doubt and questions, which "
+            "no part of all are."
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,
@@ -46,9 +48,16 @@ def evaluate_model(
     heldout: Annotated[
         bool, typer.Option("--heldout", help="Scenes with combinations kept from training.")
     ] = False,
+    known: KnownFolder = None,
+    strangers: StrangerFolders = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model on fresh sticker scenes."""
+    """Measure a model on fresh sticker scenes; doubt also on strangers."""
+    if task == "doubt":
+        evaluate_doubt(model, seed, scenes, heldout, known, strangers or (), as_json)
+        return
+    if known or strangers:
+        raise ConfigError("--known and --strangers belong to --task doubt.")
     from blip2core.evaluation import evaluate as measure
 
     figures = measure(model, task, seed, scenes, heldout)

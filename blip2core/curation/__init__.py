@@ -33,7 +33,13 @@ from blip2core.curation.filter_rules import (
 from blip2core.curation.imports import Imported, import_images, start_import
 
 if TYPE_CHECKING:
-    from blip2core.curation.capfilt_run import CapFiltStep, start_capfilt, start_rescore, work
+    from blip2core.curation.capfilt_run import (
+        CapFiltStep,
+        start_capfilt,
+        start_rescore,
+        with_doubt,
+        work,
+    )
 
 __all__ = [
     "AppliedRules",
@@ -49,9 +55,10 @@ __all__ = [
     "start_capfilt",
     "start_import",
     "start_rescore",
+    "with_doubt",
     "work",
 ]
-_WORKING = ("CapFiltStep", "start_capfilt", "start_rescore", "work")
+_WORKING = ("CapFiltStep", "start_capfilt", "start_rescore", "with_doubt", "work")
 
 
 def __getattr__(name: str) -> Any:

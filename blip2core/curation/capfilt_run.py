@@ -7,14 +7,17 @@ of the database itself, so nothing is computed twice, wherever it was killed.
 from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from threading import Event
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from blip2core.capfilt import CapFilt, Judged, Task, judge, scorer_identity
+from blip2core.config import FilterConfig
+from blip2core.curation.filter_rules import rules_of, set_rules
 from blip2core.curation.jobs import code_version, running
+from blip2core.doubt import calibration_for
 from blip2core.models.identity import dtype_of, revision_of
 from blip2core.records import Candidate, Problem, Scored, ScorerIdentity
 from blip2core.storage import Database
@@ -26,7 +29,7 @@ from blip2core.storage.captions import (
     pending_items,
     texts_of,
 )
-from blip2core.storage.datasets import status_counts
+from blip2core.storage.datasets import get_dataset, status_counts
 from blip2core.storage.retries import NOTHING_WRITTEN
 from blip2core.storage.run_problems import add_problem
 from blip2core.storage.runs import NewRun, create_run, get_run, heartbeat, list_runs, unfinished_run
@@ -60,6 +63,7 @@ def start_capfilt(
     generator = models.generator
     if generator is None:
         return start_rescore(database, dataset_id=dataset_id, models=models, started_by=started_by)
+    _doubt_by_calibration(database, dataset_id, models)
     decode = models.captions.decode
     new = NewRun(
         kind="capfilt",
@@ -74,6 +78,28 @@ def start_capfilt(
         started_by=started_by,
     )
     return _find_or_create(database, new, again=decode.is_repeatable)
+
+
+def _doubt_by_calibration(database: Database, dataset_id: int, models: CapFilt) -> None:
+    """Have the dataset's rules doubt images that are unlike what the models know, unless somebody
+    said whether they shall.
+    """
+    with database.read() as session:
+        dataset = get_dataset(session, dataset_id=dataset_id)
+        said, rules = "own_caption_itc" in dataset.policy, rules_of(dataset)
+    doubting = with_doubt(rules, models)
+    if doubting != rules and not said:
+        set_rules(database, dataset_id=dataset_id, rules=doubting)
+
+
+def with_doubt(rules: FilterConfig, models: CapFilt) -> FilterConfig:
+    """Return rules that doubt images by the captioner's calibration, where it has one and was
+    calibrated with this matcher.
+    """
+    if models.generator is None or rules.own_caption_itc is not None:
+        return rules
+    calibration = calibration_for(models.generator, models.matcher)
+    return rules if calibration is None else replace(rules, own_caption_itc=calibration.threshold)
 
 
 def start_rescore(

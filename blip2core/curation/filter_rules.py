@@ -33,6 +33,9 @@ class Preview:
     """Images with scored texts."""
     items_kept: int
     """Of these, those that keep at least one text."""
+    items_doubted: int = 0
+    """Images unlike what the models know: their texts are left to people, and counted nowhere else.
+    """
 
     @property
     def decisions(self) -> int:
@@ -84,12 +87,17 @@ def decided_items(
 
 def preview(session: Session, *, dataset_id: int, rules: FilterConfig) -> Preview:
     """Return what rules would decide now; show it before `apply_rules`."""
-    accept = reject = items = items_kept = 0
+    accept = reject = items = items_kept = doubted = 0
     for _, decisions in decided_items(session, dataset_id=dataset_id, rules=rules):
+        if decisions[0][1].doubted:
+            doubted += 1
+            continue
         kept = sum(decision.kept for _, decision in decisions)
         accept, reject = accept + kept, reject + len(decisions) - kept
         items, items_kept = items + 1, items_kept + bool(kept)
-    return Preview(accept=accept, reject=reject, items=items, items_kept=items_kept)
+    return Preview(
+        accept=accept, reject=reject, items=items, items_kept=items_kept, items_doubted=doubted
+    )
 
 
 def apply_rules(
@@ -101,7 +109,8 @@ def apply_rules(
     audit: int = AUDIT,
     seed: int = 0,
 ) -> AppliedRules:
-    """Accept and reject what the rules say, as one batch, with a random sample put in review.
+    """Accept and reject what the rules say, as one batch, with a random sample put in review. Texts
+    of images in doubt are left as they are, for people.
 
     `expected` is `Preview.decisions` of what was confirmed: ConflictError where somebody decided
     or scored since, and StorageError where an image of an accepted text is missing; then nothing
@@ -134,5 +143,7 @@ def apply_rules(
 def _choices(session: Session, *, dataset_id: int, rules: FilterConfig) -> Iterator[Choice]:
     for item_id, decisions in decided_items(session, dataset_id=dataset_id, rules=rules):
         for caption_id, decision in decisions:
+            if decision.doubted:
+                continue
             action: Literal["accept", "reject"] = "accept" if decision.kept else "reject"
             yield Choice(item_id=item_id, caption_id=caption_id, action=action)

@@ -11,6 +11,7 @@ from blip2core.evaluation.faithfulness import measure_faithfulness
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
 from blip2core.evaluation.matching import measure_matching
 from blip2core.evaluation.pointing_game import measure_pointing
+from blip2core.evaluation.questions import measure_questions
 from blip2core.evaluation.retrieval import measure_retrieval
 from blip2core.evaluation.vqa import measure_vqa
 from blip2core.evaluation.web_gallery import build_web_gallery, draw_web_scenes
@@ -48,6 +49,8 @@ GENERATOR_MAP_TASKS: dict[str, Callable[[Generator, Gallery], Figures]] = {
 """Tasks that measure explanation methods of a generator."""
 CAPFILT = "capfilt"
 """Takes a generator, a matcher and images of its own, and minutes: not a part of "all"."""
+QUESTIONS = "questions"
+"""Is about the questions of the embedded generators, and runs no model."""
 
 EMBEDDED_MATCHER = "stickers-itm"
 """The matcher for the embedded generators, whose image encoder it shares."""
@@ -63,7 +66,8 @@ def evaluate(
 
     Args:
         model: Name, Hub id or folder; or a spec, which also says how the model is spoken to.
-        task: One of `TASKS`, `MATCHER_MAP_TASKS` or `GENERATOR_MAP_TASKS`, "capfilt", or "all".
+        task: One of `TASKS`, `MATCHER_MAP_TASKS` or `GENERATOR_MAP_TASKS`, "capfilt",
+            "questions", or "all".
         seed: Chooses the scenes, see `draw_scenes`.
         scenes: Their number.
         heldout: Scenes that have a combination which training never showed.
@@ -71,6 +75,8 @@ def evaluate(
     spec = model if isinstance(model, ModelSpec) else find_spec(model)
     if task == CAPFILT:
         return {CAPFILT: _measure_capfilt(spec, draw_web_scenes(seed, scenes, held_out=heldout))}
+    if task == QUESTIONS:
+        return {QUESTIONS: measure_questions(seed, scenes)}
     tasks = _tasks(spec, task)
     drawn = draw_scenes(seed, scenes, held_out=heldout)
     generator = (
@@ -129,7 +135,9 @@ def _tasks(spec: ModelSpec, task: str) -> tuple[str, ...]:
         return possible
     known = (*TASKS, *MATCHER_MAP_TASKS, *GENERATOR_MAP_TASKS)
     if task not in known:
-        raise ConfigError(f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, all")
+        raise ConfigError(
+            f"task ({task}) must be one of {', '.join(known)}, {CAPFILT}, {QUESTIONS}, all"
+        )
     map_tasks = set(GENERATOR_MAP_TASKS if spec.kind == "generator" else MATCHER_MAP_TASKS)
     if spec.is_embedded and spec.kind == "generator":
         map_tasks |= set(MATCHER_MAP_TASKS)

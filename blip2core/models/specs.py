@@ -258,6 +258,18 @@ def find_spec(name: str) -> ModelSpec:
     )
 
 
+def matcher_name(spec: ModelSpec) -> str:
+    """Return the name of the matcher that goes with a generator.
+
+    It was trained on the same kind of images, and has the same encoder where there is such a one.
+    """
+    if spec.is_embedded:
+        return "stickers-itm"
+    if spec.family == "blip":
+        return "blip-itm-base-coco"
+    return "blip2-itm-vit-g-coco" if spec.image_size == 364 else "blip2-itm-vit-g"
+
+
 def of_kind(spec: ModelSpec, kind: Kind) -> ModelSpec:
     """Return `spec`, once it is known to be of this kind.
 

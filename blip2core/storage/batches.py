@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blip2core.errors import ConflictError, StorageError
 from blip2core.storage.bulk_insert import chunks
+from blip2core.storage.doubted_items import UNDECIDED, doubted_items
 from blip2core.storage.schema import (
     Annotator,
     AuditItem,
@@ -200,15 +201,20 @@ def list_batches(session: Session, *, dataset_id: int, limit: int = 50) -> list[
     ]
 
 
-def threshold_choices(session: Session, *, dataset_id: int, threshold: float) -> Iterator[Choice]:
+def threshold_choices(
+    session: Session, *, dataset_id: int, threshold: float, own_caption_itc: float | None = None
+) -> Iterator[Choice]:
     """Yield what a threshold would decide: every scored text of the pending items, by its ITM
     score.
 
-    Texts at or above the threshold are accepted, those below rejected. Read in pages, so that any
-    number of them fits; decide in the same unit.
+    Texts at or above the threshold are accepted, those below rejected; items in doubt are left to
+    people (see `FilterConfig.own_caption_itc`). Read in pages, so that any number of them fits;
+    decide in the same unit.
     """
     dataset = session.get_one(Dataset, dataset_id)
     page = _undecided(dataset_id).order_by(Item.id).limit(1_000)
+    if own_caption_itc is not None:
+        page = page.where(Item.id.not_in(doubted_items(dataset, own_caption_itc)))
     scored = (
         select(Caption.item_id, Caption.id, Score.value)
         .join(Score, Score.caption_id == Caption.id)
@@ -224,7 +230,9 @@ def threshold_choices(session: Session, *, dataset_id: int, threshold: float) ->
         last = item_ids[-1]
 
 
-def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> dict[str, int]:
+def count_threshold(
+    session: Session, *, dataset_id: int, threshold: float, own_caption_itc: float | None = None
+) -> dict[str, int]:
     """Return {"accept": texts, "reject": texts, "items": items} that `threshold_choices` gives."""
     dataset = session.get_one(Dataset, dataset_id)
     query = (
@@ -238,10 +246,12 @@ def count_threshold(session: Session, *, dataset_id: int, threshold: float) -> d
         .join(Score, Score.caption_id == Caption.id)
         .where(
             Item.dataset_id == dataset_id,
-            Item.status.in_(("pending", "skipped")),
+            Item.status.in_(UNDECIDED),
             Score.scorer_id == dataset.itm_scorer_id,
         )
     )
+    if own_caption_itc is not None:
+        query = query.where(Item.id.not_in(doubted_items(dataset, own_caption_itc)))
     total, above, items = session.execute(query).one()
     return {"accept": above, "reject": total - above, "items": items}
 
@@ -287,9 +297,7 @@ def audit_result(session: Session, *, batch_id: int) -> AuditResult:
 
 
 def _undecided(dataset_id: int) -> Select[int]:
-    return select(Item.id).where(
-        Item.dataset_id == dataset_id, Item.status.in_(("pending", "skipped"))
-    )
+    return select(Item.id).where(Item.dataset_id == dataset_id, Item.status.in_(UNDECIDED))
 
 
 def _row(batch: Batch, choice: Choice) -> dict[str, object]:

@@ -120,3 +120,26 @@ def test_the_variant_of_blip2_ranks_and_keeps_two():
     ]
     assert kept(texts, BLIP2_RANKING) == ["web", "two"]
     assert reasons(texts, BLIP2_RANKING)[2] == "among the best 2 by ITC (0.40)"
+
+
+def test_an_image_in_doubt_keeps_no_text_by_the_mean_of_its_written_captions() -> None:
+    texts = [
+        scored("web", 0.99, 0.9),
+        scored("a", 0.9, 0.8, source="synthetic"),
+        scored("b", 0.9, 0.7, source="synthetic"),
+    ]
+    assert kept(texts, FilterConfig(own_caption_itc=0.75)) == ["web", "a", "b"]
+    doubting = FilterConfig(own_caption_itc=0.76)
+    assert kept(texts, doubting) == []
+    assert all(one.doubted for one in decide(texts, doubting))
+    assert reasons(texts, doubting)[0] == (
+        "the image is unlike what the models know: the captions written of it fit with ITC 0.75 on "
+        "average, below 0.76"
+    )
+
+
+def test_without_written_captions_nothing_is_doubted() -> None:
+    texts = [scored("web", 0.99, -0.9), scored("mine", 0.9, -0.9, source="edited")]
+    decisions = decide(texts, FilterConfig(own_caption_itc=1.0))
+    assert [one.kept for one in decisions] == [True, True]
+    assert not any(one.doubted for one in decisions)

@@ -1,5 +1,6 @@
 """Rules change and decide without a model; a batch of decisions is undone as one."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,3 +150,46 @@ def test_nothing_to_decide_is_told(database, person):
         apply_rules(database, batch(empty, person), rules=FilterConfig(), expected=0)
     with pytest.raises(StorageError, match="no dataset number 99"):
         apply_rules(database, batch(99, person), rules=FilterConfig(), expected=1)
+
+
+def test_images_in_doubt_are_left_to_people(database: Any, dataset: int) -> None:
+    rules = FilterConfig(threshold=0.5, own_caption_itc=0.1)  # the written ones have a cosine of 0
+    with database.read() as session:
+        seen = preview(session, dataset_id=dataset, rules=rules)
+    assert (seen.accept, seen.reject, seen.items, seen.items_doubted) == (0, 0, 0, 4)
+    rules = FilterConfig(threshold=0.5, own_caption_itc=0.0)
+    with database.read() as session:
+        seen = preview(session, dataset_id=dataset, rules=rules)
+    assert (seen.decisions, seen.items, seen.items_doubted) == (8, 4, 0)
+
+
+def test_a_batch_decides_nothing_of_an_image_in_doubt(database: Any, dataset: int) -> None:
+    rules = FilterConfig(threshold=0.5, own_caption_itc=0.1)
+    with database.write() as session:
+        person = get_or_create_annotator(session, handle="ada").id
+        (text,) = [text for text in texts_of(session, item_id=1) if text.source == "synthetic"]
+        known = Scored(
+            candidate=Candidate(text=text.text, source="synthetic"),
+            itm=0.1,
+            itc=0.9,
+            tokens=4,
+            truncated=False,
+        )
+        new = NewRun(kind="score", code_version="x", dataset_id=dataset, model="m", revision="r")
+        run_id = create_run(session, new).id
+        identity = replace(IDENTITY, revision="newer")
+        everything = {
+            one.caption_id: replace(known, candidate=Candidate(text=one.text, source=one.source))
+            if item == 1
+            else replace(known, itc=0.0)
+            for item in range(1, 5)
+            for one in texts_of(session, item_id=item)
+        }
+        add_scores(session, run_id=run_id, identity=identity, scores=everything)
+    batch = NewBatch(uid="doubting", dataset_id=dataset, annotator_id=person)
+    with database.read() as session:
+        seen = preview(session, dataset_id=dataset, rules=rules)
+    applied = apply_rules(database, batch, rules=rules, expected=seen.decisions, audit=0)
+    assert (seen.items, seen.items_doubted, applied.decisions) == (1, 3, 2)
+    with database.read() as session:
+        assert status_counts(session, dataset_id=dataset)["decided"] == 1

@@ -1,5 +1,7 @@
 """Many decisions as one act: all or none, and back as one."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 
@@ -17,11 +19,13 @@ from blip2core.storage.batches import (
     threshold_choices,
     undo_batch,
 )
+from blip2core.storage.captions import add_scores, texts_of
 from blip2core.storage.datasets import status_counts
 from blip2core.storage.decisions import NewDecision, record_decision, undo_last
+from blip2core.storage.doubted_items import count_doubted
 from blip2core.storage.review import QueueFilter, review_queue
 from blip2core.storage.schema import Batch, DecisionEvent, Item, Verdict
-from tests.storage.world import World, fill, score_item
+from tests.storage.world import SCORER, World, fill, score_item, scored
 
 ITEMS = 8
 
@@ -65,6 +69,32 @@ def test_a_threshold_decides_every_scored_text(database: Database, world: World)
     with database.read() as session:
         query = select(Verdict.caption_id, Verdict.verdict).order_by(Verdict.caption_id)
         assert session.execute(query).all()[:2] == [(1, "reject"), (2, "accept")]
+
+
+def test_items_in_doubt_are_left_to_people(database: Database, world: World) -> None:
+    """In doubt: the captions written of an image have too low a mean cosine, whatever its web text
+    has.
+    """
+    with database.write() as session:
+        scores = {}
+        for item_id in range(1, ITEMS + 1):
+            web, written = texts_of(session, item_id=item_id)
+            itc = -0.5 if item_id == 2 else 0.4
+            scores[web.caption_id] = replace(scored(0.3), itc=0.1)
+            scores[written.caption_id] = replace(scored(0.8), itc=itc)
+        newer = replace(SCORER, revision="newer")
+        add_scores(session, run_id=world.run_id, identity=newer, scores=scores)
+    with database.read() as session:
+        doubting = {"dataset_id": 1, "threshold": 0.5, "own_caption_itc": -0.2}
+        assert count_threshold(session, **doubting) == {
+            "accept": ITEMS - 1,
+            "reject": ITEMS - 1,
+            "items": ITEMS - 1,
+        }
+        chosen = {choice.item_id for choice in threshold_choices(session, **doubting)}
+        assert chosen == set(range(1, ITEMS + 1)) - {2}
+        assert count_doubted(session, dataset_id=1, least=-0.2) == 1
+        assert count_doubted(session, dataset_id=1, least=None) == 0
 
 
 def test_items_decided_by_people_are_left_alone(database: Database, world: World) -> None:

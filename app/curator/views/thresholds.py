@@ -17,6 +17,7 @@ from blip2core.calibration import (
     ScoredVerdict,
     share_interval,
 )
+from blip2core.curation import rules_of
 from blip2core.errors import StorageError
 from blip2core.storage import thresholds as stored
 from blip2core.storage.batches import (
@@ -30,7 +31,8 @@ from blip2core.storage.batches import (
     threshold_choices,
 )
 from blip2core.storage.database import Database
-from blip2core.storage.datasets import update_dataset
+from blip2core.storage.datasets import get_dataset, update_dataset
+from blip2core.storage.doubted_items import count_doubted
 from blip2core.storage.missing_images import with_images
 from blip2core.storage.thresholds import Head, Histogram
 from blip2core.texts import count_of
@@ -64,7 +66,12 @@ def render(context: DatasetContext) -> None:
     cosines = counted(context.database, str(context.database.url), context.dataset_id, "itc", BINS)
     with context.database.read() as session:
         decided = stored.verdict_scores(session, dataset_id=context.dataset_id, head="itm")
-        effect = count_threshold(session, dataset_id=context.dataset_id, threshold=threshold)
+        dataset = get_dataset(session, dataset_id=context.dataset_id)
+        least = rules_of(dataset).own_caption_itc
+        effect = count_threshold(
+            session, dataset_id=context.dataset_id, threshold=threshold, own_caption_itc=least
+        )
+        doubted = count_doubted(session, dataset_id=context.dataset_id, least=least)
     if not found.counts:
         st.info("No text of this dataset has a score yet. Run CapFilt in the inbox.")
         return
@@ -87,7 +94,7 @@ def render(context: DatasetContext) -> None:
             if source in ("all", one.source)
         ]
         draw_quality(scores, verdicts, threshold)
-    draw_apply(context, threshold, effect)
+    draw_apply(context, threshold, effect, doubted)
     draw_batches(context)
 
 
@@ -122,8 +129,12 @@ def draw_counts(counts: dict[str, tuple[int, ...]], threshold: float) -> None:
         column.metric(f"{source}: kept of {total:,}", f"{kept:,}", border=True)
 
 
-def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]) -> None:
-    """Draw the buttons that store the threshold, and that apply it once it is confirmed."""
+def draw_apply(
+    context: DatasetContext, threshold: float, effect: dict[str, int], doubted: int
+) -> None:
+    """Draw the buttons that store the threshold, and that apply it once it is confirmed; `doubted`
+    images are left to people.
+    """
     st.subheader("Use it")
     keep, apply = st.columns(2, gap="large")
     keep.write(
@@ -142,6 +153,11 @@ def draw_apply(context: DatasetContext, threshold: float, effect: dict[str, int]
             f"reject {effect['reject']:,}, in {count_of(effect['items'], 'image')}, by this "
             "threshold alone. One act, undone as one."
         )
+        if doubted:
+            st.warning(
+                f"{count_of(doubted, 'image')} unlike anything these models have seen: what they "
+                "say of them is not to be trusted, so their texts are left for you to review."
+            )
         st.caption(
             "Other rules of the dataset (lengths, duplicates, margin, texts of one image) do not "
             "count here; `blip2 curate apply` follows all of them."
@@ -185,7 +201,10 @@ def apply_threshold(context: DatasetContext, threshold: float, expected: int, au
     )
 
     def unit(session: Session) -> int:
-        choices = threshold_choices(session, dataset_id=context.dataset_id, threshold=threshold)
+        least = rules_of(get_dataset(session, dataset_id=context.dataset_id)).own_caption_itc
+        choices = threshold_choices(
+            session, dataset_id=context.dataset_id, threshold=threshold, own_caption_itc=least
+        )
         checked = with_images(session, context.database.images, choices)
         batch = decide_many(session, new, choices=checked, expected=expected)
         return len(draw_audit(session, batch_id=batch.id, size=audit, seed=batch.id))
