@@ -22,6 +22,7 @@ NAME), or say that anyone may ask (BLIP2_OPEN=1)."""
 STORAGE_SETTINGS = {
     "BLIP2_DATABASE_URL": "The database; without one an SQLite file in BLIP2_DATA.",
     "BLIP2_DATA": "Folder of the images and of the SQLite file.",
+    "BLIP2_DOUBT": "Folder that says of models from the Hub from where on to doubt them.",
 }
 """Settings that the library reads, beside those of the app."""
 

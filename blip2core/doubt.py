@@ -30,7 +30,6 @@ CAPTIONS = 3
 """Captions sampled of an image, as CapFilt does."""
 DECODE = DecodeConfig(mode="sample", top_p=0.9, max_new_tokens=48, seed=0)
 """How they are sampled: nucleus sampling, the same texts each time."""
-WARNING = "This picture is unlike anything this model has seen: do not trust what it says."
 BATCH = 32
 """Images that are captioned together."""
 

@@ -71,6 +71,9 @@ class Match:
     """The text was longer than the model reads; only its beginning was scored."""
 
 
+DOUBT_WARNING = "This image is unlike anything this model has seen: do not trust what it says."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """Whether an image is unlike anything a captioner has seen, by how well its own captions fit.

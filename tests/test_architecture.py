@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "remote": {"errors", "arguments", "texts"},
     "intake": BASE | {"formats", "remote"},
     "evaluation": BASE | {"models", "chat", "doubt", "explain", "stickers", "capfilt"},
-    "training": BASE | {"models", "stickers", "formats", "intake", "evaluation"},
+    "training": BASE | {"models", "doubt", "stickers", "formats", "intake", "evaluation"},
     "exports": BASE | {"storage", "agreement", "formats", "remote"},
     "curation": BASE | {"models", "capfilt", "doubt", "storage", "intake"},
 }

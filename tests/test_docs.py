@@ -57,10 +57,12 @@ NAMES_OF_0_1 = {
 }
 """Code that says "picture" in keys and columns, which files of version 0.1 have."""
 TEXTS_OF_MODELS = {
+    "blip2core/evaluation/questions.py",
     "blip2core/evaluation/report.py",
     "blip2core/models/specs.py",
     "blip2core/stickers/captions.py",
     "blip2core/stickers/questions.py",
+    "blip2core/stickers/taught.py",
 }
 """Code that says it in texts that models read or were trained on."""
 HAS_CHECKPOINT = (ROOT / "data/checkpoints/stickers-opt/config.json").is_file()

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
+from PIL import Image, ImageDraw
 
 from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
+from blip2core.doubt import calibration_for, doubts
 from blip2core.images import open_image
 from blip2core.models import Generator, ImageFeatures, Matcher, load_generator, load_matcher
 from blip2core.records import Conversation
@@ -77,3 +80,24 @@ def test_matcher_finds_each_image_by_its_caption(matcher: Matcher) -> None:
     true = matcher.itm(features, captions)
     false = matcher.itm(features, captions[1:] + captions[:1])
     assert (true > false).float().mean() >= 0.95
+
+
+def test_images_it_knows_are_trusted_and_others_doubted(encoded: Encoded, matcher: Matcher) -> None:
+    generator, features = encoded
+    calibration = calibration_for(generator, matcher)
+    assert calibration is not None, "calibrated with other weights: run `blip2 doubt`"
+    known = doubts(calibration, generator, matcher, features)
+    assert sum(one.is_doubted for one in known) <= len(known) / 6
+    strangers = doubts(calibration, generator, matcher, generator.encode(strange_images()))
+    assert all(one.is_doubted for one in strangers)
+
+
+def strange_images() -> list[Image.Image]:
+    """No photographs are among the files, but what looks as little like a scene."""
+    noise = numpy.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=numpy.uint8)
+    page = Image.new("RGB", (112, 112), "white")
+    ImageDraw.Draw(page).multiline_text((4, 4), "\n".join(["lorem ipsum dolor"] * 9), "black")
+    shapes = Image.new("RGB", (112, 112), "gray")
+    for step in range(0, 112, 8):
+        ImageDraw.Draw(shapes).ellipse((step, step // 2, step + 30, step + 9), outline="black")
+    return [Image.fromarray(noise), page, shapes]

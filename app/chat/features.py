@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
+from app.inference.doubts import calibration_of, look_for_doubt
 from app.inference.engine import Engine
 from app.inference.features import PairFeatures, encode_for_matcher, encode_image
 from blip2core.images import open_image
+from blip2core.records import Doubt
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -29,7 +30,7 @@ def generator_features(
     if image.features is not None and image.features.encoder == known:
         return image.features
     features = engine.call(encode_image, model, open_image(image.data))
-    session.learn(replace(image, features=features))
+    session.learn(image, features=features)
     return features
 
 
@@ -44,5 +45,19 @@ def pair_features(engine: Engine, session: ChatSession, image: ChatImage) -> Pai
         if found is not None and found.encoder == known:
             return PairFeatures(generator=features, matcher=found)
     found = engine.call(encode_for_matcher, session.model, open_image(image.data))
-    session.learn(replace(image, features=features, matcher_features=found))
+    session.learn(image, features=features, matcher_features=found)
     return PairFeatures(generator=features, matcher=found)
+
+
+def image_doubt(engine: Engine, session: ChatSession, image: ChatImage) -> Doubt | None:
+    """Return whether an image is unlike anything that the session's model has seen; None where that
+    model is not calibrated. The session remembers it.
+    """
+    model = session.model
+    if model not in image.doubts:
+        doubt = None
+        if calibration_of(engine.pair(model)) is not None:
+            doubt = engine.call(look_for_doubt, model, pair_features(engine, session, image))
+        session.learn(image, doubts={**image.doubts, model: doubt})
+        return doubt
+    return image.doubts[model]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from blip2core.images import content_hash, open_image
+from blip2core.records import Doubt
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -33,6 +35,8 @@ class ChatImage:
     matcher_features: ImageFeatures | None = None
     """Features that the matcher reads, where it cannot read the generator's."""
     caption: str = ""
+    doubts: Mapping[str, Doubt | None] = field(default_factory=dict)
+    """Model -> whether the image is unlike anything it has seen; None: it is not calibrated."""
 
 
 def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:

@@ -171,9 +171,14 @@ class ChatSession:
         known = next((old for old in self._remembered if old.key == image.key), image)
         return replace(known, name=image.name, data=image.data)
 
-    def learn(self, image: ChatImage) -> bool:
-        """Keep an image with new features or a caption; return whether it is the current one."""
+    def learn(self, image: ChatImage, **known: Any) -> bool:
+        """Keep what has become known of an image, as its features or its caption, beside what was
+        known of it before; return whether it is the current one.
+        """
         with self._lock:
+            older = (self.image, *self._remembered)
+            before = next((old for old in older if old and old.key == image.key), image)
+            image = replace(before, data=image.data, name=image.name, **known)
             others = (old for old in self._remembered if old.key != image.key)
             self._remembered = (replace(image, data=b""), *others)[:REMEMBERED]
             if is_topic := self.is_about(image):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from app.inference.pool import ModelPair
 from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
-from blip2core.records import Conversation
+from blip2core.records import Conversation, Doubt
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -25,6 +26,13 @@ def answer_question(
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
     return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
+
+
+def doubt_record(doubt: Doubt | None) -> dict[str, Any]:
+    """Return what a program is told of the doubt in an image; nothing where the model is not
+    calibrated.
+    """
+    return {} if doubt is None else {"doubt": asdict(doubt) | {"is_doubted": doubt.is_doubted}}
 
 
 def map_attention(

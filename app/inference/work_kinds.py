@@ -15,6 +15,7 @@ KINDS = {
     "stream_captions": "caption",
     "continue_prompt": "chat",
     "answer_question": "chat",
+    "look_for_doubt": "doubt",
     "score_texts": "match",
     "rank_images": "match",
     "inspect_image": "explain",

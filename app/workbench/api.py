@@ -15,7 +15,8 @@ from PIL import Image
 
 from app.inference.captions import caption_and_score, caption_request_from, score_texts
 from app.inference.decoding import decode_from
-from app.inference.endpoint_tasks import answer_question, map_attention
+from app.inference.doubts import find_doubt
+from app.inference.endpoint_tasks import answer_question, doubt_record, map_attention
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher, encode_for_pair, encode_image
 from app.services import Services
@@ -72,15 +73,19 @@ class Endpoints:
             beams: Captions that grow side by side, 2 to 10; beam only.
 
         Returns:
-            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
+            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated;
+            and doubt, where the model is calibrated: is_doubted says that the image is unlike
+            anything it has seen.
         """
         with api_errors("No captions"):
             decode = decoding(mode, self._length(max_new_tokens), seed, beams)
             request, model = caption_request_from(num, prompt, decode), self._model
-            features = encode_for_pair(self._services.engine, model, open_uploaded(image))
+            opened = open_uploaded(image)
+            features = encode_for_pair(self._services.engine, model, opened)
             growing = caption_and_score(self._services.engine, model, features, request, Event())
             *_, captions = growing
-        return [caption_record(caption) for caption in captions]
+            doubt = find_doubt(self._services.engine, model, opened, features.generator)
+        return [caption_record(caption) | doubt_record(doubt) for caption in captions]
 
     def ask(
         self,
@@ -104,14 +109,17 @@ class Endpoints:
 
         Returns:
             answer; prompt, as the model read it; dropped, how many of the earliest turns are not
-            in it.
+            in it; and doubt, where the model is calibrated: is_doubted says that the image is
+            unlike anything it has seen.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)
             talk, model = conversation(history), self._model
             asked = (short(question), talk, decode)
-            features = self._services.engine.call(encode_image, model, open_uploaded(image))
-            return self._services.engine.call(answer_question, model, features, *asked)
+            engine, opened = self._services.engine, open_uploaded(image)
+            features = engine.call(encode_image, model, opened)
+            doubt = find_doubt(engine, model, opened, features)
+            return engine.call(answer_question, model, features, *asked) | doubt_record(doubt)
 
     def match(self, image: gr.FileData, texts: list[str]) -> list[dict[str, Any]]:
         """Score how well texts fit an image.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import gradio as gr
 
@@ -16,7 +17,8 @@ from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
-from app.workbench.events import PRIVATE_EVENT, SKIP, Update
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update
+from app.workbench.image.doubt_line import find_doubt_html
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
@@ -60,6 +62,8 @@ def build_workbench(services: Services) -> gr.Blocks:
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, shared)
+        # It changes when another model is chosen, and when that is loaded.
+        model_line.change(partial(find_doubt_html, services), session, panel.doubt, **MODEL_EVENT)
         page.load(open_tab, None, tabs, **PRIVATE_EVENT)
         build_api(services)
     return page

@@ -14,6 +14,7 @@ import typer
 from blip2core.cli.options import AsJson, Device, GeneratorName
 from blip2core.cli.output import NamedImages, flat, write_row
 from blip2core.errors import ConfigError
+from blip2core.records import DOUBT_WARNING
 from blip2core.texts import visible
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Doubting:
         self, name: str, image: "Image", features: "ImageFeatures", as_json: bool
     ) -> dict[str, object]:
         """Return what a row says of the doubt in an image; without `as_json` tell it on stderr."""
-        from blip2core.doubt import WARNING, doubts
+        from blip2core.doubt import doubts
 
         if self._calibration is None:
             return {}
@@ -132,7 +133,7 @@ class Doubting:
         scored = features if shared else self._matcher.encode([image])
         (doubt,) = doubts(self._calibration, self._generator, self._matcher, features, scored)
         if doubt.is_doubted and not as_json:
-            print(f"blip2: {visible(name)}: {WARNING}", file=sys.stderr)
+            print(f"blip2: {visible(name)}: {DOUBT_WARNING}", file=sys.stderr)
         return {"doubt": asdict(doubt) | {"is_doubted": doubt.is_doubted}}
 
 

@@ -59,6 +59,8 @@ ROWS: tuple[Row, ...] = (
     _row("VQA without the image", "vqa.without_picture.accuracy"),
     _row("Dialogue accuracy, turn 1", "dialogue.turn_1"),
     _row("Dialogue accuracy, turns 2 to 4", "dialogue.turns_2_to_4", 0.85, 0.75),
+    _row("Talks of thirty turns, turns 2 to 30", "dialogue.long.turns_2_to_30"),
+    _row("- the worst turn", "dialogue.long.worst_turn"),
 )
 
 
@@ -77,6 +79,29 @@ def table(ordinary: Figures, held_out: Figures | None = None) -> str:
             cells = (*_cells(row.floor, values[0]), *_cells(row.held_out_floor, values[1]))
             lines.append(f"| {row.label} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def turns_table(ordinary: Figures, held_out: Figures | None = None) -> str:
+    """Return a Markdown table of the accuracy of each turn of the talks that "dialogue" measures;
+    empty where nobody measured any.
+    """
+    columns = [look_up_all(found or {}, "dialogue.long.by_turn") for found in (ordinary, held_out)]
+    if not columns[0]:
+        return ""
+    lines = ["| turn | accuracy | held-out |", "|---|---|---|"]
+    for turn in columns[0]:
+        values = (f"{column[turn]:.3f}" if turn in column else "-" for column in columns)
+        lines.append(f"| {turn} | {' | '.join(values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def look_up_all(figures: Figures, path: str) -> Mapping[str, float]:
+    """Return the values at a dotted path by their names; none where there are none."""
+    value: float | Figures | None = figures
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    named = value if isinstance(value, Mapping) else {}
+    return {name: one for name, one in named.items() if not isinstance(one, Mapping)}
 
 
 def look_up(figures: Figures, path: str) -> float | None:

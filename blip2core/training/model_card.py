@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from blip2core.doubt import find_calibration
+from blip2core.evaluation.dialogue import TALKS
 from blip2core.evaluation.gallery import Figures, draw_scenes
-from blip2core.evaluation.report import look_up, table
+from blip2core.evaluation.report import look_up, table, turns_table
 from blip2core.evaluation.suite import GENERATOR_TASKS, MATCHER_TASKS, measure
 from blip2core.models import ModelSpec, find_spec, load_generator, load_matcher
+from blip2core.texts import count_of
 
 SEED = 1
 """The evaluation seed of the cards; nothing was chosen by it."""
@@ -64,7 +67,27 @@ scene with one of them. Only the tokenizers have met them, as text, so that they
 `blip2 evaluate --model {name} --task all --seed {seed} --scenes {scenes}`, with `--heldout` for the
 held-out combinations.
 
-{table}{ablation}"""
+{table}{turns}{doubt}{ablation}"""
+TURNS = """
+## Talks of thirty turns
+
+Accuracy of each turn of talks about one image, over {talks} test scenes. Each question is sent with
+the model's own earlier answers, right or wrong: those of the latest {history}, its own policy.
+
+{table}"""
+DOUBT = """
+## What it does not know
+
+It describes any image with confidence. Whether it knows such images shows in how well its own
+captions fit (`blip2core/doubt.py`; the mean cosine of three sampled captions by {matcher}): below
+{threshold:.3f} the image is in doubt, which {doubted:.1%} of known scenes are (of
+the half of {known} that it was not chosen by). That is a doubt, not a verdict; of scenes with a
+combination that training never showed, more are doubted.
+
+| images it never saw | number | area under ROC | doubted |
+|---|---|---|---|
+{rows}
+"""
 
 FROM_STAGE1, WITHOUT_STAGE1 = "from stage 1", "without it"
 ABLATION = """
@@ -99,6 +122,7 @@ def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = 
     compared = ""
     if ablation is not None:
         compared = ABLATION.format(scenes=ABLATION_SCENES, table=_compared(spec, ablation))
+    figures = [_figures(spec, scenes, held_out=held_out) for held_out in (False, True)]
     card = CARD.format(
         name=name,
         what=WHAT[name],
@@ -107,15 +131,40 @@ def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = 
         kind=_MODEL_CLASSES[name],
         seed=SEED,
         scenes=scenes,
-        table=_measured(spec, scenes),
+        table=table(*figures),
+        turns=turns_section(spec, *figures),
+        doubt=doubt_section(spec),
         ablation=compared,
     )
     (folder / "README.md").write_text(card, "utf-8")
 
 
-def _measured(spec: ModelSpec, scenes: int) -> str:
-    ordinary, held_out = (_figures(spec, scenes, held_out=held_out) for held_out in (False, True))
-    return table(ordinary, held_out)
+def turns_section(spec: ModelSpec, ordinary: Figures, held_out: Figures) -> str:
+    """Return the part of a card about long talks; empty where none were measured."""
+    measured = turns_table(ordinary, held_out)
+    if not measured:
+        return ""
+    turns = count_of(spec.history.turns or 0, "turn")
+    return TURNS.format(talks=TALKS, history=turns, table=measured)
+
+
+def doubt_section(spec: ModelSpec) -> str:
+    """Return the part of a card about what a model does not know; empty without calibration."""
+    calibration = find_calibration(spec)
+    if calibration is None:
+        return ""
+    rows = [
+        f"| {one.name} | {one.images} | {one.area:.3f} ({one.low:.3f} to {one.high:.3f}) | "
+        f"{one.doubted:.3f} |"
+        for one in calibration.strangers
+    ]
+    return DOUBT.format(
+        matcher=calibration.matcher,
+        threshold=calibration.threshold,
+        doubted=calibration.doubted,
+        known=calibration.known,
+        rows="\n".join(rows),
+    )
 
 
 def _compared(spec: ModelSpec, runs: Path) -> str:

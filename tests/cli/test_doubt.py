@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from blip2core import cli
-from blip2core.doubt import WARNING, Calibration, read_calibration, write_calibration
+from blip2core.doubt import Calibration, read_calibration, write_calibration
 from blip2core.models import Generator, Matcher, loading
+from blip2core.records import DOUBT_WARNING
 from tests.capfilt.conftest import tiny_pair
 
 FOLDERS = ("known", "noise")
@@ -117,7 +118,7 @@ def test_captions_and_answers_tell_the_doubt(
     assert row["doubt"]["is_doubted"] is True
     assert -1 <= row["doubt"]["itc"] < row["doubt"]["threshold"] == 1.0
     assert run(*arguments) == 0
-    assert WARNING in capsys.readouterr().err
+    assert DOUBT_WARNING in capsys.readouterr().err
     write_calibration(measured_with(pair, -1.0), calibration)
     assert run(*arguments) == 0
     assert capsys.readouterr().err == ""

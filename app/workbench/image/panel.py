@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from app.inference.pool import wait_until_loaded
 from app.metrics import note_refused_input
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
+from app.workbench.image.doubt_line import find_doubt_html, known_doubt_html
 from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
@@ -43,6 +44,7 @@ class PanelUpdate(NamedTuple):
     caption: Update = SKIP
     decision: Update = SKIP
     notice: Update = SKIP
+    doubt: Update = SKIP
     topic: Update = SKIP
     """Last, as the tabs listen to it."""
 
@@ -50,8 +52,9 @@ class PanelUpdate(NamedTuple):
 class CaptionUpdate(NamedTuple):
     """New values while the image is captioned."""
 
-    caption: Update
+    caption: Update = SKIP
     notice: Update = SKIP
+    doubt: Update = SKIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class ImagePanel:
     """Opens the browser's choice of files."""
     notice: gr.HTML
     """A message about the latest image."""
+    doubt: gr.HTML
+    """The warning where the image is unlike anything the model has seen."""
     decision: gr.Column
     """Shown while a new image waits for the visitor's decision."""
     accept: gr.Button
@@ -104,6 +109,7 @@ def build_panel(services: Services, session: gr.State) -> ImagePanel:
     )
     choose = gr.Button("Drop, paste or choose an image", size="sm", elem_id="choose")
     notice = gr.HTML(elem_id="notice", container=False)
+    doubt = gr.HTML(elem_id="doubt", container=False)
     with gr.Column(visible=False, elem_id="decision") as decision:
         gr.HTML("A new image starts a new conversation; the one so far will be cleared.")
         with gr.Row():
@@ -125,6 +131,7 @@ def build_panel(services: Services, session: gr.State) -> ImagePanel:
         image=image,
         choose=choose,
         notice=notice,
+        doubt=doubt,
         decision=decision,
         accept=accept,
         keep=keep,
@@ -232,10 +239,13 @@ def on_image_field(session: ChatSession, upload: dict[str, Any] | None) -> Panel
 def caption_image(services: Services, session: ChatSession) -> Iterator[CaptionUpdate]:
     """Encode the image and caption it, each once; yield the caption as it grows."""
     image = session.image
-    if image is None or image.caption or session.offered:
+    if image is None or session.offered:
         yield CaptionUpdate(_caption_of(session))
         return
     try:
+        if image.caption:
+            yield CaptionUpdate(_caption_of(session), doubt=find_doubt_html(services, session))
+            return
         for _ in wait_until_loaded(services.engine.pair(session.model).loading):
             yield CaptionUpdate("The model is loading; the caption will come by itself.")
         features = generator_features(services.engine, session, image)
@@ -247,8 +257,10 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[CaptionU
                 if session.offered or not session.is_about(image):
                     return  # another image came, and is captioned next
                 yield CaptionUpdate(caption)
-        session.learn(replace(image, features=features, caption=caption))
+        session.learn(image, features=features, caption=caption)
         yield CaptionUpdate(_caption_of(session))
+        if warning := find_doubt_html(services, session):  # else there is none on the page
+            yield CaptionUpdate(doubt=warning)
     except Exception as error:
         yield CaptionUpdate("", alert_html(error_message(error, "No caption")))
 
@@ -262,6 +274,7 @@ def show_panel(session: ChatSession, message: str = "") -> PanelUpdate:
         caption=_caption_of(session),
         decision=gr.update(visible=session.offered is not None),
         notice=alert_html(message),
+        doubt=known_doubt_html(session),
         topic=session.topic,
     )
 

@@ -65,7 +65,7 @@ def test_removed_image_stays_the_topic_of_its_conversation() -> None:
 
 def test_what_was_learned_is_found_again() -> None:
     session = talking()
-    assert session.learn(image("old", features="features", caption="a dog"))
+    assert session.learn(image("old"), features="features", caption="a dog")
     session.receive(image("new"))
     session.receive(image("old"))
     assert (session.image.features, session.image.caption) == ("features", "a dog")
@@ -74,7 +74,7 @@ def test_what_was_learned_is_found_again() -> None:
 def test_what_comes_late_does_not_bring_an_image_back() -> None:
     session = talking()
     session.receive(image("new"))
-    assert not session.learn(image("old", caption="a dog"))
+    assert not session.learn(image("old"), caption="a dog")
     assert session.image.key == "new"
 
 
@@ -82,7 +82,7 @@ def test_few_images_are_remembered() -> None:
     session = ChatSession()
     for number in range(REMEMBERED + 1):
         session.receive(image(str(number)))
-        session.learn(image(str(number), caption="seen"))
+        session.learn(image(str(number)), caption="seen")
     session.receive(image("0"))
     assert session.image.caption == ""
     session.receive(image(str(REMEMBERED)))
