@@ -25,6 +25,19 @@ def text_html(text: ShownText, threshold: float, *, chosen: bool) -> str:
     )
 
 
+def doubt_of(shown: Card, least: float | None) -> str:
+    """Return why nothing that the models say of an image is to be trusted, as plain text; "" where
+    there is no reason. The rule is that of the filter, see `FilterConfig.own_caption_itc`.
+    """
+    own = [text.itc.value for text in shown.texts if text.source == "synthetic" and text.itc]
+    if least is None or not own or sum(own) / len(own) >= least:
+        return ""
+    return (
+        "This image is unlike anything these models have seen: their captions fit with ITC "
+        f"{sum(own) / len(own):.2f} on average, below {least:.2f}. Do not trust their scores."
+    )
+
+
 def chosen_text_html(review: ReviewSession, shown: Card) -> str:
     """Return number and words of the chosen text as a line of HTML; "" where none is chosen."""
     for number, text in enumerate(shown.texts, 1):

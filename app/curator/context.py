@@ -12,6 +12,7 @@ from app.escaping import escape_markdown
 from app.jobs import Jobs
 from app.roles import Visitor, visitor_of
 from app.services import Services
+from blip2core.curation import rules_of
 from blip2core.errors import StorageError
 from blip2core.storage.database import Database
 from blip2core.storage.datasets import DatasetSummary, list_datasets, status_counts
@@ -49,6 +50,10 @@ class DatasetContext(PageContext):
     dataset_id: int
     threshold: float
     """ITM probability around which a text of this dataset is doubtful."""
+    own_caption_itc: float | None = None
+    """Mean cosine of an image's written captions below which the image is in doubt, see
+    `FilterConfig`.
+    """
 
 
 def build_context(services: Services) -> PageContext:
@@ -98,6 +103,7 @@ def _with_dataset(context: PageContext, summary: DatasetSummary) -> DatasetConte
         dataset_id=summary.dataset.id,
         dataset=summary.dataset.name,
         threshold=summary.dataset.threshold,
+        own_caption_itc=rules_of(summary.dataset).own_caption_itc,
     )
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from app.curator.candidate_html import text_html
+from app.curator.candidate_html import doubt_of, text_html
 from app.curator.context import DatasetContext, context_with_dataset, draw_progress
 from app.curator.grid import draw_grid
 from app.curator.keys import listen_to_keys
@@ -114,6 +114,8 @@ def draw_texts(context: DatasetContext, review: ReviewSession, shown: Card) -> N
     """Draw all candidate texts, oldest first."""
     if not shown.texts:
         st.info("There is no text yet. E writes one.")
+    if doubt := doubt_of(shown, context.own_caption_itc):
+        st.warning(doubt)
     for number, text in enumerate(shown.texts, 1):
         key, body = st.columns([2, 9], vertical_alignment="center")
         key.button(

@@ -1,10 +1,11 @@
 """Candidate texts as HTML: bars that stay in their box, and texts that stay texts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from app.curator.candidate_html import chosen_text_html, text_html
+from app.curator.candidate_html import chosen_text_html, doubt_of, text_html
 from app.curator.review_session import ReviewSession
 from blip2core.storage.cards import Card, ShownScore, ShownText, ShownVerdict
 
@@ -51,8 +52,8 @@ def test_everything_is_escaped() -> None:
     assert 'class="text chosen"' in html
 
 
-def test_the_chosen_text_is_told_by_its_number() -> None:
-    shown = Card(
+def card(*texts: ShownText) -> Card:
+    return Card(
         item_id=1,
         dataset_id=1,
         image_sha256="0" * 64,
@@ -63,10 +64,25 @@ def test_the_chosen_text_is_told_by_its_number() -> None:
         status="pending",
         row_version=1,
         sources=(),
-        texts=(text(),),
+        texts=texts,
         history=(),
         draft=None,
         held_by=None,
     )
+
+
+def test_the_chosen_text_is_told_by_its_number() -> None:
+    shown = card(text())
     assert "<b>Text 1:</b> &lt;b&gt;&amp;" in chosen_text_html(ReviewSession(chosen=1), shown)
     assert chosen_text_html(ReviewSession(chosen=None), shown) == ""
+
+
+def test_an_image_is_in_doubt_by_the_captions_that_were_written_of_it() -> None:
+    web = text(itc=score(-0.9))
+    good, bad = (replace(text(itc=score(itc)), source="synthetic") for itc in (0.9, 0.5))
+    assert "0.70 on average, below 0.71" in doubt_of(card(web, good, bad), 0.71)
+    assert doubt_of(card(web, good, bad), 0.7) == ""
+    assert doubt_of(card(web), 0.7) == ""
+    assert doubt_of(card(bad), None) == ""
+    unscored = replace(text(), source="synthetic")
+    assert doubt_of(card(unscored), 0.7) == ""
