@@ -14,6 +14,7 @@ from app.inference.pool import Loading, ModelPair
 from app.services import Services
 from app.settings import AppSettings
 from blip2core.config import DecodeConfig
+from blip2core.models.prompt_words import begun
 from blip2core.models.specs import ModelSpec, find_spec
 from blip2core.records import Generated, Match
 
@@ -88,6 +89,10 @@ class FakeGenerator:
     def encode(self, images: Sequence[Image.Image]) -> FakeFeatures:
         self.vision_calls += 1
         return FakeFeatures(sizes=tuple(image.size for image in images))
+
+    def caption_prompt(self, prompt: str | None) -> str:
+        template = self.spec.template
+        return template.caption if prompt is None else begun(prompt, template)
 
     def caption(
         self, features: FakeFeatures, *, num: int = 1, prompt: str = "", **_: object

@@ -84,6 +84,16 @@ def test_caption_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert found == [(name, text) for name in ("a.png", "b.png") for text in one]
 
 
+@pytest.mark.usefixtures("generator")
+def test_rows_have_the_prompt_that_was_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("caption", folder / "a.png", "--prompt", "a  photo of ", "--json") == 0
+    assert [row["prompt"] for row in rows(capsys)] == ["a photo of"]
+    assert run("ask", folder / "a.png", "Question: Who? ", "--json") == 0
+    assert [row["prompt"] for row in rows(capsys)] == ["Question: Who? Answer:"]
+
+
 def test_a_row_is_one_line_whatever_is_in_it(
     generator: FakeGenerator, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +112,7 @@ def test_caption_of_standard_input(
     data = io.BytesIO((folder / "a.png").read_bytes())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
     assert run("caption", "-", "--json") == 0
-    assert rows(capsys) == [{"image": "-", "caption": "a red bird"}]
+    assert rows(capsys) == [{"image": "-", "prompt": "", "caption": "a red bird"}]
 
 
 @pytest.mark.usefixtures("generator")

@@ -27,6 +27,7 @@ from app.workbench.widgets.caption_rows import caption_record
 from blip2core.config import DecodeConfig, DecodingMode
 from blip2core.errors import TextError
 from blip2core.images import open_image
+from blip2core.models.specs import find_spec
 from blip2core.records import Conversation
 
 MapMethod = Literal[
@@ -76,7 +77,8 @@ class Endpoints:
         """
         with api_errors("No captions"):
             decode = decoding(mode, self._length(max_new_tokens), seed, beams)
-            request, model = caption_request_from(num, prompt, decode), self._model
+            model = self._model
+            request = caption_request_from(num, prompt, decode, find_spec(model).template)
             features = encode_for_pair(self._services.engine, model, open_uploaded(image))
             growing = caption_and_score(self._services.engine, model, features, request, Event())
             *_, captions = growing

@@ -44,7 +44,8 @@ def caption(
     for name, opened in named:
         features = generator.encode([opened])
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            write_row({"image": name, "caption": text.text}, as_json, named.label(name), text.text)
+            row = {"image": name, "prompt": generator.caption_prompt(prompt), "caption": text.text}
+            write_row(row, as_json, named.label(name), text.text)
     named.finish()
 
 
@@ -74,7 +75,7 @@ def ask_image(
             prompt = prompt_for(generator, talk, question, decode)
             answer = generator.answer(features, [prompt.text], decode=decode)[0].text
             talk = talk.add(question, answer)
-            row = {"image": name, "question": question, "answer": answer}
+            row = {"image": name, "question": question, "prompt": prompt.text, "answer": answer}
             write_row(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
     named.finish()
 

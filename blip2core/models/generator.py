@@ -20,6 +20,7 @@ from blip2core.errors import ConfigError, ModelError
 from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.identity import revision_of
 from blip2core.models.prompt_inputs import Reader
+from blip2core.models.prompt_words import begun
 from blip2core.models.specs import ModelSpec
 from blip2core.models.vision import ImageFeatures, VisionEncoder, check_features
 from blip2core.records import Generated
@@ -94,6 +95,16 @@ class Generator:
             reader=known,
         )
 
+    def caption_prompt(self, prompt: str | None) -> str:
+        """Return the beginning of a caption as the model reads it: tidy, and where it asks, in the
+        words that it was trained to answer after. None is the model's own way to ask for a caption.
+        """
+        template = self.spec.template
+        if prompt is None:
+            return template.caption
+        check_text(prompt, "The prompt")
+        return begun(prompt, template)
+
     def caption(
         self,
         features: ImageFeatures,
@@ -108,11 +119,12 @@ class Generator:
         """Generate `num` texts that continue `prompt`, for each of B images, in one pass over the
         prompt.
 
-        `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
+        `prompt` None is the model's own way to ask for a caption; another one is read as
+        `caption_prompt` returns it. `seeds`, one for each image,
         replaces `decode.seed`: an image gets the same texts in whatever batch it comes.
         """
         check_features(features, "caption")
-        text = self.spec.template.caption if prompt is None else prompt
+        text = self.caption_prompt(prompt)
         writing = self._writing(decode, num=num, logprobs=logprobs, stop=stop, seeds=seeds)
         return self._write(features, [text] * len(features), writing)
 
@@ -173,7 +185,7 @@ class Generator:
         The last value is what `caption` returns with log-probabilities; those before have none.
         Closing the iterator ends the writing.
         """
-        text = self.spec.template.caption if prompt is None else prompt
+        text = self.caption_prompt(prompt)
         writing = self._writing(decode, num=num, logprobs=True, stop=stop)
         with closing(self._grow(features, text, writing)) as growing:
             for texts, _ in growing:

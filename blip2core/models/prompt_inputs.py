@@ -14,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from blip2core.errors import TextError
 from blip2core.models.decoding import PreparedPrompt
 from blip2core.models.padding import Side, pad_rows
+from blip2core.models.prompt_words import tidy_lines
 from blip2core.models.vision import ImageFeatures, fingerprint
 from blip2core.texts import count_of
 
@@ -61,11 +62,11 @@ class Reader:
         return self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
 
     def token_ids(self, text: str) -> list[int]:
-        """Return the ids of a prompt as the model was trained to read it.
+        """Return the ids of a prompt as the model was trained to read it, its lines made tidy.
 
         Raises TextError for `<image>` in it.
         """
-        ids = list(self.processor.tokenizer(text).input_ids)
+        ids = list(self.processor.tokenizer(tidy_lines(text)).input_ids)
         if self.is_blip:  # [CLS] words [SEP] -> [DEC] words
             return [self.model.config.text_config.bos_token_id, *ids[1:-1]]
         if self.model.config.image_token_index in ids:
@@ -108,7 +109,7 @@ class Reader:
         """
         tokenizer = self.processor.qformer_tokenizer
         limit = min(INSTRUCTION_TOKENS, self.model.qformer.config.max_position_embeddings)
-        rows = [tokenizer(text).input_ids for text in instructions]
+        rows = [tokenizer(tidy_lines(text)).input_ids for text in instructions]
         rows = [row if len(row) <= limit else row[:1] + row[1 - limit :] for row in rows]
         device = self.model.query_tokens.device
         return pad_rows(rows, tokenizer.pad_token_id, "right", device)
