@@ -112,7 +112,7 @@ def test_caption_of_standard_input(
     data = io.BytesIO((folder / "a.png").read_bytes())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
     assert run("caption", "-", "--json") == 0
-    assert rows(capsys) == [{"image": "-", "prompt": "", "caption": "a red bird"}]
+    assert rows(capsys) == [{"image": "-", "prompt": "", "caption": "a red bird", "cut_off": False}]
 
 
 @pytest.mark.usefixtures("generator")

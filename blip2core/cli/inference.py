@@ -44,7 +44,12 @@ def caption(
     for name, opened in named:
         features = generator.encode([opened])
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            row = {"image": name, "prompt": generator.caption_prompt(prompt), "caption": text.text}
+            row = {
+                "image": name,
+                "prompt": generator.caption_prompt(prompt),
+                "caption": text.text,
+                "cut_off": text.cut_off,
+            }
             write_row(row, as_json, named.label(name), text.text)
     named.finish()
 
@@ -73,10 +78,17 @@ def ask_image(
         features, talk = generator.encode([opened]), Conversation()
         for question in questions:
             prompt = prompt_for(generator, talk, question, decode)
-            answer = generator.answer(features, [prompt.text], decode=decode)[0].text
-            talk = talk.add(question, answer)
-            row = {"image": name, "question": question, "prompt": prompt.text, "answer": answer}
-            write_row(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
+            answer = generator.answer(features, [prompt.text], decode=decode)[0]
+            talk = talk.add(question, answer.text)
+            row = {
+                "image": name,
+                "question": question,
+                "prompt": prompt.text,
+                "answer": answer.text,
+                "cut_off": answer.cut_off,
+                "dropped": len(prompt.dropped),
+            }
+            write_row(row, as_json, named.label(name), answer.text)
     named.finish()
 
 

@@ -4,6 +4,7 @@ B images, P patches, V vision width, Q queries, D language-model width, T tokens
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -115,16 +116,33 @@ class Reader:
         return pad_rows(rows, tokenizer.pad_token_id, "right", device)
 
     def prompt(
-        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int
+        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int, begun: str = ""
     ) -> PreparedPrompt:
-        """Prepare the input of the language model from B images and as many prompts."""
-        rows = [self.fitting_ids(text, new_tokens) for text in texts]
+        """Prepare the input of the language model from B images and as many prompts, each with the
+        same beginning of what it is to write.
+        """
+        standing = self.standing_ids(texts[0], begun) if begun else []
+        written = begun and not self.is_encoder_decoder  # else its decoder has it
+        whole = [f"{text} {begun}" if written else text for text in texts]
+        rows = [self.fitting_ids(text, new_tokens) for text in whole]
         if self.is_blip:
-            return self._words_beside_image(features, rows)
+            return replace(self._words_beside_image(features, rows), standing=len(standing))
         queries = features.queries
         if queries is None or features.reader != self.fingerprint:
             queries = self.queries(features.vision, texts)
-        return self._words_after_queries(queries, rows)
+        prepared = self._words_after_queries(queries, rows)
+        if standing and self.is_encoder_decoder:
+            start = self.language_model.config.decoder_start_token_id
+            ids = torch.tensor([[start, *standing]] * len(texts), device=queries.device)
+            inputs = prepared.inputs | {"decoder_input_ids": ids}
+            prepared = replace(prepared, inputs=inputs, skip=ids.shape[1])
+        return replace(prepared, standing=len(standing))
+
+    def standing_ids(self, prompt: str, begun: str) -> list[int]:
+        """Return the tokens of the beginning of a text, as they stand after its prompt."""
+        if self.is_encoder_decoder:
+            return list(self.processor.tokenizer(begun, add_special_tokens=False).input_ids)
+        return self.token_ids(f"{prompt} {begun}")[len(self.token_ids(prompt)) :]
 
     def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> PreparedPrompt:
         """Put the queries (B, Q, D) in front of the words, as BLIP-2 and InstructBLIP do."""

@@ -35,7 +35,7 @@ def asked(question: str, template: PromptTemplate) -> str:
     Raises TextError where nothing is asked.
     """
     line = tidy(question)
-    head, tail = _around(template)
+    head, tail = around(template)
     if line.casefold().startswith(head.casefold()):
         line = line[len(head) :].lstrip()
     for ending in (tail, tail.rpartition(" ")[2]):
@@ -52,7 +52,7 @@ def begun(prompt: str, template: PromptTemplate) -> str:
     question mark, or has some of the words that the template puts around one.
     """
     line = tidy(prompt)
-    head, tail = _around(template)
+    head, tail = around(template)
     if not (head and tail and line):
         return line
     folded, answer = line.casefold(), tail.rpartition(" ")[2].casefold()
@@ -62,7 +62,7 @@ def begun(prompt: str, template: PromptTemplate) -> str:
     return asked(line, template) if folded.endswith(("?", answer)) else line
 
 
-def _around(template: PromptTemplate) -> tuple[str, str]:
+def around(template: PromptTemplate) -> tuple[str, str]:
     """Return the words before and after a question; empty where there are none."""
     head, _, tail = template.question.partition("{question}")
     return tidy(head), tidy(tail)
