@@ -57,6 +57,8 @@ class ScoredCaption:
     """Only its beginning was scored, for the matcher reads no more."""
     stopped: bool = False
     """The visitor pressed Stop before it was finished."""
+    cut_off: bool = False
+    """The limit of tokens ended it."""
 
 
 def caption_and_score(
@@ -179,6 +181,7 @@ def _caption(whole: str, text: Generated) -> ScoredCaption:
         tokens=len(text.tokens),
         logprob=sum(logprobs) / len(logprobs) if logprobs else None,
         stopped=text.stopped,
+        cut_off=text.cut_off,
     )
 
 

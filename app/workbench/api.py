@@ -73,7 +73,8 @@ class Endpoints:
             beams: Captions that grow side by side, 2 to 10; beam only.
 
         Returns:
-            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated.
+            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated,
+            cut_off.
         """
         with api_errors("No captions"):
             decode = decoding(mode, self._length(max_new_tokens), seed, beams)
@@ -98,15 +99,16 @@ class Endpoints:
         Args:
             image: The image, as a file.
             question: What to ask.
-            history: Earlier questions with their answers, oldest first, which it builds on.
+            history: Earlier questions with their answers, oldest first, which it builds on; the
+                model is sent as many of the latest as it was measured with.
             mode: How words are chosen: greedy, sample or beam.
             seed: Same seed, same answer; sample only.
             max_new_tokens: Longest answer, 1 to 256 tokens; without it 40, or fewer
                 where the studio allows no more.
 
         Returns:
-            answer; prompt, as the model read it; dropped, how many of the earliest turns are not
-            in it.
+            answer; cut_off, whether the limit of tokens ended it; prompt, as the model read it;
+            dropped, how many of the earliest turns are not in it.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)
