@@ -18,7 +18,8 @@ from blip2core.cli.options import (
 )
 from blip2core.cli.output import NamedImages, write_row
 from blip2core.config import DecodeConfig
-from blip2core.records import Conversation
+from blip2core.errors import ConfigError
+from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy
 
 inference_commands = typer.Typer()
 
@@ -63,21 +64,30 @@ def ask_image(
     mode: DecodingOption = "greedy",
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TURNS",
+            help="Earlier turns that a question is sent with: a number, or all. Else as many as "
+            "the model was measured with.",
+        ),
+    ] = None,
     model: GeneratorName = "stickers-opt",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Ask about an image; later questions know the earlier ones and their answers."""
+    """Ask about an image; later questions know the latest ones before them and their answers."""
     from blip2core.chat import prompt_for
     from blip2core.models.loading import load_generator
 
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
+    sent = None if history is None else history_from(history)
     named = NamedImages([image], as_json)
     generator = load_generator(model, device=device)
     for name, opened in named:
         features, talk = generator.encode([opened]), Conversation()
         for question in questions:
-            prompt = prompt_for(generator, talk, question, decode)
+            prompt = prompt_for(generator, talk, question, decode, history=sent)
             answer = generator.answer(features, [prompt.text], decode=decode)[0]
             talk = talk.add(question, answer.text)
             row = {
@@ -90,6 +100,15 @@ def ask_image(
             }
             write_row(row, as_json, named.label(name), answer.text)
     named.finish()
+
+
+def history_from(turns: str) -> HistoryPolicy:
+    """Return the history policy of an option. Raises ConfigError where it is none."""
+    if turns == "all":
+        return ALL_TURNS
+    if not (turns.isascii() and turns.isdecimal() and len(turns) < 6):
+        raise ConfigError(f"--history ({turns}) must be a number of turns, such as 3, or all")
+    return HistoryPolicy(turns=int(turns))
 
 
 @inference_commands.command()
