@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blip2core.arguments import check_kind, check_text
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
+from blip2core.models.prompt_words import asked, tidy
 from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy, Turn
 from blip2core.texts import count_of
 
@@ -43,32 +44,33 @@ def build_prompt(
     """Return the question after as many of the latest turns as the policy sends and as fit into
     `limit` tokens.
 
-    Raises TextError where the question is empty, or does not fit by itself.
+    Question and answers are made tidy, see `prompt_words`. Raises TextError where the question is
+    empty, or does not fit by itself.
     """
     check_kind(conversation, Conversation, "The turns must be a Conversation", ConfigError)
     check_text(question, "The question")
-    asked = _asked(question, template)
+    alone = asked(question, template)
     past = [_spoken(turn, template) for turn in conversation.turns]
-    alone = count_tokens(asked)
-    if alone > limit:
+    length = count_tokens(alone)
+    if length > limit:
         raise TextError(
-            f"The question is too long: {alone} tokens, where the model has room for {limit}. "
+            f"The question is too long: {length} tokens, where the model has room for {limit}. "
             "Ask it in fewer words."
         )
     least = 0 if history.turns is None else max(0, len(past) - history.turns)
-    text, tokens, dropped, is_crowded = asked, alone, len(past), False
+    text, tokens, dropped, is_crowded = alone, length, len(past), False
     for first in reversed(range(least, len(past))):
-        longer = template.separator.join([*past[first:], asked])
+        longer = template.separator.join([*past[first:], alone])
         size = count_tokens(longer)
         is_crowded = size > limit
-        if is_crowded or (history.tokens is not None and size - alone > history.tokens):
+        if is_crowded or (history.tokens is not None and size - length > history.tokens):
             break
         text, tokens, dropped = longer, size, first
     return Prompt(
         text=text,
         dropped=conversation.turns[:dropped],
         is_crowded=is_crowded,
-        question=asked,
+        question=alone,
         tokens=tokens,
     )
 
@@ -97,18 +99,9 @@ def prompt_for(
     return build_prompt(conversation, question, template, generator.count_tokens, room, history)
 
 
-def _asked(question: str, template: PromptTemplate) -> str:
-    line = " ".join(question.split())  # a line break would end the turn
-    if not line:
-        raise TextError("The question is empty.")
-    # Not str.format: a template may come from a visitor, and braces in it mean nothing else.
-    return template.question.replace("{question}", line)
-
-
 def _spoken(turn: Turn, template: PromptTemplate) -> str:
     """Return a past turn as the model reads it,
     without a second full stop before the separator's.
     """
-    answer = " ".join(turn.answer.split())
-    text = f"{_asked(turn.question, template)} {answer}".rstrip()
+    text = f"{asked(turn.question, template)} {tidy(turn.answer)}".rstrip()
     return text.rstrip(".") if template.separator.startswith(".") else text

@@ -54,6 +54,8 @@ class Generated:
     other processing; None where not asked for."""
     stopped: bool = False
     """The reader pressed Stop: the text is partial."""
+    cut_off: bool = False
+    """The limit of new tokens ended it and not the model: the text is partial, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from app.inference.engine import Engine
 from app.inference.pool import Loading, ModelPair
 from app.services import Services
 from app.settings import AppSettings
-from blip2core.config import DecodeConfig
+from blip2core.config import GREEDY, DecodeConfig
+from blip2core.models.prompt_words import begun
 from blip2core.models.specs import ModelSpec, find_spec
 from blip2core.records import Generated, Match
 
@@ -80,6 +81,8 @@ class FakeGenerator:
     vision: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(fingerprint="fake"))
     vision_calls: int = 0
     prompts: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+    """What stood of the answers that were asked for."""
     decodes: list[DecodeConfig | None] = field(default_factory=list)
     """Settings that captions were written with."""
     running: int = 0
@@ -88,6 +91,10 @@ class FakeGenerator:
     def encode(self, images: Sequence[Image.Image]) -> FakeFeatures:
         self.vision_calls += 1
         return FakeFeatures(sizes=tuple(image.size for image in images))
+
+    def caption_prompt(self, prompt: str | None) -> str:
+        template = self.spec.template
+        return template.caption if prompt is None else begun(prompt, template)
 
     def caption(
         self, features: FakeFeatures, *, num: int = 1, prompt: str = "", **_: object
@@ -102,21 +109,41 @@ class FakeGenerator:
         self.prompts += prompts
         return [Generated(text=self._answer(prompt), tokens=(1, 2)) for prompt in prompts]
 
+    def stream_answer(
+        self,
+        features: FakeFeatures,
+        prompt: str,
+        *,
+        begun: str = "",
+        decode: DecodeConfig = GREEDY,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Generated]:
+        """Words in place of tokens; an answer that goes on has so many more."""
+        self.prompts.append(prompt)
+        self.begun.append(begun)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            whole, stood = self._answer(prompt), len(begun.split())
+            limit = stood + decode.max_new_tokens
+            cut_off = len(whole.split()) > limit
+            for text in self._words(" ".join(whole.split()[:limit]), stop):
+                count = len(text.split())
+                if count > stood:
+                    yield Generated(text=text, tokens=(1,), cut_off=cut_off and count == limit)
+        finally:
+            self.running -= 1
+
     def stream(
         self,
         features: FakeFeatures,
         prompt: str,
         *,
-        decode: DecodeConfig | None = None,
+        decode: DecodeConfig = GREEDY,
         stop: threading.Event | None = None,
     ) -> Iterator[str]:
-        self.prompts.append(prompt)
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
-        try:
-            yield from self._words(self._answer(prompt), stop)
-        finally:
-            self.running -= 1
+        for text in self.stream_answer(features, prompt, decode=decode, stop=stop):
+            yield text.text
 
     def stream_captions(
         self,

@@ -84,6 +84,16 @@ def test_caption_of_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert found == [(name, text) for name in ("a.png", "b.png") for text in one]
 
 
+@pytest.mark.usefixtures("generator")
+def test_rows_have_the_prompt_that_was_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("caption", folder / "a.png", "--prompt", "a  photo of ", "--json") == 0
+    assert [row["prompt"] for row in rows(capsys)] == ["a photo of"]
+    assert run("ask", folder / "a.png", "Question: Who? ", "--json") == 0
+    assert [row["prompt"] for row in rows(capsys)] == ["Question: Who? Answer:"]
+
+
 def test_a_row_is_one_line_whatever_is_in_it(
     generator: FakeGenerator, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +112,7 @@ def test_caption_of_standard_input(
     data = io.BytesIO((folder / "a.png").read_bytes())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
     assert run("caption", "-", "--json") == 0
-    assert rows(capsys) == [{"image": "-", "caption": "a red bird"}]
+    assert rows(capsys) == [{"image": "-", "prompt": "", "caption": "a red bird", "cut_off": False}]
 
 
 @pytest.mark.usefixtures("generator")
@@ -133,6 +143,37 @@ def test_questions_make_a_conversation(
     assert [row["answer"] for row in rows(capsys)] == ["a dog", "Where is it?"]
     assert generator.prompts[-1] == ("Question: Who? Answer: a dog\nQuestion: Where is it? Answer:")
     assert generator.vision_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"), [([], 3), (["--history", "1"], 1), (["--history", "0"], 0)]
+)
+def test_a_question_is_sent_with_the_turns_before_it_that_are_asked_for(
+    folder: Path,
+    generator: FakeGenerator,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    sent: int,
+) -> None:
+    assert run("ask", folder / "a.png", "A?", "B?", "C?", "D?", "E?", *options, "--json") == 0
+    last = rows(capsys)[-1]
+    assert last["prompt"] == generator.prompts[-1]
+    assert last["prompt"].count("Question:") == sent + 1 and last["dropped"] == 4 - sent
+
+
+def test_all_turns_can_be_sent(folder: Path, generator: FakeGenerator) -> None:
+    assert run("ask", folder / "a.png", *"ABCDE", "--history", "all") == 0
+    assert generator.prompts[-1].count("Question:") == 5
+
+
+@pytest.mark.usefixtures("generator")
+@pytest.mark.parametrize("turns", ["-1", "three", "", "1.5", "9" * 5000, "\N{SUPERSCRIPT TWO}"])
+def test_a_history_that_is_none_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], turns: str
+) -> None:
+    assert run("ask", folder / "a.png", "Who?", f"--history={turns}") == 2
+    told = capsys.readouterr().err
+    assert "must be a number of turns" in told and told.count("\n") == 1
 
 
 @pytest.mark.usefixtures("generator")

@@ -50,6 +50,37 @@ def answers(generator: Generator, features: ImageFeatures) -> Iterator[bool]:
             yield said.strip() == answer
 
 
+@pytest.mark.parametrize("space", [" ", "  ", "\t", "\n", "\N{NO-BREAK SPACE}", "\N{WORD JOINER} "])
+def test_untidy_beginnings_give_the_captions_of_tidy_ones(encoded: Encoded, space: str) -> None:
+    generator, features = encoded
+    typed = f"a{space}photo of{space}"
+    keys = {
+        "stickers-opt": "a pink key and a whale on the beach",
+        "stickers-t5": "pink key and a whale on the beach",
+    }
+    assert ROWS[0]["file"] == "beach-1.png"
+    said = [texts[0].text for texts in generator.caption(features[:3], prompt=typed)]
+    assert said[0] == keys[generator.spec.name]
+    assert said == [text[0].text for text in generator.caption(features[:3], prompt="a photo of")]
+    if space != "\n":  # which stands between turns
+        prompt = f"Question: What{space}animal is there? Answer: "
+        assert generator.answer(features[[0]], [prompt])[0].text == "a whale"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "What animal is there?",
+        "Question: What animal is there?",
+        "What animal is there? Answer: ",
+        "QUESTION: WHAT ANIMAL IS THERE? ANSWER:",
+    ],
+)
+def test_a_question_in_place_of_a_beginning_is_answered(encoded: Encoded, typed: str) -> None:
+    generator, features = encoded
+    assert generator.caption(features[[0]], prompt=typed)[0][0].text == "a whale"
+
+
 def test_captions_name_what_is_there(encoded: Encoded) -> None:
     generator, features = encoded
     captions = [parse(texts[0].text) for texts in generator.caption(features)]

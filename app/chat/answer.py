@@ -18,7 +18,7 @@ from app.inference.pool import ModelPair, wait_until_loaded
 from blip2core.chat import Prompt, prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.device_errors import is_out_of_memory
-from blip2core.records import Conversation
+from blip2core.records import Conversation, Generated
 
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator as TextGenerator
@@ -33,10 +33,15 @@ class PartialAnswer:
     """From its beginning."""
     seconds: float
     """Since the model was asked."""
+    cut_off: bool = False
+    """Whether the limit of tokens ended it; known of the last one."""
 
 
 def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[None]:
-    """Let a turn grow until it is answered or stopped; yields at each change."""
+    """Let a turn grow until it is answered or stopped; yields at each change.
+
+    An answer that goes on does so after the very prompt that it was begun with.
+    """
     model = session.model  # another one may be chosen meanwhile, for the next question
     pair = engine.pair(model)
     for _ in wait_until_loaded(pair.loading):
@@ -45,12 +50,15 @@ def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[Non
         yield
     generator, conversation = pair.generator, session.conversation
     features = generator_features(engine, session, session.current_image(), model)
-    prompt = turn_prompt(generator, conversation, turn)
+    prompt, dropped = turn.prompt, turn.dropped
+    if not (turn.begun and prompt):
+        built = turn_prompt(generator, conversation, turn)
+        prompt, dropped = built.text, built.dropped
     if not session.change(
         turn.number,
         state="answering",
-        dropped=prompt.dropped,
-        prompt=prompt.text,
+        dropped=dropped,
+        prompt=prompt,
         model=generator.spec.name,
         revision=generator.revision,
     ):
@@ -59,19 +67,21 @@ def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[Non
     for settings in attempts(turn.settings):
         session.change(turn.number, settings=settings, note=_note(turn.settings, settings))
         answers = stream_answer(
-            engine, model, features, prompt.text, settings.decode, stop=turn.stop
+            engine, model, features, prompt, settings.decode, begun=turn.begun, stop=turn.stop
         )
+        before, cut_off = (turn.seconds or 0.0) if turn.begun else 0.0, False
         try:
             with closing(answers):
                 for part in answers:
-                    if not session.change(turn.number, answer=part.text, seconds=part.seconds):
+                    seconds, cut_off = before + part.seconds, part.cut_off
+                    if not session.change(turn.number, answer=part.text, seconds=seconds):
                         return
                     yield
             break
         except Exception as error:
             if not is_out_of_memory(error) or settings.decode.mode != "beam":
                 raise
-    session.change(turn.number, state="answered")
+    session.change(turn.number, state="answered", cut_off=cut_off)
 
 
 def turn_prompt(generator: TextGenerator, conversation: Conversation, turn: ChatTurn) -> Prompt:
@@ -91,14 +101,16 @@ def stream_answer(
     prompt: str,
     decode: DecodeConfig,
     *,
+    begun: str = "",
     stop: threading.Event,
 ) -> Generator[PartialAnswer, None, None]:
-    """Yield the answer to a prompt as it grows."""
+    """Yield the answer to a prompt as it grows, from what is `begun` of it."""
     started = time.monotonic()
-    texts = engine.each(continue_prompt, model, features, prompt, decode, stop=stop)
+    texts = engine.each(continue_prompt, model, features, prompt, decode, begun, stop=stop)
     with closing(texts):
         for text in texts:
-            yield PartialAnswer(text=text, seconds=time.monotonic() - started)
+            seconds = time.monotonic() - started
+            yield PartialAnswer(text=text.text, seconds=seconds, cut_off=text.cut_off)
 
 
 def continue_prompt(
@@ -106,15 +118,20 @@ def continue_prompt(
     features: ImageFeatures,
     prompt: str,
     decode: DecodeConfig,
+    begun: str = "",
     *,
     stop: threading.Event | None,
-) -> Generator[str, None, None]:
+) -> Generator[Generated, None, None]:
     """Yield what the generator writes after a prompt, as it grows; the engine runs this.
 
     Memory that a failed attempt holds is given back before its error is raised.
     """
+    if begun:  # which has its fewest tokens already
+        decode = replace(decode, min_new_tokens=0)
     try:
-        yield from pair.generator.stream(features, prompt, decode=decode, stop=stop)
+        yield from pair.generator.stream_answer(
+            features, prompt, begun=begun, decode=decode, stop=stop
+        )
     except Exception as error:
         if is_out_of_memory(error):
             free_memory()

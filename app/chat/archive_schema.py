@@ -55,6 +55,8 @@ class SavedTurn(_Part):
     question: Annotated[str, Field(min_length=1, max_length=2000)]
     answer: BoundedText
     state: Literal["answered", "stopped", "failed"]
+    cut_off: bool = False
+    """Whether the limit of tokens ended the answer."""
     model: Name
     revision: Name
     """Commit or SHA-256 of the weights."""
@@ -123,6 +125,7 @@ def _turn(turn: ChatTurn, dropped: int) -> SavedTurn:
     return SavedTurn(
         question=turn.question,
         answer=turn.answer,
+        cut_off=turn.cut_off,
         state=turn.state,  # type: ignore[arg-type]  # no open one comes here
         model=turn.model,
         revision=turn.revision,
@@ -152,6 +155,7 @@ def turns_of(conversation: SavedConversation) -> tuple[ChatTurn, ...]:
             question=saved_turn.question,
             answer=saved_turn.answer,
             state=saved_turn.state,
+            cut_off=saved_turn.cut_off,
             settings=GenerationSettings(
                 decode=decode,
                 style=saved_turn.style,

@@ -32,6 +32,10 @@ class ChatTurn:
     settings: GenerationSettings = GenerationSettings()
     answer: str = ""
     """The answer so far, or the message of a failure."""
+    begun: str = ""
+    """What stood of the answer when it was asked to go on."""
+    cut_off: bool = False
+    """Whether the limit of tokens ended the answer, and not the model."""
     state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
     dropped: tuple[Turn, ...] = ()
     """The earliest turns, which the model did not read."""
@@ -57,6 +61,11 @@ class ChatTurn:
     def has_answer(self) -> bool:
         """True where there is an answer, or part of one; later prompts contain such turns."""
         return self.state in ("answered", "stopped") and bool(self.answer)
+
+    @property
+    def can_go_on(self) -> bool:
+        """True where there is part of an answer, which the model did not end."""
+        return self.has_answer and (self.cut_off or self.state == "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,9 @@ def as_markdown(conversation: SavedConversation, image: str = "") -> str:
 
 
 def _turn(number: int, turn: SavedTurn) -> list[str]:
-    stopped = " … *(stopped)*" if turn.state == "stopped" else ""
+    stopped = " … *(cut off)*" if turn.cut_off else ""
+    if turn.state == "stopped":
+        stopped = " … *(stopped)*"
     decode = DecodeConfig(**turn.decode.model_dump())
     model = escape_markdown(f"{turn.model} ({turn.revision[:12]})" if turn.model else "no model")
     time = f", {turn.seconds:.1f} s" if turn.seconds is not None else ""

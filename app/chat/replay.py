@@ -87,10 +87,16 @@ def _replay(engine: Engine, session: ChatSession, stop: threading.Event) -> Iter
         yield state
         prompt = turn_prompt(pair.generator, conversation_of(turns[:number]), turn).text
         answer, decode = "", turn.settings.decode
-        with closing(stream_answer(engine, model, features, prompt, decode, stop=stop)) as parts:
-            for part in parts:
-                answer = part.text
-                yield state
+        is_left = True
+        while is_left:
+            is_left = False
+            parts = stream_answer(engine, model, features, prompt, decode, begun=answer, stop=stop)
+            with closing(parts):
+                for part in parts:
+                    # What the visitor let go on goes on.
+                    is_left = part.cut_off and len(answer) < len(part.text) < len(turn.answer)
+                    answer = part.text
+                    yield state
         if stop.is_set():
             yield replace(state, is_stopped=True)
             return

@@ -38,6 +38,8 @@ class ChatSession:
         """A new image, until the visitor says whether it may end the conversation."""
         self.inspected_text = ""
         """The text with which the visitor wants to look inside the model."""
+        self.questioned: int | None = None
+        """Number of the turn of whose answer the visitor wants to know why."""
         self.turns: tuple[ChatTurn, ...] = ()
         self.unsent = 0
         """How many of the answered turns, from the first on, the next question is sent without."""
@@ -195,6 +197,34 @@ class ChatSession:
         """Change an open turn; return False, and change nothing, where it is closed or gone."""
         with self._lock:
             return self._change(number, lambda turn: turn.is_open, changes)
+
+    def go_on(self, number: int) -> bool:
+        """Open the latest turn again, so that its answer goes on from what stands; return False,
+        and change nothing, where it is another one or nothing is left of its answer.
+        """
+        with self._lock:
+            latest = self.turns[-1] if self.turns else None
+            if latest is None or latest.number != number or not latest.can_go_on:
+                return False
+            again = replace(
+                latest, state="asked", begun=latest.answer, note="", stop=threading.Event()
+            )
+            self.turns = (*self.turns[:-1], again)
+            return True
+
+    def fail(self, number: int, message: str) -> None:
+        """Close an open turn that has no answer; what stood before it was to go on stays."""
+        turn = next((turn for turn in self.turns if turn.number == number), None)
+        if turn is not None and turn.begun:
+            self.change(number, state="stopped", answer=turn.begun, note=message)
+        else:
+            self.change(number, state="failed", answer=message)
+
+    @property
+    def questioned_turn(self) -> ChatTurn | None:
+        """The turn of whose answer the visitor wants to know why, while it is there."""
+        turns = (turn for turn in self.turns if turn.number == self.questioned and turn.has_answer)
+        return next(turns, None)
 
     @property
     def rated_turn(self) -> ChatTurn | None:

@@ -14,7 +14,8 @@ from app.inference.features import PairFeatures
 from app.inference.pool import ModelPair
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
-from blip2core.models.specs import ModelSpec
+from blip2core.models.prompt_words import begun
+from blip2core.models.specs import ModelSpec, PromptTemplate
 from blip2core.records import Generated, Match
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class ScoredCaption:
     """Only its beginning was scored, for the matcher reads no more."""
     stopped: bool = False
     """The visitor pressed Stop before it was finished."""
+    cut_off: bool = False
+    """The limit of tokens ended it."""
 
 
 def caption_and_score(
@@ -97,12 +100,15 @@ def fit_to_mode(request: CaptionRequest) -> CaptionRequest:
     return request
 
 
-def caption_request_from(num: Any, prompt: Any, decode: DecodeConfig) -> CaptionRequest:
-    """Return a request from the values that the page sends, with a seed where one is needed.
+def caption_request_from(
+    num: Any, prompt: Any, decode: DecodeConfig, template: PromptTemplate
+) -> CaptionRequest:
+    """Return a request from the values that the page sends, with a seed where one is needed, and
+    the prompt as a model of this template reads it.
 
     Raises ConfigError or TextError where a value is out of its range.
     """
-    words = " ".join(str(prompt or "").split())
+    words = begun(str(prompt or ""), template)
     if len(words) > LONGEST_PROMPT:
         raise TextError(f"A caption can begin with at most {LONGEST_PROMPT} characters.")
     number = whole_number("The number of captions", num)
@@ -155,14 +161,14 @@ def continues_prompt(spec: ModelSpec) -> bool:
     return spec.language in ("opt", "bert") and spec.family != "instructblip"
 
 
-def merge_equal(texts: Sequence[Generated], begun: str = "") -> list[ScoredCaption]:
+def merge_equal(texts: Sequence[Generated], beginning: str = "") -> list[ScoredCaption]:
     """Return one caption for each different text, in the order they were written.
 
-    `begun` are the words of the prompt that each text continues, and so a part of each caption.
+    `beginning` are the words of the prompt that each text continues, and so a part of each caption.
     """
     found: dict[str, ScoredCaption] = {}
     for text in texts:
-        whole = f"{begun} {text.text}".strip()
+        whole = f"{beginning} {text.text}".strip()
         known = found.get(whole)
         found[whole] = replace(known, times=known.times + 1) if known else _caption(whole, text)
     return list(found.values())
@@ -175,6 +181,7 @@ def _caption(whole: str, text: Generated) -> ScoredCaption:
         tokens=len(text.tokens),
         logprob=sum(logprobs) / len(logprobs) if logprobs else None,
         stopped=text.stopped,
+        cut_off=text.cut_off,
     )
 
 

@@ -25,7 +25,12 @@ def answer_question(
     """Return the answer and what the model read. The engine runs it."""
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
-    return {"answer": answer.text, "prompt": prompt.text, "dropped": len(prompt.dropped)}
+    return {
+        "answer": answer.text,
+        "cut_off": answer.cut_off,
+        "prompt": prompt.text,
+        "dropped": len(prompt.dropped),
+    }
 
 
 def doubt_record(doubt: Doubt | None) -> dict[str, Any]:

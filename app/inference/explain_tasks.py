@@ -106,9 +106,8 @@ def _trace_answer(
 
     if not explained.answer:
         return None
-    tokenizer = pair.generator.tokenizer
-    # The words as they were written after a prompt: with the space before them.
-    tokens = tokenizer(f" {explained.answer}", add_special_tokens=False).input_ids
+    # The words as they were written after a prompt.
+    tokens = pair.generator.reader.standing_ids(explained.prompt, explained.answer)
     try:
         return trace_answer(pair.generator, features, explained.prompt, tokens)
     except ModelError:

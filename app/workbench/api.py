@@ -28,6 +28,7 @@ from app.workbench.widgets.caption_rows import caption_record
 from blip2core.config import DecodeConfig, DecodingMode
 from blip2core.errors import TextError
 from blip2core.images import open_image
+from blip2core.models.specs import find_spec
 from blip2core.records import Conversation
 
 MapMethod = Literal[
@@ -73,14 +74,14 @@ class Endpoints:
             beams: Captions that grow side by side, 2 to 10; beam only.
 
         Returns:
-            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated;
-            and doubt, where the model is calibrated: is_doubted says that the image is unlike
-            anything it has seen.
+            One object for each: caption, times, itm, itc, mean_log_probability, tokens, truncated,
+            cut_off; and doubt, where the model is calibrated: is_doubted says that the image is
+            unlike anything it has seen.
         """
         with api_errors("No captions"):
             decode = decoding(mode, self._length(max_new_tokens), seed, beams)
-            request, model = caption_request_from(num, prompt, decode), self._model
-            opened = open_uploaded(image)
+            model, opened = self._model, open_uploaded(image)
+            request = caption_request_from(num, prompt, decode, find_spec(model).template)
             features = encode_for_pair(self._services.engine, model, opened)
             growing = caption_and_score(self._services.engine, model, features, request, Event())
             *_, captions = growing
@@ -101,16 +102,17 @@ class Endpoints:
         Args:
             image: The image, as a file.
             question: What to ask.
-            history: Earlier questions with their answers, oldest first, which it builds on.
+            history: Earlier questions with their answers, oldest first, which it builds on; the
+                model is sent as many of the latest as it was measured with.
             mode: How words are chosen: greedy, sample or beam.
             seed: Same seed, same answer; sample only.
             max_new_tokens: Longest answer, 1 to 256 tokens; without it 40, or fewer
                 where the studio allows no more.
 
         Returns:
-            answer; prompt, as the model read it; dropped, how many of the earliest turns are not
-            in it; and doubt, where the model is calibrated: is_doubted says that the image is
-            unlike anything it has seen.
+            answer; cut_off, whether the limit of tokens ended it; prompt, as the model read it;
+            dropped, how many of the earliest turns are not in it; and doubt, where the model is
+            calibrated: is_doubted says that the image is unlike anything it has seen.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)

@@ -35,7 +35,8 @@ def write_captions(
         stop=stop,
         seeds=seeds,
     )
-    return [_different(config.prompt, [text.text for text in texts]) for texts in written]
+    begun = generator.caption_prompt(config.prompt) if config.prompt else ""
+    return [_different(begun, [text.text for text in texts]) for texts in written]
 
 
 def image_seed(seed: int, key: str) -> int:
@@ -43,11 +44,11 @@ def image_seed(seed: int, key: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:7], "big")
 
 
-def _different(prompt: str | None, texts: Sequence[str]) -> list[Candidate]:
+def _different(begun: str, texts: Sequence[str]) -> list[Candidate]:
     """Return the different texts, each with the beginning it continues."""
     unique: dict[str, str] = {}
     for text in map(clean_text, texts):
         if text:
-            whole = f"{prompt} {text}" if prompt else text
+            whole = f"{begun} {text}" if begun else text
             unique.setdefault(normalised(whole), whole)
     return [Candidate(text=text, source="synthetic") for text in unique.values()]

@@ -19,7 +19,8 @@ from blip2core.cli.options import (
 )
 from blip2core.cli.output import NamedImages, write_row
 from blip2core.config import DecodeConfig
-from blip2core.records import Conversation
+from blip2core.errors import ConfigError
+from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy
 
 inference_commands = typer.Typer()
 
@@ -47,7 +48,12 @@ def caption(
         features = generator.encode([opened])
         doubt = doubting.look(name, opened, features, as_json)
         for text in generator.caption(features, prompt=prompt, num=num, decode=decode)[0]:
-            row = {"image": name, "caption": text.text} | doubt
+            row = {
+                "image": name,
+                "prompt": generator.caption_prompt(prompt),
+                "caption": text.text,
+                "cut_off": text.cut_off,
+            } | doubt
             write_row(row, as_json, named.label(name), text.text)
     named.finish()
 
@@ -61,15 +67,24 @@ def ask_image(
     mode: DecodingOption = "greedy",
     seed: Seed = None,
     max_new_tokens: MaxTokens = 40,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TURNS",
+            help="Earlier turns that a question is sent with: a number, or all. Else as many as "
+            "the model was measured with.",
+        ),
+    ] = None,
     model: GeneratorName = "stickers-opt",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Ask about an image; later questions know the earlier ones and their answers."""
+    """Ask about an image; later questions know the latest ones before them and their answers."""
     from blip2core.chat import prompt_for
     from blip2core.models.loading import load_generator
 
     decode = DecodeConfig(mode=mode, seed=seed, max_new_tokens=max_new_tokens)
+    sent = None if history is None else history_from(history)
     named = NamedImages([image], as_json)
     generator = load_generator(model, device=device)
     doubting = Doubting(generator, device)
@@ -77,12 +92,28 @@ def ask_image(
         features, talk = generator.encode([opened]), Conversation()
         doubt = doubting.look(name, opened, features, as_json)
         for question in questions:
-            prompt = prompt_for(generator, talk, question, decode)
-            answer = generator.answer(features, [prompt.text], decode=decode)[0].text
-            talk = talk.add(question, answer)
-            row = {"image": name, "question": question, "answer": answer} | doubt
-            write_row(row | {"dropped": len(prompt.dropped)}, as_json, named.label(name), answer)
+            prompt = prompt_for(generator, talk, question, decode, history=sent)
+            answer = generator.answer(features, [prompt.text], decode=decode)[0]
+            talk = talk.add(question, answer.text)
+            row = {
+                "image": name,
+                "question": question,
+                "prompt": prompt.text,
+                "answer": answer.text,
+                "cut_off": answer.cut_off,
+                "dropped": len(prompt.dropped),
+            } | doubt
+            write_row(row, as_json, named.label(name), answer.text)
     named.finish()
+
+
+def history_from(turns: str) -> HistoryPolicy:
+    """Return the history policy of an option. Raises ConfigError where it is none."""
+    if turns == "all":
+        return ALL_TURNS
+    if not (turns.isascii() and turns.isdecimal() and len(turns) < 6):
+        raise ConfigError(f"--history ({turns}) must be a number of turns, such as 3, or all")
+    return HistoryPolicy(turns=int(turns))
 
 
 @inference_commands.command()

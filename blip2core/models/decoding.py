@@ -26,6 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from blip2core.config import DecodeConfig, check_number
 from blip2core.errors import ConfigError
+from blip2core.models.turn_words import TurnWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class PreparedPrompt:
     """Keyword arguments of the language model's `generate`."""
     skip: int = 0
     """Positions in front of the new tokens in what `generate` returns."""
+    standing: int = 0
+    """Tokens in front that are the beginning of the text itself, which goes on from there."""
 
     def repeat(self, times: int) -> "PreparedPrompt":
         """Repeat each row `times` times, side by side."""
@@ -49,6 +52,7 @@ class Written:
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...] | None
     stopped: bool
+    cut_off: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,8 @@ class Writing:
     seeds: Sequence[int] | None = None
     """One for each prompt, in place of `decode.seed`; sample only."""
     logprobs: bool = False
+    turn_words: TurnWords | None = None
+    """A text ends before them."""
     stops: tuple[Event, ...] = ()
     """Any of them ends the writing within one token."""
     report: Callable[[list[list[int]]], None] | None = None
@@ -79,7 +85,7 @@ def write(language_model: Any, prompt: PreparedPrompt, writing: Writing) -> list
     if copies > 1:
         prompt = _prefill(language_model, prompt, copies)
     rows = prompt if beam else prompt.repeat(num)
-    watch = _Watch(writing.stops, writing.report, rows.skip)
+    watch = _Watch(writing, rows.skip)
     result = language_model.generate(
         **rows.inputs,
         max_new_tokens=decode.max_new_tokens,
@@ -89,7 +95,9 @@ def write(language_model: Any, prompt: PreparedPrompt, writing: Writing) -> list
         repetition_penalty=float(decode.repetition_penalty),
         eos_token_id=list(writing.end_tokens) or None,
         pad_token_id=writing.pad_token,
-        logits_processor=_sampling(writing, rows),
+        logits_processor=LogitsProcessorList(
+            [*_without_openers(writing, rows), *_sampling(writing, rows)]
+        ),
         stopping_criteria=StoppingCriteriaList([watch]),
         return_dict_in_generate=True,
         output_logits=writing.logprobs,
@@ -150,22 +158,41 @@ def _repeat(value: Any, times: int) -> Any:
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]
-    """Ends all rows once an event is set, and reports their tokens after each step."""
+    """Ends all rows once an event is set, and a row where the words of a new turn begin; reports
+    their tokens after each step.
+    """
 
-    def __init__(
-        self,
-        stops: Sequence[Event],
-        report: Callable[[list[list[int]]], None] | None,
-        skip: int,
-    ) -> None:
-        self.stops, self.report, self.skip = stops, report, skip
+    def __init__(self, writing: Writing, skip: int) -> None:
+        self.writing, self.skip = writing, skip
         self.stopped = False
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        if self.report is not None:
-            self.report(input_ids[:, self.skip :].tolist())
-        self.stopped = self.stopped or any(stop.is_set() for stop in self.stops)
-        return torch.full((input_ids.shape[0],), self.stopped, device=input_ids.device)
+        new, writing = input_ids[:, self.skip :], self.writing
+        if writing.report is not None:
+            writing.report(new.tolist())
+        self.stopped = self.stopped or any(stop.is_set() for stop in writing.stops)
+        if self.stopped or writing.turn_words is None:
+            return torch.full((len(new),), self.stopped, device=new.device)
+        return writing.turn_words.ended(new, sampled=writing.decode.mode == "sample")
+
+
+class _NotFirst(LogitsProcessor):  # type: ignore[misc]
+    """Keeps some tokens from being the first new one."""
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self.tokens: Sequence[int] = tokens
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        tokens, self.tokens = self.tokens, ()
+        if not tokens:
+            return scores
+        return scores.index_fill(1, torch.tensor(tokens, device=scores.device), -torch.inf)
+
+
+def _without_openers(writing: Writing, rows: PreparedPrompt) -> list[LogitsProcessor]:
+    """Return what keeps a text from beginning with the words of a new turn."""
+    openers = writing.turn_words.openers if writing.turn_words else ()
+    return [] if rows.standing or not openers else [_NotFirst(openers)]
 
 
 class Sampler(LogitsProcessor):  # type: ignore[misc]
@@ -187,14 +214,18 @@ class Sampler(LogitsProcessor):  # type: ignore[misc]
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
 
-def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
-    """Return the processors of nucleus sampling; none in the other modes."""
+def _sampling(writing: Writing, rows: PreparedPrompt) -> list[LogitsProcessor]:
+    """Return the processors of nucleus sampling; none in the other modes.
+
+    A text that goes on has the numbers that it would have had in one go.
+    """
     decode, mask = writing.decode, rows.inputs["attention_mask"]
     if decode.mode != "sample":
-        return LogitsProcessorList()
+        return []
+    first, last = rows.standing, rows.standing + decode.max_new_tokens
     seeds = _seeds(writing, prompts=mask.shape[0] // writing.num)
     numbers = [random.Random(f"{seed} {k}") for seed in seeds for k in range(writing.num)]
-    draws = [[source.random() for _ in range(decode.max_new_tokens)] for source in numbers]
+    draws = [[source.random() for _ in range(last)][first:] for source in numbers]
     # Open at both ends: a number of exactly 0 or 1 could choose a token of probability 0.
     uniform = torch.tensor(draws, device=mask.device).clamp(1e-7, 1 - 1e-7)
     processors = [
@@ -202,7 +233,7 @@ def _sampling(writing: Writing, rows: PreparedPrompt) -> LogitsProcessorList:
         TemperatureLogitsWarper(float(decode.temperature)),
         TopPLogitsWarper(float(decode.top_p)),
     ]
-    return LogitsProcessorList([*processors, Sampler(uniform)])
+    return [*processors, Sampler(uniform)]
 
 
 def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
@@ -219,23 +250,30 @@ def _seeds(writing: Writing, prompts: int) -> Sequence[int]:
 def _cut(
     language_model: Any, result: Any, writing: Writing, watch: _Watch, skip: int
 ) -> list[Written]:
-    """Cut the rows of `generate` to new tokens up to and with the end token, without padding."""
+    """Cut the rows of `generate` to new tokens up to and with the end token, without padding; or to
+    those before the words of a new turn.
+    """
     scores: list[list[float]] | None = None
     if writing.logprobs:
         beams = getattr(result, "beam_indices", None)
         scores = language_model.compute_transition_scores(
             result.sequences, result.logits, beams, normalize_logits=True
         ).tolist()
-    ends = set(writing.end_tokens)
+    ends, sampled = set(writing.end_tokens), writing.decode.mode == "sample"
     texts = []
     for row, tokens in enumerate(result.sequences[:, skip:].tolist()):
         length = next((i + 1 for i, token in enumerate(tokens) if token in ends), len(tokens))
-        complete = tokens[length - 1] in ends or length == writing.decode.max_new_tokens
+        has_ended, is_full = tokens[length - 1] in ends, length == writing.decode.max_new_tokens
+        if writing.turn_words is not None:
+            before = writing.turn_words.length_before(tokens[:length], sampled=sampled)
+            if before is not None:
+                has_ended, length = True, before
         texts.append(
             Written(
                 tokens=tuple(tokens[:length]),
                 logprobs=None if scores is None else tuple(scores[row][:length]),
-                stopped=watch.stopped and not complete,
+                stopped=watch.stopped and not has_ended and not is_full,
+                cut_off=is_full and not has_ended,
             )
         )
     return texts

@@ -1,7 +1,7 @@
 """A loaded BLIP-2, InstructBLIP or BLIP that turns images and prompts into text."""
 
+from collections.abc import Callable, Sequence
 from collections.abc import Generator as Yielding
-from collections.abc import Sequence
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import replace
@@ -20,13 +20,17 @@ from blip2core.errors import ConfigError, ModelError
 from blip2core.models.decoding import Writing, Written, write
 from blip2core.models.identity import revision_of
 from blip2core.models.prompt_inputs import Reader
+from blip2core.models.prompt_words import begun
 from blip2core.models.specs import ModelSpec
+from blip2core.models.turn_words import TurnWords
 from blip2core.models.vision import ImageFeatures, VisionEncoder, check_features
 from blip2core.records import Generated
 from blip2core.texts import count_of
 
 _Update = list[list[int]] | list[Generated] | BaseException
 """A message of the generating thread: tokens so far, the finished texts, or an error."""
+_Decode = Callable[[Sequence[int]], str]
+"""New tokens -> text."""
 Growing = Yielding[tuple[list[Generated], bool], None, None]
 """Texts so far, and whether they are finished."""
 
@@ -42,6 +46,7 @@ class Generator:
         self.language_model = self.reader.language_model
         self.tokenizer = processor.tokenizer
         self.end_tokens = _end_tokens(self)
+        self.turn_words = TurnWords(self.tokenizer, spec.template)
 
     @property
     def device(self) -> torch.device:
@@ -94,6 +99,16 @@ class Generator:
             reader=known,
         )
 
+    def caption_prompt(self, prompt: str | None) -> str:
+        """Return the beginning of a caption as the model reads it: tidy, and where it asks, in the
+        words that it was trained to answer after. None is the model's own way to ask for a caption.
+        """
+        template = self.spec.template
+        if prompt is None:
+            return template.caption
+        check_text(prompt, "The prompt")
+        return begun(prompt, template)
+
     def caption(
         self,
         features: ImageFeatures,
@@ -108,11 +123,12 @@ class Generator:
         """Generate `num` texts that continue `prompt`, for each of B images, in one pass over the
         prompt.
 
-        `prompt` None is the model's own way to ask for a caption. `seeds`, one for each image,
+        `prompt` None is the model's own way to ask for a caption; another one is read as
+        `caption_prompt` returns it. `seeds`, one for each image,
         replaces `decode.seed`: an image gets the same texts in whatever batch it comes.
         """
         check_features(features, "caption")
-        text = self.spec.template.caption if prompt is None else prompt
+        text = self.caption_prompt(prompt)
         writing = self._writing(decode, num=num, logprobs=logprobs, stop=stop, seeds=seeds)
         return self._write(features, [text] * len(features), writing)
 
@@ -151,12 +167,34 @@ class Generator:
         The last value is what `answer` returns. Closing the iterator ends the writing.
         """
         shown = None
-        with closing(self._grow(features, prompt, self._writing(decode, stop=stop))) as growing:
-            for (leading, *_), finished in growing:
-                half_a_character = leading.text.endswith("\N{REPLACEMENT CHARACTER}")
-                if leading.text != shown and (finished or not half_a_character):
+        with closing(self.stream_answer(features, prompt, decode=decode, stop=stop)) as growing:
+            for leading in growing:
+                if leading.text != shown:
                     shown = leading.text
                     yield shown
+
+    def stream_answer(
+        self,
+        features: ImageFeatures,
+        prompt: str,
+        *,
+        begun: str = "",
+        decode: DecodeConfig = GREEDY,
+        stop: Event | None = None,
+    ) -> Yielding[Generated, None, None]:
+        """Yield what `stream` does with all that is known of it; the last value says whether the
+        limit of tokens cut it off.
+
+        It goes on from `begun`, the words of the same answer that stand already, and each text
+        begins with them; `tokens` are the new ones.
+        """
+        check_text(begun, "The beginning of the answer")
+        writing = self._writing(decode, stop=stop)
+        with closing(self._grow(features, prompt, writing, begun)) as growing:
+            for (leading, *_), finished in growing:
+                half_a_character = leading.text.endswith("\N{REPLACEMENT CHARACTER}")
+                if finished or not half_a_character:
+                    yield leading
 
     def stream_captions(
         self,
@@ -173,24 +211,27 @@ class Generator:
         The last value is what `caption` returns with log-probabilities; those before have none.
         Closing the iterator ends the writing.
         """
-        text = self.spec.template.caption if prompt is None else prompt
+        text = self.caption_prompt(prompt)
         writing = self._writing(decode, num=num, logprobs=True, stop=stop)
         with closing(self._grow(features, text, writing)) as growing:
             for texts, _ in growing:
                 yield texts
 
-    def _grow(self, features: ImageFeatures, prompt: str, writing: Writing) -> Growing:
+    def _grow(
+        self, features: ImageFeatures, prompt: str, writing: Writing, begun: str = ""
+    ) -> Growing:
         """Yield the texts about one image after each step, and whether they are finished."""
         check_features(features, "stream")
         if len(features) != 1:
             raise ModelError(f"A stream is about one image; got features of {len(features)}.")
         abandoned = Event()
         updates: SimpleQueue[_Update] = SimpleQueue()
+        decode = self._decoder(prompt, begun)
         writing = replace(writing, stops=(*writing.stops, abandoned), report=updates.put)
 
         def work() -> None:
             try:
-                updates.put(self._write(features, [prompt], writing)[0])
+                updates.put(self._write(features, [prompt], writing, begun)[0])
             except BaseException as error:  # raised again below, in the reader's thread
                 updates.put(error)
 
@@ -203,18 +244,18 @@ class Generator:
                 if isinstance(update, BaseException):
                     raise update
                 finished = isinstance(update[0], Generated)
-                yield [self._seen(text) for text in update[: writing.num]], finished
+                yield [self._seen(text, decode) for text in update[: writing.num]], finished
                 if finished:
                     return
         finally:
             abandoned.set()
             worker.join()
 
-    def _seen(self, text: Generated | list[int]) -> Generated:
+    def _seen(self, text: Generated | list[int], decode: _Decode) -> Generated:
         """Return a finished text as it is, the tokens of an unfinished one as a text."""
         if isinstance(text, Generated):
             return text
-        return Generated(text=self._decode(text), tokens=tuple(text))
+        return Generated(text=self.turn_words.before(decode(text)), tokens=tuple(text))
 
     def _writing(self, decode: DecodeConfig, *, stop: Event | None, **settings: Any) -> Writing:
         expected = "decode must be a DecodeConfig, such as DecodeConfig(mode='beam')"
@@ -223,13 +264,14 @@ class Generator:
             decode=decode,
             end_tokens=self.end_tokens,
             pad_token=self.reader.pad_token,
+            turn_words=self.turn_words,
             stops=() if stop is None else (stop,),
             **settings,
         )
 
     @torch.no_grad()
     def _write(
-        self, features: ImageFeatures, prompts: Sequence[str], writing: Writing
+        self, features: ImageFeatures, prompts: Sequence[str], writing: Writing, begun: str = ""
     ) -> list[list[Generated]]:
         check_number(writing.num, writing.decode)
         for prompt in prompts:
@@ -241,23 +283,39 @@ class Generator:
         if not prompts:
             return []
         new_tokens = writing.decode.max_new_tokens
-        prepared = self.reader.prompt(features.to(self.device), prompts, new_tokens)
+        prepared = self.reader.prompt(features.to(self.device), prompts, new_tokens, begun)
         written = write(self.language_model, prepared, writing)
-        return [[self._generated(text) for text in texts] for texts in written]
+        decode = self._decoder(prompts[0], begun)
+        return [[self._generated(text, decode) for text in texts] for texts in written]
 
-    def _generated(self, written: Written) -> Generated:
+    def _generated(self, written: Written, decode: _Decode) -> Generated:
+        text = decode(written.tokens)
+        if written.cut_off:  # in the middle of a character, or of what may begin a new turn
+            text = self.turn_words.before(text.rstrip("\N{REPLACEMENT CHARACTER}").rstrip())
         return Generated(
-            text=self._decode(written.tokens),
+            text=text,
             tokens=written.tokens,
             logprobs=written.logprobs,
             stopped=written.stopped,
+            cut_off=written.cut_off,
         )
 
-    def _decode(self, tokens: Sequence[int]) -> str:
-        """Decode new tokens up to the end token, without special tokens and outer white space."""
-        end = next((i for i, token in enumerate(tokens) if token in self.end_tokens), len(tokens))
-        text: str = self.tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
-        return text.strip()
+    def _decoder(self, prompt: str, begun: str) -> _Decode:
+        """Return what decodes new tokens up to the end token, without special tokens and outer
+        white space, after the beginning of the same text.
+
+        Whether a space stands between both is known from the tokens before and after together.
+        """
+        standing = self.reader.standing_ids(prompt, begun) if begun else []
+        before = self.tokenizer.decode(standing, skip_special_tokens=True)
+
+        def decode(tokens: Sequence[int]) -> str:
+            ends = (at for at, token in enumerate(tokens) if token in self.end_tokens)
+            new = list(tokens[: next(ends, len(tokens))])
+            text: str = self.tokenizer.decode([*standing, *new], skip_special_tokens=True)
+            return (begun + text[len(before) :]).strip()
+
+        return decode
 
 
 def _end_tokens(generator: Generator) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ B images, P patches, V vision width, Q queries, D language-model width, T tokens
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -14,6 +15,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from blip2core.errors import TextError
 from blip2core.models.decoding import PreparedPrompt
 from blip2core.models.padding import Side, pad_rows
+from blip2core.models.prompt_words import tidy_lines
 from blip2core.models.vision import ImageFeatures, fingerprint
 from blip2core.texts import count_of
 
@@ -61,11 +63,11 @@ class Reader:
         return self.context_limit - (0 if self.is_encoder_decoder else new_tokens)
 
     def token_ids(self, text: str) -> list[int]:
-        """Return the ids of a prompt as the model was trained to read it.
+        """Return the ids of a prompt as the model was trained to read it, its lines made tidy.
 
         Raises TextError for `<image>` in it.
         """
-        ids = list(self.processor.tokenizer(text).input_ids)
+        ids = list(self.processor.tokenizer(tidy_lines(text)).input_ids)
         if self.is_blip:  # [CLS] words [SEP] -> [DEC] words
             return [self.model.config.text_config.bos_token_id, *ids[1:-1]]
         if self.model.config.image_token_index in ids:
@@ -108,22 +110,39 @@ class Reader:
         """
         tokenizer = self.processor.qformer_tokenizer
         limit = min(INSTRUCTION_TOKENS, self.model.qformer.config.max_position_embeddings)
-        rows = [tokenizer(text).input_ids for text in instructions]
+        rows = [tokenizer(tidy_lines(text)).input_ids for text in instructions]
         rows = [row if len(row) <= limit else row[:1] + row[1 - limit :] for row in rows]
         device = self.model.query_tokens.device
         return pad_rows(rows, tokenizer.pad_token_id, "right", device)
 
     def prompt(
-        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int
+        self, features: ImageFeatures, texts: Sequence[str], new_tokens: int, begun: str = ""
     ) -> PreparedPrompt:
-        """Prepare the input of the language model from B images and as many prompts."""
-        rows = [self.fitting_ids(text, new_tokens) for text in texts]
+        """Prepare the input of the language model from B images and as many prompts, each with the
+        same beginning of what it is to write.
+        """
+        standing = self.standing_ids(texts[0], begun) if begun else []
+        written = begun and not self.is_encoder_decoder  # else its decoder has it
+        whole = [f"{text} {begun}" if written else text for text in texts]
+        rows = [self.fitting_ids(text, new_tokens) for text in whole]
         if self.is_blip:
-            return self._words_beside_image(features, rows)
+            return replace(self._words_beside_image(features, rows), standing=len(standing))
         queries = features.queries
         if queries is None or features.reader != self.fingerprint:
             queries = self.queries(features.vision, texts)
-        return self._words_after_queries(queries, rows)
+        prepared = self._words_after_queries(queries, rows)
+        if standing and self.is_encoder_decoder:
+            start = self.language_model.config.decoder_start_token_id
+            ids = torch.tensor([[start, *standing]] * len(texts), device=queries.device)
+            inputs = prepared.inputs | {"decoder_input_ids": ids}
+            prepared = replace(prepared, inputs=inputs, skip=ids.shape[1])
+        return replace(prepared, standing=len(standing))
+
+    def standing_ids(self, prompt: str, begun: str) -> list[int]:
+        """Return the tokens of the beginning of a text, as they stand after its prompt."""
+        if self.is_encoder_decoder:
+            return list(self.processor.tokenizer(begun, add_special_tokens=False).input_ids)
+        return self.token_ids(f"{prompt} {begun}")[len(self.token_ids(prompt)) :]
 
     def _words_after_queries(self, queries: Tensor, rows: Sequence[list[int]]) -> PreparedPrompt:
         """Put the queries (B, Q, D) in front of the words, as BLIP-2 and InstructBLIP do."""

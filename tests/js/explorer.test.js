@@ -20,6 +20,14 @@ test("starts with the map that the stack names", () => {
   assert.match(bare.text("title"), /^Query 0 · /);
 });
 
+test("starts with the word that took most from the image, where an answer is in question", () => {
+  const { answer } = readPayload();
+  const shares = answer.image_share;
+  const word = shares.indexOf(Math.max(...shares)) + 1;
+  assert.match(openExplorer({ why: true }).text("title"), new RegExp(`wrote · .*word ${word}$`));
+  assert.ok(!openExplorer({ why: true, answer: null }).text("title").includes("wrote"));
+});
+
 test("the body is shown with a stack, and the empty text without", () => {
   const page = openExplorer();
   const hidden = () => [page.part("empty").hidden, page.part("body").hidden];

@@ -133,6 +133,13 @@ export class FakeElement {
   querySelector(selector) {
     return this.querySelectorAll(selector)[0] ?? null;
   }
+  get nextElementSibling() {
+    const beside = this.parentElement?.children ?? [];
+    return beside[beside.indexOf(this) + 1] ?? null;
+  }
+  matches(selector) {
+    return matches(this, selector);
+  }
   closest(selector) {
     if (matches(this, selector)) return this;
     return this.parentElement?.closest(selector) ?? null;

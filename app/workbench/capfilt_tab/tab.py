@@ -38,6 +38,7 @@ from app.workbench.widgets.generation_controls import build_decoding
 from blip2core.errors import Blip2Error, ImageError
 from blip2core.images import open_image
 from blip2core.intake import check_image
+from blip2core.models.specs import find_spec
 from blip2core.records import ReviewedText
 from blip2core.texts import count_of
 
@@ -228,7 +229,9 @@ def _begin(
 ) -> CapFiltUpdate:
     num, prompt, *decoding = request
     try:
-        captions = caption_request_from(num, prompt, decode_from(*decoding))
+        captions = caption_request_from(
+            num, prompt, decode_from(*decoding), find_spec(session.model).template
+        )
         if not given.images:
             raise ImageError("There is no image in these files.")
     except Blip2Error as error:

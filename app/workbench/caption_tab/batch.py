@@ -34,6 +34,7 @@ from app.workbench.widgets.caption_rows import ITC, ITM, Captioned, caption_link
 from app.workbench.widgets.image_batch import BatchUpdate, build_batch, wire_batch
 from blip2core.errors import Blip2Error
 from blip2core.images import open_image
+from blip2core.models.specs import find_spec
 from blip2core.texts import count_of
 
 _COLUMNS = (
@@ -108,7 +109,9 @@ def on_caption_batch(
     uploads = uploads_from(files)
     problem = too_many(uploads) if uploads else "Add some images first."
     try:
-        captions = caption_request_from(num, prompt, decode_from(*decoding))
+        captions = caption_request_from(
+            num, prompt, decode_from(*decoding), find_spec(session.model).template
+        )
     except Blip2Error as error:
         problem = problem or str(error)
     if problem:

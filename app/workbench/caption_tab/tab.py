@@ -41,6 +41,7 @@ from app.workbench.widgets.image_task import (
     run_image_task,
     wire_image_task,
 )
+from blip2core.models.specs import find_spec
 
 _ABOUT = """<h2>What can be said of the image?</h2>
 <p>The model writes several captions in one go; the matcher, which has not written them, says how
@@ -95,7 +96,9 @@ def on_write_captions(
     """
 
     def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
-        request = caption_request_from(num, prompt, decode_from(*decoding))
+        request = caption_request_from(
+            num, prompt, decode_from(*decoding), find_spec(session.model).template
+        )
         return paced(_captions(services, session, image, request, stop))
 
     yield from run_image_task(services, session, task, work, _MESSAGES)

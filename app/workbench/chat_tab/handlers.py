@@ -9,11 +9,12 @@ import gradio as gr
 
 from app.chat.answer import answer
 from app.chat.context_usage import measure_context
-from app.chat.conversation import AnswerRating
+from app.chat.conversation import AnswerRating, ChatTurn
 from app.chat.feedback import LONGEST_REASON, feedback_on
 from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
 from app.chat.replay import replay
 from app.chat.session import ChatSession
+from app.gradio_internals import event_values
 from app.inference.failures import error_message
 from app.services import Services
 from app.shares import shares
@@ -114,6 +115,25 @@ def on_edit(session: ChatSession, data: gr.EditData, *values: Any) -> AskUpdate:
     return _ask(session, question, values, problem, turn.number if turn else None)
 
 
+def on_go_on(session: ChatSession, event: gr.EventData) -> AskUpdate:
+    """Let the latest answer go on from what stands of it; `respond` does it."""
+    turn = turn_of(session, event)
+    problem = _obstacle(session)
+    if turn is None or turn is not session.turns[-1] or not turn.can_go_on:
+        problem = problem or "Only the latest answer goes on, where it was cut off or stopped."
+    elif turn.model and turn.model != find_spec(session.model).name:
+        problem = problem or f"This answer is by {turn.model}: choose that model, and it goes on."
+    if problem or turn is None or not session.go_on(turn.number):
+        return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
+    return AskUpdate(**show_chat(session)._asdict())
+
+
+def turn_of(session: ChatSession, event: gr.EventData) -> ChatTurn | None:
+    """Return the turn of the message that a button stands below; None for any other index."""
+    index = event_values(event).get("index")
+    return turn_at(session, index) if type(index) is int else None
+
+
 def _obstacle(session: ChatSession) -> str:
     """Return why nothing can be asked now; empty where something can."""
     return session.obstacle or ("Wait for the answer, or stop it." if session.is_busy else "")
@@ -153,7 +173,7 @@ def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
             for _ in answer(services.engine, session, turn):
                 yield AnswerUpdate(chat_of(session))
         except Exception as error:
-            session.change(turn.number, state="failed", answer=error_message(error, "No answer"))
+            session.fail(turn.number, error_message(error, "No answer"))
     seed = turn.settings.decode.seed if turn else None
     settings = turn.settings if turn else GenerationSettings()
     reading = reading_of(services, session, "", settings)
@@ -260,7 +280,7 @@ def on_refused(session: ChatSession) -> ChatUpdate:
     """Close a question that found the queue full, or whose connection broke off."""
     turn = session.open_turn
     if turn is not None and turn.state == "asked":
-        session.change(turn.number, state="failed", answer=CROWDED)
+        session.fail(turn.number, CROWDED)
     return on_stop_answer(session)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -22,6 +23,7 @@ from app.workbench.chat_tab.handlers import (
     ReplayUpdate,
     on_ask,
     on_edit,
+    on_go_on,
     on_like,
     on_model_change,
     on_new_conversation,
@@ -38,11 +40,14 @@ from app.workbench.chat_tab.handlers import (
 from app.workbench.chat_tab.saving import build_saving
 from app.workbench.chat_tab.transcript import transcript
 from app.workbench.chat_tab.updates import ChatUpdate, origin_html, show_chat, suggestions
+from app.workbench.chat_tab.why import WhyUpdate, on_why
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
+from app.workbench.scripts import bundle
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets.generation_controls import QuestionControls, build_controls
 from blip2core.models.specs import find_spec
 
+_HERE = Path(__file__).parent
 CHAT_HEIGHT = "clamp(16rem, calc(100vh - 24.5rem), 44rem)"
 """The question box stands below it on the first screen, from 1280 x 800 on. The bounds are also
 for a page in a frame that grows with what it holds."""
@@ -59,6 +64,8 @@ class ChatTab:
     replay: gr.Button
     replay_message: gr.HTML
     chat: gr.Chatbot
+    answers: gr.HTML
+    """Shows nothing: the buttons below the answers speak through it."""
     reason: gr.Textbox
     """Asks why an answer was liked or disliked."""
     question: gr.Textbox
@@ -102,6 +109,7 @@ class _Conversation(NamedTuple):
     replay: gr.Button
     replay_message: gr.HTML
     chat: gr.Chatbot
+    answers: gr.HTML
     reason: gr.Textbox
 
 
@@ -109,7 +117,7 @@ def build_chat_tab(services: Services, shared: SharedComponents) -> None:
     """Draw and wire the tab inside the page that is being built."""
     tab = _build(services, shared)
     _wire_asking(tab, services, shared)
-    _wire_messages(tab, services)
+    _wire_messages(tab, services, shared)
     _wire_others(tab, services, shared)
 
 
@@ -151,6 +159,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         replay=top.replay,
         replay_message=top.replay_message,
         chat=top.chat,
+        answers=top.answers,
         reason=top.reason,
         question=question,
         trouble=trouble,
@@ -185,6 +194,13 @@ def _build_conversation(arrival: ChatSession) -> _Conversation:
         feedback_options=("Like", "Dislike"),
         elem_id="chat",
     )
+    start = 'listenToAnswers(trigger); // Python listens to "why" and "go_on".'
+    answers = gr.HTML(
+        js_on_load=bundle([_HERE / "answers.js"], start),
+        apply_default_css=False,
+        container=False,
+        elem_id="answers",
+    )
     reason = gr.Textbox(
         label="Why? (optional)",
         placeholder="In your own words",
@@ -193,7 +209,7 @@ def _build_conversation(arrival: ChatSession) -> _Conversation:
         visible=False,
         elem_id="why",
     )
-    return _Conversation(origin, replay, replay_message, chat, reason)
+    return _Conversation(origin, replay, replay_message, chat, answers, reason)
 
 
 def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> None:
@@ -204,6 +220,7 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
         asked.append(button.click(on_ask, inputs, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.retry(on_retry, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.edit(on_edit, tab.settings, outputs, **PRIVATE_EVENT))
+    asked.append(tab.answers.go_on(on_go_on, tab.session, outputs, **PRIVATE_EVENT))
     for event in asked:
         answered = event.success(
             partial(respond, services),
@@ -218,7 +235,9 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     tab.question.stop(on_stop_answer, tab.session, tab.outputs, **PRIVATE_EVENT)
 
 
-def _wire_messages(tab: ChatTab, services: Services) -> None:
+def _wire_messages(tab: ChatTab, services: Services, shared: SharedComponents) -> None:
+    questioned = components_named(WhyUpdate._fields, shared, shared.panel, tab)
+    tab.answers.why(on_why, tab.session, questioned, **PRIVATE_EVENT)
     outputs = components_named(RatingUpdate._fields, tab)
     liked = tab.chat.like(on_like, tab.session, outputs, **PRIVATE_EVENT)
     said = tab.reason.submit(on_reason, [tab.session, tab.reason], outputs, **PRIVATE_EVENT)

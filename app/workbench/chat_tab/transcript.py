@@ -17,6 +17,8 @@ UNSENT_ABOVE: Message = {
     "metadata": {"title": "What stands above is no longer sent to the model"},
 }
 """A line between the turns."""
+CUT_OFF = "… (cut off by the token limit)"
+"""After an answer that the model did not end; answers.js offers to go on from it."""
 JOINER = "\u2060"
 """Invisible; after it a letter begins no tag and no entity."""
 
@@ -76,6 +78,8 @@ def _wording(turn: ChatTurn) -> str:
         return "The model is loading; your question waits."
     if turn.state == "stopped":
         return f"{turn.answer} … (stopped)".lstrip()
+    if turn.state == "answered" and turn.cut_off:
+        return f"{turn.answer} {CUT_OFF}"
     if turn.state == "answered":
         return turn.answer or "(The model has no answer.)"
     return turn.answer or "…"

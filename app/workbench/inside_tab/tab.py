@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.chat.conversation import ChatTurn
+from app.chat.conversation import ChatTurn, conversation_of
 from app.chat.features import generator_features
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
@@ -38,8 +38,9 @@ from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.images import open_image
+from blip2core.models.specs import find_spec
 from blip2core.records import Conversation
-from blip2core.texts import clean_text
+from blip2core.texts import clean_text, count_of
 
 EXAMPLE = SAMPLES / "example-inside.json"
 """A finished look, shown before there is an image or a model. See explorer/write_example.py."""
@@ -222,7 +223,7 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
         problem = "There is no caption yet: type a text about the image."
         yield LookUpdate(explorer=failed_update("look", problem))
         return
-    asked = asked_of(services, session)
+    asked = asked_of(services, session, text)
     given = (features, open_image(image.data), image.key, text, asked)
     with closing(services.engine.each(inspect_image, session.model, *given)) as steps:
         for step in steps:
@@ -232,13 +233,43 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
                 yield LookUpdate(explorer=step_update("look", step))
             else:
                 seen, stack = step.result
+                stack |= why_of(session, text)
                 yield LookUpdate(seen, gr.update(value=stack, findings=ENDED))
 
 
-def asked_of(services: Services, session: ChatSession) -> ExplainedAnswer:
-    """Return the latest question with its answer, as the model read it; else the caption."""
+def answer_in_question(session: ChatSession, text: str) -> ChatTurn | None:
+    """Return the turn of which the visitor asked why, while the text is still its answer."""
+    turn = session.questioned_turn
+    return turn if turn is not None and clean_text(turn.answer) == text else None
+
+
+def why_of(session: ChatSession, text: str) -> dict[str, Any]:
+    """Return what the explorer shows of an answer in question: that it opens with its words, and
+    what it was an answer to.
+    """
+    turn = answer_in_question(session, text)
+    if turn is None:
+        return {}
+    before = conversation_of(session.turns[: session.turns.index(turn)])
+    sent = len(before.turns) - len(turn.dropped)
+    after = f", sent with {count_of(sent, 'turn')} before it" if sent > 0 else ""
+    by = ""
+    if turn.model and turn.model != find_spec(session.model).name:
+        by = f" The answer is by {turn.model}; what you see is how {session.model} reads it."
+    note = (
+        f"“{turn.answer}” answered “{turn.question}”{after}. Each word of it rests on the patches "
+        f"of its map and on the words of the prompt; a word says how much of its attention lay on "
+        f"the image.{by}"
+    )
+    return {"why": True, "note": note}
+
+
+def asked_of(services: Services, session: ChatSession, text: str = "") -> ExplainedAnswer:
+    """Return the question with its answer of which the visitor asked why, else the latest one, as
+    the model read it; else the caption.
+    """
     generator = services.engine.pair(session.model).generator
-    turn = latest_answered(session)
+    turn = answer_in_question(session, text) or latest_answered(session)
     if turn is None:
         caption = session.image.caption if session.image else ""
         return ExplainedAnswer(question="", prompt=generator.spec.template.caption, answer=caption)

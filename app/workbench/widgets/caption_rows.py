@@ -42,6 +42,7 @@ CAPTION_FIELDS = (
     "tokens",
     "truncated",
     "stopped",
+    "cut_off",
     "problem",
     "model",
     "revision",
@@ -90,6 +91,7 @@ def caption_notes(caption: ScoredCaption) -> list[str]:
     return [
         f"×{caption.times}" if caption.times > 1 else "",
         "stopped" if caption.stopped else "",
+        "cut off by the token limit" if caption.cut_off else "",
         tables.TRUNCATED if caption.truncated else "",
     ]
 
@@ -137,4 +139,5 @@ def caption_record(caption: ScoredCaption) -> dict[str, Any]:
         "tokens": caption.tokens,
         "truncated": caption.truncated,
         "stopped": caption.stopped,
+        "cut_off": caption.cut_off,
     }

@@ -36,6 +36,7 @@ ANSWERED = ChatTurn(
     question="Who?",
     answer="a small dog",
     state="answered",
+    cut_off=True,
     settings=GenerationSettings(
         decode=DecodeConfig(mode="sample", seed=7), style="custom", custom="{question}:"
     ),

@@ -13,6 +13,7 @@ from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.services import Services
 from blip2core.config import DecodeConfig
+from blip2core.records import Generated
 from tests.app.chat.conversations import ANSWERED, talked
 from tests.app.visitor import answered
 from tests.fakes import ENDLESS, FakeGenerator, fake_services
@@ -27,8 +28,8 @@ class OutOfMemoryError(RuntimeError):
 class Small(FakeGenerator):
     """A generator on a device whose memory does not even suffice for greedy decoding."""
 
-    def stream(self, *given: Any, **options: Any) -> Iterator[str]:
-        yield "a dog"
+    def stream_answer(self, *given: Any, **options: Any) -> Iterator[Generated]:
+        yield Generated(text="a dog", tokens=(1, 2))
         raise OutOfMemoryError("CUDA out of memory")
 
 

@@ -18,10 +18,11 @@ from app.inference.captions import (
 from app.inference.features import PairFeatures
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError, TextError
-from blip2core.models.specs import find_spec
+from blip2core.models.specs import PromptTemplate, find_spec
 from blip2core.records import Generated, Match
 from tests.fakes import FakeFeatures, FakeGenerator, FakeMatcher, fake_services
 
+PLAIN = PromptTemplate()
 SAMPLE = DecodeConfig(mode="sample", seed=1)
 FEATURES = FakeFeatures(sizes=((4, 4),))
 SEEN = PairFeatures(generator=FEATURES, matcher=FEATURES)
@@ -96,17 +97,26 @@ def test_what_is_stopped_is_not_scored() -> None:
 )
 def test_number_has_limits(num: object, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
-        caption_request_from(num, "", SAMPLE)
+        caption_request_from(num, "", SAMPLE, PLAIN)
 
 
 def test_order_is_what_the_mode_can_fill() -> None:
-    assert caption_request_from(5, "", DecodeConfig()).num == 1
-    assert caption_request_from(8, "", DecodeConfig(mode="beam", beams=5)).decode.beams == 8
-    drawn = caption_request_from(3, "", DecodeConfig(mode="sample")).decode.seed
+    assert caption_request_from(5, "", DecodeConfig(), PLAIN).num == 1
+    beams = DecodeConfig(mode="beam", beams=5)
+    assert caption_request_from(8, "", beams, PLAIN).decode.beams == 8
+    drawn = caption_request_from(3, "", DecodeConfig(mode="sample"), PLAIN).decode.seed
     assert drawn is not None
-    assert caption_request_from(3, " a \n photo ", SAMPLE).prompt == "a photo"
     with pytest.raises(TextError, match="at most"):
-        caption_request_from(3, "a" * 400, SAMPLE)
+        caption_request_from(3, "a" * 400, SAMPLE, PLAIN)
+
+
+def test_a_request_has_the_prompt_that_the_model_reads() -> None:
+    def prompt_of(typed: str) -> str:
+        return caption_request_from(3, typed, SAMPLE, PLAIN).prompt
+
+    assert prompt_of(" a \n photo ") == "a photo"
+    assert prompt_of("Who is it? ") == "Question: Who is it? Answer:"
+    assert prompt_of("") == ""
 
 
 def test_progress_counts_tokens_of_the_longest() -> None:

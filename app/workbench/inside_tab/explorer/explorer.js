@@ -106,11 +106,20 @@ function show(ui, payload) {
   if (!ui.stack) return;
   const start = ui.before && fits(ui.before, ui.stack) ? {} : firstView(ui.stack);
   Object.assign(ui.view, { patch: null, hovered: null, masked: new Set(), token: null }, start);
+  if (payload.why) Object.assign(ui.view, answerFirst(ui.stack));
   fillControls(ui);
   ui.panels = makePanels(ui);
   ui.drawn = "";
   ui.imageView.setStack(ui.stack, () => ui.set({}));
   ui.set({});
+}
+
+/** The word of the answer that took most from the image, where its visitor asked why. */
+function answerFirst({ texts }) {
+  const text = texts.findIndex(({ id }) => id === "answer");
+  if (text < 0) return {};
+  const shares = texts[text].imageShare;
+  return { text, token: shares.indexOf(Math.max(...shares)) };
 }
 
 /** Whether what was chosen in one stack can be chosen in another. */

@@ -33,6 +33,7 @@ from app.workbench.chat_tab.transcript import inert
 from app.workbench.events import SKIP
 from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
+from blip2core.records import Generated
 from tests.app.chat.test_generation_settings import PAGE
 from tests.app.visitor import answered, ask, contents, upload
 from tests.app.workbench.chat_tab.test_saving import Spent
@@ -348,7 +349,7 @@ def test_a_rating_takes_of_the_share_of_a_visitor(
 def test_a_rating_of_an_imported_turn_is_as_short_as_others(session: ChatSession) -> None:
     kept: list[AnswerFeedback] = []
     services = replace(fake_services(FakeGenerator()), feedback=kept.append)
-    talking(session, FakeGenerator(answers={"Who?": "a " * 9_000}))
+    talking(session, FakeGenerator(answers={"Who?": "a" * 18_000}))
     on_like(session, on(1, liked=True))
     store_feedback(services, session)
     assert len(kept[0].answer) == LONGEST_TEXT
@@ -456,10 +457,10 @@ def test_too_many_beams_for_the_memory_become_none(session: ChatSession) -> None
         """As torch names it."""
 
     class Small(FakeGenerator):
-        def stream(self, features: Any, prompt: str, *, decode: Any, stop: Any) -> Any:
+        def stream_answer(self, features: Any, prompt: str, *, decode: Any, **_: Any) -> Any:
             if decode.mode == "beam":
                 raise OutOfMemoryError
-            yield "a dog"
+            yield Generated(text="a dog", tokens=(1, 2))
 
     on_ask(session, "Who?", *("beam" if name == "mode" else PAGE[name] for name in NAMES))
     messages = contents(answered(session, fake_services(Small())))

@@ -252,6 +252,64 @@ def test_latest_answer_is_followed(services: Services, session: ChatSession) -> 
     assert "".join(token["text"] for token in answer["tokens"]).strip() == "left"
 
 
+def answered_thrice(session: ChatSession) -> list[str]:
+    """Give a session three turns, two of them with the same answer; return their prompts."""
+    prompts = ["Question: A? Answer:", "Question: A? Answer: b\nQuestion: B? Answer:", "C? Answer:"]
+    for question, answer, prompt in zip("ABC", "bbc", prompts, strict=True):
+        dropped = session.conversation.turns if question == "C" else ()
+        session.ask(f"{question}?")
+        session.change(
+            session.turns[-1].number,
+            state="answered",
+            answer=answer,
+            prompt=prompt,
+            dropped=dropped,
+            model="stickers-opt",
+        )
+    return prompts
+
+
+@pytest.mark.parametrize(("turn", "sent"), [(0, ""), (1, ", sent with 1 turn before it"), (2, "")])
+def test_why_follows_the_answer_in_question_with_its_own_prompt(
+    services: Services, session: ChatSession, turn: int, sent: str
+) -> None:
+    prompts = answered_thrice(session)
+    asked_about = session.turns[turn]
+    session.questioned, session.inspected_text = asked_about.number, asked_about.answer
+    stack = last(on_look(services, session, asked_about.answer)).explorer["value"]
+    assert stack["answer"]["prompt"] == prompts[turn]
+    assert "".join(token["text"] for token in stack["answer"]["tokens"]).strip() == "bbc"[turn]
+    assert stack["why"] is True
+    start = f"“{asked_about.answer}” answered “{asked_about.question}”{sent}. Each word"
+    assert stack["note"].startswith(start) and "is by" not in stack["note"]
+
+
+def test_another_text_asks_no_more_of_that_answer(services: Services, session: ChatSession) -> None:
+    prompts = answered_thrice(session)
+    session.questioned = session.turns[0].number
+    stack = last(on_look(services, session, TEXT)).explorer["value"]
+    assert stack["answer"]["prompt"] == prompts[2] and "why" not in stack
+
+
+def test_an_answer_that_is_gone_is_not_in_question(
+    services: Services, session: ChatSession
+) -> None:
+    answered_thrice(session)
+    session.questioned = session.turns[2].number
+    session.cut(session.questioned)
+    stack = last(on_look(services, session, "c")).explorer["value"]
+    assert stack["answer"]["prompt"].endswith("Question: B? Answer:") and "why" not in stack
+
+
+def test_why_names_the_model_of_an_answer_by_another_one(
+    services: Services, session: ChatSession
+) -> None:
+    answered_thrice(session)
+    session.questioned, session.model = session.turns[0].number, "stickers-t5"
+    note = last(on_look(services, session, "b")).explorer["value"]["note"]
+    assert note.endswith("The answer is by stickers-opt; what you see is how stickers-t5 reads it.")
+
+
 def test_without_an_answer_the_caption_is_followed(
     services: Services, session: ChatSession
 ) -> None:
