@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,7 +77,10 @@ class FakeGenerator:
     revision: str = "0" * 64
     device: str = "cpu"
     dtype: str = "float32"
-    spec: ModelSpec = field(default_factory=lambda: find_spec("stickers-opt"))
+    spec: ModelSpec = field(
+        default_factory=lambda: replace(find_spec("stickers-opt"), few_questions=False)
+    )
+    """That of an embedded model, which answers questions of every kind here."""
     vision: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(fingerprint="fake"))
     vision_calls: int = 0
     prompts: list[str] = field(default_factory=list)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.chat.conversation import ChatTurn
-from app.chat.features import generator_features
+from app.chat.features import generator_features, image_doubt
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.inference.engine import Engine
@@ -18,7 +18,8 @@ from app.inference.pool import ModelPair, wait_until_loaded
 from blip2core.chat import Prompt, prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.device_errors import is_out_of_memory
-from blip2core.records import Conversation, Generated
+from blip2core.records import DOUBT_WARNING, Conversation, Doubt, Generated
+from blip2core.stickers.taught import CAN_DO, is_taught
 
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator as TextGenerator
@@ -49,7 +50,11 @@ def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[Non
             return
         yield
     generator, conversation = pair.generator, session.conversation
+    if generator.spec.few_questions and not turn.anyway and not is_taught(turn.question):
+        session.change(turn.number, state="untaught", answer=CAN_DO, model=generator.spec.name)
+        return
     features = generator_features(engine, session, session.current_image(), model)
+    doubt = image_doubt(engine, session, session.current_image(), model)
     prompt, dropped = turn.prompt, turn.dropped
     if not (turn.begun and prompt):
         built = turn_prompt(generator, conversation, turn)
@@ -65,7 +70,8 @@ def answer(engine: Engine, session: ChatSession, turn: ChatTurn) -> Iterator[Non
         return
     yield
     for settings in attempts(turn.settings):
-        session.change(turn.number, settings=settings, note=_note(turn.settings, settings))
+        note = _note(turn.settings, settings, doubt)
+        session.change(turn.number, settings=settings, note=note)
         answers = stream_answer(
             engine, model, features, prompt, settings.decode, begun=turn.begun, stop=turn.stop
         )
@@ -148,10 +154,14 @@ def attempts(settings: GenerationSettings) -> Iterator[GenerationSettings]:
         yield replace(settings, decode=replace(settings.decode, mode="greedy"))
 
 
-def _note(asked: GenerationSettings, used: GenerationSettings) -> str:
-    if used.decode.mode == asked.decode.mode:
-        return ""
-    return f"The memory was too small for {asked.decode.beams} beams, so this is greedy."
+def _note(asked: GenerationSettings, used: GenerationSettings, doubt: Doubt | None) -> str:
+    notes = []
+    if doubt is not None and doubt.is_doubted:
+        notes.append(DOUBT_WARNING)
+    if used.decode.mode != asked.decode.mode:
+        beams = asked.decode.beams
+        notes.append(f"The memory was too small for {beams} beams, so this is greedy.")
+    return " ".join(notes)
 
 
 def free_memory() -> None:

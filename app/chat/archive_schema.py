@@ -54,7 +54,7 @@ class SavedTurn(_Part):
 
     question: Annotated[str, Field(min_length=1, max_length=2000)]
     answer: BoundedText
-    state: Literal["answered", "stopped", "failed"]
+    state: Literal["answered", "stopped", "failed", "untaught"]
     cut_off: bool = False
     """Whether the limit of tokens ended the answer."""
     model: Name

@@ -12,6 +12,8 @@ from app.chat.image import ChatImage
 from blip2core.records import Conversation, Turn
 
 StoredKind = Literal["example", "import"]
+TurnState = Literal["asked", "loading", "answering", "answered", "stopped", "failed", "untaught"]
+"""untaught: the model was never taught such questions, and was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +34,13 @@ class ChatTurn:
     settings: GenerationSettings = GenerationSettings()
     answer: str = ""
     """The answer so far, or the message of a failure."""
+    anyway: bool = False
+    """Whether it is to be answered even if the model was never taught such questions."""
     begun: str = ""
     """What stood of the answer when it was asked to go on."""
     cut_off: bool = False
     """Whether the limit of tokens ended the answer, and not the model."""
-    state: Literal["asked", "loading", "answering", "answered", "stopped", "failed"] = "asked"
+    state: TurnState = "asked"
     dropped: tuple[Turn, ...] = ()
     """The earliest turns, which the model did not read."""
     prompt: str = ""
@@ -61,6 +65,11 @@ class ChatTurn:
     def has_answer(self) -> bool:
         """True where there is an answer, or part of one; later prompts contain such turns."""
         return self.state in ("answered", "stopped") and bool(self.answer)
+
+    @property
+    def is_untaught(self) -> bool:
+        """True where the model was not asked, for it was never taught such questions."""
+        return self.state == "untaught"
 
     @property
     def can_go_on(self) -> bool:

@@ -34,30 +34,35 @@ def generator_features(
     return features
 
 
-def pair_features(engine: Engine, session: ChatSession, image: ChatImage) -> PairFeatures:
-    """Return the features that the session's generator and its matcher read.
+def pair_features(
+    engine: Engine, session: ChatSession, image: ChatImage, model: str | None = None
+) -> PairFeatures:
+    """Return the features that a generator and its matcher read; without a name, the session's.
 
     Where the two share an image encoder, it does not run again. Both models must be loaded.
     """
-    features = generator_features(engine, session, image)
-    known = engine.pair(session.model).matcher.vision.fingerprint
+    model = model or session.model
+    features = generator_features(engine, session, image, model)
+    known = engine.pair(model).matcher.vision.fingerprint
     for found in (features, image.matcher_features):
         if found is not None and found.encoder == known:
             return PairFeatures(generator=features, matcher=found)
-    found = engine.call(encode_for_matcher, session.model, open_image(image.data))
+    found = engine.call(encode_for_matcher, model, open_image(image.data))
     session.learn(image, features=features, matcher_features=found)
     return PairFeatures(generator=features, matcher=found)
 
 
-def image_doubt(engine: Engine, session: ChatSession, image: ChatImage) -> Doubt | None:
-    """Return whether an image is unlike anything that the session's model has seen; None where that
-    model is not calibrated. The session remembers it.
+def image_doubt(
+    engine: Engine, session: ChatSession, image: ChatImage, model: str | None = None
+) -> Doubt | None:
+    """Return whether an image is unlike anything that a model has seen, without a name the
+    session's; None where that is not calibrated. The session remembers it.
     """
-    model = session.model
+    model = model or session.model
     if model not in image.doubts:
         doubt = None
         if calibration_of(engine.pair(model)) is not None:
-            doubt = engine.call(look_for_doubt, model, pair_features(engine, session, image))
+            doubt = engine.call(look_for_doubt, model, pair_features(engine, session, image, model))
         session.learn(image, doubts={**image.doubts, model: doubt})
         return doubt
     return image.doubts[model]

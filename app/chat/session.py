@@ -187,11 +187,20 @@ class ChatSession:
                 self.image = image
             return is_topic
 
-    def ask(self, question: str, settings: GenerationSettings = GenerationSettings()) -> None:  # noqa: B008 - frozen
-        """Add a question, which is open until it is answered, stopped or failed."""
+    def ask(
+        self,
+        question: str,
+        settings: GenerationSettings = GenerationSettings(),  # noqa: B008 - frozen
+        *,
+        anyway: bool = False,
+    ) -> None:
+        """Add a question, which is open until it is answered, stopped or failed. `anyway`: also
+        where the model was never taught such questions.
+        """
         with self._lock:
             number = next(self._numbers)
-            self.turns += (ChatTurn(number=number, question=question, settings=settings),)
+            turn = ChatTurn(number=number, question=question, settings=settings, anyway=anyway)
+            self.turns += (turn,)
 
     def change(self, number: int, **changes: Any) -> bool:
         """Change an open turn; return False, and change nothing, where it is closed or gone."""

@@ -10,6 +10,7 @@ from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.records import Conversation, Doubt
+from blip2core.stickers.taught import is_taught
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -25,7 +26,8 @@ def answer_question(
     """Return the answer and what the model read. The engine runs it."""
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
-    return {
+    taught = {"taught": is_taught(question)} if pair.generator.spec.few_questions else {}
+    return taught | {
         "answer": answer.text,
         "cut_off": answer.cut_off,
         "prompt": prompt.text,

@@ -112,7 +112,8 @@ class Endpoints:
         Returns:
             answer; cut_off, whether the limit of tokens ended it; prompt, as the model read it;
             dropped, how many of the earliest turns are not in it; and doubt, where the model is
-            calibrated: is_doubted says that the image is unlike anything it has seen.
+            calibrated: is_doubted says that the image is unlike anything it has seen. An embedded
+            model also has taught, whether it was ever taught such questions.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)

@@ -1,5 +1,6 @@
 """Commands that run a model on images: caption, ask, match, retrieve."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from blip2core.cli.output import NamedImages, write_row
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy
+from blip2core.stickers.taught import CAN_DO, is_taught
+from blip2core.texts import visible
 
 inference_commands = typer.Typer()
 
@@ -103,6 +106,10 @@ def ask_image(
                 "cut_off": answer.cut_off,
                 "dropped": len(prompt.dropped),
             } | doubt
+            if generator.spec.few_questions:
+                row["taught"] = is_taught(question)
+                if not row["taught"] and not as_json:
+                    print(f"blip2: {visible(question)}: {CAN_DO}", file=sys.stderr)
             write_row(row, as_json, named.label(name), answer.text)
     named.finish()
 

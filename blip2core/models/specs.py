@@ -56,6 +56,8 @@ class ModelSpec:
     )
     """Questions to begin with, of a kind it was trained to answer; BLIP, which was not, has none.
     """
+    few_questions: bool = False
+    """Whether it was taught questions of few patterns alone, see `blip2core.stickers.taught`."""
     licence: str
     revision: str = "main"
     """Branch, tag or commit on the Hub."""
@@ -108,6 +110,7 @@ def _embedded(
         image_size=112,
         knows=STICKERS,
         questions=STICKER_QUESTIONS if kind == "generator" else (),
+        few_questions=kind == "generator",
         licence="The licence of this project.",
         dtype="float32",
         template=NEWLINES,

@@ -24,9 +24,9 @@ from app.workbench.chat_tab.transcript import as_typed, turn_at
 from app.workbench.chat_tab.updates import (
     ChatUpdate,
     chat_of,
+    offers,
     question_box,
     show_chat,
-    suggestions,
 )
 from app.workbench.events import SKIP, Update
 from app.workbench.messages import alert_html
@@ -106,6 +106,14 @@ def on_retry(session: ChatSession, data: gr.RetryData, *values: Any) -> AskUpdat
     return _ask(session, turn.question if turn else "", values, problem, number)
 
 
+def on_ask_anyway(session: ChatSession, *values: Any) -> AskUpdate:
+    """Ask the latest question although the model was never taught such questions."""
+    turn = session.turns[-1] if session.turns else None
+    if turn is None or not turn.is_untaught:
+        return _ask(session, "", values, "There is no such question.")
+    return _ask(session, turn.question, values, "", turn.number, anyway=True)
+
+
 def on_edit(session: ChatSession, data: gr.EditData, *values: Any) -> AskUpdate:
     """Ask an earlier question in other words; the turns after it are removed."""
     turn, question = turn_at(session, data.index), as_typed(str(data.value))
@@ -145,6 +153,8 @@ def _ask(
     values: tuple[Any, ...],
     problem: str,
     number: int | None = None,
+    *,
+    anyway: bool = False,
 ) -> AskUpdate:
     """Open a question, in place of turn `number` if there is one, unless there is a problem."""
     settings = GenerationSettings()
@@ -159,7 +169,7 @@ def _ask(
         return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
     if number is not None:
         session.cut(number)
-    session.ask(question.strip(), settings)
+    session.ask(question.strip(), settings, anyway=anyway)
     box = {"value": ""} if number is None else {}
     shown = show_chat(session)._replace(question=question_box(session, **box))
     return AskUpdate(**shown._asdict())
@@ -294,5 +304,4 @@ def on_model_change(session: ChatSession) -> list[Update]:
     """Return new labels of the buttons that suggest questions, as another model knows others, and
     of what it is sent of the earlier turns.
     """
-    labels: list[Update] = [gr.update(**state) for state in suggestions(session.model)]
-    return [*labels, gr.update(choices=history_choices(find_spec(session.model).history))]
+    return [*offers(session), gr.update(choices=history_choices(find_spec(session.model).history))]

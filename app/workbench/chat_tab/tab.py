@@ -22,6 +22,7 @@ from app.workbench.chat_tab.handlers import (
     ReadingUpdate,
     ReplayUpdate,
     on_ask,
+    on_ask_anyway,
     on_edit,
     on_go_on,
     on_like,
@@ -39,7 +40,7 @@ from app.workbench.chat_tab.handlers import (
 )
 from app.workbench.chat_tab.saving import build_saving
 from app.workbench.chat_tab.transcript import transcript
-from app.workbench.chat_tab.updates import ChatUpdate, origin_html, show_chat, suggestions
+from app.workbench.chat_tab.updates import ChatUpdate, offers, origin_html, show_chat, suggestions
 from app.workbench.chat_tab.why import WhyUpdate, on_why
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
 from app.workbench.scripts import bundle
@@ -73,6 +74,8 @@ class ChatTab:
     """Why a question was not asked."""
     suggestions: list[gr.Button]
     """Questions that the model knows."""
+    anyway: gr.Button
+    """Asks the latest question although the model was never taught such questions."""
     context_bar: gr.HTML
     """How much of the context is used."""
     fresh: gr.Button
@@ -90,6 +93,11 @@ class ChatTab:
     def typed(self) -> list[Component]:
         """The session, the question and its settings, as the handlers take them."""
         return [self.session, self.question, *self.controls.inputs]
+
+    @property
+    def offered(self) -> list[Component]:
+        """The buttons below the question box, as `offers` fills them."""
+        return [*self.suggestions, self.anyway]
 
     @property
     def outputs(self) -> list[Component]:
@@ -133,9 +141,8 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
     )
     trouble = gr.HTML(elem_id="trouble", container=False, elem_classes="notice")
     with gr.Row(elem_id="suggestions"):
-        suggested = [
-            gr.Button(size="sm", min_width=120, **state) for state in suggestions(arrival.model)
-        ]
+        suggested = [gr.Button(size="sm", min_width=120, **state) for state in suggestions(arrival)]
+        anyway = gr.Button("Ask it anyway", size="sm", min_width=120, visible=False)
     with gr.Row(elem_id="talk-bar"):
         context_bar = gr.HTML(elem_id="context-bar", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
@@ -164,6 +171,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         question=question,
         trouble=trouble,
         suggestions=suggested,
+        anyway=anyway,
         context_bar=context_bar,
         fresh=fresh,
         controls=controls,
@@ -220,6 +228,7 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
         asked.append(button.click(on_ask, inputs, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.retry(on_retry, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.edit(on_edit, tab.settings, outputs, **PRIVATE_EVENT))
+    asked.append(tab.anyway.click(on_ask_anyway, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.answers.go_on(on_go_on, tab.session, outputs, **PRIVATE_EVENT))
     for event in asked:
         answered = event.success(
@@ -231,6 +240,7 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
         answered.success(show_chat, tab.session, tab.outputs, **PRIVATE_EVENT)
+        answered.success(offers, tab.session, tab.offered, **PRIVATE_EVENT)
         answered.failure(on_refused, tab.session, tab.outputs, **PRIVATE_EVENT)
     tab.question.stop(on_stop_answer, tab.session, tab.outputs, **PRIVATE_EVENT)
 
@@ -258,7 +268,7 @@ def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     typing = [tab.question.input, *(control.change for control in tab.controls.inputs)]
     gr.on(typing, measured, tab.typed, reading, trigger_mode="always_last", **PRIVATE_EVENT)
     chosen = shared.model_line.change(
-        on_model_change, session, [*tab.suggestions, tab.controls.history], **PRIVATE_EVENT
+        on_model_change, session, [*tab.offered, tab.controls.history], **PRIVATE_EVENT
     )
     # The conversation of another image is another one, mostly empty.
     moved = panel.topic.change(show_chat, session, outputs, **PRIVATE_EVENT)
@@ -267,5 +277,7 @@ def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     undone = tab.chat.undo(on_undo, [session, tab.question], outputs, **PRIVATE_EVENT)
     decided = [panel.accept.click, panel.keep.click]
     gr.on(decided, lambda: "", None, tab.trouble, **PRIVATE_EVENT)
+    for event in (moved, fresh, undone):
+        event.success(offers, session, tab.offered, **PRIVATE_EVENT)
     for event in (chosen, moved, fresh, undone):
         event.success(measured, tab.typed, reading, **PRIVATE_EVENT)

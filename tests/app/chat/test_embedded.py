@@ -9,6 +9,7 @@ import pytest
 
 from app.chat import example
 from app.chat.example import EXAMPLE_NAME, SAMPLES, shipped_example
+from app.chat.features import image_doubt
 from app.chat.generation_settings import GenerationSettings
 from app.chat.session import ChatSession
 from app.services import Services, build_services
@@ -74,6 +75,8 @@ def test_stop_costs_one_more_step_and_frees_the_engine(
     services: Services, steps: list[int], mode: str
 ) -> None:
     session = talked()
+    image_doubt(services.engine, session, session.current_image())  # it writes captions, too
+    steps.clear()
     session.ask("What animal is there?", GenerationSettings(decode=replace(LONG, mode=mode)))
     answering = respond(services, session)
     while len(steps) < 4:

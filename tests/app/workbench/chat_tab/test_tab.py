@@ -439,9 +439,10 @@ def test_suggestions_are_what_the_model_knows() -> None:
         next(state["value"] for state in on_model_change(ChatSession("stickers-opt")))
         == "What animal is there?"
     )
-    *photos, _ = on_model_change(ChatSession("blip2-opt-2.7b"))
+    *photos, anyway, _ = on_model_change(ChatSession("blip2-opt-2.7b"))
     assert "animal" not in str(photos) and all(state["visible"] for state in photos)
-    *none, _ = on_model_change(ChatSession("blip-image-captioning-base"))
+    assert not anyway["visible"]
+    *none, _, _ = on_model_change(ChatSession("blip-image-captioning-base"))
     assert not any(state["visible"] for state in none)
 
 
