@@ -29,7 +29,7 @@ _BIGRAM = 0.9
 _OPENERS = re.compile(r"^((hi|hello|please|so|and|now|then|ok|okay|tell me)\b[,:]? )+")
 CAN_DO = (
     "I was never taught to answer this. I can name animals, food, plants, vehicles and things, "
-    "their colours, sizes and positions, count up to four, and say where it is."
+    "their colours, sizes and positions, count up to four, and tell a beach from a city."
 )
 """What is said in place of an answer to a question that was never taught."""
 _SAME = {"what's": "what is", "where's": "where is", "an": "a", "image": "picture"}

@@ -38,4 +38,7 @@ def answered(session: ChatSession, services: Services) -> list[dict[str, Any]]:
 
 
 def contents(messages: Iterable[dict[str, Any]]) -> list[str]:
-    return [message["content"] for message in messages]
+    """What messages say; of a line between them its words."""
+    return [
+        message["content"] or message.get("metadata", {}).get("title", "") for message in messages
+    ]

@@ -11,12 +11,7 @@ Message = dict[str, Any]
 """role, content and perhaps metadata, as Gradio's Chatbot takes them."""
 
 
-UNSENT_ABOVE: Message = {
-    "role": "assistant",
-    "content": "",
-    "metadata": {"title": "What stands above is no longer sent to the model"},
-}
-"""A line between the turns."""
+UNSENT_ABOVE = "What stands above is no longer sent to the model"
 CUT_OFF = "… (cut off by the token limit)"
 """After an answer that the model did not end; answers.js offers to go on from it."""
 JOINER = "\u2060"
@@ -34,6 +29,11 @@ def inert(text: str) -> str:
 def as_typed(text: str) -> str:
     """Return the text that `inert` was given."""
     return text.replace(JOINER, "")
+
+
+def line(text: str) -> Message:
+    """Return a line between the messages, which nothing can be done with."""
+    return {"role": "assistant", "content": "", "metadata": {"title": inert(text)}}
 
 
 def transcript(session: ChatSession) -> list[Message]:
@@ -66,11 +66,11 @@ def _lines(session: ChatSession) -> Iterator[tuple[ChatTurn, Message]]:
     for turn in session.turns:
         yield turn, {"role": "user", "content": turn.question}
         if turn.note:
-            yield turn, {"role": "assistant", "content": turn.note}
+            yield turn, line(turn.note)
         yield turn, {"role": "assistant", "content": _wording(turn)}
         unsent -= turn.has_answer
         if turn.has_answer and unsent == 0:
-            yield turn, UNSENT_ABOVE
+            yield turn, line(UNSENT_ABOVE)
 
 
 def _wording(turn: ChatTurn) -> str:

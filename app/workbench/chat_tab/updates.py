@@ -35,7 +35,9 @@ def suggestions(session: ChatSession) -> list[dict[str, Any]]:
     """
     questions = find_spec(session.model).questions[:SUGGESTIONS]
     if is_untaught(session) and session.image is not None:
-        questions = questions_about(session.image.caption)[:SUGGESTIONS]
+        doubt = session.image.doubts.get(session.model)
+        caption = "" if doubt is not None and doubt.is_doubted else session.image.caption
+        questions = questions_about(caption)[:SUGGESTIONS]
     blank = [""] * (SUGGESTIONS - len(questions))
     return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
 
