@@ -38,7 +38,7 @@ def evaluate_model(
         str,
         typer.Option(
             help="captions, vqa, dialogue, itm, retrieval or all; or of the maps that explain "
-            "them: pointing, faithfulness, answers; or capfilt, which no part of all is."
+            "them: pointing, faithfulness, verdicts, answers; or capfilt, which no part of all is."
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,

@@ -204,7 +204,7 @@ def test_every_group_is_one_stop_of_the_tab_key(page: Page) -> None:
     [
         ("text", "The text · all words"),
         ("gradcam", "Grad-CAM · the whole text"),
-        ("winner", "Best match · query 2"),
+        ("winner", "Closest query · query 2"),
     ],
 )
 def test_starts_with_the_map_that_the_stack_names(
@@ -520,7 +520,7 @@ def test_curves_are_drawn_against_chance(page: Page) -> None:
         "insertion": [1, 0.9, 0],
         "random": [1, 0.5, 0],
         "verdict": "Better than chance.",
-        "better": True,
+        "good": True,
         "sanity": "It depends on the weights.",
     }
     tell(page, {"kind": "test", "state": "done", "result": result})

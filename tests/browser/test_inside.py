@@ -124,7 +124,7 @@ def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
 
 def test_two_texts_are_compared(inside: Journey) -> None:
     look(inside)
-    press(inside, "Best match")
+    press(inside, "Closest query")
     inside.page.keyboard.press("c")
     expect(part(inside, "compare-description")).to_contain_text("The two are the same")
     inside.page.get_by_label("A text about the image").fill("a city")
