@@ -17,6 +17,7 @@ from blip2core.explain.capture import Capture, capture_attention
 from blip2core.explain.fit import Fit, unlearned_words
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.match_formulas import QFormerMatching
+from blip2core.models.matcher import cosines_of
 from blip2core.models.vision import check_features
 
 
@@ -210,7 +211,7 @@ def _with_text(
             cross_gradients=slopes[0],
             within_gradients=slopes[1],
         ),
-        "cosines": rank_cosines((images @ embedded).cpu()),
+        "cosines": rank_cosines(cosines_of(images, embedded).cpu()),
         "itm": float(margin.detach().sigmoid()),
     }
 
