@@ -112,6 +112,8 @@ function show(ui, payload) {
   ui.drawn = "";
   ui.imageView.setStack(ui.stack, () => ui.set({}));
   ui.set({});
+  // Somebody asked for it: on a phone it begins below what is on screen.
+  if (!ui.stack.example) ui.part("image").scrollIntoView({ block: "nearest" });
 }
 
 /** Whether what was chosen in one stack can be chosen in another. */
