@@ -3,6 +3,7 @@
 A map of a text that does not fit has a peak, too, and a query that is closest to the text.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from blip2core.models import Matcher
@@ -56,14 +57,21 @@ def fit_of(matcher: Matcher, text: str, itm: float) -> Fit:
 def unlearned_words(matcher: Matcher, text: str) -> tuple[str, ...]:
     """Return the words of a text that an embedded matcher never learned, each once.
 
-    Its tokenizer has every word of its training as one token; whatever it takes apart is another.
-    Of other matchers nothing is known: theirs take apart words that they learned, too.
+    Its tokenizer has every word of its training as one token; whatever it takes apart, or has no
+    token for, is another. Of other matchers nothing is known: theirs take apart what they learned.
     """
     if not matcher.spec.is_embedded:
         return ()
-    encoded = matcher.processor.tokenizer(text, verbose=False)
-    places = [word for word in encoded.word_ids() if word is not None]
-    spans = [encoded.word_to_chars(word) for word in places if places.count(word) > 1]
+    tokenizer = matcher.processor.tokenizer
+    encoded = tokenizer(text, verbose=False)
+    words = [word for word in encoded.word_ids() if word is not None]
+    times = Counter(words)
+    unknown = {
+        word
+        for word, token in zip(encoded.word_ids(), encoded.input_ids, strict=True)
+        if token == tokenizer.unk_token_id
+    }
+    spans = [encoded.word_to_chars(word) for word in words if times[word] > 1 or word in unknown]
     return tuple(dict.fromkeys(text[span.start : span.end] for span in spans))
 
 

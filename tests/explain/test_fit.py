@@ -67,6 +67,8 @@ def test_the_embedded_matcher_knows_what_it_learned(embedded: Matcher) -> None:
     text = "A woman in a space suit, and a red rabit"
     assert unlearned_words(embedded, text) == ("woman", "space", "suit", "rabit")
     assert fit_of(embedded, text, 0.9).unlearned == ("woman", "space", "suit", "rabit")
+    assert unlearned_words(embedded, "a 日 car, a 🐧 car") == ("日", "🐧")
+    assert unlearned_words(embedded, "x" * 3000)[0].startswith("xxx")
     for seed in range(200):
         scene, rng = draw_scene(seed), random.Random(seed)
         caption = full_caption(scene, rng)
