@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from blip2core.models import Matcher
 
 FITS = 0.5
-"""ITM from which on a text fits: from there on the matcher holds a match for likelier than none."""
+"""ITM from which on a text fits: from there on the matcher holds a match for likelier than none.
+
+It is reached by 47 of 52 true texts and by 1 of 104 false ones; .6 by 39 (docs/LOG.md)."""
 LONGEST_QUOTED = 80
 """Characters of a text that a sentence quotes."""
 MOST_QUOTED = 3
