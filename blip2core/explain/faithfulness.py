@@ -27,7 +27,7 @@ ScoreKind = Literal["itm", "itc"]
 LEAST_EFFECT = 0.05
 """How far each area must lie on the right side of that of random orders, in ITM.
 
-Beyond chance alone lie the maps of half of the false texts, too, whose areas are all near 0; with
+Beyond chance alone lie the maps of up to half of the false texts, whose areas are near 0; with
 this effect on both sides 0 to 3 of 104 are left by each method, even without a floor for ITM. Twice
 of it would cost a sixth of the true ones (docs/LOG.md)."""
 
