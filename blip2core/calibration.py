@@ -127,6 +127,11 @@ def _count(scores: Sequence[float] | Numbers, edges: Numbers) -> Numbers:
 
 def _estimate(draws: Numbers, value: float | None = None) -> Estimate:
     low, middle, high = numpy.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
-    return Estimate(
-        value=float(middle if value is None else value), low=float(low), high=float(high)
-    )
+    known = float(middle if value is None else value)
+    # A sample of one kind alone has its share, 0 or 1, as an end of its interval (Brown, Cai and
+    # DasGupta, 2001, of Jeffreys' prior); and rounding must not lead out of 0 to 1.
+    return Estimate(value=_share(known), low=_share(min(low, known)), high=_share(max(high, known)))
+
+
+def _share(value: float) -> float:
+    return min(max(float(value), 0.0), 1.0)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import beta
 
 from blip2core.calibration import (
@@ -202,6 +204,26 @@ def test_no_precision_outside_its_range(precision: float) -> None:
     with pytest.raises(ConfigError, match="above 0, at most 1"):
         threshold_for([], precision)
     assert threshold_for([made(0.5, low=1.0)], 1) is not None
+
+
+@given(
+    scores=st.lists(st.floats(0, 1), min_size=1, max_size=40),
+    judged=st.lists(st.tuples(st.integers(0, 39), st.booleans()), max_size=40),
+    thresholds=st.lists(st.floats(-0.1, 1.1), min_size=1, max_size=5),
+)
+def test_estimates_are_shares_inside_their_intervals(
+    scores: list[float], judged: list[tuple[int, bool]], thresholds: list[float]
+) -> None:
+    verdicts = [ScoredVerdict(score=scores[at % len(scores)], right=right) for at, right in judged]
+    for point in estimate_thresholds(scores, verdicts, thresholds):
+        for found in (point.precision, point.recall):
+            assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@given(right=st.integers(0, 200), wrong=st.integers(0, 200))
+def test_an_audit_is_a_share_inside_its_interval(right: int, wrong: int) -> None:
+    found = share_interval(right, right + wrong)
+    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 @pytest.mark.parametrize(("right", "count"), [(45, 50), (0, 10), (10, 10), (1, 3)])

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -199,6 +200,7 @@ def test_explain_says_shows_and_writes(
     (row,) = rows(capsys)
     assert (row["method"], row["text"]) == ("winner", "a car")
     assert row["description"].startswith("ITC query")
+    assert row["fits"] is (row["itm"] >= 0.5) and row["fit"].startswith("ITM ")
     assert len(row["map"]) == 2
     assert out.read_bytes().startswith(b"\x89PNG")
     assert npz.read_bytes().startswith(b"PK")
@@ -215,7 +217,21 @@ def test_explain_takes_every_method_and_tests_it(
     found = rows(capsys)
     assert [row["method"] for row in found] == list(METHODS)
     assert all(row["verdict"].startswith("Deletion") for row in found)
+    assert not any(row["shows_what_counts"] and not row["fits"] for row in found)
+    assert all(0 <= low <= high <= 1 for low, high in (row["random"] for row in found))
     assert {file.name for file in tmp_path.glob("map*")} == {f"map-{name}.png" for name in METHODS}
+
+
+@pytest.mark.usefixtures("looked_into")
+def test_explain_says_first_whether_the_text_fits(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("explain", folder / "a.png", "a car") == 0
+    fit, method, description = capsys.readouterr().out.strip().split("\t")
+    assert re.fullmatch(
+        r"ITM 0\.\d{3}: “a car” (fits|does not fit) the image, says the matcher\.", fit
+    )
+    assert method == "winner" and description.startswith("ITC query")
 
 
 @pytest.mark.usefixtures("looked_into")

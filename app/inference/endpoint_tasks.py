@@ -57,11 +57,11 @@ def map_attention(
     (row, column), (x, y) = heat.peak, heat.peak_point
     most = float(heat.values.max()) or 1.0
     return {
+        **found.facts_of_fit,
         "map": [[round(value / most, 4) for value in values] for values in heat.values.tolist()],
         "peak": {"row": row, "column": column, "x": x, "y": y},
         "alt": heat.describe(),
         "flat": heat.is_flat,
-        "itm": found.itm,
         "words": [known.text for known in found.words],
         "method": method,
     }

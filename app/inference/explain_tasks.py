@@ -124,7 +124,8 @@ def measure_map(
 ) -> Generator[TaskProgress, None, None]:
     """Measure how faithful a map is, and how much of it random weights would show too.
 
-    The result is a dictionary for the page.
+    The result is a dictionary for the page. A map that is not to be read is not compared with those
+    of random weights: that it differs from them would speak for it.
     """
     from blip2core.explain import METHODS
     from blip2core.explain.faithfulness import faithfulness
@@ -139,10 +140,11 @@ def measure_map(
         yield TaskProgress(done=step.done, total=step.total + ROUNDS, what="Patches are hidden")
     if result is None:
         return
+    check = None
     checks = sanity_check(
         pair.matcher, inspection.features, text, METHODS[method], focus, rounds=ROUNDS, stop=stop
     )
-    for check in checks:
+    for check in checks if result.is_beyond_chance else ():
         done = len(result.shown) + len(check.correlations)
         what = "The map is made again with random weights"
         yield TaskProgress(done=done, total=len(result.shown) + ROUNDS, what=what)
@@ -156,8 +158,8 @@ def measure_map(
             "insertion": result.insertion,
             "random": result.random,
             "verdict": result.verdict,
-            "better": result.deletes_better or result.inserts_better,
-            "sanity": check.verdict,
+            "good": result.shows_what_counts and check is not None and check.depends_on_weights,
+            "sanity": "" if check is None else check.verdict,
         },
     )
 

@@ -158,9 +158,11 @@ class Endpoints:
             word: Place of one word of the text, from 0; for the methods that follow words.
 
         Returns:
-            map, rows of columns of shares of the largest value; peak, its row and column and its
-            centre x and y in shares of the image; alt, the map in words; flat, whether no part
-            stands out; itm, the matching score; words, those of the text.
+            itm, the probability that the text fits; fits, whether it does by that: false, too,
+            where the matcher never learned a word of it; fit, both in a sentence; map, rows of
+            columns of shares of the largest value; peak, its row and column and its centre x and y
+            in shares of the image; alt, the map in words; flat, whether no part stands out; words,
+            those of the text; method.
         """
         with api_errors("No map"):
             features = self._services.engine.call(

@@ -14,17 +14,18 @@ STYLE_SHEETS = (
     _HERE / "style.css",
     _HERE / "tabs.css",
     _HERE / "chat_tab" / "answers.css",
+    _HERE / "inside_tab" / "inside.css",
 )
 ICON = _HERE.parent / "icon.png"
 
 
 def page_head() -> str:
-    """Return what stands in the head of the page: the icon, and the script for keys and for images
-    that are pasted or dropped.
+    """Return what stands in the head of the page: the icon, and the script for keys, for images
+    that are pasted or dropped, and for copies.
     """
     # As data: without a link browsers ask for /favicon.ico, which below a root path is not ours.
     icon = f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
-    script = bundle([_HERE / "keys.js"], "listenToPage();")
+    script = bundle([_HERE / "keys.js", _HERE / "copies.js"], "listenToPage(); cleanCopies();")
     return f'<link rel="icon" href="{icon}"><script type="module">{script}</script>'
 
 

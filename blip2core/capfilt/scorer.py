@@ -6,7 +6,7 @@ from blip2core.arguments import check_kind
 from blip2core.errors import ModelError, TextError
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.identity import dtype_of, preprocessing_hash, revision_of
-from blip2core.models.matcher import ROWS_PER_PASS
+from blip2core.models.matcher import ROWS_PER_PASS, cosines_of
 from blip2core.records import Candidate, Scored, ScorerIdentity
 from blip2core.texts import count_of
 
@@ -40,7 +40,7 @@ def score(
         rows = [row for row, _ in part]
         words = [candidate.text for _, candidate in part]
         embedded = matcher.embed_texts(words)  # (N, E)
-        cosines = (images[rows] @ embedded[:, :, None]).squeeze(2).amax(dim=1)
+        cosines = cosines_of(images[rows], embedded[:, :, None]).squeeze(2).amax(dim=1)
         probabilities = matcher.itm(features[rows], words)
         for (row, candidate), itm, itc in zip(
             part, probabilities.tolist(), cosines.tolist(), strict=True
@@ -50,7 +50,7 @@ def score(
                 Scored(
                     candidate=candidate,
                     itm=itm,
-                    itc=max(-1.0, min(1.0, itc)),  # rounding may exceed a cosine's range
+                    itc=itc,
                     tokens=tokens,
                     truncated=tokens > matcher.text_limit,
                 )

@@ -41,7 +41,7 @@ def explain(
         for row in explain_image(
             matcher, opened, text, method=method, focus=focus, test=test, files=files
         ):
-            words = [row["method"], row["description"], row.get("verdict", "")]
+            words = [row["fit"] or "", row["method"], row["description"], row.get("verdict", "")]
             write_row({"image": name, **row}, as_json, label, *words)
     named.finish()
 

@@ -39,8 +39,8 @@ def evaluate_model(
         str,
         typer.Option(
             help="captions, vqa, dialogue, itm, retrieval or all; or of the maps that explain "
-            "them: pointing, faithfulness, answers; or capfilt, doubt and questions, which "
-            "no part of all are."
+            "them: pointing, faithfulness, verdicts, answers; or capfilt, doubt and questions, "
+            "which no part of all are."
         ),
     ] = "all",
     seed: Annotated[int, typer.Option(help="Chooses the scenes; none was trained on.")] = 0,

@@ -16,8 +16,9 @@ from blip2core.explain.sanity import randomised, rank_correlation
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.stickers.captions import claim_of
 
-_ORDERS, _STEPS = 10, 8
-"""Random orders of each map, and steps from the whole image to none of it."""
+_ORDERS, _STEPS = 5, 8
+"""Random orders of each map, which are read backwards, too; and steps from the whole image to none
+of it."""
 RANDOM_QFORMERS = 3
 """Q-Formers with random weights that each map is compared with."""
 SCORES: tuple[ScoreKind, ...] = ("itm", "itc")
@@ -78,18 +79,23 @@ def _figures(tested: Sequence[Faithfulness]) -> Figures:
     """Return means over the scenes; only their number where too few had a map with an order."""
     if len(tested) < 2:
         return {"measured": len(tested)}
+    most = 1.0 if tested[0].score == "itm" else 2.0
     return {
         "measured": len(tested),
         "deletion": fmean(one.deletion_area for one in tested),
         "insertion": fmean(one.insertion_area for one in tested),
-        "random": fmean(one.random_area.mean for one in tested),
-        "deletion_gain": _gain([one.random_area.mean - one.deletion_area for one in tested]),
-        "insertion_gain": _gain([one.insertion_area - one.random_area.mean for one in tested]),
+        "random": fmean(one.random_area for one in tested),
+        "deletion_gain": _gain([one.random_area - one.deletion_area for one in tested], most),
+        "insertion_gain": _gain([one.insertion_area - one.random_area for one in tested], most),
     }
 
 
-def _gain(differences: Sequence[float]) -> Figures:
-    """Return the mean over the scenes and the 95 % interval of that mean."""
+def _gain(differences: Sequence[float], most: float) -> Figures:
+    """Return the mean over the scenes and the 95 % interval of that mean, within `most` of 0."""
     middle = fmean(differences)
     reach = NORMAL * stdev(differences) / math.sqrt(len(differences))
-    return {"mean": middle, "low": middle - reach, "high": middle + reach}
+    return {
+        "mean": middle,
+        "low": max(-most, middle - reach),
+        "high": min(most, middle + reach),
+    }

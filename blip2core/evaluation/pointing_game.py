@@ -109,7 +109,8 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     share, weight = hits / count, NORMAL**2 / count
     middle = (share + weight / 2) / (1 + weight)
     reach = NORMAL * math.sqrt(share * (1 - share) / count + weight / count / 4) / (1 + weight)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    # Rounding must not leave the share itself outside, nor lead out of 0 to 1.
+    return max(0.0, min(middle - reach, share)), min(1.0, max(middle + reach, share))
 
 
 def _area(game: PointingGame) -> float:

@@ -9,6 +9,7 @@ from blip2core.evaluation.captions import measure_captions
 from blip2core.evaluation.dialogue import measure_dialogue
 from blip2core.evaluation.faithfulness import measure_faithfulness
 from blip2core.evaluation.gallery import Figures, Gallery, build_gallery, draw_scenes
+from blip2core.evaluation.map_verdicts import measure_verdicts
 from blip2core.evaluation.matching import measure_matching
 from blip2core.evaluation.pointing_game import measure_pointing
 from blip2core.evaluation.questions import measure_questions
@@ -40,6 +41,7 @@ TASKS: tuple[str, ...] = (*GENERATOR_TASKS, *MATCHER_TASKS)
 MATCHER_MAP_TASKS: dict[str, Callable[[Matcher, Gallery], Figures]] = {
     "pointing": measure_pointing,
     "faithfulness": measure_faithfulness,
+    "verdicts": measure_verdicts,
 }
 """Tasks that measure explanation methods of a matcher, not the model: done where named, not in
 "all"."""

@@ -48,7 +48,7 @@ def trace_facts(trace: Trace) -> dict[str, Any]:
         "truncated": trace.truncated,
         "tokens": list(trace.tokens),
         "words": [{"text": word.text, "tokens": list(word.tokens)} for word in trace.words],
-        "itm": trace.itm,
+        **trace.facts_of_fit,
         "winner": None if trace.cosines is None else trace.cosines.winner,
         "arrays": {name: list(value.shape) for name, value in trace_arrays(trace).items()},
     }

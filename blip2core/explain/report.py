@@ -69,13 +69,14 @@ def _tested(
     if text is None:
         raise ConfigError("test needs a text: its score is what the map is measured by")
     if found.is_flat:
-        return {"verdict": "A flat map has no order to measure."}
+        return {"shows_what_counts": False, "verdict": "A flat map has no order to measure."}
     *_, last = faithfulness(matcher, features, text, found)
     assert last.result is not None  # nobody stopped it
     return {
         "deletion": last.result.deletion_area,
         "insertion": last.result.insertion_area,
-        "random": [last.result.random_area.low, last.result.random_area.high],
+        "random": [min(last.result.random_areas), max(last.result.random_areas)],
+        "shows_what_counts": last.result.shows_what_counts,
         "verdict": last.result.verdict,
     }
 
@@ -85,7 +86,7 @@ def _row(seen: Trace, name: str, found: Heatmap) -> dict[str, Any]:
     return {
         "model": seen.model,
         "text": seen.text,
-        "itm": seen.itm,
+        **seen.facts_of_fit,
         "method": name,
         "description": found.describe(),
         "peak": None if found.is_flat else {"x": x, "y": y},

@@ -38,10 +38,15 @@ class Sanity:
         return fmean(self.correlations)
 
     @property
+    def depends_on_weights(self) -> bool:
+        """The maps of random Q-Formers are another thing."""
+        return abs(self.mean) < ALIKE
+
+    @property
     def verdict(self) -> str:
-        """One sentence for the reader of the map."""
+        """One sentence for the reader of the map; not for one that is not to be read at all."""
         figure = f"Rank correlation with the maps of random Q-Formers {self.mean:+.2f}"
-        if abs(self.mean) < ALIKE:
+        if self.depends_on_weights:
             return f"{figure}: the map depends on what the model learned."
         return f"{figure}: the map says little about what the model learned."
 

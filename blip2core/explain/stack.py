@@ -10,6 +10,9 @@ height / rows of the image. The class token, which belongs to no patch, is in no
     model         name of the matcher
     text          the text, or null
     itm           matching probability 0..1, or null without text
+    fits          whether the text fits by that, or null without text; false, too, where the
+                  matcher never learned a word of it
+    fit           both in one sentence, or null without text
     truncated     true: only the beginning of the text was read
     image         {"width", "height": of the original in pixels, "src": data URL of a JPEG of the
                   same shape, at most 1024 pixels on its longer side}
@@ -103,7 +106,7 @@ def explorer_stack(
         "version": 1,
         "model": trace.model,
         "text": trace.text,
-        "itm": trace.itm,
+        **trace.facts_of_fit,
         "truncated": trace.truncated,
         "image": image_part(image),
         "rows": trace.grid[0],

@@ -14,8 +14,10 @@ from torch import Tensor
 from blip2core.arguments import check_kind, check_text
 from blip2core.errors import ConfigError, ModelError
 from blip2core.explain.capture import Capture, capture_attention
+from blip2core.explain.fit import Fit, unlearned_words
 from blip2core.models import ImageFeatures, Matcher
 from blip2core.models.match_formulas import QFormerMatching
+from blip2core.models.matcher import cosines_of
 from blip2core.models.vision import check_features
 
 
@@ -85,6 +87,26 @@ class Trace:
     cosines: Cosines | None = None
     itm: float | None = None
     """Matching probability."""
+
+    unlearned: tuple[str, ...] = ()
+    """Words of the text that the matcher never learned."""
+
+    @property
+    def fit(self) -> Fit | None:
+        """How well the text fits; None without a text."""
+        if self.itm is None or self.text is None:
+            return None
+        return Fit(text=self.text, itm=self.itm, truncated=self.truncated, unlearned=self.unlearned)
+
+    @property
+    def facts_of_fit(self) -> dict[str, Any]:
+        """How well the text fits, as plain JSON values; None without a text."""
+        fit = self.fit
+        return {
+            "itm": self.itm,
+            "fits": None if fit is None else fit.fits,
+            "fit": None if fit is None else fit.sentence,
+        }
 
     @property
     def shown(self) -> AttentionMaps:
@@ -180,6 +202,7 @@ def _with_text(
     return {
         "text": text,
         "truncated": matcher.is_truncated(text),
+        "unlearned": unlearned_words(matcher, text),
         "tokens": tuple(matcher.processor.tokenizer.convert_ids_to_tokens(ids[0].tolist())),
         "words": words,
         "together": AttentionMaps(
@@ -188,7 +211,7 @@ def _with_text(
             cross_gradients=slopes[0],
             within_gradients=slopes[1],
         ),
-        "cosines": rank_cosines((images @ embedded).cpu()),
+        "cosines": rank_cosines(cosines_of(images, embedded).cpu()),
         "itm": float(margin.detach().sigmoid()),
     }
 

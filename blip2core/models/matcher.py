@@ -70,7 +70,7 @@ class Matcher:
         check_texts(texts, "match")
         if len(features) != 1:
             raise ModelError(f"match() takes the features of one image, not of {len(features)}.")
-        cosines = self.embed_images(features)[0] @ self.embed_texts(texts).T  # (Q, N)
+        cosines = cosines_of(self.embed_images(features)[0], self.embed_texts(texts).T)  # (Q, N)
         best = cosines.max(dim=0)
         margins = self._margins(features, texts)
         return self._matches(texts, margins, best.values, best.indices)
@@ -96,7 +96,7 @@ class Matcher:
         if len(images) != len(vision):
             given = f"{count_of(len(images), 'image')}, and the features of {len(vision)}"
             raise ModelError(f"The embeddings are of {given}: give those of the same images.")
-        best = (images @ self.embed_texts([text])[0]).max(dim=1)  # over queries: (B,)
+        best = cosines_of(images, self.embed_texts([text])[0]).max(dim=1)  # over queries: (B,)
         chosen = best.values.argsort(descending=True)[:shortlist]
         kept = features[chosen.tolist()]
         margins = self._margins(kept, [text] * len(kept))
@@ -110,7 +110,7 @@ class Matcher:
         """Return (B, N) cosines, each the best over the queries."""
         check_texts(texts, "itc")
         images, words = self.embed_images(features), self.embed_texts(texts)
-        return torch.stack([(queries @ words.T).amax(dim=0) for queries in images])
+        return torch.stack([cosines_of(queries, words.T).amax(dim=0) for queries in images])
 
     def itm(self, features: ImageFeatures, texts: Sequence[str]) -> Tensor:
         """Return the probabilities that B images and as many texts, or one image and N texts,
@@ -201,3 +201,8 @@ class Matcher:
                 ids if len(ids) <= self.text_limit else ids[: self.text_limit - 1] + ids[-1:]
             )
         return pad_rows(rows, self.processor.tokenizer.pad_token_id, "right", self.device)
+
+
+def cosines_of(images: Tensor, texts: Tensor) -> Tensor:
+    """Return the product of embeddings of length 1, whose rounding may exceed a cosine's range."""
+    return (images @ texts).clamp(-1, 1)

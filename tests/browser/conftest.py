@@ -2,14 +2,16 @@
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from app.serving.alone import serve_page
 from app.workbench.page import build_workbench
-from tests.browser.journey import Journey, visit
+from tests.browser.explorer_page import Open, show_stack
+from tests.browser.journey import PATIENCE, Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
 MAX_UPLOAD = 1
@@ -62,6 +64,23 @@ def journey(browser: Browser, address: str) -> Iterator[Journey]:
     """A visitor who has just arrived."""
     with visit(browser, address) as journey:
         yield journey
+
+
+@pytest.fixture
+def open_explorer(browser: Browser) -> Iterator[Open]:
+    """Shows a stack on a page that has nothing else."""
+    contexts = []
+
+    def open_page(stack: dict[str, Any], **context: Any) -> Page:
+        expect.set_options(timeout=PATIENCE)
+        contexts.append(browser.new_context(**context))
+        page = contexts[-1].new_page()
+        show_stack(page, stack)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -23,6 +23,17 @@ pytestmark = [
         reason="there is no embedded checkpoint",
     ),
 ]
+SMALL_CONTROLS = """() => {
+  const controls = "#explorer :is(button, select, input), #inside-ask button";
+  const seen = [...document.querySelectorAll(controls)].filter((one) => one.checkVisibility());
+  if (seen.length < 40) return ["too few were found"];
+  return seen
+    .map((one) => one.closest("label.tick") ?? one) // its label is pressed as well
+    .map((one) => [one.textContent || one.dataset.part, one.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width < 44 || height < 44)
+    .map(([name, { width, height }]) => `${name}: ${width} x ${height}`);
+}"""
+"""What is smaller than 44 by 44 pixels."""
 HOSTILE = '<img src=x onerror="window.broken=1">'
 
 
@@ -124,7 +135,7 @@ def test_scrubbing_asks_the_server_for_nothing(inside: Journey) -> None:
 
 def test_two_texts_are_compared(inside: Journey) -> None:
     look(inside)
-    press(inside, "Best match")
+    press(inside, "Closest query")
     inside.page.keyboard.press("c")
     expect(part(inside, "compare-description")).to_contain_text("The two are the same")
     inside.page.get_by_label("A text about the image").fill("a city")
@@ -190,6 +201,75 @@ def test_numbers_are_saved(inside: Journey) -> None:
         press(inside, "All numbers as NPZ")
     assert re.fullmatch(r"attention-[a-z-]+\.npz", download.value.suggested_filename)
     assert download.value.path().read_bytes()[:2] == b"PK"
+
+
+def test_false_text_is_said_to_be_one_before_all_else(inside: Journey) -> None:
+    look(inside, "a red car")
+    fit = part(inside, "fit")
+    expect(fit).to_have_text(re.compile("^ITM 0.0.*“a red car” does not fit the image"))
+    expect(part(inside, "title")).to_contain_text("Closest query · query ")
+    seen = part(inside, "body").inner_text()
+    assert seen.startswith(fit.inner_text())
+    assert not re.search(r"best|\bmatch\b|found|\bwins?\b", seen, re.IGNORECASE)
+    tree = part(inside, "root").aria_snapshot()
+    assert tree.index("does not fit") < tree.index("img")
+    press(inside, "Grad-CAM")
+    press(inside, "Test this map")
+    tested = part(inside, "test-finding")
+    expect(tested).to_contain_text("the text does not fit")
+    expect(tested).to_contain_text("do not read this map")
+    expect(tested).not_to_contain_text("depends on what the model learned")
+    expect(tested.locator(".verdict.good")).to_have_count(0)
+
+
+def test_words_that_were_never_learned_are_said_to_be(inside: Journey) -> None:
+    look(inside, "a woman in a space suit")
+    expect(part(inside, "fit")).to_contain_text(
+        "says nothing of “a woman in a space suit”: the matcher never learned “woman”, “space” and"
+    )
+
+
+def test_header_and_ring_follow_the_text(inside: Journey) -> None:
+    look(inside)
+    queries = []
+    for text in ("a snail", "a yellow cap", "a snail"):
+        inside.page.get_by_label("A text about the image").fill(text)
+        inside.press("Look inside")
+        expect(part(inside, "fit")).to_contain_text(f"“{text}”")
+        ring = part(inside, "maps").locator('[aria-pressed="true"]')
+        expect(ring).to_have_count(1)
+        query = ring.get_attribute("data-query")
+        expect(part(inside, "title")).to_have_text(f"Closest query · query {query}")
+        expect(part(inside, "bars").locator('[aria-pressed="true"] .name')).to_have_text(query)
+        expect(part(inside, "matrix-description")).to_contain_text(f"query {query} attends")
+        queries.append(query)
+    assert queries[0] == queries[2] != queries[1]
+
+
+def test_map_is_on_the_first_screen_of_a_laptop_and_the_image_is_there_once(
+    browser: Browser, real: str
+) -> None:
+    size = {"width": 1366, "height": 768}
+    with visit(browser, f"{real}?tab=inside", viewport=size) as journey:
+        look(journey)
+        box = part(journey, "image").bounding_box()
+        assert journey.page.evaluate("scrollY") == 0
+        assert box["y"] > 0 and box["y"] + box["height"] <= 768
+        expect(journey.shown).to_be_hidden()
+        journey.page.get_by_role("tab", name="Chat").click()
+        expect(journey.shown).to_be_visible()
+
+
+def test_controls_are_large_enough_for_a_finger(browser: Browser, real: str) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with visit(browser, f"{real}?tab=inside", **phone) as journey:
+        look(journey)
+        expect(part(journey, "image")).to_be_in_viewport(ratio=0.99)
+        press(journey, "Mask patches")
+        press(journey, "Keep to compare")
+        small = journey.page.evaluate(SMALL_CONTROLS)
+        assert small == []
+        assert journey.page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 @pytest.mark.parametrize("width", [390, 3840])

@@ -66,6 +66,23 @@ def test_answer_is_copied(talking: Journey) -> None:
     assert talking.page.evaluate("navigator.clipboard.readText()") == "a dog"
 
 
+def test_copies_have_no_invisible_signs(talking: Journey, generator: FakeGenerator) -> None:
+    """The page itself needs word joiners where a text has signs that begin markup."""
+    generator.answers["What?"] = "a <b> & a dog"
+    answer = talking.ask("What?")
+    expect(answer).to_contain_text("a dog")
+    expect(talking.stop).to_be_hidden()
+    pasted = "navigator.clipboard.readText()"
+    talking.page.get_by_role("button", name=re.compile("Copy message")).last.click()
+    talking.page.wait_for_function(f"async () => (await {pasted}).includes('dog')")
+    assert talking.page.evaluate(pasted) == "a <b> & a dog"
+    talking.page.evaluate("navigator.clipboard.writeText('')")
+    answer.evaluate("(bubble) => getSelection().selectAllChildren(bubble)")
+    talking.page.keyboard.press("Control+c")
+    talking.page.wait_for_function(f"async () => (await {pasted}).includes('dog')")
+    assert talking.page.evaluate(pasted).strip() == "a <b> & a dog"
+
+
 def test_dislike_asks_why_and_stays(talking: Journey) -> None:
     talking.page.get_by_role("button", name="Dislike").first.click()
     why = talking.page.get_by_label("What is wrong?")

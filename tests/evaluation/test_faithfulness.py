@@ -3,11 +3,13 @@
 import numpy
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from blip2core.evaluation import faithfulness as module
 from blip2core.evaluation import gallery as painting
-from blip2core.evaluation.faithfulness import measure_faithfulness
+from blip2core.evaluation.faithfulness import _gain, measure_faithfulness
 from blip2core.evaluation.gallery import build_gallery, draw_scenes
 from blip2core.explain import METHODS
 from blip2core.explain.heatmap import heatmap
@@ -49,3 +51,16 @@ def test_flat_maps_are_left_out(tiny_matcher: Matcher, monkeypatch: pytest.Monke
         "itc": {"measured": 0},
         "random_weights": 0.0,
     }
+
+
+@given(
+    differences=st.lists(st.floats(-1, 1), min_size=2, max_size=30),
+    most=st.sampled_from([1.0, 2.0]),
+)
+def test_intervals_of_gains_stay_where_gains_can_be(differences: list[float], most: float) -> None:
+    gain = _gain(differences, most)
+    assert -most <= gain["low"] <= gain["mean"] <= gain["high"] <= most
+
+
+def test_few_scenes_that_differ_reach_no_further_than_one() -> None:
+    assert _gain([0.9, -0.9], 1.0) == {"mean": 0.0, "low": -1.0, "high": 1.0}

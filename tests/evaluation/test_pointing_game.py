@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from blip2core.evaluation import gallery as painting
@@ -98,6 +100,13 @@ def test_intervals_are_those_of_wilson() -> None:
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert wilson(0, 10)[0] == 0
     assert wilson(10, 10)[1] == 1
+
+
+@given(hits=st.integers(0, 3000), misses=st.integers(0, 3000))
+def test_intervals_are_shares_around_the_share(hits: int, misses: int) -> None:
+    count = max(1, hits + misses)
+    low, high = wilson(hits, count)
+    assert 0 <= low <= hits / count <= high <= 1
 
 
 def test_the_named_group_is_always_the_same() -> None:

@@ -111,7 +111,18 @@ def test_the_image_travels_small_and_in_shape(payload: dict[str, Any]) -> None:
 
 def test_an_image_alone(tiny_matcher: Matcher, features: ImageFeatures) -> None:
     payload = explorer_stack(trace(tiny_matcher, features), IMAGE)
-    nothing = ("text", "itm", "cosines", "winner", "from_words", "heard", "default_map", "answer")
+    nothing = (
+        "text",
+        "itm",
+        "fits",
+        "fit",
+        "cosines",
+        "winner",
+        "from_words",
+        "heard",
+        "default_map",
+        "answer",
+    )
     assert [payload[name] for name in nothing] == [None] * len(nothing)
     assert {one["kind"] for one in payload["maps"]} == {"rollout"}
 

@@ -15,7 +15,7 @@ test("starts with the map that the stack names", () => {
   assert.equal(title(kinds.indexOf("text")), "The text · all words");
   assert.equal(title(kinds.indexOf("gradcam")), "Grad-CAM · the whole text");
   assert.equal(title(null), "Query 12 · mean of all layers, mean of all heads");
-  assert.equal(title(kinds.indexOf("winner")), "Best match · query 12");
+  assert.equal(title(kinds.indexOf("winner")), "Closest query · query 12");
   const bare = openExplorer({ default_map: null, winner: null, cosines: null });
   assert.match(bare.text("title"), /^Query 0 · /);
 });
@@ -53,7 +53,7 @@ test("a choice survives another image of the same shape, a mask does not", async
   assert.match(page.text("mask-description"), /^Press or drag/);
   page.explorer.show(readPayload({ layers: [0, 1] }));
   page.draw();
-  assert.equal(page.text("title"), "Best match · query 12");
+  assert.equal(page.text("title"), "Closest query · query 12");
 });
 
 test("many changes are drawn once, before the next frame", async () => {
@@ -89,9 +89,9 @@ test("small maps: the chosen one is marked, is the stop of Tab, and has its fact
   const label = maps.children[12].getAttribute("aria-label");
   assert.match(
     label,
-    /^Query 12, best match, strongest at [a-z ]+, [\d.]+% class, \d\.\d bits, cos 0\.84, like \d+$/,
+    /^Query 12, closest, strongest at [a-z ]+, [\d.]+% class, \d\.\d bits, cos 0\.84, like \d+$/,
   );
-  assert.equal(maps.children[12].querySelector(".mark").textContent, "best match");
+  assert.equal(maps.children[12].querySelector(".mark").textContent, "closest");
   assert.equal(maps.children[3].querySelector(".mark").textContent, "");
 });
 
@@ -128,7 +128,7 @@ test("bars: heights from the lowest cosine to the highest, the best two marked",
   close(fill(bars[1]).height, 100 / 3);
   close(fill(bars[3]).height, 1);
   assert.ok(bars[0].classList.contains("winner") && bars[2].classList.contains("second"));
-  assert.equal(bars[0].getAttribute("aria-label"), "Query 0: cosine 0.500, the best");
+  assert.equal(bars[0].getAttribute("aria-label"), "Query 0: cosine 0.500, the closest");
   assert.equal(bars[2].title, "Query 2: cosine 0.250, the second");
   assert.equal(bars[1].title, "Query 1: cosine -0.250");
 });

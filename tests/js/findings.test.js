@@ -17,7 +17,7 @@ const TEST = {
   insertion: [1, 0.9, 0],
   random: [1, 0.5, 0.3],
   verdict: "Better than chance.",
-  better: true,
+  good: true,
   sanity: "It depends on the weights.",
 };
 
@@ -117,8 +117,38 @@ test("curves run from left to right, from the highest at the top", () => {
   ]);
   assert.equal(part("test-finding").querySelectorAll(".verdict.good").length, 1);
   assert.match(text("test-finding"), /Better than chance\.It depends on the weights\.$/);
-  explorer.showFinding({ kind: "test", state: "done", result: { ...TEST, better: false } });
+  explorer.showFinding({ kind: "test", state: "done", result: { ...TEST, good: false } });
   assert.equal(part("test-finding").querySelectorAll(".verdict.good").length, 0);
+});
+
+test("a result without a word on weights has no empty line", () => {
+  const { explorer, part } = openExplorer();
+  const verdict = "No better than chance: do not read this map as a reason.";
+  explorer.showFinding({
+    kind: "test",
+    state: "done",
+    result: { ...TEST, verdict, good: false, sanity: "" },
+  });
+  const said = part("test-finding")
+    .querySelectorAll("p")
+    .map(({ textContent }) => textContent);
+  assert.equal(said.length, 2);
+  assert.equal(said[1], verdict);
+});
+
+test("a result names the map that was tested, whatever is on screen by then", async () => {
+  const page = openExplorer();
+  await page.pressQuery(4);
+  await page.press("test");
+  await page.pressQuery(5);
+  page.explorer.showFinding({ kind: "test", state: "done", result: TEST });
+  assert.match(
+    page.text("test-finding"),
+    /^Does “Query 4 · mean of all layers, mean of all heads” /,
+  );
+  await page.press("test");
+  page.explorer.showFinding({ kind: "test", state: "done", result: TEST });
+  assert.match(page.text("test-finding"), /^Does “Query 5 · /);
 });
 
 test("answers with and without the patches stand side by side", () => {

@@ -73,7 +73,7 @@ test("titles say whose map it is", () => {
   assert.equal(titled({ query: 3, layer: 0, head: 1 }), "Query 3 · layer 0, head 1");
   assert.equal(titled({ query: 3, signal: "rollout" }), "Query 3 · rollout");
   assert.equal(titled({ signal: "gradcam" }), "Grad-CAM · the whole text");
-  assert.equal(titled({ signal: "winner" }), "Best match · query 12");
+  assert.equal(titled({ signal: "winner" }), "Closest query · query 12");
   assert.equal(titled({ token: 4 }), "The text · “yellow”, word 5");
   assert.equal(titled({ token: MEAN }), "The text · all words");
   assert.equal(titled({ token: 0, text: 1 }), "What the model wrote · “yellow”, word 1");
@@ -197,10 +197,10 @@ test("a patch is named by row and column, with the queries that attend to it mos
   assert.ok(says.describePatch(17, stack, rollout).includes(numbers));
 });
 
-test("the best match and its lead", () => {
+test("the closest query and its lead", () => {
   const cosines = [0.1, 0.5, 0.4];
   const text = says.describeMatch({ cosines, winner: 1, second: 2 });
-  assert.match(text, / Query 1 wins with a cosine of 0\.500; query 2 is 0\.100 behind\.$/);
+  assert.match(text, / Query 1 is closest, with a cosine of 0\.500; query 2 is 0\.100 behind\.$/);
   assert.match(says.describeMatch({ cosines, winner: 1, second: null }), / of 0\.500\.$/);
   assert.equal(says.describeMatch({ cosines: null }), "");
 });
@@ -216,12 +216,9 @@ test("self-attention names other queries than the one itself", () => {
 });
 
 test("measures and masks in words", () => {
-  assert.match(
-    says.describeMeasure({ measure: "focus", query: 3 }),
-    /query 3 .*: 0% is an even map/,
-  );
-  assert.match(says.describeMeasure({ measure: "class", query: 3 }), /to the class token/);
-  assert.match(says.describeMeasure({ measure: "peak", query: 3 }), /query 3's attention on one/);
+  assert.match(says.describeMeasure({ measure: "focus" }, 3), /query 3 .*: 0% is an even map/);
+  assert.match(says.describeMeasure({ measure: "class" }, 3), /to the class token/);
+  assert.match(says.describeMeasure({ measure: "peak" }, 3), /query 3's attention on one/);
   assert.match(says.describeMask(0, false), /^Press or drag over patches/);
   assert.match(says.describeMask(1, false), /^1 patch hidden\. /);
   assert.match(says.describeMask(2, false), /^2 patches hidden\. /);

@@ -87,7 +87,7 @@ test("signals: attention, rollout of each query, and maps of the whole image", (
       ["rollout", "Rollout", "relevance"],
       ["gradcam", "Grad-CAM", "relevance"],
       ["relevance", "Relevance", "relevance"],
-      ["winner", "Best match", "share"],
+      ["winner", "Closest query", "share"],
     ],
   );
   const rollout = payload.maps.filter(({ kind, query }) => kind === "rollout" && query !== null);

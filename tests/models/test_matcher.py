@@ -6,8 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
+from blip2core.capfilt.scorer import score
 from blip2core.errors import ModelError, TextError
 from blip2core.models import Matcher
+from blip2core.models.matcher import cosines_of
+from blip2core.records import Candidate
 from tests import tiny
 
 TEXTS = ["a cat", "two small birds near a tree", "b"]
@@ -160,3 +163,22 @@ def test_a_checkpoint_with_image_tokens_in_its_texts_loses_no_words(images):
     assert matcher.match(matcher.encode(images[:1]), TEXTS) == expected
     logits = theirs(matcher, images[:1], TEXTS[:1], itm=True)
     assert logits.softmax(dim=-1)[0, 1].item() == pytest.approx(expected[0].itm, abs=1e-6)
+
+
+def test_no_cosine_leaves_its_range(
+    tiny_matcher: Matcher, images: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Embeddings of length 1 as float32 has them: a little longer, so that products exceed 1."""
+    features = tiny_matcher.encode(images[:2])
+    width = tiny_matcher.embed_texts(["a"]).shape[1]
+    unit = torch.zeros(width)
+    unit[0] = 1.0000002
+    queries = torch.stack([unit, -unit]).repeat(2, 1, 1)  # (2, 2, E)
+    monkeypatch.setattr(tiny_matcher, "embed_images", lambda given: queries[: len(given)])
+    monkeypatch.setattr(tiny_matcher, "embed_texts", lambda texts: unit.repeat(len(texts), 1))
+    assert tiny_matcher.match(features[[0]], ["a", "b"])[1].itc == 1.0
+    assert [found.itc for _, found in tiny_matcher.rank("a", features)] == [1.0, 1.0]
+    assert tiny_matcher.itc(features, ["a"]).tolist() == [[1.0], [1.0]]
+    scored = score(tiny_matcher, features, [[Candidate(text="a", source="web")]] * 2)
+    assert [one[0].itc for one in scored] == [1.0, 1.0]
+    assert cosines_of(queries[0], -unit).tolist() == [-1.0, 1.0]

@@ -83,14 +83,16 @@ class InsideTab:
 
 def build_inside_tab(services: Services, shared: SharedComponents) -> None:
     """Draw and wire the tab inside the page that is being built."""
-    text = gr.Textbox(
-        label=TEXT_LABEL,
-        placeholder=TEXT_HINT,
-        submit_btn="Look inside",
-        max_length=2000,
-        elem_id="inside-text",
-    )
-    with gr.Row(elem_id="inside-bar"):
+    with gr.Row(elem_id="inside-ask"):
+        text = gr.Textbox(
+            label=TEXT_LABEL,
+            placeholder=TEXT_HINT,
+            submit_btn="Look inside",
+            max_length=2000,
+            scale=1,
+            min_width=240,
+            elem_id="inside-text",
+        )
         answer = gr.Button("Use the latest answer", size="sm", elem_id="inside-answer", scale=0)
     tab = InsideTab(
         session=shared.session,

@@ -10,7 +10,9 @@ export const SAME_LIMIT = 0.0005; // maps of which less lies elsewhere are calle
 export function compareName(stack, view, derived) {
   const title = titleOf(stack, view, derived);
   if (derived.text?.id === "answer") return `${title} · by ${stack.answer.model}`;
-  return stack.text ? `${title} · for “${stack.text}”` : title;
+  if (!stack.text) return title;
+  const unfit = stack.fits === false ? ", which does not fit" : "";
+  return `${title} · for “${stack.text}”${unfit}`;
 }
 
 const METHOD =

@@ -6,7 +6,7 @@ import { deriveView } from "./derived.js";
 import { make, markChosen } from "./elements.js";
 import { saveFigure } from "./image_view.js";
 import { MEAN } from "./numbers.js";
-import { describe, WARNING } from "./sentences.js";
+import { describe, titleOf, WARNING } from "./sentences.js";
 
 const SELECTS = { layer: Number, head: Number, sort: String, scale: String, measure: String };
 const CHECKBOXES = ["raw", "grey", "clip"];
@@ -15,6 +15,8 @@ const CHECKBOXES = ["raw", "grey", "clip"];
 export function fillControls({ part, stack, set }) {
   const { width, height } = stack.image;
   part("image-view").style.setProperty("--aspect", width / height);
+  part("fit").hidden = !stack.fit;
+  part("fit").classList.toggle("unfit", stack.fits === false);
   part("note").hidden = !stack.note;
   part("note").textContent = stack.note ?? "";
   part("ramp").style.background = colourRamp();
@@ -69,7 +71,7 @@ export function listenToControls(ui) {
     save: () => save(ui),
     keep: () => keep(ui),
     forget: () => forget(ui),
-    test: () => trigger("test", shownMap(ui)),
+    test: () => test(ui),
     masking: () => set({ masking: !view.masking, masked: new Set() }),
     "mask-peak": () => set({ masked: new Set([...view.masked, ...strongest(ui)]) }),
     unmask: () => set({ masked: new Set() }),
@@ -78,6 +80,12 @@ export function listenToControls(ui) {
     json: () => trigger("export", { kind: "json" }),
   };
   for (const [name, act] of Object.entries(pressed)) part(name).addEventListener("click", act);
+}
+
+/** Asks for a test; the visitor may look at another map before it is there. */
+function test(ui) {
+  ui.tested = titleOf(ui.stack, ui.view, deriveView(ui.stack, ui.view));
+  ui.trigger("test", shownMap(ui));
 }
 
 /** Which map is on screen, for the server. */
@@ -114,7 +122,7 @@ export function save({ imageView, stack, view }) {
     high: derived.shownHigh,
     ticks: words.ticks,
     unit: words.unit,
-    lines: [words.title, words.description, WARNING],
+    lines: [stack.fit, words.title, words.description, WARNING].filter(Boolean),
     name: words.name,
   });
 }

@@ -17,6 +17,7 @@ export function deriveView(stack, view) {
   const signal = stack.signals.find(({ id }) => id === view.signal) ?? stack.signals[0];
   const text = view.token === null ? null : stack.texts[view.text];
   const queries = [...Array(stack.queries).keys()];
+  const query = queryOf(stack, view);
   const maps = queries.map((query) =>
     signal.maps ? signal.maps[query].values : stack.attention(query, view.layer, view.head),
   );
@@ -36,6 +37,8 @@ export function deriveView(stack, view) {
     top,
     single,
     map,
+    query,
+    shownQuery: text || (signal.map && signal.id !== "winner") ? null : query,
     cosines: stack.cosines,
     winner: stack.winner?.query,
     second: stack.winner?.runner_up,
@@ -46,8 +49,13 @@ export function deriveView(stack, view) {
     classShares: queries.map((query) => stack.classShare(query, view.layer, view.head)),
     queryShares: sharesPerQuery(view, maps, text),
     shownHigh: highOfShown(view, text, map, signal, { high, top }),
-    measureOf: (layer, head) => measure(stack, view, layer, head),
+    measureOf: (layer, head) => measure(stack, view.measure, query, layer, head),
   };
+}
+
+/** The query that a view is about: of the closest one, whichever that is for the text on screen. */
+export function queryOf(stack, view) {
+  return view.signal === "winner" && stack.winner ? stack.winner.query : view.query;
 }
 
 /** The map of one word, or of all of them. */
@@ -91,9 +99,9 @@ function ordered(queries, sort, maps, bits, cosines) {
 }
 
 /** One number for the chosen query in a layer and head, 0 to 1. */
-function measure(stack, view, layer, head) {
-  const map = stack.attention(view.query, layer, head);
-  if (view.measure === "class") return stack.classShare(view.query, layer, head) ?? 0;
-  if (view.measure === "peak") return Math.max(...map);
+function measure(stack, kind, query, layer, head) {
+  const map = stack.attention(query, layer, head);
+  if (kind === "class") return stack.classShare(query, layer, head) ?? 0;
+  if (kind === "peak") return Math.max(...map);
   return Math.max(0, 1 - entropy(map) / Math.log2(stack.patches));
 }

@@ -36,15 +36,15 @@ export function describePatch(patch, stack, derived) {
 export function describeMatch({ cosines, winner, second }) {
   if (!cosines) return "";
   const method =
-    "Each query gives a vector of its own; the text is compared with all, and the closest counts.";
-  const best = ` Query ${winner} wins with a cosine of ${cosines[winner].toFixed(3)}`;
+    "Each query gives a vector of its own; the text is compared with all, and the closest counts, however far it is.";
+  const best = ` Query ${winner} is closest, with a cosine of ${cosines[winner].toFixed(3)}`;
   if (second === null) return `${method + best}.`;
   const margin = (cosines[winner] - cosines[second]).toFixed(3);
   return `${method + best}; query ${second} is ${margin} behind.`;
 }
 
-export function describeMeasure(view) {
-  const measure = MEASURES[view.measure].replace("{q}", view.query);
+export function describeMeasure(view, query) {
+  const measure = MEASURES[view.measure].replace("{q}", query);
   return `${measure} Press a cell to see that layer and head.`;
 }
 

@@ -57,6 +57,7 @@ export function createExplorer(element, trigger) {
     panels: null,
     kept: null,
     compared: null,
+    tested: "",
     drawn: "",
     trigger,
   };
@@ -92,7 +93,7 @@ export function createExplorer(element, trigger) {
 
   return {
     show: (payload) => show(ui, payload),
-    showFinding: (finding) => drawFinding(ui.part, finding, () => trigger("halt")),
+    showFinding: (finding) => drawFinding(ui, finding),
   };
 }
 
@@ -112,6 +113,8 @@ function show(ui, payload) {
   ui.drawn = "";
   ui.imageView.setStack(ui.stack, () => ui.set({}));
   ui.set({});
+  // Somebody asked for it: on a phone it begins below what is on screen.
+  if (!ui.stack.example) ui.part("image").scrollIntoView({ block: "nearest" });
 }
 
 /** The word of the answer that took most from the image, where its visitor asked why. */
@@ -129,7 +132,7 @@ function fits(before, after) {
   return shape(before) === shape(after);
 }
 
-/** Where a visitor starts: the map that the stack names, else the query that found the text. */
+/** Where a visitor starts: the map that the stack names, else the query closest to the text. */
 function firstView(stack) {
   const query = stack.winner?.query ?? 0;
   const start = { signal: "attention", layer: MEAN, head: MEAN, query, text: 0 };
@@ -161,14 +164,14 @@ function drawAll(ui) {
   ui.derived = derived;
   const { signal, layer, head, scale, sort, raw, clip } = view;
   const drawn = JSON.stringify([signal, layer, head, scale, sort, raw, clip]);
-  if (drawn === ui.drawn) panels.maps.point(view, derived);
+  if (drawn === ui.drawn) panels.maps.point(derived);
   else panels.maps.draw(view, derived);
   ui.drawn = drawn;
   ui.imageView.draw(view, derived.map, derived.shownHigh);
-  panels.bars.draw(view, derived);
+  panels.bars.draw(derived);
   panels.matrix.draw(view, derived);
-  panels.words.draw(view);
-  panels.selfAttention.draw(view, derived);
+  panels.words.draw(view, derived);
+  panels.selfAttention.draw(derived);
   drawComparison(ui);
   drawWords(ui);
   drawControls(ui);
@@ -178,6 +181,7 @@ function drawAll(ui) {
 function drawWords({ part, view, stack, derived }) {
   const words = describe(stack, view, derived);
   const texts = {
+    fit: stack.fit ?? "",
     title: words.title,
     description: words.description,
     method: words.method,
@@ -185,14 +189,14 @@ function drawWords({ part, view, stack, derived }) {
     legend: words.legend,
     patch: describePatch(view.patch, stack, derived),
     "match-description": describeMatch(derived),
-    "matrix-description": describeMeasure(view),
-    "self-attention-description": describeSelfAttention(stack, view.query),
+    "matrix-description": describeMeasure(view, derived.query),
+    "self-attention-description": describeSelfAttention(stack, derived.query),
     "mask-description": describeMask(view.masked.size, stack.example),
   };
   for (const [name, text] of Object.entries(texts)) {
     // Only where it differs, so that a screen reader is not told the same again.
     if (part(name).textContent !== text) part(name).textContent = text;
   }
-  part("image").setAttribute("aria-label", `${words.title}. ${words.description}`);
+  part("image").setAttribute("aria-label", words.aloud);
   fillTicks(part("ticks"), words.ticks);
 }

@@ -5,15 +5,21 @@
 import { chart } from "./chart.js";
 import { make } from "./elements.js";
 
-const TITLES = { look: "", test: "Does this map show what counts?", mask: "Asked again" };
+/** What stands above a finding; `tested` is the title of the map that was on screen. */
+const TITLES = {
+  look: () => "",
+  test: (tested) => `Does ${tested ? `“${tested}”` : "this map"} show what counts?`,
+  mask: () => "Asked again",
+};
 
 /** Draws a finding in its place; one of no kind means that nothing runs any more. */
-export function drawFinding(part, finding, halt) {
+export function drawFinding({ part, trigger, tested }, finding) {
+  const halt = () => trigger("halt");
   for (const kind of Object.keys(TITLES)) {
     const place = part(`${kind}-finding`);
     if (finding?.kind === kind) {
       if (updateProgress(place, finding)) continue;
-      place.replaceChildren(...findingParts(finding, halt));
+      place.replaceChildren(...findingParts(finding, tested, halt));
       place.hidden = false;
       if (finding.state !== "running" && kind !== "look")
         place.scrollIntoView({ block: "nearest" });
@@ -23,8 +29,8 @@ export function drawFinding(part, finding, halt) {
   }
 }
 
-function findingParts(finding, halt) {
-  const title = TITLES[finding.kind];
+function findingParts(finding, tested, halt) {
+  const title = TITLES[finding.kind](tested);
   const head = title ? [make("h3", {}, title)] : [];
   if (finding.state === "failed") {
     return [...head, make("p", { class: "problem", role: "alert" }, finding.message)];
@@ -80,8 +86,8 @@ function testParts(result) {
       chart("Strongest hidden first", "patches hidden", hidden, deletion, random),
       chart("Strongest shown first", "patches shown", shown, insertion, random),
     ),
-    make("p", { class: result.better ? "verdict good" : "verdict" }, result.verdict),
-    make("p", { class: "hint" }, result.sanity),
+    make("p", { class: result.good ? "verdict good" : "verdict" }, result.verdict),
+    ...(result.sanity ? [make("p", { class: "hint" }, result.sanity)] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 // The keyboard: arrows move, four letters act. Not while something is typed or slid.
 
 import { keep, save } from "./controls.js";
+import { queryOf } from "./derived.js";
 import { MEAN } from "./numbers.js";
 
 const ACROSS = { ArrowLeft: -1, ArrowRight: 1 };
@@ -44,7 +45,7 @@ function move(ui, key, target) {
   } else if (target.closest('[data-part="matrix"]')) {
     set({ head: nextOf(view.head, across, stack.heads), signal: "attention", token: null });
   } else {
-    const at = derived.order.indexOf(view.query);
+    const at = derived.order.indexOf(queryOf(stack, view));
     ui.pick(derived.order[wrap(at, across, stack.queries)]);
   }
 }

@@ -19,7 +19,7 @@ export function createBars(group, stack, pick) {
   );
   group.replaceChildren(...bars);
   return {
-    draw(view, derived) {
+    draw(derived) {
       if (!derived.cosines) return;
       const low = Math.min(0, ...derived.cosines);
       const high = Math.max(0.01, ...derived.cosines);
@@ -33,11 +33,15 @@ export function createBars(group, stack, pick) {
         bar.classList.toggle("winner", query === derived.winner);
         bar.classList.toggle("second", query === derived.second);
         const place =
-          query === derived.winner ? ", the best" : query === derived.second ? ", the second" : "";
+          query === derived.winner
+            ? ", the closest"
+            : query === derived.second
+              ? ", the second"
+              : "";
         bar.setAttribute("aria-label", `Query ${query}: cosine ${cosine.toFixed(3)}${place}`);
         bar.title = bar.getAttribute("aria-label");
       });
-      markChosen(bars, (bar) => Number(bar.dataset.query) === view.query);
+      markChosen(bars, (bar) => Number(bar.dataset.query) === derived.shownQuery);
     },
   };
 }
@@ -80,7 +84,10 @@ export function createMatrix(group, stack, set) {
       markChosen(
         cells.map(({ cell }) => cell),
         (cell) =>
-          Number(cell.dataset.layer) === view.layer && Number(cell.dataset.head) === view.head,
+          derived.signal.id === "attention" &&
+          !derived.text &&
+          Number(cell.dataset.layer) === view.layer &&
+          Number(cell.dataset.head) === view.head,
       );
     },
   };

@@ -45,14 +45,14 @@ export function createMaps(group, stack, pick, set) {
     }
     const order = derived.order.map((query) => cells[query].button);
     if (order.some((button, at) => group.children[at] !== button)) group.append(...order);
-    point(view, derived);
+    point(derived);
   }
 
   /** What changes while the pointer moves. */
-  function point(view, derived) {
+  function point(derived) {
     markChosen(
       cells.map((cell) => cell.button),
-      (button) => Number(button.dataset.query) === view.query,
+      (button) => Number(button.dataset.query) === derived.shownQuery,
     );
     const most = derived.queryShares ? Math.max(...derived.queryShares) : 0;
     for (const { query, button } of cells) {
@@ -66,7 +66,7 @@ export function createMaps(group, stack, pick, set) {
 function markOf(derived, query) {
   if (derived.flat[query]) return "flat";
   if (derived.even[query]) return "nearly even";
-  return query === derived.winner ? "best match" : "";
+  return query === derived.winner ? "closest" : "";
 }
 
 function peakOf(map, stack) {

@@ -25,14 +25,14 @@ export function createSelfAttention(canvas, row, description, stack, pick) {
   canvas.onpointerleave = () => (description.textContent = "");
   canvas.onclick = (event) => pick(at(event)[0]);
   return {
-    draw(view, derived) {
+    draw(derived) {
       ({ order } = derived);
       const flat = Float32Array.from(
         order.flatMap((from) => order.map((to) => stack.selfAttention[from][to])),
       );
       paintMap(canvas, flat, queries, queries, { smooth: false, high: Math.max(...flat) });
-      canvas.setAttribute("aria-label", describeSelfAttention(stack, view.query));
-      row.style.setProperty("--row", order.indexOf(view.query) / queries);
+      canvas.setAttribute("aria-label", describeSelfAttention(stack, derived.query));
+      row.style.setProperty("--row", order.indexOf(derived.query) / queries);
       row.style.setProperty("--height", 1 / queries);
     },
   };

@@ -32,20 +32,23 @@ export function describe(stack, view, derived) {
   const shares = !derived.text && derived.signal.unit === "share";
   const number = shares ? percent : twoDigits;
   const own = view.scale === "own" ? "own scale, not comparable; " : "";
+  const title = titleOf(stack, view, derived);
+  const description = [
+    describeMap(derived.map, stack),
+    describeSource(view, derived),
+    describeFaint(stack, derived),
+  ]
+    .filter(Boolean)
+    .join(" ");
   return {
-    title: titleOf(stack, view, derived),
-    description: [
-      describeMap(derived.map, stack),
-      describeSource(view, derived),
-      describeFaint(stack, derived),
-    ]
-      .filter(Boolean)
-      .join(" "),
+    title,
+    description,
+    aloud: [stack.fit, `${title}. ${description}`].filter(Boolean).join(" "),
     method: derived.text ? derived.text.hint : derived.signal.hint,
     ticks: ticksOf(derived, number),
     unit: own + (shares ? "share of the query's attention, per patch" : "relevance, per patch"),
     legend: describeLegend(derived, view),
-    name: fileName(titleOf(stack, view, derived)),
+    name: fileName(title),
   };
 }
 

@@ -10,7 +10,10 @@ export const CLIPPED = 0.99; // share of the values that a clipped scale tells a
 const WHOLE_IMAGE_MAPS = {
   gradcam: ["Grad-CAM", "Where attention raised the score of image and text together."],
   relevance: ["Relevance", "The same, followed through all layers and queries."],
-  winner: ["Best match", "Where the query closest to the text attends, computed without the text."],
+  winner: [
+    "Closest query",
+    "Where the query closest to the text attends, computed without the text. One is always closest.",
+  ],
 };
 
 export function readStack(payload) {

@@ -37,8 +37,8 @@ export function createWords(group, stack, set) {
     ),
   );
   return {
-    draw(view) {
-      const query = view.hovered ?? (view.token === null ? view.query : null);
+    draw(view, derived) {
+      const query = view.hovered ?? derived.shownQuery;
       for (const row of rows) drawWordShares(row, view, query);
     },
   };

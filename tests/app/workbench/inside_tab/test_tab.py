@@ -178,7 +178,9 @@ def test_map_is_measured_against_chance(services: Services, session: ChatSession
     assert done == sorted(done)
     result = finding(updates[-1])["result"]
     assert len(result["deletion"]) == len(result["random"]) == len(result["shown"])
-    assert "Deletion" in result["verdict"] and "random Q-Formers" in result["sanity"]
+    # The random weights of this model say nothing of any text: nothing is said for a map.
+    assert "Deletion" in result["verdict"] and "do not read this map" in result["verdict"]
+    assert (result["good"], result["sanity"]) == (False, "")
     assert json.dumps(updates[-1])
 
 
