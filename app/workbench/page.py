@@ -17,6 +17,7 @@ from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
 from app.workbench.events import PRIVATE_EVENT, SKIP, Update
+from app.workbench.how_tab.tab import build_how_tab
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
@@ -31,6 +32,7 @@ TABS: dict[str, tuple[str, Callable[[Services, SharedComponents], None]]] = {
     "match": ("Match", build_match_tab),
     "inside": ("Look inside", build_inside_tab),
     "capfilt": ("CapFilt", build_capfilt_tab),
+    "how": ("How it answers", build_how_tab),
 }
 """Name (as in `?tab=`) -> label, and the function that draws the tab."""
 CACHE_SECONDS = (3600, 24 * 3600)

@@ -58,3 +58,17 @@ def test_every_example_is_captioned_and_talked_about(journey: Journey) -> None:
             right.append(bubble.inner_text().strip() == answer)
     assert len(right) == 24
     assert sum(right) >= 21
+
+
+def test_an_answer_is_followed_from_the_image_to_its_words(journey: Journey) -> None:
+    journey.page.get_by_role("tab", name="How it answers").click()
+    journey.press("Follow this image")
+    steps = journey.page.locator("#how ol > li")
+    expect(steps).to_have_count(7)
+    expect(steps.first).to_contain_text("8 × 8 = 64 of 14 pixels")
+    expect(steps.locator("ul.maps img")).to_have_count(8)
+    said = journey.answers.last.inner_text().strip()
+    expect(journey.page.locator("#how p").first).to_contain_text(f"“{said}”")
+    steps.nth(3).get_by_role("button").click()
+    tab = journey.page.get_by_role("tab", name="Look inside")
+    expect(tab).to_have_attribute("aria-selected", "true")
