@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.chat.example import shipped_example
 from app.chat.session import ChatSession
+from app.glossary import OPEN_BUTTON
 from app.gradio_internals import leave_out_space_header
 from app.services import Services
 from app.settings import has_login, is_zero_gpu
@@ -62,6 +63,7 @@ def build_workbench(services: Services) -> gr.Blocks:
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, shared)
+        gr.HTML(OPEN_BUTTON, container=False)
         page.load(open_tab, None, tabs, **PRIVATE_EVENT)
         build_api(services)
     return page

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.glossary import CODE, call_with_terms
 from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
@@ -15,12 +16,12 @@ ICON = _HERE.parent / "icon.png"
 
 
 def page_head() -> str:
-    """Return what stands in the head of the page: the icon, and the script for keys and for images
-    that are pasted or dropped.
+    """Return what stands in the head of the page: the icon, and the script for keys, for images
+    that are pasted or dropped, and for the glossary.
     """
     # As data: without a link browsers ask for /favicon.ico, which below a root path is not ours.
     icon = f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
-    script = bundle([_HERE / "keys.js"], "listenToPage();")
+    script = bundle([_HERE / "keys.js", CODE], f"listenToPage();\n{call_with_terms()}")
     return f'<link rel="icon" href="{icon}"><script type="module">{script}</script>'
 
 
