@@ -13,11 +13,11 @@ from app.gradio_internals import leave_out_space_header
 from app.services import Services
 from app.settings import has_login, is_zero_gpu
 from app.workbench.account import build_account
+from app.workbench.address.page_address import build_address, wire_address
 from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
-from app.workbench.events import PRIVATE_EVENT, SKIP, Update
 from app.workbench.how_tab.tab import build_how_tab
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
@@ -51,25 +51,26 @@ def build_workbench(services: Services) -> gr.Blocks:
             gr.HTML(HEADER, elem_id="header", container=False, scale=4)
             if has_login(services.settings):
                 build_account(page)
-        model_line = build_model_picker(services, session, page)
+        picker = build_model_picker(services, session, page)
+        address, matched_texts = build_address(list(TABS)), gr.State("")
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, session)
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     shared = SharedComponents(
-                        session=session, panel=panel, model_line=model_line, tabs=tabs, page=page
+                        session=session,
+                        panel=panel,
+                        model_line=picker.model_line,
+                        tabs=tabs,
+                        address=address,
+                        matched_texts=matched_texts,
+                        page=page,
                     )
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, shared)
         gr.HTML(OPEN_BUTTON, container=False)
-        page.load(open_tab, None, tabs, **PRIVATE_EVENT)
+        wire_address(services, shared, picker, list(TABS))
         build_api(services)
     return page
-
-
-def open_tab(request: gr.Request) -> Update:
-    """Select the tab that the address names: `/?tab=chat`."""
-    name = request.query_params.get("tab")
-    return gr.Tabs(selected=name) if name in TABS else SKIP

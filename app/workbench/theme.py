@@ -11,7 +11,12 @@ from app.glossary import CODE, call_with_terms
 from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
-STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css", _HERE / "how_tab" / "how.css")
+STYLE_SHEETS = (
+    _HERE / "style.css",
+    _HERE / "tabs.css",
+    _HERE / "how_tab" / "how.css",
+    _HERE / "address" / "address.css",
+)
 ICON = _HERE.parent / "icon.png"
 
 
