@@ -65,6 +65,7 @@ APP_MAY_IMPORT = {
     "metrics": {"request_info"},
     "login": APP_BASE,
     "gradio_internals": set(),
+    "glossary": set(),
     "doctor": APP_BASE | {"serving"},
     "inference": APP_BASE,
     "chat": APP_BASE | {"inference"},
@@ -72,8 +73,8 @@ APP_MAY_IMPORT = {
     "outages": set(),
     "jobs": APP_BASE | {"incoming", "inference", "outages"},
     "services": APP_BASE | {"inference", "chat", "jobs"},
-    "workbench": APP_BASE | {"inference", "chat", "services", "gradio_internals"},
-    "curator": APP_BASE | {"inference", "chat", "services", "jobs"},
+    "workbench": APP_BASE | {"inference", "chat", "services", "gradio_internals", "glossary"},
+    "curator": APP_BASE | {"glossary", "inference", "chat", "services", "jobs"},
     "serving": APP_BASE
     | {"login", "inference", "chat", "services", "jobs"}
     | {"workbench", "curator", "gradio_internals"},

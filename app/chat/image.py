@@ -31,6 +31,10 @@ class ChatImage:
     """Name of its file. Hostile text."""
     data: bytes = field(default=b"", repr=False)
     """The file as it came; kept for the image on screen alone."""
+    path: str = ""
+    """Where its upload lies; empty where it was not uploaded."""
+    item: int | None = None
+    """Number of the item of the database that it is; None where it is none."""
     features: ImageFeatures | None = None
     matcher_features: ImageFeatures | None = None
     """Features that the matcher reads, where it cannot read the generator's."""
@@ -39,10 +43,10 @@ class ChatImage:
     """Model -> whether the image is unlike anything it has seen; None: it is not calibrated."""
 
 
-def image_from(data: bytes, name: str, caption: str = "") -> ChatImage:
+def image_from(data: bytes, name: str, caption: str = "", path: str = "") -> ChatImage:
     """Return the image in the bytes of a file. Raises ImageError where it cannot be read."""
     image = open_image(data)  # bytes have no path that a message could show
     shown = image.copy()
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     key = content_hash(image)
-    return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption)
+    return ChatImage(key=key, name=name, data=data, shown=shown, caption=caption, path=path)

@@ -134,6 +134,14 @@ class ChatSession:
             else:
                 self.offered, self._offered_conversation = stored.image, stored
 
+    def receive_arrival(self) -> None:
+        """Take what a visitor finds on arrival, or offer it, unless it is there."""
+        stored = self._arrival
+        if stored is None:
+            self.remove()
+        elif self.stored is None or self.stored.kind != stored.kind:
+            self.receive_conversation(stored)
+
     def accept_offer(self) -> None:
         """Replace the conversation by what was offered."""
         self.stop()
@@ -171,7 +179,7 @@ class ChatSession:
     def _known(self, image: ChatImage) -> ChatImage:
         """Return an image with the features and the caption that are remembered of it."""
         known = next((old for old in self._remembered if old.key == image.key), image)
-        return replace(known, name=image.name, data=image.data)
+        return replace(known, name=image.name, data=image.data, path=image.path, item=image.item)
 
     def learn(self, image: ChatImage, **known: Any) -> bool:
         """Keep what has become known of an image, as its features or its caption, beside what was

@@ -20,6 +20,7 @@ from app.curator.review_session import (
     why_empty,
 )
 from app.curator.thumbnails import shown_image
+from app.curator.workbench_link import draw_workbench_link
 from app.escaping import escape_markdown
 from blip2core.errors import StorageError
 from blip2core.storage.batches import (
@@ -97,6 +98,7 @@ def _draw_tiles(
                     f"#{entry.item_id}" + (f", ITM {entry.best:.2f}" if entry.best >= 0 else ""),
                     key=f"tile-{entry.item_id}",
                 )
+                draw_workbench_link(entry.item_id, best[0] if best else None)
 
 
 def best_text(shown: Card) -> tuple[int, str] | None:

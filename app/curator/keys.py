@@ -23,6 +23,7 @@ KEYMAP = {
     "Z": "undo, also after a restart",
     "J": "next image that nobody has decided",
     "← →": "back, and next",
+    "G": "terms, each told in a sentence",
     "?": "this help",
 }
 """Key -> what it does. In a text box letters are only typed."""

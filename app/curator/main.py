@@ -18,6 +18,7 @@ import streamlit
 from streamlit.navigation.page import Page
 
 from app.curator.context import build_context
+from app.curator.glossary import offer_glossary
 from app.curator.outages import tells_outages
 from app.request_info import current_request
 from app.roles import treat_everyone_as_owner
@@ -73,6 +74,7 @@ def main() -> None:
 def draw(page: Page) -> None:
     """Draw the sidebar and the page."""
     streamlit.session_state["context"] = build_context(shared())
+    offer_glossary()
     try:
         page.run()
     except StorageError:  # a sentence, which `tells_outages` draws

@@ -22,6 +22,7 @@ KINDS = {
     "measure_map": "explain",
     "answer_without_patches": "explain",
     "map_attention": "explain",
+    "follow_answer": "explain",
     "caption_and_filter": "capfilt",
     "caption_and_score_image": "capfilt",
     "score_edited": "capfilt",

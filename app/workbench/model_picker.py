@@ -52,10 +52,10 @@ class ModelPicker:
     """Ticks while the model loads."""
 
 
-def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> gr.HTML:
+def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> ModelPicker:
     """Draw and wire the line inside the page that is being built.
 
-    Returns the component that changes with the visitor's model and with the state of that model: a
+    Its `model_line` changes with the visitor's model and with the state of that model: a
     tab that shows something of the model listens to its `.change`.
     """
     picker = _build(services)
@@ -73,7 +73,7 @@ def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -
             queue=False,
             **PRIVATE_EVENT,
         )
-    return picker.model_line
+    return picker
 
 
 def _build(services: Services) -> ModelPicker:
@@ -84,7 +84,7 @@ def _build(services: Services) -> ModelPicker:
         chooser = gr.HTML(
             services.settings.model,
             html_template=chooser_html(choices(services.settings.model), services.settings.model),
-            js_on_load=bundle([_CODE], "listenToChooser(element, props, trigger);"),
+            js_on_load=bundle([_CODE], "listenToChooser(element, props, trigger, watch);"),
             container=False,
             elem_id="chooser",
             scale=1,

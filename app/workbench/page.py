@@ -9,15 +9,18 @@ import gradio as gr
 
 from app.chat.example import shipped_example
 from app.chat.session import ChatSession
+from app.glossary import OPEN_BUTTON
 from app.gradio_internals import leave_out_space_header
 from app.services import Services
 from app.settings import has_login, is_zero_gpu
 from app.workbench.account import build_account
+from app.workbench.address.page_address import build_address, wire_address
 from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
 from app.workbench.caption_tab.tab import build_caption_tab
 from app.workbench.chat_tab.tab import build_chat_tab
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update
+from app.workbench.events import MODEL_EVENT
+from app.workbench.how_tab.tab import build_how_tab
 from app.workbench.image.doubt_line import find_doubt_html
 from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
@@ -33,6 +36,7 @@ TABS: dict[str, tuple[str, Callable[[Services, SharedComponents], None]]] = {
     "match": ("Match", build_match_tab),
     "inside": ("Look inside", build_inside_tab),
     "capfilt": ("CapFilt", build_capfilt_tab),
+    "how": ("How it answers", build_how_tab),
 }
 """Name (as in `?tab=`) -> label, and the function that draws the tab."""
 CACHE_SECONDS = (3600, 24 * 3600)
@@ -50,26 +54,29 @@ def build_workbench(services: Services) -> gr.Blocks:
             gr.HTML(HEADER, elem_id="header", container=False, scale=4)
             if has_login(services.settings):
                 build_account(page)
-        model_line = build_model_picker(services, session, page)
+        picker = build_model_picker(services, session, page)
+        address, matched_texts = build_address(list(TABS)), gr.State("")
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, session)
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     shared = SharedComponents(
-                        session=session, panel=panel, model_line=model_line, tabs=tabs, page=page
+                        session=session,
+                        panel=panel,
+                        model_line=picker.model_line,
+                        tabs=tabs,
+                        address=address,
+                        matched_texts=matched_texts,
+                        page=page,
                     )
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):
                             build_tab(services, shared)
         # It changes when another model is chosen, and when that is loaded.
-        model_line.change(partial(find_doubt_html, services), session, panel.doubt, **MODEL_EVENT)
-        page.load(open_tab, None, tabs, **PRIVATE_EVENT)
+        doubted = partial(find_doubt_html, services)
+        picker.model_line.change(doubted, session, panel.doubt, **MODEL_EVENT)
+        gr.HTML(OPEN_BUTTON, container=False)
+        wire_address(services, shared, picker, list(TABS))
         build_api(services)
     return page
-
-
-def open_tab(request: gr.Request) -> Update:
-    """Select the tab that the address names: `/?tab=chat`."""
-    name = request.query_params.get("tab")
-    return gr.Tabs(selected=name) if name in TABS else SKIP

@@ -21,5 +21,10 @@ class SharedComponents:
     """Its `.change` says that the visitor's model, or the state of that model, is another."""
     tabs: gr.Tabs
     """Selects the tab that is shown."""
+    address: gr.HTML
+    """The address of the page, see `address/page_address.py`."""
+    matched_texts: gr.State
+    """Texts that were handed over to be matched, one on each line; Match listens to its
+    `.change`."""
     page: gr.Blocks
     """Its `.load` says that a visitor has come."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from app.glossary import CODE, call_with_terms
 from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
@@ -15,17 +16,20 @@ STYLE_SHEETS = (
     _HERE / "tabs.css",
     _HERE / "chat_tab" / "answers.css",
     _HERE / "inside_tab" / "inside.css",
+    _HERE / "how_tab" / "how.css",
+    _HERE / "address" / "address.css",
 )
 ICON = _HERE.parent / "icon.png"
 
 
 def page_head() -> str:
     """Return what stands in the head of the page: the icon, and the script for keys, for images
-    that are pasted or dropped, and for copies.
+    that are pasted or dropped, for copies, and for the glossary.
     """
     # As data: without a link browsers ask for /favicon.ico, which below a root path is not ours.
     icon = f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
-    script = bundle([_HERE / "keys.js", _HERE / "copies.js"], "listenToPage(); cleanCopies();")
+    calls = f"listenToPage();\ncleanCopies();\n{call_with_terms()}"
+    script = bundle([_HERE / "keys.js", _HERE / "copies.js", CODE], calls)
     return f'<link rel="icon" href="{icon}"><script type="module">{script}</script>'
 
 

@@ -90,7 +90,7 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Journey]:
         page = visitor.new_page()
         refused = refusals(page)
         # The page asks this when it is drawn and listens; what is done before that may be lost.
-        with page.expect_response(lambda answer: "/gradio_api/queue/join" in answer.url):
+        with page.expect_response(lambda answer: "/gradio_api/run/predict" in answer.url):
             page.goto(address)
         journey = Journey(page)
         expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -134,3 +134,17 @@ def test_an_answer_that_is_cut_off_goes_on(journey: Journey) -> None:
         longer = bubble.inner_text().strip()
     assert longer.startswith(begun) and "key" in longer and "whale" in longer
     expect(journey.answers).to_have_count(1)
+
+
+def test_an_answer_is_followed_from_the_image_to_its_words(journey: Journey) -> None:
+    journey.page.get_by_role("tab", name="How it answers").click()
+    journey.press("Follow this image")
+    steps = journey.page.locator("#how ol > li")
+    expect(steps).to_have_count(7)
+    expect(steps.first).to_contain_text("8 × 8 = 64 of 14 pixels")
+    expect(steps.locator("ul.maps img")).to_have_count(8)
+    said = journey.answers.last.inner_text().strip()
+    expect(journey.page.locator("#how p").first).to_contain_text(f"“{said}”")
+    steps.nth(3).get_by_role("button").click()
+    tab = journey.page.get_by_role("tab", name="Look inside")
+    expect(tab).to_have_attribute("aria-selected", "true")

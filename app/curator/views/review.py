@@ -26,6 +26,7 @@ from app.curator.review_session import (
     why_empty,
 )
 from app.curator.thumbnails import shown_image
+from app.curator.workbench_link import draw_workbench_link
 from app.escaping import escape_markdown
 from blip2core.errors import UnavailableError
 from blip2core.storage.cards import Card
@@ -73,6 +74,7 @@ def draw_one(context: DatasetContext, rules: ReviewRules) -> None:
         draw_texts(context, review, shown)
     draw_controls(context, rules, review, shown)
     draw_history(shown)
+    draw_workbench_link(shown.item_id, review.chosen)
     st.page_link(
         "views/takedown.py",
         label="Take this image down …",

@@ -13,6 +13,7 @@ from gradio.components import Component
 from app.chat.feedback import LONGEST_REASON
 from app.chat.session import ChatSession
 from app.services import Services
+from app.workbench.address.settings import connect_settings
 from app.workbench.chat_tab.handlers import (
     LONGEST_QUESTION,
     PROMPT_READ,
@@ -127,6 +128,7 @@ def build_chat_tab(services: Services, shared: SharedComponents) -> None:
     _wire_asking(tab, services, shared)
     _wire_messages(tab, services, shared)
     _wire_others(tab, services, shared)
+    connect_settings(shared.address, tab.controls.inputs)
 
 
 def _build(services: Services, shared: SharedComponents) -> ChatTab:

@@ -193,7 +193,7 @@ def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdat
         return show_panel(session)
     name = str(upload.get("orig_name") or "This file")
     try:
-        return _receive(session, read_upload(upload["path"]), name)
+        return receive_file(session, read_upload(upload["path"]), name, upload["path"])
     except ImageError as error:
         note_refused_input(error)
         return show_panel(session, f"{name}: {error}")
@@ -201,12 +201,13 @@ def on_upload(session: ChatSession, upload: dict[str, Any] | None) -> PanelUpdat
 
 def on_example(path: Path, session: ChatSession) -> PanelUpdate:
     """Take the sample image whose card was pressed."""
-    return _receive(session, path.read_bytes(), path.name)
+    return receive_file(session, path.read_bytes(), path.name)
 
 
-def _receive(session: ChatSession, data: bytes, name: str) -> PanelUpdate:
+def receive_file(session: ChatSession, data: bytes, name: str, path: str = "") -> PanelUpdate:
+    """Take the image in a file, or offer it; `path` is that of an upload."""
     try:
-        image = image_from(data, name)
+        image = image_from(data, name, path=path)
     except ImageError as error:
         note_refused_input(error)
         return show_panel(session, f"{name}: {error}")

@@ -15,7 +15,7 @@ from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
 from app.services import Services
-from app.workbench.events import MODEL_EVENT
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP
 from app.workbench.inside_tab.table_link import connect_look_inside
 from app.workbench.match_tab.search import build_search
 from app.workbench.shared_components import SharedComponents
@@ -66,6 +66,8 @@ def build_match_tab(services: Services, shared: SharedComponents) -> None:
     )
     wire_image_task(screen, shared, scored)
     connect_look_inside(screen.table, shared)
+    handed = shared.matched_texts
+    handed.change(lambda given: given or SKIP, handed, texts, **PRIVATE_EVENT)
     build_search(services, shared.session)
 
 

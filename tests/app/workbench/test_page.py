@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,8 +13,7 @@ from app.serving.alone import serve_alone, serve_page
 from app.serving.gradio_options import SESSIONS
 from app.serving.run import run
 from app.space import ROOT
-from app.workbench.events import SKIP
-from app.workbench.page import build_workbench, open_tab
+from app.workbench.page import build_workbench
 from blip2core.errors import ConfigError
 from tests.fakes import FakeGenerator, fake_services
 
@@ -63,17 +61,11 @@ def test_model_events_share_one_queue() -> None:
     events = build_workbench(fake_services(FakeGenerator())).fns.values()
     queue = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in queue} == {1}
-    page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask"}
+    page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask", "on_follow"}
     tabs = {"on_write_captions", "continue_captions", "continue_capfilt", "on_score_texts"}
     tabs |= {"continue_search", "edit", "on_walkthrough"}
     programs = {"caption", "ask", "match", "attention"}
     assert {handler(event) for event in queue} == page | tabs | programs
-
-
-@pytest.mark.parametrize(("query", "tab"), [("capfilt", "capfilt"), ("nonsense", None), ("", None)])
-def test_the_address_names_the_tab_that_is_open(query: str, tab: str | None) -> None:
-    update = open_tab(SimpleNamespace(query_params={"tab": query} if query else {}))
-    assert update == SKIP if tab is None else update.selected == tab
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
