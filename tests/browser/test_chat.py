@@ -67,7 +67,8 @@ def test_turns_without_room_are_shown(journey: Journey) -> None:
     journey.take_example(1)
     expect(journey.ask("What is it that one can see in the middle of it?")).to_contain_text("of it")
     journey.ask("And what else is there to be seen on the other side?")
-    expect(journey.page.get_by_text("no longer knows the earliest question")).to_be_visible()
+    line = journey.page.get_by_text("What stands above is no longer sent to the model")
+    expect(line).to_be_visible()
     assert "in the middle" not in journey.read_prompt()
 
 

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from blip2core.config import DecodeConfig
 from blip2core.models import Generator
-from blip2core.models.decoding import Sampler, cache_keyword, positions
+from blip2core.models.decoding import (
+    PreparedPrompt,
+    Sampler,
+    Writing,
+    _sampling,
+    cache_keyword,
+    positions,
+)
 
 PROMPT = "a cat"
 STEPS = 16
@@ -47,6 +54,15 @@ def test_each_step_has_its_own_number():
     sampler = Sampler(torch.tensor([[0.1, 0.9]]))
     steps = [sampler(torch.empty(1, 0), torch.zeros(1, 2)).argmax().item() for _ in range(2)]
     assert steps == [0, 1]
+
+
+def test_a_text_that_goes_on_has_the_numbers_it_would_have_had_in_one_go():
+    rows = PreparedPrompt(inputs={"attention_mask": torch.ones(1, 4)})
+    writing = Writing(decode=SAMPLED, end_tokens=(), pad_token=0)
+    whole = _sampling(writing, rows)[-1].draws
+    rest = _sampling(writing, replace(rows, standing=2))[-1].draws
+    assert rest[0, : STEPS - 2].tolist() == whole[0, 2:].tolist()
+    assert rest.shape == whole.shape == (1, STEPS)
 
 
 def test_shares_over_many_draws():

@@ -96,3 +96,18 @@ def test_too_long_an_answer_is_refused_with_the_setting() -> None:
     answered(session, services)
     turn = session.turns[-1]
     assert turn.state == "failed" and "at most 8" in turn.answer
+
+
+def test_an_answer_that_goes_on_has_its_fewest_tokens_already() -> None:
+    asked_with: list[DecodeConfig] = []
+
+    class Noting(FakeGenerator):
+        def stream_answer(self, *given: Any, decode: Any, **options: Any) -> Iterator[Generated]:
+            asked_with.append(decode)
+            yield Generated(text="a dog", tokens=(1, 2))
+
+    pair = fake_services(Noting()).engine.pair("any")
+    least = DecodeConfig(min_new_tokens=5)
+    for begun in ("", "a"):
+        list(continue_prompt(pair, None, "Question: Who? Answer:", least, begun, stop=None))
+    assert [decode.min_new_tokens for decode in asked_with] == [5, 0]
