@@ -10,7 +10,7 @@ import gradio as gr
 from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
-STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css")
+STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css", _HERE / "capfilt_tab" / "layout.css")
 ICON = _HERE.parent / "icon.png"
 
 

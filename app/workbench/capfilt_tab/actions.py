@@ -49,10 +49,12 @@ class PairsUpdate(NamedTuple):
     pairs: Update
     message: Update
     cards: Update = SKIP
+    undo: Update = SKIP
+    """Shown while there is something that was accepted together."""
 
 
 class WhyUpdate(NamedTuple):
-    """New values of the image panel, then of the tab that looks inside."""
+    """New values of the image panel, of the tab that looks inside, and a message."""
 
     session: Update = SKIP
     image: Update = SKIP
@@ -62,6 +64,7 @@ class WhyUpdate(NamedTuple):
     topic: Update = SKIP
     inspected_text: Update = SKIP
     tabs: Update = SKIP
+    why_message: Update = ""
 
 
 class SaveUpdate(NamedTuple):
@@ -75,8 +78,14 @@ class SaveUpdate(NamedTuple):
 class PairActions:
     """The components for all pairs at once, above the cards."""
 
+    threshold: gr.Slider
+    """The ITM from which on a text is kept."""
     accept_kept: gr.Button
     """Accepts what the filter keeps."""
+    undo: gr.Button
+    """Takes that back."""
+    why_message: gr.HTML
+    """Why there is no look inside."""
     save: gr.Button | None
     """Saves the pairs; None where there is no database."""
     dataset: gr.Textbox | None
@@ -88,8 +97,21 @@ def build_actions(services: Services) -> PairActions:
     """Draw the components for all pairs at once inside the tab that is being built."""
     save = dataset = None
     with gr.Row(elem_classes="buttons"):
+        threshold = gr.Slider(
+            0,
+            1,
+            0.5,
+            step=0.01,
+            label="Keep texts with an ITM of at least",
+            buttons=[],
+            min_width=320,
+            elem_id="pair-threshold",
+        )
         accept_kept = gr.Button(
             "Accept all kept", size="sm", scale=0, min_width=150, elem_id="accept-kept"
+        )
+        undo = gr.Button(
+            "Undo", size="sm", scale=0, min_width=150, visible=False, elem_id="accept-undo"
         )
         if services.database is not None:
             save = gr.Button(
@@ -98,9 +120,14 @@ def build_actions(services: Services) -> PairActions:
             dataset = gr.Textbox(
                 "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
             )
-    save_message = gr.HTML(container=False, elem_classes="status-area")
     return PairActions(
-        accept_kept=accept_kept, save=save, dataset=dataset, save_message=save_message
+        threshold=threshold,
+        accept_kept=accept_kept,
+        undo=undo,
+        why_message=gr.HTML(container=False, elem_classes="status-area"),
+        save=save,
+        dataset=dataset,
+        save_message=gr.HTML(container=False, elem_classes="status-area"),
     )
 
 
@@ -112,15 +139,17 @@ def wire_actions(
     pairs: gr.State,
     message: gr.HTML,
     cards: gr.HTML,
-    threshold: gr.Slider,
 ) -> None:
     """Wire the threshold, the components for all pairs, and the buttons on the cards."""
-    shown = [pairs, message, cards]
-    threshold.input(on_threshold, [pairs, threshold], shown, trigger_mode="always_last", **AT_ONCE)
+    shown = [pairs, message, cards, actions.undo]
+    actions.threshold.input(
+        on_threshold, [pairs, actions.threshold], shown, trigger_mode="always_last", **AT_ONCE
+    )
     cards.decide(on_decide, pairs, shown, **AT_ONCE)
     actions.accept_kept.click(on_accept_kept, pairs, shown, **AT_ONCE)
+    actions.undo.click(on_undo_accept, pairs, shown, **AT_ONCE)
     cards.edit(edit_of(services), pairs, shown, **MODEL_EVENT)
-    inside = components_named(WhyUpdate._fields, shared.panel, shared)
+    inside = components_named(WhyUpdate._fields, shared.panel, shared, actions)
     why = cards.why(on_why, [shared.session, pairs], inside, **PRIVATE_EVENT)
     why.success(
         partial(caption_image, services),
@@ -155,7 +184,8 @@ def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
-            pairs.set_verdict(sent.get("card"), sent.get("text"), verdict)
+            card = pairs.card(sent.get("run"), sent.get("card"))
+            pairs.set_verdict(card, sent.get("text"), verdict)
     except Blip2Error as error:
         return _show(pairs, str(error))
     return _show(pairs)
@@ -164,6 +194,12 @@ def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
 def on_accept_kept(pairs: CapFiltSession) -> PairsUpdate:
     """Accept everything that the filter keeps and nobody decided about yet."""
     pairs.accept_kept()
+    return _show(pairs)
+
+
+def on_undo_accept(pairs: CapFiltSession) -> PairsUpdate:
+    """Take back what was accepted together last."""
+    pairs.undo_accept()
     return _show(pairs)
 
 
@@ -179,8 +215,9 @@ def edit_of(services: Services) -> Any:
 
 def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsUpdate:
     """Add an edited text as a text of its own, scored like the others."""
+    run = sent.get("run")
     try:
-        card = pairs.card(sent.get("card"))
+        card = pairs.card(run, sent.get("card"))
         parent = text_of(card, sent.get("text"))
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
@@ -190,7 +227,8 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
-        card = replace(pairs.card(card.number), features=features)  # changed meanwhile, perhaps
+        card = pairs.card(run, card.number)  # changed meanwhile, perhaps
+        card = replace(card, features=features)
         number = 1 + max(text.number for text in card.texts)
         pairs.replace_card(
             with_text(card, ReviewedText(number=number, scored=scored, parent=parent.number))
@@ -203,11 +241,12 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
 def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> WhyUpdate:
     """Make the image of a card the visitor's, and open the tab that looks inside with a text."""
     try:
-        card = pairs.card(event_values(event).get("card"))
-        text = text_of(card, event_values(event).get("text"))
+        sent = event_values(event)
+        card = pairs.card(sent.get("run"), sent.get("card"))
+        text = text_of(card, sent.get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return WhyUpdate(**show_panel(session, str(error))._asdict())
+        return WhyUpdate(why_message=tables.status_html(str(error), problem=True))
     session.receive(image)
     panel = show_panel(session)._asdict()
     if not session.is_about(image):  # it is offered, and the panel asks the visitor about it
@@ -293,4 +332,11 @@ def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:
         done, total = pairs.batch.done, len(pairs.batch.items)
         message += tables.progress_html(done, total, f"{done} of {total}")
     message += summary_html(pairs) + tables.problems_html(pairs.problems)
-    return PairsUpdate(pairs, message, cards_html(pairs))
+    return PairsUpdate(pairs, message, cards_html(pairs), undo_button(pairs))
+
+
+def undo_button(pairs: CapFiltSession) -> Update:
+    """Return the state of the button that takes back what was accepted together last."""
+    together = pairs.accepted_at_once
+    label = f"Undo: accept {count_of(len(together[-1]), 'text')}" if together else "Undo"
+    return gr.update(value=label, visible=bool(together))

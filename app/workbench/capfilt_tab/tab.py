@@ -18,36 +18,48 @@ from app.inference.capfilt_tasks import (
     CapFiltSession,
     ImageCard,
     caption_and_score_image,
-    sha256_of,
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
 from app.services import Services
-from app.workbench.capfilt_tab.actions import PairActions, build_actions, wire_actions
+from app.workbench.capfilt_tab.actions import (
+    AT_ONCE,
+    PairActions,
+    build_actions,
+    undo_button,
+    wire_actions,
+)
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary_html
-from app.workbench.capfilt_tab.inputs import LONGEST_TYPED, PairInput, read_samples, read_uploads
+from app.workbench.capfilt_tab.given import (
+    SEND_TYPED,
+    GivenUpdate,
+    build_given,
+    on_files,
+    on_typed,
+)
+from app.workbench.capfilt_tab.inputs import (
+    CHANGED,
+    PairInput,
+    read_samples,
+    typed_from,
+    with_typed,
+)
 from app.workbench.capfilt_tab.walkthrough import build_walkthrough
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
-from app.workbench.image.uploads import uploads_from
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import BeginStop, build_buttons, buttons
 from app.workbench.widgets.generation_controls import build_decoding
-from blip2core.errors import Blip2Error, ImageError
-from blip2core.images import open_image
-from blip2core.intake import check_image
+from blip2core.errors import Blip2Error
 from blip2core.records import ReviewedText
 from blip2core.texts import count_of
 
 _LOADING = "The model is loading; the captions will come by themselves."
 _ABOUT = """<h2>From noisy web texts to good pairs</h2>
-<p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each image, a <b>filter</b>
-scores them and the text from the web as equals, and what fits is kept. Whole folders are the
-curator's.</p>"""
-_HINT = """a whale on the beach
-sea-1.png | a yellow car and an octopus"""
+<p>A <b>captioner</b> writes texts for each image, a <b>filter</b> scores them and the text from the
+web as equals, and keeps what fits (BLIP, section 3.3). Whole folders are the curator's.</p>"""
 
 
 class CapFiltUpdate(NamedTuple):
@@ -55,8 +67,10 @@ class CapFiltUpdate(NamedTuple):
 
     pairs: Update = SKIP
     slices: Update = SKIP
+    inputs: Update = SKIP
     message: Update = SKIP
     cards: Update = SKIP
+    undo: Update = SKIP
     downloads: Update = SKIP
     begin: Update = SKIP
     stop: Update = SKIP
@@ -72,17 +86,20 @@ class CapFiltTab:
     """The visitor's `CapFiltSession`."""
     slices: gr.State
     """Counts the time slices of the work; its `.change` begins the next one."""
+    inputs: gr.Accordion
+    """What the next run works on; closed when it begins."""
     files: gr.File
+    given: gr.HTML
+    """The images for the next run, each with a box for its texts."""
+    given_message: gr.HTML
     typed: gr.Textbox
-    """Texts from the web, one on each line."""
+    """Hidden; the page's script fills it with what stands in those boxes."""
     request: Sequence[Component]
     """How many captions, the words they begin with, then the controls of decoding."""
     begin: gr.Button
     stop: gr.Button
     samples: gr.Button
     """Begins with the sample set."""
-    threshold: gr.Slider
-    """The ITM from which on a text is kept."""
     actions: PairActions
     message: gr.HTML
     cards: gr.HTML
@@ -93,8 +110,6 @@ class CapFiltTab:
 def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
     """Draw and wire the tab inside the page that is being built."""
     gr.HTML(_ABOUT, elem_classes="about", container=False)
-    with gr.Accordion("One pair, step by step", open=False):
-        build_walkthrough(services, shared)
     tab = _build(services, shared.session)
     _wire(tab, services)
     wire_actions(
@@ -104,42 +119,14 @@ def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
         pairs=tab.pairs,
         message=tab.message,
         cards=tab.cards,
-        threshold=tab.threshold,
     )
+    with gr.Accordion("One pair, step by step", open=False, elem_id="one-pair"):
+        build_walkthrough(services, shared)
 
 
 def _build(services: Services, session: gr.State) -> CapFiltTab:
-    files, typed = _build_inputs()
-    request = _build_request(services.settings.max_new_tokens)
-    pair, samples = _build_begin()
-    return CapFiltTab(
-        session=session,
-        pairs=gr.State(CapFiltSession()),
-        slices=gr.State(0),
-        files=files,
-        typed=typed,
-        request=request,
-        begin=pair.begin,
-        stop=pair.stop,
-        samples=samples,
-        threshold=gr.Slider(
-            0,
-            1,
-            0.5,
-            step=0.01,
-            label="Keep texts with an ITM of at least",
-            buttons=[],
-            elem_id="pair-threshold",
-        ),
-        actions=build_actions(services),
-        message=gr.HTML(container=False, elem_classes="status-area"),
-        cards=build_cards(),
-        downloads=gr.HTML(container=False, elem_classes="status-area"),
-    )
-
-
-def _build_inputs() -> tuple[gr.File, gr.Textbox]:
-    with gr.Row():
+    inputs = gr.Accordion("Images and their texts from the web", open=True)
+    with inputs:
         files = gr.File(
             label="Images, ZIP archives, CSV tables",
             file_count="multiple",
@@ -147,16 +134,30 @@ def _build_inputs() -> tuple[gr.File, gr.Textbox]:
             elem_id="pair-files",
             elem_classes="drop",
         )
-        typed = gr.Textbox(
-            label="Texts from the web, one on each line",
-            info="In the order of the images, or: file name | text",
-            placeholder=_HINT,
-            lines=4,
-            max_lines=8,
-            max_length=LONGEST_TYPED,
-            elem_id="pair-texts",
-        )
-    return files, typed
+        given_message = gr.HTML(container=False, elem_classes="status-area")
+        given = build_given()
+        typed = gr.Textbox(visible="hidden", show_label=False)
+        request = _build_request(services.settings.max_new_tokens)
+    pair, samples = _build_begin()
+    message = gr.HTML(container=False, elem_classes="status-area")
+    return CapFiltTab(
+        session=session,
+        pairs=gr.State(CapFiltSession()),
+        slices=gr.State(0),
+        inputs=inputs,
+        files=files,
+        given=given,
+        given_message=given_message,
+        typed=typed,
+        request=request,
+        begin=pair.begin,
+        stop=pair.stop,
+        samples=samples,
+        message=message,
+        actions=build_actions(services),
+        cards=build_cards(),
+        downloads=gr.HTML(container=False, elem_classes="status-area"),
+    )
 
 
 def _build_request(max_new_tokens: int) -> list[Component]:
@@ -175,16 +176,32 @@ def _build_request(max_new_tokens: int) -> list[Component]:
 def _build_begin() -> tuple[BeginStop, gr.Button]:
     with gr.Row():
         pair = build_buttons("Caption and filter", "pairs", ready=True)
-        samples = gr.Button("Try it with the sample set", size="sm", scale=0, min_width=200)
+        samples = gr.Button(
+            "Try it with the sample set", size="sm", scale=0, min_width=200, elem_id="pair-samples"
+        )
     return pair, samples
 
 
 def _wire(tab: CapFiltTab, services: Services) -> None:
-    outputs = components_named(CapFiltUpdate._fields, tab)
+    tab.files.change(
+        on_files,
+        [tab.pairs, tab.files],
+        components_named(GivenUpdate._fields, tab),
+        trigger_mode="always_last",
+        **PRIVATE_EVENT | {"preprocess": False},
+    )
+    tab.given.input(on_typed, tab.pairs, tab.pairs, **AT_ONCE | {"trigger_mode": "multiple"})
+    outputs = components_named(CapFiltUpdate._fields, tab, tab.actions)
     given = [tab.session, tab.pairs, tab.slices]
-    from_files = [*given, tab.files, tab.typed, *tab.request]
     begin: dict[str, Any] = PRIVATE_EVENT | {"preprocess": False}
-    tab.begin.click(on_capfilt, from_files, outputs, **begin)
+    # The texts go with the press, so none is missed that was typed just before.
+    tab.begin.click(
+        on_capfilt,
+        [*given, tab.typed, *tab.request],
+        outputs,
+        js=f"(...values) => {{ values[3] = (() => {{ {SEND_TYPED} }})(); return values; }}",
+        **begin,
+    )
     tab.samples.click(on_samples, [*given, *tab.request], outputs, **begin)
     going = tab.slices.change(
         partial(continue_capfilt, services), [tab.pairs, tab.slices], outputs, **MODEL_EVENT
@@ -198,18 +215,23 @@ def on_capfilt(
     session: ChatSession,
     pairs: CapFiltSession,
     slices: int,
-    files: Sequence[dict[str, Any]] | None,
     typed: str | None,
     *request: Any,
 ) -> CapFiltUpdate:
-    """Read the files and begin, or say why it cannot begin.
+    """Begin with the images on screen and the texts beside them, or say why it cannot begin.
 
     `request` are values in the order of `CapFiltTab.request`.
     """
-    uploads = uploads_from(files)
-    if not uploads:
+    try:
+        texts = typed_from(str(typed or ""))
+    except Blip2Error as error:
+        return _refuse(pairs, slices, str(error))
+    if list(texts) != [image.key for image in pairs.given]:
+        return _refuse(pairs, slices, CHANGED)
+    if not pairs.given:
         return _refuse(pairs, slices, "Add some images first, or try the sample set.")
-    return _begin(session, pairs, slices, read_uploads(uploads, str(typed or "")), request)
+    pairs.typed = texts
+    return _begin(session, pairs, slices, with_typed(pairs.given, texts), request)
 
 
 def on_samples(
@@ -229,19 +251,17 @@ def _begin(
     num, prompt, *decoding = request
     try:
         captions = caption_request_from(num, prompt, decode_from(*decoding))
-        if not given.images:
-            raise ImageError("There is no image in these files.")
     except Blip2Error as error:
-        return _refuse(pairs, slices, str(error), tables.problems_html(given.problems))
+        return _refuse(pairs, slices, str(error))
     pairs.start(
-        CapFiltRequest(model=session.model, captions=captions, images=tuple(given.images)),
+        CapFiltRequest(model=session.model, captions=captions, images=given.images),
         given.problems,
     )
-    return show_capfilt(pairs)._replace(slices=slices + 1)
+    return show_capfilt(pairs)._replace(slices=slices + 1, inputs=gr.update(open=False))
 
 
-def _refuse(pairs: CapFiltSession, slices: int, reason: str, problems: str = "") -> CapFiltUpdate:
-    message = tables.status_html(reason, problem=True) + problems
+def _refuse(pairs: CapFiltSession, slices: int, reason: str) -> CapFiltUpdate:
+    message = tables.status_html(reason, problem=True)
     return CapFiltUpdate(
         pairs=pairs, slices=slices, message=message, **buttons(running=False)._asdict()
     )
@@ -273,19 +293,18 @@ def continue_capfilt(
 def _caption_and_score(
     services: Services, pairs: CapFiltSession, stop: Event, index: int
 ) -> Generator[None, None, None]:
-    """Check one image, encode it once, caption it and score its texts."""
+    """Encode one image once, caption it and score its texts."""
     request = pairs.batch.request
     given = request.images[index]
     pairs.batch.change(stop, index, state="working")
     yield
     try:
-        clean = check_image(given.data)
         card = ImageCard(
             number=index,
             name=given.name,
-            data=clean.data,
-            sha256=sha256_of(clean.data),
-            thumbnail=tables.thumbnail_address(open_image(clean.data)),
+            data=given.data,
+            sha256=given.key,
+            thumbnail=given.thumbnail,
         )
         asked = (given.texts, card.data, card.sha256, request.captions)
         for scored in services.engine.each(
@@ -321,6 +340,7 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
             pairs=pairs,
             message=progress + message,
             cards=cards,
+            undo=undo_button(pairs),
             downloads="",
             **buttons(running=True)._asdict(),
         )
@@ -332,6 +352,7 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
         pairs=pairs,
         message=message,
         cards=cards,
+        undo=undo_button(pairs),
         downloads=links,
         **buttons(running=False)._asdict(),
     )

@@ -148,10 +148,13 @@ def image_cell(address: str, name: str) -> Cell:
     return Cell(html=f'<span class="file">{shown}<span>{escape(name)}</span></span>', order=name)
 
 
-def thumbnail_address(image: Image.Image) -> str:
-    """Return a small image as a data address, so that no file of a visitor is kept."""
+def thumbnail_address(image: Image.Image, side: int = THUMBNAIL) -> str:
+    """Return a small image as a data address, so that no file of a visitor is stored.
+
+    `side` is its longer edge in pixels.
+    """
     small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=75)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
