@@ -71,6 +71,8 @@ class CapFiltSession:
     """The images and texts of one visitor, with the rules that filter them."""
 
     def __init__(self) -> None:
+        self.token = secrets.token_hex(16)
+        """A secret of the page that works with it, by which a reload finds it again."""
         self.given: tuple[InputImage, ...] = ()
         """The images on screen for the next run, each once."""
         self.typed: dict[str, str] = {}
@@ -95,6 +97,12 @@ class CapFiltSession:
         self.problems, self.runs = tuple(problems), {}
         self.name, self.accepted_at_once = secrets.token_hex(8), []
         self.batch.start([image.name for image in request.images], request)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its images together."""
+        begun = self.batch.request.images if self.batch.items else ()
+        return sum({one.key: len(one.data) for one in (*self.given, *begun)}.values())
 
     @property
     def cards(self) -> list[ImageCard]:
@@ -226,9 +234,16 @@ def caption_config(request: CaptionRequest) -> CaptionConfig:
 
 def score_edited(pair: ModelPair, features: ImageFeatures, text: str) -> Scored:
     """Score an edited text as any other; the engine runs this."""
+    return score_candidates(pair, features, [Candidate(text=text, source="edited")])[0]
+
+
+def score_candidates(
+    pair: ModelPair, features: ImageFeatures, candidates: Sequence[Candidate]
+) -> list[Scored]:
+    """Score texts about one image, in their order; the engine runs this."""
     from blip2core.capfilt import score
 
-    return score(pair.matcher, features, [[Candidate(text=text, source="edited")]])[0][0]
+    return score(pair.matcher, features, [list(candidates)])[0]
 
 
 def sha256_of(data: bytes) -> str:

@@ -21,6 +21,7 @@ from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
 from app.workbench.model_picker import build_model_picker
+from app.workbench.save_dialog.dialog import build_save_dialog
 from app.workbench.shared_components import SharedComponents
 
 HEADER = """<h1>Ask an image</h1>
@@ -49,13 +50,19 @@ def build_workbench(services: Services) -> gr.Blocks:
             if has_login(services.settings):
                 build_account(page)
         model_line = build_model_picker(services, session, page)
+        saving = build_save_dialog(services, page)
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
                 panel = build_panel(services, session)
             with gr.Column(scale=4, min_width=320):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     shared = SharedComponents(
-                        session=session, panel=panel, model_line=model_line, tabs=tabs, page=page
+                        session=session,
+                        panel=panel,
+                        model_line=model_line,
+                        tabs=tabs,
+                        saving=saving,
+                        page=page,
                     )
                     for name, (label, build_tab) in TABS.items():
                         with gr.Tab(label, id=name):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.workbench.image.panel import ImagePanel
+from app.workbench.save_dialog.dialog import SaveDialog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,5 +22,7 @@ class SharedComponents:
     """Its `.change` says that the visitor's model, or the state of that model, is another."""
     tabs: gr.Tabs
     """Selects the tab that is shown."""
+    saving: SaveDialog | None
+    """The dialog that saves to a dataset; None where there is no database."""
     page: gr.Blocks
     """Its `.load` says that a visitor has come."""

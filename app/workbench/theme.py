@@ -10,7 +10,12 @@ import gradio as gr
 from app.workbench.scripts import bundle
 
 _HERE = Path(__file__).parent
-STYLE_SHEETS = (_HERE / "style.css", _HERE / "tabs.css", _HERE / "capfilt_tab" / "layout.css")
+STYLE_SHEETS = (
+    _HERE / "style.css",
+    _HERE / "tabs.css",
+    _HERE / "capfilt_tab" / "layout.css",
+    _HERE / "save_dialog" / "dialog.css",
+)
 ICON = _HERE.parent / "icon.png"
 
 

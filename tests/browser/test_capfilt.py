@@ -1,6 +1,5 @@
 """A visitor's way through the CapFilt tab, in a real Chromium, with tiny random models."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def move_threshold(journey: Journey, value: str) -> None:
     box.press("Enter")
 
 
-def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
+def test_pairs_are_filtered_judged_edited_and_saved(on_tab: Journey) -> None:
     total = rows(on_tab).count()
     move_threshold(on_tab, "0")
     expect(rows(on_tab, ".kept")).to_have_count(total)
@@ -114,9 +113,20 @@ def test_pairs_are_filtered_judged_edited_and_kept(on_tab: Journey) -> None:
     expect(rows(on_tab)).to_have_count(total + 1)
     on_tab.press("Accept: a small dog")
     expect(rows(on_tab, ".accepted")).to_have_count(total)
-    on_tab.press("Save what I decided")
-    said = on_tab.page.get_by_text(re.compile(r"text of 2 images are in the dataset workbench"))
-    expect(said).to_contain_text(f"{total} accepted texts and 1 rejected text")
+    on_tab.press("Save to dataset")
+    dialog = on_tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"{total} accepted texts and 1 rejected text of 2 images.")
+    on_tab.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    on_tab.press("Save to dataset")
+    dialog.get_by_label("Its name").fill("mine")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(dialog).to_contain_text(f"2 images with {total} accepted texts and 1 rejected text.")
+    link = dialog.get_by_role("link", name="two.png")
+    expect(link).to_have_attribute("href", "curator/review?dataset=mine&item=2")
+    dialog.get_by_role("button", name="Close").click()
+    on_tab.press("Save to dataset")
+    expect(dialog.get_by_role("combobox")).to_have_value("mine")
 
 
 def test_a_text_goes_with_the_image_that_it_stands_beside(arrived: Journey, tmp_path: Path) -> None:
@@ -145,7 +155,12 @@ def test_an_open_edit_is_asked_about_before_the_next_run(on_tab: Journey) -> Non
     on_tab.press("Edit: a dog")
     editor = on_tab.page.get_by_label("The edited text")
     editor.fill("a small dog")
-    for name in ("Accept all kept", "Caption and filter", "Try it with the sample set"):
+    for name in (
+        "Accept all kept",
+        "Caption and filter",
+        "Try it with the sample set",
+        "Save to dataset",
+    ):
         on_tab.press(name)
         expect(on_tab.page.get_by_text("This edit is open.")).to_be_visible()
         expect(editor).to_be_focused()
@@ -173,6 +188,27 @@ def test_twelve_images_fit_two_screens_without_another_image(
         assert height is not None and height["height"] <= 2 * screen["height"]
         journey.press("One pair, step by step")
         expect(journey.page.locator("#panel")).to_be_visible()
+
+
+def test_a_reload_finds_verdicts_and_texts_again_and_nobody_else_does(
+    on_tab: Journey, browser: Browser, address: str
+) -> None:
+    total = rows(on_tab).count()
+    on_tab.press("Reject: a dog")
+    expect(rows(on_tab, ".rejected")).to_have_count(1)
+    on_tab.press("Edit: a dog")
+    on_tab.page.get_by_label("The edited text").fill("a small dog")
+    on_tab.page.reload()
+    expect(rows(on_tab)).to_have_count(total)
+    expect(rows(on_tab, ".rejected")).to_contain_text("a dog")
+    expect(on_tab.page.get_by_label("The edited text")).to_have_value("a small dog")
+    with visit(browser, f"{address}?tab=capfilt") as stranger:
+        expect(stranger.page.locator("#pair-files")).to_be_visible()
+        expect(rows(stranger)).to_have_count(0)
+    on_tab.page.get_by_role("button", name="Score it").click()
+    expect(rows(on_tab)).to_have_count(total + 1)
+    on_tab.press("Images and their texts from the web")
+    expect(box(on_tab, "two.png")).to_have_value(HOSTILE)
 
 
 def test_escape_leaves_the_text_as_it_was(on_tab: Journey) -> None:

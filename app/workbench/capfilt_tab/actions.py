@@ -1,11 +1,11 @@
-"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why, save."""
+"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -14,28 +14,23 @@ from app.chat.session import ChatSession
 from app.gradio_internals import event_values
 from app.inference.capfilt_tasks import (
     CapFiltSession,
-    caption_config,
     score_edited,
     text_of,
     with_text,
 )
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
-from app.roles import visitor_of
 from app.services import Services
-from app.settings import has_login
 from app.workbench.capfilt_tab.cards import cards_html, summary_html
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.panel import caption_image, show_panel
+from app.workbench.save_dialog.rows import build_pair_saving
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
-from blip2core.errors import Blip2Error, StorageError
+from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 from blip2core.records import ReviewedText
 from blip2core.texts import clean_text, count_of
-
-if TYPE_CHECKING:
-    from blip2core.curation.pairs import StoredPairs
 
 LONGEST_EDIT = 1000
 """Characters of an edited text."""
@@ -67,13 +62,6 @@ class WhyUpdate(NamedTuple):
     why_message: Update = ""
 
 
-class SaveUpdate(NamedTuple):
-    """New values after pairs were saved."""
-
-    pairs: Update
-    save_message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairActions:
     """The components for all pairs at once, above the cards."""
@@ -86,16 +74,10 @@ class PairActions:
     """Takes that back."""
     why_message: gr.HTML
     """Why there is no look inside."""
-    save: gr.Button | None
-    """Saves the pairs; None where there is no database."""
-    dataset: gr.Textbox | None
-    """Name of the dataset for the saved pairs; None where there is no database."""
-    save_message: gr.HTML
 
 
-def build_actions(services: Services) -> PairActions:
+def build_actions(shared: SharedComponents, services: Services, pairs: gr.State) -> PairActions:
     """Draw the components for all pairs at once inside the tab that is being built."""
-    save = dataset = None
     with gr.Row(elem_classes="buttons"):
         threshold = gr.Slider(
             0,
@@ -113,21 +95,12 @@ def build_actions(services: Services) -> PairActions:
         undo = gr.Button(
             "Undo", size="sm", scale=0, min_width=150, visible=False, elem_id="accept-undo"
         )
-        if services.database is not None:
-            save = gr.Button(
-                "Save what I decided", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
-            )
-            dataset = gr.Textbox(
-                "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
-            )
+        build_pair_saving(shared, services, pairs)
     return PairActions(
         threshold=threshold,
         accept_kept=accept_kept,
         undo=undo,
         why_message=gr.HTML(container=False, elem_classes="status-area"),
-        save=save,
-        dataset=dataset,
-        save_message=gr.HTML(container=False, elem_classes="status-area"),
     )
 
 
@@ -157,18 +130,6 @@ def wire_actions(
         shared.panel.caption_outputs,
         **MODEL_EVENT,
     )
-    if actions.save is not None and actions.dataset is not None:
-        saved = [pairs, actions.save_message]
-        actions.save.click(save_of(services), [pairs, actions.dataset], saved, **PRIVATE_EVENT)
-        if has_login(services.settings):
-            keeping = [actions.save, actions.dataset]
-            shared.page.load(show_to_curators, None, keeping, queue=False, **PRIVATE_EVENT)
-
-
-def show_to_curators(request: gr.Request) -> tuple[Update, Update]:
-    """Show the components that save pairs in a dataset to those who may."""
-    may = visitor_of(request.headers).may("keep")
-    return gr.update(visible=may), gr.update(visible=may)
 
 
 def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
@@ -255,74 +216,6 @@ def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> 
     return WhyUpdate(
         **panel, inspected_text=session.inspected_text, tabs=gr.Tabs(selected="inside")
     )
-
-
-def save_of(services: Services) -> Any:
-    """Return the listener that saves pairs to the database."""
-
-    def save(pairs: CapFiltSession, dataset: str, request: gr.Request) -> SaveUpdate:
-        visitor = visitor_of(request.headers)
-        if not visitor.may("keep"):
-            told = "A visitor keeps nothing here: save the pairs as a file, or log in as a curator."
-            return SaveUpdate(pairs, tables.status_html(told, problem=True))
-        handle = visitor.name or "workbench"
-        return SaveUpdate(pairs, on_save_pairs(services, pairs, dataset, handle))
-
-    return save
-
-
-def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
-    """Save the images with decisions to the curator's database; return HTML of what was saved."""
-    try:
-        saved = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
-    except Exception as error:
-        return tables.status_html(error_message(error, "Not saved"), problem=True)
-    images = count_of(saved.images, "image")
-    return tables.status_html(
-        f"{count_of(saved.accepted, 'accepted text')} and "
-        f"{count_of(saved.rejected, 'rejected text')} of {images} "
-        f"are in the dataset {dataset.strip()}."
-    )
-
-
-def save_pairs(
-    services: Services, pairs: CapFiltSession, *, dataset: str, annotator: str
-) -> StoredPairs:
-    """Store the images of which a text was decided about; once, however often it is called.
-
-    Raises StorageError where there is no database, nothing was decided or the dataset has no name.
-    """
-    # The workbench alone needs no database; torch is there, as the models are.
-    from blip2core.capfilt import scorer_identity
-    from blip2core.curation.pairs import PairOrigin, ReviewedImage, store_pairs
-    from blip2core.models.identity import dtype_of
-
-    if services.database is None:
-        raise StorageError("There is no database to save to.")
-    images = [
-        ReviewedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
-        for card in pairs.cards
-    ]
-    if not images:
-        raise StorageError("Accept or reject a text first.")
-    pair = services.engine.pair(pairs.batch.request.model)
-    origin = PairOrigin(
-        captioner=pair.generator.spec.name,
-        revision=pair.generator.revision,
-        dtype=dtype_of(pair.generator),
-        captions=caption_config(pairs.batch.request.captions),
-        scorer=scorer_identity(pair.matcher),
-    )
-    stored = store_pairs(
-        services.database,
-        images,
-        origin,
-        dataset=dataset,
-        annotator=annotator,
-        run_id=pairs.runs.get(dataset),
-    )
-    pairs.runs[dataset] = stored.run_id
-    return stored
 
 
 def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -23,10 +23,10 @@ from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_reques
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
+from app.roles import visitor_of
 from app.services import Services
 from app.workbench.capfilt_tab.actions import (
     AT_ONCE,
-    PairActions,
     build_actions,
     undo_button,
     wire_actions,
@@ -36,6 +36,7 @@ from app.workbench.capfilt_tab.given import (
     SEND_TYPED,
     GivenUpdate,
     build_given,
+    given_html,
     on_files,
     on_typed,
 )
@@ -46,8 +47,10 @@ from app.workbench.capfilt_tab.inputs import (
     typed_from,
     with_typed,
 )
+from app.workbench.capfilt_tab.remembered import RememberedPairs
+from app.workbench.capfilt_tab.screen import CapFiltTab, CapFiltUpdate, ReturnUpdate
 from app.workbench.capfilt_tab.walkthrough import build_walkthrough
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, components_named
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import BeginStop, build_buttons, buttons
@@ -57,61 +60,21 @@ from blip2core.records import ReviewedText
 from blip2core.texts import count_of
 
 _LOADING = "The model is loading; the captions will come by themselves."
+REMEMBERED = RememberedPairs()
+"""Those of all pages of this process."""
+HELD_AS = "capfilt pairs"
+"""Where a browser tab holds the secret of its pairs."""
 _ABOUT = """<h2>From noisy web texts to good pairs</h2>
 <p>A <b>captioner</b> writes texts for each image, a <b>filter</b> scores them and the text from the
 web as equals, and keeps what fits (BLIP, section 3.3). Whole folders are the curator's.</p>"""
 
 
-class CapFiltUpdate(NamedTuple):
-    """New values of the components of the tab."""
-
-    pairs: Update = SKIP
-    slices: Update = SKIP
-    inputs: Update = SKIP
-    message: Update = SKIP
-    cards: Update = SKIP
-    undo: Update = SKIP
-    downloads: Update = SKIP
-    begin: Update = SKIP
-    stop: Update = SKIP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapFiltTab:
-    """The components of the tab."""
-
-    session: gr.State
-    """The visitor's `ChatSession`."""
-    pairs: gr.State
-    """The visitor's `CapFiltSession`."""
-    slices: gr.State
-    """Counts the time slices of the work; its `.change` begins the next one."""
-    inputs: gr.Accordion
-    """What the next run works on; closed when it begins."""
-    files: gr.File
-    given: gr.HTML
-    """The images for the next run, each with a box for its texts."""
-    given_message: gr.HTML
-    typed: gr.Textbox
-    """Hidden; the page's script fills it with what stands in those boxes."""
-    request: Sequence[Component]
-    """How many captions, the words they begin with, then the controls of decoding."""
-    begin: gr.Button
-    stop: gr.Button
-    samples: gr.Button
-    """Begins with the sample set."""
-    actions: PairActions
-    message: gr.HTML
-    cards: gr.HTML
-    downloads: gr.HTML
-    """Links that save the pairs."""
-
-
 def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
     """Draw and wire the tab inside the page that is being built."""
     gr.HTML(_ABOUT, elem_classes="about", container=False)
-    tab = _build(services, shared.session)
+    tab = _build(services, shared)
     _wire(tab, services)
+    _wire_return(tab, services, shared.page)
     wire_actions(
         tab.actions,
         services,
@@ -124,7 +87,7 @@ def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
         build_walkthrough(services, shared)
 
 
-def _build(services: Services, session: gr.State) -> CapFiltTab:
+def _build(services: Services, shared: SharedComponents) -> CapFiltTab:
     inputs = gr.Accordion("Images and their texts from the web", open=True)
     with inputs:
         files = gr.File(
@@ -137,24 +100,28 @@ def _build(services: Services, session: gr.State) -> CapFiltTab:
         given_message = gr.HTML(container=False, elem_classes="status-area")
         given = build_given()
         typed = gr.Textbox(visible="hidden", show_label=False)
+    token = gr.Textbox(visible="hidden", show_label=False)
+    with inputs:
         request = _build_request(services.settings.max_new_tokens)
+    pairs = gr.State(CapFiltSession())
     pair, samples = _build_begin()
     message = gr.HTML(container=False, elem_classes="status-area")
     return CapFiltTab(
-        session=session,
-        pairs=gr.State(CapFiltSession()),
+        session=shared.session,
+        pairs=pairs,
         slices=gr.State(0),
         inputs=inputs,
         files=files,
         given=given,
         given_message=given_message,
         typed=typed,
+        token=token,
         request=request,
         begin=pair.begin,
         stop=pair.stop,
         samples=samples,
         message=message,
-        actions=build_actions(services),
+        actions=build_actions(shared, services, pairs),
         cards=build_cards(),
         downloads=gr.HTML(container=False, elem_classes="status-area"),
     )
@@ -209,6 +176,47 @@ def _wire(tab: CapFiltTab, services: Services) -> None:
     stop = partial(on_stop_capfilt, services)
     going.failure(stop, tab.pairs, outputs, **PRIVATE_EVENT)
     tab.stop.click(stop, tab.pairs, outputs, **PRIVATE_EVENT)
+
+
+def _wire_return(tab: CapFiltTab, services: Services, page: gr.Blocks) -> None:
+    """Let a page that is loaded anew find its images and verdicts again, by a secret it holds."""
+
+    def on_return(pairs: CapFiltSession, token: str, request: gr.Request) -> ReturnUpdate:
+        found = REMEMBERED.recall(visitor_of(request.headers).name, str(token or ""))
+        return show_again(services, found or pairs)
+
+    returned = page.load(
+        on_return,
+        [tab.pairs, tab.token],
+        components_named(ReturnUpdate._fields, tab, tab.actions),
+        js=f"(...values) => [values[0], sessionStorage.getItem('{HELD_AS}') ?? '']",
+        queue=False,
+        **PRIVATE_EVENT,
+    )
+    hold = f"(token) => sessionStorage.setItem('{HELD_AS}', token)"
+    returned.success(None, tab.token, js=hold, **PRIVATE_EVENT)
+
+    def on_change(pairs: CapFiltSession, request: gr.Request) -> None:
+        REMEMBERED.remember(visitor_of(request.headers).name, pairs)
+
+    changed = [tab.given.change, tab.slices.change]
+    gr.on(changed, on_change, tab.pairs, None, queue=False, **PRIVATE_EVENT)
+
+
+def show_again(services: Services, pairs: CapFiltSession) -> ReturnUpdate:
+    """Return what there is to show of pairs on a page that has just been loaded.
+
+    Work that was under way goes on.
+    """
+    pairs.batch.resume()
+    shown = ReturnUpdate(
+        pairs=pairs, token=pairs.token, given=given_html(pairs), threshold=pairs.rules.threshold
+    )
+    if not pairs.batch.items:
+        return shown
+    update = show_capfilt(pairs, services)._asdict() | {"inputs": gr.update(open=False)}
+    update |= {"slices": 1} if pairs.batch.is_left else {}
+    return shown._replace(**update)
 
 
 def on_capfilt(

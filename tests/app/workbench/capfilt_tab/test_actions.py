@@ -19,7 +19,7 @@ from app.workbench.capfilt_tab.actions import (
 )
 from app.workbench.capfilt_tab.tab import on_samples
 from app.workbench.events import SKIP
-from tests.app.workbench.capfilt_tab.conftest import HOSTILE, ORDERED, event
+from tests.app.workbench.conftest import HOSTILE, ORDERED, event
 from tests.capfilt.conftest import Seen
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from app.inference.capfilt_tasks import CapFiltSession
 from app.workbench.capfilt_tab.given import LONGEST_BOX, given_html, on_typed
 from tests.app.visitor import upload
-from tests.app.workbench.capfilt_tab.conftest import HOSTILE, event, files, listed
+from tests.app.workbench.conftest import HOSTILE, event, files, listed
 
 
 def test_each_image_stands_with_its_texts_and_a_box(tmp_path: Path) -> None:

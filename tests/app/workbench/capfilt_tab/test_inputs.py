@@ -20,7 +20,7 @@ from app.workbench.capfilt_tab.inputs import (
 from app.workbench.image.uploads import uploads_from
 from blip2core.errors import TextError
 from tests.app.visitor import upload
-from tests.app.workbench.capfilt_tab.conftest import files
+from tests.app.workbench.conftest import files
 
 GIVEN = [InputImage(name=f"{key}.png", data=b"", key=key, texts=("found",)) for key in "ab"]
 

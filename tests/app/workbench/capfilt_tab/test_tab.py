@@ -25,7 +25,7 @@ from app.workbench.capfilt_tab.walkthrough import on_walkthrough
 from app.workbench.events import SKIP
 from app.workbench.widgets.image_task import on_stop_task
 from blip2core.config import DecodeConfig
-from tests.app.workbench.capfilt_tab.conftest import (
+from tests.app.workbench.conftest import (
     HOSTILE,
     ORDERED,
     begun,
