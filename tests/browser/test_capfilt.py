@@ -182,6 +182,7 @@ def test_twelve_images_fit_two_screens_without_another_image(
     screen = {"width": 1366, "height": 768}
     with visit(browser, f"{address}?tab=capfilt", viewport=screen) as journey:
         expect(journey.page.locator("#panel")).to_be_hidden()
+        expect(journey.page.get_by_role("alert")).to_have_count(0)
         journey.press("Try it with the sample set")
         expect(journey.page.locator("#pairs [data-card]")).to_have_count(12)
         height = journey.page.locator("#pairs .pairs").bounding_box()

@@ -279,6 +279,9 @@ def continue_capfilt(
     services: Services, pairs: CapFiltSession, slices: int
 ) -> Iterator[CapFiltUpdate]:
     """Caption and score for one time slice, and ask for the next one where images are left."""
+    if not pairs.batch.is_left:  # the page was loaded: Gradio calls that a change of `slices` too
+        yield CapFiltUpdate()
+        return
     try:
         pair = services.engine.pair(pairs.batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):

@@ -11,9 +11,11 @@ from app.inference.capfilt_tasks import CapFiltSession, InputImage
 from app.services import Services
 from app.workbench.capfilt_tab import remembered
 from app.workbench.capfilt_tab.remembered import RememberedPairs
+from app.workbench.capfilt_tab.screen import CapFiltUpdate
 from app.workbench.capfilt_tab.tab import continue_capfilt, on_capfilt, show_again
 from app.workbench.events import SKIP
 from tests.app.workbench.conftest import ORDERED, files, final, listed, on_screen
+from tests.capfilt.conftest import Seen
 
 
 def of_size(size: int) -> CapFiltSession:
@@ -67,6 +69,14 @@ def test_a_page_loaded_anew_shows_what_was_decided(
     assert shown.slices == SKIP, "there is nothing left to do"
     empty = show_again(services, CapFiltSession())
     assert empty.cards == SKIP and empty.given == ""
+
+
+def test_a_page_that_arrives_begins_nothing(
+    services: Services, pairs: CapFiltSession, seen: Seen
+) -> None:
+    for arrived in (CapFiltSession(), pairs):
+        assert list(continue_capfilt(services, arrived, 0)) == [CapFiltUpdate()]
+    assert seen.images == 0
 
 
 def test_work_under_way_goes_on_for_the_new_page_alone(services: Services, tmp_path: Path) -> None:
