@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from blip2core.capfilt import decide
+from blip2core.capfilt import decide, says_less
 from blip2core.config import BLIP2_RANKING, FilterConfig
 from blip2core.records import Scored
 from tests.capfilt.conftest import scored
@@ -120,3 +120,18 @@ def test_the_variant_of_blip2_ranks_and_keeps_two():
     ]
     assert kept(texts, BLIP2_RANKING) == ["web", "two"]
     assert reasons(texts, BLIP2_RANKING)[2] == "among the best 2 by ITC (0.40)"
+
+
+def test_a_dropped_text_of_which_all_words_stand_in_a_kept_one_says_less():
+    whole = scored("Two red cars and a whale, at sea.", 0.9, source="synthetic")
+
+    def says(text: str, itm: float = 0.2, other: Scored = whole) -> bool:
+        return says_less(decide([scored(text, itm), other], FilterConfig()))[0]
+
+    assert says("two red cars") and says("A WHALE!") and says("a whale at sea")
+    assert not says("two blue cars")
+    assert not says("two red red cars"), "a word is there as often as it stands"
+    assert not says("two red cars and a whale at sea"), "as much is not less"
+    assert not says("two red cars", 0.6), "it is kept"
+    assert not says("two red cars", other=replace(whole, itm=0.4)), "nothing is kept"
+    assert says_less([]) == []

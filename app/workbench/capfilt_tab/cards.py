@@ -14,6 +14,7 @@ from app.inference.batches import BatchItem
 from app.inference.capfilt_tasks import CapFiltSession, ImageCard, filtered_texts
 from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
+from blip2core.capfilt import says_less
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, ReviewedText, Scored
 from blip2core.texts import count_of
@@ -21,6 +22,8 @@ from blip2core.texts import count_of
 _HERE = Path(__file__).parent
 PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")
 """Columns of the CSV."""
+LESS = "Says less than a kept text, and may be true."
+"""What stands below a dropped text of which all words stand in a kept one."""
 _SOURCES = {"web": "web", "synthetic": "written", "edited": "edited"}
 _ICONS = {
     "accepted": "M3 8.5l3.5 3.5L13 4.5",
@@ -87,9 +90,13 @@ def _item(item: BatchItem[ImageCard], rules: FilterConfig) -> str:
 def card_html(card: ImageCard, rules: FilterConfig) -> str:
     """Return HTML of one image with its texts: those from the web, then the others."""
     pairs = filtered_texts(card, rules)
-    web = [pair for pair in pairs if pair[0].source == "web"]
-    others = [pair for pair in pairs if pair[0].source != "web"]
-    rows = "".join(_row(text, decision, rules) for text, decision in [*web, *others])
+    less = says_less([decision for _, decision in pairs])
+    drawn = [
+        (text.source == "web", _row(text, decision, rules, LESS if is_less else ""))
+        for (text, decision), is_less in zip(pairs, less, strict=True)
+    ]
+    web = [row for is_web, row in drawn if is_web]
+    rows = "".join([*web, *(row for is_web, row in drawn if not is_web)])
     kept = sum(decision.kept for _, decision in pairs)
     said = f"{kept} of {count_of(len(pairs), 'text')} kept"
     said += "" if web else "; none came from the web"
@@ -100,7 +107,7 @@ def card_html(card: ImageCard, rules: FilterConfig) -> str:
     )
 
 
-def _row(text: ReviewedText, decision: Decision, rules: FilterConfig) -> str:
+def _row(text: ReviewedText, decision: Decision, rules: FilterConfig, hint: str) -> str:
     scored, words = text.scored, escape(text.words)
     state = "kept" if decision.kept else "dropped"
     note = f' <small class="note">{tables.TRUNCATED}</small>' if scored.truncated else ""
@@ -108,14 +115,15 @@ def _row(text: ReviewedText, decision: Decision, rules: FilterConfig) -> str:
     decide = "".join(_verdict_button(verdict, label, text) for verdict, label in verdicts)
     by_score = decision.reason.startswith("ITM")  # the bar and its mark say the rest
     said = f"{scored.itm:.2f}" if by_score else ""
-    reason = "" if by_score else f'<p class="hint">{escape(decision.reason)}</p>'
+    hint = hint if by_score else decision.reason
+    below = f'<p class="hint">{escape(hint)}</p>' if hint else ""
     return (
         f'<li class="{state} {text.verdict}" data-text="{text.number}"><p class="words">'
         f'<small class="source">{_SOURCES[text.source]}</small> <span>{words}</span>{note}</p>'
         f"{_bar(scored, rules.threshold)}"
         f'<p class="reason" title="{escape(decision.reason)}; ITC {scored.itc:.2f}">'
         f'<b>{state}</b> {said}</p><p class="actions">{decide}'
-        f"{_button('edit', f'Edit: {words}')}{_button('why', f'Why: {words}')}</p>{reason}</li>"
+        f"{_button('edit', f'Edit: {words}')}{_button('why', f'Why: {words}')}</p>{below}</li>"
     )
 
 
