@@ -25,11 +25,12 @@ MAY: dict[Role, frozenset[Permission]] = {
 }
 """Role -> what it may do.
 
-ask: everything in the workbench that changes nothing for others. keep: store pairs of the workbench
-in a dataset. judge: the curator's pages, exports included; import: what its inbox offers there.
-switch model: have a large model loaded that is not loaded yet, as everyone feels that. take down:
-the page of that name. train, push: no page and no endpoint does either; training is `blip2 train`
-on the command line, and no command pushes. Whoever adds a page for them asks for the permission.
+ask: everything in the workbench that changes nothing for others. keep: save images and texts of the
+workbench to a dataset. judge: the curator's pages, exports included; import: what its inbox offers
+there. switch model: have a large model loaded that is not loaded yet, as everyone feels that. take
+down: the page of that name. train, push: no page and no endpoint does either; training is
+`blip2 train` on the command line, and no command pushes. Whoever adds a page for them asks for the
+permission.
 """
 VISITOR_HEADER = "x-blip2-visitor"
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import itertools
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from app.chat.conversation import AnswerRating, ChatTurn, StoredConversation, conversation_of
 from app.chat.generation_settings import GenerationSettings
 from app.chat.image import ChatImage
+from app.chat.text_writer import TextWriter
 from blip2core.errors import ImageError
 from blip2core.records import Conversation
+from blip2core.texts import clean_text
 
 _NO_IMAGE = "Choose an image first."
+_REMEMBERED_WRITERS = 500
+"""Texts of a session of which is remembered how they were written."""
 REMEMBERED = 4
 """Images of a session whose features are kept, so that going back to one costs nothing."""
 
@@ -52,6 +56,7 @@ class ChatSession:
         self.uid = secrets.token_hex(8)
         self._offered_conversation: StoredConversation | None = None
         self._remembered: tuple[ChatImage, ...] = ()
+        self._writers: dict[tuple[str, str], TextWriter] = {}
         self._numbers, self._conversation_numbers = itertools.count(), itertools.count()
         self._conversation_number = next(self._conversation_numbers)
         self._lock = threading.Lock()
@@ -194,6 +199,17 @@ class ChatSession:
             if is_topic := self.is_about(image):
                 self.image = image
             return is_topic
+
+    def note_written(self, key: str, texts: Iterable[str], writer: TextWriter) -> None:
+        """Remember how texts about the image of this key were written; the oldest are forgotten."""
+        with self._lock:
+            self._writers |= {(key, clean_text(text)): writer for text in texts}
+            for oldest in list(self._writers)[:-_REMEMBERED_WRITERS]:
+                del self._writers[oldest]
+
+    def writer_of(self, key: str, text: str) -> TextWriter | None:
+        """Return how a text about the image of this key was written, as far as it is known."""
+        return self._writers.get((key, clean_text(text)))
 
     def ask(
         self,

@@ -63,6 +63,17 @@ class ImageBatch(Generic[BatchRequest, ItemResult]):
             self.stop, self._request, self.began = stop, request, time.monotonic()
             self.items = tuple(BatchItem(name=name) for name in names)
 
+    def resume(self) -> None:
+        """Let another page go on with work under way; what works on it for the first page ends."""
+        if not self.is_running:
+            return
+        stop = self._task.begin()
+        with self._lock:
+            self.stop = stop
+            for index, item in enumerate(self.items):
+                if item.state == "working":
+                    self._change(index, {"state": "waiting"})
+
     @property
     def done(self) -> int:
         """Number of images that are finished, failed or stopped."""

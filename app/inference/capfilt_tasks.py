@@ -6,6 +6,7 @@ The functions at the end need the models and are run by the engine; the filter n
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -42,10 +43,16 @@ class ImageCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputImage:
-    """An image as it came, not opened yet."""
+    """An image that a visitor gave, opened and checked, with the texts beside it."""
 
     name: str
+    """Name of its file. Hostile text."""
     data: bytes = field(repr=False)
+    """A clean image file."""
+    key: str
+    """SHA-256 of `data`: what a page calls the image, wherever it stands in a list."""
+    thumbnail: str = ""
+    """Data address of the image in small."""
     texts: tuple[str, ...] = ()
 
 
@@ -64,6 +71,12 @@ class CapFiltSession:
     """The images and texts of one visitor, with the rules that filter them."""
 
     def __init__(self) -> None:
+        self.token = secrets.token_hex(16)
+        """A secret of the page that works with it, by which a reload finds it again."""
+        self.given: tuple[InputImage, ...] = ()
+        """The images on screen for the next run, each once."""
+        self.typed: dict[str, str] = {}
+        """Key of an image -> the texts that were typed beside it, one on each line."""
         self.batch = ImageBatch[CapFiltRequest, ImageCard]()
         """Each image that is done has a card as its result."""
         self.rules = FilterConfig()
@@ -71,6 +84,10 @@ class CapFiltSession:
         """Files that could not be read at all: name and reason."""
         self.runs: dict[str, int] = {}
         """Name of a dataset -> number of the run in the database that stands for this work."""
+        self.name = ""
+        """Of the run on screen: an act that was meant for another one is refused."""
+        self.accepted_at_once: list[list[tuple[int, int]]] = []
+        """Numbers of image and text that were accepted together, the latest last."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CapFiltSession:
         return CapFiltSession()  # Gradio copies a state's first value for each visitor
@@ -78,19 +95,26 @@ class CapFiltSession:
     def start(self, request: CapFiltRequest, problems: Sequence[tuple[str, str]]) -> None:
         """Begin with new images; those before them go."""
         self.problems, self.runs = tuple(problems), {}
+        self.name, self.accepted_at_once = secrets.token_hex(8), []
         self.batch.start([image.name for image in request.images], request)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its images together."""
+        begun = self.batch.request.images if self.batch.items else ()
+        return sum({one.key: len(one.data) for one in (*self.given, *begun)}.values())
 
     @property
     def cards(self) -> list[ImageCard]:
         """Cards of the images that are done, in the order of the images."""
         return [item.result for item in self.batch.items if item.result is not None]
 
-    def card(self, number: object) -> ImageCard:
-        """Return the card with a number that a browser sent.
+    def card(self, run: object, number: object) -> ImageCard:
+        """Return the card with a number that a browser sent, and the name of the run it is of.
 
-        Raises ConfigError where there is none, as where the number is of an earlier session.
+        Raises ConfigError where there is none, as where another run has begun since.
         """
-        for card in self.cards:
+        for card in self.cards if run == self.name else ():
             if card.number == number:
                 return card
         raise ConfigError("This image is not here any more.")
@@ -99,26 +123,35 @@ class CapFiltSession:
         """Put a changed card in the place of the one with its number."""
         self.batch.set_result(card.number, card)
 
-    def set_verdict(self, card_number: object, text_number: object, verdict: TextVerdict) -> None:
+    def set_verdict(self, card: ImageCard, text_number: object, verdict: TextVerdict) -> None:
         """Set the visitor's verdict on a text; the same verdict again takes it back.
 
         Raises ConfigError where there is no such text.
         """
-        card = self.card(card_number)
         text = text_of(card, text_number)
         verdict = "" if text.verdict == verdict else verdict
         self.replace_card(with_text(card, replace(text, verdict=verdict)))
 
-    def accept_kept(self) -> int:
-        """Accept the texts that the filter keeps and nobody decided about yet; return how many."""
-        accepted = 0
+    def accept_kept(self) -> None:
+        """Accept the texts that the filter keeps and nobody decided about yet."""
+        accepted = []
         for card in self.cards:
             for text, decision in filtered_texts(card, self.rules):
                 if decision.kept and not text.verdict:
                     card = with_text(card, replace(text, verdict="accepted"))
-                    accepted += 1
+                    accepted.append((card.number, text.number))
             self.replace_card(card)
-        return accepted
+        if accepted:
+            self.accepted_at_once.append(accepted)
+
+    def undo_accept(self) -> None:
+        """Take back what was accepted together last, but for what was decided otherwise since."""
+        together = set(self.accepted_at_once.pop()) if self.accepted_at_once else set()
+        for card in self.cards:
+            for text in card.texts:
+                if (card.number, text.number) in together and text.verdict == "accepted":
+                    card = with_text(card, replace(text, verdict=""))
+            self.replace_card(card)
 
 
 def text_of(card: ImageCard, number: object) -> ReviewedText:
@@ -201,9 +234,16 @@ def caption_config(request: CaptionRequest) -> CaptionConfig:
 
 def score_edited(pair: ModelPair, features: ImageFeatures, text: str) -> Scored:
     """Score an edited text as any other; the engine runs this."""
+    return score_candidates(pair, features, [Candidate(text=text, source="edited")])[0]
+
+
+def score_candidates(
+    pair: ModelPair, features: ImageFeatures, candidates: Sequence[Candidate]
+) -> list[Scored]:
+    """Score texts about one image, in their order; the engine runs this."""
     from blip2core.capfilt import score
 
-    return score(pair.matcher, features, [[Candidate(text=text, source="edited")]])[0][0]
+    return score(pair.matcher, features, [list(candidates)])[0]
 
 
 def sha256_of(data: bytes) -> str:

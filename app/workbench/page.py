@@ -26,6 +26,7 @@ from app.workbench.image.panel import build_panel
 from app.workbench.inside_tab.tab import build_inside_tab
 from app.workbench.match_tab.tab import build_match_tab
 from app.workbench.model_picker import build_model_picker
+from app.workbench.save_dialog.dialog import build_save_dialog
 from app.workbench.shared_components import SharedComponents
 
 HEADER = """<h1>Ask an image</h1>
@@ -55,6 +56,7 @@ def build_workbench(services: Services) -> gr.Blocks:
             if has_login(services.settings):
                 build_account(page)
         picker = build_model_picker(services, session, page)
+        saving = build_save_dialog(services, page)
         address, matched_texts = build_address(list(TABS)), gr.State("")
         with gr.Row(elem_id="bench"):
             with gr.Column(scale=2, min_width=320, elem_id="panel"):
@@ -68,6 +70,7 @@ def build_workbench(services: Services) -> gr.Blocks:
                         tabs=tabs,
                         address=address,
                         matched_texts=matched_texts,
+                        saving=saving,
                         page=page,
                     )
                     for name, (label, build_tab) in TABS.items():

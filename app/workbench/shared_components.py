@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app.workbench.image.panel import ImagePanel
+from app.workbench.save_dialog.dialog import SaveDialog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,5 +27,7 @@ class SharedComponents:
     matched_texts: gr.State
     """Texts that were handed over to be matched, one on each line; Match listens to its
     `.change`."""
+    saving: SaveDialog | None
+    """The dialog that saves to a dataset; None where there is no database."""
     page: gr.Blocks
     """Its `.load` says that a visitor has come."""

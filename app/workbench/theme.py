@@ -18,6 +18,8 @@ STYLE_SHEETS = (
     _HERE / "inside_tab" / "inside.css",
     _HERE / "how_tab" / "how.css",
     _HERE / "address" / "address.css",
+    _HERE / "capfilt_tab" / "layout.css",
+    _HERE / "save_dialog" / "dialog.css",
 )
 ICON = _HERE.parent / "icon.png"
 

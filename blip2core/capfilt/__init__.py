@@ -7,7 +7,7 @@ so that a page may move a threshold without a model.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from blip2core.capfilt.filter import decide
+from blip2core.capfilt.filter import decide, says_less
 
 if TYPE_CHECKING:
     from blip2core.capfilt.captioner import write_captions
@@ -20,6 +20,7 @@ __all__ = [
     "Task",
     "decide",
     "judge",
+    "says_less",
     "score",
     "scorer_identity",
     "write_captions",

@@ -4,6 +4,7 @@ Pure functions: scores and rules in, decisions out, no model.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from blip2core.arguments import check_kind
@@ -56,6 +57,20 @@ def _doubt(scored: Sequence[Scored], rules: FilterConfig) -> str | None:
         "the image is unlike what the models know: the captions written of it fit with ITC "
         f"{number} on average, below {limit}"
     )
+
+
+def says_less(decisions: Sequence[Decision]) -> list[bool]:
+    """Return of each text of an image whether it was dropped and only says less than a kept one.
+
+    It has fewer words, and all of them stand in the kept text. Such a text may be true: a matcher
+    that learned from whole captions takes what is left out for a mismatch.
+    """
+    kept = [_words(one) for one in decisions if one.kept]
+    return [not one.kept and any(_words(one) < whole for whole in kept) for one in decisions]
+
+
+def _words(decision: Decision) -> Counter[str]:
+    return Counter(normalised(decision.scored.candidate.text).split())
 
 
 def _rest(values: Sequence[float], dropped: Reasons) -> list[int]:

@@ -4,7 +4,7 @@ sees them all; each of them knows none of the others.
     imports     start_import, import_images: what intake reads becomes items with sources and texts
     capfilt_run start_capfilt, start_rescore, work: captions and scores, resumed where they ended
     filter_rules rules_of, set_rules, preview, apply_rules: decisions from scores, without a model
-    pairs       store_pairs: pairs that were decided on the workbench
+    pairs       store_pairs, store_image: what was decided or chosen on the workbench
     jobs        running: a run with its heartbeat, paused and cancelled through the runs table
 
     for imported in import_images(database, dataset="web", inputs=read("images.zip")):

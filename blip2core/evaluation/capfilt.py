@@ -15,6 +15,7 @@ from blip2core.config import BLIP2_RANKING, CaptionConfig, DecodeConfig, FilterC
 from blip2core.evaluation.captions import is_exact, is_true
 from blip2core.evaluation.gallery import BATCH, Figures, mean
 from blip2core.evaluation.matching import area_under_roc
+from blip2core.evaluation.partial_texts import measure_partial_texts
 from blip2core.evaluation.stage1_captioner import Stage1Captioner
 from blip2core.evaluation.web_gallery import WebGallery
 from blip2core.models import Generator, ImageFeatures, Matcher
@@ -57,6 +58,7 @@ def measure_capfilt(generator: Generator, matcher: Matcher, web: WebGallery) -> 
         },
         "arrangements": measure_weight_sharing(generator, matcher, web, written["nucleus"]),
         "sets": measure_datasets(web, beside, written, several),
+        "partial": measure_partial_texts(generator, matcher, web),
     }
 
 

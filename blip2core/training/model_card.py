@@ -67,7 +67,7 @@ scene with one of them. Only the tokenizers have met them, as text, so that they
 `blip2 evaluate --model {name} --task all --seed {seed} --scenes {scenes}`, with `--heldout` for the
 held-out combinations.
 
-{table}{turns}{doubt}{ablation}"""
+{table}{turns}{doubt}{limits}{ablation}"""
 TURNS = """
 ## Talks of thirty turns
 
@@ -88,6 +88,21 @@ combination that training never showed, more are doubted.
 |---|---|---|---|
 {rows}
 """
+LIMITS: dict[str, str] = {
+    "stickers-itm": """
+## What it does not tell
+
+It learned from whole captions, and takes what a text leaves out for a mismatch. Share of true
+texts kept at an ITM of 0.5, by how many of the groups in the image they name; the command is
+`blip2 evaluate --task capfilt --seed 1 --scenes 800`.
+
+| | of 1 | of 2 | of 3 | of 4 |
+|---|---|---|---|---|
+| all are named | .989 | .909 | .900 | .750 |
+| one is named | .989 | .739 | .494 | .375 |
+""",
+}
+"""Name -> what stands below the figures; `docs/capfilt.md` has more of it."""
 
 FROM_STAGE1, WITHOUT_STAGE1 = "from stage 1", "without it"
 ABLATION = """
@@ -134,6 +149,7 @@ def write_card(folder: Path, name: str, *, scenes: int, ablation: Path | None = 
         table=table(*figures),
         turns=turns_section(spec, *figures),
         doubt=doubt_section(spec),
+        limits=LIMITS.get(name, ""),
         ablation=compared,
     )
     (folder / "README.md").write_text(card, "utf-8")

@@ -109,7 +109,7 @@ def test_new_image_asks_before_it_resets(journey: Journey, image: Path) -> None:
     expect(journey.ask("Who?")).to_have_text("Who?")
     journey.upload(image)
     expect(journey.page.get_by_text("A new image starts a new conversation")).to_be_visible()
-    journey.press("Keep the old one")
+    journey.press("Go on with the old one")
     expect(journey.answers).to_have_count(1)
     expect(journey.caption).not_to_have_value("")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from blip2core.capfilt import decide
+from blip2core.capfilt import decide, says_less
 from blip2core.config import BLIP2_RANKING, FilterConfig
 from blip2core.records import Scored
 from tests.capfilt.conftest import scored
@@ -143,3 +143,18 @@ def test_without_written_captions_nothing_is_doubted() -> None:
     decisions = decide(texts, FilterConfig(own_caption_itc=1.0))
     assert [one.kept for one in decisions] == [True, True]
     assert not any(one.doubted for one in decisions)
+
+
+def test_a_dropped_text_of_which_all_words_stand_in_a_kept_one_says_less():
+    whole = scored("Two red cars and a whale, at sea.", 0.9, source="synthetic")
+
+    def says(text: str, itm: float = 0.2, other: Scored = whole) -> bool:
+        return says_less(decide([scored(text, itm), other], FilterConfig()))[0]
+
+    assert says("two red cars") and says("A WHALE!") and says("a whale at sea")
+    assert not says("two blue cars")
+    assert not says("two red red cars"), "a word is there as often as it stands"
+    assert not says("two red cars and a whale at sea"), "as much is not less"
+    assert not says("two red cars", 0.6), "it is kept"
+    assert not says("two red cars", other=replace(whole, itm=0.4)), "nothing is kept"
+    assert says_less([]) == []

@@ -158,7 +158,7 @@ def test_real_models_give_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     before = captioner.vision.calls
     figures = capfilt.measure_capfilt(captioner, matcher, web)
     assert captioner.vision.calls == before  # all of it on what was encoded once
-    assert list(figures) == ["web", "synthetic", "arrangements", "sets"]
+    assert list(figures) == ["web", "synthetic", "arrangements", "sets", "partial"]
     assert figures["arrangements"]["separate"] == figures["synthetic"]["nucleus"]
     assert figures["arrangements"]["one Q-Former"]["texts"] == 4
 

@@ -48,6 +48,9 @@ class FakeEvent {
   stopPropagation() {
     this.stopped = true;
   }
+  stopImmediatePropagation() {
+    this.stopped = true;
+  }
 }
 
 export class FakeElement {

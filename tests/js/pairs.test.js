@@ -9,15 +9,27 @@ const text = (number, words) =>
   '<button data-act="decide" data-verdict="rejected">Reject</button>' +
   '<button data-act="edit">Edit</button><button data-act="why">Why?</button></p></li>';
 const PAIRS =
-  `<article data-card="3">${text(0, "a dog")}${text(1, "a cat")}</article>` +
-  `<article data-card="5">${text(0, "a bus")}</article>`;
+  `<div id="pairs"><div data-run="r1"><article data-card="3">${text(0, "a dog")}` +
+  `${text(1, "a cat")}</article><article data-card="5">${text(0, "a bus")}</article></div></div>` +
+  '<button id="accept-kept"></button><button id="elsewhere"></button>';
 
 let element;
 let events;
 let redrawn;
 
+const held = new Map();
+globalThis.sessionStorage = {
+  getItem: (name) => held.get(name) ?? null,
+  setItem: (name, value) => held.set(name, value),
+};
+
 beforeEach(() => {
-  element = openPage(PAIRS);
+  held.clear();
+  open();
+});
+
+function open() {
+  element = openPage(PAIRS).querySelector("#pairs");
   events = [];
   listenToPairs(
     element,
@@ -26,7 +38,7 @@ beforeEach(() => {
       redrawn = listener;
     },
   );
-});
+}
 
 const press = (card, number, act) =>
   element.querySelector(`[data-card="${card}"] [data-text="${number}"] ${act}`).click();
@@ -45,9 +57,9 @@ test("a verdict is sent with its image and text", async () => {
   await press(5, 0, '[data-verdict="accepted"]');
   await press(3, 0, "[data-act=why]");
   assert.deepEqual(events, [
-    ["decide", { card: 3, text: 1, verdict: "rejected" }],
-    ["decide", { card: 5, text: 0, verdict: "accepted" }],
-    ["why", { card: 3, text: 0 }],
+    ["decide", { run: "r1", card: 3, text: 1, verdict: "rejected" }],
+    ["decide", { run: "r1", card: 5, text: 0, verdict: "accepted" }],
+    ["why", { run: "r1", card: 3, text: 0 }],
   ]);
 });
 
@@ -80,9 +92,9 @@ test("what is written is sent by the button or Ctrl+Enter, once", async () => {
   await press(5, 0, "[data-act=edit]");
   await (await write("a bus again")).send("keydown", { key: "Enter", metaKey: true });
   assert.deepEqual(events, [
-    ["edit", { card: 3, text: 1, words: "a small cat" }],
-    ["edit", { card: 5, text: 0, words: "a red bus" }],
-    ["edit", { card: 5, text: 0, words: "a bus again" }],
+    ["edit", { run: "r1", card: 3, text: 1, words: "a small cat" }],
+    ["edit", { run: "r1", card: 5, text: 0, words: "a red bus" }],
+    ["edit", { run: "r1", card: 5, text: 0, words: "a bus again" }],
   ]);
 });
 
@@ -136,6 +148,51 @@ test("a new drawing takes the focus back to the editor, and from no other contro
   redrawn();
   assert.equal(document.activeElement, threshold);
   assert.equal(editors().length, 1);
+});
+
+test("an edit that is open is asked about by what would pass over it", async () => {
+  const question = () => element.querySelector(".open-edit")?.textContent;
+  await press(3, 1, "[data-act=edit]");
+  const calm = await document.querySelector("#accept-kept").click();
+  assert.deepEqual([calm.defaultPrevented, question()], [false, undefined]); // nothing was changed
+  await write("a small cat");
+  const asked = "This edit is open. Score it or cancel it first.";
+  for (const pressed of [
+    () => document.querySelector("#accept-kept").click(),
+    () => press(3, 1, '[data-verdict="accepted"]'),
+    () => press(5, 0, "[data-act=edit]"),
+  ]) {
+    element.querySelector(".open-edit")?.remove();
+    document.activeElement = null;
+    const event = await pressed();
+    assert.deepEqual([question(), events], [asked, []]);
+    assert.equal(document.activeElement, editors()[0]);
+    if (event.target.getAttribute("id")) assert.equal(event.defaultPrevented, true);
+  }
+  assert.equal((await document.querySelector("#elsewhere").click()).defaultPrevented, false);
+  await press(5, 0, '[data-verdict="accepted"]'); // another text: the edit stays open
+  assert.equal(events.length, 1);
+  assert.deepEqual(
+    editors().map((box) => box.value),
+    ["a small cat"],
+  );
+  await press(3, 1, "[data-act=cancel]");
+  assert.equal(question(), undefined);
+  assert.equal((await document.querySelector("#accept-kept").click()).defaultPrevented, false);
+});
+
+test("an open edit is there again after a reload, and not in another run", async () => {
+  await press(3, 1, "[data-act=edit]");
+  await write("a small cat");
+  open();
+  redrawn();
+  assert.equal(editors()[0].value, "a small cat");
+  assert.equal(editors()[0].closest("[data-text]").dataset.text, "1");
+  open();
+  element.querySelector("[data-run]").setAttribute("data-run", "r2");
+  redrawn();
+  assert.deepEqual(editors(), []);
+  assert.equal((await document.querySelector("#accept-kept").click()).defaultPrevented, false);
 });
 
 test("an editor without its text is removed", async () => {

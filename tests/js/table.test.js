@@ -6,7 +6,8 @@ import { openPage } from "./fake_page.js";
 const row = (text, score) =>
   `<tr><td class="text" data-order="${text}"><span>${text}</span></td>` +
   `<td class="score"${score === null ? "" : ` data-order="${score}"`}></td>` +
-  `<td class="act"><button data-copy>Copy</button><button data-look>Look inside</button></td></tr>`;
+  `<td class="act"><button data-copy>Copy</button><button data-look>Look inside</button>` +
+  "<button data-save>Save to dataset</button></td></tr>";
 const TABLE =
   '<table><thead><tr><th class="text"><button data-sort>Text</button></th>' +
   '<th class="score" aria-sort="descending"><button data-sort>Score</button></th>' +
@@ -57,6 +58,15 @@ test("texts are sorted by the alphabet, and rising first", async () => {
   assert.deepEqual(states(), ["ascending", null, null]);
   await sort(0);
   assert.deepEqual(texts(), ["pear", "none", "fig", "apple"]);
+});
+
+test("the text of a row is looked inside with, or saved", async () => {
+  await element.querySelectorAll("[data-look]")[1].click();
+  await element.querySelectorAll("[data-save]")[3].click();
+  assert.deepEqual(events, [
+    ["select", { text: "apple" }],
+    ["save", { text: "fig" }],
+  ]);
 });
 
 test("what has no value comes last, wherever it was", async () => {

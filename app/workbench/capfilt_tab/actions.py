@@ -1,11 +1,11 @@
-"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why, save."""
+"""What a visitor does with pairs: move the threshold, accept, reject, edit, ask why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -14,28 +14,23 @@ from app.chat.session import ChatSession
 from app.gradio_internals import event_values
 from app.inference.capfilt_tasks import (
     CapFiltSession,
-    caption_config,
     score_edited,
     text_of,
     with_text,
 )
 from app.inference.failures import error_message
 from app.inference.features import encode_for_matcher
-from app.roles import visitor_of
 from app.services import Services
-from app.settings import has_login
 from app.workbench.capfilt_tab.cards import cards_html, summary_html
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.image.panel import caption_image, show_panel
+from app.workbench.save_dialog.rows import build_pair_saving
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
-from blip2core.errors import Blip2Error, StorageError
+from blip2core.errors import Blip2Error
 from blip2core.images import open_image
 from blip2core.records import ReviewedText
 from blip2core.texts import clean_text, count_of
-
-if TYPE_CHECKING:
-    from blip2core.curation.pairs import StoredPairs
 
 LONGEST_EDIT = 1000
 """Characters of an edited text."""
@@ -49,10 +44,12 @@ class PairsUpdate(NamedTuple):
     pairs: Update
     message: Update
     cards: Update = SKIP
+    undo: Update = SKIP
+    """Shown while there is something that was accepted together."""
 
 
 class WhyUpdate(NamedTuple):
-    """New values of the image panel, then of the tab that looks inside."""
+    """New values of the image panel, of the tab that looks inside, and a message."""
 
     session: Update = SKIP
     image: Update = SKIP
@@ -62,45 +59,48 @@ class WhyUpdate(NamedTuple):
     topic: Update = SKIP
     inspected_text: Update = SKIP
     tabs: Update = SKIP
-
-
-class SaveUpdate(NamedTuple):
-    """New values after pairs were saved."""
-
-    pairs: Update
-    save_message: str
+    why_message: Update = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairActions:
     """The components for all pairs at once, above the cards."""
 
+    threshold: gr.Slider
+    """The ITM from which on a text is kept."""
     accept_kept: gr.Button
     """Accepts what the filter keeps."""
-    save: gr.Button | None
-    """Saves the pairs; None where there is no database."""
-    dataset: gr.Textbox | None
-    """Name of the dataset for the saved pairs; None where there is no database."""
-    save_message: gr.HTML
+    undo: gr.Button
+    """Takes that back."""
+    why_message: gr.HTML
+    """Why there is no look inside."""
 
 
-def build_actions(services: Services) -> PairActions:
+def build_actions(shared: SharedComponents, services: Services, pairs: gr.State) -> PairActions:
     """Draw the components for all pairs at once inside the tab that is being built."""
-    save = dataset = None
     with gr.Row(elem_classes="buttons"):
+        threshold = gr.Slider(
+            0,
+            1,
+            0.5,
+            step=0.01,
+            label="Keep texts with an ITM of at least",
+            buttons=[],
+            min_width=320,
+            elem_id="pair-threshold",
+        )
         accept_kept = gr.Button(
             "Accept all kept", size="sm", scale=0, min_width=150, elem_id="accept-kept"
         )
-        if services.database is not None:
-            save = gr.Button(
-                "Save what I decided", size="sm", scale=0, min_width=170, elem_id="keep-pairs"
-            )
-            dataset = gr.Textbox(
-                "workbench", label="in the dataset", max_length=200, scale=1, elem_id="pair-dataset"
-            )
-    save_message = gr.HTML(container=False, elem_classes="status-area")
+        undo = gr.Button(
+            "Undo", size="sm", scale=0, min_width=150, visible=False, elem_id="accept-undo"
+        )
+        build_pair_saving(shared, services, pairs)
     return PairActions(
-        accept_kept=accept_kept, save=save, dataset=dataset, save_message=save_message
+        threshold=threshold,
+        accept_kept=accept_kept,
+        undo=undo,
+        why_message=gr.HTML(container=False, elem_classes="status-area"),
     )
 
 
@@ -112,15 +112,17 @@ def wire_actions(
     pairs: gr.State,
     message: gr.HTML,
     cards: gr.HTML,
-    threshold: gr.Slider,
 ) -> None:
     """Wire the threshold, the components for all pairs, and the buttons on the cards."""
-    shown = [pairs, message, cards]
-    threshold.input(on_threshold, [pairs, threshold], shown, trigger_mode="always_last", **AT_ONCE)
+    shown = [pairs, message, cards, actions.undo]
+    actions.threshold.input(
+        on_threshold, [pairs, actions.threshold], shown, trigger_mode="always_last", **AT_ONCE
+    )
     cards.decide(on_decide, pairs, shown, **AT_ONCE)
     actions.accept_kept.click(on_accept_kept, pairs, shown, **AT_ONCE)
+    actions.undo.click(on_undo_accept, pairs, shown, **AT_ONCE)
     cards.edit(edit_of(services), pairs, shown, **MODEL_EVENT)
-    inside = components_named(WhyUpdate._fields, shared.panel, shared)
+    inside = components_named(WhyUpdate._fields, shared.panel, shared, actions)
     why = cards.why(on_why, [shared.session, pairs], inside, **PRIVATE_EVENT)
     why.success(
         partial(caption_image, services),
@@ -128,18 +130,6 @@ def wire_actions(
         shared.panel.caption_outputs,
         **MODEL_EVENT,
     )
-    if actions.save is not None and actions.dataset is not None:
-        saved = [pairs, actions.save_message]
-        actions.save.click(save_of(services), [pairs, actions.dataset], saved, **PRIVATE_EVENT)
-        if has_login(services.settings):
-            keeping = [actions.save, actions.dataset]
-            shared.page.load(show_to_curators, None, keeping, queue=False, **PRIVATE_EVENT)
-
-
-def show_to_curators(request: gr.Request) -> tuple[Update, Update]:
-    """Show the components that save pairs in a dataset to those who may."""
-    may = visitor_of(request.headers).may("keep")
-    return gr.update(visible=may), gr.update(visible=may)
 
 
 def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
@@ -155,7 +145,8 @@ def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
     verdict = sent.get("verdict")
     try:
         if verdict in ("accepted", "rejected"):
-            pairs.set_verdict(sent.get("card"), sent.get("text"), verdict)
+            card = pairs.card(sent.get("run"), sent.get("card"))
+            pairs.set_verdict(card, sent.get("text"), verdict)
     except Blip2Error as error:
         return _show(pairs, str(error))
     return _show(pairs)
@@ -164,6 +155,12 @@ def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
 def on_accept_kept(pairs: CapFiltSession) -> PairsUpdate:
     """Accept everything that the filter keeps and nobody decided about yet."""
     pairs.accept_kept()
+    return _show(pairs)
+
+
+def on_undo_accept(pairs: CapFiltSession) -> PairsUpdate:
+    """Take back what was accepted together last."""
+    pairs.undo_accept()
     return _show(pairs)
 
 
@@ -179,8 +176,9 @@ def edit_of(services: Services) -> Any:
 
 def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsUpdate:
     """Add an edited text as a text of its own, scored like the others."""
+    run = sent.get("run")
     try:
-        card = pairs.card(sent.get("card"))
+        card = pairs.card(run, sent.get("card"))
         parent = text_of(card, sent.get("text"))
         words = clean_text(str(sent.get("words") or ""))[:LONGEST_EDIT]
         if not words or words == parent.words:
@@ -190,7 +188,8 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
             image = open_image(card.data)
             features = services.engine.call(encode_for_matcher, model, image)
         scored = services.engine.call(score_edited, model, features, words)
-        card = replace(pairs.card(card.number), features=features)  # changed meanwhile, perhaps
+        card = pairs.card(run, card.number)  # changed meanwhile, perhaps
+        card = replace(card, features=features)
         number = 1 + max(text.number for text in card.texts)
         pairs.replace_card(
             with_text(card, ReviewedText(number=number, scored=scored, parent=parent.number))
@@ -203,11 +202,12 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
 def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> WhyUpdate:
     """Make the image of a card the visitor's, and open the tab that looks inside with a text."""
     try:
-        card = pairs.card(event_values(event).get("card"))
-        text = text_of(card, event_values(event).get("text"))
+        sent = event_values(event)
+        card = pairs.card(sent.get("run"), sent.get("card"))
+        text = text_of(card, sent.get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return WhyUpdate(**show_panel(session, str(error))._asdict())
+        return WhyUpdate(why_message=tables.status_html(str(error), problem=True))
     session.receive(image)
     panel = show_panel(session)._asdict()
     if not session.is_about(image):  # it is offered, and the panel asks the visitor about it
@@ -218,74 +218,6 @@ def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> 
     )
 
 
-def save_of(services: Services) -> Any:
-    """Return the listener that saves pairs to the database."""
-
-    def save(pairs: CapFiltSession, dataset: str, request: gr.Request) -> SaveUpdate:
-        visitor = visitor_of(request.headers)
-        if not visitor.may("keep"):
-            told = "A visitor keeps nothing here: save the pairs as a file, or log in as a curator."
-            return SaveUpdate(pairs, tables.status_html(told, problem=True))
-        handle = visitor.name or "workbench"
-        return SaveUpdate(pairs, on_save_pairs(services, pairs, dataset, handle))
-
-    return save
-
-
-def on_save_pairs(services: Services, pairs: CapFiltSession, dataset: str, handle: str) -> str:
-    """Save the images with decisions to the curator's database; return HTML of what was saved."""
-    try:
-        saved = save_pairs(services, pairs, dataset=dataset.strip(), annotator=handle)
-    except Exception as error:
-        return tables.status_html(error_message(error, "Not saved"), problem=True)
-    images = count_of(saved.images, "image")
-    return tables.status_html(
-        f"{count_of(saved.accepted, 'accepted text')} and "
-        f"{count_of(saved.rejected, 'rejected text')} of {images} "
-        f"are in the dataset {dataset.strip()}."
-    )
-
-
-def save_pairs(
-    services: Services, pairs: CapFiltSession, *, dataset: str, annotator: str
-) -> StoredPairs:
-    """Store the images of which a text was decided about; once, however often it is called.
-
-    Raises StorageError where there is no database, nothing was decided or the dataset has no name.
-    """
-    # The workbench alone needs no database; torch is there, as the models are.
-    from blip2core.capfilt import scorer_identity
-    from blip2core.curation.pairs import PairOrigin, ReviewedImage, store_pairs
-    from blip2core.models.identity import dtype_of
-
-    if services.database is None:
-        raise StorageError("There is no database to save to.")
-    images = [
-        ReviewedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
-        for card in pairs.cards
-    ]
-    if not images:
-        raise StorageError("Accept or reject a text first.")
-    pair = services.engine.pair(pairs.batch.request.model)
-    origin = PairOrigin(
-        captioner=pair.generator.spec.name,
-        revision=pair.generator.revision,
-        dtype=dtype_of(pair.generator),
-        captions=caption_config(pairs.batch.request.captions),
-        scorer=scorer_identity(pair.matcher),
-    )
-    stored = store_pairs(
-        services.database,
-        images,
-        origin,
-        dataset=dataset,
-        annotator=annotator,
-        run_id=pairs.runs.get(dataset),
-    )
-    pairs.runs[dataset] = stored.run_id
-    return stored
-
-
 def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:
     """Return the pairs, a message about them, and the cards."""
     message = tables.status_html(problem, problem=True) if problem else ""
@@ -293,4 +225,11 @@ def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:
         done, total = pairs.batch.done, len(pairs.batch.items)
         message += tables.progress_html(done, total, f"{done} of {total}")
     message += summary_html(pairs) + tables.problems_html(pairs.problems)
-    return PairsUpdate(pairs, message, cards_html(pairs))
+    return PairsUpdate(pairs, message, cards_html(pairs), undo_button(pairs))
+
+
+def undo_button(pairs: CapFiltSession) -> Update:
+    """Return the state of the button that takes back what was accepted together last."""
+    together = pairs.accepted_at_once
+    label = f"Undo: accept {count_of(len(together[-1]), 'text')}" if together else "Undo"
+    return gr.update(value=label, visible=bool(together))

@@ -5,7 +5,6 @@ pairs.js handles the buttons on the cards; pairs.css is the style sheet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from app.inference.batches import BatchItem
 from app.inference.capfilt_tasks import CapFiltSession, ImageCard, filtered_texts
 from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
+from blip2core.capfilt import says_less
 from blip2core.config import FilterConfig
 from blip2core.records import Decision, ReviewedText, Scored
 from blip2core.texts import count_of
@@ -22,12 +22,22 @@ from blip2core.texts import count_of
 _HERE = Path(__file__).parent
 PAIR_FIELDS = ("image", "sha256", "caption", "source", "verdict", "kept", "reason", "itm", "itc")
 """Columns of the CSV."""
+LESS = "Says less than a kept text, and may be true."
+"""What stands below a dropped text of which all words stand in a kept one."""
+_SOURCES = {"web": "web", "synthetic": "written", "edited": "edited"}
+_ICONS = {
+    "accepted": "M3 8.5l3.5 3.5L13 4.5",
+    "rejected": "M4 4l8 8M12 4l-8 8",
+    "edit": "M3 13l.7-3L11 2.7 13.3 5 6 12.3z",
+    "why": "M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.8-1.1 1.8M8 12.5v.5",
+}
+"""What stands on a button -> the lines drawn on it, on a field of 16 by 16."""
 
 
 def build_cards() -> gr.HTML:
     """Draw the component that shows the cards.
 
-    Its events: `decide` (card, text, verdict), `edit` (card, text, words) and `why` (card, text).
+    Its events name run, card and text: `decide` (verdict), `edit` (words) and `why`.
     """
     return gr.HTML(
         css_template=(_HERE / "pairs.css").read_text("utf-8"),
@@ -62,7 +72,7 @@ def summary_html(pairs: CapFiltSession) -> str:
 def cards_html(pairs: CapFiltSession) -> str:
     """Return HTML of all images of a session, those still waiting too."""
     body = "".join(_item(item, pairs.rules) for item in pairs.batch.items)
-    return f'<div class="pairs">{body}</div>' if body else ""
+    return f'<div class="pairs" data-run="{pairs.name}">{body}</div>' if body else ""
 
 
 def _item(item: BatchItem[ImageCard], rules: FilterConfig) -> str:
@@ -73,63 +83,68 @@ def _item(item: BatchItem[ImageCard], rules: FilterConfig) -> str:
     )
     return (
         f'<article class="pair {item.state}"><header><span class="blank"></span>'
-        f"<h3>{escape(item.name)}</h3><p>{escape(state)}</p></header></article>"
+        f"<div><h3>{escape(item.name)}</h3><p>{escape(state)}</p></div></header></article>"
     )
 
 
 def card_html(card: ImageCard, rules: FilterConfig) -> str:
-    """Return HTML of one image with its texts."""
+    """Return HTML of one image with its texts: those from the web, then the others."""
     pairs = filtered_texts(card, rules)
-    web = [pair for pair in pairs if pair[0].scored.candidate.source == "web"]
-    written = [pair for pair in pairs if pair[0].scored.candidate.source != "web"]
+    less = says_less([decision for _, decision in pairs])
+    drawn = [
+        (text.source == "web", _row(text, decision, rules, LESS if is_less else ""))
+        for (text, decision), is_less in zip(pairs, less, strict=True)
+    ]
+    web = [row for is_web, row in drawn if is_web]
+    rows = "".join([*web, *(row for is_web, row in drawn if not is_web)])
+    kept = sum(decision.kept for _, decision in pairs)
+    said = f"{kept} of {count_of(len(pairs), 'text')} kept"
+    said += "" if web else "; none came from the web"
     return (
         f'<article class="pair" data-card="{card.number}"><header>'
-        f'<img src="{card.thumbnail}" alt=""><h3>{escape(card.name)}</h3></header>'
-        f'<div class="sides">{_side("From the web", web, rules, "no text came with it")}'
-        f"{_side('Written', written, rules, 'nothing was written')}</div></article>"
+        f'<img src="{card.thumbnail}" alt=""><div><h3 title="{escape(card.name)}">'
+        f"{escape(card.name)}</h3><p>{said}</p></div></header><ul>{rows}</ul></article>"
     )
 
 
-def _side(
-    title: str, pairs: Sequence[tuple[ReviewedText, Decision]], rules: FilterConfig, empty: str
-) -> str:
-    rows = "".join(_row(text, decision, rules) for text, decision in pairs)
-    body = f"<ul>{rows}</ul>" if rows else f'<p class="none">({empty})</p>'
-    return f"<section><h4>{title}</h4>{body}</section>"
-
-
-def _row(text: ReviewedText, decision: Decision, rules: FilterConfig) -> str:
+def _row(text: ReviewedText, decision: Decision, rules: FilterConfig, hint: str) -> str:
     scored, words = text.scored, escape(text.words)
     state = "kept" if decision.kept else "dropped"
-    notes = ["edited"] if scored.candidate.source == "edited" else []
-    notes += [tables.TRUNCATED] if scored.truncated else []
-    said = "".join(f' <small class="note">{escape(note)}</small>' for note in notes)
+    note = f' <small class="note">{tables.TRUNCATED}</small>' if scored.truncated else ""
+    verdicts = [("accepted", "Accept"), ("rejected", "Reject")]
+    decide = "".join(_verdict_button(verdict, label, text) for verdict, label in verdicts)
+    by_score = decision.reason.startswith("ITM")  # the bar and its mark say the rest
+    said = f"{scored.itm:.2f}" if by_score else ""
+    hint = hint if by_score else decision.reason
+    below = f'<p class="hint">{escape(hint)}</p>' if hint else ""
     return (
-        f'<li class="{state} {text.verdict}" data-text="{text.number}">'
-        f'<p class="words"><span>{words}</span>{said}</p>{_bar(scored, rules.threshold)}'
-        f'<p class="reason"><b>{state}</b>: {escape(decision.reason)}</p>'
-        f'<p class="actions">{_button("decide", "accepted", "Accept", text)}'
-        f"{_button('decide', 'rejected', 'Reject', text)}"
-        f'<button type="button" data-act="edit" aria-label="Edit: {words}">Edit</button>'
-        f'<button type="button" data-act="why" aria-label="Why: {words}">Why?</button></p></li>'
+        f'<li class="{state} {text.verdict}" data-text="{text.number}"><p class="words">'
+        f'<small class="source">{_SOURCES[text.source]}</small> <span>{words}</span>{note}</p>'
+        f"{_bar(scored, rules.threshold)}"
+        f'<p class="reason" title="{escape(decision.reason)}; ITC {scored.itc:.2f}">'
+        f'<b>{state}</b> {said}</p><p class="actions">{decide}'
+        f"{_button('edit', f'Edit: {words}')}{_button('why', f'Why: {words}')}</p>{below}</li>"
     )
 
 
-def _button(act: str, verdict: str, label: str, text: ReviewedText) -> str:
+def _verdict_button(verdict: str, label: str, text: ReviewedText) -> str:
     pressed = "true" if text.verdict == verdict else "false"
+    more = f' data-verdict="{verdict}" aria-pressed="{pressed}"'
+    return _button("decide", f"{label}: {escape(text.words)}", more, icon=verdict)
+
+
+def _button(act: str, label: str, more: str = "", icon: str = "") -> str:
+    """Return HTML of a button; `label` is HTML that is read out, its first word is the tooltip."""
     return (
-        f'<button type="button" data-act="{act}" data-verdict="{verdict}" aria-pressed="{pressed}"'
-        f' aria-label="{label}: {escape(text.words)}">{label}</button>'
+        f'<button type="button" data-act="{act}"{more} aria-label="{label}"'
+        f' title="{label.partition(":")[0]}"><svg viewBox="0 0 16 16" aria-hidden="true">'
+        f'<path d="{_ICONS[icon or act]}"/></svg></button>'
     )
 
 
 def _bar(scored: Scored, threshold: float | None) -> str:
     mark = "" if threshold is None else f'<em style="left:{threshold:.1%}"></em>'
-    return (
-        f'<p class="score"><span class="bar" aria-hidden="true">'
-        f'<i style="width:{scored.itm:.1%}"></i>{mark}</span>'
-        f"<span>ITM {scored.itm:.3f}</span><span>ITC {scored.itc:.2f}</span></p>"
-    )
+    return f'<p class="bar" aria-hidden="true"><i style="width:{scored.itm:.1%}"></i>{mark}</p>'
 
 
 def pair_links(pairs: CapFiltSession, made_by: dict[str, object]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -18,86 +18,64 @@ from app.inference.capfilt_tasks import (
     CapFiltSession,
     ImageCard,
     caption_and_score_image,
-    sha256_of,
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
 from app.inference.decoding import decode_from
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
+from app.roles import visitor_of
 from app.services import Services
-from app.workbench.capfilt_tab.actions import PairActions, build_actions, wire_actions
+from app.workbench.capfilt_tab.actions import (
+    AT_ONCE,
+    build_actions,
+    undo_button,
+    wire_actions,
+)
 from app.workbench.capfilt_tab.cards import build_cards, cards_html, pair_links, summary_html
-from app.workbench.capfilt_tab.inputs import LONGEST_TYPED, PairInput, read_samples, read_uploads
+from app.workbench.capfilt_tab.given import (
+    SEND_TYPED,
+    GivenUpdate,
+    build_given,
+    given_html,
+    on_files,
+    on_typed,
+)
+from app.workbench.capfilt_tab.inputs import (
+    CHANGED,
+    PairInput,
+    read_samples,
+    typed_from,
+    with_typed,
+)
+from app.workbench.capfilt_tab.remembered import RememberedPairs
+from app.workbench.capfilt_tab.screen import CapFiltTab, CapFiltUpdate, ReturnUpdate
 from app.workbench.capfilt_tab.walkthrough import build_walkthrough
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
-from app.workbench.image.uploads import uploads_from
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, components_named
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import BeginStop, build_buttons, buttons
 from app.workbench.widgets.generation_controls import build_decoding
-from blip2core.errors import Blip2Error, ImageError
-from blip2core.images import open_image
-from blip2core.intake import check_image
+from blip2core.errors import Blip2Error
 from blip2core.models.specs import find_spec
 from blip2core.records import ReviewedText
 from blip2core.texts import count_of
 
 _LOADING = "The model is loading; the captions will come by themselves."
+REMEMBERED = RememberedPairs()
+"""Those of all pages of this process."""
+HELD_AS = "capfilt pairs"
+"""Where a browser tab holds the secret of its pairs."""
 _ABOUT = """<h2>From noisy web texts to good pairs</h2>
-<p>CapFilt (BLIP, section 3.3): a <b>captioner</b> writes texts for each image, a <b>filter</b>
-scores them and the text from the web as equals, and what fits is kept. Whole folders are the
-curator's.</p>"""
-_HINT = """a whale on the beach
-sea-1.png | a yellow car and an octopus"""
-
-
-class CapFiltUpdate(NamedTuple):
-    """New values of the components of the tab."""
-
-    pairs: Update = SKIP
-    slices: Update = SKIP
-    message: Update = SKIP
-    cards: Update = SKIP
-    downloads: Update = SKIP
-    begin: Update = SKIP
-    stop: Update = SKIP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapFiltTab:
-    """The components of the tab."""
-
-    session: gr.State
-    """The visitor's `ChatSession`."""
-    pairs: gr.State
-    """The visitor's `CapFiltSession`."""
-    slices: gr.State
-    """Counts the time slices of the work; its `.change` begins the next one."""
-    files: gr.File
-    typed: gr.Textbox
-    """Texts from the web, one on each line."""
-    request: Sequence[Component]
-    """How many captions, the words they begin with, then the controls of decoding."""
-    begin: gr.Button
-    stop: gr.Button
-    samples: gr.Button
-    """Begins with the sample set."""
-    threshold: gr.Slider
-    """The ITM from which on a text is kept."""
-    actions: PairActions
-    message: gr.HTML
-    cards: gr.HTML
-    downloads: gr.HTML
-    """Links that save the pairs."""
+<p>A <b>captioner</b> writes texts for each image, a <b>filter</b> scores them and the text from the
+web as equals, and keeps what fits (BLIP, section 3.3). Whole folders are the curator's.</p>"""
 
 
 def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
     """Draw and wire the tab inside the page that is being built."""
     gr.HTML(_ABOUT, elem_classes="about", container=False)
-    with gr.Accordion("One pair, step by step", open=False):
-        build_walkthrough(services, shared)
-    tab = _build(services, shared.session)
+    tab = _build(services, shared)
     _wire(tab, services)
+    _wire_return(tab, services, shared.page)
     wire_actions(
         tab.actions,
         services,
@@ -105,42 +83,14 @@ def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
         pairs=tab.pairs,
         message=tab.message,
         cards=tab.cards,
-        threshold=tab.threshold,
     )
+    with gr.Accordion("One pair, step by step", open=False, elem_id="one-pair"):
+        build_walkthrough(services, shared)
 
 
-def _build(services: Services, session: gr.State) -> CapFiltTab:
-    files, typed = _build_inputs()
-    request = _build_request(services.settings.max_new_tokens)
-    pair, samples = _build_begin()
-    return CapFiltTab(
-        session=session,
-        pairs=gr.State(CapFiltSession()),
-        slices=gr.State(0),
-        files=files,
-        typed=typed,
-        request=request,
-        begin=pair.begin,
-        stop=pair.stop,
-        samples=samples,
-        threshold=gr.Slider(
-            0,
-            1,
-            0.5,
-            step=0.01,
-            label="Keep texts with an ITM of at least",
-            buttons=[],
-            elem_id="pair-threshold",
-        ),
-        actions=build_actions(services),
-        message=gr.HTML(container=False, elem_classes="status-area"),
-        cards=build_cards(),
-        downloads=gr.HTML(container=False, elem_classes="status-area"),
-    )
-
-
-def _build_inputs() -> tuple[gr.File, gr.Textbox]:
-    with gr.Row():
+def _build(services: Services, shared: SharedComponents) -> CapFiltTab:
+    inputs = gr.Accordion("Images and their texts from the web", open=True)
+    with inputs:
         files = gr.File(
             label="Images, ZIP archives, CSV tables",
             file_count="multiple",
@@ -148,16 +98,34 @@ def _build_inputs() -> tuple[gr.File, gr.Textbox]:
             elem_id="pair-files",
             elem_classes="drop",
         )
-        typed = gr.Textbox(
-            label="Texts from the web, one on each line",
-            info="In the order of the images, or: file name | text",
-            placeholder=_HINT,
-            lines=4,
-            max_lines=8,
-            max_length=LONGEST_TYPED,
-            elem_id="pair-texts",
-        )
-    return files, typed
+        given_message = gr.HTML(container=False, elem_classes="status-area")
+        given = build_given()
+        typed = gr.Textbox(visible="hidden", show_label=False)
+    token = gr.Textbox(visible="hidden", show_label=False)
+    with inputs:
+        request = _build_request(services.settings.max_new_tokens)
+    pairs = gr.State(CapFiltSession())
+    pair, samples = _build_begin()
+    message = gr.HTML(container=False, elem_classes="status-area")
+    return CapFiltTab(
+        session=shared.session,
+        pairs=pairs,
+        slices=gr.State(0),
+        inputs=inputs,
+        files=files,
+        given=given,
+        given_message=given_message,
+        typed=typed,
+        token=token,
+        request=request,
+        begin=pair.begin,
+        stop=pair.stop,
+        samples=samples,
+        message=message,
+        actions=build_actions(shared, services, pairs),
+        cards=build_cards(),
+        downloads=gr.HTML(container=False, elem_classes="status-area"),
+    )
 
 
 def _build_request(max_new_tokens: int) -> list[Component]:
@@ -176,16 +144,32 @@ def _build_request(max_new_tokens: int) -> list[Component]:
 def _build_begin() -> tuple[BeginStop, gr.Button]:
     with gr.Row():
         pair = build_buttons("Caption and filter", "pairs", ready=True)
-        samples = gr.Button("Try it with the sample set", size="sm", scale=0, min_width=200)
+        samples = gr.Button(
+            "Try it with the sample set", size="sm", scale=0, min_width=200, elem_id="pair-samples"
+        )
     return pair, samples
 
 
 def _wire(tab: CapFiltTab, services: Services) -> None:
-    outputs = components_named(CapFiltUpdate._fields, tab)
+    tab.files.change(
+        on_files,
+        [tab.pairs, tab.files],
+        components_named(GivenUpdate._fields, tab),
+        trigger_mode="always_last",
+        **PRIVATE_EVENT | {"preprocess": False},
+    )
+    tab.given.input(on_typed, tab.pairs, tab.pairs, **AT_ONCE | {"trigger_mode": "multiple"})
+    outputs = components_named(CapFiltUpdate._fields, tab, tab.actions)
     given = [tab.session, tab.pairs, tab.slices]
-    from_files = [*given, tab.files, tab.typed, *tab.request]
     begin: dict[str, Any] = PRIVATE_EVENT | {"preprocess": False}
-    tab.begin.click(on_capfilt, from_files, outputs, **begin)
+    # The texts go with the press, so none is missed that was typed just before.
+    tab.begin.click(
+        on_capfilt,
+        [*given, tab.typed, *tab.request],
+        outputs,
+        js=f"(...values) => {{ values[3] = (() => {{ {SEND_TYPED} }})(); return values; }}",
+        **begin,
+    )
     tab.samples.click(on_samples, [*given, *tab.request], outputs, **begin)
     going = tab.slices.change(
         partial(continue_capfilt, services), [tab.pairs, tab.slices], outputs, **MODEL_EVENT
@@ -195,22 +179,68 @@ def _wire(tab: CapFiltTab, services: Services) -> None:
     tab.stop.click(stop, tab.pairs, outputs, **PRIVATE_EVENT)
 
 
+def _wire_return(tab: CapFiltTab, services: Services, page: gr.Blocks) -> None:
+    """Let a page that is loaded anew find its images and verdicts again, by a secret it holds."""
+
+    def on_return(pairs: CapFiltSession, token: str, request: gr.Request) -> ReturnUpdate:
+        found = REMEMBERED.recall(visitor_of(request.headers).name, str(token or ""))
+        return show_again(services, found or pairs)
+
+    returned = page.load(
+        on_return,
+        [tab.pairs, tab.token],
+        components_named(ReturnUpdate._fields, tab, tab.actions),
+        js=f"(...values) => [values[0], sessionStorage.getItem('{HELD_AS}') ?? '']",
+        queue=False,
+        **PRIVATE_EVENT,
+    )
+    hold = f"(token) => sessionStorage.setItem('{HELD_AS}', token)"
+    returned.success(None, tab.token, js=hold, **PRIVATE_EVENT)
+
+    def on_change(pairs: CapFiltSession, request: gr.Request) -> None:
+        REMEMBERED.remember(visitor_of(request.headers).name, pairs)
+
+    changed = [tab.given.change, tab.slices.change]
+    gr.on(changed, on_change, tab.pairs, None, queue=False, **PRIVATE_EVENT)
+
+
+def show_again(services: Services, pairs: CapFiltSession) -> ReturnUpdate:
+    """Return what there is to show of pairs on a page that has just been loaded.
+
+    Work that was under way goes on.
+    """
+    pairs.batch.resume()
+    shown = ReturnUpdate(
+        pairs=pairs, token=pairs.token, given=given_html(pairs), threshold=pairs.rules.threshold
+    )
+    if not pairs.batch.items:
+        return shown
+    update = show_capfilt(pairs, services)._asdict() | {"inputs": gr.update(open=False)}
+    update |= {"slices": 1} if pairs.batch.is_left else {}
+    return shown._replace(**update)
+
+
 def on_capfilt(
     session: ChatSession,
     pairs: CapFiltSession,
     slices: int,
-    files: Sequence[dict[str, Any]] | None,
     typed: str | None,
     *request: Any,
 ) -> CapFiltUpdate:
-    """Read the files and begin, or say why it cannot begin.
+    """Begin with the images on screen and the texts beside them, or say why it cannot begin.
 
     `request` are values in the order of `CapFiltTab.request`.
     """
-    uploads = uploads_from(files)
-    if not uploads:
+    try:
+        texts = typed_from(str(typed or ""))
+    except Blip2Error as error:
+        return _refuse(pairs, slices, str(error))
+    if list(texts) != [image.key for image in pairs.given]:
+        return _refuse(pairs, slices, CHANGED)
+    if not pairs.given:
         return _refuse(pairs, slices, "Add some images first, or try the sample set.")
-    return _begin(session, pairs, slices, read_uploads(uploads, str(typed or "")), request)
+    pairs.typed = texts
+    return _begin(session, pairs, slices, with_typed(pairs.given, texts), request)
 
 
 def on_samples(
@@ -232,19 +262,17 @@ def _begin(
         captions = caption_request_from(
             num, prompt, decode_from(*decoding), find_spec(session.model).template
         )
-        if not given.images:
-            raise ImageError("There is no image in these files.")
     except Blip2Error as error:
-        return _refuse(pairs, slices, str(error), tables.problems_html(given.problems))
+        return _refuse(pairs, slices, str(error))
     pairs.start(
-        CapFiltRequest(model=session.model, captions=captions, images=tuple(given.images)),
+        CapFiltRequest(model=session.model, captions=captions, images=given.images),
         given.problems,
     )
-    return show_capfilt(pairs)._replace(slices=slices + 1)
+    return show_capfilt(pairs)._replace(slices=slices + 1, inputs=gr.update(open=False))
 
 
-def _refuse(pairs: CapFiltSession, slices: int, reason: str, problems: str = "") -> CapFiltUpdate:
-    message = tables.status_html(reason, problem=True) + problems
+def _refuse(pairs: CapFiltSession, slices: int, reason: str) -> CapFiltUpdate:
+    message = tables.status_html(reason, problem=True)
     return CapFiltUpdate(
         pairs=pairs, slices=slices, message=message, **buttons(running=False)._asdict()
     )
@@ -254,6 +282,9 @@ def continue_capfilt(
     services: Services, pairs: CapFiltSession, slices: int
 ) -> Iterator[CapFiltUpdate]:
     """Caption and score for one time slice, and ask for the next one where images are left."""
+    if not pairs.batch.is_left:  # the page was loaded: Gradio calls that a change of `slices` too
+        yield CapFiltUpdate()
+        return
     try:
         pair = services.engine.pair(pairs.batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
@@ -276,19 +307,18 @@ def continue_capfilt(
 def _caption_and_score(
     services: Services, pairs: CapFiltSession, stop: Event, index: int
 ) -> Generator[None, None, None]:
-    """Check one image, encode it once, caption it and score its texts."""
+    """Encode one image once, caption it and score its texts."""
     request = pairs.batch.request
     given = request.images[index]
     pairs.batch.change(stop, index, state="working")
     yield
     try:
-        clean = check_image(given.data)
         card = ImageCard(
             number=index,
             name=given.name,
-            data=clean.data,
-            sha256=sha256_of(clean.data),
-            thumbnail=tables.thumbnail_address(open_image(clean.data)),
+            data=given.data,
+            sha256=given.key,
+            thumbnail=given.thumbnail,
         )
         asked = (given.texts, card.data, card.sha256, request.captions)
         for scored in services.engine.each(
@@ -324,6 +354,7 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
             pairs=pairs,
             message=progress + message,
             cards=cards,
+            undo=undo_button(pairs),
             downloads="",
             **buttons(running=True)._asdict(),
         )
@@ -335,6 +366,7 @@ def show_capfilt(pairs: CapFiltSession, services: Services | None = None) -> Cap
         pairs=pairs,
         message=message,
         cards=cards,
+        undo=undo_button(pairs),
         downloads=links,
         **buttons(running=False)._asdict(),
     )

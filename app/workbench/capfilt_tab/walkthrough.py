@@ -17,6 +17,7 @@ from app.inference.cancellable import CancellableTask
 from app.inference.capfilt_tasks import caption_and_filter
 from app.inference.captions import CaptionRequest
 from app.services import Services
+from app.workbench.capfilt_tab.cards import LESS
 from app.workbench.events import MODEL_EVENT
 from app.workbench.inside_tab.table_link import connect_look_inside
 from app.workbench.shared_components import SharedComponents
@@ -30,7 +31,7 @@ from app.workbench.widgets.image_task import (
     run_image_task,
     wire_image_task,
 )
-from blip2core.capfilt import decide
+from blip2core.capfilt import decide, says_less
 from blip2core.config import DecodeConfig, FilterConfig
 from blip2core.records import Candidate, Decision, Scored
 from blip2core.texts import clean_text, count_of
@@ -148,7 +149,8 @@ def steps_html(steps: list[str]) -> str:
 
 def decision_table(decisions: list[Decision]) -> str:
     """Return HTML of the texts with what the filter decided, likeliest first."""
-    best = sorted(decisions, key=lambda one: -one.scored.itm)
+    less = zip(decisions, says_less(decisions), strict=True)
+    best = sorted(less, key=lambda pair: -pair[0].scored.itm)
     rows = [
         [
             tables.text_cell(
@@ -157,9 +159,11 @@ def decision_table(decisions: list[Decision]) -> str:
             ),
             tables.score_cell(one.scored.itm),
             tables.score_cell(one.scored.itc),
-            tables.text_cell(f"{'kept' if one.kept else 'dropped'}: {one.reason}"),
+            tables.text_cell(
+                f"{'kept' if one.kept else 'dropped'}: {one.reason}", LESS if is_less else ""
+            ),
             tables.action_cell(one.scored.candidate.text),
         ]
-        for one in best
+        for one, is_less in best
     ]
     return tables.table_html(_COLUMNS, rows, title="All texts, judged alike", sorted_by=1)

@@ -13,7 +13,9 @@ import gradio as gr
 from app.chat.features import pair_features
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
+from app.chat.text_writer import TextWriter
 from app.inference.cancellable import CancellableTask
+from app.inference.capfilt_tasks import caption_config
 from app.inference.captions import (
     LONGEST_PROMPT,
     MOST_CAPTIONS,
@@ -29,6 +31,7 @@ from app.services import Services
 from app.workbench.caption_tab.batch import build_caption_batch
 from app.workbench.events import MODEL_EVENT, paced
 from app.workbench.inside_tab.table_link import connect_look_inside
+from app.workbench.save_dialog.rows import connect_save_rows
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.caption_rows import Captioned, caption_links, caption_table
@@ -79,6 +82,7 @@ def build_caption_tab(services: Services, shared: SharedComponents) -> None:
     )
     wire_image_task(screen, shared, written)
     connect_look_inside(screen.table, shared)
+    connect_save_rows(screen.table, shared, services)
     build_caption_batch(services, shared.session, request)
 
 
@@ -120,5 +124,11 @@ def _captions(
         for captions in growing:
             progress = tables.progress_html(*progress_of(captions, request))
             yield TaskOutput(progress, caption_table(captions, title))
+    writer = TextWriter(
+        model=pair.generator.spec.name,
+        revision=pair.generator.revision,
+        captions=caption_config(request),
+    )
+    session.note_written(image.key, (caption.text for caption in captions), writer)
     done = Captioned(name=image.name, sha256=image.key, captions=captions)
     yield TaskOutput("", caption_table(captions, title, caption_links(pair, request, [done])))

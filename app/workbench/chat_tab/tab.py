@@ -44,6 +44,7 @@ from app.workbench.chat_tab.transcript import transcript
 from app.workbench.chat_tab.updates import ChatUpdate, offers, origin_html, show_chat, suggestions
 from app.workbench.chat_tab.why import WhyUpdate, on_why
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
+from app.workbench.save_dialog.rows import build_chat_saving
 from app.workbench.scripts import bundle
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets.generation_controls import QuestionControls, build_controls
@@ -148,6 +149,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
     with gr.Row(elem_id="talk-bar"):
         context_bar = gr.HTML(elem_id="context-bar", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
+        build_chat_saving(shared, services)
     with gr.Accordion("Settings", open=False):
         own = find_spec(arrival.model).history
         controls = build_controls(services.settings.max_new_tokens, own)

@@ -15,6 +15,7 @@ from gradio.components import Component
 from app.chat.features import generator_features
 from app.chat.image import image_from
 from app.chat.session import ChatSession
+from app.chat.text_writer import TextWriter
 from app.inference.failures import error_message
 from app.inference.features import write_caption
 from app.inference.pool import wait_until_loaded
@@ -26,7 +27,7 @@ from app.workbench.image.notes import image_notes
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
 from blip2core.bundled import SAMPLES
-from blip2core.config import DecodeConfig
+from blip2core.config import CaptionConfig, DecodeConfig
 from blip2core.errors import ImageError
 
 EXAMPLES, CARDS = "*-1.png", 3
@@ -114,7 +115,7 @@ def build_panel(services: Services, session: gr.State) -> ImagePanel:
         gr.HTML("A new image starts a new conversation; the one so far will be cleared.")
         with gr.Row():
             accept = gr.Button("Start with the new image", variant="primary", size="sm")
-            keep = gr.Button("Keep the old one", size="sm")
+            keep = gr.Button("Go on with the old one", size="sm")
     caption = gr.Textbox(
         _caption_of(arrival),
         label="Caption",
@@ -259,6 +260,12 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[CaptionU
                     return  # another image came, and is captioned next
                 yield CaptionUpdate(caption)
         session.learn(image, features=features, caption=caption)
+        generator = services.engine.pair(session.model).generator
+        captions = CaptionConfig(num=1, decode=decode)
+        writer = TextWriter(
+            model=generator.spec.name, revision=generator.revision, captions=captions
+        )
+        session.note_written(image.key, [caption], writer)
         yield CaptionUpdate(_caption_of(session))
         if warning := find_doubt_html(services, session):  # else there is none on the page
             yield CaptionUpdate(doubt=warning)

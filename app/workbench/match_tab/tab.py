@@ -18,6 +18,7 @@ from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP
 from app.workbench.inside_tab.table_link import connect_look_inside
 from app.workbench.match_tab.search import build_search
+from app.workbench.save_dialog.rows import connect_save_rows
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.caption_rows import ITC, ITM
@@ -68,6 +69,7 @@ def build_match_tab(services: Services, shared: SharedComponents) -> None:
     connect_look_inside(screen.table, shared)
     handed = shared.matched_texts
     handed.change(lambda given: given or SKIP, handed, texts, **PRIVATE_EVENT)
+    connect_save_rows(screen.table, shared, services)
     build_search(services, shared.session)
 
 

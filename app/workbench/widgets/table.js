@@ -1,4 +1,4 @@
-// A table of results: sort by a heading, copy a text, look inside with it.
+// A table of results: sort by a heading, copy a text, look inside with it, save it.
 
 /** Sorts the rows of a table by a column; rows without a value come last. */
 export function sortRows(element, order) {
@@ -65,6 +65,8 @@ export function listenToTable(element, trigger, watch) {
       }, 1500);
     } else if ("look" in button.dataset) {
       trigger("select", { text: textOf(button) });
+    } else if ("save" in button.dataset) {
+      trigger("save", { text: textOf(button) });
     }
   });
 

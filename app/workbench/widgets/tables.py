@@ -49,7 +49,8 @@ class Cell:
 def build_table(*, elem_id: str) -> gr.HTML:
     """Draw the component that shows tables.
 
-    Its `select` event, with the text of a row as `text`, asks for a look inside the model.
+    Its events have the text of a row as `text`: `select` asks for a look inside the model, `save`
+    to save it to a dataset.
     """
     return gr.HTML(
         css_template=(_HERE / "table.css").read_text("utf-8"),
@@ -131,11 +132,17 @@ def number_cell(value: float | None, digits: int = 0) -> Cell:
 
 
 def action_cell(text: str, *, inside: bool = True) -> Cell:
-    """Return buttons that copy the text of a row and, with `inside`, look inside the model."""
+    """Return buttons that copy the text of a row and, with `inside`, look inside the model with it
+    or save it to a dataset.
+    """
     if not text:
         return Cell(html="")
     words = escape(text)
-    look = f'<button type="button" data-look aria-label="Look inside: {words}">Look inside</button>'
+    look = (
+        f'<button type="button" data-look aria-label="Look inside: {words}">Look inside</button>'
+        f'<button type="button" data-save aria-label="Save to dataset: {words}">Save to dataset'
+        "</button>"
+    )
     return Cell(
         html=f'<button type="button" data-copy aria-label="Copy: {words}">Copy</button>'
         + (look if inside else "")
@@ -148,10 +155,13 @@ def image_cell(address: str, name: str) -> Cell:
     return Cell(html=f'<span class="file">{shown}<span>{escape(name)}</span></span>', order=name)
 
 
-def thumbnail_address(image: Image.Image) -> str:
-    """Return a small image as a data address, so that no file of a visitor is kept."""
+def thumbnail_address(image: Image.Image, side: int = THUMBNAIL) -> str:
+    """Return a small image as a data address, so that no file of a visitor is stored.
+
+    `side` is its longer edge in pixels.
+    """
     small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=75)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -92,38 +92,34 @@ def test_everybody_asks(visit: Any, tmp_path: Path) -> None:
         assert "event: complete" in answer or "No map (reference" in answer, answer
 
 
-def test_only_curators_keep_pairs(studio: tuple[str, str], visit: Any) -> None:
+def test_only_curators_save_to_datasets(studio: tuple[str, str], visit: Any) -> None:
     role, http = visit
     may = role in ("curator", "owner")
     if studio[0] == "launched":
         config = http.get("/config").json()
         ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
-        assert "keep-pairs" not in ids, "there is no database"
+        assert "save-dialog" not in ids, "there is no database"
         return
-    assert_pairs_are_kept(http, may)
+    assert_pairs_are_saved(http, may)
 
 
-def assert_pairs_are_kept(http: httpx.Client, may: bool) -> None:
-    """Press the button, and see whether it is shown."""
+def assert_pairs_are_saved(http: httpx.Client, may: bool) -> None:
+    """Send what the dialog sends, and see whether it is shown."""
     config = http.get("/config").json()
     ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
-    keeps = [
+    saves = [
         event
         for event in config["dependencies"]
-        if [ids["keep-pairs"], "click"] in [list(target) for target in event["targets"]]
+        if [ids["save-dialog"], "submit"] in [list(target) for target in event["targets"]]
     ]
-    assert len(keeps) == 1
-    answer = send(http, keeps[0], [None, "mine"], None)
-    told = "Accept or reject a text first" if may else "keeps nothing here"
+    assert len(saves) == 1
+    answer = send(http, saves[0], [None], {"offer": "made up", "dataset": "mine"})
+    told = "out of date" if may else "for curators"
     assert told in answer, answer
-    shown = [
-        event
-        for event in config["dependencies"]
-        if event["outputs"] == [ids["keep-pairs"], ids["pair-dataset"]]
-    ]
+    shown = [event for event in config["dependencies"] if event["outputs"] == [ids["save-dialog"]]]
     assert len(shown) == 1
-    updates = json.loads(send(http, shown[0], [], None))["data"]
-    assert [one["visible"] for one in updates] == [may] * 2
+    (update,) = json.loads(send(http, shown[0], [], None))["data"]
+    assert update["visible"] == may
 
 
 def page_of_curator(address: str, **headers: str) -> str:
@@ -149,7 +145,7 @@ def test_without_the_program_in_front_nobody_is_a_curator(way: str, tmp_path: Pa
             assert "Log in" in account_line(http), "nobody by name"
             if way == "launched bare":
                 return
-            assert_pairs_are_kept(http, may=False)
+            assert_pairs_are_saved(http, may=False)
         drawn = page_of_curator(address)
         assert "Only curators and owners may see this" in drawn
         assert "There is no database" not in drawn
