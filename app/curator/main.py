@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_STATIC = Path(__file__).parent / "static"
 if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there, not the one above
     sys.path.insert(0, str(_ROOT))
 
@@ -18,6 +17,7 @@ import streamlit
 from streamlit.navigation.page import Page
 
 from app.curator.context import build_context
+from app.curator.header import draw_header, draw_style
 from app.curator.outages import tells_outages
 from app.request_info import current_request
 from app.roles import treat_everyone_as_owner
@@ -65,13 +65,14 @@ def main() -> None:
         for name, title in PAGE_TITLES.items()
     ]
     page = streamlit.navigation(pages, position="top")
-    streamlit.html(_STATIC / "curator.css")
+    draw_style()
     draw(page)
 
 
 @tells_outages
 def draw(page: Page) -> None:
-    """Draw the sidebar and the page."""
+    """Draw the header, the sidebar and the page."""
+    draw_header(shared())
     streamlit.session_state["context"] = build_context(shared())
     try:
         page.run()
