@@ -36,6 +36,12 @@ def _mark(name: AppName, here: AppName) -> str:
     return ' aria-current="page"' if name == here else ""
 
 
+KEYS_BUTTON = (
+    '<button type="button" class="show-keys" aria-label="Keys" title="Keys (?)">?</button>'
+)
+"""Shows the keys of the page; the scripts of both apps listen to it, and to the key."""
+
+
 def account_html(here: AppName, visitor: Visitor) -> str:
     """Return as whom a visitor is logged in, with the way to log in or out."""
     root = _ADDRESSES[here]["workbench"].removeprefix("./")

@@ -45,7 +45,7 @@ def draw_header(services: Services) -> None:
     account = header.account_html("curator", visitor) if has_login(services.settings) else ""
     streamlit.html(
         f'<div class="studio-header">{title}<span class="model">{_model_html(services)}</span>'
-        f'<span class="who">{account}</span></div>'
+        f'{header.KEYS_BUTTON}<span class="who">{account}</span></div>'
     )
 
 

@@ -18,6 +18,7 @@ from streamlit.navigation.page import Page
 
 from app.curator.context import build_context
 from app.curator.header import draw_header, draw_style
+from app.curator.keys import listen_to_keys
 from app.curator.outages import tells_outages
 from app.request_info import current_request
 from app.roles import treat_everyone_as_owner
@@ -73,6 +74,7 @@ def main() -> None:
 def draw(page: Page) -> None:
     """Draw the header, the sidebar and the page."""
     draw_header(shared())
+    listen_to_keys(page.url_path)
     streamlit.session_state["context"] = build_context(shared())
     try:
         page.run()

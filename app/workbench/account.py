@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from app.header import account_html, title_html
+from app.header import KEYS_BUTTON, account_html, title_html
 from app.roles import Visitor, visitor_of
 from app.services import Services
 from app.settings import has_login
@@ -27,8 +27,8 @@ def build_title() -> gr.HTML:
 
 
 def build_account() -> gr.HTML:
-    """Draw the place for who is logged in."""
-    return gr.HTML(elem_id="account", container=False, scale=0, min_width=0)
+    """Draw the button for the keys, and the place for who is logged in."""
+    return gr.HTML(KEYS_BUTTON, elem_id="account", container=False, scale=0, min_width=0)
 
 
 def greet(page: gr.Blocks, services: Services, title: gr.HTML, account: gr.HTML) -> None:
@@ -43,7 +43,8 @@ def greet(page: gr.Blocks, services: Services, title: gr.HTML, account: gr.HTML)
 def arrival(services: Services, visitor: Visitor) -> Arrival:
     """Return what the header tells a visitor."""
     has_both = services.database is not None
+    account = account_html("workbench", visitor) if has_login(services.settings) else ""
     return Arrival(
         title=title_html("workbench", visitor, has_both=has_both),
-        account=account_html("workbench", visitor) if has_login(services.settings) else "",
+        account=KEYS_BUTTON + account,
     )

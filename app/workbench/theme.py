@@ -25,7 +25,7 @@ def page_head() -> str:
     """
     # As data: without a link browsers ask for /favicon.ico, which below a root path is not ours.
     icon = f"data:image/png;base64,{base64.b64encode(ICON.read_bytes()).decode()}"
-    script = bundle([_HERE / "keys.js"], "listenToPage();")
+    script = bundle([_HERE / "help.js", _HERE / "keys.js"], "listenToPage();")
     style = custom_properties(dark=".dark") + NARROW.read_text("utf-8")
     return (
         f'<link rel="icon" href="{icon}"><style>{style}</style>'
