@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +57,8 @@ def keys_of(page: str) -> dict[str, str]:
 @streamlit.dialog("Keys")
 def show_help(page: str) -> None:
     """Draw a dialog with the keys of a page in a table."""
-    keys = keys_of(page)
-    streamlit.table({"key": list(keys), "does": list(keys.values())})
+    rows = (
+        f'<tr><th scope="row"><kbd>{escape(key)}</kbd></th><td>{escape(does)}</td></tr>'
+        for key, does in keys_of(page).items()
+    )
+    streamlit.html(f'<table class="keys">{"".join(rows)}</table>')
