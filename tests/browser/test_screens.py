@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from blip2core.models.specs import find_spec
 from blip2core.storage.database import open_database
 from tests.app.sample_dataset import accept_first, fill
+from tests.browser.journey import PATIENCE, SECONDS
 from tests.browser.screens import (
     HEIGHTS,
     SCREENS,
@@ -98,8 +99,13 @@ def test_the_apps_lead_to_each_other_and_show_their_keys(browser: Browser, addre
     expect(page.get_by_role("link", name="Curator")).to_have_attribute("aria-current", "page")
     expect(page.locator(".studio-header .model")).to_have_text("stickers-opt ready")
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    page.get_by_role("button", name="Keys", exact=True).click()
-    expect(page.get_by_role("dialog")).to_contain_text("show these keys")
+    dialog = page.get_by_role("dialog")
+    for _ in range(PATIENCE // SECONDS):  # the script that listens may come after the button
+        if dialog.is_visible():
+            break
+        page.get_by_role("button", name="Keys", exact=True).click()
+        page.wait_for_timeout(3 * SECONDS)
+    expect(dialog).to_contain_text("show these keys")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("link", name="Workbench").click()
