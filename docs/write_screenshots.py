@@ -155,7 +155,8 @@ def photograph(page: Page, name: str) -> None:
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     if file.exists() and shows_the_same(shot, Image.open(file).convert("RGB")):
         return
-    shot.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
+    colours = shot.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours.save(file, optimize=True)
 
 
 def shows_the_same(one: Image.Image, other: Image.Image) -> bool:
