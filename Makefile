@@ -12,7 +12,7 @@ FIND_CHROMIUM = for name in "$$BROWSER_PATH" chromium chromium-browser google-ch
 	command -v "$$name" && break; done
 
 .PHONY: help run test test-browser-code lint-browser-code test-slow test-newest test-oldest lint lock docs \
-	mutants resilience pretrain clean chromium postgresql nginx
+	mutants resilience screenshots pretrain clean chromium postgresql nginx
 
 help:
 	@echo "make run          set up .venv on the first call, then serve the app"
@@ -25,6 +25,7 @@ help:
 	@echo "make mutants      change lines, one by one, and see whether a test notices (hours)"
 	@echo "make resilience   break the studio on purpose: what was acknowledged stays (an hour)"
 	@echo "make docs         the documentation as pages, in site/"
+	@echo "make screenshots  every page on four screens, light and dark, in screenshots/, and those of docs/"
 	@echo "make pretrain     the embedded checkpoints again, from nothing"
 	@echo "make clean        remove what these made"
 
@@ -76,12 +77,16 @@ resilience: $(VENV)/.installed-dev postgresql
 docs: $(VENV)/.installed-docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# ARGUMENTS=--pages leaves those of docs/ as they are.
+screenshots: $(VENV)/.installed-dev chromium
+	@$(BIN)/python docs/write_screenshots.py $(ARGUMENTS)
+
 pretrain: $(VENV)/.installed
 	@$(BIN)/python -m blip2core.training.pretrain
 
 clean:
 	rm -rf $(VENV) .venv-newest .venv-oldest .mypy_cache .pytest_cache .ruff_cache *.egg-info \
-		build dist site
+		build dist site screenshots
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,10 +1,13 @@
-"""Takes the screenshots of the README and the guides anew, from the app as it is.
+"""Takes screenshots of the app as it is: of every page of both apps on a phone, a tablet, a laptop
+and a desk, by day and by night, into `screenshots/`, and those of the README and the guides.
 
-    python docs/write_screenshots.py
+    python docs/write_screenshots.py             # all; `make screenshots` does so
+    python docs/write_screenshots.py --pages     # screenshots/ alone
 
 It needs Chromium (or a browser named in BROWSER_PATH) and some minutes: the sample set is imported
 and captioned by the embedded models into a folder of its own, and 60 of its images are decided as
-their painted scenes say, which is what makes the verdicts on the screenshots true.
+their painted scenes say, which is what makes the verdicts on the screenshots true. An image of the
+guides is replaced only where it shows something else, as the history keeps every version.
 """
 
 import io
@@ -22,24 +25,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from PIL import Image, ImageChops
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from blip2core.evaluation.captions import is_true
 from blip2core.stickers.scene import SPLITS, Scene, draw_scene
+from tests.browser.screens import HEIGHTS, SCHEMES, SCREENS, new_page, open_screen
 from tests.chromium import find_browser
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 SAMPLES = ROOT / "data" / "samples"
+SCREENSHOTS = ROOT / "screenshots"
 DECIDED = 60
 SECONDS = 1000
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 1280, "height": 1000}
 
 
+SAME = 4
+"""Mean difference of two screenshots, of 255, up to which they show the same."""
+
+
 def main() -> None:
-    """Write every image of `docs/`."""
-    blip2(["explain", str(SAMPLES / "beach-1.png"), "a whale", "--out", str(DOCS / "map.png")])
+    """Write every screenshot."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             "BLIP2_DATA": folder,
@@ -59,9 +67,12 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=find_browser(), args=["--no-sandbox"]
             )
-            page = browser.new_page(viewport=NARROW)
-            photograph_workbench(page, address)
-            photograph_curator(browser.new_page(viewport=WIDE), f"{address}/curator")
+            photograph_pages(browser, address)
+            if "--pages" not in sys.argv[1:]:
+                map_of_whale = ["explain", str(SAMPLES / "beach-1.png"), "a whale"]
+                blip2([*map_of_whale, "--out", str(DOCS / "map.png")])
+                photograph_workbench(browser.new_page(viewport=NARROW), address)
+                photograph_curator(browser.new_page(viewport=WIDE), f"{address}/curator")
             browser.close()
 
 
@@ -124,11 +135,37 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
         server.wait()
 
 
+def photograph_pages(browser: Browser, address: str) -> None:
+    """Take every page of both apps on every screen, by day and by night."""
+    for width in HEIGHTS:
+        for scheme in SCHEMES:
+            folder = SCREENSHOTS / f"{width}-{scheme}"
+            folder.mkdir(parents=True, exist_ok=True)
+            page = new_page(browser, width, scheme)
+            for screen in SCREENS:
+                open_screen(page, address, screen)
+                page.wait_for_timeout(2 * SECONDS)  # what fades in or is drawn on a canvas
+                page.screenshot(path=folder / f"{screen.name}.png")
+            page.context.close()
+
+
 def photograph(page: Page, name: str) -> None:
     """Write what the page shows, in 256 colours: a third of the bytes."""
-    shot = Image.open(io.BytesIO(page.screenshot()))
-    colours = shot.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-    colours.save(DOCS / f"{name}.png", optimize=True)
+    file = DOCS / f"{name}.png"
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    if file.exists() and shows_the_same(shot, Image.open(file).convert("RGB")):
+        return
+    colours = shot.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours.save(file, optimize=True)
+
+
+def shows_the_same(one: Image.Image, other: Image.Image) -> bool:
+    """Return whether two screenshots differ by no more than their colours were rounded."""
+    if one.size != other.size:
+        return False
+    counts = ImageChops.difference(one, other).convert("L").histogram()
+    mean = sum(value * count for value, count in enumerate(counts)) / sum(counts)
+    return mean <= SAME
 
 
 def photograph_workbench(page: Page, address: str) -> None:
@@ -146,13 +183,8 @@ def photograph_workbench(page: Page, address: str) -> None:
 def photograph_curator(page: Page, address: str) -> None:
     """Take the pages of the guide."""
     for name in ("review", "thresholds", "export"):
-        page.goto(f"{address}/{name}?name=ada")
-        who = page.get_by_role("textbox", name="Your name")
-        expect(who).to_be_visible(timeout=60 * SECONDS)
-        if who.input_value() != "ada":
-            who.fill("ada")
-            who.press("Enter")
-        who.blur()
+        page.goto(f"{address}/{name}?who=ada&dataset=samples")
+        expect(page.get_by_role("textbox", name="Your name")).to_have_value("ada")
         page.wait_for_timeout(5 * SECONDS)
         photograph(page, f"curating-{name}")
 

@@ -58,12 +58,13 @@ MAY_IMPORT = {
 }
 EVERYTHING = BASE | set(MAY_IMPORT)
 MAY_IMPORT |= {"cli": EVERYTHING, "__main__": {"cli"}, "__init__": set()}
-APP_BASE = {"settings", "escaping", "roles", "metrics", "request_info", "shares"}
+APP_BASE = {"settings", "escaping", "roles", "metrics", "request_info", "shares", "design_tokens"}
 """Modules of app/ itself that import nothing of its packages."""
 APP_MAY_IMPORT = {
     **{key: {"roles"} for key in APP_BASE},
     "metrics": {"request_info"},
     "login": APP_BASE,
+    "header": APP_BASE,
     "gradio_internals": set(),
     "glossary": set(),
     "doctor": APP_BASE | {"serving"},
@@ -73,8 +74,9 @@ APP_MAY_IMPORT = {
     "outages": set(),
     "jobs": APP_BASE | {"incoming", "inference", "outages"},
     "services": APP_BASE | {"inference", "chat", "jobs"},
-    "workbench": APP_BASE | {"inference", "chat", "services", "gradio_internals", "glossary"},
-    "curator": APP_BASE | {"glossary", "inference", "chat", "services", "jobs"},
+    "workbench": APP_BASE
+    | {"inference", "chat", "services", "gradio_internals", "glossary", "header"},
+    "curator": APP_BASE | {"glossary", "header", "inference", "chat", "services", "jobs"},
     "serving": APP_BASE
     | {"login", "inference", "chat", "services", "jobs"}
     | {"workbench", "curator", "gradio_internals"},

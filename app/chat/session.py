@@ -47,6 +47,8 @@ class ChatSession:
         self.turns: tuple[ChatTurn, ...] = ()
         self.unsent = 0
         """How many of the answered turns, from the first on, the next question is sent without."""
+        self.refused: tuple[str, str] = ("", "")
+        """A typed question that has no room in the context, and why."""
         self.stored: StoredConversation | None = None
         """The stored conversation that the one on screen continues, if any."""
         self.replaying: threading.Event | None = None

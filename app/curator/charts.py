@@ -7,17 +7,11 @@ from collections.abc import Mapping, Sequence
 import altair
 import pandas
 
+from app.design_tokens import SOURCES
 from blip2core.calibration import ThresholdEstimate
 
 BINS = 40
 """Bins of a histogram."""
-_SOURCE_COLOURS = {
-    "web": "#b45309",
-    "synthetic": "#0f766e",
-    "edited": "#6d28d9",
-    "human": "#1d4ed8",
-}
-"""Colours that differ also for colour-blind people and in grey."""
 _HEIGHT = 220
 """Pixels."""
 _THRESHOLD_COLOUR = "#888888"
@@ -42,9 +36,7 @@ def histogram_chart(
             y2="top:Q",
             color=altair.Color(
                 "source:N",
-                scale=altair.Scale(
-                    domain=list(_SOURCE_COLOURS), range=list(_SOURCE_COLOURS.values())
-                ),
+                scale=altair.Scale(domain=list(SOURCES)),  # the colours are the theme's
                 legend=altair.Legend(title=None, orient="top"),
             ),
             tooltip=["source", "from", "to", "texts"],
@@ -98,7 +90,7 @@ def precision_and_recall(
         x=altair.X("threshold:Q", scale=altair.Scale(domain=[0, 1])),
         color=altair.Color(
             "what:N",
-            scale=altair.Scale(domain=["precision", "recall"], range=["#0f766e", "#b45309"]),
+            scale=altair.Scale(domain=["precision", "recall"]),
             legend=altair.Legend(title=None, orient="top"),
         ),
     )

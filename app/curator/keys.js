@@ -1,4 +1,4 @@
-// The keys of the review page that Streamlit's own shortcuts do not cover: ? opens the help, no key
+// The keys of the pages that Streamlit's own shortcuts do not cover: ? opens the help, no key
 // decides about an image that the help hides or again and again while it is held down, and what is
 // typed after E while the editor is on its way is no key at all: it goes into the editor.
 const BOX = "input, textarea, [contenteditable=true]";
@@ -13,6 +13,9 @@ export default function listenToKeys(component) {
 
   const onKey = (event) => {
     if (event.key === "?" && !event.target.closest?.(BOX)) setTriggerValue("pressed", true);
+  };
+  const onClick = (event) => {
+    if (event.target.closest?.(".show-keys")) setTriggerValue("pressed", true);
   };
   const swallow = (event) => {
     event.preventDefault();
@@ -53,10 +56,12 @@ export default function listenToKeys(component) {
     box.dispatchEvent(new Event("input"));
   };
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onClick);
   document.addEventListener("focusin", onFocus);
   window.addEventListener("keydown", onKeyFirst, { capture: true });
   return () => {
     document.removeEventListener("keydown", onKey);
+    document.removeEventListener("click", onClick);
     document.removeEventListener("focusin", onFocus);
     window.removeEventListener("keydown", onKeyFirst, { capture: true });
   };

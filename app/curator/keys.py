@@ -1,16 +1,17 @@
-"""The keys of the review page, and the help that ? opens."""
+"""The keys of the pages, and the help that ? opens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit
 
 _CODE = Path(__file__).with_suffix(".js")
-KEYMAP = {
+REVIEW_KEYS = {
     "A": "accept the chosen text, next image",
     "Shift+A": "accept the chosen text and stay: several may be right",
     "X": "reject the chosen text; then the next text, or the next image",
@@ -23,10 +24,15 @@ KEYMAP = {
     "Z": "undo, also after a restart",
     "J": "next image that nobody has decided",
     "← →": "back, and next",
-    "G": "terms, each told in a sentence",
-    "?": "this help",
 }
-"""Key -> what it does. In a text box letters are only typed."""
+"""Key -> what it does on the review page. In a text box letters are only typed."""
+EVERYWHERE = {
+    "G": "terms, each told in a sentence",
+    "?": "show these keys; Esc closes them",
+}
+"""Key -> what it does on every page."""
+KEYS_OF_PAGES = {"review": REVIEW_KEYS}
+"""Page, by the name of its file -> its own keys."""
 
 
 @cache
@@ -34,24 +40,28 @@ def _listener() -> Callable[..., Any]:
     return streamlit.components.v2.component("help_key", js=_CODE.read_text("utf-8"))
 
 
-def listen_to_keys() -> None:
-    """Open the help on ?, and ignore keys that are held down or pressed while the help is open.
+def listen_to_keys(page: str) -> None:
+    """Open the help on ? and on the header's button, and ignore keys that are held down or pressed
+    while the help is open. `page` is the name of the page's file.
 
     Streamlit's own shortcuts know no punctuation, and would count those keys: a decision about an
     image that is hidden.
     """
     pressed = _listener()(key="help-key", on_pressed_change=lambda: None)
     if pressed.pressed:
-        show_help()
+        show_help(page)
 
 
-def draw_help() -> None:
-    """Draw the button that opens the help."""
-    if streamlit.button("Keys (?)", key="help", type="tertiary"):
-        show_help()
+def keys_of(page: str) -> dict[str, str]:
+    """Return the keys of a page, its own first -> what each does."""
+    return KEYS_OF_PAGES.get(page, {}) | EVERYWHERE
 
 
 @streamlit.dialog("Keys")
-def show_help() -> None:
-    """Draw a dialog with all keys in a table."""
-    streamlit.table({"key": list(KEYMAP), "does": list(KEYMAP.values())})
+def show_help(page: str) -> None:
+    """Draw a dialog with the keys of a page in a table."""
+    rows = (
+        f'<tr><th scope="row"><kbd>{escape(key)}</kbd></th><td>{escape(does)}</td></tr>'
+        for key, does in keys_of(page).items()
+    )
+    streamlit.html(f'<table class="keys">{"".join(rows)}</table>')

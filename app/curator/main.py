@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_STATIC = Path(__file__).parent / "static"
 if str(_ROOT) not in sys.path:  # Streamlit puts the folder of the script there, not the one above
     sys.path.insert(0, str(_ROOT))
 
@@ -19,6 +18,8 @@ from streamlit.navigation.page import Page
 
 from app.curator.context import build_context
 from app.curator.glossary import offer_glossary
+from app.curator.header import draw_header, draw_style
+from app.curator.keys import listen_to_keys
 from app.curator.outages import tells_outages
 from app.request_info import current_request
 from app.roles import treat_everyone_as_owner
@@ -66,13 +67,15 @@ def main() -> None:
         for name, title in PAGE_TITLES.items()
     ]
     page = streamlit.navigation(pages, position="top")
-    streamlit.html(_STATIC / "curator.css")
+    draw_style()
     draw(page)
 
 
 @tells_outages
 def draw(page: Page) -> None:
-    """Draw the sidebar and the page."""
+    """Draw the header, the sidebar and the page."""
+    draw_header(shared())
+    listen_to_keys(page.url_path)
     streamlit.session_state["context"] = build_context(shared())
     offer_glossary()
     try:

@@ -10,7 +10,7 @@ import streamlit as st
 from app.curator.candidate_html import chosen_text_html
 from app.curator.context import DatasetContext
 from app.curator.editor import caption_editor
-from app.curator.keys import KEYMAP, draw_help
+from app.curator.keys import REVIEW_KEYS
 from app.curator.review_decisions import (
     FLAG_REASONS,
     decide_item,
@@ -118,7 +118,6 @@ def draw_keys(
             draw("Next undecided", "J", partial(next_undecided, context, rules, review))
             draw("Back", "Left", partial(go_back, review), disabled=not review.earlier)
             draw("Next", "Right", partial(go_forward, context, rules, review))
-            draw_help()
 
 
 def draw_key(
@@ -138,5 +137,5 @@ def draw_key(
         type="primary" if primary else "secondary",
         disabled=disabled,
         on_click=act,
-        help=KEYMAP.get(key),
+        help=REVIEW_KEYS.get(key),
     )

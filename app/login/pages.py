@@ -10,9 +10,14 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from app.design_tokens import custom_properties
+
 _HERE = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(_HERE), autoescape=True)
-_STYLE = Markup((_HERE / "page.css").read_text("utf-8"))  # noqa: S704 - a file of ours
+_STYLE = Markup(  # noqa: S704 - a file of ours
+    custom_properties(dark="@media (prefers-color-scheme: dark)")
+    + (_HERE / "page.css").read_text("utf-8")
+)
 LOGIN, LOGOUT, PASSWORD = "/login", "/logout", "/login/password"
 SIGN_IN, SIGNED_IN = "/login/provider", "/login/callback"
 """Where who signs in elsewhere is sent from, and comes back to."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
+from app.design_tokens import MEASURES, SCHEMES, SOURCES
 from app.request_info import ID_HEADER, RequestInfo, find_requests_by, harmless_id
 from app.roles import VISITOR_HEADER
 
@@ -30,10 +31,38 @@ OPTIONS: dict[str, Any] = {
     # A session is gone on with by whom it began, in the role that they had: else by a stranger who
     # knows its name, or by an owner who is a curator now.
     "server.trustedUserHeaders": {VISITOR_HEADER: "visitor"},
-    "theme.light.primaryColor": "#0f766e",
-    "theme.dark.primaryColor": "#0d9488",
 }
 """Options that are always the same: quiet, closed, nothing fetched from elsewhere."""
+_COLOURS = {
+    "primaryColor": "accent_text",
+    "backgroundColor": "page",
+    "secondaryBackgroundColor": "surface",
+    "textColor": "text",
+    "linkColor": "accent_text",
+    "borderColor": "line",
+    "dataframeBorderColor": "line",
+    "dataframeHeaderBackgroundColor": "surface",
+    "sidebar.backgroundColor": "surface",
+    "sidebar.secondaryBackgroundColor": "field",
+}
+"""Colour of Streamlit's theme -> the design token that it is."""
+OPTIONS |= {
+    f"theme.{scheme}.{name}": getattr(palette, token)
+    for scheme, palette in SCHEMES.items()
+    for name, token in _COLOURS.items()
+}
+OPTIONS |= {
+    f"theme.{scheme}.chartCategoricalColors": [getattr(palette, source) for source in SOURCES]
+    for scheme, palette in SCHEMES.items()
+}
+OPTIONS |= {
+    "theme.font": MEASURES["font"],
+    "theme.headingFontSizes": ["1.6rem", "1.35rem", MEASURES["title-size"]],
+    "theme.headingFontWeights": [700, 700, 700],
+    "theme.baseRadius": MEASURES["radius"],
+    "theme.showWidgetBorder": True,
+    "theme.showSidebarBorder": True,
+}
 LARGEST_UPLOAD = "server.maxUploadSize"
 """Option for the largest file that is taken, in megabytes."""
 

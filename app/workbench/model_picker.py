@@ -1,4 +1,4 @@
-"""The line below the title: the model that answers, what it knows, and the choice of another."""
+"""The model that answers, what it knows, and the choice of another."""
 
 from __future__ import annotations
 
@@ -34,18 +34,22 @@ class ModelChoice:
 
 
 class ModelLineUpdate(NamedTuple):
-    """New values of the line."""
+    """New values of what is said of the model."""
 
     model_line: str
+    knows: str
     timer: Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPicker:
-    """The components of the line."""
+    """The components that tell of the model, and let another be chosen."""
 
     model_line: gr.HTML
-    """Which model answers, where it runs and what it knows."""
+    """Which model answers, and where it runs. Changes with the visitor's model and with its state:
+    a tab that shows something of the model listens to its `.change`."""
+    knows: gr.HTML
+    """What the model knows; not yet drawn."""
     chooser: gr.HTML
     """A select element; its `input` event says that the visitor chose."""
     timer: gr.Timer
@@ -53,7 +57,7 @@ class ModelPicker:
 
 
 def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -> ModelPicker:
-    """Draw and wire the line inside the page that is being built.
+    """Draw and wire the choice inside the page that is being built.
 
     Its `model_line` changes with the visitor's model and with the state of that model: a
     tab that shows something of the model listens to its `.change`.
@@ -79,7 +83,7 @@ def build_model_picker(services: Services, session: gr.State, page: gr.Blocks) -
 def _build(services: Services) -> ModelPicker:
     with gr.Row(elem_id="model"):
         model_line = gr.HTML(
-            describe_model(services, services.settings.model), container=False, scale=4
+            describe_model(services, services.settings.model), container=False, scale=0, min_width=0
         )
         chooser = gr.HTML(
             services.settings.model,
@@ -87,10 +91,13 @@ def _build(services: Services) -> ModelPicker:
             js_on_load=bundle([_CODE], "listenToChooser(element, props, trigger, watch);"),
             container=False,
             elem_id="chooser",
-            scale=1,
-            min_width=220,
+            scale=0,
+            min_width=0,
         )
-    return ModelPicker(model_line=model_line, chooser=chooser, timer=gr.Timer(1.0))
+    knows = gr.HTML(
+        describe_knowledge(services.settings.model), container=False, elem_id="knows", render=False
+    )
+    return ModelPicker(model_line=model_line, knows=knows, chooser=chooser, timer=gr.Timer(1.0))
 
 
 def choices(default: str) -> list[ModelChoice]:
@@ -126,7 +133,8 @@ def chooser_html(models: list[ModelChoice], chosen: str) -> str:
         state = " disabled" if model.obstacle else " selected" if model.spec.name == chosen else ""
         label = f"{model.spec.name} ({model.obstacle})" if model.obstacle else model.spec.name
         options.append(f'<option value="{escape(model.spec.name)}"{state}>{escape(label)}</option>')
-    return f'<label>Model <select aria-label="Model">{"".join(options)}</select></label>'
+    select = f'<select aria-label="Model">{"".join(options)}</select>'
+    return f"<label><span>Model</span> {select}</label>"
 
 
 def choose_of(services: Services) -> Any:
@@ -160,20 +168,24 @@ def on_choose(services: Services, session: ChatSession, name: str, visitor: Visi
 
 
 def refresh_model_line(services: Services, session: ChatSession) -> ModelLineUpdate:
-    """Return the line as it is now; the timer runs while it may still change by itself."""
+    """Return what is said of the model now; the timer runs while it may still change by itself."""
     still_loading = not services.engine.pair(session.model).loading.done()
     return ModelLineUpdate(
-        model_line=describe_model(services, session.model), timer=gr.Timer(active=still_loading)
+        model_line=describe_model(services, session.model),
+        knows=describe_knowledge(session.model),
+        timer=gr.Timer(active=still_loading),
     )
 
 
 def describe_model(services: Services, name: str) -> str:
-    """Return HTML of the model that answers: where it runs, or why not, and what it knows."""
-    spec, state, words = find_spec(name), *_state(services.engine, name)
-    return (
-        f'<div class="model"><span class="badge {state}"><b>{escape(spec.name)}</b> '
-        f"{escape(words)}</span><span>Knows: {escape(spec.knows)}</span></div>"
-    )
+    """Return HTML of the model that answers: where it runs, or why not."""
+    state, words = _state(services.engine, name)
+    return f'<div class="badge {state}"><b>{escape(find_spec(name).name)}</b> {escape(words)}</div>'
+
+
+def describe_knowledge(name: str) -> str:
+    """Return HTML of what a model knows."""
+    return f"<p>Knows: {escape(find_spec(name).knows)}</p>"
 
 
 def _state(engine: Engine, name: str) -> tuple[str, str]:

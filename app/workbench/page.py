@@ -12,8 +12,8 @@ from app.chat.session import ChatSession
 from app.glossary import OPEN_BUTTON
 from app.gradio_internals import leave_out_space_header
 from app.services import Services
-from app.settings import has_login, is_zero_gpu
-from app.workbench.account import build_account
+from app.settings import is_zero_gpu
+from app.workbench.account import build_account, build_title, greet
 from app.workbench.address.page_address import build_address, wire_address
 from app.workbench.api import build_api
 from app.workbench.capfilt_tab.tab import build_capfilt_tab
@@ -29,8 +29,6 @@ from app.workbench.model_picker import build_model_picker
 from app.workbench.save_dialog.dialog import build_save_dialog
 from app.workbench.shared_components import SharedComponents
 
-HEADER = """<h1>Ask an image</h1>
-<p>Talk with it, score any text against it, and see what BLIP-2 looked at.</p>"""
 TABS: dict[str, tuple[str, Callable[[Services, SharedComponents], None]]] = {
     "chat": ("Chat", build_chat_tab),
     "caption": ("Caption", build_caption_tab),
@@ -51,17 +49,17 @@ def build_workbench(services: Services) -> gr.Blocks:
         leave_out_space_header(page)
     with page:
         session = gr.State(ChatSession(services.settings.model, shipped_example()))
-        with gr.Row():
-            gr.HTML(HEADER, elem_id="header", container=False, scale=4)
-            if has_login(services.settings):
-                build_account(page)
-        picker = build_model_picker(services, session, page)
+        with gr.Row(elem_id="top"):
+            title = build_title()
+            picker = build_model_picker(services, session, page)
+            greet(page, services, title, build_account())
         saving = build_save_dialog(services, page)
         address, matched_texts = build_address(list(TABS)), gr.State("")
         with gr.Row(elem_id="bench"):
-            with gr.Column(scale=2, min_width=320, elem_id="panel"):
+            with gr.Column(scale=2, min_width=300, elem_id="panel"):
                 panel = build_panel(services, session)
-            with gr.Column(scale=4, min_width=320):
+                picker.knows.render()  # type: ignore[no-untyped-call]
+            with gr.Column(scale=4, min_width=320, elem_id="work"):
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     shared = SharedComponents(
                         session=session,

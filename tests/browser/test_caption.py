@@ -148,3 +148,12 @@ def test_fits_a_phone(browser: Browser, address: str) -> None:
         journey.press("Write captions")
         expect(journey.page.get_by_role("link", name="Download CSV").first).to_be_visible()
         assert journey.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_all_files_that_were_chosen_are_listed(on_tab: Journey, tmp_path: Path) -> None:
+    images = [draw(tmp_path / f"{number:02}.png", str(number)) for number in range(12)]
+    on_tab.page.locator("#caption-files input[type=file]").set_input_files(images)
+    listed = on_tab.page.locator("#caption-files .file-preview-holder")
+    expect(listed.locator("tr.file")).to_have_count(12)
+    hidden = listed.evaluate("(list) => list.scrollHeight - list.clientHeight")
+    assert hidden <= 0

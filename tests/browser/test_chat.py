@@ -221,7 +221,7 @@ def test_page_asks_nobody_else_and_fits_a_phone(browser: Browser, address: str) 
     with visit(browser, address, **context) as journey:
         journey.page.on("request", lambda request: asked.append(request.url))
         journey.page.reload()
-        expect(journey.page.get_by_role("heading", level=1)).to_have_text("Ask an image")
+        expect(journey.page.get_by_role("heading", level=1)).to_have_text("BLIP-2 Studio")
         expect(journey.page.locator("#model b")).to_have_text("stickers-opt")
         journey.take_example(1)
         width = journey.page.evaluate("document.documentElement.scrollWidth")

@@ -5,28 +5,21 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, expect
 
 from app.workbench import theme
 from app.workbench.image.panel import CHOOSE_SCRIPT
 from app.workbench.page import TABS
+from tests.browser import screens
 from tests.browser.journey import SECONDS, Journey, visit
 
 pytestmark = pytest.mark.browser
 KEYS = Path(theme.__file__).with_name("keys.js")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
 
 def serious(journey: Journey) -> list[str]:
     """What axe calls serious or critical, with the place of each."""
-    found = Axe().run(journey.page, options=RULES).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:200]}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
+    return screens.serious(journey.page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

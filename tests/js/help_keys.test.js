@@ -66,6 +66,14 @@ test("a question mark opens the help, unless it is typed", () => {
   assert.deepEqual(pressed, [["pressed", true]]);
 });
 
+test("the button of the header opens the help, a click elsewhere does not", () => {
+  listeners["document click"]({ target: { closest: () => null } });
+  listeners["document click"]({ target: {} });
+  assert.deepEqual(pressed, []);
+  listeners["document click"]({ target: { closest: (one) => (one === ".show-keys" ? {} : null) } });
+  assert.deepEqual(pressed, [["pressed", true]]);
+});
+
 test("a key that is held down counts once, but in a text box it repeats", () => {
   assert.equal(press("a"), true);
   assert.equal(press("a", { repeat: true }), false);
@@ -90,6 +98,7 @@ test("an event on the document itself, which is in no element, counts", () => {
 test("when the page goes, nothing listens any more", () => {
   assert.deepEqual(Object.keys(listeners), [
     "document keydown",
+    "document click",
     "document focusin",
     "window keydown, capture",
   ]);

@@ -160,3 +160,40 @@ test("what is typed already is not replaced, and is kept when the page goes", as
   await window.send("pagehide");
   assert.equal(stored.draft, "kept");
 });
+
+test("a question mark, or the button, shows the keys of the open tab; in a text it is typed", async () => {
+  root = openPage(`${MARKUP}<button class="show-keys">?</button>
+    <div id="tabs"><button role="tab" aria-selected="true">Look inside</button></div>`);
+  const shown = [];
+  const made = document.createElement;
+  document.createElement = (tag) => {
+    const one = made(tag);
+    if (tag === "dialog") one.showModal = () => shown.push(one.textContent);
+    return one;
+  };
+  listenToPage();
+  await box().send("keydown", { key: "?" });
+  await text().send("keydown", { key: "?", ctrlKey: true });
+  assert.deepEqual(shown, []);
+  await text().send("keydown", { key: "?" });
+  assert.equal(shown.length, 1);
+  assert.match(shown[0], /^Keys of Look inside.*\?show these keys.*Hone head/s);
+  assert.doesNotMatch(shown[0], /ask the question/);
+  await text().send("keydown", { key: "?" });
+  assert.equal(shown.length, 1, "it is open already");
+  root.querySelector(".keys-help").remove();
+  await root.querySelector(".show-keys").send("click");
+  assert.equal(shown.length, 2);
+});
+
+test("Escape that closes the keys stops nothing", async () => {
+  root = openPage(`${MARKUP}<dialog class="keys-help"></dialog>`);
+  let stopped = 0;
+  for (const stop of root.querySelectorAll("button")) {
+    stop.checkVisibility = () => true;
+    stop.click = () => stopped++;
+  }
+  listenToPage();
+  await text().send("keydown", { key: "Escape" });
+  assert.equal(stopped, 0);
+});

@@ -11,7 +11,6 @@ import streamlit as st
 from app.curator.candidate_html import doubt_of, text_html
 from app.curator.context import DatasetContext, context_with_dataset, draw_progress
 from app.curator.grid import draw_grid
-from app.curator.keys import listen_to_keys
 from app.curator.outages import tells_outages
 from app.curator.review_buttons import draw_controls
 from app.curator.review_decisions import undo_latest
@@ -37,9 +36,9 @@ _IMAGE_SIDE = 900
 
 def render(context: DatasetContext) -> None:
     """Draw the page."""
-    rules, grid = draw_filters(context)
+    with st.container(key="filters"):
+        rules, grid = draw_filters(context)
     draw_guidelines(context)
-    listen_to_keys()
     if grid and rules.second:
         st.info("The second review is blind, so it goes image by image.")
     elif grid:

@@ -165,6 +165,8 @@ def _ask(
         problem = problem or f"Settings: {str(error).rstrip('.')}."
     if len(question) > LONGEST_QUESTION:
         problem = problem or TOO_LONG
+    if question == session.refused[0]:
+        problem = problem or session.refused[1]
     if problem:
         return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
     if number is not None:
@@ -212,7 +214,9 @@ def reading_of(
     try:
         usage = measure_context(pair.generator, session.conversation, question, settings)
     except Blip2Error as error:
+        session.refused = (question, str(error))
         return ReadingUpdate(prompt, usage_problem_html(str(error)))
+    session.refused = ("", "")
     if usage.prompt:
         prompt = gr.update(value=usage.prompt, label=PROMPT_TYPED)
     has_moved = session.unsent != usage.unsent

@@ -4,7 +4,13 @@ import pytest
 
 from app.chat.session import ChatSession
 from app.roles import ROLES, Role, Visitor
-from app.workbench.model_picker import choices, chooser_html, describe_model, on_choose
+from app.workbench.model_picker import (
+    choices,
+    chooser_html,
+    describe_knowledge,
+    describe_model,
+    on_choose,
+)
 from blip2core.errors import ModelUnavailableError
 from tests.fakes import FakeGenerator, fake_services
 
@@ -21,7 +27,11 @@ from tests.fakes import FakeGenerator, fake_services
 def test_model_is_described(generator: FakeGenerator | Exception | None, words: str) -> None:
     html = describe_model(fake_services(generator), "stickers-opt")
     assert words in html
-    assert "stickers-opt" in html and "sticker world" in html
+    assert "stickers-opt" in html
+
+
+def test_what_a_model_knows_is_told() -> None:
+    assert "Knows: Images of the sticker world only" in describe_knowledge("stickers-opt")
 
 
 def test_what_is_not_here_is_greyed_with_the_reason() -> None:

@@ -387,6 +387,20 @@ def test_typing_shows_prompt_and_room_without_the_model(session: ChatSession) ->
     assert on_type(fake_services(None), session, "Why?", *CONTROLS).context_bar == ""
 
 
+def test_a_question_without_room_is_refused_with_the_count_while_it_is_typed(
+    session: ChatSession,
+) -> None:
+    generator = FakeGenerator(context_limit=60)
+    services, long = fake_services(generator), "Is there " * 20
+    said = "The question is too long: 43 tokens, where the model has room for 30."
+    assert said in on_type(services, session, long, *CONTROLS).context_bar
+    assert said in on_ask(session, long, *CONTROLS).trouble
+    assert session.turns == ()
+    on_type(services, session, "Who?", *CONTROLS)
+    assert on_ask(session, "Who?", *CONTROLS).trouble == ""
+    assert len(session.turns) == 1
+
+
 def test_typed_prompt_is_the_one_that_is_read(session: ChatSession) -> None:
     generator = FakeGenerator()
     talking(session, generator)
