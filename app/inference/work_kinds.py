@@ -25,6 +25,7 @@ KINDS = {
     "follow_answer": "explain",
     "caption_and_filter": "capfilt",
     "caption_and_score_image": "capfilt",
+    "score_candidates": "capfilt",
     "score_edited": "capfilt",
 }
 """Name of a function that the engine runs -> its kind."""

@@ -56,6 +56,7 @@ class WhyUpdate(NamedTuple):
     caption: Update = SKIP
     decision: Update = SKIP
     notice: Update = SKIP
+    doubt: Update = SKIP
     topic: Update = SKIP
     inspected_text: Update = SKIP
     tabs: Update = SKIP

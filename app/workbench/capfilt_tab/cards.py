@@ -16,7 +16,7 @@ from app.workbench.scripts import bundle
 from app.workbench.widgets import downloads, tables
 from blip2core.capfilt import says_less
 from blip2core.config import FilterConfig
-from blip2core.records import Decision, ReviewedText, Scored
+from blip2core.records import DOUBT_WARNING, Decision, ReviewedText, Scored
 from blip2core.texts import count_of
 
 _HERE = Path(__file__).parent
@@ -98,12 +98,14 @@ def card_html(card: ImageCard, rules: FilterConfig) -> str:
     web = [row for is_web, row in drawn if is_web]
     rows = "".join([*web, *(row for is_web, row in drawn if not is_web)])
     kept = sum(decision.kept for _, decision in pairs)
+    doubted = any(decision.doubted for _, decision in pairs)
+    warning = f'<p class="doubted">{DOUBT_WARNING}</p>' if doubted else ""
     said = f"{kept} of {count_of(len(pairs), 'text')} kept"
     said += "" if web else "; none came from the web"
     return (
         f'<article class="pair" data-card="{card.number}"><header>'
         f'<img src="{card.thumbnail}" alt=""><div><h3 title="{escape(card.name)}">'
-        f"{escape(card.name)}</h3><p>{said}</p></div></header><ul>{rows}</ul></article>"
+        f"{escape(card.name)}</h3><p>{said}</p>{warning}</div></header><ul>{rows}</ul></article>"
     )
 
 
@@ -115,7 +117,7 @@ def _row(text: ReviewedText, decision: Decision, rules: FilterConfig, hint: str)
     decide = "".join(_verdict_button(verdict, label, text) for verdict, label in verdicts)
     by_score = decision.reason.startswith("ITM")  # the bar and its mark say the rest
     said = f"{scored.itm:.2f}" if by_score else ""
-    hint = hint if by_score else decision.reason
+    hint = hint if by_score or decision.doubted else decision.reason
     below = f'<p class="hint">{escape(hint)}</p>' if hint else ""
     return (
         f'<li class="{state} {text.verdict}" data-text="{text.number}"><p class="words">'

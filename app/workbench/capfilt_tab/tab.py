@@ -21,6 +21,7 @@ from app.inference.capfilt_tasks import (
 )
 from app.inference.captions import LONGEST_PROMPT, MOST_CAPTIONS, caption_request_from
 from app.inference.decoding import decode_from
+from app.inference.doubts import calibration_of
 from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
 from app.roles import visitor_of
@@ -289,6 +290,7 @@ def continue_capfilt(
         pair = services.engine.pair(pairs.batch.request.model)
         for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
             yield CapFiltUpdate(message=tables.status_html(_LOADING))
+        pairs.doubt_by(calibration_of(pair))
         for _ in process_slice(
             pairs.batch,
             partial(_caption_and_score, services, pairs),

@@ -1,9 +1,26 @@
 """What stands on a card: texts in their order, and why a text was dropped."""
 
-from app.inference.capfilt_tasks import ImageCard
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard
 from app.workbench.capfilt_tab.cards import LESS, card_html
 from blip2core.config import FilterConfig
-from blip2core.records import Candidate, CaptionSource, ReviewedText, Scored
+from blip2core.doubt import Calibration
+from blip2core.records import (
+    DOUBT_WARNING,
+    Candidate,
+    CaptionSource,
+    ReviewedText,
+    Scored,
+)
+
+CALIBRATION = Calibration(
+    captioner="c",
+    captioner_revision="0",
+    matcher="m",
+    matcher_revision="1",
+    threshold=0.6,
+    known=100,
+    doubted=0.05,
+)
 
 
 def text(number: int, words: str, itm: float, source: CaptionSource) -> ReviewedText:
@@ -37,3 +54,16 @@ def test_another_reason_than_the_score_is_told_in_words() -> None:
 def test_texts_from_the_web_stand_first_whatever_their_score() -> None:
     rows = rows_of(text(0, "one", 0.9, "synthetic"), text(1, "two", 0.1, "web"))
     assert [">web<" in row for row in rows] == [True, False]
+
+
+def test_a_card_of_an_image_in_doubt_says_so_once_and_keeps_nothing() -> None:
+    texts = (text(0, "a web text", 0.9, "web"), text(1, "a dog", 0.9, "synthetic"))
+    card = ImageCard(number=0, name="a.png", data=b"", sha256="", thumbnail="", texts=texts)
+    session = CapFiltSession()
+    session.doubt_by(CALIBRATION)
+    html = card_html(card, session.rules)
+    assert html.count(DOUBT_WARNING) == 1
+    assert "0 of 2 texts kept" in html and 'class="hint"' not in html
+    session.doubt_by(None)
+    assert DOUBT_WARNING not in card_html(card, session.rules)
+    assert "2 of 2 texts kept" in card_html(card, session.rules)
