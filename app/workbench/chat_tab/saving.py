@@ -45,6 +45,7 @@ class ImportUpdate(NamedTuple):
     caption: Update = SKIP
     decision: Update = SKIP
     notice: Update = SKIP
+    doubt: Update = SKIP
     topic: Update = SKIP
     saving_message: str = ""
 

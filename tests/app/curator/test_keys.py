@@ -21,7 +21,7 @@ def test_every_page_opens_a_table_of_its_own_keys(
     assert key_tables(open_page(name)) == []
     pressed.pressed = True
     own = list(keys.REVIEW_KEYS) if name == "review" else []
-    assert key_tables(open_page(name)) == [[*own, "?"]]
+    assert key_tables(open_page(name)) == [[*own, "G", "?"]]
 
 
 def key_tables(page: AppTest) -> list[list[str]]:

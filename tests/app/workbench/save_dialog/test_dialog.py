@@ -165,7 +165,7 @@ def test_a_row_says_who_wrote_it(session: ChatSession) -> None:
 
 def test_a_chat_offers_its_caption_and_its_whole_answers(session: ChatSession) -> None:
     assert session.image is not None
-    session.learn(replace(session.image, caption="a red thing"))
+    session.learn(session.image, caption="a red thing")
     assert offer_of_chat(session).texts == (), "nobody knows who wrote the caption"
     session.note_written(session.image.key, ["a red thing"], WRITER)
     whole = {"model": "stickers-opt", "revision": "r" * 40, "state": "answered"}
