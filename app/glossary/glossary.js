@@ -111,6 +111,7 @@ export function offerGlossary(terms, style, how) {
   };
   const close = () => box.hidePopover();
   const showAll = () => {
+    // biome-ignore lint/performance/useDomNodeTextContent: terms that are shown, not hidden ones
     const said = find(document.body.innerText).map((found) => found.term);
     const [here, others] = [new Set(said), terms.filter((term) => !said.includes(term))];
     const head = element("header");
@@ -143,7 +144,10 @@ export function offerGlossary(terms, style, how) {
     if (node?.nodeType !== Node.TEXT_NODE || !event.target.contains(node)) return;
     const pressed = find(node.data).find(({ start, end }) => start <= offset && offset <= end);
     const on = ({ left, right, top, bottom }) =>
-      left <= event.clientX && event.clientX <= right && top <= event.clientY && event.clientY <= bottom;
+      left <= event.clientX &&
+      event.clientX <= right &&
+      top <= event.clientY &&
+      event.clientY <= bottom;
     if (!pressed || ![...rangeOf(node, pressed).getClientRects()].some(on)) return;
     event.preventDefault(); // of a label, which would go to its field
     showOne(pressed.term, { x: event.clientX, y: event.clientY });

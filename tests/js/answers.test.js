@@ -18,7 +18,9 @@ function talk(...messages) {
 }
 
 const buttons = () =>
-  [...chat.querySelectorAll(".answer-action")].map(({ dataset }) => `${dataset.act} ${dataset.index}`);
+  [...chat.querySelectorAll(".answer-action")].map(
+    ({ dataset }) => `${dataset.act} ${dataset.index}`,
+  );
 
 beforeEach(() => {
   globalThis.MutationObserver = class {
@@ -36,7 +38,13 @@ test("why is asked of any answer, and only what is not whole goes on", () => {
 });
 
 test("each answer gets its buttons once, questions and lines none", () => {
-  talk(said("user", "Who?"), said("bot", "a dog"), LINE, said("user", "And?"), said("bot", CUT_OFF));
+  talk(
+    said("user", "Who?"),
+    said("bot", "a dog"),
+    LINE,
+    said("user", "And?"),
+    said("bot", CUT_OFF),
+  );
   drawActions(chat);
   drawActions(chat);
   assert.deepEqual(buttons(), ["why 1", "why 4", "go on 4"]);

@@ -95,7 +95,12 @@ test("a new dataset is named, and the one chosen last is chosen again", async ()
   field("new").value = " birds ";
   await submit();
   assert.equal(events[0][1].dataset, "birds");
-  open(FORM.replace("<option", '<option value="ants">ants</option><option value="birds">b</option><option'));
+  open(
+    FORM.replace(
+      "<option",
+      '<option value="ants">ants</option><option value="birds">b</option><option',
+    ),
+  );
   assert.equal(field("dataset").value, "birds");
   open(); // where it is gone, the first one is chosen
   assert.equal(field("dataset").value, "zoo");

@@ -7,7 +7,12 @@ test("the value is there when the server is told of a choice", async () => {
   const root = openPage("<select></select>");
   const props = { value: "stickers-opt" };
   const told = [];
-  listenToChooser(root, props, (event) => told.push([event, props.value]), () => {});
+  listenToChooser(
+    root,
+    props,
+    (event) => told.push([event, props.value]),
+    () => {},
+  );
   const chooser = root.querySelector("select");
   chooser.value = "stickers-t5";
   await chooser.send("change");

@@ -25,7 +25,8 @@ export function drawActions(chat) {
     const wanted = isAnswer ? actionsFor(message.textContent, isLatest) : [];
     const known = [...bar.querySelectorAll("[data-act]")];
     const same =
-      known.length === wanted.length && known.every((one, at) => one.dataset.act === wanted[at].act);
+      known.length === wanted.length &&
+      known.every((one, at) => one.dataset.act === wanted[at].act);
     for (const one of known) one.dataset.index = index;
     if (same) return;
     for (const one of known) one.remove();
