@@ -62,6 +62,7 @@ def test_model_events_share_one_queue() -> None:
     queue = [event for event in events if event.concurrency_id == "model"]
     assert {event.concurrency_limit for event in queue} == {1}
     page = {"caption_image", "respond", "on_replay", "on_look", "test", "mask", "on_follow"}
+    page |= {"find_doubt_html"}
     tabs = {"on_write_captions", "continue_captions", "continue_capfilt", "on_score_texts"}
     tabs |= {"continue_search", "edit", "on_walkthrough"}
     programs = {"caption", "ask", "match", "attention"}
