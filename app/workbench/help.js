@@ -11,18 +11,18 @@ export function showKeys(keys) {
   if (isShown()) return;
   const open = document.querySelector("#tabs [role=tab][aria-selected=true]");
   const tab = open?.textContent.trim();
-  const dialog = element("dialog", "", { class: CLASS, "aria-label": "Keys" });
-  dialog.append(element("h2", tab ? `Keys of ${tab}` : "Keys"));
-  const table = element("table");
+  const dialog = newElement("dialog", "", { class: CLASS, "aria-label": "Keys" });
+  dialog.append(newElement("h2", tab ? `Keys of ${tab}` : "Keys"));
+  const table = newElement("table");
   for (const [key, does, of] of keys) {
     if (of && of !== tab) continue;
-    const row = element("tr");
-    const head = element("th", "", { scope: "row" });
-    head.append(element("kbd", key));
-    row.append(head, element("td", does));
+    const row = newElement("tr");
+    const head = newElement("th", "", { scope: "row" });
+    head.append(newElement("kbd", key));
+    row.append(head, newElement("td", does));
     table.append(row);
   }
-  const close = element("button", "Close", { type: "button" });
+  const close = newElement("button", "Close", { type: "button" });
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   dialog.append(table, close);
@@ -30,7 +30,7 @@ export function showKeys(keys) {
   dialog.showModal();
 }
 
-function element(tag, text = "", attributes = {}) {
+function newElement(tag, text = "", attributes = {}) {
   const made = document.createElement(tag);
   made.textContent = text;
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);

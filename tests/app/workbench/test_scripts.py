@@ -53,3 +53,11 @@ def test_browser_code_passes_its_own_tests() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)[1]) > 0
+
+
+def test_the_script_of_the_page_defines_each_name_once() -> None:
+    """Its modules share one scope: a name that two of them define stops the whole script."""
+    script = page_head().partition('<script type="module">')[2]
+    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script, re.MULTILINE)
+    assert len(names) > 10
+    assert sorted(names) == sorted(set(names))
