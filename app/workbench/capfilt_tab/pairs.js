@@ -136,4 +136,5 @@ export function listenToPairs(element, trigger, watch) {
     removeEditors(); // Gradio changes the rows place by place: one may stand at another text now
     openEditor({ focus });
   });
+  openEditor({ focus: false }); // where the cards were there first, as after a reload
 }
