@@ -24,5 +24,5 @@ def draw_workbench_link(item_id: int, caption_id: int | None) -> None:
     if VISITOR_HEADER in streamlit.context.headers:  # which the front of both apps adds
         address = escape(workbench_address(item_id, caption_id))
         streamlit.html(
-            f'<p class="facts"><a href="{address}" target="_top">Open in the workbench</a></p>'
+            f'<p class="way"><a href="{address}" target="_top">Open in the workbench</a></p>'
         )

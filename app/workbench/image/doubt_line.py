@@ -27,10 +27,12 @@ def doubt_html(doubt: Doubt | None) -> str:
 
 def find_doubt_html(services: Services, session: ChatSession) -> str:
     """Return the warning about the image on screen, by the model that is chosen; empty while that
-    is loading.
+    is loading, and of an image that no model has seen yet, such as the example on arrival.
     """
     image, loading = session.image, services.engine.pair(session.model).loading
-    if image is None or session.offered or not loading.done() or loading.exception():
+    if image is None or image.features is None or session.offered:
+        return ""
+    if not loading.done() or loading.exception():
         return ""
     return doubt_html(image_doubt(services.engine, session, image))
 
