@@ -201,7 +201,7 @@ def get_or_create_id(session: Session) -> int:
 def far_cursor(session: Session, order: str) -> str | None:
     """A cursor in the middle of the pending items."""
     count = session.scalar(select(func.count()).where(Item.status == "pending")) or 0
-    key = {"nearest": Item.doubt, "random": Item.shuffle, "newest": Item.id}[order]
+    key = {"nearest": Item.distance, "random": Item.shuffle, "newest": Item.id}[order]
     row = session.execute(
         select(key, Item.id)
         .where(Item.status == "pending")

@@ -25,7 +25,9 @@ Numbers = NDArray[numpy.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A share in [0, 1] and the interval that holds it with probability LEVEL."""
+    """A share in [0, 1], or an area under ROC, and the interval that holds it with probability
+    LEVEL.
+    """
 
     value: float
     low: float

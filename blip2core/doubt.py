@@ -7,9 +7,9 @@ where neither does, the captioner writes what it would of images it knows, a dif
 time, and the matcher does not find it there. docs/doubt.md compares this sign with others. It is a
 doubt, not a verdict.
 
-Below which mean cosine to doubt is measured for one captioner with one matcher: a `Calibration`. It
-lies in the folder of the captioner's checkpoint, or, for a model from the Hub, in the folder that
-BLIP2_DOUBT names. Without one nothing is doubted.
+Below which mean cosine to doubt is measured for one captioner with one matcher: a
+`DoubtCalibration`. It lies in the folder of the captioner's checkpoint, or, for a model from the
+Hub, in the folder that BLIP2_DOUBT names. Without one nothing is doubted.
 """
 
 import json
@@ -51,7 +51,7 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class DoubtCalibration:
     """Below which cosine to doubt, for one captioner with one matcher."""
 
     captioner: str
@@ -75,7 +75,7 @@ class Calibration:
 
 
 def doubts(
-    calibration: Calibration,
+    calibration: DoubtCalibration,
     generator: Generator,
     matcher: Matcher,
     features: ImageFeatures,
@@ -125,7 +125,7 @@ def own_fits(
     return fits
 
 
-def find_calibration(spec: ModelSpec) -> Calibration | None:
+def find_calibration(spec: ModelSpec) -> DoubtCalibration | None:
     """Return the calibration of a captioner, None where there is none. Raises ModelError where its
     file cannot be read.
     """
@@ -133,7 +133,9 @@ def find_calibration(spec: ModelSpec) -> Calibration | None:
     return read_calibration(file) if file.is_file() else None
 
 
-def calibration_for(generator: Generator, matcher: Matcher | None = None) -> Calibration | None:
+def calibration_for(
+    generator: Generator, matcher: Matcher | None = None
+) -> DoubtCalibration | None:
     """Return the calibration of a captioner where it was measured with these very weights; before a
     matcher is loaded, with the captioner's.
     """
@@ -149,12 +151,12 @@ def calibration_file(spec: ModelSpec) -> Path:
     return Path(folder).expanduser() / f"{spec.name}.json"
 
 
-def read_calibration(file: Path) -> Calibration:
+def read_calibration(file: Path) -> DoubtCalibration:
     """Read what `write_calibration` wrote. Raises ModelError where it is something else."""
     try:
         given: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         strangers = tuple(Strangers(**one) for one in given.pop("strangers", ()))
-        calibration = Calibration(**given, strangers=strangers)
+        calibration = DoubtCalibration(**given, strangers=strangers)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{file} is no calibration of doubt ({error}): write it anew with `blip2 doubt`."
@@ -165,7 +167,7 @@ def read_calibration(file: Path) -> Calibration:
     return calibration
 
 
-def write_calibration(calibration: Calibration, file: Path) -> None:
+def write_calibration(calibration: DoubtCalibration, file: Path) -> None:
     """Write a calibration, in place of an older one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(calibration), indent=2) + "\n", encoding="utf-8")

@@ -51,7 +51,8 @@ MAY_IMPORT = {
     "formats": BASE | {"gif_comments"},
     "remote": {"errors", "arguments", "texts"},
     "intake": BASE | {"formats", "remote"},
-    "evaluation": BASE | {"models", "chat", "doubt", "explain", "stickers", "capfilt"},
+    "evaluation": BASE
+    | {"calibration", "models", "chat", "doubt", "explain", "stickers", "capfilt"},
     "training": BASE | {"models", "doubt", "stickers", "formats", "intake", "evaluation"},
     "exports": BASE | {"storage", "agreement", "formats", "remote"},
     "curation": BASE | {"models", "capfilt", "doubt", "storage", "intake"},

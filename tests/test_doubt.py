@@ -12,7 +12,7 @@ from blip2core.config import CaptionConfig
 from blip2core.doubt import (
     CAPTIONS,
     DECODE,
-    Calibration,
+    DoubtCalibration,
     Strangers,
     calibration_file,
     calibration_for,
@@ -28,7 +28,7 @@ from blip2core.models import SPECS, Generator, Matcher
 from blip2core.models.identity import revision_of
 from tests.capfilt.conftest import tiny_pair
 
-CALIBRATION = Calibration(
+CALIBRATION = DoubtCalibration(
     captioner="c",
     captioner_revision="1",
     matcher="m",

@@ -8,7 +8,7 @@ from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.doubts import calibration_of, look_for_doubt
 from app.inference.engine import Engine
-from app.inference.features import PairFeatures, encode_for_matcher, encode_image
+from app.inference.features import PairFeatures, encode_image, matcher_features
 from blip2core.images import open_image
 from blip2core.records import Doubt
 
@@ -43,12 +43,10 @@ def pair_features(
     """
     model = model or session.model
     features = generator_features(engine, session, image, model)
-    known = engine.pair(model).matcher.vision.fingerprint
-    for found in (features, image.matcher_features):
-        if found is not None and found.encoder == known:
-            return PairFeatures(generator=features, matcher=found)
-    found = engine.call(encode_for_matcher, model, open_image(image.data))
-    session.learn(image, features=features, matcher_features=found)
+    known = (features, image.matcher_features)
+    found = matcher_features(engine, model, lambda: open_image(image.data), *known)
+    if all(found is not one for one in known):
+        session.learn(image, features=features, matcher_features=found)
     return PairFeatures(generator=features, matcher=found)
 
 

@@ -22,7 +22,7 @@ from blip2core.errors import ConfigError, ImageError
 from blip2core.records import Candidate, Decision, ReviewedText, Scored, TextVerdict
 
 if TYPE_CHECKING:
-    from blip2core.doubt import Calibration
+    from blip2core.doubt import DoubtCalibration
     from blip2core.models.vision import ImageFeatures
 
 
@@ -99,7 +99,7 @@ class CapFiltSession:
         self.name, self.accepted_at_once = secrets.token_hex(8), []
         self.batch.start([image.name for image in request.images], request)
 
-    def doubt_by(self, calibration: Calibration | None) -> None:
+    def doubt_by(self, calibration: DoubtCalibration | None) -> None:
         """Have the filter doubt images by the calibration of the model that captions them."""
         least = None if calibration is None else calibration.threshold
         self.rules = replace(self.rules, own_caption_itc=least)

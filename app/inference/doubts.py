@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.inference.engine import Engine
-from app.inference.features import PairFeatures, encode_for_matcher
+from app.inference.features import PairFeatures, matcher_features
 from app.inference.pool import ModelPair
 from blip2core.records import Doubt
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from blip2core.doubt import Calibration
+    from blip2core.doubt import DoubtCalibration
     from blip2core.models.vision import ImageFeatures
 
 
-def calibration_of(pair: ModelPair) -> Calibration | None:
+def calibration_of(pair: ModelPair) -> DoubtCalibration | None:
     """Return the calibration of a pair's captioner with its matcher, None where there is none.
 
     Only where the captioner has one is the matcher loaded, for which it waits.
@@ -34,12 +34,9 @@ def find_doubt(
     """Return whether an image is in doubt, by its features for the generator; None where the model
     is not calibrated.
     """
-    pair = engine.pair(model)
-    if calibration_of(pair) is None:
+    if calibration_of(engine.pair(model)) is None:
         return None
-    scored = features
-    if pair.matcher.vision.fingerprint != features.encoder:
-        scored = engine.call(encode_for_matcher, model, image)
+    scored = matcher_features(engine, model, lambda: image, features)
     return engine.call(look_for_doubt, model, PairFeatures(generator=features, matcher=scored))
 
 

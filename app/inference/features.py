@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,22 @@ def write_caption(
 def encode_for_pair(engine: Engine, model: str, image: Image.Image) -> PairFeatures:
     """Return an image's features for both models; a shared image encoder runs once."""
     features = engine.call(encode_image, model, image)
-    if engine.pair(model).matcher.vision.fingerprint == features.encoder:
-        return PairFeatures(generator=features, matcher=features)
-    scored = engine.call(encode_for_matcher, model, image)
-    return PairFeatures(generator=features, matcher=scored)
+    return PairFeatures(
+        generator=features, matcher=matcher_features(engine, model, lambda: image, features)
+    )
+
+
+def matcher_features(
+    engine: Engine,
+    model: str,
+    opened: Callable[[], Image.Image],
+    *known: ImageFeatures | None,
+) -> ImageFeatures:
+    """Return the features of an image that the matcher of a model reads: those of `known` that are
+    of its image encoder; only where there are none is the image opened and encoded.
+    """
+    encoder = engine.pair(model).matcher.vision.fingerprint
+    for features in known:
+        if features is not None and features.encoder == encoder:
+            return features
+    return engine.call(encode_for_matcher, model, opened())

@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import ModelSpec, find_spec, matcher_name
+from blip2core.stickers.taught import grammar
 
 if TYPE_CHECKING:
     from blip2core.models.generator import Generator
@@ -120,6 +121,8 @@ class ModelPool:
 
         generator = load_generator(spec, device=self._device)
         log.info("Loaded %s, revision %s", spec.name, generator.revision)  # hashed here, once
+        if spec.few_questions:
+            grammar()  # drawn here, once, while nobody waits for it
         self._loaded.add(generator)
         return generator
 

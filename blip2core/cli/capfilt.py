@@ -31,7 +31,7 @@ from blip2core.cli.options import (
 )
 from blip2core.cli.output import write_row
 from blip2core.cli.retry import retry
-from blip2core.cli.studio import dataset_number, opened, rules_named, shown
+from blip2core.cli.studio import dataset_number, doubted_in_words, opened, rules_named, shown
 from blip2core.cli.transfers import storages
 from blip2core.config import MOST_TEXTS, CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.errors import StorageError
@@ -167,9 +167,13 @@ def rescore(
         preview = set_rules(studio, dataset_id=number, rules=chosen)
         counts = {"accept": preview.accept, "reject": preview.reject, "items": preview.items}
         row = {"dataset": dataset} | counts | {"items_kept": preview.items_kept}
+        row["items_doubted"] = preview.items_doubted
         words = f"of {count_of(preview.decisions, 'text')} {preview.accept} would be kept"
         write_row(
-            row, as_json, f"{words}, on {preview.items_kept} of {count_of(preview.items, 'image')}"
+            row,
+            as_json,
+            f"{words}, on {preview.items_kept} of {count_of(preview.items, 'image')}"
+            f"{doubted_in_words(preview)}",
         )
 
 

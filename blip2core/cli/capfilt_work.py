@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from blip2core.cli.output import write_row
-from blip2core.cli.studio import shown
+from blip2core.cli.studio import doubted_in_words, shown
 from blip2core.config import CaptionConfig, DecodeConfig, FilterConfig
 from blip2core.texts import count_of
 
@@ -78,6 +78,7 @@ def write_step(step: "CapFiltStep", rules: FilterConfig, as_json: bool) -> None:
             "truncated": scored.truncated,
             "kept": decision.kept,
             "reason": decision.reason,
+            "doubted": decision.doubted,
         }
         scores = (f"{scored.itm:.3f}", f"{scored.itc:+.3f}")
         kept = "kept" if decision.kept else "dropped"
@@ -97,7 +98,12 @@ def write_end(
         ended = get_run(session, run_id=run_id)
     row = {"run": run_id, "status": ended.status, "done": ended.done, "failed": ended.failed}
     row |= {"accept": seen.accept, "reject": seen.reject, "items_kept": seen.items_kept}
+    row["items_doubted"] = seen.items_doubted
     done, failed = count_of(ended.done, "image"), count_of(ended.failed, "problem")
     texts = count_of(seen.decisions, "text")
     words = f"run {run_id} is {ended.status}: {done}, {failed}"
-    write_row(row, as_json, f"{words}; of {texts} the rules would keep {seen.accept}")
+    write_row(
+        row,
+        as_json,
+        f"{words}; of {texts} the rules would keep {seen.accept}{doubted_in_words(seen)}",
+    )

@@ -7,7 +7,7 @@ import typer
 
 from blip2core.cli.options import AsJson, DatabaseUrl, DatasetName, Person, Threshold, Yes
 from blip2core.cli.output import write_row
-from blip2core.cli.studio import annotator_number, dataset_number, opened, shown
+from blip2core.cli.studio import annotator_number, dataset_number, doubted_in_words, opened, shown
 from blip2core.errors import ConfigError, StorageError
 from blip2core.texts import count_of
 
@@ -103,7 +103,8 @@ def apply(
             rules = rules if threshold is None else replace(rules, threshold=threshold)
             seen = preview(session, dataset_id=number, rules=rules)
         rejected, images = count_of(seen.reject, "text"), count_of(seen.items, "image")
-        asked = f"Accept {seen.accept} and reject {rejected} of {images}?"
+        left = doubted_in_words(seen)
+        asked = f"Accept {seen.accept} and reject {rejected} of {images}{left}?"
         if not yes:
             typer.confirm(asked, abort=True, err=True)
         batch = NewBatch(
@@ -113,7 +114,8 @@ def apply(
             studio, batch, rules=rules, expected=seen.decisions, audit=audit, seed=seed
         )
         row = {"batch": applied.batch_id, "accepted": seen.accept, "rejected": seen.reject}
-        words = f"batch {applied.batch_id}: {seen.accept} accepted, {seen.reject} rejected"
+        row["items_doubted"] = seen.items_doubted
+        words = f"batch {applied.batch_id}: {seen.accept} accepted, {seen.reject} rejected{left}"
         write_row(
             row | {"audit": applied.audit}, as_json, f"{words}, {len(applied.audit)} to look at"
         )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from blip2core.cli.config_files import read_config
 from blip2core.config import BLIP2_RANKING, FilterConfig
 from blip2core.errors import ConfigError, StorageError
+from blip2core.texts import count_of
 
 if TYPE_CHECKING:
+    from blip2core.curation import Preview
     from blip2core.storage import Database
 
 NAMED_RULES = {"paper": FilterConfig(), "blip2": BLIP2_RANKING}
@@ -74,6 +76,14 @@ def rules_named(
             raise ConfigError(f"rules ({name}) must be {', '.join(NAMED_RULES)}, or a file")
         chosen = read_config(Path(name), FilterConfig)
     return chosen if threshold is None else replace(chosen, threshold=threshold)
+
+
+def doubted_in_words(seen: "Preview") -> str:
+    """Return how many images are left to people since nothing is known of them, for the end of a
+    line; "" where there are none.
+    """
+    images = count_of(seen.items_doubted, "image")
+    return f"; {images} in doubt left to people" if seen.items_doubted else ""
 
 
 def shown(text: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from blip2core.capfilt import CapFilt, Judged, Task, judge, scorer_identity
 from blip2core.config import FilterConfig
-from blip2core.curation.filter_rules import rules_of, set_rules
+from blip2core.curation.filter_rules import rules_of
 from blip2core.curation.jobs import code_version, running
 from blip2core.doubt import calibration_for
 from blip2core.models.identity import dtype_of, revision_of
@@ -29,7 +29,7 @@ from blip2core.storage.captions import (
     pending_items,
     texts_of,
 )
-from blip2core.storage.datasets import get_dataset, status_counts
+from blip2core.storage.datasets import get_dataset, status_counts, update_dataset
 from blip2core.storage.retries import NOTHING_WRITTEN
 from blip2core.storage.run_problems import add_problem
 from blip2core.storage.runs import NewRun, create_run, get_run, heartbeat, list_runs, unfinished_run
@@ -84,12 +84,12 @@ def _doubt_by_calibration(database: Database, dataset_id: int, models: CapFilt) 
     """Have the dataset's rules doubt images that are unlike what the models know, unless somebody
     said whether they shall.
     """
-    with database.read() as session:
+    with database.write() as session:
         dataset = get_dataset(session, dataset_id=dataset_id)
-        said, rules = "own_caption_itc" in dataset.policy, rules_of(dataset)
-    doubting = with_doubt(rules, models)
-    if doubting != rules and not said:
-        set_rules(database, dataset_id=dataset_id, rules=doubting)
+        rules = rules_of(dataset)
+        doubting = with_doubt(rules, models)
+        if doubting != rules and "own_caption_itc" not in dataset.policy:
+            update_dataset(session, dataset_id=dataset_id, policy=asdict(doubting))
 
 
 def with_doubt(rules: FilterConfig, models: CapFilt) -> FilterConfig:

@@ -3,43 +3,36 @@ trained on and on strangers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy
 import torch
 from PIL import Image
 
+from blip2core.calibration import LEVEL, Estimate
 from blip2core.config import DecodeConfig
-from blip2core.doubt import DECODE, Calibration, Strangers, own_fits, write
+from blip2core.doubt import DECODE, DoubtCalibration, Strangers, own_fits, write
+from blip2core.errors import ConfigError
 from blip2core.evaluation.gallery import BATCH, Figures, mean
 from blip2core.evaluation.matching import area_under_roc
 from blip2core.models import Generator, ImageFeatures, Matcher
+from blip2core.texts import count_of
 
 DRAWS = 2_000
 """Bootstrap samples for an interval."""
-LEVEL = 0.95
-"""Probability that an interval holds the true value."""
 GREEDY = DecodeConfig(mode="greedy", max_new_tokens=DECODE.max_new_tokens)
 SIGNS = ("itc", "greedy_itc", "greedy_itm", "agreement", "logprob")
 """itc: how well the sampled captions fit on average, which is the sign that is used; greedy_itc,
 greedy_itm: how well the greedy caption fits; agreement: the mean cosine among the sampled captions,
 as texts; logprob: the mean log-probability of the greedy caption's tokens. The higher, the better
 known."""
+LEAST_KNOWN = 40
+"""Known images from which a threshold can be read: one in twenty of their half is one image."""
 NO_WORDS = "nothing"
 """Stands for a caption that has none."""
 
 Signs = dict[str, list[float]]
 """Sign -> its value for each image."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """An area under ROC and the interval that holds it with probability LEVEL."""
-
-    value: float
-    low: float
-    high: float
 
 
 def measure_doubt(
@@ -52,12 +45,14 @@ def measure_doubt(
     """Return for each kind of strangers how well each of `SIGNS` tells the known images from them.
 
     The area under ROC with its interval; and, where there is a threshold of the own captions' ITC,
-    the share that it doubts.
+    the share that it doubts. Raises ConfigError where there is no image of a kind.
     """
     signs = signs_of(generator, matcher, known)
+    _check_number("known images", signs["itc"], 1)
     figures: dict[str, Figures] = {}
     for name, images in strangers.items():
         found = signs_of(generator, matcher, images)
+        _check_number(name, found["itc"], 1)
         rows: dict[str, float | Figures] = {"images": len(found["itc"])}
         for sign in SIGNS:
             area = area_with_interval(signs[sign], found[sign])
@@ -77,16 +72,20 @@ def calibrate(
     known: Iterable[Image.Image],
     strangers: Mapping[str, Iterable[Image.Image]],
     share: float,
-) -> Calibration:
+) -> DoubtCalibration:
     """Return the cosine below which the share `share` of half of the known images lies; and, on the
     other half and on the strangers, what it does.
+
+    Raises ConfigError for fewer than LEAST_KNOWN known images, or no stranger of a kind.
     """
     every = itc_of(generator, matcher, known)
+    _check_number("known images", every, LEAST_KNOWN)
     chosen_by, tried_on = every[::2], every[1::2]
     threshold = float(numpy.quantile(chosen_by, share))
     found = []
     for name, images in strangers.items():
         others = itc_of(generator, matcher, images)
+        _check_number(name, others, 1)
         area = area_with_interval(tried_on, others)
         found.append(
             Strangers(
@@ -98,7 +97,7 @@ def calibrate(
                 doubted=share_below(others, threshold),
             )
         )
-    return Calibration(
+    return DoubtCalibration(
         captioner=generator.spec.name,
         captioner_revision=generator.revision,
         matcher=matcher.spec.name,
@@ -108,6 +107,13 @@ def calibrate(
         doubted=share_below(tried_on, threshold),
         strangers=tuple(found),
     )
+
+
+def _check_number(what: str, images: Sequence[float], least: int) -> None:
+    """Raise ConfigError where there are too few images for a figure."""
+    if len(images) < least:
+        told = count_of(len(images), "image")
+        raise ConfigError(f"{what}: {told} that can be read, and at least {least} needed.")
 
 
 def signs_of(generator: Generator, matcher: Matcher, images: Iterable[Image.Image]) -> Signs:
@@ -162,7 +168,7 @@ def share_below(values: Sequence[float], threshold: float) -> float:
     return mean(value < threshold for value in values)
 
 
-def area_with_interval(known: Sequence[float], strangers: Sequence[float]) -> Area:
+def area_with_interval(known: Sequence[float], strangers: Sequence[float]) -> Estimate:
     """Return the area under ROC of known images above strangers, with its interval by bootstrap.
 
     Both kinds of images are drawn with replacement; the same values give the same interval.
@@ -179,4 +185,4 @@ def area_with_interval(known: Sequence[float], strangers: Sequence[float]) -> Ar
     )
     areas = (wins * chosen).sum(axis=1) / (len(ordered) * len(strangers))
     low, high = numpy.quantile(areas, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Area(value=area_under_roc(known, strangers), low=float(low), high=float(high))
+    return Estimate(value=area_under_roc(known, strangers), low=float(low), high=float(high))

@@ -24,7 +24,7 @@ from blip2core.storage.text_search import matching_texts
 
 ReviewOrder = Literal["nearest", "random", "disagreement", "newest"]
 KEYS: dict[ReviewOrder, InstrumentedAttribute[Any]] = {
-    "nearest": Item.doubt,
+    "nearest": Item.distance,
     "random": Item.shuffle,
     "disagreement": Item.disagreement,
     "newest": Item.id,
@@ -73,7 +73,7 @@ class QueueEntry:
     width: int
     height: int
     status: str
-    doubt: float
+    distance: float
     best: float
     disagreement: float
     row_version: int
@@ -299,7 +299,7 @@ def _entries(session: Session, item_ids: Sequence[int]) -> tuple[QueueEntry, ...
             width=image.width,
             height=image.height,
             status=item.status,
-            doubt=item.doubt,
+            distance=item.distance,
             best=item.best,
             disagreement=item.disagreement,
             row_version=item.row_version,

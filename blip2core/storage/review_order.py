@@ -28,7 +28,7 @@ def shuffle_place(sha256: str) -> float:
 
 
 def refresh_orders(session: Session, *, item_ids: Sequence[int]) -> None:
-    """Compute doubt, disagreement and best score of these items from their newest scores."""
+    """Compute distance, disagreement and best score of these items from their newest scores."""
     session.flush()
     for chunk in chunks(item_ids):
         rows = [
@@ -51,7 +51,7 @@ def order(scores: _Scores) -> dict[str, float]:
     """Return the three columns of an item."""
     itm, itc = scores.itm, scores.itc
     if not itm:
-        return {"doubt": UNSCORED, "disagreement": 0.0, "best": -1.0}
+        return {"distance": UNSCORED, "disagreement": 0.0, "best": -1.0}
     best = max(itm.values())
     disagreement = best - itm[max(itm, key=lambda caption: itc.get(caption, -1.0))] if itc else 0.0
     by_source = {
@@ -60,8 +60,8 @@ def order(scores: _Scores) -> dict[str, float]:
     }
     if "web" in by_source and "synthetic" in by_source:
         disagreement = max(disagreement, abs(by_source["web"] - by_source["synthetic"]))
-    doubt = min(abs(value - scores.threshold) for value in itm.values())
-    return {"doubt": doubt, "disagreement": disagreement, "best": best}
+    distance = min(abs(value - scores.threshold) for value in itm.values())
+    return {"distance": distance, "disagreement": disagreement, "best": best}
 
 
 def _newest(session: Session, item_ids: Sequence[int]) -> dict[int, _Scores]:

@@ -43,7 +43,7 @@ RUN_KINDS = ("import", "caption", "score", "capfilt", "threshold", "snapshot", "
 RUN_STATUS = ("queued", "running", "paused", "done", "failed", "cancelled")
 ACTIONS = ("accept", "reject", "edit", "skip", "flag", "undo")
 UNSCORED = 2.0
-"""`Item.doubt` of an item without scores: farther from any threshold than a score can be."""
+"""`Item.distance` of an item without scores: farther from any threshold than a score can be."""
 NUMBERED = {"sqlite_autoincrement": True}  # ids of deleted rows are not given again
 
 
@@ -139,8 +139,10 @@ class Item(Base):
     dataset_id: Mapped[int] = refers_to("datasets.id")
     image_id: Mapped[int] = refers_to("images.id")
     status: Mapped[str] = mapped_column(String(10), default="pending")
-    doubt: Mapped[float] = mapped_column(Double, default=UNSCORED)
-    """Distance of the nearest ITM score to the threshold of the dataset."""
+    distance: Mapped[float] = mapped_column("doubt", Double, default=UNSCORED)
+    """Of the nearest ITM score to the threshold of the dataset; the column has its name of version
+    0.1.
+    """
     disagreement: Mapped[float] = mapped_column(Double, default=0.0)
     """How far ITM and ITC, or web and synthetic texts, are apart; 0 where they agree."""
     best: Mapped[float] = mapped_column(Double, default=-1.0)

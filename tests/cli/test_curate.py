@@ -93,3 +93,19 @@ def test_nothing_is_accepted_about_a_missing_image(
     assert rejected["action"] == "reject"
     path.parent.parent.rename(shell.file.parent / "elsewhere")
     assert "is not the image store" in shell.error("curate", "accept", other)
+
+
+def test_images_in_doubt_are_left_and_told(
+    shell: Shell, filled: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Nothing that random models write fits perfectly."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text("threshold = 0.0\nown_caption_itc = 1.0\n")
+    told = shell.lines("capfilt", "rescore", "--dataset", "web", "--rules", rules)[-1]
+    assert told.endswith("; 3 images in doubt left to people")
+    (seen,) = shell.rows("capfilt", "rescore", "--dataset", "web", "--rules", rules)
+    assert (seen["items_doubted"], seen["accept"], seen["reject"]) == (3, 0, 0)
+    assert "nothing to decide" in shell.error("curate", "apply", "--dataset", "web", "--yes")
+    *texts, end = shell.rows("capfilt", "run", "--dataset", "web", "--num", "3", "--rules", rules)
+    assert end["items_doubted"] == 3 and not end["accept"]
+    assert texts and all(one["doubted"] and not one["kept"] for one in texts)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from blip2core import cli
-from blip2core.doubt import Calibration, read_calibration, write_calibration
+from blip2core.doubt import DoubtCalibration, read_calibration, write_calibration
+from blip2core.evaluation.doubt import LEAST_KNOWN
 from blip2core.models import Generator, Matcher, loading
 from blip2core.records import DOUBT_WARNING
 from tests.capfilt.conftest import tiny_pair
@@ -52,9 +53,9 @@ def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def measured_with(pair: tuple[Generator, Matcher], threshold: float) -> Calibration:
+def measured_with(pair: tuple[Generator, Matcher], threshold: float) -> DoubtCalibration:
     captioner, matcher = pair
-    return Calibration(
+    return DoubtCalibration(
         captioner="c",
         captioner_revision=captioner.revision,
         matcher="m",
@@ -68,10 +69,16 @@ def measured_with(pair: tuple[Generator, Matcher], threshold: float) -> Calibrat
 def test_a_calibration_is_written_beside_the_model(
     calibration: Path, folders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for index in range(LEAST_KNOWN - 6):
+        Image.new("RGB", (28, 28), (index, 9, 9)).save(folders / "known" / f"more-{index}.png")
     call = ["doubt", "--known", folders / "known", "--strangers", f"noise={folders / 'noise'}"]
     assert run(*call, "--share", "0.5") == 0
     found = read_calibration(calibration)
-    assert (found.known, found.strangers[0].name, found.strangers[0].images) == (6, "noise", 6)
+    assert (found.known, found.strangers[0].name, found.strangers[0].images) == (
+        LEAST_KNOWN,
+        "noise",
+        6,
+    )
     assert f"{found.threshold:.3f}" in capsys.readouterr().out
 
 
@@ -136,3 +143,30 @@ def test_without_a_calibration_for_these_weights_nothing_is_said(
             write_calibration(replace(measured_with(pair, 1.0), **other), calibration)
         assert run("caption", image, "--max-new-tokens", "4", "--json") == 0
         assert "doubt" not in rows(capsys)[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (["doubt", "--known", "known", "--strangers", "a=noise"], "known images: 6 images"),
+        (["doubt", "--known", "many", "--strangers", "a=empty"], "a: 0 images"),
+        (["evaluate", "--task", "doubt", "--known", "known", "--strangers", "a=empty"], "a: 0"),
+        (["evaluate", "--task", "doubt", "--known", "empty", "--strangers", "a=noise"], "known"),
+    ],
+)
+@pytest.mark.usefixtures("calibration")
+def test_too_few_images_are_told(
+    call: list[str],
+    told: str,
+    folders: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folders / "empty").mkdir()
+    (folders / "empty" / "note.png").write_text("Dear diary")
+    (folders / "many").mkdir()
+    for number in range(LEAST_KNOWN):
+        Image.new("RGB", (28, 28), (number, 0, 0)).save(folders / "many" / f"{number}.png")
+    monkeypatch.chdir(folders)
+    assert run(*call) == 2
+    assert f"{told}" in capsys.readouterr().err

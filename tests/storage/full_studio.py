@@ -71,7 +71,7 @@ def fill_every_table(database: Database) -> None:
         add_feedback(session, rating("1"))
         add_feedback(session, rating("2"))
         # SQLite has no -0.0, and 5e-324 is the least there is.
-        extremes = update(Item).where(Item.id == 6).values(doubt=5e-324, disagreement=-0.0)
+        extremes = update(Item).where(Item.id == 6).values(distance=5e-324, disagreement=-0.0)
         session.execute(extremes)
         session.add(Run(uid="old", created_at=datetime(1000, 1, 1, tzinfo=UTC), **old_run()))
         session.flush()

@@ -87,7 +87,7 @@ def test_orders_are_plain_sorts(
     for limit, statuses in itertools.product((1, 4, 100), (("pending",), UNDECIDED, ())):
         items = [one for one in all_items(database) if not statuses or one.status in statuses]
         wanted = {
-            "nearest": sorted(items, key=lambda one: (one.doubt, one.id)),
+            "nearest": sorted(items, key=lambda one: (one.distance, one.id)),
             "disagreement": sorted(items, key=lambda one: (-one.disagreement, -one.id)),
             "newest": sorted(items, key=lambda one: -one.id),
         }

@@ -21,15 +21,15 @@ from tests.storage.world import (
 def columns(database: Database, item_id: int) -> tuple[float, float, float]:
     with database.read() as session:
         item = session.get_one(Item, item_id)
-        return item.doubt, item.disagreement, item.best
+        return item.distance, item.disagreement, item.best
 
 
-def test_doubt_disagreement_and_best(database: Database) -> None:
+def test_distance_disagreement_and_best(database: Database) -> None:
     fill(database, items=1, itm=(0.3, 0.8))
     assert columns(database, 1) == pytest.approx((0.2, 0.5, 0.8))
 
 
-def test_an_item_without_scores_is_farthest_from_doubt(database: Database) -> None:
+def test_an_item_without_scores_is_farthest_from_the_threshold(database: Database) -> None:
     with database.write() as session:
         import_one(session, new_world(session), 1)
     assert columns(database, 1) == (2.0, 0.0, -1.0)
@@ -71,6 +71,6 @@ def test_the_shuffle_is_fixed_and_even() -> None:
 
 def test_an_item_without_itm_is_last_in_each_order() -> None:
     nothing = order(_Scores(threshold=0.5, itc={1: 0.3}, source={1: "web"}))
-    assert nothing == {"doubt": UNSCORED, "disagreement": 0.0, "best": -1.0}
+    assert nothing == {"distance": UNSCORED, "disagreement": 0.0, "best": -1.0}
     worst = order(_Scores(threshold=0.5, itm={1: 0.0}, source={1: "web"}))
-    assert nothing["best"] < worst["best"] and nothing["doubt"] > worst["doubt"]
+    assert nothing["best"] < worst["best"] and nothing["distance"] > worst["distance"]

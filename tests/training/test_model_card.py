@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from blip2core.evaluation.gallery import draw_scenes
+from blip2core.evaluation.partial_texts import measure_partial_texts
 from blip2core.evaluation.suite import measure
-from blip2core.models import load_matcher
+from blip2core.evaluation.web_gallery import build_web_gallery, draw_web_scenes
+from blip2core.models import load_generator, load_matcher
 from blip2core.models.specs import CHECKPOINTS, SPECS, ModelSpec
 from blip2core.training import model_card
 from blip2core.training.model_card import SEED, WHAT, write_card
@@ -21,6 +23,16 @@ def test_a_card_holds_what_evaluation_finds(tmp_path: Path) -> None:
     assert f"| ITM accuracy at 0.5, balanced mix | 0.9 | {found['itm']['accuracy']:.3f} |" in card
     assert f"--seed {SEED} --scenes 6" in card
     assert "Blip2ForImageTextRetrieval.from_pretrained" in card
+    captioner = load_generator("stickers-opt")
+    matcher = load_matcher("stickers-itm", share_with=captioner)
+    web = build_web_gallery(captioner, draw_web_scenes(SEED, 6))
+    kept = measure_partial_texts(captioner, matcher, web)["kept"]
+    (row,) = (line for line in card.splitlines() if line.startswith("| one is named |"))
+    shares = [kept.get(f"1 of {groups}") for groups in range(1, 5)]
+    assert row.split(" | ")[1:] == [
+        *("-" if share is None else f"{share:.3f}" for share in shares[:3]),
+        "- |" if shares[3] is None else f"{shares[3]:.3f} |",
+    ]
 
 
 def test_two_ways_of_training_are_compared_figure_by_figure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from app.chat.image import ChatImage, image_from
 from app.roles import Visitor
@@ -63,5 +63,7 @@ def _notice(dataset: str, item_id: int, texts: int) -> str:
 
 
 def review_address(dataset: str, item_id: int) -> str:
-    """Return the address of an item in the curator's review, seen from the workbench."""
-    return f"curator/review?{urlencode({'dataset': dataset, 'item': item_id})}"
+    """Return the address of an item in the curator's review, seen from the workbench; relative, as
+    a proxy may add a path.
+    """
+    return f"curator/review?{urlencode({'dataset': dataset, 'item': item_id}, quote_via=quote)}"

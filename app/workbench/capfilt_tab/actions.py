@@ -23,7 +23,7 @@ from app.inference.features import encode_for_matcher
 from app.services import Services
 from app.workbench.capfilt_tab.cards import cards_html, summary_html
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
-from app.workbench.image.panel import caption_image, show_panel
+from app.workbench.image.panel import PanelUpdate, caption_image, show_panel
 from app.workbench.save_dialog.rows import build_pair_saving
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
@@ -49,15 +49,8 @@ class PairsUpdate(NamedTuple):
 
 
 class WhyUpdate(NamedTuple):
-    """New values of the image panel, of the tab that looks inside, and a message."""
+    """New values of the tab that looks inside, and a message."""
 
-    session: Update = SKIP
-    image: Update = SKIP
-    caption: Update = SKIP
-    decision: Update = SKIP
-    notice: Update = SKIP
-    doubt: Update = SKIP
-    topic: Update = SKIP
     inspected_text: Update = SKIP
     tabs: Update = SKIP
     why_message: Update = ""
@@ -124,7 +117,16 @@ def wire_actions(
     actions.undo.click(on_undo_accept, pairs, shown, **AT_ONCE)
     cards.edit(edit_of(services), pairs, shown, **MODEL_EVENT)
     inside = components_named(WhyUpdate._fields, shared.panel, shared, actions)
-    why = cards.why(on_why, [shared.session, pairs], inside, **PRIVATE_EVENT)
+
+    def ask_why(
+        session: ChatSession, pairs: CapFiltSession, event: gr.EventData
+    ) -> tuple[Update, ...]:
+        panel, more = on_why(session, pairs, event)
+        return *panel, *more
+
+    why = cards.why(
+        ask_why, [shared.session, pairs], [*shared.panel.outputs, *inside], **PRIVATE_EVENT
+    )
     why.success(
         partial(caption_image, services),
         shared.session,
@@ -200,7 +202,9 @@ def on_edit_text(services: Services, pairs: CapFiltSession, sent: Any) -> PairsU
     return _show(pairs)
 
 
-def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> WhyUpdate:
+def on_why(
+    session: ChatSession, pairs: CapFiltSession, event: gr.EventData
+) -> tuple[PanelUpdate, WhyUpdate]:
     """Make the image of a card the visitor's, and open the tab that looks inside with a text."""
     try:
         sent = event_values(event)
@@ -208,15 +212,14 @@ def on_why(session: ChatSession, pairs: CapFiltSession, event: gr.EventData) -> 
         text = text_of(card, sent.get("text"))
         image = image_from(card.data, card.name)
     except Blip2Error as error:
-        return WhyUpdate(why_message=tables.status_html(str(error), problem=True))
+        told = tables.status_html(str(error), problem=True)
+        return PanelUpdate(), WhyUpdate(why_message=told)
     session.receive(image)
-    panel = show_panel(session)._asdict()
+    panel = show_panel(session)
     if not session.is_about(image):  # it is offered, and the panel asks the visitor about it
-        return WhyUpdate(**panel)
+        return panel, WhyUpdate()
     session.inspected_text = text.words
-    return WhyUpdate(
-        **panel, inspected_text=session.inspected_text, tabs=gr.Tabs(selected="inside")
-    )
+    return panel, WhyUpdate(inspected_text=text.words, tabs=gr.Tabs(selected="inside"))
 
 
 def _show(pairs: CapFiltSession, problem: str = "") -> PairsUpdate:

@@ -28,20 +28,11 @@ class CapFiltUpdate(NamedTuple):
 
 
 class ReturnUpdate(NamedTuple):
-    """New values on a page that has just been loaded."""
+    """New values on a page that has just been loaded, besides a `CapFiltUpdate`."""
 
-    pairs: Update
     token: Update
     given: Update
     threshold: Update
-    slices: Update = SKIP
-    inputs: Update = SKIP
-    message: Update = SKIP
-    cards: Update = SKIP
-    undo: Update = SKIP
-    downloads: Update = SKIP
-    begin: Update = SKIP
-    stop: Update = SKIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

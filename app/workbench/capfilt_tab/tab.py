@@ -51,7 +51,7 @@ from app.workbench.capfilt_tab.inputs import (
 from app.workbench.capfilt_tab.remembered import RememberedPairs
 from app.workbench.capfilt_tab.screen import CapFiltTab, CapFiltUpdate, ReturnUpdate
 from app.workbench.capfilt_tab.walkthrough import build_walkthrough
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, components_named
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
 from app.workbench.shared_components import SharedComponents
 from app.workbench.widgets import tables
 from app.workbench.widgets.buttons import BeginStop, build_buttons, buttons
@@ -183,14 +183,15 @@ def _wire(tab: CapFiltTab, services: Services) -> None:
 def _wire_return(tab: CapFiltTab, services: Services, page: gr.Blocks) -> None:
     """Let a page that is loaded anew find its images and verdicts again, by a secret it holds."""
 
-    def on_return(pairs: CapFiltSession, token: str, request: gr.Request) -> ReturnUpdate:
+    def on_return(pairs: CapFiltSession, token: str, request: gr.Request) -> tuple[Update, ...]:
         found = REMEMBERED.recall(visitor_of(request.headers).name, str(token or ""))
-        return show_again(services, found or pairs)
+        shown, more = show_again(services, found or pairs)
+        return *shown, *more
 
     returned = page.load(
         on_return,
         [tab.pairs, tab.token],
-        components_named(ReturnUpdate._fields, tab, tab.actions),
+        components_named((*CapFiltUpdate._fields, *ReturnUpdate._fields), tab, tab.actions),
         js=f"(...values) => [values[0], sessionStorage.getItem('{HELD_AS}') ?? '']",
         queue=False,
         **PRIVATE_EVENT,
@@ -205,20 +206,17 @@ def _wire_return(tab: CapFiltTab, services: Services, page: gr.Blocks) -> None:
     gr.on(changed, on_change, tab.pairs, None, queue=False, **PRIVATE_EVENT)
 
 
-def show_again(services: Services, pairs: CapFiltSession) -> ReturnUpdate:
+def show_again(services: Services, pairs: CapFiltSession) -> tuple[CapFiltUpdate, ReturnUpdate]:
     """Return what there is to show of pairs on a page that has just been loaded.
 
     Work that was under way goes on.
     """
     pairs.batch.resume()
-    shown = ReturnUpdate(
-        pairs=pairs, token=pairs.token, given=given_html(pairs), threshold=pairs.rules.threshold
-    )
+    more = ReturnUpdate(token=pairs.token, given=given_html(pairs), threshold=pairs.rules.threshold)
     if not pairs.batch.items:
-        return shown
-    update = show_capfilt(pairs, services)._asdict() | {"inputs": gr.update(open=False)}
-    update |= {"slices": 1} if pairs.batch.is_left else {}
-    return shown._replace(**update)
+        return CapFiltUpdate(pairs=pairs), more
+    shown = show_capfilt(pairs, services)._replace(inputs=gr.update(open=False))
+    return shown._replace(slices=1) if pairs.batch.is_left else shown, more
 
 
 def on_capfilt(

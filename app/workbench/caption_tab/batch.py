@@ -22,6 +22,7 @@ from app.inference.captions import (
     describe_request,
 )
 from app.inference.decoding import decode_from
+from app.inference.doubts import find_doubt
 from app.inference.failures import error_message
 from app.inference.features import encode_for_pair
 from app.inference.pool import wait_until_loaded
@@ -156,12 +157,14 @@ def _caption(
         image = open_upload(upload)
         batch.change(stop, index, thumbnail=tables.thumbnail_address(image.shown))
         yield
-        features = encode_for_pair(services.engine, request.model, open_image(image.data))
+        opened = open_image(image.data)
+        features = encode_for_pair(services.engine, request.model, opened)
+        doubt = find_doubt(services.engine, request.model, opened, features.generator)
         growing = caption_and_score(
             services.engine, request.model, features, request.captions, stop
         )
         for captions in paced(growing, _SECONDS_BETWEEN):
-            result = Captioned(name=upload.name, sha256=image.key, captions=captions)
+            result = Captioned(name=upload.name, sha256=image.key, captions=captions, doubt=doubt)
             batch.change(stop, index, result=result)
             yield
         batch.change(stop, index, state="done")
@@ -214,7 +217,8 @@ def _row(item: BatchItem[Captioned]) -> list[tables.Cell]:
         words = tables.text_cell("", empty=item.problem or _STATES[item.state])
         return [image, words, nothing, nothing, tables.action_cell("")]
     best, *others = item.result.captions
-    words = tables.text_cell(best.text, *caption_notes(best))
+    doubted = DOUBTED if item.result.is_doubted else ""
+    words = tables.text_cell(best.text, doubted, *caption_notes(best))
     return [
         image,
         tables.Cell(html=words.html + _others(others), order=words.order),
@@ -224,6 +228,8 @@ def _row(item: BatchItem[Captioned]) -> list[tables.Cell]:
     ]
 
 
+DOUBTED = "unlike anything this model has seen"
+"""The note beside what is said of an image in doubt."""
 _STATES = {
     "waiting": "waiting",
     "working": "writing …",

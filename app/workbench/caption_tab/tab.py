@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chat.features import pair_features
+from app.chat.features import image_doubt, pair_features
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.chat.text_writer import TextWriter
@@ -130,5 +130,6 @@ def _captions(
         captions=caption_config(request),
     )
     session.note_written(image.key, (caption.text for caption in captions), writer)
-    done = Captioned(name=image.name, sha256=image.key, captions=captions)
+    doubt = image_doubt(services.engine, session, session.current_image())
+    done = Captioned(name=image.name, sha256=image.key, captions=captions, doubt=doubt)
     yield TaskOutput("", caption_table(captions, title, caption_links(pair, request, [done])))

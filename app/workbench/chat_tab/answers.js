@@ -1,11 +1,12 @@
 // What can be done with an answer: "Why?" below each, "Go on" below the latest one that is not whole.
 
+const NO_ANSWER = /^I was never taught to answer this\./;
 const UNFINISHED = /\S … \((cut off by the token limit|stopped)\)$/;
 
 /** The actions that fit a message; none to a line between messages, or while nothing stands. */
 export function actionsFor(text, isLatest) {
   const words = text.trim();
-  if (!words || words === "…" || words === "… (stopped)") return [];
+  if (!words || words === "…" || words === "… (stopped)" || NO_ANSWER.test(words)) return [];
   const actions = [{ act: "why", label: "Why?" }];
   if (isLatest && UNFINISHED.test(words)) actions.push({ act: "go on", label: "Go on" });
   return actions;

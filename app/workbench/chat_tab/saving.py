@@ -20,7 +20,7 @@ from app.chat.markdown import as_markdown
 from app.chat.session import ChatSession
 from app.services import Services
 from app.shares import shares
-from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP, Update, components_named
+from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update, components_named
 from app.workbench.image.panel import ImagePanel, caption_image, show_panel
 from app.workbench.image.uploaded_files import read_upload
 from app.workbench.messages import alert_html
@@ -35,19 +35,6 @@ class ExportUpdate(NamedTuple):
 
     download: str | None
     saving_message: str
-
-
-class ImportUpdate(NamedTuple):
-    """New values of the image panel, then the message about the import."""
-
-    session: Update = SKIP
-    image: Update = SKIP
-    caption: Update = SKIP
-    decision: Update = SKIP
-    notice: Update = SKIP
-    doubt: Update = SKIP
-    topic: Update = SKIP
-    saving_message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +80,7 @@ def _wire(buttons: SavingButtons, services: Services, panel: ImagePanel) -> None
     loaded = buttons.load.upload(
         on_import,
         [panel.session, buttons.load],
-        components_named(ImportUpdate._fields, panel, buttons),
+        [*panel.outputs, buttons.saving_message],
         preprocess=False,
         **PRIVATE_EVENT,
     )
@@ -142,15 +129,15 @@ def _offer(image: ChatImage, suffix: str, content: bytes) -> Iterator[ExportUpda
         yield ExportUpdate(str(path), "")
 
 
-def on_import(session: ChatSession, upload: dict[str, Any] | None) -> ImportUpdate:
-    """Take a conversation from a file; `read_upload` checks its path."""
+def on_import(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Update, ...]:
+    """Take a conversation from a file; `read_upload` checks its path. Return a `PanelUpdate`, then
+    the message.
+    """
     if upload is None:
-        return ImportUpdate(**show_panel(session)._asdict())
+        return *show_panel(session), ""
     try:
         session.receive_conversation(unpack(read_upload(upload["path"])))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
-        return ImportUpdate(
-            **show_panel(session)._asdict(), saving_message=alert_html(f"{name}: {error}")
-        )
-    return ImportUpdate(**show_panel(session)._asdict())
+        return *show_panel(session), alert_html(f"{name}: {error}")
+    return *show_panel(session), ""

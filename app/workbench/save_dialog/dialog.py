@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 import gradio as gr
 from gradio.components import Component
@@ -21,6 +20,7 @@ from app.inference.failures import error_message
 from app.roles import visitor_of
 from app.services import Services
 from app.settings import has_login
+from app.workbench.address.items import review_address
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, Update
 from app.workbench.save_dialog.offers import SaveOffer, TextOffer
 from app.workbench.scripts import bundle
@@ -210,11 +210,8 @@ def saved_html(saved: Saved, dataset: str) -> str:
 
 
 def _link(dataset: str, image: StoredImage) -> str:
-    """Return HTML of a link to an image on the curator's review page.
-
-    Its address is relative, as a proxy may add a path.
-    """
-    address = f"curator/review?dataset={quote(dataset, safe='')}&item={image.item_id}"
+    """Return HTML of a link to an image on the curator's review page."""
+    address = review_address(dataset, image.item_id)
     return f'<li><a href="{escape(address)}" target="_blank">{escape(image.name)}</a></li>'
 
 

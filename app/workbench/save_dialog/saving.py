@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.chat.image import ChatImage
 from app.chat.text_writer import TextWriter
 from app.inference.capfilt_tasks import CapFiltSession, caption_config, score_candidates
-from app.inference.features import encode_for_matcher
+from app.inference.features import matcher_features
 from app.services import Services
 from app.workbench.save_dialog.offers import SaveOffer, TextOffer
 from blip2core.config import CaptionConfig
@@ -27,7 +27,7 @@ from blip2core.records import Candidate, ReviewedText
 from blip2core.storage.database import Database
 
 if TYPE_CHECKING:
-    from blip2core.models.vision import ImageFeatures
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,13 @@ def _parts(
     scored = services.engine.call(
         score_candidates,
         model,
-        _matcher_features(services, model, shown),
+        matcher_features(
+            services.engine,
+            model,
+            lambda: open_image(shown.data),
+            shown.features,
+            shown.matcher_features,
+        ),
         [_candidate(text) for text in chosen],
     )
     loaded = (pair.generator.spec.name, pair.generator.revision)
@@ -122,14 +128,6 @@ def _parts(
 
 def _candidate(text: TextOffer) -> Candidate:
     return Candidate(text=text.words, source="synthetic" if text.writer else "human")
-
-
-def _matcher_features(services: Services, model: str, image: ChatImage) -> ImageFeatures:
-    known = services.engine.pair(model).matcher.vision.fingerprint
-    for found in (image.features, image.matcher_features):
-        if found is not None and found.encoder == known:
-            return found
-    return services.engine.call(encode_for_matcher, model, open_image(image.data))
 
 
 def _save_pairs(

@@ -9,6 +9,7 @@ from typing import Any
 from app.inference.captions import CaptionRequest, ScoredCaption
 from app.inference.pool import ModelPair
 from app.workbench.widgets import downloads, tables
+from blip2core.records import Doubt
 
 ITM = tables.Column(
     label="ITM",
@@ -43,6 +44,7 @@ CAPTION_FIELDS = (
     "truncated",
     "stopped",
     "cut_off",
+    "doubted",
     "problem",
     "model",
     "revision",
@@ -64,8 +66,15 @@ class Captioned:
     sha256: str = ""
     """Hash of its pixels; empty where it could not be opened."""
     captions: Sequence[ScoredCaption] = ()
+    doubt: Doubt | None = None
+    """Whether the image is unlike anything the model has seen; None: it is not calibrated."""
     problem: str = ""
     """Why it has none, for the visitor."""
+
+    @property
+    def is_doubted(self) -> bool | None:
+        """Whether nothing that is said of it is to be trusted; None: nobody knows."""
+        return None if self.doubt is None else self.doubt.is_doubted
 
 
 def caption_table(captions: Sequence[ScoredCaption], title: str, below: str = "") -> str:
@@ -105,6 +114,7 @@ def caption_links(pair: ModelPair, request: CaptionRequest, images: Sequence[Cap
     about = made | {
         "pictures": [
             {"name": one.name, "sha256": one.sha256, "problem": one.problem or None}
+            | {"doubt": None if one.doubt is None else asdict(one.doubt)}
             | {"captions": [caption_record(caption) for caption in one.captions]}
             for one in images
         ]
@@ -125,7 +135,8 @@ def _made_by(pair: ModelPair, request: CaptionRequest) -> dict[str, Any]:
 def _records(one: Captioned) -> list[dict[str, Any]]:
     if one.problem:
         return [{"problem": one.problem}]
-    return [caption_record(caption) for caption in one.captions]
+    doubted = {"doubted": one.is_doubted}
+    return [caption_record(caption) | doubted for caption in one.captions]
 
 
 def caption_record(caption: ScoredCaption) -> dict[str, Any]:

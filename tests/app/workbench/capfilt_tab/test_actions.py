@@ -82,15 +82,15 @@ def test_edited_text_is_scored_before_it_can_be_accepted(
 
 def test_why_brings_image_and_text(pairs: CapFiltSession) -> None:
     session = ChatSession()
-    update = on_why(session, pairs, event(pairs, card=1, text=0))
-    assert session.image.name == "b.png" and update.image is session.image.shown
+    panel, update = on_why(session, pairs, event(pairs, card=1, text=0))
+    assert session.image.name == "b.png" and panel.image is session.image.shown
     assert session.inspected_text == update.inspected_text == HOSTILE
     assert update.tabs.selected == "inside"
 
 
 def test_why_of_a_text_that_is_gone_is_said(pairs: CapFiltSession) -> None:
     session = ChatSession()
-    update = on_why(session, pairs, event(pairs, card=1, text=99))
+    _, update = on_why(session, pairs, event(pairs, card=1, text=99))
     assert "not here any more" in update.why_message and session.image is None
     assert update.tabs == SKIP and update.inspected_text == SKIP
 
@@ -99,8 +99,8 @@ def test_why_waits_where_a_conversation_would_end(pairs: CapFiltSession) -> None
     session = ChatSession()
     on_why(session, pairs, event(pairs, card=0, text=0))
     session.ask("Who?")
-    update = on_why(session, pairs, event(pairs, card=1, text=0))
-    assert session.offered is not None and update.decision["visible"]
+    panel, update = on_why(session, pairs, event(pairs, card=1, text=0))
+    assert session.offered is not None and panel.decision["visible"]
     assert update.tabs == SKIP and update.inspected_text == SKIP
 
 
@@ -147,5 +147,5 @@ def test_what_was_meant_for_an_earlier_run_changes_nothing_of_the_next(
     assert pairs.name != earlier and pairs.cards == [first]
     sent = SimpleNamespace(_data=meant | {"verdict": "accepted"})
     assert "not here any more" in on_decide(pairs, sent).message
-    assert "not here any more" in on_why(ChatSession(), pairs, sent).why_message
+    assert "not here any more" in on_why(ChatSession(), pairs, sent)[1].why_message
     assert pairs.cards == [first]

@@ -3,7 +3,7 @@
 from app.inference.capfilt_tasks import CapFiltSession, ImageCard
 from app.workbench.capfilt_tab.cards import LESS, card_html
 from blip2core.config import FilterConfig
-from blip2core.doubt import Calibration
+from blip2core.doubt import DoubtCalibration
 from blip2core.records import (
     DOUBT_WARNING,
     Candidate,
@@ -12,7 +12,7 @@ from blip2core.records import (
     Scored,
 )
 
-CALIBRATION = Calibration(
+CALIBRATION = DoubtCalibration(
     captioner="c",
     captioner_revision="0",
     matcher="m",

@@ -62,13 +62,13 @@ def test_a_page_loaded_anew_shows_what_was_decided(
     services: Services, pairs: CapFiltSession
 ) -> None:
     pairs.set_verdict(pairs.cards[0], 0, "accepted")
-    shown = show_again(services, pairs)
-    assert shown.pairs is pairs and shown.token == pairs.token
-    assert shown.cards.count('aria-pressed="true"') == 1 and shown.threshold == 0.5
-    assert 'data-words="a dog"' in shown.given and "pairs.csv" in shown.downloads
+    shown, more = show_again(services, pairs)
+    assert shown.pairs is pairs and more.token == pairs.token
+    assert shown.cards.count('aria-pressed="true"') == 1 and more.threshold == 0.5
+    assert 'data-words="a dog"' in more.given and "pairs.csv" in shown.downloads
     assert shown.slices == SKIP, "there is nothing left to do"
-    empty = show_again(services, CapFiltSession())
-    assert empty.cards == SKIP and empty.given == ""
+    empty, more = show_again(services, CapFiltSession())
+    assert empty.cards == SKIP and more.given == ""
 
 
 def test_a_page_that_arrives_begins_nothing(
@@ -86,7 +86,7 @@ def test_work_under_way_goes_on_for_the_new_page_alone(services: Services, tmp_p
     old_page = continue_capfilt(services, pairs, 1)
     next(old_page)
     assert pairs.batch.items[0].state == "working"
-    shown = show_again(services, pairs)
+    shown, _ = show_again(services, pairs)
     assert shown.slices == 1 and shown.stop["visible"]
     final(continue_capfilt(services, pairs, 1))
     names = [card.name for card in pairs.cards]

@@ -18,7 +18,9 @@ from app.inference.batches import ImageBatch
 from app.inference.cancellable import CancellableTask
 from app.services import Services
 from app.workbench import events
+from app.workbench.caption_tab import batch
 from app.workbench.caption_tab.batch import (
+    DOUBTED,
     BatchUpdate,
     continue_captions,
     on_caption_batch,
@@ -30,6 +32,7 @@ from app.workbench.image.panel import on_upload
 from app.workbench.widgets.caption_rows import CAPTION_FIELDS
 from app.workbench.widgets.image_task import TaskUpdate, on_image_change, on_stop_task
 from blip2core.errors import ModelUnavailableError
+from blip2core.records import Doubt
 from tests.app.visitor import upload
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 
@@ -267,3 +270,35 @@ def test_hostile_file_name_is_text(tmp_path: Path) -> None:
     shown = all_slices(services, begin(services, given)).table
     assert "<script" not in shown
     assert "'=<script>" in downloads(shown)["captions.csv"]
+
+
+def test_each_image_in_doubt_is_marked_in_the_table_and_in_what_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_doubt(engine: object, model: str, image: Image.Image, features: object) -> Doubt:
+        is_blue = image.getpixel((0, 0))[2] > 128
+        return Doubt(captions=("a",), itc=0.5 if is_blue else 0.8, threshold=0.7)
+
+    monkeypatch.setattr(batch, "find_doubt", find_doubt)
+    services = both()
+    given = [
+        upload(tmp_path, f"{colour}.png", Image.new("RGB", (9, 9), colour))
+        for colour in ("blue", "red")
+    ]
+    last = all_slices(services, begin(services, given))
+    assert last.table.count(DOUBTED) == 1
+    rows = csv.DictReader(io.StringIO(downloads(last.table)["captions.csv"].removeprefix("\ufeff")))
+    assert {(row["picture"], row["doubted"]) for row in rows} == {
+        ("blue.png", "True"),
+        ("red.png", "False"),
+    }
+    about = json.loads(downloads(last.table)["captions.json"])
+    assert [one["doubt"]["itc"] for one in about["pictures"]] == [0.5, 0.8]
+
+
+def test_of_a_model_that_is_not_calibrated_no_doubt_is_saved(session: ChatSession) -> None:
+    shown = final(on_write_captions(both(), session, CancellableTask(), *ORDER)).table
+    files = downloads(shown)
+    rows = list(csv.DictReader(io.StringIO(files["captions.csv"].removeprefix("\ufeff"))))
+    assert {row["doubted"] for row in rows} == {""}
+    assert json.loads(files["captions.json"])["pictures"][0]["doubt"] is None

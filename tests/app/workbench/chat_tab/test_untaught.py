@@ -1,5 +1,7 @@
 """Questions that an embedded model was never taught: what it can do is offered instead."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from app.chat import answer
 from app.chat.archive import pack, unpack
 from app.chat.session import ChatSession
+from app.workbench.chat_tab import updates
 from app.workbench.chat_tab.handlers import on_ask_anyway, on_new_conversation
+from app.workbench.chat_tab.transcript import CUT_OFF
 from app.workbench.chat_tab.updates import offers
 from blip2core.models.specs import find_spec
 from blip2core.records import DOUBT_WARNING, Doubt
@@ -125,3 +129,11 @@ def test_an_image_in_doubt_is_told_above_each_answer(
     known = Doubt(captions=("a",), itc=0.7, threshold=0.7)
     monkeypatch.setattr(answer, "image_doubt", lambda *_: known)
     assert DOUBT_WARNING not in map(title_of, ask(session, generator, TAUGHT)[6:])
+
+
+def test_the_browser_code_knows_the_words_after_which_nothing_is_asked() -> None:
+    code = (Path(updates.__file__).parent / "answers.js").read_text("utf-8")
+    (untaught,) = re.findall(r"NO_ANSWER = /(.+)/;", code)
+    assert re.search(untaught, CAN_DO) and not re.search(untaught, "a dog")
+    (unfinished,) = re.findall(r"UNFINISHED = /(.+)/;", code)
+    assert re.search(unfinished, f"a dog {CUT_OFF}") and not re.search(unfinished, "a dog")
