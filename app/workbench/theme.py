@@ -20,7 +20,6 @@ STYLE_SHEETS = (
     _HERE / "chat_tab" / "answers.css",
     _HERE / "inside_tab" / "inside.css",
     _HERE / "how_tab" / "how.css",
-    _HERE / "address" / "address.css",
     _HERE / "capfilt_tab" / "layout.css",
     _HERE / "save_dialog" / "dialog.css",
 )

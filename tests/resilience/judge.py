@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import String, cast, func, select, update
+from sqlalchemy import distinct, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from blip2core.curation import import_images, start_capfilt, work
@@ -252,10 +252,14 @@ def _torn_texts(session: Session) -> Iterator[str]:
         ~select(DecisionEvent.id).where(DecisionEvent.result_caption_id == Caption.id).exists(),
     )
     yield from (f"torn: the edit {one} has no decision" for one in session.scalars(edits))
+    # A run by hand scored each text it kept, and a verdict of the workbench stands on each.
     decided = (
-        select(Run.id, func.count(DecisionEvent.id))
+        select(Run.id, func.count(distinct(DecisionEvent.id)))
+        .outerjoin(Score, Score.run_id == Run.id)
         .outerjoin(
-            DecisionEvent, DecisionEvent.client_event_id.startswith(cast(Run.id, String) + ":")
+            DecisionEvent,
+            (DecisionEvent.caption_id == Score.caption_id)
+            & DecisionEvent.client_event_id.startswith("workbench:"),
         )
         .where(Run.kind == "capfilt", Run.total.is_(None), Run.status == "done")
         .group_by(Run.id)

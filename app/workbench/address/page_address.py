@@ -76,6 +76,7 @@ def build_address(tabs: Sequence[str]) -> gr.HTML:
         js_on_load=bundle([_CODE], f"keepAddress(props, trigger, watch, {names});"),
         container=False,
         elem_id="address",
+        elem_classes="listener",
     )
 
 

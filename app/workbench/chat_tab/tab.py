@@ -212,6 +212,7 @@ def _build_conversation(arrival: ChatSession) -> _Conversation:
         apply_default_css=False,
         container=False,
         elem_id="answers",
+        elem_classes="listener",
     )
     reason = gr.Textbox(
         label="Why? (optional)",

@@ -76,6 +76,7 @@ def build_save_dialog(services: Services, page: gr.Blocks) -> SaveDialog | None:
             apply_default_css=False,
             container=False,
             elem_id="save-dialog",
+            elem_classes="listener",
         ),
     )
     saving.dialog.submit(_submit_of(services), saving.offer, saving.outputs, **MODEL_EVENT)
