@@ -21,6 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,18 +176,51 @@ def photograph_workbench(page: Page, address: str) -> None:
     page.wait_for_timeout(2 * SECONDS)
     photograph(page, "chat")
     page.get_by_role("tab", name="Look inside").click()
-    expect(page.get_by_role("heading", name="Best match")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.locator("#explorer canvas").first).to_be_visible(timeout=60 * SECONDS)
     page.wait_for_timeout(2 * SECONDS)
     photograph(page, "inside")
 
 
 def photograph_curator(page: Page, address: str) -> None:
     """Take the pages of the guide."""
+    photograph_inbox(page, address)
     for name in ("review", "thresholds", "export"):
         page.goto(f"{address}/{name}?who=ada&dataset=samples")
         expect(page.get_by_role("textbox", name="Your name")).to_have_value("ada")
         page.wait_for_timeout(5 * SECONDS)
         photograph(page, f"curating-{name}")
+
+
+def photograph_inbox(page: Page, address: str) -> None:
+    """Take an import of an archive whose table names an image that is not in it."""
+    page.goto(f"{address}/inbox?who=ada")
+    page.get_by_role("textbox", name="Into the dataset").fill("animals")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "animals.zip", "mimeType": "application/zip", "buffer": archive_of_samples()}
+    )
+    expect(page.get_by_text("animals.csv", exact=True)).to_be_visible(timeout=60 * SECONDS)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Import animals.zip into animals: done")).to_be_visible(
+        timeout=60 * SECONDS
+    )
+    page.get_by_text("1 problem", exact=True).click()
+    page.wait_for_timeout(2 * SECONDS)
+    photograph(page, "curating-inbox")
+
+
+def archive_of_samples() -> bytes:
+    """Return a ZIP archive of nine images, and a table of ten with their texts."""
+    names = [
+        f"{place}-{number}.png" for place in ("beach", "city", "desert") for number in (1, 2, 3)
+    ]
+    table = ["file,alt_text,clip_score"]
+    table += [f"{name},{name[:-6]},0.{20 + row}" for row, name in enumerate(names)]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("animals.csv", "\n".join([*table, "sea-9.png,sea,0.3"]))
+        for name in names:
+            archive.write(SAMPLES / name, name)
+    return packed.getvalue()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from pydantic import ValidationError
@@ -38,8 +39,9 @@ def pack(image: ChatImage, turns: tuple[ChatTurn, ...]) -> bytes:
     return packed.getvalue()
 
 
-def unpack(data: bytes) -> StoredConversation:
-    """Return the conversation in a ZIP file that `pack` wrote, or that claims to be one.
+def unpack(data: bytes, path: str = "") -> StoredConversation:
+    """Return the conversation in a ZIP file that `pack` wrote, or that claims to be one; `path` is
+    that of an upload.
 
     Two members are read, by name and never beyond their limits; nothing is written to disk.
     Raises IntakeError where the file is no such archive.
@@ -54,7 +56,13 @@ def unpack(data: bytes) -> StoredConversation:
         raise IntakeError(
             "The file is no ZIP archive, or a damaged or encrypted one. Choose an export."
         ) from error
-    return stored_conversation(conversation, image, "import")
+    found = stored_conversation(conversation, image, "import")
+    return replace(found, image=replace(found.image, path=path))
+
+
+def is_archive(data: bytes) -> bool:
+    """Return whether a file begins as a ZIP archive does, which no image does."""
+    return data.startswith(b"PK\x03\x04")
 
 
 def parse_conversation(text: bytes) -> SavedConversation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -76,6 +77,12 @@ def settings_from(*values: Any) -> GenerationSettings:
     return GenerationSettings(
         decode=decode, style=cast(Style, style), custom=str(custom or ""), history=history
     )
+
+
+def as_prompt(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return values, in the order of NAMES, that send words as they stand and without history."""
+    changed = {"style": "plain", "history": "0"}
+    return tuple(changed.get(name, value) for name, value in zip(NAMES, values, strict=True))
 
 
 def with_seed(settings: GenerationSettings) -> GenerationSettings:

@@ -18,6 +18,7 @@ STYLE_SHEETS = (
     _HERE / "style.css",
     _HERE / "tabs.css",
     _HERE / "chat_tab" / "answers.css",
+    _HERE / "chat_tab" / "suggestions.css",
     _HERE / "inside_tab" / "inside.css",
     _HERE / "how_tab" / "how.css",
     _HERE / "capfilt_tab" / "layout.css",

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from blip2core.arguments import check_kind
 from blip2core.bundled import CHECKPOINTS
 from blip2core.errors import ModelError, UnknownModelError
+from blip2core.models import suggestions
+from blip2core.models.suggestions import Suggestions
 from blip2core.records import HistoryPolicy
 
 Kind = Literal["generator", "matcher"]
@@ -49,13 +51,8 @@ class ModelSpec:
     """Pixels along each side of the encoder's input."""
     knows: str
     """One sentence: what the model was trained on, so what it can answer about."""
-    questions: tuple[str, ...] = (
-        "What is in the picture?",
-        "Where is this?",
-        "What colour is it?",
-    )
-    """Questions to begin with, of a kind it was trained to answer; BLIP, which was not, has none.
-    """
+    suggestions: tuple[Suggestions, ...] = ()
+    """What it can be asked to begin with, of kinds that it was trained for."""
     few_questions: bool = False
     """Whether it was taught questions of few patterns alone, see `blip2core.stickers.taught`."""
     licence: str
@@ -83,7 +80,6 @@ class ModelSpec:
 
 
 STICKERS = "Images of the sticker world only: emoji animals, things and fruit on painted places."
-STICKER_QUESTIONS = ("What animal is there?", "How many are there?", "Where is it?")
 PHOTOS = "Photographs and web images (COCO, Visual Genome, web image-text pairs), in English."
 MIT = "MIT by its model card; the language model inside has terms of its own: see model card."
 OPT = "MIT by its model card; OPT's own terms allow research only: see model card."
@@ -109,7 +105,7 @@ def _embedded(
         parameters=parameters,
         image_size=112,
         knows=STICKERS,
-        questions=STICKER_QUESTIONS if kind == "generator" else (),
+        suggestions=suggestions.STICKERS if kind == "generator" else (),
         few_questions=kind == "generator",
         licence="The licence of this project.",
         dtype="float32",
@@ -129,6 +125,7 @@ def _opt(name: str, parameters: int, *, coco: bool = False) -> ModelSpec:
         parameters=parameters,
         image_size=364 if coco else 224,
         knows=f"{PHOTOS} Finetuned to caption in the style of COCO." if coco else PHOTOS,
+        suggestions=suggestions.BLIP2,
         licence=OPT,
         template=PromptTemplate(caption="a photo of" if coco else ""),
         end="\n",
@@ -145,6 +142,7 @@ def _t5(name: str, parameters: int, *, coco: bool = False) -> ModelSpec:
         parameters=parameters,
         image_size=364 if coco else 224,
         knows=f"{PHOTOS} Finetuned to caption in the style of COCO." if coco else PHOTOS,
+        suggestions=suggestions.BLIP2,
         licence=MIT,
         template=PromptTemplate(question=SHORT.question, caption="a photo of" if coco else ""),
     )
@@ -160,6 +158,7 @@ def _instructblip(name: str, language: str, parameters: int, licence: str) -> Mo
         parameters=parameters,
         image_size=224,
         knows=f"{PHOTOS} Follows instructions (13 public vision-language sets).",
+        suggestions=suggestions.INSTRUCTBLIP,
         licence=licence,
         template=INSTRUCTION,
         # Its Q-Former reads 128 tokens of the prompt, too, and loses the beginning of more.
@@ -177,7 +176,6 @@ def _matcher(name: str, family: Family, parameters: int, *, size: int, limit: in
         parameters=parameters,
         image_size=size,
         knows=PHOTOS,
-        questions=(),
         licence=MIT if family == "blip2" else BSD,
         text_limit=limit,
     )
@@ -193,7 +191,7 @@ def _blip(name: str, parameters: int) -> ModelSpec:
         parameters=parameters,
         image_size=384,
         knows=f"{PHOTOS} Writes captions; was not trained to answer questions.",
-        questions=(),
+        suggestions=suggestions.BLIP,
         licence=BSD,
         template=PromptTemplate(question="{question}", caption="a picture of"),
     )
@@ -230,6 +228,11 @@ SPECS: dict[str, ModelSpec] = _table(
 )
 """Name -> spec: the embedded checkpoints, BLIP-2, InstructBLIP, and BLIP as an alternative."""
 
+_OF_FAMILY: dict[Family, tuple[Suggestions, ...]] = {
+    "blip2": suggestions.BLIP2,
+    "instructblip": suggestions.INSTRUCTBLIP,
+    "blip": suggestions.BLIP,
+}
 ARCHITECTURES: dict[str, tuple[Kind, Family]] = {
     "Blip2ForConditionalGeneration": ("generator", "blip2"),
     "InstructBlipForConditionalGeneration": ("generator", "instructblip"),
@@ -305,6 +308,7 @@ def folder_spec(folder: Path) -> ModelSpec:
         parameters=0,
         image_size=config.get("vision_config", {}).get("image_size", 224),
         knows="What it was trained on is not recorded here: see its model card.",
+        suggestions=_OF_FAMILY[family] if kind == "generator" else (),
         licence="See its model card.",
         template=INSTRUCTION if family == "instructblip" else PromptTemplate(),
     )

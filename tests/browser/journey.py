@@ -1,7 +1,8 @@
 """What a visitor does on the page, and what they can see."""
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,24 @@ class Journey:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
 
+    def unfold(self, name: str) -> None:
+        """Open a part of the page that is folded.
+
+        On a busy machine Gradio was seen to lose a press in the instant in which it draws the
+        conversation anew; who presses sees that, and presses again.
+        """
+        heading = self.page.locator("button.label-wrap", has_text=name)
+        for attempt in range(5):
+            heading.click()
+            with suppress(AssertionError) if attempt < 4 else nullcontext():
+                expect(heading).to_have_class(re.compile(r"\bopen\b"), timeout=5 * SECONDS)
+                return
+
     def read_prompt(self) -> str:
         """What the page says the model read for the latest question."""
         prompt = self.page.get_by_label("Prompt of the latest question")
         if not prompt.is_visible():
-            self.press("What the model reads")
+            self.unfold("What the model reads")
         expect(prompt).not_to_have_value("")
         return prompt.input_value()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from app.services import build_services
 from app.serving.alone import serve_page
@@ -57,12 +57,41 @@ def test_every_example_is_captioned_and_talked_about(journey: Journey) -> None:
         expect(journey.answers).to_have_count(0)
         expect(journey.caption).to_have_value(re.compile(row["truth"]["place"]))
         for question, answer in row["dialogue"][:3]:
-            bubble = journey.ask(question)
-            expect(bubble).to_have_text(re.compile(r"\w"))  # no longer the dots
-            expect(journey.stop).to_be_hidden()
-            right.append(bubble.inner_text().strip() == answer)
+            right.append(whole(journey, journey.ask(question)) == answer)
     assert len(right) == 24
     assert sum(right) >= 21
+
+
+def test_two_visitors_at_once_are_answered_as_each_is_alone(browser: Browser, address: str) -> None:
+    rows = samples()[:2]
+    questions = [[question for question, _ in row["dialogue"][:3]] for row in rows]
+    with visit(browser, address) as first, visit(browser, address) as second:
+        both = (first, second)
+        for visitor, row in zip(both, rows, strict=True):
+            visitor.upload(SAMPLES / row["file"])
+            expect(visitor.caption).to_have_value(re.compile(row["truth"]["place"]))
+            expect(visitor.answers).to_have_count(0)
+        alone = [
+            [whole(visitor, visitor.ask(question)) for question in asked]
+            for visitor, asked in zip(both, questions, strict=True)
+        ]
+        assert alone[0] != alone[1]
+        for visitor in both:
+            visitor.press("New conversation")
+            expect(visitor.answers).to_have_count(0)
+        together: list[list[str]] = [[], []]
+        for turn in zip(*questions, strict=True):
+            bubbles = [visitor.ask(asked) for visitor, asked in zip(both, turn, strict=True)]
+            for answers, visitor, bubble in zip(together, both, bubbles, strict=True):
+                answers.append(whole(visitor, bubble))
+        assert together == alone
+
+
+def whole(visitor: Journey, bubble: Locator) -> str:
+    """What an answer says once it is whole."""
+    expect(bubble).to_have_text(re.compile(r"\w"))  # no longer the dots
+    expect(visitor.stop).to_be_hidden()
+    return bubble.inner_text().strip()
 
 
 EIGHT = (
@@ -106,7 +135,7 @@ def test_a_talk_of_eight_turns_stays_right_and_says_why(journey: Journey) -> Non
 def test_an_answer_that_is_cut_off_goes_on(journey: Journey) -> None:
     journey.take_example(1)
     expect(journey.answers).to_have_count(0)
-    journey.press("Settings")
+    journey.unfold("Settings")
     longest = journey.page.get_by_label("number input for Max new tokens").first
     longest.fill("2")
     longest.press("Tab")

@@ -23,7 +23,7 @@ def save(journey: Journey, button: str, folder: Path) -> Path:
     """Presses an export button; the file that came."""
     name = journey.page.get_by_role("button", name=button, exact=True)
     if not name.is_visible():
-        journey.press("Save and load")
+        journey.unfold("Save and load")
     with journey.page.expect_download() as download:
         name.click()
     file = folder / download.value.suggested_filename
@@ -33,7 +33,7 @@ def save(journey: Journey, button: str, folder: Path) -> Path:
 
 def load(journey: Journey, file: Path) -> None:
     if not journey.page.get_by_role("button", name="Import").is_visible():
-        journey.press("Save and load")
+        journey.unfold("Save and load")
     with journey.page.expect_file_chooser() as chooser:
         journey.press("Import")
     chooser.value.set_files(file)
@@ -96,7 +96,7 @@ def test_markdown_is_downloaded(journey: Journey, tmp_path: Path) -> None:
 
 
 def test_nothing_to_export_and_wrong_files_are_told(journey: Journey, tmp_path: Path) -> None:
-    journey.press("Save and load")
+    journey.unfold("Save and load")
     journey.page.get_by_role("button", name="Export", exact=True).click()
     expect(journey.page.get_by_text("no conversation to save yet")).to_be_visible()
     wrong = tmp_path / "wrong.zip"

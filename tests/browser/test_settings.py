@@ -19,7 +19,7 @@ SOMETIMES = ("Temperature", "Top-p", "Seed", "Beams", "Length penalty")
 def open_settings(journey: Journey) -> Journey:
     """A visitor with an image who looks at the settings."""
     journey.take_example(1)
-    journey.press("Settings")
+    journey.unfold("Settings")
     return journey
 
 
@@ -90,7 +90,7 @@ def test_settings_that_contradict_each_other_are_told(open_settings: Journey) ->
 
 def test_prompt_is_shown_as_it_is_typed(open_settings: Journey, generator: FakeGenerator) -> None:
     page = open_settings.page
-    open_settings.press("What the model reads")
+    open_settings.unfold("What the model reads")
     typed = page.get_by_label("Prompt of the question you are typing")
     open_settings.question.press_sequentially("Who is it?")
     expect(typed).to_have_value("Question: Who is it? Answer:")
@@ -125,6 +125,6 @@ def test_meter_warns_tells_what_is_sent_and_offers_a_new_start(journey: Journey)
 def test_no_serious_obstacle_where_it_is_unfolded(journey: Journey, opened: str) -> None:
     journey.take_example(1)
     expect(journey.ask("Who?")).to_have_text(re.compile(r"\w"))
-    journey.press(opened)
+    journey.unfold(opened)
     journey.page.wait_for_timeout(300)  # unfolding takes its time
     assert serious(journey) == []

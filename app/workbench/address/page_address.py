@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from app.chat.archive import is_archive, unpack
 from app.chat.session import ChatSession
 from app.gradio_internals import event_values
 from app.roles import Visitor, visitor_of
@@ -173,7 +174,11 @@ def _open_image(session: ChatSession, place: Place, receipt: Any, visitor: Visit
     path = path_from(receipt, visitor.name, key)
     if path is None:
         raise ImageError(NOT_YOURS)
-    return receive_file(session, read_upload(path), Path(path).name, path)
+    data = read_upload(path)
+    if is_archive(data):
+        session.receive_conversation(unpack(data, path))
+        return show_panel(session)
+    return receive_file(session, data, Path(path).name, path)
 
 
 @cache

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 LONGEST_QUERY = 4000
 """Characters of a query that is read; more is nothing that the page wrote."""
-MOST_FIELDS = 40
+MOST_FIELDS = 60
 KEY = re.compile(r"[0-9a-f]{64}")
 """Key of an image, see `ChatImage.key`."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")

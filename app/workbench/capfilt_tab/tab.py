@@ -26,6 +26,7 @@ from app.inference.failures import error_message
 from app.inference.pool import wait_until_loaded
 from app.roles import visitor_of
 from app.services import Services
+from app.workbench.address.settings import caption_fields, connect_settings
 from app.workbench.capfilt_tab.actions import (
     AT_ONCE,
     build_actions,
@@ -76,6 +77,7 @@ def build_capfilt_tab(services: Services, shared: SharedComponents) -> None:
     gr.HTML(_ABOUT, elem_classes="about", container=False)
     tab = _build(services, shared)
     _wire(tab, services)
+    connect_settings(shared.address, caption_fields("capfilt"), tab.request)
     _wire_return(tab, services, shared.page)
     wire_actions(
         tab.actions,

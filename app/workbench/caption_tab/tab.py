@@ -28,6 +28,7 @@ from app.inference.captions import (
 )
 from app.inference.decoding import decode_from
 from app.services import Services
+from app.workbench.address.settings import caption_fields, connect_settings
 from app.workbench.caption_tab.batch import build_caption_batch
 from app.workbench.events import MODEL_EVENT, paced
 from app.workbench.inside_tab.table_link import connect_look_inside
@@ -83,6 +84,7 @@ def build_caption_tab(services: Services, shared: SharedComponents) -> None:
     wire_image_task(screen, shared, written)
     connect_look_inside(screen.table, shared)
     connect_save_rows(screen.table, shared, services)
+    connect_settings(shared.address, caption_fields("caption"), request)
     build_caption_batch(services, shared.session, request)
 
 

@@ -11,7 +11,7 @@ from app.chat.answer import answer
 from app.chat.context_usage import measure_context
 from app.chat.conversation import AnswerRating, ChatTurn
 from app.chat.feedback import LONGEST_REASON, feedback_on
-from app.chat.generation_settings import GenerationSettings, settings_from, with_seed
+from app.chat.generation_settings import GenerationSettings, as_prompt, settings_from, with_seed
 from app.chat.replay import replay
 from app.chat.session import ChatSession
 from app.gradio_internals import event_values
@@ -20,11 +20,11 @@ from app.services import Services
 from app.shares import shares
 from app.workbench.chat_tab.context_bar import usage_html, usage_problem_html
 from app.workbench.chat_tab.replay_report import replay_html
+from app.workbench.chat_tab.suggestions import find_suggestion, suggestions_html
 from app.workbench.chat_tab.transcript import as_typed, turn_at
 from app.workbench.chat_tab.updates import (
     ChatUpdate,
     chat_of,
-    offers,
     question_box,
     show_chat,
 )
@@ -96,6 +96,17 @@ def on_ask(session: ChatSession, question: str, *values: Any) -> AskUpdate:
     """
     problem = _obstacle(session) or ("" if question.strip() else "Type a question first.")
     return _ask(session, question, values, problem)
+
+
+def on_suggestion(session: ChatSession, event: gr.EventData, *values: Any) -> AskUpdate:
+    """Ask what a button says; the first words of a caption are sent as they stand, and alone."""
+    words = str(event_values(event).get("words", ""))
+    group = find_suggestion(session, words)
+    if group is None:
+        return _ask(session, "", values, _obstacle(session) or "This is no longer suggested.")
+    if group.begin_captions:
+        values = as_prompt(values)
+    return on_ask(session, words, *values)
 
 
 def on_retry(session: ChatSession, data: gr.RetryData, *values: Any) -> AskUpdate:
@@ -305,7 +316,8 @@ def on_new_conversation(session: ChatSession) -> ChatUpdate:
 
 
 def on_model_change(session: ChatSession) -> list[Update]:
-    """Return new labels of the buttons that suggest questions, as another model knows others, and
-    of what it is sent of the earlier turns.
+    """Return new suggestions, as another model knows others, and new labels of what it is sent of
+    the earlier turns.
     """
-    return [*offers(session), gr.update(choices=history_choices(find_spec(session.model).history))]
+    history = history_choices(find_spec(session.model).history)
+    return [suggestions_html(session), gr.update(choices=history)]

@@ -136,7 +136,8 @@ def on_import(session: ChatSession, upload: dict[str, Any] | None) -> tuple[Upda
     if upload is None:
         return *show_panel(session), ""
     try:
-        session.receive_conversation(unpack(read_upload(upload["path"])))
+        path = upload["path"]
+        session.receive_conversation(unpack(read_upload(path), path))
     except Blip2Error as error:
         name = upload.get("orig_name") or "This file"
         return *show_panel(session), alert_html(f"{name}: {error}")

@@ -13,7 +13,7 @@ from gradio.components import Component
 from app.chat.feedback import LONGEST_REASON
 from app.chat.session import ChatSession
 from app.services import Services
-from app.workbench.address.settings import connect_settings
+from app.workbench.address.settings import QUESTION, connect_settings
 from app.workbench.chat_tab.handlers import (
     LONGEST_QUESTION,
     PROMPT_READ,
@@ -34,14 +34,16 @@ from app.workbench.chat_tab.handlers import (
     on_replay,
     on_retry,
     on_stop_answer,
+    on_suggestion,
     on_type,
     on_undo,
     respond,
     store_feedback,
 )
 from app.workbench.chat_tab.saving import build_saving
+from app.workbench.chat_tab.suggestions import build_suggestions, suggestions_html
 from app.workbench.chat_tab.transcript import transcript
-from app.workbench.chat_tab.updates import ChatUpdate, offers, origin_html, show_chat, suggestions
+from app.workbench.chat_tab.updates import ChatUpdate, origin_html, show_chat
 from app.workbench.chat_tab.why import WhyUpdate, on_why
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, WAITING, components_named
 from app.workbench.save_dialog.rows import build_chat_saving
@@ -74,10 +76,8 @@ class ChatTab:
     question: gr.Textbox
     trouble: gr.HTML
     """Why a question was not asked."""
-    suggestions: list[gr.Button]
-    """Questions that the model knows."""
-    anyway: gr.Button
-    """Asks the latest question although the model was never taught such questions."""
+    suggestions: gr.HTML
+    """What the model can be asked, one press away."""
     context_bar: gr.HTML
     """How much of the context is used."""
     fresh: gr.Button
@@ -95,11 +95,6 @@ class ChatTab:
     def typed(self) -> list[Component]:
         """The session, the question and its settings, as the handlers take them."""
         return [self.session, self.question, *self.controls.inputs]
-
-    @property
-    def offered(self) -> list[Component]:
-        """The buttons below the question box, as `offers` fills them."""
-        return [*self.suggestions, self.anyway]
 
     @property
     def outputs(self) -> list[Component]:
@@ -129,7 +124,7 @@ def build_chat_tab(services: Services, shared: SharedComponents) -> None:
     _wire_asking(tab, services, shared)
     _wire_messages(tab, services, shared)
     _wire_others(tab, services, shared)
-    connect_settings(shared.address, tab.controls.inputs)
+    connect_settings(shared.address, QUESTION, tab.controls.inputs)
 
 
 def _build(services: Services, shared: SharedComponents) -> ChatTab:
@@ -143,9 +138,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         elem_id="question",
     )
     trouble = gr.HTML(elem_id="trouble", container=False, elem_classes="notice")
-    with gr.Row(elem_id="suggestions"):
-        suggested = [gr.Button(size="sm", min_width=120, **state) for state in suggestions(arrival)]
-        anyway = gr.Button("Ask it anyway", size="sm", min_width=120, visible=False)
+    suggestions = build_suggestions(arrival)
     with gr.Row(elem_id="talk-bar"):
         context_bar = gr.HTML(elem_id="context-bar", container=False, scale=4)
         fresh = gr.Button("New conversation", size="sm", elem_id="fresh", scale=0)
@@ -174,8 +167,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         reason=top.reason,
         question=question,
         trouble=trouble,
-        suggestions=suggested,
-        anyway=anyway,
+        suggestions=suggestions,
         context_bar=context_bar,
         fresh=fresh,
         controls=controls,
@@ -228,12 +220,10 @@ def _build_conversation(arrival: ChatSession) -> _Conversation:
 def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> None:
     outputs = components_named(AskUpdate._fields, tab, shared.panel)
     asked = [tab.question.submit(on_ask, tab.typed, outputs, **PRIVATE_EVENT)]
-    for button in tab.suggestions:
-        inputs = [tab.session, button, *tab.controls.inputs]
-        asked.append(button.click(on_ask, inputs, outputs, **PRIVATE_EVENT))
+    asked.append(tab.suggestions.ask(on_suggestion, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.retry(on_retry, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.chat.edit(on_edit, tab.settings, outputs, **PRIVATE_EVENT))
-    asked.append(tab.anyway.click(on_ask_anyway, tab.settings, outputs, **PRIVATE_EVENT))
+    asked.append(tab.suggestions.ask_anyway(on_ask_anyway, tab.settings, outputs, **PRIVATE_EVENT))
     asked.append(tab.answers.go_on(on_go_on, tab.session, outputs, **PRIVATE_EVENT))
     for event in asked:
         answered = event.success(
@@ -245,7 +235,7 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
         answered.success(show_chat, tab.session, tab.outputs, **PRIVATE_EVENT)
-        answered.success(offers, tab.session, tab.offered, **PRIVATE_EVENT)
+        answered.success(suggestions_html, tab.session, tab.suggestions, **PRIVATE_EVENT)
         answered.failure(on_refused, tab.session, tab.outputs, **PRIVATE_EVENT)
     tab.question.stop(on_stop_answer, tab.session, tab.outputs, **PRIVATE_EVENT)
 
@@ -273,7 +263,7 @@ def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     typing = [tab.question.input, *(control.change for control in tab.controls.inputs)]
     gr.on(typing, measured, tab.typed, reading, trigger_mode="always_last", **PRIVATE_EVENT)
     chosen = shared.model_line.change(
-        on_model_change, session, [*tab.offered, tab.controls.history], **PRIVATE_EVENT
+        on_model_change, session, [tab.suggestions, tab.controls.history], **PRIVATE_EVENT
     )
     # The conversation of another image is another one, mostly empty.
     moved = panel.topic.change(show_chat, session, outputs, **PRIVATE_EVENT)
@@ -283,6 +273,6 @@ def _wire_others(tab: ChatTab, services: Services, shared: SharedComponents) -> 
     decided = [panel.accept.click, panel.keep.click]
     gr.on(decided, lambda: "", None, tab.trouble, **PRIVATE_EVENT)
     for event in (moved, fresh, undone):
-        event.success(offers, session, tab.offered, **PRIVATE_EVENT)
+        event.success(suggestions_html, session, tab.suggestions, **PRIVATE_EVENT)
     for event in (chosen, moved, fresh, undone):
         event.success(measured, tab.typed, reading, **PRIVATE_EVENT)

@@ -10,11 +10,6 @@ import gradio as gr
 from app.chat.session import ChatSession
 from app.workbench.chat_tab.transcript import thumbs, transcript
 from app.workbench.events import SKIP, Update
-from blip2core.models.specs import find_spec
-from blip2core.stickers.taught import questions_about
-
-SUGGESTIONS = 3
-"""Buttons with a question each."""
 
 
 class ChatUpdate(NamedTuple):
@@ -26,31 +21,6 @@ class ChatUpdate(NamedTuple):
     replay: Update = SKIP
     replay_message: Update = SKIP
     reason: Update = SKIP
-
-
-def suggestions(session: ChatSession) -> list[dict[str, Any]]:
-    """Return the labels of the buttons below the question box; the rest of them are hidden.
-
-    After a question that the model was never taught they are questions about this image.
-    """
-    questions = find_spec(session.model).questions[:SUGGESTIONS]
-    if is_untaught(session) and session.image is not None:
-        doubt = session.image.doubts.get(session.model)
-        caption = "" if doubt is not None and doubt.is_doubted else session.image.caption
-        questions = questions_about(caption)[:SUGGESTIONS]
-    blank = [""] * (SUGGESTIONS - len(questions))
-    return [{"value": text, "visible": bool(text)} for text in (*questions, *blank)]
-
-
-def is_untaught(session: ChatSession) -> bool:
-    """Return whether the latest question is one that the model was never taught."""
-    return bool(session.turns) and session.turns[-1].is_untaught
-
-
-def offers(session: ChatSession) -> list[Update]:
-    """Return new labels of the suggestions, then whether a question can be asked anyway."""
-    labels = [gr.update(**state) for state in suggestions(session)]
-    return [*labels, gr.update(visible=is_untaught(session))]
 
 
 def show_chat(session: ChatSession) -> ChatUpdate:

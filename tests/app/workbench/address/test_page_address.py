@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from app.chat.archive import pack
 from app.chat.example import shipped_example
 from app.chat.session import ChatSession
 from app.roles import Visitor
 from app.services import Services
 from app.workbench.address.page_address import NOT_YOURS, on_visit, place_of
 from app.workbench.address.receipts import path_from, receipt_for
+from app.workbench.chat_tab.saving import on_import
 from app.workbench.events import SKIP
 from app.workbench.image.panel import on_example, on_upload
 from blip2core.bundled import SAMPLES
@@ -66,6 +68,17 @@ def test_the_visitor_who_uploaded_an_image_finds_it_after_a_reload(
     assert shown.notice == "" and shown.topic == session.topic
     assert more.tabs.selected == "match"
     assert written(more.address) == {"image": before.image.key}
+
+
+def test_an_opened_archive_is_there_again_with_its_talk(services: Services, tmp_path: Path) -> None:
+    first = uploaded(tmp_path, "blue")
+    ask(first, FakeGenerator(), "Who?")
+    before = arrive()
+    on_import(before, upload(tmp_path, "talk.zip", pack(first.image, first.turns)))
+    receipt, session = receipt_for("ann", before.image.key, before.image.path), arrive()
+    shown, more = visit(services, session, f"?image={before.image.key}", receipt)
+    assert shown.notice == "" and written(more.address) == {"image": first.image.key}
+    assert [turn.question for turn in session.turns] == ["Who?"]
 
 
 @pytest.mark.parametrize(

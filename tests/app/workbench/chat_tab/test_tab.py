@@ -448,18 +448,6 @@ def test_no_replay_of_what_fails(session: ChatSession) -> None:
     assert not session.is_busy
 
 
-def test_suggestions_are_what_the_model_knows() -> None:
-    assert (
-        next(state["value"] for state in on_model_change(ChatSession("stickers-opt")))
-        == "What animal is there?"
-    )
-    *photos, anyway, _ = on_model_change(ChatSession("blip2-opt-2.7b"))
-    assert "animal" not in str(photos) and all(state["visible"] for state in photos)
-    assert not anyway["visible"]
-    *none, _, _ = on_model_change(ChatSession("blip-image-captioning-base"))
-    assert not any(state["visible"] for state in none)
-
-
 def test_what_a_model_is_sent_is_said(session: ChatSession) -> None:
     *_, history = on_model_change(ChatSession("stickers-opt"))
     assert ("This model's own: the latest 3, as measured", "own") in history["choices"]
