@@ -60,6 +60,7 @@ TEXTS_OF_MODELS = {
     "blip2core/evaluation/questions.py",
     "blip2core/evaluation/report.py",
     "blip2core/models/specs.py",
+    "blip2core/models/suggestions.py",
     "blip2core/stickers/captions.py",
     "blip2core/stickers/questions.py",
     "blip2core/stickers/taught.py",
