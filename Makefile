@@ -79,7 +79,7 @@ docs: $(VENV)/.installed-docs
 
 # ARGUMENTS=--pages leaves those of docs/ as they are.
 screenshots: $(VENV)/.installed-dev chromium
-	@$(BIN)/python docs/write_screenshots.py $(ARGUMENTS)
+	@$(BIN)/python -m docs.write_screenshots $(ARGUMENTS)
 
 pretrain: $(VENV)/.installed
 	@$(BIN)/python -m blip2core.training.pretrain

@@ -1,8 +1,8 @@
 """Takes screenshots of the app as it is: of every page of both apps on a phone, a tablet, a laptop
 and a desk, by day and by night, into `screenshots/`, and those of the README and the guides.
 
-    python docs/write_screenshots.py             # all; `make screenshots` does so
-    python docs/write_screenshots.py --pages     # screenshots/ alone
+    python -m docs.write_screenshots             # all; `make screenshots` does so
+    python -m docs.write_screenshots --pages     # screenshots/ alone
 
 It needs Chromium (or a browser named in BROWSER_PATH) and some minutes: the sample set is imported
 and captioned by the embedded models into a folder of its own, and 60 of its images are decided as
@@ -10,6 +10,7 @@ their painted scenes say, which is what makes the verdicts on the screenshots tr
 guides is replaced only where it shows something else, as the history keeps every version.
 """
 
+import argparse
 import io
 import json
 import os
@@ -48,7 +49,12 @@ SAME = 4
 
 
 def main() -> None:
-    """Write every screenshot."""
+    """Write the screenshots that are asked for."""
+    parser = argparse.ArgumentParser(description="Take screenshots of the app as it is.")
+    parser.add_argument(
+        "--pages", action="store_true", help="screenshots/ alone, not those of docs/"
+    )
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             "BLIP2_DATA": folder,
@@ -69,7 +75,7 @@ def main() -> None:
                 executable_path=find_browser(), args=["--no-sandbox"]
             )
             photograph_pages(browser, address)
-            if "--pages" not in sys.argv[1:]:
+            if not arguments.pages:
                 map_of_whale = ["explain", str(SAMPLES / "beach-1.png"), "a whale"]
                 blip2([*map_of_whale, "--out", str(DOCS / "map.png")])
                 photograph_workbench(browser.new_page(viewport=NARROW), address)

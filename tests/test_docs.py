@@ -8,6 +8,8 @@ import io
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -261,6 +263,16 @@ def test_changes_begin_with_what_is_unreleased_and_this_version() -> None:
 def test_an_image_is_called_an_image(file: str) -> None:
     text = (ROOT / file).read_text("utf-8").replace("home > pictures >", "")
     assert re.findall(r"(?i)\bpictures?\b", text) == []
+
+
+def test_the_script_of_the_screenshots_begins() -> None:
+    line = re.search(
+        r"^screenshots:.*\n\t@\$\(BIN\)/python (.+) ", (ROOT / "Makefile").read_text(), re.M
+    )
+    assert line
+    command = [sys.executable, *line[1].split(), "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "--pages" in told.stdout, told.stderr
 
 
 def test_code_calls_an_image_an_image() -> None:
