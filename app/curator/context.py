@@ -22,6 +22,8 @@ from blip2core.storage.schema import ITEM_STATUS
 
 _ANONYMOUS = "curator"
 """Handle of people who give no name."""
+CHOSEN = "chosen-dataset"
+"""Where a page leaves the name of the dataset that the sidebar is to choose when it is drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +33,6 @@ class PageContext:
     services: Services
     database: Database
     jobs: Jobs
-    annotator_id: int
-    handle: str
     visitor: Visitor
     """Who asks, and what they may do."""
     slot: DeltaGenerator
@@ -41,6 +41,20 @@ class PageContext:
     """None until there is a dataset."""
     dataset: str = ""
     """Name of the dataset; empty until there is one."""
+
+    @property
+    def handle(self) -> str:
+        """Name of who curates: of the login, or what stands in the sidebar at this moment.
+
+        A press of a button that takes the focus from a changed name comes with that name: the act
+        is by who is named there, not by who the page was drawn for.
+        """
+        return _handle(self.visitor)
+
+    @property
+    def annotator_id(self) -> int:
+        """Number of who curates."""
+        return _annotator_number(self.database, self.handle)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +84,8 @@ def build_context(services: Services) -> PageContext:
         streamlit.error("There is no database: start the studio with `python -m app`.")
         streamlit.stop()
     with streamlit.sidebar:
-        handle = _draw_name(visitor)
+        _draw_name(database, visitor)
+        _annotator_number(database, _handle(visitor))  # tells what is wrong with a name
         summary = _draw_dataset_choice(database)
         slot = streamlit.empty()
         if database.note:
@@ -79,8 +94,6 @@ def build_context(services: Services) -> PageContext:
         services=services,
         database=database,
         jobs=jobs,
-        annotator_id=_annotator_number(database, handle),
-        handle=handle,
         visitor=visitor,
         slot=slot,
     )
@@ -96,8 +109,6 @@ def _with_dataset(context: PageContext, summary: DatasetSummary) -> DatasetConte
         services=context.services,
         database=context.database,
         jobs=context.jobs,
-        annotator_id=context.annotator_id,
-        handle=context.handle,
         visitor=context.visitor,
         slot=context.slot,
         dataset_id=summary.dataset.id,
@@ -161,6 +172,8 @@ def context_with_dataset() -> DatasetContext:
 
 def _draw_dataset_choice(database: Database) -> DatasetSummary | None:
     """Draw the choice of the dataset and return what is chosen; None where there is none."""
+    if named := streamlit.session_state.pop(CHOSEN, ""):
+        streamlit.session_state["dataset"] = named
     with database.read() as session:
         summaries = list_datasets(session)
     names = [summary.dataset.name for summary in summaries]
@@ -176,16 +189,20 @@ def _draw_dataset_choice(database: Database) -> DatasetSummary | None:
     return next((one for one in summaries if one.dataset.name == chosen), None)
 
 
-def _draw_name(visitor: Visitor) -> str:
-    """Draw the field of the name and return the name: of the login, where there is one."""
+def _draw_name(database: Database, visitor: Visitor) -> None:
+    """Draw the field of the name: of the login, where there is one."""
     if visitor.name:
         streamlit.text_input("Your name", visitor.name, disabled=True)
         streamlit.html(
             f'<p class="facts">{escape(visitor.role)} · <a href="../logout" target="_top">Log out'
             "</a></p>"
         )
-        return visitor.name
-    typed: str = streamlit.text_input(
+        return
+
+    def lookup() -> None:
+        _annotator_number(database, _handle(visitor))
+
+    streamlit.text_input(
         "Your name",
         _ANONYMOUS,
         key="who",
@@ -193,5 +210,12 @@ def _draw_name(visitor: Visitor) -> str:
         bind="query-params",
         persist_state="session",
         help="Written beside everything you decide.",
+        # Before any other callback, which would look it up inside of a transaction.
+        on_change=lookup,
     )
-    return typed.strip() or _ANONYMOUS
+
+
+def _handle(visitor: Visitor) -> str:
+    """Return the name of who curates: of the login, or what stands in the field."""
+    typed: str = streamlit.session_state.get("who", "")
+    return visitor.name or typed.strip() or _ANONYMOUS

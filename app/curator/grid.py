@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -73,8 +74,8 @@ def draw_grid(context: DatasetContext, rules: ReviewRules) -> None:
     if not page.entries:
         st.info(why_empty(rules.where))
     _draw_tiles(context, page.entries, cards)
-    chosen = [one for item, one in cards.items() if state.get(f"tile-{item}")]
-    _draw_buttons(context, rules, chosen, list(cards))
+    chosen = _chosen(cards)
+    _draw_buttons(context, rules, len(chosen), cards)
     draw_pager(pages, page.next, label="Next page", key="grid")
     _draw_batches(context)
 
@@ -123,28 +124,33 @@ def choices_for(cards: list[Card], action: BatchAction) -> list[Choice]:
 
 
 def _draw_buttons(
-    context: DatasetContext, rules: ReviewRules, chosen: list[Card], shown: list[int]
+    context: DatasetContext, rules: ReviewRules, chosen: int, cards: Mapping[int, Card]
 ) -> None:
     whole, accept, reject = st.columns([2, 3, 3])
     whole.button(
-        "Choose all" if len(chosen) < len(shown) else "Choose none",
-        on_click=partial(_choose, shown, len(chosen) < len(shown)),
-        disabled=not shown,
+        "Choose all" if chosen < len(cards) else "Choose none",
+        on_click=partial(_choose, cards, chosen < len(cards)),
+        disabled=not cards,
     )
     accept.button(
-        f"Accept the best text of {len(chosen)}",
+        f"Accept the best text of {chosen}",
         type="primary",
         disabled=not chosen,
-        on_click=partial(decide_chosen, context, rules, chosen, "accept"),
+        on_click=partial(decide_chosen, context, rules, cards, "accept"),
     )
     reject.button(
-        f"Reject every text of {len(chosen)}",
+        f"Reject every text of {chosen}",
         disabled=not chosen,
-        on_click=partial(decide_chosen, context, rules, chosen, "reject"),
+        on_click=partial(decide_chosen, context, rules, cards, "reject"),
     )
 
 
-def _choose(item_ids: list[int], chosen: bool) -> None:
+def _chosen(cards: Mapping[int, Card]) -> list[Card]:
+    """Return those that are ticked at this moment."""
+    return [one for item, one in cards.items() if st.session_state.get(f"tile-{item}")]
+
+
+def _choose(item_ids: Iterable[int], chosen: bool) -> None:
     for item_id in item_ids:
         st.session_state[f"tile-{item_id}"] = chosen
 
@@ -152,10 +158,15 @@ def _choose(item_ids: list[int], chosen: bool) -> None:
 def decide_chosen(
     context: DatasetContext,
     rules: ReviewRules,
-    chosen: list[Card],
+    cards: Mapping[int, Card],
     action: BatchAction,
 ) -> None:
-    """Decide about the chosen images as one batch, which is on disk when this returns."""
+    """Decide about the chosen ones of these images as one batch, which is on disk when this
+    returns.
+    """
+    chosen = _chosen(cards)
+    if not chosen:  # the last tick was taken away just before
+        return
     choices = choices_for(chosen, action)
     new = NewBatch(
         uid=new_event(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -68,12 +67,10 @@ def draw_new(context: DatasetContext) -> None:
         validation=held,
         test=apart,
     )
-    st.button(
-        "Freeze",
-        type="primary",
-        disabled=not (name.strip() and sources),
-        on_click=partial(on_freeze, context, name, policy),
-    )
+    # Not by `on_click`, which would be given what the fields said when the button was drawn.
+    if st.button("Freeze", type="primary", disabled=not (name.strip() and sources)):
+        on_freeze(context, name, policy)
+        st.rerun()
 
 
 def on_freeze(context: DatasetContext, name: str, policy: SnapshotPolicy) -> None:
@@ -157,11 +154,9 @@ def draw_snapshot(context: DatasetContext, one: SnapshotSummary) -> None:
         help="Into the copies, as EXIF, XMP and PNG text, without touching a pixel. GIF and BMP "
         "hold none.",
     )
-    act.button(
-        "Export",
-        key=f"export-{snapshot.id}",
-        on_click=partial(start_export, context, snapshot.id, format, embed_texts=inside),
-    )
+    if act.button("Export", key=f"export-{snapshot.id}"):
+        start_export(context, snapshot.id, format, embed_texts=inside)
+        st.rerun()
 
 
 def label_of(format: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.curator.context import PageContext, page_context
+from app.curator.context import CHOSEN, PageContext, page_context
 from app.curator.import_preview import draw_previews
 from app.curator.import_report import draw_sums, draw_told
 from app.curator.outages import tells_outages
@@ -63,16 +63,17 @@ def draw_import(context: PageContext) -> None:
     name = st.text_input(
         "Into the dataset", context.dataset or "my images", max_chars=120, key="into"
     )
+    uploads = st.session_state.setdefault("uploads", 0)
     files = st.file_uploader(
         "Images; zip or tar archives; tables (CSV, TSV, JSON Lines, Parquet, Arrow); annotation "
         "files (JSON, .token)",
         type=_UPLOAD_TYPES,
         accept_multiple_files=True,
-        key=f"files-{st.session_state.setdefault('uploads', 0)}",
+        key=f"files-{uploads}",
     )
     path = ""
     if may_read_folders(context.services.settings):
-        path = st.text_input("Or a folder or file on this machine", key="path")
+        path = st.text_input("Or a folder or file on this machine", key=f"path-{uploads}")
     columns = draw_previews(files, path, context.services.settings)
     captions = draw_captioning()
     downloads = False
@@ -82,17 +83,14 @@ def draw_import(context: PageContext) -> None:
             help="From public addresses only, 20 MB each at most.",
         )
     go, sample = st.columns([2, 3])
-    go.button(
-        "Import",
-        type="primary",
-        disabled=not (name.strip() and (files or path.strip())),
-        on_click=partial(start_import, context, name, files, path, downloads, captions, columns),
-    )
-    sample.button(
-        "Load the sample set",
-        on_click=partial(load_samples, context, captions),
-        disabled=not _SAMPLE_SET.is_dir(),
-    )
+    # Not by `on_click`: what is given to a callback is what the fields said when the button was
+    # drawn, and a press takes the focus from a field that has just been changed.
+    if go.button("Import", type="primary", disabled=not (name.strip() and (files or path.strip()))):
+        start_import(context, name, files, path, downloads, captions, columns)
+        st.rerun()
+    if sample.button("Load the sample set", disabled=not _SAMPLE_SET.is_dir()):
+        load_samples(context, captions)
+        st.rerun()
     st.caption("The sample set: 200 images of the sticker world with noisy texts, as a dataset.")
 
 
@@ -147,10 +145,9 @@ def start_import(
     try:
         if files:
             add_uploads(context, files, new_import)
-            st.session_state["uploads"] += 1  # an empty uploader
         if folder is not None:
             context.jobs.add(new_import(sources=[folder], label=folder.name))
-            st.session_state["path"] = ""
+        st.session_state["uploads"] += 1  # empty fields
         message = "It is being imported; the jobs show how far it is."
     except StorageError as error:
         message = str(error)
@@ -185,7 +182,7 @@ def choose_dataset(context: PageContext, name: str) -> str:
     stored = context.database.run_write(
         lambda session: get_or_create_dataset(session, name=name).name
     )
-    st.session_state["dataset"] = stored
+    st.session_state[CHOSEN] = stored
     return stored
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import combinations
 
 import streamlit as st
@@ -65,11 +64,11 @@ def render(context: DatasetContext) -> None:
         "People who must review an image before it is decided", 1, _LARGEST_OVERLAP, dataset.overlap
     )
     guidelines = st.text_area("Guidelines for curators", dataset.guidelines, max_chars=5_000)
-    st.button(
-        "Save the rules",
-        disabled=(overlap, guidelines) == (dataset.overlap, dataset.guidelines),
-        on_click=partial(save_rules, context, int(overlap), guidelines),
-    )
+    # Not by `on_click`, which would be given what the fields said when the button was drawn; and
+    # never disabled, as what is typed counts only once the field is left.
+    if st.button("Save the rules"):
+        save_rules(context, int(overlap), guidelines)
+        st.rerun()
 
 
 _ACTIONS = ("accept", "reject", "edit", "skip", "flag")

@@ -141,11 +141,12 @@ def draw_apply(
         "Review comes nearest to this threshold first, and a filter that goes by ITM uses it from "
         "now on."
     )
-    keep.button(
-        "Make it the threshold of this dataset",
-        disabled=threshold == context.threshold,
-        on_click=partial(make_default, context, threshold),
-    )
+    # Not by `on_click`, which would be given what the fields said when the button was drawn.
+    if keep.button(
+        "Make it the threshold of this dataset", disabled=threshold == context.threshold
+    ):
+        make_default(context, threshold)
+        st.rerun()
     texts = effect["accept"] + effect["reject"]
     with apply:
         st.write(
@@ -168,12 +169,11 @@ def draw_apply(
         sure = st.checkbox(
             f"I want {count_of(texts, 'decision')} made", key=f"sure-{texts}-{threshold}"
         )
-        st.button(
-            "Apply",
-            type="primary",
-            disabled=not (sure and texts),
-            on_click=partial(apply_threshold, context, threshold, texts, int(audit)),
-        )
+        confirmed = bool(sure and texts)
+        # What was confirmed may be another number by now: then this button is disabled again.
+        if st.button("Apply", type="primary", disabled=not confirmed) and confirmed:
+            apply_threshold(context, threshold, texts, int(audit))
+            st.rerun()
 
 
 def make_default(context: DatasetContext, threshold: float) -> None:

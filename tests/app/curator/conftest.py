@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from streamlit import empty
+from streamlit import empty, session_state
 from streamlit.testing.v1 import AppTest
 
 from app import roles
@@ -15,7 +15,6 @@ from app.roles import Visitor
 from app.services import Services
 from app.space import ROOT
 from blip2core.storage.database import Database
-from blip2core.storage.people import get_or_create_annotator
 from tests.fakes import FakeGenerator, fake_services
 
 Open = Callable[..., AppTest]
@@ -60,20 +59,19 @@ def context(services: Services, database: Database) -> DatasetContext:
 
 def context_of(services: Services, database: Database, handle: str) -> DatasetContext:
     """The context of a page that somebody has open."""
-    with database.write() as session:
-        annotator_id = get_or_create_annotator(session, handle=handle).id
-    return DatasetContext(
+    session_state.pop("annotators", None)  # those of another database
+    found = DatasetContext(
         services=services,
         database=database,
         jobs=services.jobs,
-        annotator_id=annotator_id,
-        handle=handle,
-        visitor=Visitor(role="owner"),
+        visitor=Visitor(role="owner", name=handle),
         dataset_id=1,
         dataset="samples",
         threshold=0.5,
         slot=empty(),
     )
+    assert found.annotator_id  # looked up before any transaction, as `build_context` does
+    return found
 
 
 def change_settings(monkeypatch: pytest.MonkeyPatch, services: Services, **changes: object) -> None:

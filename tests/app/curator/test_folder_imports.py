@@ -35,7 +35,7 @@ def test_only_folders_below_the_root_are_imported(
     monkeypatch.setattr(shared, "_shared", [replace(services, settings=settings)])
     page = open_page("inbox")
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value(str(tmp_path / folder)).run()
+    page.text_input("path-0").set_value(str(tmp_path / folder)).run()
     next(b for b in page.button if b.label == "Import").click().run()
     assert message in page.info[0].value
     assert services.jobs.added == []

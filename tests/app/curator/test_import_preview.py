@@ -33,7 +33,7 @@ HOSTILE = (
 def look(page: AppTest, path: Path) -> AppTest:
     """Fills in a folder or file of the machine."""
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value(str(path)).run()
+    page.text_input("path-0").set_value(str(path)).run()
     assert not page.exception
     return page
 

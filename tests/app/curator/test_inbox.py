@@ -21,7 +21,7 @@ FETCH = "Fetch images from the addresses in tables"
 def import_path(page: AppTest, path: Path) -> None:
     """Fills in a folder or file of the machine, and imports it."""
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value(str(path)).run()
+    page.text_input("path-0").set_value(str(path)).run()
     next(one for one in page.button if one.label == "Import").click().run()
     assert not page.exception
 
@@ -57,7 +57,7 @@ def test_a_folder_in_the_root_is_imported(
     (job,) = services.jobs.added
     assert isinstance(job, Import) and job.sources == [root / "folder"]
     assert (job.label, job.dataset, job.downloads) == ("folder", "mine", False)
-    assert page.text_input("path").value == ""
+    assert page.text_input("path-1").value == ""
 
 
 def test_who_may_not_import_has_no_button_for_it(
@@ -77,7 +77,7 @@ def test_who_may_come_from_elsewhere_names_no_folder(
     open_page: Open, services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     change_settings(monkeypatch, services, users=tmp_path / "users")
-    assert "path" not in [box.key for box in open_page("inbox").text_input]
+    assert "path-0" not in [box.key for box in open_page("inbox").text_input]
 
 
 @pytest.mark.parametrize("fetch", [True, False])

@@ -26,7 +26,7 @@ def test_a_path_that_is_not_there_makes_no_dataset(
 ) -> None:
     page = open_page("inbox")
     page.text_input("into").set_value("mine").run()
-    page.text_input("path").set_value(path).run()
+    page.text_input("path-0").set_value(path).run()
     next(b for b in page.button if b.label == "Import").click().run()
     assert "no such folder or file" in page.info[0].value
     assert services.jobs.added == []
