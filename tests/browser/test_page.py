@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Dialog, expect
 
 from app.workbench import theme
 from app.workbench.image.panel import CHOOSE_SCRIPT
-from app.workbench.page import TABS
 from tests.browser import screens
 from tests.browser.journey import SECONDS, Journey, visit
 
@@ -20,17 +19,6 @@ KEYS = Path(theme.__file__).with_name("keys.js")
 def serious(journey: Journey) -> list[str]:
     """What axe calls serious or critical, with the place of each."""
     return screens.serious(journey.page)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("tab", list(TABS))
-def test_no_serious_obstacle(browser: Browser, address: str, tab: str, scheme: str) -> None:
-    with visit(browser, f"{address}?tab={tab}", color_scheme=scheme) as journey:
-        label, _ = TABS[tab]
-        expect(journey.page.get_by_role("tab", name=label)).to_have_attribute(
-            "aria-selected", "true"
-        )
-        assert serious(journey) == []
 
 
 def test_gradio_still_draws_what_scripts_and_styles_look_for(journey: Journey) -> None:
