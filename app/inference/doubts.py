@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.inference.engine import Engine
 from app.inference.features import PairFeatures, matcher_features
 from app.inference.pool import ModelPair
+from blip2core.images import content_hash
 from blip2core.records import Doubt
 
 if TYPE_CHECKING:
@@ -34,10 +35,19 @@ def find_doubt(
     """Return whether an image is in doubt, by its features for the generator; None where the model
     is not calibrated.
     """
-    if calibration_of(engine.pair(model)) is None:
+    pair = engine.pair(model)
+    if calibration_of(pair) is None:
         return None
-    scored = matcher_features(engine, model, lambda: image, features)
-    return engine.call(look_for_doubt, model, PairFeatures(generator=features, matcher=scored))
+    # Programs ask several questions about one image, and looking costs more than an answer.
+    key = content_hash(image)
+    known = pair.doubts.find(key)
+    if known is None:
+        scored = matcher_features(engine, model, lambda: image, features)
+        both = PairFeatures(generator=features, matcher=scored)
+        known = engine.call(look_for_doubt, model, both)
+        if known is not None:
+            pair.doubts.keep(key, known)
+    return known
 
 
 def look_for_doubt(pair: ModelPair, features: PairFeatures) -> Doubt | None:

@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from blip2core.errors import Blip2Error
 from blip2core.models.specs import ModelSpec, find_spec, matcher_name
+from blip2core.records import Doubt
 from blip2core.stickers.taught import grammar
 
 if TYPE_CHECKING:
@@ -47,6 +48,31 @@ class Loading(Future[Result]):
         return self.failed_at is not None and time.monotonic() - self.failed_at > RETRY_SECONDS
 
 
+class KnownDoubts:
+    """Whether images are in doubt, by the hashes of their pixels; the longest unused are forgotten.
+
+    Safe in any thread.
+    """
+
+    def __init__(self, most: int = 512) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._known: OrderedDict[str, Doubt] = OrderedDict()
+
+    def find(self, key: str) -> Doubt | None:
+        """Return what is known of an image; None where nothing is."""
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+            return self._known.get(key)
+
+    def keep(self, key: str, doubt: Doubt) -> None:
+        """Remember it."""
+        with self._lock:
+            self._known[key] = doubt
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPair:
     """A generator and the matcher that scores its texts; both perhaps still loading."""
@@ -57,6 +83,8 @@ class ModelPair:
     """Starts loading the matcher where nobody asked for it before, or where that failed."""
     started: float = field(default_factory=time.monotonic)
     """When loading began, by `time.monotonic`."""
+    doubts: KnownDoubts = field(default_factory=KnownDoubts)
+    """Whether the latest images that programs sent are in doubt."""
 
     @property
     def generator(self) -> Generator:
