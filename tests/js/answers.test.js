@@ -34,7 +34,8 @@ test("why is asked of any answer, and only what is not whole goes on", () => {
   assert.deepEqual(acts(CUT_OFF), ["why", "go on"]);
   assert.deepEqual(acts("a … (stopped)"), ["why", "go on"]);
   assert.deepEqual(acts(CUT_OFF, false), ["why"]);
-  for (const text of ["", " ", "…", "… (stopped)", "I was never taught to answer this. I can"]) assert.deepEqual(acts(text), []);
+  for (const text of ["", " ", "…", "… (stopped)", "I was never taught to answer this. I can"])
+    assert.deepEqual(acts(text), []);
 });
 
 test("each answer gets its buttons once, questions and lines none", () => {
