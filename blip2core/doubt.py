@@ -13,9 +13,11 @@ Hub, in the folder that BLIP2_DOUBT names. Without one nothing is doubted.
 """
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from blip2core.errors import ModelError
 from blip2core.models import Generator, ImageFeatures, Matcher, ModelSpec
 from blip2core.records import Doubt
 
+log = logging.getLogger(__name__)
 FILE = "doubt.json"
 """Name of a calibration in the folder of its checkpoint."""
 CAPTIONS = 3
@@ -137,10 +140,19 @@ def calibration_for(
     generator: Generator, matcher: Matcher | None = None
 ) -> DoubtCalibration | None:
     """Return the calibration of a captioner where it was measured with these very weights; before a
-    matcher is loaded, with the captioner's.
+    matcher is loaded, with the captioner's. One that cannot be read is logged once, and is none.
     """
-    found = find_calibration(generator.spec)
+    try:
+        found = find_calibration(generator.spec)
+    except ModelError as error:
+        _tell_once(str(error))
+        return None
     return found if found is not None and found.is_for(generator, matcher) else None
+
+
+@lru_cache
+def _tell_once(problem: str) -> None:
+    log.warning("Images are not looked at for doubt: %s", problem)
 
 
 def calibration_file(spec: ModelSpec) -> Path:
@@ -157,12 +169,13 @@ def read_calibration(file: Path) -> DoubtCalibration:
         given: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         strangers = tuple(Strangers(**one) for one in given.pop("strangers", ()))
         calibration = DoubtCalibration(**given, strangers=strangers)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{file} is no calibration of doubt ({error}): write it anew with `blip2 doubt`."
         ) from error
     threshold: object = calibration.threshold
-    if not isinstance(threshold, int | float) or not -1 <= threshold <= 1:
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not is_number or not -1 <= calibration.threshold <= 1:
         raise ModelError(f"{file}: the threshold ({threshold}) is no cosine.")
     return calibration
 

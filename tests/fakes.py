@@ -259,11 +259,14 @@ class FakeModels:
         )
 
         self.loaded: list[Any] = []
+        self.asked: list[str] = []
+        """Names of the models that work was done with."""
 
     def has(self, name: str) -> bool:
         return True
 
     def get(self, name: str) -> ModelPair:
+        self.asked.append(name)
         return self.pair
 
 

@@ -154,6 +154,22 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
         read_calibration(file)
 
 
+def test_a_calibration_that_cannot_be_read_is_told_once_and_is_none(
+    pair: tuple[Generator, Matcher],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = tmp_path / "doubt.json"
+    monkeypatch.setattr("blip2core.doubt.calibration_file", lambda spec: file)
+    for wrong in ("", "[" * 100_000, '{"threshold": true}'):
+        file.write_text(wrong)
+        assert calibration_for(*pair) is None
+        assert calibration_for(*pair) is None
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3 and all("not looked at for doubt" in one for one in told)
+
+
 def test_a_model_of_the_hub_has_its_calibration_in_a_folder_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ class SavedFeedback(_Part):
 class SavedTurn(_Part):
     """A question, its answer, and how it was asked."""
 
-    question: Annotated[str, Field(min_length=1, max_length=2000)]
+    question: Annotated[str, Field(max_length=2000, pattern=r"\S")]
     answer: BoundedText
     state: Literal["answered", "stopped", "failed", "untaught"]
     cut_off: bool = False

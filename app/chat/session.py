@@ -181,7 +181,9 @@ class ChatSession:
         self._conversation_number = next(self._conversation_numbers)
         turns = tuple(replace(turn, number=next(self._numbers)) for turn in stored.turns)
         self.stored = replace(stored, turns=turns)
-        self.image, self.turns, self.unsent = self._known(stored.image), turns, 0
+        image = self._known(stored.image)
+        self.image = replace(image, caption=stored.image.caption or image.caption)
+        self.turns, self.unsent = turns, 0
 
     def _known(self, image: ChatImage) -> ChatImage:
         """Return an image with the features and the caption that are remembered of it."""
@@ -196,8 +198,12 @@ class ChatSession:
             older = (self.image, *self._remembered)
             before = next((old for old in older if old and old.key == image.key), image)
             image = replace(before, data=image.data, name=image.name, **known)
-            others = (old for old in self._remembered if old.key != image.key)
-            self._remembered = (replace(image, data=b""), *others)[:REMEMBERED]
+            others = [old for old in self._remembered if old.key != image.key]
+            seen = [old.caption for old in self._remembered if old.key == image.key]
+            # A caption that a file told is of its conversation alone.
+            caption = known.get("caption", seen[0] if seen else "")
+            remembered = replace(image, data=b"", caption=caption)
+            self._remembered = (remembered, *others)[:REMEMBERED]
             if is_topic := self.is_about(image):
                 self.image = image
             return is_topic

@@ -17,7 +17,7 @@ export function termFinder(terms) {
   }
   const forms = [...meant.keys()].sort((one, other) => other.length - one.length);
   const escaped = forms.map((form) => form.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const pattern = new RegExp(`(?<![\\w-])(?:${escaped.join("|")})(?![\\w-])`, "gi");
+  const pattern = new RegExp(`(?<![\\w.-])(?:${escaped.join("|")})(?![\\w-])`, "gi");
   return (text) =>
     [...text.matchAll(pattern)].map((found) => ({
       start: found.index,

@@ -130,12 +130,15 @@ class CapFiltSession:
         self.batch.set_result(card.number, card)
 
     def set_verdict(self, card: ImageCard, text_number: object, verdict: TextVerdict) -> None:
-        """Set the visitor's verdict on a text; the same verdict again takes it back.
+        """Set the visitor's verdict on a text, which an undo of many leaves alone from now on; ""
+        takes one back.
 
         Raises ConfigError where there is no such text.
         """
         text = text_of(card, text_number)
-        verdict = "" if text.verdict == verdict else verdict
+        this = (card.number, text.number)
+        left = [[one for one in together if one != this] for together in self.accepted_at_once]
+        self.accepted_at_once = [together for together in left if together]
         self.replace_card(with_text(card, replace(text, verdict=verdict)))
 
     def accept_kept(self) -> None:

@@ -85,9 +85,9 @@ def test_a_caption_and_an_answer_are_saved_from_the_chat(
     caption = journey.caption.input_value()
     journey.press("Save to dataset")
     ticks = dialog(journey).get_by_role("checkbox")
-    expect(ticks.last).to_be_checked()
-    expect(ticks.first).not_to_be_checked()
-    ticks.first.check()
+    expect(ticks.first).to_be_checked()
+    expect(ticks.last).not_to_be_checked()
+    ticks.last.check()
     save(journey)
     expect(dialog(journey).get_by_role("link", name="city-1.png")).to_be_visible()
     written = [text for source, text in texts(database) if source == "synthetic"]

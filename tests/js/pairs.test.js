@@ -56,10 +56,14 @@ test("a verdict is sent with its image and text", async () => {
   await press(3, 1, '[data-verdict="rejected"]');
   await press(5, 0, '[data-verdict="accepted"]');
   await press(3, 0, "[data-act=why]");
+  const accept = element.querySelector('[data-card="5"] [data-text="0"] [data-verdict="accepted"]');
+  accept.setAttribute("aria-pressed", "true");
+  await accept.click();
   assert.deepEqual(events, [
     ["decide", { run: "r1", card: 3, text: 1, verdict: "rejected" }],
     ["decide", { run: "r1", card: 5, text: 0, verdict: "accepted" }],
     ["why", { run: "r1", card: 3, text: 0 }],
+    ["decide", { run: "r1", card: 5, text: 0, verdict: "" }],
   ]);
 });
 

@@ -143,11 +143,13 @@ def on_threshold(pairs: CapFiltSession, value: Any) -> PairsUpdate:
 
 
 def on_decide(pairs: CapFiltSession, event: gr.EventData) -> PairsUpdate:
-    """Accept or reject a text; the same verdict again takes it back."""
+    """Accept or reject a text, or take that back: a page says what is to be, and not what is to
+    change, as another page of the same visitor may have changed it meanwhile.
+    """
     sent = event_values(event)
     verdict = sent.get("verdict")
     try:
-        if verdict in ("accepted", "rejected"):
+        if verdict in ("accepted", "rejected", ""):
             card = pairs.card(sent.get("run"), sent.get("card"))
             pairs.set_verdict(card, sent.get("text"), verdict)
     except Blip2Error as error:

@@ -98,8 +98,8 @@ def card_html(card: ImageCard, rules: FilterConfig) -> str:
     web = [row for is_web, row in drawn if is_web]
     rows = "".join([*web, *(row for is_web, row in drawn if not is_web)])
     kept = sum(decision.kept for _, decision in pairs)
-    doubted = any(decision.doubted for _, decision in pairs)
-    warning = f'<p class="doubted">{DOUBT_WARNING}</p>' if doubted else ""
+    doubts = [decision.reason for _, decision in pairs if decision.doubted]
+    warning = f'<p class="doubted">{DOUBT_WARNING} {_why_doubted(doubts[0])}</p>' if doubts else ""
     said = f"{kept} of {count_of(len(pairs), 'text')} kept"
     said += "" if web else "; none came from the web"
     return (
@@ -107,6 +107,11 @@ def card_html(card: ImageCard, rules: FilterConfig) -> str:
         f'<img src="{card.thumbnail}" alt=""><div><h3 title="{escape(card.name)}">'
         f"{escape(card.name)}</h3><p>{said}</p>{warning}</div></header><ul>{rows}</ul></article>"
     )
+
+
+def _why_doubted(reason: str) -> str:
+    """Return HTML of the figures in the reason of a doubt: they say how near it was."""
+    return f"<small>({escape(reason.partition(': ')[2])})</small>"
 
 
 def _row(text: ReviewedText, decision: Decision, rules: FilterConfig, hint: str) -> str:

@@ -109,7 +109,10 @@ export function listenToPairs(element, trigger, watch) {
     const [card, text] = [numberOf(button, "card"), numberOf(button, "text")];
     const isOfDraft = draft?.card === card && draft?.text === text;
     if ((act === "edit" || (act === "decide" && isOfDraft)) && isOpen()) return;
-    if (act === "decide") trigger("decide", { run: run(), card, text, verdict });
+    if (act === "decide") {
+      const isSet = button.getAttribute("aria-pressed") === "true";
+      trigger("decide", { run: run(), card, text, verdict: isSet ? "" : verdict });
+    }
     else if (act === "why") trigger("why", { run: run(), card, text });
     else {
       closeEditor();

@@ -23,8 +23,13 @@ class RememberedPairs:
         self._lock = Lock()
 
     def remember(self, visitor: str, pairs: CapFiltSession) -> None:
-        """Remember a session; `visitor` is the name of who made it, empty where nobody logs in."""
+        """Remember a session that has images; `visitor` is the name of who made it, empty where
+        nobody logs in.
+        """
         with self._lock:
+            if not (pairs.given or pairs.batch.items):  # a visit that pushes out nobody else's
+                self._sessions.pop((visitor, pairs.token), None)
+                return
             self._sessions[visitor, pairs.token] = pairs
             self._sessions.move_to_end((visitor, pairs.token))
             while self._sessions and (

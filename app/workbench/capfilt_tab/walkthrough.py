@@ -77,23 +77,23 @@ def on_walkthrough(
 ) -> Iterator[TaskUpdate]:
     """Caption and filter the image with the typed text; yield the steps as they happen."""
 
-    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+    def work(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
         web = clean_text(typed or "")[:LONGEST_WEB_TEXT]
-        return _steps(services, session, image, web, stop)
+        return _steps(services, session, image, model, web, stop)
 
     yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _steps(
-    services: Services, session: ChatSession, image: ChatImage, web: str, stop: Event
+    services: Services, session: ChatSession, image: ChatImage, model: str, web: str, stop: Event
 ) -> Iterator[TaskOutput]:
-    pair = services.engine.pair(session.model)
+    pair = services.engine.pair(model)
     steps = [_encoding_step(is_known=image.features is not None)]
-    features = pair_features(services.engine, session, image)
+    features = pair_features(services.engine, session, image, model)
     yield TaskOutput(steps_html(steps), "")
     request = walkthrough_request(services.settings.usual_new_tokens)
     given = (features.generator, features.matcher, image.key, web, request)
-    work = services.engine.each(caption_and_filter, session.model, *given, stop=stop)
+    work = services.engine.each(caption_and_filter, model, *given, stop=stop)
     with closing(work):
         written: Sequence[Candidate] = next(work, [])
         if stop.is_set():

@@ -27,6 +27,7 @@ from app.inference.captions import (
     progress_of,
 )
 from app.inference.decoding import decode_from
+from app.inference.engine import Engine
 from app.services import Services
 from app.workbench.address.settings import caption_fields, connect_settings
 from app.workbench.caption_tab.batch import build_caption_batch
@@ -101,27 +102,28 @@ def on_write_captions(
     `decoding` are values in the order of `app.inference.decoding.DECODING`.
     """
 
-    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+    def work(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
         request = caption_request_from(
-            num, prompt, decode_from(*decoding), find_spec(session.model).template
+            num, prompt, decode_from(*decoding), find_spec(model).template
         )
-        return paced(_captions(services, session, image, request, stop))
+        return paced(_captions(services.engine, session, image, model, request, stop))
 
     yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _captions(
-    services: Services,
+    engine: Engine,
     session: ChatSession,
     image: ChatImage,
+    model: str,
     request: CaptionRequest,
     stop: Event,
 ) -> Generator[TaskOutput, None, None]:
-    pair = services.engine.pair(session.model)
+    pair = engine.pair(model)
     captions: list[ScoredCaption] = []
-    features = pair_features(services.engine, session, image)
+    features = pair_features(engine, session, image, model)
     title = f"By {pair.generator.spec.name}: {describe_request(request)}"
-    growing = caption_and_score(services.engine, session.model, features, request, stop)
+    growing = caption_and_score(engine, model, features, request, stop)
     with closing(growing):
         for captions in growing:
             progress = tables.progress_html(*progress_of(captions, request))
@@ -132,6 +134,6 @@ def _captions(
         captions=caption_config(request),
     )
     session.note_written(image.key, (caption.text for caption in captions), writer)
-    doubt = image_doubt(services.engine, session, session.current_image())
+    doubt = image_doubt(engine, session, image, model)
     done = Captioned(name=image.name, sha256=image.key, captions=captions, doubt=doubt)
     yield TaskOutput("", caption_table(captions, title, caption_links(pair, request, [done])))

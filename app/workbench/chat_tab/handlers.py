@@ -33,6 +33,7 @@ from app.workbench.messages import alert_html
 from app.workbench.widgets.generation_controls import history_choices, seed_hint
 from blip2core.errors import Blip2Error, ConfigError
 from blip2core.models.specs import find_spec
+from blip2core.texts import clean_text
 
 LONGEST_QUESTION = 2000
 """Characters of a question."""
@@ -94,7 +95,7 @@ def on_ask(session: ChatSession, question: str, *values: Any) -> AskUpdate:
 
     `values` are the settings in the order in which `settings_from` takes them.
     """
-    problem = _obstacle(session) or ("" if question.strip() else "Type a question first.")
+    problem = _obstacle(session) or ("" if clean_text(question) else "Type a question first.")
     return _ask(session, question, values, problem)
 
 
@@ -129,7 +130,7 @@ def on_edit(session: ChatSession, data: gr.EditData, *values: Any) -> AskUpdate:
     """Ask an earlier question in other words; the turns after it are removed."""
     turn, question = turn_at(session, data.index), as_typed(str(data.value))
     problem = "" if turn else "There is nothing to change."
-    if not question.strip():
+    if not clean_text(question):
         problem = "A question cannot be empty; this one stays as it was."
     return _ask(session, question, values, problem, turn.number if turn else None)
 
@@ -169,6 +170,7 @@ def _ask(
 ) -> AskUpdate:
     """Open a question, in place of turn `number` if there is one, unless there is a problem."""
     settings = GenerationSettings()
+    question = clean_text(question)  # halves of characters cannot be sent back to the page
     problem = session.obstacle or problem
     try:
         settings = with_seed(settings_from(*values)) if values else settings
@@ -182,7 +184,7 @@ def _ask(
         return AskUpdate(**show_chat(session)._asdict(), trouble=alert_html(problem))
     if number is not None:
         session.cut(number)
-    session.ask(question.strip(), settings, anyway=anyway)
+    session.ask(question, settings, anyway=anyway)
     box = {"value": ""} if number is None else {}
     shown = show_chat(session)._replace(question=question_box(session, **box))
     return AskUpdate(**shown._asdict())
@@ -225,7 +227,7 @@ def reading_of(
     try:
         usage = measure_context(pair.generator, session.conversation, question, settings)
     except Blip2Error as error:
-        session.refused = (question, str(error))
+        session.refused = (clean_text(question), str(error))
         return ReadingUpdate(prompt, usage_problem_html(str(error)))
     session.refused = ("", "")
     if usage.prompt:
@@ -261,7 +263,7 @@ def on_reason(session: ChatSession, reason: str) -> RatingUpdate:
     """Add the reason to the latest rating."""
     turn = session.rated_turn
     if turn is not None and turn.rating is not None:
-        rating = AnswerRating(liked=turn.rating.liked, reason=reason.strip()[:LONGEST_REASON])
+        rating = AnswerRating(liked=turn.rating.liked, reason=clean_text(reason)[:LONGEST_REASON])
         session.rate(turn.number, rating)
     return RatingUpdate(chat_of(session), gr.update(visible=False))
 

@@ -41,11 +41,13 @@ def transcript(session: ChatSession) -> list[Message]:
     return [message | {"content": inert(message["content"])} for _, message in _lines(session)]
 
 
-def turn_at(session: ChatSession, index: int | tuple[int, int] | list[int]) -> ChatTurn | None:
-    """Return the turn of a message; None where the browser shows an older state."""
+def turn_at(session: ChatSession, index: object) -> ChatTurn | None:
+    """Return the turn of a message; None where the browser shows an older state, or sends no
+    index, which is a number or a sequence that begins with one.
+    """
     turns = [turn for turn, _ in _lines(session)]
-    number = index if isinstance(index, int) else index[0]
-    return turns[number] if 0 <= number < len(turns) else None
+    number = index[0] if isinstance(index, list | tuple) and index else index
+    return turns[number] if type(number) is int and 0 <= number < len(turns) else None
 
 
 def thumbs(session: ChatSession) -> list[str | None]:

@@ -85,20 +85,20 @@ def on_follow(
 ) -> Iterator[TaskUpdate]:
     """Follow the latest answer, or the caption; yield progress, then all steps."""
 
-    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
-        return _follow(services, session, image, stop)
+    def work(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
+        return _follow(services, session, image, model, stop)
 
     yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _follow(
-    services: Services, session: ChatSession, image: ChatImage, stop: Event
+    services: Services, session: ChatSession, image: ChatImage, model: str, stop: Event
 ) -> Iterator[TaskOutput]:
-    features = generator_features(services.engine, session, image)
+    features = generator_features(services.engine, session, image, model)
     original = open_image(image.data)
     caption = session.image.caption if session.image else ""
-    given = (features, original, asked_of(services, session), caption)
-    steps = services.engine.each(follow_answer, session.model, *given, stop=stop)
+    given = (features, original, asked_of(services, session, model), caption)
+    steps = services.engine.each(follow_answer, model, *given, stop=stop)
     with closing(steps):
         for step in steps:
             if stop.is_set():

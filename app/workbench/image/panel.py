@@ -244,23 +244,24 @@ def caption_image(services: Services, session: ChatSession) -> Iterator[CaptionU
     if image is None or session.offered:
         yield CaptionUpdate(_caption_of(session))
         return
+    model = session.model  # another one may be chosen while the caption grows
     try:
         if image.caption:
             yield CaptionUpdate(_caption_of(session), doubt=find_doubt_html(services, session))
             return
-        for _ in wait_until_loaded(services.engine.pair(session.model).loading):
+        for _ in wait_until_loaded(services.engine.pair(model).loading):
             yield CaptionUpdate("The model is loading; the caption will come by itself.")
-        features = generator_features(services.engine, session, image)
+        features = generator_features(services.engine, session, image, model)
         decode = DecodeConfig(max_new_tokens=services.settings.usual_new_tokens)
         caption = ""
-        words = services.engine.each(write_caption, session.model, features, decode)
+        words = services.engine.each(write_caption, model, features, decode)
         with closing(words):
             for caption in words:
                 if session.offered or not session.is_about(image):
                     return  # another image came, and is captioned next
                 yield CaptionUpdate(caption)
         session.learn(image, features=features, caption=caption)
-        generator = services.engine.pair(session.model).generator
+        generator = services.engine.pair(model).generator
         captions = CaptionConfig(num=1, decode=decode)
         writer = TextWriter(
             model=generator.spec.name, revision=generator.revision, captions=captions

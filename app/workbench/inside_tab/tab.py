@@ -215,19 +215,20 @@ def on_look(services: Services, session: ChatSession, text: str) -> Iterator[Loo
 
 
 def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookUpdate]:
-    pair = services.engine.pair(session.model)
+    model = session.model  # another one may be chosen meanwhile
+    pair = services.engine.pair(model)
     for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
         yield LookUpdate(explorer=running_update("look", "The model is loading"))
     image = session.current_image()
-    features = generator_features(services.engine, session, image)
+    features = generator_features(services.engine, session, image, model)
     text = text or image.caption
     if not text:
         problem = "There is no caption yet: type a text about the image."
         yield LookUpdate(explorer=failed_update("look", problem))
         return
-    asked = asked_of(services, session, text)
+    asked = asked_of(services, session, model, text)
     given = (features, open_image(image.data), image.key, text, asked)
-    with closing(services.engine.each(inspect_image, session.model, *given)) as steps:
+    with closing(services.engine.each(inspect_image, model, *given)) as steps:
         for step in steps:
             if not session.is_about(image):
                 return
@@ -235,7 +236,7 @@ def _look(services: Services, session: ChatSession, text: str) -> Iterator[LookU
                 yield LookUpdate(explorer=step_update("look", step))
             else:
                 seen, stack = step.result
-                stack |= why_of(session, text)
+                stack |= why_of(session, model, text)
                 yield LookUpdate(seen, gr.update(value=stack, findings=ENDED))
 
 
@@ -245,7 +246,7 @@ def answer_in_question(session: ChatSession, text: str) -> ChatTurn | None:
     return turn if turn is not None and clean_text(turn.answer) == text else None
 
 
-def why_of(session: ChatSession, text: str) -> dict[str, Any]:
+def why_of(session: ChatSession, model: str, text: str) -> dict[str, Any]:
     """Return what the explorer shows of an answer in question: that it opens with its words, and
     what it was an answer to.
     """
@@ -256,8 +257,8 @@ def why_of(session: ChatSession, text: str) -> dict[str, Any]:
     sent = len(before.turns) - len(turn.dropped)
     after = f", sent with {count_of(sent, 'turn')} before it" if sent > 0 else ""
     by = ""
-    if turn.model and turn.model != find_spec(session.model).name:
-        by = f" The answer is by {turn.model}; what you see is how {session.model} reads it."
+    if turn.model and turn.model != find_spec(model).name:
+        by = f" The answer is by {turn.model}; what you see is how {model} reads it."
     note = (
         f"“{turn.answer}” answered “{turn.question}”{after}. Each word of it rests on the patches "
         f"of its map and on the words of the prompt; a word says how much of its attention lay on "
@@ -266,11 +267,13 @@ def why_of(session: ChatSession, text: str) -> dict[str, Any]:
     return {"why": True, "note": note}
 
 
-def asked_of(services: Services, session: ChatSession, text: str = "") -> ExplainedAnswer:
+def asked_of(
+    services: Services, session: ChatSession, model: str, text: str = ""
+) -> ExplainedAnswer:
     """Return the question with its answer of which the visitor asked why, else the latest one, as
     the model read it; else the caption.
     """
-    generator = services.engine.pair(session.model).generator
+    generator = services.engine.pair(model).generator
     turn = answer_in_question(session, text) or latest_answered(session)
     if turn is None:
         caption = session.image.caption if session.image else ""

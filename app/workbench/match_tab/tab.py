@@ -14,6 +14,7 @@ from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.inference.cancellable import CancellableTask
 from app.inference.captions import score_texts
+from app.inference.engine import Engine
 from app.services import Services
 from app.workbench.events import MODEL_EVENT, PRIVATE_EVENT, SKIP
 from app.workbench.inside_tab.table_link import connect_look_inside
@@ -78,19 +79,25 @@ def on_score_texts(
 ) -> Iterator[TaskUpdate]:
     """Score the typed texts for the image; yield the table as it grows."""
 
-    def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
-        return _scores(services, session, image, texts_from(typed), stop)
+    def work(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
+        given = services.engine, session, image, model
+        return _scores(*given, texts_from(typed), stop)
 
     yield from run_image_task(services, session, task, work, _MESSAGES)
 
 
 def _scores(
-    services: Services, session: ChatSession, image: ChatImage, texts: Sequence[str], stop: Event
+    engine: Engine,
+    session: ChatSession,
+    image: ChatImage,
+    model: str,
+    texts: Sequence[str],
+    stop: Event,
 ) -> Generator[TaskOutput, None, None]:
-    features = pair_features(services.engine, session, image).matcher
-    title = f"Scored by {services.engine.pair(session.model).matcher.spec.name}, best first"
+    features = pair_features(engine, session, image, model).matcher
+    title = f"Scored by {engine.pair(model).matcher.spec.name}, best first"
     table, total = "", len(texts)
-    scores = services.engine.each(score_texts, session.model, features, texts, stop=stop)
+    scores = engine.each(score_texts, model, features, texts, stop=stop)
     with closing(scores):
         for matches in scores:
             table, done = match_table(matches, title), len(matches)

@@ -26,6 +26,7 @@ from app.workbench.save_dialog.offers import SaveOffer, TextOffer
 from app.workbench.scripts import bundle
 from app.workbench.widgets import tables
 from blip2core.errors import Blip2Error
+from blip2core.records import DOUBT_WARNING
 from blip2core.texts import clean_text, count_of
 
 if TYPE_CHECKING:
@@ -170,15 +171,16 @@ def offer_html(offer: SaveOffer, datasets: Sequence[str], told: str = "") -> str
 
 def _what(offer: SaveOffer) -> str:
     if offer.pairs is not None:
-        verdicts = [text.verdict for card in offer.pairs.cards for text in card.texts]
-        images = sum(any(text.verdict for text in card.texts) for card in offer.pairs.cards)
+        verdicts = [text.verdict for card in offer.cards for text in card.texts]
+        images = sum(any(text.verdict for text in card.texts) for card in offer.cards)
         accepted = count_of(verdicts.count("accepted"), "accepted text")
         rejected = count_of(verdicts.count("rejected"), "rejected text")
         return f"<p>{accepted} and {rejected} of {count_of(images, 'image')}.</p>"
     name = escape(offer.image.name if offer.image else "")
     ticks = "".join(_tick(place, text) for place, text in enumerate(offer.texts))
     texts = f"<fieldset><legend>With these texts</legend>{ticks}</fieldset>" if ticks else ""
-    return f"<p>The image <b>{name}</b>.</p>{texts}"
+    warning = f'<p class="doubted">{DOUBT_WARNING}</p>' if offer.doubted else ""
+    return f"<p>The image <b>{name}</b>.</p>{warning}{texts}"
 
 
 def _tick(place: int, text: TextOffer) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from app.chat.image import ChatImage
 from app.chat.session import ChatSession
 from app.chat.text_writer import TextWriter
-from app.inference.capfilt_tasks import CapFiltSession
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard
 from blip2core.config import CaptionConfig
 from blip2core.texts import clean_text
 
@@ -40,8 +40,12 @@ class SaveOffer:
     texts: tuple[TextOffer, ...] = ()
     pairs: CapFiltSession | None = None
     """Images with verdicts, in place of the other two."""
+    cards: tuple[ImageCard, ...] = ()
+    """Those of `pairs`, with the verdicts of that moment."""
     model: str = ""
     """Name of the model whose matcher scores the texts."""
+    doubted: bool = False
+    """The image is unlike anything that model has seen: no text that a model wrote is ticked."""
     uid: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
@@ -54,20 +58,29 @@ def offer_of_row(session: ChatSession, words: object) -> SaveOffer:
     text = clean_text(str(words or ""))[:LONGEST_SAVED]
     writer = session.writer_of(image.key, text)
     label = "Caption" if writer else "Text"
-    texts = (TextOffer(label=label, words=text, writer=writer, chosen=True),) if text else ()
-    return SaveOffer(image=image, texts=texts, model=session.model)
+    doubted = _is_doubted(session, image)
+    chosen = writer is None or not doubted
+    texts = (TextOffer(label=label, words=text, writer=writer, chosen=chosen),) if text else ()
+    return SaveOffer(image=image, texts=texts, model=session.model, doubted=doubted)
 
 
 def offer_of_chat(session: ChatSession) -> SaveOffer:
-    """Return the offer of the image with its caption and all answers, the latest one chosen.
+    """Return the offer of the image with its caption, which is chosen, and all answers, which say
+    little without the talk they stand in.
 
     Raises ImageError where there is no image.
     """
     image = session.current_image()
-    texts = [*_caption(session, image), *_answers(session)]
-    if texts:
-        texts[-1] = replace(texts[-1], chosen=True)
-    return SaveOffer(image=image, texts=tuple(texts), model=session.model)
+    doubted = _is_doubted(session, image)
+    captions = [replace(one, chosen=not doubted) for one in _caption(session, image)]
+    texts = (*captions, *_answers(session))
+    return SaveOffer(image=image, texts=texts, model=session.model, doubted=doubted)
+
+
+def _is_doubted(session: ChatSession, image: ChatImage) -> bool:
+    """Return whether an image is known to be unlike anything that the session's model has seen."""
+    doubt = image.doubts.get(session.model)
+    return doubt is not None and doubt.is_doubted
 
 
 def _caption(session: ChatSession, image: ChatImage) -> list[TextOffer]:

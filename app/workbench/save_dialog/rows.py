@@ -54,7 +54,7 @@ def build_pair_saving(shared: SharedComponents, services: Services, pairs: gr.St
 def _offer_of_pairs(pairs: CapFiltSession) -> SaveOffer:
     if not any(text.verdict for card in pairs.cards for text in card.texts):
         raise StorageError("Accept or reject a text first.")
-    return SaveOffer(pairs=pairs)
+    return SaveOffer(pairs=pairs, cards=tuple(pairs.cards))
 
 
 def _button(elem_id: str) -> gr.Button:

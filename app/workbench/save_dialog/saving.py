@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.chat.image import ChatImage
 from app.chat.text_writer import TextWriter
-from app.inference.capfilt_tasks import CapFiltSession, caption_config, score_candidates
+from app.inference.capfilt_tasks import CapFiltSession, ImageCard, caption_config, score_candidates
 from app.inference.features import matcher_features
 from app.services import Services
 from app.workbench.save_dialog.offers import SaveOffer, TextOffer
@@ -56,7 +56,9 @@ def save_offer(
     if database is None:
         raise StorageError("There is no database to save to.")
     if offer.pairs is not None:
-        return _save_pairs(services, database, offer.pairs, dataset=dataset, annotator=annotator)
+        return _save_pairs(
+            services, database, offer.pairs, offer.cards, dataset=dataset, annotator=annotator
+        )
     if offer.image is None:
         raise StorageError("There is no image to save.")
     clean = check_image(offer.image.data)
@@ -131,7 +133,13 @@ def _candidate(text: TextOffer) -> Candidate:
 
 
 def _save_pairs(
-    services: Services, database: Database, pairs: CapFiltSession, *, dataset: str, annotator: str
+    services: Services,
+    database: Database,
+    pairs: CapFiltSession,
+    cards: Sequence[ImageCard],
+    *,
+    dataset: str,
+    annotator: str,
 ) -> Saved:
     """Store the images of which a text was decided about; once, however often it is called."""
     from blip2core.capfilt import scorer_identity
@@ -139,7 +147,7 @@ def _save_pairs(
 
     images = [
         ReviewedImage(name=card.name, data=card.data, sha256=card.sha256, texts=card.texts)
-        for card in pairs.cards
+        for card in cards
     ]
     if not images:
         raise StorageError("Accept or reject a text first.")

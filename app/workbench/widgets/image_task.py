@@ -51,9 +51,10 @@ class StopUpdate(NamedTuple):
     stop: Update
 
 
-Work = Callable[[ChatImage, Event], Iterator[TaskOutput]]
-"""The work of a task. An error that it raises when called is shown at once. The iterator that it
-returns runs when the models are there, and ends early where the event is set."""
+Work = Callable[[ChatImage, str, Event], Iterator[TaskOutput]]
+"""The work of a task, with the model of this name. An error that it raises when called is shown at
+once. The iterator that it returns runs when the models are there, and ends early where the event is
+set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +130,12 @@ def run_image_task(
 ) -> Iterator[TaskUpdate]:
     """Do the work; yield what there is to show as it comes."""
     image, shown = session.image, TaskOutput("", "")
+    model = session.model  # another one may be chosen meanwhile, for the next task
     stop = task.begin(image.key if image else "")
     try:
         image = session.chosen_image()
-        outputs = work(image, stop)
-        for shown in _when_loaded(services, session, outputs, stop, messages):
+        outputs = work(image, model, stop)
+        for shown in _when_loaded(services, model, outputs, stop, messages):
             yield TaskUpdate(**shown._asdict(), **buttons(running=True)._asdict())
         if stop.is_set():
             shown = shown._replace(message=tables.status_html(messages.stopped))
@@ -151,12 +153,12 @@ def run_image_task(
 
 def _when_loaded(
     services: Services,
-    session: ChatSession,
+    model: str,
     outputs: Iterator[TaskOutput],
     stop: Event,
     messages: TaskMessages,
 ) -> Iterator[TaskOutput]:
-    pair = services.engine.pair(session.model)
+    pair = services.engine.pair(model)
     for _ in wait_until_loaded(pair.loading, pair.loading_matcher()):
         if stop.is_set():
             return

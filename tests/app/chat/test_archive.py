@@ -74,6 +74,7 @@ def test_what_is_written_says_how_each_answer_came_about() -> None:
         (lambda c: c["turns"][0]["decode"].update(temperature=1e9), "temperature"),
         (lambda c: c["turns"][0].update(custom="no place"), "must contain"),
         (lambda c: c["turns"][0].update(question="x" * 2001), "question"),
+        (lambda c: c["turns"][0].update(question=" \n"), "question"),
         (lambda c: c.update(turns=c["turns"] * 100), "turns"),
         (lambda c: c.update(version=2), "another version of the studio"),
         (lambda c: c["picture"].update(file="../../etc/passwd"), "picture.file"),

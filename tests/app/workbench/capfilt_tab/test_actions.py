@@ -48,6 +48,8 @@ def test_verdicts_are_given_taken_back_and_given_to_all_kept(pairs: CapFiltSessi
     on_accept_kept(pairs)
     assert set(verdicts()[1:]) == {"accepted"} and verdicts()[0] == "rejected"
     on_decide(pairs, event(pairs, card=0, text=0, verdict="rejected"))
+    assert verdicts()[0] == "rejected", "another page had said so already"
+    on_decide(pairs, event(pairs, card=0, text=0, verdict=""))
     assert verdicts()[0] == ""
 
 
@@ -120,6 +122,18 @@ def test_what_was_accepted_together_is_taken_back_together(pairs: CapFiltSession
     before = verdicts()
     on_undo_accept(pairs)
     assert verdicts() == before
+
+
+def test_what_was_decided_by_hand_since_is_not_taken_back_with_the_others(
+    pairs: CapFiltSession,
+) -> None:
+    on_threshold(pairs, 0)
+    on_accept_kept(pairs)
+    for verdict in ("rejected", "accepted"):
+        on_decide(pairs, event(pairs, card=0, text=0, verdict=verdict))
+    on_undo_accept(pairs)
+    assert pairs.cards[0].texts[0].verdict == "accepted"
+    assert not any(text.verdict for text in pairs.cards[1].texts)
 
 
 def test_nothing_to_accept_is_nothing_to_take_back(pairs: CapFiltSession) -> None:

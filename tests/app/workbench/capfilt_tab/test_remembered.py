@@ -25,13 +25,24 @@ def of_size(size: int) -> CapFiltSession:
 
 
 def test_pairs_are_found_by_who_made_them_with_their_secret_alone() -> None:
-    store, pairs, others = RememberedPairs(), CapFiltSession(), CapFiltSession()
+    store, pairs, others = RememberedPairs(), of_size(1), of_size(1)
     store.remember("ada", pairs)
     store.remember("", others)
     assert store.recall("ada", pairs.token) is pairs
     assert store.recall("", others.token) is others
     for visitor, token in (("bob", pairs.token), ("", pairs.token), ("ada", ""), ("ada", "made")):
         assert store.recall(visitor, token) is None
+
+
+def test_visits_without_images_push_out_nobody_elses() -> None:
+    store, pairs = RememberedPairs(), of_size(1)
+    store.remember("", pairs)
+    for _ in range(remembered.MOST_SESSIONS + 1):
+        store.remember("", CapFiltSession())
+    assert store.recall("", pairs.token) is pairs
+    pairs.given = ()
+    store.remember("", pairs)
+    assert store.recall("", pairs.token) is None, "its images were taken away"
 
 
 def test_each_visitor_has_a_secret_of_their_own() -> None:

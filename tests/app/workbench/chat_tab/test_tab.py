@@ -1,5 +1,6 @@
 """The handlers of the chat tab, without a browser."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from app.workbench.chat_tab.handlers import (
     respond,
     store_feedback,
 )
-from app.workbench.chat_tab.transcript import inert
+from app.workbench.chat_tab.transcript import inert, turn_at
 from app.workbench.events import SKIP
 from app.workbench.image.panel import caption_image, on_upload
 from blip2core.errors import ModelUnavailableError
@@ -446,6 +447,23 @@ def test_no_replay_of_what_fails(session: ChatSession) -> None:
     services = fake_services(FakeGenerator(answers={"Who?": "!"}))
     assert "No replay (reference" in [*on_replay(services, session)][-1].replay_message
     assert not session.is_busy
+
+
+@pytest.mark.parametrize("question", ["a\ud800 dog", "\x00a dog", " a dog\u2028"])
+def test_signs_that_cannot_be_shown_do_not_come_into_a_talk(
+    session: ChatSession, question: str
+) -> None:
+    shown = ask(session, FakeGenerator(), question)
+    assert contents(shown)[0] == "a dog"
+    json.dumps(shown).encode("utf-8")
+    assert "Type a question" in on_ask(session, "\ud800").trouble
+
+
+@pytest.mark.parametrize("index", [None, [], {}, "a", [None], ["1"], -1, 99, True, [[0]], 0.5])
+def test_a_made_up_index_is_of_no_turn(session: ChatSession, index: Any) -> None:
+    ask(session, FakeGenerator(), "Who?")
+    assert turn_at(session, index) is None
+    assert turn_at(session, 1) is turn_at(session, [1, 0]) is session.turns[0]
 
 
 def test_what_a_model_is_sent_is_said(session: ChatSession) -> None:

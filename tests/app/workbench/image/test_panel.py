@@ -1,11 +1,14 @@
 """The handlers of the image panel, without a browser."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from app.chat.archive import pack, unpack
 from app.chat.session import ChatSession
 from app.workbench.events import SKIP
 from app.workbench.image.panel import (
@@ -54,6 +57,38 @@ def test_caption_of_an_image_that_was_replaced_is_given_up(
     assert list(looking) == []
     assert session.image.caption == ""
     assert [*caption_image(services, session)][-1].caption == "a red bird"
+
+
+def test_a_caption_is_by_one_model_whichever_is_chosen_meanwhile(session: ChatSession) -> None:
+    services = fake_services(FakeGenerator(caption_text="a red bird"))
+    models: Any = services.engine.models
+    looking = caption_image(services, session)
+    next(looking)
+    session.model = "stickers-t5"
+    list(looking)
+    begun = models.asked[: models.asked.index("stickers-t5")]
+    assert set(begun) == {"stickers-opt"} and len(begun) > 3, "to the end of the caption"
+    assert session.image.caption == "a red bird"
+
+
+def test_a_caption_from_a_file_is_of_its_conversation_alone(
+    session: ChatSession, tmp_path: Path
+) -> None:
+    generator = FakeGenerator(caption_text="a red bird")
+    services = fake_services(generator)
+    ask(session, generator, "Who?")
+    told = replace(session.image, caption="a lie", features=None)
+    archive = pack(told, session.turns)
+    fresh = ChatSession()
+    fresh.receive_conversation(unpack(archive))
+    assert fresh.image.caption == "a lie"
+    ask(fresh, generator, "Who?")
+    fresh.clear()
+    other = upload(tmp_path, "blue.png", Image.new("RGB", (40, 20), "blue"))
+    on_upload(fresh, other)
+    own = upload(tmp_path, "own.png", session.image.data)
+    on_upload(fresh, own)
+    assert [*caption_image(services, fresh)][-1].caption == "a red bird"
 
 
 @pytest.mark.parametrize(

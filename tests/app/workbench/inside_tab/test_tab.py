@@ -247,7 +247,7 @@ def test_latest_answer_is_followed(services: Services, session: ChatSession) -> 
         session.ask(question)
         session.change(session.turns[-1].number, state="answered", answer=answer, prompt=prompt)
     assert on_use_answer(session, "") == "left"
-    asked = asked_of(services, session)
+    asked = asked_of(services, session, session.model)
     assert (asked.question, asked.answer, asked.prompt) == ("Where?", "left", read)
     answer = last(on_look(services, session, TEXT)).explorer["value"]["answer"]
     assert answer["prompt"] == read
@@ -318,7 +318,7 @@ def test_without_an_answer_the_caption_is_followed(
     assert on_use_answer(session, "my words") == "my words"
     list(caption_image(services, session))
     template = services.engine.pair(session.model).generator.spec.template
-    asked = asked_of(services, session)
+    asked = asked_of(services, session, session.model)
     assert (asked.prompt, asked.answer) == (template.caption, session.image.caption)
 
 

@@ -20,6 +20,7 @@ from app.workbench.save_dialog.dialog import (
     NOT_ALLOWED,
     SaveUpdate,
     build_save_dialog,
+    offer_html,
     on_submit,
     saved_html,
     show_offer,
@@ -29,6 +30,7 @@ from app.workbench.save_dialog.offers import SaveOffer, TextOffer, offer_of_chat
 from app.workbench.save_dialog.saving import Saved
 from blip2core.config import CaptionConfig
 from blip2core.curation.pairs import StoredImage
+from blip2core.records import DOUBT_WARNING, Doubt
 from blip2core.storage import Database, open_database
 from blip2core.storage.datasets import get_or_create_dataset
 
@@ -178,12 +180,25 @@ def test_a_chat_offers_its_caption_and_its_whole_answers(session: ChatSession) -
     )
     texts = offer_of_chat(session).texts
     assert [(one.words, one.question, one.chosen) for one in texts] == [
-        ("a red thing", "", False),
+        ("a red thing", "", True),
         ("What? a bus", "What?", False),
-        ("When? now", "When?", True),
+        ("When? now", "When?", False),
     ]
     assert texts[1].writer is not None
     assert texts[1].writer.captions.prompt == "Question: What? Answer:"
+
+
+def test_of_an_image_in_doubt_nothing_that_a_model_wrote_is_ticked(session: ChatSession) -> None:
+    assert session.image is not None
+    session.note_written(session.image.key, ["a red thing"], WRITER)
+    for itc, ticked in ((0.6, False), (0.8, True)):
+        doubt = Doubt(captions=("a",), itc=itc, threshold=0.7)
+        session.learn(session.image, caption="a red thing", doubts={session.model: doubt})
+        for offer in (offer_of_chat(session), offer_of_row(session, "a red thing")):
+            assert [text.chosen for text in offer.texts] == [ticked]
+            assert (DOUBT_WARNING in offer_html(offer, [])) == (not ticked)
+        (typed,) = offer_of_row(session, "a bus").texts
+        assert typed.chosen, "somebody looked at the image"
 
 
 def test_how_texts_were_written_is_remembered_up_to_a_bound() -> None:

@@ -60,7 +60,7 @@ def save(services: Services, offer: SaveOffer, *chosen: TextOffer, dataset: str 
 
 
 def save_pairs(services: Services, pairs: CapFiltSession) -> Saved:
-    return save(services, SaveOffer(pairs=pairs))
+    return save(services, SaveOffer(pairs=pairs, cards=tuple(pairs.cards)))
 
 
 def texts_in(database: Database) -> list[tuple[str, str, Any]]:

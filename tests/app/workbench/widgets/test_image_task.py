@@ -26,18 +26,18 @@ from tests.fakes import FakeGenerator, FakeMatcher, fake_services
 MESSAGES = TaskMessages(waiting="It waits.", failure="No luck", stopped="Stopped early.")
 
 
-def work(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+def work(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
     yield TaskOutput("half", "<table>")
     if not stop.is_set():
         yield TaskOutput("", "<table><table>")
 
 
-def broken(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+def broken(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
     yield TaskOutput("half", "<table>")
     raise RuntimeError("no such file: /home/someone/secret")
 
 
-def hopeless(image: ChatImage, stop: Event) -> Iterator[TaskOutput]:
+def hopeless(image: ChatImage, model: str, stop: Event) -> Iterator[TaskOutput]:
     raise TextError("There is nothing to do.")
 
 
