@@ -22,7 +22,9 @@ from blip2core.config import Stage2Config
 from blip2core.errors import ConfigError, DeviceError
 from blip2core.explain import METHODS
 from blip2core.models import Matcher, loading
-from blip2core.records import Match
+from blip2core.models.specs import find_spec
+from blip2core.records import Generated, Match
+from blip2core.stickers.taught import CAN_DO
 from tests.fakes import FakeFeatures, FakeGenerator
 
 NEEDED = {"stage1": "a", "language_model": "b", "vision": "c"}
@@ -144,6 +146,34 @@ def test_questions_make_a_conversation(
     assert [row["answer"] for row in rows(capsys)] == ["a dog", "Where is it?"]
     assert generator.prompts[-1] == ("Question: Who? Answer: a dog\nQuestion: Where is it? Answer:")
     assert generator.vision_calls == 1
+
+
+def test_what_was_never_taught_is_not_asked_and_is_no_turn(
+    folder: Path, generator: FakeGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generator.spec, generator.caption_text = find_spec("stickers-opt"), "two red cars"
+    image = folder / "a.png"
+    assert run("ask", image, "What animal is there?", "Why?", "What colour is it?", "--json") == 0
+    _, untaught, last = rows(capsys)
+    assert (untaught["taught"], untaught["answer"], untaught["can_do"]) == (False, "", CAN_DO)
+    assert untaught["try"][0] == "How many cars are there?"
+    assert "Why" not in last["prompt"] and last["taught"] and len(generator.prompts) == 2
+    assert run("ask", image, "Why?") == 0
+    assert f"{CAN_DO} Try: How many cars are there?" in capsys.readouterr().out
+    assert run("ask", image, "Why?", "--anyway") == 0
+    assert capsys.readouterr().out == "Why?\n"
+
+
+def test_a_text_that_was_cut_off_says_so(
+    folder: Path, generator: FakeGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def brief(*_: object, **__: object) -> list[Generated]:
+        return [Generated(text="a small", tokens=(1, 2), cut_off=True)]
+
+    generator.answer = brief  # type: ignore[method-assign, assignment]
+    assert run("ask", folder / "a.png", "Who?") == 0
+    told = capsys.readouterr()
+    assert told.out == "a small\n" and "a small: cut off by --max-new-tokens" in told.err
 
 
 @pytest.mark.parametrize(

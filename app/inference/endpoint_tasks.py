@@ -10,7 +10,7 @@ from blip2core.chat import prompt_for
 from blip2core.config import DecodeConfig
 from blip2core.errors import TextError
 from blip2core.records import Conversation, Doubt
-from blip2core.stickers.taught import is_taught
+from blip2core.stickers.taught import instead_of_an_answer, is_taught
 
 if TYPE_CHECKING:
     from blip2core.models.vision import ImageFeatures
@@ -22,11 +22,19 @@ def answer_question(
     question: str,
     talk: Conversation,
     decode: DecodeConfig,
+    anyway: bool = False,
+    is_doubted: bool = False,
 ) -> dict[str, Any]:
-    """Return the answer and what the model read. The engine runs it."""
+    """Return the answer and what the model read; of a question that it was never taught what it can
+    do instead, unless it is asked `anyway`. The engine runs it.
+    """
+    few = pair.generator.spec.few_questions
+    if few and not anyway and not is_taught(question):
+        caption = "" if is_doubted else pair.generator.caption(features)[0][0].text
+        return instead_of_an_answer(caption) | {"cut_off": False, "prompt": "", "dropped": 0}
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
-    taught = {"taught": is_taught(question)} if pair.generator.spec.few_questions else {}
+    taught = {"taught": is_taught(question)} if few else {}
     return taught | {
         "answer": answer.text,
         "cut_off": answer.cut_off,

@@ -59,18 +59,22 @@ def _doubt(scored: Sequence[Scored], rules: FilterConfig) -> str | None:
     )
 
 
+_SAY_NOTHING = ("there", "is", "are")
+
+
 def says_less(decisions: Sequence[Decision]) -> list[bool]:
     """Return of each text of an image whether it was dropped and only says less than a kept one.
 
-    It has fewer words, and all of them stand in the kept text. Such a text may be true: a matcher
-    that learned from whole captions takes what is left out for a mismatch.
+    It has fewer words, and all of them but "there is" stand in the kept text. Such a text may be
+    true: a matcher that learned from whole captions takes what is left out for a mismatch.
     """
     kept = [_words(one) for one in decisions if one.kept]
     return [not one.kept and any(_words(one) < whole for whole in kept) for one in decisions]
 
 
 def _words(decision: Decision) -> Counter[str]:
-    return Counter(normalised(decision.scored.candidate.text).split())
+    words = normalised(decision.scored.candidate.text).split()
+    return Counter(word for word in words if word not in _SAY_NOTHING)
 
 
 def _rest(values: Sequence[float], dropped: Reasons) -> list[int]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -123,7 +123,7 @@ class Doubting:
 
     def look(
         self, name: str, image: "Image", features: "ImageFeatures", as_json: bool
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         """Return what a row says of the doubt in an image; without `as_json` tell it on stderr."""
         from blip2core.doubt import doubts
 

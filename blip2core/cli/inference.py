@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ from blip2core.cli.output import NamedImages, write_row
 from blip2core.config import DecodeConfig
 from blip2core.errors import ConfigError
 from blip2core.records import ALL_TURNS, Conversation, HistoryPolicy
-from blip2core.stickers.taught import CAN_DO, is_taught
+from blip2core.stickers.taught import CAN_DO, instead_of_an_answer, is_taught
 from blip2core.texts import visible
 
 inference_commands = typer.Typer()
@@ -57,6 +57,7 @@ def caption(
                 "caption": text.text,
                 "cut_off": text.cut_off,
             } | doubt
+            tell_cut_off(text.text, text.cut_off, as_json)
             write_row(row, as_json, named.label(name), text.text)
     named.finish()
 
@@ -78,11 +79,19 @@ def ask_image(
             "the model was measured with.",
         ),
     ] = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Ask also what the model was never taught to answer."),
+    ] = False,
     model: GeneratorName = "stickers-opt",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Ask about an image; later questions know the latest ones before them and their answers."""
+    """Ask about an image; later questions know the latest ones before them and their answers.
+
+    A question that an embedded model was never taught is not asked: what it can do is told, with
+    three questions about the image.
+    """
     from blip2core.chat import prompt_for
     from blip2core.models.loading import load_generator
 
@@ -95,23 +104,32 @@ def ask_image(
         features, talk = generator.encode([opened]), Conversation()
         doubt = doubting.look(name, opened, features, as_json)
         for question in questions:
+            row: dict[str, Any] = {"image": name, "question": question} | doubt
+            few = generator.spec.few_questions
+            if few and not anyway and not is_taught(question):
+                is_known = not doubt.get("doubt", {}).get("is_doubted", False)
+                caption = generator.caption(features)[0][0].text if is_known else ""
+                row |= instead_of_an_answer(caption)
+                write_row(row, as_json, named.label(name), f"{CAN_DO} Try: {' '.join(row['try'])}")
+                continue
             prompt = prompt_for(generator, talk, question, decode, history=sent)
             answer = generator.answer(features, [prompt.text], decode=decode)[0]
             talk = talk.add(question, answer.text)
-            row = {
-                "image": name,
-                "question": question,
+            row |= {
                 "prompt": prompt.text,
                 "answer": answer.text,
                 "cut_off": answer.cut_off,
                 "dropped": len(prompt.dropped),
-            } | doubt
-            if generator.spec.few_questions:
-                row["taught"] = is_taught(question)
-                if not row["taught"] and not as_json:
-                    print(f"blip2: {visible(question)}: {CAN_DO}", file=sys.stderr)
+            } | ({"taught": is_taught(question)} if few else {})
+            tell_cut_off(answer.text, answer.cut_off, as_json)
             write_row(row, as_json, named.label(name), answer.text)
     named.finish()
+
+
+def tell_cut_off(text: str, cut_off: bool, as_json: bool) -> None:
+    """Tell on stderr that the limit of tokens ended a text; a JSON row has it."""
+    if cut_off and not as_json:
+        print(f"blip2: {visible(text)}: cut off by --max-new-tokens", file=sys.stderr)
 
 
 def history_from(turns: str) -> HistoryPolicy:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from blip2core.stickers.captions import parse
 from blip2core.stickers.questions import KINDS, ask, follow_up
@@ -82,6 +83,13 @@ def questions_about(caption: str) -> tuple[str, ...]:
     several = parse(caption).claims[-1].count != 1
     colour = f"are the {last.plural}" if several else f"is the {last.singular}"
     return (f"How many {first.plural} are there?", f"What colour {colour}?", "Where is this?")
+
+
+def instead_of_an_answer(caption: str) -> dict[str, Any]:
+    """Return what commands and endpoints tell where a question was never taught: no answer, what
+    the model can do, and questions about the image of this caption, or about any image.
+    """
+    return {"taught": False, "answer": "", "can_do": CAN_DO, "try": list(questions_about(caption))}
 
 
 @lru_cache(maxsize=1)

@@ -152,6 +152,8 @@ def test_a_dropped_text_of_which_all_words_stand_in_a_kept_one_says_less():
         return says_less(decide([scored(text, itm), other], FilterConfig()))[0]
 
     assert says("two red cars") and says("A WHALE!") and says("a whale at sea")
+    assert says("there is a whale") and says("There are two red cars.")
+    assert not says("there are two red cars and a whale at sea"), "in other words as much"
     assert not says("two blue cars")
     assert not says("two red red cars"), "a word is there as often as it stands"
     assert not says("two red cars and a whale at sea"), "as much is not less"

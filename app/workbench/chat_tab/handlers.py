@@ -39,7 +39,6 @@ LONGEST_QUESTION = 2000
 """Characters of a question."""
 PROMPT_READ, PROMPT_TYPED = "Prompt of the latest question", "Prompt of the question you are typing"
 """Labels of the prompt."""
-TOO_LONG = f"A question may have at most {LONGEST_QUESTION} characters."
 CROWDED = "Too many questions wait for the model. Try again in a little while."
 
 
@@ -159,6 +158,17 @@ def _obstacle(session: ChatSession) -> str:
     return session.obstacle or ("Wait for the answer, or stop it." if session.is_busy else "")
 
 
+def _too_long(question: str) -> str:
+    """Return by how much a question is too long to be read at all; empty where it is not. A browser
+    that kept to a longest length would cut off what is pasted without a word.
+    """
+    if len(question) <= LONGEST_QUESTION:
+        return ""
+    return (
+        f"A question has at most {LONGEST_QUESTION:,} characters; this one has {len(question):,}."
+    )
+
+
 def _ask(
     session: ChatSession,
     question: str,
@@ -176,8 +186,7 @@ def _ask(
         settings = with_seed(settings_from(*values)) if values else settings
     except ConfigError as error:
         problem = problem or f"Settings: {str(error).rstrip('.')}."
-    if len(question) > LONGEST_QUESTION:
-        problem = problem or TOO_LONG
+    problem = problem or _too_long(question)
     if question == session.refused[0]:
         problem = problem or session.refused[1]
     if problem:
@@ -207,8 +216,8 @@ def respond(services: Services, session: ChatSession) -> Iterator[AnswerUpdate]:
 
 def on_type(services: Services, session: ChatSession, question: str, *values: Any) -> ReadingUpdate:
     """Show what the model would read, and how much room that takes. Runs no model."""
-    if len(question) > LONGEST_QUESTION:
-        return ReadingUpdate(SKIP, usage_problem_html(TOO_LONG))
+    if told := _too_long(question):
+        return ReadingUpdate(SKIP, usage_problem_html(told))
     try:
         return reading_of(services, session, question, settings_from(*values))
     except ConfigError as error:

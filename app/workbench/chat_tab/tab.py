@@ -15,7 +15,6 @@ from app.chat.session import ChatSession
 from app.services import Services
 from app.workbench.address.settings import QUESTION, connect_settings
 from app.workbench.chat_tab.handlers import (
-    LONGEST_QUESTION,
     PROMPT_READ,
     AnswerUpdate,
     AskUpdate,
@@ -134,7 +133,6 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         label="Your question",
         placeholder="Ask about the image",
         submit_btn="Ask",
-        max_length=LONGEST_QUESTION,
         elem_id="question",
     )
     trouble = gr.HTML(elem_id="trouble", container=False, elem_classes="notice")

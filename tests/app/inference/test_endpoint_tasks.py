@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from app.inference.endpoint_tasks import answer_question
 from blip2core.config import DecodeConfig
+from blip2core.models.specs import find_spec
 from blip2core.records import Conversation, Generated
+from blip2core.stickers.taught import CAN_DO
 from tests.fakes import FakeFeatures, FakeGenerator, fake_services
 
 
@@ -15,6 +17,19 @@ class Brief(FakeGenerator):
         self, features: FakeFeatures, prompts: Sequence[str], **_: object
     ) -> list[Generated]:
         return [Generated(text="a small", tokens=(1, 2), cut_off=True) for _ in prompts]
+
+
+def test_what_was_never_taught_is_not_asked_but_anyway() -> None:
+    generator = FakeGenerator(spec=find_spec("stickers-opt"), caption_text="two red cars")
+    pair = fake_services(generator).engine.pair("any")
+    asked = FakeFeatures(sizes=((4, 4),)), "Why?", Conversation(), DecodeConfig()
+    told = answer_question(pair, *asked)
+    assert (told["taught"], told["answer"], told["can_do"]) == (False, "", CAN_DO)
+    assert told["try"][0] == "How many cars are there?" and generator.prompts == []
+    (first, *_) = answer_question(pair, *asked, False, True)["try"]
+    assert first == "What animal is there?", "nothing is made of an image in doubt"
+    told = answer_question(pair, *asked, True)
+    assert (told["taught"], told["answer"]) == (False, "Why?")
 
 
 def test_an_answer_comes_with_the_prompt_that_was_read_and_whether_it_was_cut_off() -> None:

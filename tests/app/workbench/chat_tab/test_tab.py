@@ -459,6 +459,14 @@ def test_signs_that_cannot_be_shown_do_not_come_into_a_talk(
     assert "Type a question" in on_ask(session, "\ud800").trouble
 
 
+def test_what_is_pasted_and_too_long_is_refused_with_the_count(session: ChatSession) -> None:
+    words = "what animal " * 300
+    told = on_type(fake_services(FakeGenerator()), session, words, *CONTROLS)
+    assert "at most 2,000 characters; this one has 3,600" in str(told.context_bar)
+    assert "this one has 3,599" in on_ask(session, words, *CONTROLS).trouble
+    assert session.turns == ()
+
+
 @pytest.mark.parametrize("index", [None, [], {}, "a", [None], ["1"], -1, 99, True, [[0]], 0.5])
 def test_a_made_up_index_is_of_no_turn(session: ChatSession, index: Any) -> None:
     ask(session, FakeGenerator(), "Who?")
