@@ -112,8 +112,7 @@ export function listenToPairs(element, trigger, watch) {
     if (act === "decide") {
       const isSet = button.getAttribute("aria-pressed") === "true";
       trigger("decide", { run: run(), card, text, verdict: isSet ? "" : verdict });
-    }
-    else if (act === "why") trigger("why", { run: run(), card, text });
+    } else if (act === "why") trigger("why", { run: run(), card, text });
     else {
       closeEditor();
       draft = { run: run(), card, text, words: wordsOf(find(card, text)) };
