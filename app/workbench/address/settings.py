@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from app.workbench.address.query import place_from
 from app.workbench.events import PRIVATE_EVENT, SKIP, Update
 from blip2core.errors import Blip2Error, ConfigError
 from blip2core.models.specs import PromptTemplate
+
+_NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +59,9 @@ class SettingFields:
 
 
 def _number(name: str, text: str, *, whole: bool) -> float:
-    try:
-        return int(text) if whole and len(text) < 20 else float(text)
-    except ValueError as error:
-        raise ConfigError(f"{name} must be a number") from error
+    if not _NUMBER.fullmatch(text):  # Python reads "1_0" and digits of all scripts, too
+        raise ConfigError(f"{name} must be a number")
+    return int(text) if whole and text.lstrip("-").isdecimal() else float(text)
 
 
 def _check_captions(num: Any, prompt: Any, *decoding: Any) -> None:

@@ -47,7 +47,13 @@ def test_the_first_values_are_those_of_the_page() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("temperature", "99"), ("temperature", "nan"), ("temperature", "hot"), ("beams", "2.5")),
+        *(
+            ("temperature", "99"),
+            ("temperature", "nan"),
+            ("temperature", "hot"),
+            ("beams", "2.5"),
+            ("beams", "1_0"),
+        ),
         *(("mode", "<script>"), ("style", "evil"), ("history", "7"), ("seed", "one")),
         *(("max_new_tokens", "257"), ("max_new_tokens", "9" * 30), ("min_new_tokens", "-1")),
     ],
