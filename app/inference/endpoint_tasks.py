@@ -22,19 +22,18 @@ def answer_question(
     question: str,
     talk: Conversation,
     decode: DecodeConfig,
-    anyway: bool = False,
     is_doubted: bool = False,
 ) -> dict[str, Any]:
     """Return the answer and what the model read; of a question that it was never taught what it can
-    do instead, unless it is asked `anyway`. The engine runs it.
+    do instead. The engine runs it.
     """
     few = pair.generator.spec.few_questions
-    if few and not anyway and not is_taught(question):
+    if few and not is_taught(question):
         caption = "" if is_doubted else pair.generator.caption(features)[0][0].text
         return instead_of_an_answer(caption) | {"cut_off": False, "prompt": "", "dropped": 0}
     prompt = prompt_for(pair.generator, talk, question, decode)
     answer = pair.generator.answer(features, [prompt.text], decode=decode)[0]
-    taught = {"taught": is_taught(question)} if few else {}
+    taught = {"taught": True} if few else {}
     return taught | {
         "answer": answer.text,
         "cut_off": answer.cut_off,

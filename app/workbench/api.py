@@ -96,7 +96,6 @@ class Endpoints:
         mode: DecodingMode = "greedy",
         seed: int | None = None,
         max_new_tokens: int | None = None,
-        anyway: bool = False,
     ) -> dict[str, Any]:
         """Answer a question about an image.
 
@@ -109,14 +108,13 @@ class Endpoints:
             seed: Same seed, same answer; sample only.
             max_new_tokens: Longest answer, 1 to 256 tokens; without it 40, or fewer
                 where the studio allows no more.
-            anyway: Ask also what an embedded model was never taught to answer.
 
         Returns:
             answer; cut_off, whether the limit of tokens ended it; prompt, as the model read it;
             dropped, how many of the earliest turns are not in it; and doubt, where the model is
             calibrated: is_doubted says that the image is unlike anything it has seen. An embedded
-            model also has taught, whether it was ever taught such questions: if not, the answer is
-            empty, can_do says what it can do, and try are three questions about the image.
+            model also has taught, whether it was ever taught such questions: if not, it is not
+            asked, can_do says what it can do, and try are three questions about the image.
         """
         with api_errors("No answer"):
             decode = decoding(mode, self._length(max_new_tokens), seed)
@@ -124,13 +122,8 @@ class Endpoints:
             engine, opened = self._services.engine, open_uploaded(image)
             features = engine.call(encode_image, model, opened)
             doubt = find_doubt(engine, model, opened, features)
-            asked = (
-                short(question),
-                talk,
-                decode,
-                bool(anyway),
-                doubt is not None and doubt.is_doubted,
-            )
+            is_doubted = doubt is not None and doubt.is_doubted
+            asked = (short(question), talk, decode, is_doubted)
             return engine.call(answer_question, model, features, *asked) | doubt_record(doubt)
 
     def match(self, image: gr.FileData, texts: list[str]) -> list[dict[str, Any]]:
