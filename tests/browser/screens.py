@@ -1,5 +1,6 @@
 """Every page of both apps, the screens they are looked at on, and what is measured there."""
 
+import re
 from typing import Any, NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
@@ -52,6 +53,9 @@ def open_screen(page: Page, address: str, screen: Screen) -> None:
     if screen.name.startswith("workbench"):
         expect(page.locator(".badge.ready")).to_be_visible()
         expect(page.locator("#tabs [role=tab][aria-selected=true]")).to_be_visible()
+        if screen.name == "workbench-inside":  # what it shows is named when it is drawn
+            map_of_image = page.locator("#explorer [data-part=image]")
+            expect(map_of_image).to_have_attribute("aria-label", re.compile(r"\w"))
         return
     header = page.locator(".studio-header nav")
     try:

@@ -83,7 +83,7 @@ test("an address is read with the receipt of its image, and nothing is a step be
   stored.receipts = JSON.stringify({ k: "r", other: "s" });
   location.search = "?image=k";
   listeners["address-is-read"]();
-  assert.deepEqual(visits, [["visit", { query: "?image=k", receipt: "r" }]]);
+  assert.deepEqual(visits, [["visit", { query: "?image=k", receipt: "r", arrival: true }]]);
   told({ place: { model: "", image: "", item: "" }, step: true });
   assert.deepEqual(history_, []);
   told({ place: { model: "", image: "", item: "" }, visited: true });
@@ -96,7 +96,7 @@ test("an address that names nothing is not read on arrival, but is by going back
   listeners["address-is-read"]();
   assert.deepEqual(visits, []);
   listeners.popstate();
-  assert.deepEqual(visits, [["visit", { query: "", receipt: "" }]]);
+  assert.deepEqual(visits, [["visit", { query: "", receipt: "", arrival: false }]]);
 });
 
 test("a text goes with its item", () => {

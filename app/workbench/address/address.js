@@ -40,15 +40,15 @@ export function keepAddress(props, trigger, watch, tabs) {
   };
   // Until the server has read the address, what it says of the page is not yet that of the address.
   let reading = false;
-  const visit = () => {
+  const visit = (isArrival) => {
     reading = true;
     const receipt = storedReceipts()[query().get("image")] ?? "";
-    trigger("visit", { query: location.search, receipt });
+    trigger("visit", { query: location.search, receipt, arrival: isArrival });
   };
   document.addEventListener("address-is-read", () => {
-    if (location.search) visit();
+    if (location.search) visit(true);
   });
-  window.addEventListener("popstate", visit);
+  window.addEventListener("popstate", () => visit(false));
 
   watch("state", () => {
     const state = props.state;

@@ -140,8 +140,10 @@ def on_visit(
             texts, inspected = opened.texts, opened.chosen
             shown = show_panel(session)
             shown = shown._replace(notice=opened.notice)
-        else:
+        elif place.image or sent.get("arrival") is not True:
             shown = _open_image(session, place, sent.get("receipt"), visitor)
+        else:  # what a visitor finds is there, or another image that was chosen meanwhile
+            shown = PanelUpdate()
     except Blip2Error as error:
         shown = show_panel(session)
         problems.append(str(error))

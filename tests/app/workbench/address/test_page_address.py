@@ -16,7 +16,7 @@ from app.workbench.address.page_address import NOT_YOURS, on_visit, place_of
 from app.workbench.address.receipts import path_from, receipt_for
 from app.workbench.chat_tab.saving import on_import
 from app.workbench.events import SKIP
-from app.workbench.image.panel import on_example, on_upload
+from app.workbench.image.panel import PanelUpdate, on_example, on_upload
 from blip2core.bundled import SAMPLES
 from tests.app.visitor import ask, upload
 from tests.fakes import FakeGenerator, fake_services
@@ -147,6 +147,18 @@ def test_going_back_ends_no_conversation_unasked(tmp_path: Path) -> None:
     assert session.image.key == key and len(session.turns) == 1
     assert session.offered is not None and shown.decision["visible"]
     assert written(more.address) == {"image": key}, "of what is still talked about"
+
+
+def test_an_address_without_an_image_leaves_what_is_chosen_on_arrival(
+    services: Services, tmp_path: Path
+) -> None:
+    """Whoever is quick chooses an image before the server has read the address."""
+    session = uploaded(tmp_path)
+    key = session.image.key
+    sent = {"query": "?tab=match", "receipt": "", "arrival": True}
+    shown, more = on_visit(services, session, sent, ANN, TABS)
+    assert session.image.key == key and shown == PanelUpdate()
+    assert more.tabs.selected == "match" and written(more.address) == {"image": key}
 
 
 def test_a_model_is_chosen_or_refused_in_a_sentence(services: Services) -> None:
