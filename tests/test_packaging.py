@@ -150,7 +150,7 @@ def test_wheel_has_every_file(wheel: Path) -> None:
     wanted = {f"blip2core/_data/{file.relative_to(ROOT / 'data').as_posix()}" for file in data}
     wanted |= {file.relative_to(ROOT).as_posix() for file in other}
     assert wanted - inside == set()
-    assert len([name for name in inside if "/_data/checkpoints/" in name]) == 21
+    assert len([name for name in inside if "/_data/checkpoints/" in name]) == 23
 
 
 @pytest.mark.slow

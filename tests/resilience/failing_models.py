@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from app.jobs import Jobs
 from blip2core.capfilt import CapFilt
 from blip2core.curation import start_capfilt, work
 from blip2core.errors import DeviceError
+from blip2core.records import Generated
 from blip2core.storage import Database
 from blip2core.storage.datasets import find_dataset
 from blip2core.storage.run_problems import list_problems
@@ -175,8 +177,8 @@ class BreaksOff(FakeGenerator):
     error: Exception
     has_raised: bool = False
 
-    def stream(self, *given: object, **options: object) -> Iterator[str]:
-        texts = super().stream(*given, **options)  # type: ignore[arg-type]
+    def stream_answer(self, *given: Any, **options: Any) -> Iterator[Generated]:
+        texts = super().stream_answer(*given, **options)
         yield next(texts)
         if not self.has_raised:
             self.has_raised = True
