@@ -197,10 +197,10 @@ def test_who_waits_is_told_how_many_are_ahead(
         other.take_example(2)
         expect(journey.ask(ENDLESS)).to_have_text(re.compile(r"\w"))  # it is being answered
         theirs = other.ask("Who?")
-        expect(other.page.locator("#question")).to_contain_text("queue: 1/1")
+        expect(other.page.locator("#waiting")).to_contain_text("queue: 1/1")
         journey.stop.click()
         expect(theirs).to_have_text("Who?")
-        expect(other.page.locator("#question")).not_to_contain_text("queue")
+        expect(other.page.locator("#waiting")).not_to_contain_text("queue")
 
 
 def test_a_question_being_typed_survives_a_reload(journey: Journey) -> None:

@@ -61,6 +61,15 @@ def test_peak_lands_where_it_is(open_explorer: Open, size: tuple[int, int], raw:
     assert box["width"] / box["height"] == pytest.approx(size[0] / size[1], rel=0.02)
 
 
+def test_on_a_phone_the_image_that_was_asked_for_is_seen(open_explorer: Open) -> None:
+    phone = {"viewport": {"width": 390, "height": 160}}
+    seen = open_explorer(make_stack(striped(300, 100)), **phone)
+    expect(part(seen, "image")).to_be_in_viewport(ratio=0.99)
+    assert seen.evaluate("scrollY") > 0
+    example = open_explorer(make_stack(striped(300, 100)) | {"example": True}, **phone)
+    assert example.evaluate("scrollY") == 0  # nobody asked for it
+
+
 def test_map_between_patches_is_smooth_and_never_negative(page: Page) -> None:
     values = page.evaluate(
         """(script) => new Function(script + `

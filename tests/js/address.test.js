@@ -7,11 +7,12 @@ let history_; // [how, address] of each change of the address
 let listeners;
 let tabs; // the buttons of the tabs: which is selected
 let told; // what the server says of the page
+let number; // of what it said last
 let observed;
 let stored;
 
 beforeEach(() => {
-  [visits, history_, listeners, stored] = [[], [], {}, {}];
+  [visits, history_, listeners, stored, number] = [[], [], {}, {}, 0];
   tabs = [true, false].map((selected) => ({ getAttribute: () => String(selected) }));
   globalThis.location = { search: "", pathname: "/studio/", hash: "" };
   const change = (how) => (_, __, address) => {
@@ -44,7 +45,8 @@ beforeEach(() => {
   const props = {};
   const watch = (_, listener) => {
     told = (state) => {
-      props.state = { step: false, visited: false, receipt: "", ...state };
+      number = state.number ?? number + 1;
+      props.state = { step: false, visited: false, receipt: "", ...state, number };
       listener();
     };
   };
@@ -90,6 +92,29 @@ test("an address is read with the receipt of its image, and nothing is a step be
   assert.deepEqual(history_, [["replace", "/studio/"]]);
   told({ place: { model: "", image: "new", item: "" }, step: true });
   assert.equal(history_.length, 2);
+});
+
+test("what was seen earlier and is told later changes nothing, but settings do", () => {
+  location.search = "?item=2&text=7";
+  listeners["address-is-read"]();
+  told({ place: { model: "", image: "", item: "2" }, visited: true, number: 5 });
+  told({ place: { model: "", image: "", item: "" }, step: true, number: 4 });
+  assert.deepEqual(history_, []);
+  told({ place: { beams: "3" }, number: 3 });
+  assert.equal(location.search, "?item=2&text=7&beams=3");
+  told({ place: { model: "", image: "k", item: "" }, step: true, number: 6 });
+  assert.equal(location.search, "?beams=3&image=k");
+});
+
+test("an image that is chosen while an address is read is written after it", () => {
+  location.search = "?item=2";
+  listeners["address-is-read"]();
+  told({ place: { model: "", image: "", item: "" }, step: true, number: 4 });
+  told({ place: { model: "", image: "k", item: "" }, step: true, receipt: "r", number: 6 });
+  assert.deepEqual(history_, []);
+  told({ place: { model: "", image: "", item: "2" }, visited: true, number: 5 });
+  assert.equal(location.search, "?image=k");
+  assert.deepEqual(JSON.parse(stored.receipts), { k: "r" });
 });
 
 test("an address that names nothing is not read on arrival, but is by going back", () => {

@@ -50,10 +50,22 @@ export function keepAddress(props, trigger, watch, tabs) {
   });
   window.addEventListener("popstate", () => visit(false));
 
+  // The server tells what it has seen of the page, and what was seen first may be told last.
+  let newest = 0; // number of the latest place that was written
+  let meanwhile = null; // told while an address was being read
+  const follow = (state) => {
+    const { place } = state;
+    if ("item" in place) {
+      if (state.number < newest) return;
+      newest = state.number;
+    }
+    const other = "item" in place && place.item !== (query().get("item") ?? "");
+    write(other ? { ...place, text: "" } : place, state.step);
+  };
+
   watch("state", () => {
     const state = props.state;
-    if (state?.visited) reading = false;
-    if (!state || (reading && state.step)) return;
+    if (!state) return;
     if (state.receipt) {
       const receipts = withReceipt(storedReceipts(), state.place.image, state.receipt);
       try {
@@ -62,9 +74,15 @@ export function keepAddress(props, trigger, watch, tabs) {
         // no storage: after a reload the image is not there
       }
     }
-    const { place } = state;
-    const other = "item" in place && place.item !== (query().get("item") ?? "");
-    write(other ? { ...place, text: "" } : place, state.step);
+    if (reading && state.step) {
+      meanwhile = state;
+      return;
+    }
+    follow(state);
+    if (!state.visited) return;
+    reading = false;
+    if (meanwhile) follow(meanwhile);
+    meanwhile = null;
   });
 
   const open = () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -43,7 +44,8 @@ NOT_YOURS = (
     "The image of this address is not here: only who uploaded it can open it again, in the same "
     "tab of the browser and for a day. Choose an image of your own."
 )
-_numbers = itertools.count()
+_numbers = itertools.count(time.time_ns() // 1000)
+"""Grows over restarts, too, as pages stay open; JavaScript holds such numbers exactly."""
 
 
 class VisitUpdate(NamedTuple):
@@ -95,9 +97,8 @@ def wire_address(
 
     def tell(session: ChatSession, request: gr.Request) -> Update:
         visitor = visitor_of(request.headers)
-        return state_update(
-            place_of(session, services), step=True, receipt=_receipt(session, visitor)
-        )
+        receipt = _receipt(session, visitor)
+        return place_update(session, services, step=True, receipt=receipt)
 
     outputs = [*panel.outputs, *components_named(VisitUpdate._fields, shared, picker, given)]
     visited = address.visit(visit, panel.session, outputs, **PRIVATE_EVENT)
@@ -155,7 +156,7 @@ def on_visit(
         tabs=gr.Tabs(selected=tab),
         chooser=session.model,
         timer=gr.Timer(active=True),
-        address=state_update(place_of(session, services), visited=True),
+        address=place_update(session, services, visited=True),
         matched_texts="\n".join(texts) if texts else SKIP,
         item_text=inspected,
     )
@@ -206,11 +207,34 @@ def _receipt(session: ChatSession, visitor: Visitor) -> str:
     return receipt_for(visitor.name, image.key, image.path) if image and image.path else ""
 
 
-def state_update(
-    place: Mapping[str, str], *, step: bool = False, visited: bool = False, receipt: str = ""
+def place_update(
+    session: ChatSession,
+    services: Services,
+    *,
+    step: bool = False,
+    visited: bool = False,
+    receipt: str = "",
 ) -> Update:
-    """Return what the browser writes into the address; `step`: "back" undoes it; `visited`: it is
-    what became of an address that was visited.
+    """Return what the browser writes of a session into the address; `step`: "back" undoes it;
+    `visited`: it is what became of an address that was visited.
     """
+    number = next(_numbers)  # before the session is read: the later number has seen no less
+    place = place_of(session, services)
+    return _state_update(place, number, step=step, visited=visited, receipt=receipt)
+
+
+def fields_update(fields: Mapping[str, str]) -> Update:
+    """Return what the browser writes of settings into the address."""
+    return _state_update(fields, next(_numbers))
+
+
+def _state_update(
+    place: Mapping[str, str],
+    number: int,
+    *,
+    step: bool = False,
+    visited: bool = False,
+    receipt: str = "",
+) -> Update:
     state = {"place": place, "step": step, "visited": visited, "receipt": receipt}
-    return gr.update(state=state | {"number": next(_numbers)})  # equal states would not be told
+    return gr.update(state=state | {"number": number})  # equal states would not be told

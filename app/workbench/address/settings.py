@@ -13,7 +13,7 @@ from app.chat.generation_settings import NAMES, settings_from
 from app.gradio_internals import event_values
 from app.inference.captions import caption_request_from
 from app.inference.decoding import DECODING, decode_from
-from app.workbench.address.page_address import state_update
+from app.workbench.address.page_address import fields_update
 from app.workbench.address.query import place_from
 from app.workbench.events import PRIVATE_EVENT, SKIP, Update
 from blip2core.errors import Blip2Error, ConfigError
@@ -86,7 +86,7 @@ def connect_settings(address: gr.HTML, fields: SettingFields, controls: Sequence
     most = [getattr(control, "maximum", None) for control in controls]
 
     def tell(*values: Any) -> Update:
-        return state_update(fields.written(values, first))
+        return fields_update(fields.written(values, first))
 
     def visit(event: gr.EventData) -> list[Update]:
         place = place_from(event_values(event).get("query"))
@@ -94,7 +94,7 @@ def connect_settings(address: gr.HTML, fields: SettingFields, controls: Sequence
             return [*fields.read(place.settings, first, most), SKIP]
         except Blip2Error as error:
             gr.Warning(f"The settings of this address were left out: {str(error).rstrip('.')}.")
-            return [*first, state_update(fields.written(first, first))]
+            return [*first, fields_update(fields.written(first, first))]
 
     changes = [control.change for control in controls]
     gr.on(changes, tell, list(controls), address, trigger_mode="always_last", **PRIVATE_EVENT)

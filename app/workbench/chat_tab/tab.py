@@ -73,6 +73,8 @@ class ChatTab:
     reason: gr.Textbox
     """Asks why an answer was liked or disliked."""
     question: gr.Textbox
+    waiting: gr.HTML
+    """How many are ahead in the queue, and since when."""
     trouble: gr.HTML
     """Why a question was not asked."""
     suggestions: gr.HTML
@@ -129,6 +131,8 @@ def build_chat_tab(services: Services, shared: SharedComponents) -> None:
 def _build(services: Services, shared: SharedComponents) -> ChatTab:
     arrival: ChatSession = shared.session.value
     top = _build_conversation(arrival)
+    # Nothing else fills it: what fills a component takes away the place in the queue shown on it.
+    waiting = gr.HTML(elem_id="waiting", container=False)
     question = gr.Textbox(
         label="Your question",
         placeholder="Ask about the image",
@@ -164,6 +168,7 @@ def _build(services: Services, shared: SharedComponents) -> ChatTab:
         answers=top.answers,
         reason=top.reason,
         question=question,
+        waiting=waiting,
         trouble=trouble,
         suggestions=suggestions,
         context_bar=context_bar,
@@ -229,7 +234,7 @@ def _wire_asking(tab: ChatTab, services: Services, shared: SharedComponents) -> 
             tab.session,
             components_named(AnswerUpdate._fields, tab, tab.controls.decoding),
             **MODEL_EVENT | WAITING,
-            show_progress_on=tab.question,
+            show_progress_on=tab.waiting,
         )
         # Never .then(): after a failed event the browser runs .failure() listeners only.
         answered.success(show_chat, tab.session, tab.outputs, **PRIVATE_EVENT)

@@ -69,6 +69,13 @@ def test_model_events_share_one_queue() -> None:
     assert {handler(event) for event in queue} == page | tabs | programs
 
 
+def test_a_place_in_the_queue_is_shown_where_nothing_else_writes() -> None:
+    events = list(build_workbench(fake_services(FakeGenerator())).fns.values())
+    places = {place for event in events for place in event.show_progress_on or []}
+    assert len(places) == 1
+    assert not [event for event in events if places.intersection(event.outputs)]
+
+
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     services = fake_services(FakeGenerator(), mcp=True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

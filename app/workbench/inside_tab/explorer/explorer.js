@@ -59,6 +59,7 @@ export function createExplorer(element, trigger) {
     compared: null,
     tested: "",
     drawn: "",
+    toShow: false,
     trigger,
   };
   let waiting = false;
@@ -70,7 +71,11 @@ export function createExplorer(element, trigger) {
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      if (ui.stack) drawAll(ui);
+      if (!ui.stack) return;
+      drawAll(ui);
+      // After it is drawn, as what stands above the image moves it.
+      if (ui.toShow) ui.part("image").scrollIntoView({ block: "nearest" });
+      ui.toShow = false;
     });
   };
 
@@ -112,9 +117,9 @@ function show(ui, payload) {
   ui.panels = makePanels(ui);
   ui.drawn = "";
   ui.imageView.setStack(ui.stack, () => ui.set({}));
-  ui.set({});
   // Somebody asked for it: on a phone it begins below what is on screen.
-  if (!ui.stack.example) ui.part("image").scrollIntoView({ block: "nearest" });
+  ui.toShow = !ui.stack.example;
+  ui.set({});
 }
 
 /** The word of the answer that took most from the image, where its visitor asked why. */

@@ -12,7 +12,7 @@ from app.chat.example import shipped_example
 from app.chat.session import ChatSession
 from app.roles import Visitor
 from app.services import Services
-from app.workbench.address.page_address import NOT_YOURS, on_visit, place_of
+from app.workbench.address.page_address import NOT_YOURS, on_visit, place_of, place_update
 from app.workbench.address.receipts import path_from, receipt_for
 from app.workbench.chat_tab.saving import on_import
 from app.workbench.events import SKIP
@@ -193,3 +193,18 @@ def test_what_cannot_be_read_is_left_out(services: Services, query: Any) -> None
 def test_an_image_is_named_by_its_hash_alone(services: Services, key: str) -> None:
     shown, _ = visit(services, arrive(), f"?image={key}")
     assert "in a way that no image is named" in shown.notice and "script" not in shown.notice
+
+
+def test_a_place_that_was_seen_earlier_has_the_smaller_number(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, later = arrive(), []
+
+    def read_slowly(*place: Any) -> dict[str, str]:
+        monkeypatch.undo()
+        later.append(place_update(*place))
+        return place_of(*place)
+
+    monkeypatch.setattr("app.workbench.address.page_address.place_of", read_slowly)
+    earlier = place_update(session, services)
+    assert 1e15 < earlier["state"]["number"] < later[0]["state"]["number"] < 2**53
