@@ -137,6 +137,7 @@ def item_of(tab: Page) -> str:
     return tab.locator(".facts").inner_text().split()[0]
 
 
+@pytest.mark.slow  # all 200 samples are captioned and filtered
 def test_from_import_to_a_data_set(browser: Browser, tmp_path: Path) -> None:
     with studio(tmp_path) as address:
         with curator(browser, address, "") as tab:

@@ -48,6 +48,7 @@ def samples() -> list[dict[str, Any]]:
     return [row for row in rows if Path(row["file"]).match(EXAMPLES)]
 
 
+@pytest.mark.slow
 def test_every_example_is_captioned_and_talked_about(journey: Journey) -> None:
     right = []
     for row in samples():

@@ -18,7 +18,9 @@ MARK = "Zaubermaus"
 """Stands in all that the visitors write and upload."""
 
 
-@pytest.fixture(scope="module", params=["mounted", "launched"])
+@pytest.fixture(
+    scope="module", params=["mounted", pytest.param("launched", marks=pytest.mark.slow)]
+)
 def studio(
     request: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str, Path]]:

@@ -24,7 +24,9 @@ ENDPOINTS: dict[str, list[Any]] = {
 """Name -> what is sent behind the image."""
 
 
-@pytest.fixture(scope="module", params=["mounted", "launched"])
+@pytest.fixture(
+    scope="module", params=["mounted", pytest.param("launched", marks=pytest.mark.slow)]
+)
 def studio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp(request.param)
     with (
