@@ -214,7 +214,9 @@ def photograph_inbox(page: Page, address: str) -> None:
 
 def _upload_animals(page: Page) -> None:
     file = {"name": "animals.zip", "mimeType": "application/zip", "buffer": archive_of_samples()}
-    page.locator("input[type=file]").set_input_files(file)
+    chooser = page.locator("input[type=file]")
+    expect(chooser).to_have_count(1)  # after an import, the old one goes a moment after the new
+    chooser.set_input_files(file)
     expect(page.get_by_text("animals.csv", exact=True)).to_be_visible(timeout=60 * SECONDS)
 
 
