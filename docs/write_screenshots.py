@@ -44,8 +44,10 @@ SECONDS = 1000
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 1280, "height": 1000}
 
 
-SAME = 4
-"""Mean difference of two screenshots, of 255, up to which they show the same."""
+ROUNDED = 64
+"""Difference of a pixel, of 255, above which it is no rounding of a colour."""
+SAME = 60
+"""Pixels that may differ between screenshots of the same: less than a letter or two."""
 
 
 def main() -> None:
@@ -167,12 +169,13 @@ def photograph(page: Page, name: str) -> None:
 
 
 def shows_the_same(one: Image.Image, other: Image.Image) -> bool:
-    """Return whether two screenshots differ by no more than their colours were rounded."""
+    """Return whether two screenshots differ by no more than their colours were rounded: a new
+    word is a difference, however small on a page.
+    """
     if one.size != other.size:
         return False
     counts = ImageChops.difference(one, other).convert("L").histogram()
-    mean = sum(value * count for value, count in enumerate(counts)) / sum(counts)
-    return mean <= SAME
+    return sum(counts[ROUNDED:]) <= SAME
 
 
 def photograph_workbench(page: Page, address: str) -> None:

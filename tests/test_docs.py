@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from typer.main import get_command
 
 from app.__main__ import STORAGE_SETTINGS
@@ -20,6 +22,7 @@ from app.settings import AppSettings
 from blip2core import cli, models
 from blip2core.explain import METHODS
 from blip2core.models.specs import SPECS
+from docs.write_screenshots import shows_the_same
 from tests.fakes import FakeGenerator
 
 ROOT = Path(__file__).parent.parent
@@ -273,6 +276,18 @@ def test_the_script_of_the_screenshots_begins() -> None:
     command = [sys.executable, *line[1].split(), "--help"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "--pages" in told.stdout, told.stderr
+
+
+def test_a_screenshot_with_another_word_is_another_one() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 20, 3), np.uint8)
+    page = Image.fromarray(noise).resize((400, 240), Image.Resampling.BICUBIC)
+    rounded = page.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    assert rounded.tobytes() != page.tobytes()
+    assert shows_the_same(page, rounded)
+    page.paste("white", (100, 100, 180, 116))
+    said = page.copy()
+    ImageDraw.Draw(said).text((104, 102), "How it", fill="black")
+    assert not shows_the_same(page, said)
 
 
 def test_code_calls_an_image_an_image() -> None:
