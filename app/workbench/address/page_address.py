@@ -219,22 +219,11 @@ def place_update(
     `visited`: it is what became of an address that was visited.
     """
     number = next(_numbers)  # before the session is read: the later number has seen no less
-    place = place_of(session, services)
-    return _state_update(place, number, step=step, visited=visited, receipt=receipt)
+    told = {"place": place_of(session, services), "step": step, "visited": visited}
+    return gr.update(state={**told, "receipt": receipt, "number": number})
 
 
 def fields_update(fields: Mapping[str, str]) -> Update:
     """Return what the browser writes of settings into the address."""
-    return _state_update(fields, next(_numbers))
-
-
-def _state_update(
-    place: Mapping[str, str],
-    number: int,
-    *,
-    step: bool = False,
-    visited: bool = False,
-    receipt: str = "",
-) -> Update:
-    state = {"place": place, "step": step, "visited": visited, "receipt": receipt}
-    return gr.update(state=state | {"number": number})  # equal states would not be told
+    # with a number, as equal states would not be told
+    return gr.update(state={"place": fields, "number": next(_numbers)})
