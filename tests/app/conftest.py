@@ -11,6 +11,7 @@ from app.workbench.image.panel import on_upload
 from blip2core.storage.database import Database, open_database
 from tests.app.sample_dataset import fill
 from tests.app.visitor import upload
+from tests.ports import own_ports  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True)

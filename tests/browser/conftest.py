@@ -13,6 +13,7 @@ from app.workbench.page import build_workbench
 from tests.browser.explorer_page import Open, show_stack
 from tests.browser.journey import PATIENCE, Journey, visit
 from tests.fakes import FakeGenerator, FakeMatcher, fake_services
+from tests.ports import own_ports  # noqa: F401 - a fixture
 
 MAX_UPLOAD = 1
 """Megabytes; small, so that a file above it is made quickly."""
