@@ -69,6 +69,7 @@ def box(journey: Journey, name: str) -> Locator:
 
 def filter_(journey: Journey) -> None:
     journey.press("Caption and filter")
+    expect(rows(journey).first).to_be_visible()
     # Only what is done has links to save it. That Stop is not to be seen says less: it may not have
     # been drawn yet when the first card is.
     expect(journey.page.get_by_role("link", name="Download CSV")).to_be_visible()

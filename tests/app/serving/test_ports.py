@@ -1,17 +1,29 @@
 """Which port is listened on, and what is said where none can be."""
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 
+import gradio.http_server
 import pytest
 from fastapi import FastAPI
 
 from app.serving import ports
 from app.serving.ports import PortTakenError, listen
 from app.serving.server import start_server
+from tests.ports import ports_of
 
 HOST = "127.0.0.1"
+
+
+def test_processes_that_run_tests_share_no_port_with_each_other_or_a_studio() -> None:
+    each = [ports_of(f"gw{number}") for number in range(8)]
+    studio = range(ports.FIRST_PORT, ports.FIRST_PORT + ports.PORTS)
+    every = [port for one in (*each, studio) for port in one]
+    assert len(set(every)) == len(every)
+    own = ports_of(os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+    assert own.start == gradio.http_server.INITIAL_PORT_VALUE
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ from app.chat.example import shipped_example
 from app.chat.session import ChatSession
 from app.roles import Visitor
 from app.services import Services
-from app.workbench.address.page_address import NOT_YOURS, on_visit, place_of, place_update
+from app.workbench.address.page_address import (
+    NOT_YOURS,
+    fields_update,
+    on_visit,
+    place_of,
+    place_update,
+)
 from app.workbench.address.receipts import path_from, receipt_for
 from app.workbench.chat_tab.saving import on_import
 from app.workbench.events import SKIP
@@ -208,3 +214,19 @@ def test_a_place_that_was_seen_earlier_has_the_smaller_number(
     monkeypatch.setattr("app.workbench.address.page_address.place_of", read_slowly)
     earlier = place_update(session, services)
     assert 1e15 < earlier["state"]["number"] < later[0]["state"]["number"] < 2**53
+
+
+def test_what_the_browser_is_told_of_a_place(services: Services, tmp_path: Path) -> None:
+    session = uploaded(tmp_path)
+    plain = place_update(session, services)["state"]
+    assert (plain["step"], plain["visited"], plain["receipt"]) == (False, False, "")
+    told = place_update(session, services, step=True, visited=True, receipt="ticket")["state"]
+    assert (told["step"], told["visited"], told["receipt"]) == (True, True, "ticket")
+    assert told["place"] == plain["place"] == place_of(session, services)
+    assert told["place"]["image"]
+
+
+def test_equal_settings_are_told_again(services: Services) -> None:
+    first, second = (fields_update({"temperature": "0.5"})["state"] for _ in range(2))
+    assert first["place"] == second["place"] == {"temperature": "0.5"}
+    assert first["number"] < second["number"]
